@@ -1,0 +1,1 @@
+"""Thin commands: parse, call one service, render. One module for each command group."""

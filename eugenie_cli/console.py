@@ -1,0 +1,147 @@
+"""The only printer: data on stdout, everything else on stderr, tables and JSON of the same object."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any, TextIO
+
+from eugenie_cli.progress import Advance
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: dataclasses become dicts, paths and dates strings."""
+    return json.loads(json.dumps(value, default=_encode, allow_nan=False))
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)
+
+
+class Console:
+    """Streams and a terminal, injectable for tests. Implements `progress.Progress`."""
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.out = out if out is not None else sys.stdout
+        self.err = err if err is not None else sys.stderr
+        self._bars: Any = None
+
+    @property
+    def interactive(self) -> bool:
+        """True when stdout is a terminal."""
+        return self.out.isatty()
+
+    def _rich(self, stream: TextIO) -> Any:
+        from rich.console import Console as RichConsole
+
+        width = None if stream.isatty() or "COLUMNS" in os.environ else 160
+        return RichConsole(file=stream, highlight=False, soft_wrap=False, width=width, emoji=False)
+
+    # -- data, on stdout ---------------------------------------------------------------------------
+
+    def json(self, value: Any) -> None:
+        """One JSON document on stdout."""
+        self.out.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+        self.out.flush()
+
+    def json_line(self, value: Any) -> None:
+        """One JSON line on stdout."""
+        self.out.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+        self.out.flush()
+
+    def line(self, text: str) -> None:
+        """One line of plain text on stdout."""
+        self.out.write(text + "\n")
+        self.out.flush()
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        *,
+        title: str | None = None,
+        right: Sequence[str] = (),
+        caption: str | None = None,
+    ) -> None:
+        """A table on stdout; the columns named in `right` are right-aligned."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+        for name in columns:
+            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*[cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row])
+        self._rich(self.out).print(table)
+
+    def renderable(self, renderable: Any) -> None:
+        """Any Rich object on stdout."""
+        self._rich(self.out).print(renderable)
+
+    @contextmanager
+    def live(self, render: Any) -> Iterator[Any]:
+        """A live view on the terminal; yields a function that takes the next Rich object to show."""
+        from rich.live import Live
+
+        with Live(render, console=self._rich(self.out), refresh_per_second=4, transient=False) as view:
+            yield view.update
+
+    # -- everything else, on stderr ------------------------------------------------------------------
+
+    def say(self, message: str) -> None:
+        """One line of narration."""
+        if self._bars is not None:
+            self._bars.console.print(message, markup=False)
+        else:
+            self.err.write(message + "\n")
+            self.err.flush()
+
+    def error(self, reason: str, hint: str | None = None) -> None:
+        """An error: what is wrong, then what to do next."""
+        colour = self.err.isatty() and "NO_COLOR" not in os.environ
+        head, tail = ("\x1b[1;31m", "\x1b[0m") if colour else ("", "")
+        self.err.write(f"{head}error:{tail} {reason}\n")
+        if hint:
+            self.err.write(f"  next: {hint}\n")
+        self.err.flush()
+
+    @contextmanager
+    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Advance]:
+        """A progress bar; off a terminal one line when the task ends."""
+        if not self.err.isatty():
+            done = 0.0
+
+            def count(amount: float) -> None:
+                nonlocal done
+                done += amount
+
+            yield count
+            self.say(f"{label}: {done:,.0f}{' ' + unit if unit else ''}" if done else label)
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        outer = self._bars is None
+        if outer:
+            self._bars = Progress(
+                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"), TimeElapsedColumn(), console=self._rich(self.err),
+            )
+            self._bars.start()
+        try:
+            task = self._bars.add_task(label, total=total, unit=unit)
+            yield lambda amount: self._bars.advance(task, amount)
+        finally:
+            if outer:
+                self._bars.stop()
+                self._bars = None

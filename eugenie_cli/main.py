@@ -1,0 +1,55 @@
+"""The `eugenie` command: collects the command groups, turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from eugenie_cli.console import Console
+from eugenie_cli.errors import EugenieError, ExitCode
+
+app = typer.Typer(
+    name="eugenie",
+    help="From a plant's own history to real-time anomaly detection.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from eugenie_cli import __version__
+
+        Console().line(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback when something fails.", envvar="EUGENIE_DEBUG"),
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", callback=_version, is_eager=True),
+) -> None:
+    if debug:
+        os.environ["EUGENIE_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Entry point. Exit codes: `errors.ExitCode`."""
+    console = Console()
+    try:
+        app()
+    except EugenieError as error:
+        if os.environ.get("EUGENIE_DEBUG") == "1":
+            raise
+        console.error(error.reason, error.hint)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.say("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)

@@ -1,0 +1,34 @@
+"""How services report progress without knowing the terminal: a protocol, and a silent implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[float], None]
+"""Called with the amount done since the last call, in the task's own unit."""
+
+
+class Progress(Protocol):
+    """What a service tells while it works. `console.Console` shows it; `SILENT` drops it."""
+
+    def say(self, message: str) -> None:
+        """One line of narration, on stderr."""
+
+    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Advance]:
+        """A bar of `total` units (None: length unknown) for the duration of the `with` block."""
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def say(self, message: str) -> None:
+        pass
+
+    @contextmanager
+    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Advance]:
+        yield lambda amount: None
+
+
+SILENT = Silent()

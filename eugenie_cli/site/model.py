@@ -1,0 +1,277 @@
+"""The site file as a typed, frozen model. One YAML file describes a site; nothing else configures eugenie.
+
+Every duration is an int in milliseconds, whatever unit the file uses. Every instant is an aware datetime once
+`load.load_site` has applied the site's time zone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+# -- where readings come from ---------------------------------------------------------------------------
+
+
+class Part(_Section):
+    """Where a record says something: at a path (a column, or `a.b.c` in JSON), a constant, or the file's name."""
+
+    path: Optional[Label] = None
+    const: Optional[Label] = None
+    file: Optional[Label] = Field(None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)")
+
+
+class TimePart(Part):
+    """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need an epoch `unit`."""
+
+    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
+    format: Optional[str] = None
+    timezone: Optional[str] = Field(None, description="of local times without an offset; default: the site's")
+
+
+class ValuePart(Part):
+    """A measured value. Text that is a number is taken; status text makes the reading bad; other text is an error."""
+
+    decimal: Literal[".", ","] = "."
+    status: tuple[str, ...] = Field((), description="texts that mean bad quality, beside the well-known ones")
+
+
+class QualityPart(Part):
+    """Data quality: OPC DA numbers, OPC UA status codes, words (good / uncertain / bad), or true for good."""
+
+    scheme: Literal["opcda", "opcua", "words", "boolean"] = "words"
+
+
+class ReadingsMapping(_Section):
+    """How a record of a source becomes readings. Used by imports and by the stream alike.
+
+    `long`: one reading a record (asset and sensor, or a tag). `wide`: one record a time, a column a sensor or tag.
+    """
+
+    format: Literal["csv", "json"] = "json"
+    shape: Literal["long", "wide"] = "long"
+    ts: TimePart = TimePart(path="ts")
+    asset: Optional[Part] = None
+    sensor: Optional[Part] = None
+    tag: Optional[Part] = None
+    value: ValuePart = ValuePart(path="value")
+    quality: Optional[QualityPart] = None
+    ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, labels for example")
+
+
+class CsvSource(_Section):
+    """CSV files: historian exports, data loggers."""
+
+    name: Name
+    type: Literal["csv"]
+    path: str = Field(description="a file or a pattern; relative to the folder that holds site-configs/")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8"
+    readings: ReadingsMapping = ReadingsMapping(format="csv")
+
+
+Source = CsvSource
+
+
+# -- the plant ------------------------------------------------------------------------------------------
+
+
+class Period(_Section):
+    """A half-open interval [start, end)."""
+
+    start: Instant
+    end: Instant
+
+
+class Exclusion(Period):
+    """A period that must not be learnt from: of one asset, or of the whole site."""
+
+    asset: Optional[Name] = None
+    reason: Optional[str] = None
+
+
+class Sensor(_Section):
+    """A measurement that every asset of the class has."""
+
+    name: Label
+    unit: str = ""
+    low: Optional[float] = Field(None, description="engineering limit: values below are bad quality")
+    high: Optional[float] = Field(None, description="engineering limit: values above are bad quality")
+    role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
+
+
+class ModelSettings(_Section):
+    """The forecaster of a class and how it is trained. Rows are grid steps."""
+
+    type: Literal["lstm"] = "lstm"
+    window: Annotated[int, Field(ge=8, le=4096)] = 120
+    warmup: Annotated[int, Field(ge=1, le=4095)] = 60
+    horizons: tuple[Annotated[int, Field(ge=1, le=512)], ...] = (1, 5, 10)
+    units: Annotated[int, Field(ge=1, le=1024)] = 32
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    calibration: Annotated[float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")] = 0.25
+    seed: int = 0
+
+
+class Alarm(_Section):
+    """When scores become an anomaly. Delays are in rows."""
+
+    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
+    on_delay: Annotated[int, Field(ge=1)] = 5
+    off_delay: Annotated[int, Field(ge=1)] = 5
+    cooldown: Annotated[int, Field(ge=0, description="rows after a close in which nothing opens")] = 0
+    silence: Optional[Milliseconds] = Field(None, description="an open anomaly closes after this long without a scored row; default: max_gap + 10 steps")
+
+
+class EquipmentClass(_Section):
+    """Assets with the same sensors. One model serves the class."""
+
+    sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
+    step: PositiveMs = 1_000
+    max_gap: PositiveMs = 5_000
+    model: ModelSettings = ModelSettings()
+    alarm: Alarm = Alarm()
+
+    @property
+    def sensor_names(self) -> tuple[str, ...]:
+        return tuple(sensor.name for sensor in self.sensors)
+
+    @property
+    def silence_ms(self) -> int:
+        """How long an asset may be without a scored row before its open anomaly is closed."""
+        return self.alarm.silence if self.alarm.silence is not None else self.max_gap + 10 * self.step
+
+
+class Asset(_Section):
+    """One machine of a class."""
+
+    class_name: Name = Field(alias="class")
+    tags: dict[Label, Label] = Field(default_factory=dict, description="sensor -> the plant's tag; default: the sensor's own name")
+    normal: tuple[Period, ...] = ()
+
+
+# -- engines --------------------------------------------------------------------------------------------
+
+
+class Tracking(_Section):
+    """MLflow. `local`: an sqlite store in the workspace."""
+
+    uri: str = "local"
+    experiment: Optional[str] = Field(None, description="default: the site's name")
+
+
+class KafkaSecurity(_Section):
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Optional[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]] = None
+    username: Optional[str] = None
+    password: Optional[SecretStr] = None
+    ca: Optional[str] = Field(None, description="PEM file of the certificate authority")
+
+
+class Topics(_Section):
+    """Topic names; each default is `<site>.<name>`."""
+
+    readings: Optional[Name] = None
+    anomalies: Optional[Name] = None
+    scores: Optional[Name] = None
+    dead_letters: Optional[Name] = None
+
+
+class Kafka(_Section):
+    bootstrap: str = Field("embedded", description="embedded, or host:port[,host:port...]")
+    security: KafkaSecurity = KafkaSecurity()
+    topics: Topics = Topics()
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 1
+    readings: ReadingsMapping = ReadingsMapping(
+        asset=Part(path="asset"), sensor=Part(path="sensor"), tag=Part(path="tag"), quality=QualityPart(path="quality")
+    )
+
+
+class Serving(_Section):
+    """TensorFlow Serving or a server that speaks its API."""
+
+    runtime: Literal["local", "docker", "kubernetes"] = "local"
+    address: Optional[str] = Field(None, description="host:port of a server that eugenie does not own")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="gRPC; 0: any free port")] = 0
+    poll: PositiveMs = 1_000
+
+
+class Stream(_Section):
+    """The Flink job."""
+
+    flink: str = Field("embedded", description="embedded, or the JobManager's http://host:port")
+    parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
+    out_of_orderness: Milliseconds = 2_000
+    idle_timeout: PositiveMs = 10_000
+    max_ahead: PositiveMs = Field(3_600_000, description="readings further in the future than this are dead letters")
+    checkpoint: PositiveMs = 10_000
+    delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
+
+
+class Engines(_Section):
+    """Ports and jars of what `eugenie up` starts; 0 takes any free port."""
+
+    kafka_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    flink_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    jars: Optional[str] = Field(None, description="a folder of jars, for plants without internet")
+    kafka_heap: str = "512m"
+    taskmanager_memory: str = "1600m"
+    slots: Annotated[int, Field(ge=1, le=256)] = 4
+
+
+class Site(_Section):
+    """A whole site file."""
+
+    site: Name
+    timezone: str = "UTC"
+    workspace: Optional[str] = Field(None, description="default: .eugenie/<site>")
+    sources: tuple[Source, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+    classes: Annotated[dict[Name, EquipmentClass], Field(min_length=1)]
+    assets: Annotated[dict[Name, Asset], Field(min_length=1)]
+    tracking: Tracking = Tracking()
+    kafka: Kafka = Kafka()
+    serving: Serving = Serving()
+    stream: Stream = Stream()
+    engines: Engines = Engines()
+
+    # set by the loader, not by the file
+    base: Path = Field(default=Path("."), exclude=True, description="relative paths of the file start here")
+    file: Path = Field(default=Path("site.yaml"), exclude=True)
+
+    def assets_of(self, class_name: str) -> tuple[str, ...]:
+        """Names of the class's assets, in the file's order."""
+        return tuple(name for name, asset in self.assets.items() if asset.class_name == class_name)
+
+    def resolve(self, path: str) -> Path:
+        """A path of the file, made absolute: relative ones start at the folder that holds `site-configs/`."""
+        return (self.base / Path(path).expanduser()).resolve()
+
+    @property
+    def topics(self) -> Topics:
+        """All four topic names, defaults filled in."""
+        given = self.kafka.topics
+        return Topics(
+            readings=given.readings or f"{self.site}.readings",
+            anomalies=given.anomalies or f"{self.site}.anomalies",
+            scores=given.scores or f"{self.site}.scores",
+            dead_letters=given.dead_letters or f"{self.site}.dead-letters",
+        )
+
+    @property
+    def experiment(self) -> str:
+        return self.tracking.experiment or self.site
+
+
