@@ -1,0 +1,1 @@
+"""Apache Kafka, Apache Flink and MLflow as local processes that eugenie owns."""

@@ -1,0 +1,229 @@
+"""Detached processes that outlive the command which started them, and are found again.
+
+    start_detached("serving", [sys.executable, "-m", ...], env=minimal_env(), log=..., run_file=..., address=...)
+    identify(run_file)      # Process while it is alive, None otherwise; never a stranger with a recycled pid
+    stop(run_file)          # TERM, wait, KILL, with everything that it had started
+
+What is on disk is the *run file*, JSON: `{"name", "pid", "create_time", "address", "log", "details"}`. The kernel's
+start time of a process makes a recycled pid recognisable. Beside that, every process is started with the run file's
+path in its environment (`MARKER`), which its children inherit: so a process whose starter died before it could write
+the run file, and the workers that a killed engine left behind, are found and stopped too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from eugenie_cli.errors import EugenieError
+
+MARKER = "EUGENIE_RUN_FILE"
+"""Environment variable that ties a process, and all that it starts, to its run file."""
+
+KEPT_LOGS = 3
+"""Earlier logs that are kept as `<log>.1` (the last) to `<log>.3`."""
+
+STOP_GRACE_S = 15.0
+"""From TERM to KILL. A broker flushes its segments on TERM in about 1 s; a busy one needs several."""
+
+_CLOCK_TOLERANCE_S = 2.0
+# create_time is derived from the boot time, which is in whole seconds and shifts when the clock is set
+
+_PASSED_ON = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+# processes started by this interpreter: kept so that they are reaped when they die, and not warned about
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a run file says about one process."""
+
+    name: str
+    pid: int
+    create_time: float
+    address: str
+    log: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def minimal_env(**extra: str) -> dict[str, str]:
+    """The few variables that an engine needs, so that its start does not depend on the caller's shell.
+
+    PATH is the system's default; give `PATH=...` to change it. Secrets belong here or in files, never in `argv`.
+    """
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**env, "PATH": os.defpath, **extra}
+
+
+def start_detached(
+    name: str,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    run_file: Path,
+    address: str = "",
+    cwd: Path | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Process:
+    """Start `argv` in a session of its own, output to `log` (rotated first), and write its run file.
+
+    It does not wait until the process is healthy: that is the caller's, who knows how to ask it. `address` is where it
+    will listen, as its clients write it; `details` is anything JSON that the caller wants to read back. `env` is the
+    whole environment (see `minimal_env`). Left-overs of an earlier process with the same run file are stopped first.
+
+    Raises EugenieError when the program cannot be started, and when the run file's process is alive already.
+    """
+    running = identify(run_file)
+    if running is not None:
+        raise EugenieError(f"{name} is running already (process {running.pid})", f"see {running.log}")
+    stop(run_file)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    _rotate(log)
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**env, MARKER: str(run_file.absolute())},
+                cwd=cwd,
+                start_new_session=True,
+            )
+    except OSError as error:
+        hint = f"check that {argv[0]} exists and may be run"
+        raise EugenieError(f"{name} cannot be started: {error}", hint) from error
+    _children[child.pid] = child
+    try:
+        created = psutil.Process(child.pid).create_time()
+    except psutil.Error:  # it is gone already, and reaped by someone else: what it said is in its log
+        created = time.time()
+    process = Process(name, child.pid, created, address, str(log), dict(details or {}))
+    write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
+    return process
+
+
+def identify(run_file: Path) -> Process | None:
+    """The run file's process while it is alive; None without a run file, when it ended, or its pid is another's."""
+    recorded = read_run_file(run_file)
+    return recorded if recorded is not None and _alive(recorded) is not None else None
+
+
+def read_run_file(run_file: Path) -> Process | None:
+    """What the run file says, dead or alive; None when there is none, or it is not one of ours."""
+    try:
+        document = json.loads(run_file.read_text(encoding="utf-8"))
+        return Process(**document)
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError, TypeError):
+        return None
+
+
+def set_address(run_file: Path, address: str, details: Mapping[str, Any] | None = None) -> Process:
+    """Record where a process listens, for one that chooses its port. Raises EugenieError without a run file."""
+    recorded = read_run_file(run_file)
+    if recorded is None:
+        raise EugenieError(f"{run_file} does not exist or is not a run file", "eugenie up")
+    process = replace(recorded, address=address, details={**recorded.details, **(details or {})})
+    write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
+    return process
+
+
+def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:
+    """End the run file's process and all that it started: TERM, up to `grace_s` seconds, KILL.
+
+    The run file is removed. True when something was alive. Raises EugenieError when a process survives KILL (it hangs in the kernel).
+    """
+    recorded = read_run_file(run_file)
+    leader = _alive(recorded) if recorded is not None else None
+    leaders = [leader] if leader is not None else []
+    survivors = _end(leaders, grace_s)
+    # children after the leader: a worker that dies first looks like a crash to its engine, which starts it again
+    orphans = _family(run_file)
+    survivors += _end(orphans, min(grace_s, 3.0))
+    if survivors:
+        pids = ", ".join(str(process.pid) for process in survivors)
+        raise EugenieError(f"processes {pids} of {run_file.stem} do not end", "`ps -o pid,stat,wchan` tells why")
+    run_file.unlink(missing_ok=True)
+    return bool(leaders or orphans)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message. Reads at most 64 KiB."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - 65_536))
+            return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text`: temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def _alive(recorded: Process) -> psutil.Process | None:
+    child = _children.get(recorded.pid)
+    if child is not None and child.poll() is not None:
+        del _children[recorded.pid]
+    try:
+        process = psutil.Process(recorded.pid)
+        same = abs(process.create_time() - recorded.create_time) <= _CLOCK_TOLERANCE_S
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def _family(run_file: Path) -> list[psutil.Process]:
+    """Every live process that carries the run file's marker, except this one and its ancestors."""
+    mark = str(run_file.absolute())
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        if process.pid in ours:
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            # zombies and other users' processes have no environment to read
+            if process.environ().get(MARKER) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _end(processes: Sequence[psutil.Process], grace_s: float) -> list[psutil.Process]:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(list(processes), timeout=grace_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, survivors = psutil.wait_procs(alive, timeout=5.0)
+    for pid in {process.pid for process in processes} & _children.keys():
+        _children.pop(pid).poll()
+    return [process for process in survivors if process.is_running()]
+
+
+def _rotate(log: Path) -> None:
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    for number in range(KEPT_LOGS, 0, -1):
+        older = log if number == 1 else log.with_name(f"{log.name}.{number - 1}")
+        if older.exists():
+            older.replace(log.with_name(f"{log.name}.{number}"))
