@@ -1,0 +1,261 @@
+"""The episode machine: scored rows of one asset, in time order, become open, update and closed events.
+
+It is an alarm with an on-delay and an off-delay (ISA-18.2, IEC 62682), counted in scored rows:
+
+- A row is scored when its score is a number. NaN rows neither count nor reset.
+- It opens on the `on_delay`-th consecutive row above 1; `start` is the first of those, `detected` the last.
+- It closes, `recovered`, on the `off_delay`-th consecutive row at or below 1; `end` is the first of those.
+- It closes, `silent`, when there is no scored row for longer than `silence_ms`; `end` is the last scored row.
+  The same silence forgets the rows that were counting towards an opening.
+- After a close, nothing opens or counts towards an opening for `cooldown` scored rows.
+
+The events are a function of the rows alone. A silence is recognised by whoever sees it first, a timer or the
+next row, and both produce the same event, so a replay that outruns its timers ends in the same anomalies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from eugenie_cli.episodes.severity import severity
+
+PEAK_STEP = 1.2
+"""An update is sent when the peak exceeds the last one reported by a fifth, or the severity rises."""
+
+
+@dataclass(frozen=True)
+class AlarmRule:
+    """Delays and cool-down in scored rows, silence in milliseconds."""
+
+    on_delay: int
+    off_delay: int
+    cooldown: int
+    silence_ms: int
+
+
+class ScoredRow(NamedTuple):
+    """One row of an asset with its score."""
+
+    ts: int
+    """Grid edge, ms since 1970 UTC."""
+    score: float
+    """Over threshold; NaN: not scored."""
+    version: int
+    """Of the model that scored it."""
+    contribution: Sequence[float]
+    """[S], sums to 1."""
+    expected: Sequence[float]
+    """[S], the row as it was forecast, engineering units."""
+    values: Sequence[float]
+    """[S], the row, engineering units, NaN where missing."""
+
+
+class Event(NamedTuple):
+    """What happened to an anomaly. Instants are ms since 1970 UTC."""
+
+    kind: str
+    """`open`, `update` or `closed`."""
+    at: int
+    """The event's own instant: its row's, or the end of the silence."""
+    start: int
+    detected: int
+    end: int | None
+    reason: str | None
+    """None, `recovered` or `silent`."""
+    score: float
+    """Of the event's row; of the last scored row when silent."""
+    peak: float
+    contribution: tuple[float, ...]
+    """[S], averaged over the anomalous rows so far."""
+    values: Sequence[float]
+    expected: Sequence[float]
+    version: int
+
+
+class Episode:
+    """The state of one asset: idle, counting towards an opening, or open. `step` changes it in place.
+
+    `to_state` and `from_state` turn it into a short list of plain numbers and back.
+    """
+
+    __slots__ = (
+        "cooldown", "detected", "expected", "last", "peak", "reported", "rows", "run", "run_start", "score",
+        "start", "sums", "values", "version",
+    )
+
+    def __init__(self) -> None:
+        self.last: int | None = None  # ts of the last scored row
+        self.cooldown = 0  # scored rows still to let pass
+        self.run = 0  # consecutive rows towards opening (while not open) or closing (while open)
+        self.run_start = 0  # ts of the first of them
+        self.start: int | None = None  # set while counting or open
+        self.peak = 0.0
+        self.rows = 0  # anomalous rows so far
+        self.sums: list[float] = []  # contribution [S], summed over them
+        self.detected: int | None = None  # set while open; so are the ones below
+        self.reported = 0.0  # peak of the last event
+        self.score = 0.0  # of the last scored row; so are the ones below
+        self.version = 0
+        self.values: Sequence[float] = ()
+        self.expected: Sequence[float] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return self.detected is not None
+
+    def to_state(self) -> list[Any]:
+        """Plain numbers, None and lists of them; 2 entries while idle."""
+        state: list[Any] = [self.last, self.cooldown]
+        if self.start is not None:
+            state += [self.run, self.run_start, self.start, self.peak, self.rows, list(self.sums)]
+        if self.detected is not None:
+            state += [self.detected, self.reported, self.score, self.version]
+            state += [_pack(self.values), _pack(self.expected)]
+        return state
+
+    @classmethod
+    def from_state(cls, state: Sequence[Any]) -> Episode:
+        """The episode that `to_state` described."""
+        episode = cls()
+        episode.last, episode.cooldown = state[0], state[1]
+        if len(state) > 2:
+            episode.run, episode.run_start, episode.start, episode.peak, episode.rows = state[2:7]
+            episode.sums = list(state[7])
+        if len(state) > 8:
+            episode.detected, episode.reported, episode.score, episode.version = state[8:12]
+            episode.values, episode.expected = _unpack(state[12]), _unpack(state[13])
+        return episode
+
+
+def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
+    """The events that `row` causes, in order. Rows must come in time order; `episode` is changed in place."""
+    events = _after_silence(rule, episode, row.ts)
+    score = row.score
+    if score != score:  # NaN
+        return events
+    episode.last = row.ts
+    if episode.detected is not None:
+        event = _step_open(rule, episode, row)
+    elif episode.cooldown > 0:
+        episode.cooldown -= 1
+        return events
+    elif score > 1.0:
+        event = _step_counting(rule, episode, row)
+    else:
+        _forget(episode)
+        return events
+    if event is not None:
+        events.append(event)
+    return events
+
+
+def close_silent(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event]:
+    """The closing event if the silence at `now_ms` has lasted too long, else nothing."""
+    return _after_silence(rule, episode, now_ms)
+
+
+def deadline(rule: AlarmRule, episode: Episode) -> int | None:
+    """The first instant (ms) at which `close_silent` closes the open anomaly; None when none is open."""
+    if episode.detected is None or episode.last is None:
+        return None
+    return episode.last + rule.silence_ms + 1
+
+
+def _after_silence(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event]:
+    if episode.start is None or episode.last is None or now_ms - episode.last <= rule.silence_ms:
+        return []
+    if episode.detected is None:
+        _forget(episode)
+        return []
+    event = _event(episode, "closed", episode.last + rule.silence_ms + 1, end=episode.last, reason="silent")
+    _close(rule, episode)
+    return [event]
+
+
+def _step_counting(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | None:
+    if episode.start is None:
+        episode.start = row.ts
+        episode.sums = [0.0] * len(row.contribution)
+    episode.run += 1
+    _count_anomalous(episode, row)
+    if episode.run < rule.on_delay:
+        return None
+    episode.detected = row.ts
+    episode.reported = episode.peak
+    episode.run = 0
+    _remember(episode, row)
+    return _event(episode, "open", row.ts)
+
+
+def _step_open(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | None:
+    _remember(episode, row)
+    if row.score > 1.0:
+        episode.run = 0
+        _count_anomalous(episode, row)
+        risen = severity(episode.peak) != severity(episode.reported)
+        if not risen and episode.peak < episode.reported * PEAK_STEP:
+            return None
+        episode.reported = episode.peak
+        return _event(episode, "update", row.ts)
+    if episode.run == 0:
+        episode.run_start = row.ts
+    episode.run += 1
+    if episode.run < rule.off_delay:
+        return None
+    event = _event(episode, "closed", row.ts, end=episode.run_start, reason="recovered")
+    _close(rule, episode)
+    return event
+
+
+def _count_anomalous(episode: Episode, row: ScoredRow) -> None:
+    episode.rows += 1
+    episode.peak = max(episode.peak, float(row.score))
+    episode.sums = [total + float(share) for total, share in zip(episode.sums, row.contribution, strict=True)]
+
+
+def _remember(episode: Episode, row: ScoredRow) -> None:
+    episode.score, episode.version = float(row.score), int(row.version)
+    episode.values, episode.expected = row.values, row.expected
+
+
+def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason: str | None = None) -> Event:
+    assert episode.start is not None and episode.detected is not None  # noqa: S101 - for the type checker
+    return Event(
+        kind=kind,
+        at=at,
+        start=episode.start,
+        detected=episode.detected,
+        end=end,
+        reason=reason,
+        score=episode.score,
+        peak=episode.peak,
+        contribution=tuple(total / episode.rows for total in episode.sums),
+        values=episode.values,
+        expected=episode.expected,
+        version=episode.version,
+    )
+
+
+def _forget(episode: Episode) -> None:
+    """Back to idle; `last` and `cooldown` stay."""
+    if episode.start is None:
+        return
+    last, cooldown = episode.last, episode.cooldown
+    episode.__init__()  # type: ignore[misc]
+    episode.last, episode.cooldown = last, cooldown
+
+
+def _close(rule: AlarmRule, episode: Episode) -> None:
+    _forget(episode)
+    episode.cooldown = rule.cooldown
+
+
+def _pack(values: Sequence[float]) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _unpack(values: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(math.nan if value is None else value for value in values)
