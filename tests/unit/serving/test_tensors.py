@@ -1,0 +1,158 @@
+"""TensorProto round trips, and the same bytes as TensorFlow's own messages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from eugenie_cli.serving import tensors
+from eugenie_cli.serving.protos import tensor_pb2
+
+NUMBERS = [
+    "float32",
+    "float64",
+    "float16",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bool",
+]
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
+
+
+def over_the_wire(array: np.ndarray) -> np.ndarray:
+    return tensors.decode(tensor_pb2.TensorProto.FromString(tensors.encode(array).SerializeToString()))
+
+
+@given(st.sampled_from(NUMBERS).flatmap(lambda name: hnp.arrays(np.dtype(name), SHAPES)))
+def test_numbers_survive_bit_for_bit(array: np.ndarray) -> None:
+    back = over_the_wire(array)
+    assert back.dtype == array.dtype
+    assert back.shape == array.shape
+    assert back.tobytes() == array.tobytes()
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_text_travels_as_utf8(words: list[str]) -> None:
+    proto = tensors.encode(np.array(words, object))
+    assert proto.dtype == tensor_pb2.DT_STRING
+    assert not proto.tensor_content
+    assert tensors.decode(proto).tolist() == [word.encode() for word in words]
+
+
+def test_numbers_are_sent_as_tensor_content_alone() -> None:
+    proto = tensors.encode(np.ones((2, 3), np.float32))
+    assert len(proto.tensor_content) == 24
+    assert not proto.float_val
+
+
+def test_memory_order_and_byte_order_do_not_matter() -> None:
+    array = np.arange(6, dtype=">f4").reshape(2, 3).T
+    assert over_the_wire(array).tolist() == array.tolist()
+    assert over_the_wire(array).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("field", "data_type", "values"),
+    [
+        ("float_val", tensor_pb2.DT_FLOAT, [1.5, -2.0]),
+        ("double_val", tensor_pb2.DT_DOUBLE, [1.5, -2.0]),
+        ("int_val", tensor_pb2.DT_INT32, [1, -2]),
+        ("int_val", tensor_pb2.DT_UINT8, [1, 255]),
+        ("int64_val", tensor_pb2.DT_INT64, [1, -(2**60)]),
+        ("uint64_val", tensor_pb2.DT_UINT64, [1, 2**63]),
+        ("bool_val", tensor_pb2.DT_BOOL, [True, False]),
+    ],
+)
+def test_typed_fields_are_read(field: str, data_type: int, values: list) -> None:
+    proto = tensor_pb2.TensorProto(dtype=data_type)
+    proto.tensor_shape.dim.add().size = 2
+    getattr(proto, field).extend(values)
+    assert tensors.decode(proto).tolist() == values
+
+
+def test_half_val_holds_the_bits() -> None:
+    proto = tensor_pb2.TensorProto(dtype=tensor_pb2.DT_HALF)
+    proto.tensor_shape.dim.add().size = 1
+    proto.half_val.append(int(np.float16(1.5).view(np.uint16)))
+    assert tensors.decode(proto).tolist() == [1.5]
+
+
+def test_a_short_typed_field_repeats_its_last_element() -> None:
+    proto = tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1.0, 7.0])
+    for size in (2, 2):
+        proto.tensor_shape.dim.add().size = size
+    assert tensors.decode(proto).tolist() == [[1.0, 7.0], [7.0, 7.0]]
+
+
+@pytest.mark.parametrize(
+    ("proto", "message"),
+    [
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_BFLOAT16), "bfloat16"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, tensor_content=b"abc"), "3 bytes"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT), "0 elements"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1.0, 2.0]), "2 elements"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"a"), "string_val"),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_FLOAT, tensor_shape=tensor_pb2.TensorShapeProto(unknown_rank=True)
+            ),
+            "known shape",
+        ),
+    ],
+)
+def test_what_is_no_tensor_is_refused(proto: tensor_pb2.TensorProto, message: str) -> None:
+    with pytest.raises(tensors.TensorError, match=message):
+        tensors.decode(proto)
+
+
+def test_a_dtype_that_no_tensor_has_is_refused() -> None:
+    with pytest.raises(tensors.TensorError, match="datetime64"):
+        tensors.encode(np.array(["2026-01-01"], "datetime64[ms]"))
+
+
+def test_the_client_loads_nothing_heavy() -> None:
+    code = """
+        import sys
+        import eugenie_cli.serving.client
+        heavy = {"tensorflow", "keras", "pandas", "pyarrow", "pydantic", "typer", "rich", "mlflow", "yaml"}
+        assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+        ours = {name for name in sys.modules if name.startswith("eugenie_cli.")}
+        print(*sorted(ours))
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert all(name.startswith("eugenie_cli.serving") for name in run.stdout.split())
+
+
+def test_the_bytes_are_those_of_tensorflow_and_both_live_in_one_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    tensorflow = pytest.importorskip("tensorflow")
+    official = pytest.importorskip("tensorflow.core.framework.tensor_pb2").TensorProto
+    rows = np.array([[1.5, np.nan], [3.0, -np.inf]], np.float32)
+    for array in (
+        rows,
+        np.array([b"pump-101", "Förderpumpe".encode()], object),
+        np.arange(4, dtype=np.int64),
+        np.float32(1),
+    ):
+        ours = tensors.encode(np.asarray(array))
+        read = tensorflow.make_ndarray(official.FromString(ours.SerializeToString()))
+        np.testing.assert_array_equal(read, array)
+        theirs = tensorflow.make_tensor_proto(array).SerializeToString()
+        np.testing.assert_array_equal(tensors.decode(tensor_pb2.TensorProto.FromString(theirs)), array)
