@@ -1,13 +1,14 @@
 """Detached processes that outlive the command which started them, and are found again.
 
-    start_detached("serving", [sys.executable, "-m", ...], env=minimal_env(), log=..., run_file=..., address=...)
+    start_detached("serving", [sys.executable, ...], env=minimal_env(), log=..., run_file=..., address=...)
     identify(run_file)      # Process while it is alive, None otherwise; never a stranger with a recycled pid
     stop(run_file)          # TERM, wait, KILL, with everything that it had started
 
-What is on disk is the *run file*, JSON: `{"name", "pid", "create_time", "address", "log", "details"}`. The kernel's
-start time of a process makes a recycled pid recognisable. Beside that, every process is started with the run file's
-path in its environment (`MARKER`), which its children inherit: so a process whose starter died before it could write
-the run file, and the workers that a killed engine left behind, are found and stopped too.
+What is on disk is the *run file*, JSON: `{"name", "pid", "create_time", "address", "log", "details"}`. The
+kernel's start time of a process makes a recycled pid recognisable. Beside that, every process is started with
+the run file's path in its environment (`MARKER`), which its children inherit: so a process whose starter died
+before it could write the run file, and the workers that a killed engine left behind, are found and stopped
+too.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Process:
 def minimal_env(**extra: str) -> dict[str, str]:
     """The few variables that an engine needs, so that its start does not depend on the caller's shell.
 
-    PATH is the system's default; give `PATH=...` to change it. Secrets belong here or in files, never in `argv`.
+    PATH is the system's default; `PATH=...` changes it. Secrets belong here or in files, never in `argv`.
     """
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**env, "PATH": os.defpath, **extra}
@@ -78,9 +79,10 @@ def start_detached(
 ) -> Process:
     """Start `argv` in a session of its own, output to `log` (rotated first), and write its run file.
 
-    It does not wait until the process is healthy: that is the caller's, who knows how to ask it. `address` is where it
-    will listen, as its clients write it; `details` is anything JSON that the caller wants to read back. `env` is the
-    whole environment (see `minimal_env`). Left-overs of an earlier process with the same run file are stopped first.
+    It does not wait until the process is healthy: that is the caller's, who knows how to ask it. `address` is
+    where it will listen, as its clients write it; `details` is JSON that the caller wants to read back;
+    `env` is the whole environment (see `minimal_env`). Left-overs of an earlier process with the same run
+    file are stopped first.
 
     Raises EugenieError when the program cannot be started, and when the run file's process is alive already.
     """
@@ -115,7 +117,7 @@ def start_detached(
 
 
 def identify(run_file: Path) -> Process | None:
-    """The run file's process while it is alive; None without a run file, when it ended, or its pid is another's."""
+    """The run file's process while it is alive; None without one, when it ended, or its pid is another's."""
     recorded = read_run_file(run_file)
     return recorded if recorded is not None and _alive(recorded) is not None else None
 
@@ -130,7 +132,7 @@ def read_run_file(run_file: Path) -> Process | None:
 
 
 def set_address(run_file: Path, address: str, details: Mapping[str, Any] | None = None) -> Process:
-    """Record where a process listens, for one that chooses its port. Raises EugenieError without a run file."""
+    """Record where a process listens that chooses its port itself. Raises EugenieError without a run file."""
     recorded = read_run_file(run_file)
     if recorded is None:
         raise EugenieError(f"{run_file} does not exist or is not a run file", "eugenie up")
@@ -142,18 +144,19 @@ def set_address(run_file: Path, address: str, details: Mapping[str, Any] | None 
 def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:
     """End the run file's process and all that it started: TERM, up to `grace_s` seconds, KILL.
 
-    The run file is removed. True when something was alive. Raises EugenieError when a process survives KILL (it hangs in the kernel).
+    The run file is removed. True when something was alive. Raises EugenieError when a process
+    survives KILL (it hangs in the kernel).
     """
     recorded = read_run_file(run_file)
     leader = _alive(recorded) if recorded is not None else None
     leaders = [leader] if leader is not None else []
     survivors = _end(leaders, grace_s)
-    # children after the leader: a worker that dies first looks like a crash to its engine, which starts it again
+    # children after the leader: a worker that dies first looks like a crash to its engine, which replaces it
     orphans = _family(run_file)
     survivors += _end(orphans, min(grace_s, 3.0))
     if survivors:
         pids = ", ".join(str(process.pid) for process in survivors)
-        raise EugenieError(f"processes {pids} of {run_file.stem} do not end", "`ps -o pid,stat,wchan` tells why")
+        raise EugenieError(f"processes {pids} of {run_file.stem} do not end", "see `ps -o pid,stat,wchan`")
     run_file.unlink(missing_ok=True)
     return bool(leaders or orphans)
 
