@@ -1,0 +1,12 @@
+"""Readings: from what a gateway or an export says to (asset, sensor, instant, value, quality).
+
+Standard library and numpy only: these modules ship to stream workers. Every rule is a rule on *text* (a JSON
+number is the text that it was written as), and each is simple enough to be a line of SQL. Rules, in the order
+in which they apply:
+
+1. identity: `sensor` or `tag` must be there, and an asset beside a sensor; otherwise `missing-field`;
+2. instant (`time`): absent is `missing-field`, unreadable is `bad-timestamp`;
+3. quality (`quality`): absent is good, unreadable is `bad-value`; a reading of bad quality needs no value;
+4. value (`values`): absent is `missing-field`, null, empty or a status text is bad quality, other text is
+   `bad-value`.
+"""

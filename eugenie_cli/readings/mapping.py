@@ -1,0 +1,216 @@
+"""The `readings` mapping of a site file, compiled: record -> readings.
+
+A record is a JSON object or a CSV row (column -> text). `long` is one reading a record; `wide` is one record
+an instant, a member for each sensor or tag. Paths name a member exactly, or, where none has that name,
+`a.b.c` descends. Members that are not there, null, empty, objects or arrays are *absent*: only a value tells
+these apart (null is a reading of bad quality).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+from eugenie_cli.readings import reasons
+from eugenie_cli.readings.quality import SCHEMES, IsGood
+from eugenie_cli.readings.reading import Reading, Rejected
+from eugenie_cli.readings.time import compile_instant
+from eugenie_cli.readings.values import compile_value
+
+Outcome: TypeAlias = "Reading | Rejected"
+Record: TypeAlias = Mapping[str, Any]
+ToReadings: TypeAlias = "Callable[[Record], list[Outcome]]"
+
+MAX_PAYLOAD = 1_000_000  # characters; Kafka's own default limit of a message is a megabyte
+_MISSING = object()
+_BLANKS = " \t"
+
+
+def parse_json(payload: str | bytes) -> Record | Rejected:
+    """A payload as a record; `bad-json` unless it is one JSON object, `too-large` above `MAX_PAYLOAD`
+    characters.
+    """
+    try:
+        text = payload.decode("utf-8") if isinstance(payload, bytes) else payload
+        if len(text) > MAX_PAYLOAD:
+            return Rejected(reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
+        record = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        return Rejected(reasons.BAD_JSON, str(error))
+    if not isinstance(record, dict):
+        return Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(record).__name__}")
+    return record
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """The mapping with its `file` patterns (`valve1-{stem}`) filled in; `{stem}` and `{parent}` are names of
+    `file`.
+    """
+    path = PurePath(file)
+    bound = dict(mapping)
+    for key in ("ts", "asset", "sensor", "tag", "value", "quality"):
+        part = bound.get(key)
+        if part and part.get("file"):
+            text = part["file"].replace("{stem}", path.stem).replace("{parent}", path.parent.name)
+            bound[key] = {**part, "file": None, "const": text}
+    return bound
+
+
+def text_of(value: Any) -> str | None:
+    """A member as trimmed text; None when it is absent (null, empty, an object or an array)."""
+    if value is None or value is _MISSING or isinstance(value, (dict, list)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else repr(value)
+    return text.strip(_BLANKS) or None
+
+
+def member(record: Record, path: str) -> Any:
+    """The member called `path`, else the one that its dots lead to; a sentinel when there is none."""
+    if path in record:
+        return record[path]
+    here: Any = record
+    for name in path.split("."):
+        if not isinstance(here, dict) or name not in here:
+            return _MISSING
+        here = here[name]
+    return here
+
+
+def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
+    """The mapping as a pure function: record -> its readings and rejections, in the record's order.
+
+    `mapping`: `ReadingsMapping.model_dump(mode="json")`, `bind_file` applied where it has file patterns.
+    `timezone`: the site's, of local times without an offset. Raises ValueError for a zone, unit or pattern
+    that does not exist.
+    """
+    rules = _Rules(mapping, timezone)
+    return rules.wide if mapping.get("shape") == "wide" else rules.long
+
+
+class _Refused(Exception):  # noqa: N818 - control flow within this module, not an error of the program
+    def __init__(self, reason: str, detail: str) -> None:
+        self.rejected = Rejected(reason, detail)
+
+
+class _Rules:
+    """The compiled fields of one mapping."""
+
+    def __init__(self, mapping: Mapping[str, Any], timezone: str) -> None:
+        self.ts: dict[str, Any] = mapping.get("ts") or {"path": "ts"}
+        self.value: dict[str, Any] = mapping.get("value") or {"path": "value"}
+        self.asset, self.sensor, self.tag = mapping.get("asset"), mapping.get("sensor"), mapping.get("tag")
+        self.quality = mapping.get("quality")
+        for name in ("ts", "asset", "sensor", "tag", "value", "quality"):
+            if (mapping.get(name) or {}).get("file"):
+                raise ValueError(f"{name}: a file pattern works in imports only")
+        self.to_instant = compile_instant(
+            self.ts.get("unit") or "iso", self.ts.get("format"), self.ts.get("timezone") or timezone
+        )
+        self.to_value = compile_value(self.value.get("decimal") or ".", self.value.get("status") or ())
+        self.is_good: IsGood = SCHEMES[(self.quality or {}).get("scheme") or "words"]
+        self.ignore = frozenset(mapping.get("ignore") or ())
+
+    # -- one reading a record ----------------------------------------------------------------------
+
+    def long(self, record: Record) -> list[Outcome]:
+        try:
+            asset, sensor, tag = (_text(record, part) for part in (self.asset, self.sensor, self.tag))
+            if sensor is None and tag is None:
+                raise _Refused(reasons.MISSING_FIELD, _absent("sensor or tag", self.sensor or self.tag))
+            if tag is None and asset is None:
+                raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
+            ts = self._instant(record)
+            value = self._value(_raw(record, self.value)) if self._good(record) else float("nan")
+        except _Refused as refused:
+            return [refused.rejected]
+        return [Reading(asset, sensor, tag, ts, value, value == value)]
+
+    # -- one record an instant ---------------------------------------------------------------------
+
+    def wide(self, record: Record) -> list[Outcome]:
+        try:
+            asset = _text(record, self.asset)
+            if asset is None and self.asset is not None:
+                raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
+            ts = self._instant(record)
+            good = self._good(record)
+        except _Refused as refused:
+            return [refused.rejected]
+        outcomes: list[Outcome] = []
+        for column, raw in self._columns(record):
+            try:
+                value = self._value(raw) if good else float("nan")
+            except _Refused as refused:
+                outcomes.append(Rejected(refused.rejected.reason, f"{column}: {refused.rejected.detail}"))
+            else:
+                outcomes.append(Reading(asset, None, column.strip(_BLANKS), ts, value, value == value))
+        return outcomes
+
+    def _columns(self, record: Record) -> Iterator[tuple[str, Any]]:
+        """The members of a wide record that are measurements: those of the object at the value's path, or its
+        own.
+        """
+        inner = _raw(record, self.value)
+        if isinstance(inner, dict):
+            yield from ((name, raw) for name, raw in inner.items() if name not in self.ignore)
+            return
+        parts = (self.ts, self.asset, self.quality)
+        other = self.ignore | {_root(record, part["path"]) for part in parts if part and part.get("path")}
+        yield from ((name, raw) for name, raw in record.items() if name not in other)
+
+    # -- fields ------------------------------------------------------------------------------------
+
+    def _instant(self, record: Record) -> int:
+        text = _text(record, self.ts)
+        if text is None:
+            raise _Refused(reasons.MISSING_FIELD, _absent("ts", self.ts))
+        try:
+            return self.to_instant(text)
+        except ValueError as error:
+            raise _Refused(reasons.BAD_TIMESTAMP, str(error)) from None
+
+    def _good(self, record: Record) -> bool:
+        text = _text(record, self.quality)
+        if text is None:
+            return True
+        try:
+            return self.is_good(text)
+        except ValueError as error:
+            raise _Refused(reasons.BAD_VALUE, str(error)) from None
+
+    def _value(self, raw: Any) -> float:
+        if raw is _MISSING:
+            raise _Refused(reasons.MISSING_FIELD, _absent("value", self.value))
+        if isinstance(raw, (dict, list)):
+            raise _Refused(reasons.BAD_VALUE, "a value is a number or text, not an object or array")
+        try:
+            return self.to_value(text_of(raw) or "")
+        except ValueError as error:
+            raise _Refused(reasons.BAD_VALUE, str(error)) from None
+
+
+def _raw(record: Record, part: Mapping[str, Any]) -> Any:
+    if part.get("path") is not None:
+        return member(record, part["path"])
+    return part["const"] if part.get("const") is not None else _MISSING
+
+
+def _text(record: Record, part: Mapping[str, Any] | None) -> str | None:
+    return None if part is None else text_of(_raw(record, part))
+
+
+def _root(record: Record, path: str) -> str:
+    return path if path in record else path.split(".")[0]
+
+
+def _absent(what: str, part: Mapping[str, Any] | None) -> str:
+    path = part.get("path") if part else None
+    return f"no {what} at {path!r}" if path else f"no {what}: the mapping does not say where"

@@ -1,0 +1,26 @@
+"""A reading, and a record that could not become one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Reading(NamedTuple):
+    """One measurement. `sensor` is the class's name for it, `tag` the plant's address; one of the two is set.
+    """
+
+    asset: str | None
+    sensor: str | None
+    tag: str | None
+    ts: int
+    """Milliseconds since 1970-01-01T00:00:00Z, rounded down."""
+    value: float
+    """In engineering units; NaN when the quality is bad."""
+    good: bool
+
+
+class Rejected(NamedTuple):
+    """Why a record, or one value of it, is no reading. `reason` is one of `reasons.REASONS`."""
+
+    reason: str
+    detail: str

@@ -1,0 +1,14 @@
+"""Why readings are turned away: the closed list that imports, dead letters and their counts share."""
+
+from __future__ import annotations
+
+BAD_JSON = "bad-json"  # not JSON, or not one JSON object
+TOO_LARGE = "too-large"  # the payload is longer than anything that a gateway sends
+MISSING_FIELD = "missing-field"  # no instant, sensor, tag, asset or value where the mapping looks for it
+BAD_TIMESTAMP = "bad-timestamp"  # unreadable, or a local time that occurs twice or never
+BAD_VALUE = "bad-value"  # a value or quality that is neither a number nor a known text
+UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not have
+LATE = "late"  # older than the stream's watermark
+FUTURE = "future"  # further ahead of the clock than the stream allows
+
+REASONS = (BAD_JSON, TOO_LARGE, MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE)

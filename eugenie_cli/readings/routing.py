@@ -1,0 +1,81 @@
+"""Routing: (asset, sensor, tag) of a reading -> the asset and the place of the sensor in its class.
+
+A sensor is looked up by its name on the asset. A tag is looked up among the asset's tags, then among its
+sensor names (so a wide export may use either); without an asset it must belong to exactly one asset of the
+site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Route(NamedTuple):
+    """A line of the routing table. `asset` is None where a tag alone is enough; exactly one of `sensor`,
+    `tag` is set.
+    """
+
+    asset: str | None
+    sensor: str | None
+    tag: str | None
+    to_asset: str
+    to_class: str
+    to_index: int
+
+
+class Router:
+    """The assets of a site, by name and by tag.
+
+    `assets`: asset -> `{"class": name, "tags": {sensor: tag}}`; a sensor that is not in `tags` has its own
+    name as tag. `sensors`: class -> sensor names, in order. `ambiguous`: tags that several assets have, so
+    that alone they lead nowhere.
+    """
+
+    def __init__(self, assets: Mapping[str, Mapping[str, Any]], sensors: Mapping[str, Sequence[str]]) -> None:
+        self._class = {asset: str(entry["class"]) for asset, entry in assets.items()}
+        self._sensors = {name: tuple(names) for name, names in sensors.items()}
+        self._by_sensor: dict[tuple[str, str], int] = {}
+        self._by_tag: dict[tuple[str, str], int] = {}
+        alone: dict[str, set[tuple[str, int]]] = {}
+        for asset, entry in assets.items():
+            tags = entry.get("tags") or {}
+            names = self._sensors[self._class[asset]]
+            for index, sensor in enumerate(names):
+                self._by_sensor[asset, sensor] = index
+                self._by_tag[asset, tags.get(sensor) or sensor] = index
+            for index, sensor in enumerate(names):  # after all tags: a tag wins over another sensor's name
+                self._by_tag.setdefault((asset, sensor), index)
+        for (asset, tag), index in self._by_tag.items():
+            alone.setdefault(tag, set()).add((asset, index))
+        self._alone = {tag: next(iter(places)) for tag, places in alone.items() if len(places) == 1}
+        self.ambiguous = frozenset(tag for tag, places in alone.items() if len(places) > 1)
+
+    def route(self, asset: str | None, sensor: str | None, tag: str | None) -> tuple[str, int] | None:
+        """(asset, index of the sensor in its class), or None for what the site does not have. A sensor goes
+        before a tag.
+        """
+        if asset is None:
+            return self._alone.get(tag) if sensor is None and tag is not None else None
+        if sensor is not None:
+            index = self._by_sensor.get((asset, sensor))
+        else:
+            index = self._by_tag.get((asset, tag)) if tag is not None else None
+        return None if index is None else (asset, index)
+
+    def class_of(self, asset: str) -> str:
+        """The class of an asset that the site has."""
+        return self._class[asset]
+
+    def sensors_of(self, asset: str) -> tuple[str, ...]:
+        """The sensor names of an asset's class, in order."""
+        return self._sensors[self._class[asset]]
+
+    def table(self) -> Iterator[Route]:
+        """Every route there is, for a join. `route` is a look-up in exactly these lines."""
+        for (asset, sensor), index in self._by_sensor.items():
+            yield Route(asset, sensor, None, asset, self._class[asset], index)
+        for (asset, tag), index in self._by_tag.items():
+            yield Route(asset, None, tag, asset, self._class[asset], index)
+        for tag, (asset, index) in self._alone.items():
+            yield Route(None, None, tag, asset, self._class[asset], index)

@@ -1,0 +1,125 @@
+"""Instants: text of many kinds -> int milliseconds since 1970-01-01T00:00:00Z, rounded down.
+
+Local times follow the named zone. A local time that occurs twice (clocks set back) or never (clocks set
+forward) is refused, never guessed: both readings of the doubled hour would otherwise fall onto each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone, tzinfo
+from decimal import ROUND_FLOOR, Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+ISO_PATTERN = (
+    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r" ?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
+)
+EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
+
+# A clock that was never set shows years before 1970; beyond 9999 no calendar here can write it.
+MIN_INSTANT = 0
+MAX_INSTANT = 253_402_300_799_999
+MAX_OFFSET_MINUTES = 18 * 60  # no zone is further from UTC; the limit of ISO 8601 libraries
+
+_ISO = re.compile(ISO_PATTERN)
+_EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
+_MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
+_EPOCH = datetime(1970, 1, 1)
+
+ToInstant = Callable[[str], int]
+"""Trimmed, non-empty text -> milliseconds. Raises ValueError, saying why."""
+
+
+def zone(name: str) -> tzinfo:
+    """The IANA time zone `name`. Raises ValueError when there is none."""
+    if name in ("UTC", "Z", "Etc/UTC"):
+        return timezone.utc
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone, such as Europe/Berlin or UTC") from None
+
+
+def wall_ms(local: datetime) -> int:
+    """A naive datetime -> milliseconds since 1970 on the same clock, rounded down."""
+    delta = local - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
+
+
+def utc_offset_ms(local: datetime, zone: tzinfo) -> int:
+    """The offset from UTC of a naive local time. Raises ValueError where it occurs twice or never."""
+    first = local.replace(tzinfo=zone, fold=0).utcoffset()
+    second = local.replace(tzinfo=zone, fold=1).utcoffset()
+    if first is None or second is None:
+        raise ValueError(f"{zone} has no offset at {local.isoformat()}")
+    if first != second:
+        count = "occurs twice" if first > second else "does not exist"
+        raise ValueError(f"the local time {local.isoformat()} {count} in {zone}: send an offset or UTC")
+    return first // timedelta(milliseconds=1)
+
+
+def compile_instant(unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> ToInstant:
+    """The reader of one timestamp field.
+
+    `unit`: "iso" (ISO 8601, up to nine digits of a second) or the epoch unit s, ms, us, ns. `format`: a
+    strptime format, which then comes first. `timezone`: of local times that carry no offset.
+    """
+    local_zone = zone(timezone)
+    if format is not None:
+        return _bounded(lambda text: _strptime(text, format, local_zone))
+    if unit == "iso":
+        return _bounded(lambda text: _iso(text, local_zone))
+    factor = _MS_PER_UNIT[unit]
+    return _bounded(lambda text: _epoch(text, factor))
+
+
+def _bounded(read: ToInstant) -> ToInstant:
+    def bounded(text: str) -> int:
+        instant = read(text)
+        if not MIN_INSTANT <= instant <= MAX_INSTANT:
+            raise ValueError(f"{text!r} is before 1970 or after 9999")
+        return instant
+
+    return bounded
+
+
+def _iso(text: str, local_zone: tzinfo) -> int:
+    match = _ISO.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z")
+    year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
+    try:
+        local = datetime(year, month, day, hour, minute, int(match[6] or 0))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    wall = wall_ms(local) + int((match[7] or "")[:3].ljust(3, "0"))
+    return wall - (_offset_ms(match[8]) if match[8] else utc_offset_ms(local, local_zone))
+
+
+def _offset_ms(text: str) -> int:
+    if text in "Zz":
+        return 0
+    minutes = int(text[1:3]) * 60 + int(text[3:].lstrip(":") or 0)
+    if minutes > MAX_OFFSET_MINUTES or int(text[3:].lstrip(":") or 0) > 59:
+        raise ValueError(f"{text!r} is not an offset from UTC")
+    return (-minutes if text[0] == "-" else minutes) * 60_000
+
+
+def _epoch(text: str, ms_per_unit: Decimal) -> int:
+    if _EPOCH_NUMBER.match(text) is None:
+        raise ValueError(f"{text!r} is not a number of seconds or parts of a second since 1970")
+    return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
+
+
+def _strptime(text: str, format: str, local_zone: tzinfo) -> int:
+    try:
+        local = datetime.strptime(text, format)
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+    offset = local.utcoffset()
+    naive = local.replace(tzinfo=None)
+    if offset is None:
+        return wall_ms(naive) - utc_offset_ms(naive, local_zone)
+    return wall_ms(naive - offset)

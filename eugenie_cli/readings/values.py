@@ -1,0 +1,58 @@
+"""Values: text -> float, with the words that historians write in the place of a number."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+
+# No thousands separators: `1.012,5` and `1,012.5` are refused rather than guessed at.
+NUMBER_PATTERN = {
+    ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$",
+    ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$",
+}
+# Rows are float32: a larger magnitude (infinity included) is no measurement.
+MAX_VALUE = 3.4028234663852886e38
+
+_STATUS_TEXTS = """
+bad, bad input, bad data, bad quality, bad total, bad value, no data, nodata, no result, no value,
+no sample, no good data for calculation, i/o timeout, io timeout, timeout, scan timeout, scan off,
+pt created, point created, inp outrange, inp outofrange, out of range, over range, overrange,
+under range, underrange, over limit, under limit, comm fail, comm error, communication error,
+communication failure, not connect, not connected, no connection, disconnected, equip fail,
+equipment failure, calc failed, calc off, calc timeout, calc overflow, calculation failed, configure,
+not configured, unconfigured, shutdown, shut down, intf shut, intf shutdown, interface shutdown, error,
+err, fault, fail, failed, failure, invalid, invalid data, invalid float, filter expired, arc offline,
+arc off-line, archive offline, offline, access denied, no access, trace-back, undefined, unknown,
+under repair, stale, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
++infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
+#ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
+"""
+# Lower case, trimmed. The states of process historians, then what spreadsheets and data loggers write.
+STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
+TRUE_TEXTS = frozenset({"true"})
+FALSE_TEXTS = frozenset({"false"})
+
+ToValue = Callable[[str], float]
+"""Trimmed text -> value, NaN meaning bad quality. Raises ValueError for text that is no value."""
+
+
+def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
+    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality."""
+    number = re.compile(NUMBER_PATTERN[decimal])
+    bad = STATUS_TEXTS | {""} | {text.strip(" \t").lower() for text in status}
+
+    def to_value(text: str) -> float:
+        if number.match(text):
+            value = float(text.replace(",", "."))
+            return value if abs(value) <= MAX_VALUE else math.nan
+        word = text.lower()
+        if word in bad:
+            return math.nan
+        if word in TRUE_TEXTS:
+            return 1.0
+        if word in FALSE_TEXTS:
+            return 0.0
+        raise ValueError(f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text")
+
+    return to_value
