@@ -7,15 +7,15 @@ Every duration is an int in milliseconds, whatever unit the file uses. Every ins
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs
+from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 # -- where readings come from ---------------------------------------------------------------------------
@@ -34,7 +34,7 @@ class TimePart(Part):
 
     unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
     format: Optional[str] = None
-    timezone: Optional[str] = Field(None, description="of local times without an offset; default: the site's")
+    timezone: Optional[ZoneName] = Field(None, description="of local times without an offset; default: the site's")
 
 
 class ValuePart(Part):
@@ -76,6 +76,11 @@ class CsvSource(_Section):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
     readings: ReadingsMapping = ReadingsMapping(format="csv")
+
+    @field_validator("readings", mode="before")
+    @classmethod
+    def _is_csv(cls, readings: Any) -> Any:
+        return {"format": "csv", **readings} if isinstance(readings, dict) else readings
 
 
 Source = CsvSource
@@ -196,6 +201,12 @@ class Kafka(_Section):
         asset=Part(path="asset"), sensor=Part(path="sensor"), tag=Part(path="tag"), quality=QualityPart(path="quality")
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, given: Any) -> Any:
+        """`kafka: embedded` is `kafka: {bootstrap: embedded}`."""
+        return {"bootstrap": given} if isinstance(given, str) else given
+
 
 class Serving(_Section):
     """TensorFlow Serving or a server that speaks its API."""
@@ -235,7 +246,7 @@ class Site(_Section):
     """A whole site file."""
 
     site: Name
-    timezone: str = "UTC"
+    timezone: ZoneName = "UTC"
     workspace: Optional[str] = Field(None, description="default: .eugenie/<site>")
     sources: tuple[Source, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
@@ -273,5 +284,3 @@ class Site(_Section):
     @property
     def experiment(self) -> str:
         return self.tracking.experiment or self.site
-
-

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import datetime, timezone
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, ValidationInfo
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
@@ -40,10 +42,47 @@ def parse_instant(value: Any) -> datetime:
         return value
     if not isinstance(value, str):
         raise ValueError("an instant is ISO 8601 text, such as 2026-01-03T06:00:00Z")
+    text = re.sub(r"[zZ]$", "+00:00", value.strip())
     try:
-        return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value.strip()))
+        return datetime.fromisoformat(re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text))
     except ValueError:
         raise ValueError(f"{value!r} is not an ISO 8601 instant, such as 2026-01-03T06:00:00Z") from None
+
+
+def localize(instant: datetime, where: ZoneInfo) -> datetime:
+    """A datetime without an offset, as local time of `where`; one with an offset is returned as it is.
+
+    Raises ValueError for a local time that the clocks skip, or pass twice.
+    """
+    if instant.tzinfo is not None:
+        return instant
+    early, late = (instant.replace(tzinfo=where, fold=fold) for fold in (0, 1))
+    if early.utcoffset() != late.utcoffset():
+        skipped = early.astimezone(timezone.utc).astimezone(where).replace(tzinfo=None) != instant
+        how = "does not exist" if skipped else "comes twice"
+        raise ValueError(f"{instant} {how} in {where.key}, where clocks change: write it with an offset, such as +02:00 or Z")
+    return early
+
+
+def zone(name: object) -> ZoneInfo | None:
+    """The time zone of that IANA name, None where there is none."""
+    try:
+        return ZoneInfo(name) if isinstance(name, str) and name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _zone_name(name: str) -> str:
+    if zone(name) is None:
+        close = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"unknown time zone {name!r}: use an IANA name such as Europe/Berlin{meant}")
+    return name
+
+
+def _in_site_zone(instant: datetime, info: ValidationInfo) -> datetime:
+    where = (info.context or {}).get("timezone")
+    return localize(instant, where) if where is not None else instant
 
 
 def to_ms(instant: datetime) -> int:
@@ -60,7 +99,10 @@ def _positive(value: int) -> int:
 
 Milliseconds = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration, when_used="json")]
 PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
-Instant = Annotated[datetime, BeforeValidator(parse_instant)]
+# The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.
+Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(_in_site_zone)]
+# An IANA time zone, kept as its name.
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
 # What may name a site, class, asset or source: safe in a path, a topic, a metric and a model name.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 # Sensors and tags carry the plant's own spelling; control characters would break records.

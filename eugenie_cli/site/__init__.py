@@ -1,0 +1,1 @@
+"""The site file: read, checked, explained. One YAML file describes a plant."""

@@ -1,0 +1,136 @@
+"""A YAML file as plain values, with the line and column of each.
+
+Scalars stay text, exactly as written; the model's types say what they mean. So `no`, `0123`, `12:30:00` and `1e3` never
+turn into something that nobody wrote, as they do when YAML guesses. Only an empty value, `~` and `null` become None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import yaml
+
+from eugenie_cli.site.problems import Path, Position, Problem
+
+Plain = Union[None, str, list[Any], dict[str, Any]]
+
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, where PyYAML was built with it
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
+_NULLS = ("", "~", "null", "Null", "NULL")
+_MERGE = "<<"
+# Aliases can make a small file explode; no plant needs this many values.
+MAX_VALUES = 2_000_000
+
+
+@dataclass
+class Document:
+    """The values of a file and where each was written. Paths are tuples of keys and list indices."""
+
+    value: Plain = None
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    containers: set[Path] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    written: dict[Path, str] = field(default_factory=dict)  # texts whose ${...} were replaced, as they stand in the file
+
+    def position(self, path: Path, *, key: bool = False) -> Position:
+        """Where to point for a problem at `path`: a scalar's value, a section's key, else the nearest parent."""
+        for length in range(len(path), -1, -1):
+            at = path[:length]
+            if at in self.keys and (key or at in self.containers):
+                return self.keys[at]
+            if at in self.values:
+                return self.values[at]
+        return Position(1, 1)
+
+    def has(self, path: Path) -> bool:
+        return path in self.values
+
+
+def parse(text: str) -> Document:
+    """YAML text -> Document. Syntax errors, duplicate keys, tags and further documents are `problems` of the result."""
+    document = Document()
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        document.problems.append(Problem(_position(mark) if mark else Position(1, 1), (), f"not valid YAML: {what}"))
+        return document
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        document.problems.append(Problem(Position(line, 1), (), f"not valid YAML: {error.reason}"))
+        return document
+    if node is not None:
+        document.value = _Builder(document).build(node, ())
+    return document
+
+
+class _Builder:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.open: set[int] = set()
+        self.count = 0
+
+    def build(self, node: yaml.Node, path: Path) -> Plain:
+        document = self.document
+        self.count += 1
+        document.values.setdefault(path, _position(node.start_mark))
+        if node.tag not in _TAGS:
+            self.problem(node, path, f"the tag {node.tag} is not supported")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            plain = node.style in (None, "")
+            return None if plain and node.value in _NULLS else str(node.value)
+        if id(node) in self.open or self.count > MAX_VALUES:
+            self.problem(node, path, "an alias refers to itself or repeats too much")
+            return None
+        document.containers.add(path)
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self.mapping(node, path)
+        finally:
+            self.open.discard(id(node))
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problem(key_node, path, "a key must be plain text")
+                continue
+            key = str(key_node.value)
+            if key == _MERGE and key_node.style in (None, ""):
+                for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                    base = self.build(source, path)
+                    if isinstance(base, dict):
+                        merged = {**base, **merged}
+                    else:
+                        self.problem(source, path, "<< takes a section, by its alias")
+                continue
+            at = (*path, key)
+            if key in own:
+                first = self.document.keys[at]
+                self.problem(key_node, at, f"duplicate key, first written in line {first.line}")
+                continue
+            self.forget(at)  # a merged value of the same key: this one replaces it
+            self.document.keys[at] = _position(key_node.start_mark)
+            own[key] = self.build(value_node, at)
+        return {**merged, **own}
+
+    def forget(self, path: Path) -> None:
+        if path in self.document.values:
+            for places in (self.document.values, self.document.keys):
+                for known in [other for other in places if other[: len(path)] == path]:
+                    del places[known]
+            self.document.containers = {other for other in self.document.containers if other[: len(path)] != path}
+
+    def problem(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.document.problems.append(Problem(_position(node.start_mark), path, message))
+
+
+def _position(mark: yaml.Mark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)

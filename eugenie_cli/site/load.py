@@ -1,0 +1,149 @@
+"""From a site's name to a checked `Site`. All problems of a file are reported at once, each with line and column."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.checks import check
+from eugenie_cli.site.document import Document, parse
+from eugenie_cli.site.messages import UNKNOWN_KEY, problems_of, unknown_key
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.parts import parts_of
+from eugenie_cli.site.problems import Path as Place
+from eugenie_cli.site.problems import Position, Problem, SiteError, did_you_mean
+from eugenie_cli.site.shape import LOADER_KEYS, secret_keys
+from eugenie_cli.site.values import zone
+from eugenie_cli.site.variables import anchor, expand
+from eugenie_cli.workspace import Workspace
+
+FOLDER = "site-configs"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def find_site(name_or_path: str | None) -> Path:
+    """The site file that is meant: a path, the name of a file in `./site-configs/`, or None for the only one there.
+
+    Raises EugenieError (exit code 2) that lists the candidates when it is none or not clear.
+    """
+    candidates = sorted(path for path in Path(FOLDER).glob("*") if path.suffix in _SUFFIXES)
+    names = [path.stem for path in candidates]
+    listing = f"sites in {FOLDER}/: {', '.join(names)}" if names else "`eugenie init` writes a first site file"
+    if name_or_path is None:
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise EugenieError("several sites to choose from", f"choose with --site or EUGENIE_SITE; {listing}", ExitCode.USAGE)
+        raise EugenieError(f"no site file in {FOLDER}/ of this folder", listing, ExitCode.USAGE)
+    path = Path(name_or_path).expanduser()
+    if path.suffix in _SUFFIXES or os.sep in name_or_path:
+        if not path.is_file():
+            raise EugenieError(f"there is no site file {path}", listing, ExitCode.USAGE)
+        return path
+    for candidate in candidates:
+        if candidate.stem == name_or_path:
+            return candidate
+    raise EugenieError(f"no site named {name_or_path}{did_you_mean(name_or_path, names)}", listing, ExitCode.USAGE)
+
+
+def open_site(name_or_path: str | None) -> Site:
+    """`load_site(find_site(name_or_path))`: what commands call with the value of `--site`."""
+    return load_site(find_site(name_or_path))
+
+
+def load_site(path: str | Path) -> Site:
+    """Read and check a site file.
+
+    Raises SiteError (exit code 3) with every problem of the file, EugenieError when it cannot be read.
+    """
+    return read_site(path)[0]
+
+
+def read_site(path: str | Path) -> tuple[Site, Document]:
+    """`load_site`, with the document that tells where each value was written."""
+    path = Path(path)
+    base = base_of(path)
+    document = parse(_text(path))
+    if not document.problems and not isinstance(document.value, dict):
+        document.problems.append(Problem(Position(1, 1), (), "a site file is a section of keys: site, classes, assets ..."))
+    if not isinstance(document.value, dict):
+        raise SiteError(str(path), document.problems)
+    problems = list(document.problems)
+    data = _resolve(document, base, problems)
+    for key in LOADER_KEYS & data.keys():
+        data.pop(key)
+        problems.append(Problem(document.position((key,), key=True), (key,), unknown_key((key,))))
+    # Where the zone itself is wrong, UTC lets the instants be compared all the same.
+    context = {"timezone": zone(data.get("timezone", "UTC")) or ZoneInfo("UTC")}
+    site, wrong = None, []
+    try:
+        site = Site.model_validate(data, context=context)
+    except ValidationError as error:
+        known = {problem.path for problem in problems}
+        wrong = [problem for problem in problems_of(error, document) if problem.path not in known]
+        problems += wrong
+    for finding in check(parts_of(site, data, context)):
+        if not _follows(finding.path, wrong, document):
+            position = document.position(finding.path, key=finding.at_key)
+            problems.append(Problem(position, finding.path, finding.message))
+    if problems or site is None:
+        raise SiteError(str(path), problems)
+    return site.model_copy(update={"base": base, "file": path.resolve()}), document
+
+
+def base_of(path: Path) -> Path:
+    """Where relative paths of a site file start: beside its `site-configs/`, or its own folder."""
+    folder = path.resolve().parent
+    return folder.parent if folder.name == FOLDER else folder
+
+
+def workspace_of(site: Site) -> Workspace:
+    """Where the site's files lie: its `workspace`, by default `.eugenie/<site>`."""
+    return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
+
+
+def _follows(path: Place, wrong: list[Problem], document: Document) -> bool:
+    """Whether a finding may only follow from a value that is itself wrong: one of the same section, or inside of it."""
+    sections = (path, path[:-1])
+    return any(
+        problem.path[:-1] in sections and document.has(problem.path) and not problem.message.startswith(UNKNOWN_KEY)
+        for problem in wrong
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SiteError(str(path), [Problem(Position(line, 1), (), "the file is not UTF-8 text")]) from None
+    except OSError as error:
+        raise EugenieError(f"{path} cannot be read: {error.strerror}", "give a site file with --site", ExitCode.USAGE) from None
+
+
+def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:
+    """The document's values with `${...}` replaced; those of secrets stay as written."""
+    secrets = secret_keys()
+
+    def resolve(value: Any, path: Place) -> Any:
+        if isinstance(value, dict):
+            return {key: resolve(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [resolve(item, (*path, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        try:
+            if path[-1] in secrets:
+                return anchor(value, base)
+            document.written[path] = value
+            return expand(value, base)
+        except ValueError as error:
+            problems.append(Problem(document.position(path), path, str(error)))
+            return value
+
+    return resolve(document.value, ())

@@ -1,0 +1,58 @@
+"""Whether a `readings` mapping says all that its shape needs, and nothing that contradicts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eugenie_cli.site.model import Part, ReadingsMapping
+from eugenie_cli.site.problems import Path
+
+_WAYS = ("path", "const", "file")
+
+
+def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[Path, str]]:
+    """(path inside the mapping, what is wrong). `of_file`: a source that reads files, whose names may say something."""
+    parts = {"ts": mapping.ts, "asset": mapping.asset, "sensor": mapping.sensor, "tag": mapping.tag, "quality": mapping.quality}
+    if mapping.shape == "long":
+        parts["value"] = mapping.value
+    for name, part in parts.items():
+        if part is not None:
+            yield from _one_way(name, part, of_file)
+    yield from _time(mapping)
+    yield from _long(mapping) if mapping.shape == "long" else _wide(mapping)
+
+
+def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]:
+    ways = [way for way in _WAYS if getattr(part, way) is not None]
+    if not ways:
+        yield (name,), "needs a path" if name in ("ts", "value", "quality") else "needs a path, a const or a file"
+    for way in ways[1:]:
+        yield (name, way), f"{ways[0]} already says where it is"
+    if part.file is not None and not of_file:
+        yield (name, "file"), "messages have no file: use path or const"
+    if name in ("ts", "value", "quality"):
+        for way in ways:
+            if way != "path":
+                yield (name, way), "must come from the record: use path"
+
+
+def _time(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
+    if mapping.ts.format is not None and mapping.ts.unit != "iso":
+        yield ("ts", "format"), f"a number in {mapping.ts.unit} has no format: give format or unit, not both"
+
+
+def _long(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
+    if mapping.sensor is not None and mapping.asset is None and mapping.tag is None:
+        yield ("asset",), "is required beside sensor: which asset's sensor is it?"
+    elif mapping.sensor is None and mapping.tag is None:
+        yield (), "a long record needs a sensor (with an asset) or a tag"
+    if mapping.ignore:
+        yield ("ignore",), "is for wide records: a long one has no further columns that could be sensors"
+
+
+def _wide(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
+    for name, part in (("sensor", mapping.sensor), ("tag", mapping.tag)):
+        if part is not None:
+            yield (name,), "is for long records: in a wide one each column is a sensor or a tag"
+    if mapping.value.path is not None and "value" in mapping.model_fields_set:
+        yield ("value", "path"), "is for long records: in a wide one each column is a value"
