@@ -1,0 +1,77 @@
+"""The live stream as a gateway sends it: JSON messages in order of arrival, with the faults of real gateways.
+
+Feed pumps report tags; boosters report asset and sensor. Some messages come late, some are damaged on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.demo.plant.equipment import FEED_CLASS, PUMPS
+from eugenie_cli.demo.plant.instruments import Samples
+from eugenie_cli.demo.plant.randomness import generator
+
+DELAY_MEAN_MS, DELAY_MAX_MS = 300.0, 2_000.0  # of the gateway, in plant time
+LATE_SHARE, LATE_FROM_MS, LATE_TO_MS = 0.01, 60_000.0, 600_000.0
+MALFORMED_SHARE = 0.005
+DAMAGES = ("truncated", "missing-field", "bad-timestamp", "text-value", "unknown-tag")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Messages in order of arrival: samples reordered, arrival int64 [N] ms of plant time, damage int8 [N] (-1: none)."""
+
+    samples: Samples
+    arrival: np.ndarray
+    damage: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.arrival)
+
+    def messages(self, begin: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of messages [begin, end); the key is the asset."""
+        part = self.samples
+        times = np.datetime_as_string(part.ts[begin:end].astype("datetime64[ms]"), unit="ms").tolist()
+        for i, ts in zip(range(begin, end), times):
+            pump = PUMPS[part.pump[i]]
+            sensor = pump.sensors[part.sensor[i]]
+            address = {"tag": pump.tags[sensor]} if pump.class_name == FEED_CLASS else {"asset": pump.name, "sensor": sensor}
+            record = {
+                **address, "ts": ts + "Z", "value": float(part.value[i]), "quality": "good" if part.good[i] else "bad",
+            }
+            damage = int(self.damage[i])
+            yield pump.name.encode(), _encode(record) if damage < 0 else _damaged(record, DAMAGES[damage])
+
+
+def arrivals(seed: int, samples: Samples) -> Stream:
+    """Give each sample a delay, some of them a long one, and some of them damage."""
+    rng = generator(seed, "gateway")
+    draws = rng.random((len(samples), 4))
+    delay = np.minimum(-DELAY_MEAN_MS * np.log1p(-draws[:, 0]), DELAY_MAX_MS)
+    late = draws[:, 1] < LATE_SHARE
+    delay = np.where(late, LATE_FROM_MS + (LATE_TO_MS - LATE_FROM_MS) * draws[:, 0], delay)
+    damage = np.where(draws[:, 2] < MALFORMED_SHARE, (draws[:, 3] * len(DAMAGES)).astype(np.int8), -1)
+    arrival = samples.ts + delay.astype(np.int64)
+    order = np.argsort(arrival, kind="stable")
+    return Stream(samples.where(order), arrival[order], damage[order])
+
+
+def _encode(record: dict[str, object]) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def _damaged(record: dict[str, object], damage: str) -> bytes:
+    if damage == "truncated":
+        return _encode(record)[:-12]
+    if damage == "missing-field":
+        return _encode({key: value for key, value in record.items() if key != "ts"})
+    if damage == "bad-timestamp":
+        return _encode({**record, "ts": "31.02.2026 25:61"})
+    if damage == "text-value":
+        return _encode({**record, "value": "twelve"})
+    unknown = {"tag": "P-999.XX.PV"} if "tag" in record else {"asset": "P-999"}
+    return _encode({**record, **unknown})
