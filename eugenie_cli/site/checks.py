@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from eugenie_cli.site.engine_checks import check_engines
 from eugenie_cli.site.mapping_checks import check_mapping
@@ -69,7 +69,9 @@ def _sources(parts: Parts) -> Findings:
                 yield Finding((*path, "readings", *place), message)
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)
     if parts.kafka is not None:
-        yield from _constants(("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts)
+        yield from _constants(
+            ("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts
+        )
 
 
 def _constants(path: Path, asset: Part | None, sensor: Part | None, parts: Parts) -> Findings:
@@ -100,7 +102,9 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
         yield Finding((*path, "max_gap"), f"must be at least the step, {show_duration(equipment.step)}")
     silence = equipment.alarm.silence
     if silence is not None and silence < equipment.step:
-        yield Finding((*path, "alarm", "silence"), f"must be at least the step, {show_duration(equipment.step)}")
+        yield Finding(
+            (*path, "alarm", "silence"), f"must be at least the step, {show_duration(equipment.step)}"
+        )
     model = equipment.model
     if model.warmup >= model.window:
         yield Finding((*path, "model", "warmup"), f"must be less than the window, {model.window} rows")
@@ -112,14 +116,18 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
         yield Finding((*path, "model", "horizons"), "must not repeat")
 
 
-def _asset(path: Path, asset: Asset, classes: Mapping[str, Union[EquipmentClass, None]]) -> Findings:
+def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:
     yield from known((*path, "class"), "class", asset.class_name, classes)
     equipment = classes.get(asset.class_name)
     if equipment is not None:
         for sensor in asset.tags:
             if sensor not in equipment.sensor_names:
                 meant = did_you_mean(sensor, equipment.sensor_names)
-                yield Finding((*path, "tags", sensor), f"class {asset.class_name} has no such sensor{meant}", at_key=True)
+                yield Finding(
+                    (*path, "tags", sensor),
+                    f"class {asset.class_name} has no such sensor{meant}",
+                    at_key=True,
+                )
         yield from _tags_of_one_asset(path, asset, equipment)
     for index, period in enumerate(asset.normal):
         yield from _period((*path, "normal", index), period)
@@ -133,7 +141,10 @@ def _enough_rows(path: Path, asset: Asset, equipment: EquipmentClass) -> Finding
     total = sum(((period.end - period.start) for period in asset.normal), timedelta())
     rows = total // timedelta(milliseconds=equipment.step)
     if 0 < rows <= equipment.model.window:
-        yield Finding(path, f"holds {rows} rows of {show_duration(equipment.step)}: a window alone is {equipment.model.window}")
+        yield Finding(
+            path,
+            f"holds {rows} rows of {show_duration(equipment.step)}: a window has {equipment.model.window}",
+        )
 
 
 def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> Findings:
@@ -147,10 +158,12 @@ def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> F
             yield Finding((*path, "tags", at), f"{tag} is the tag of {other if at == sensor else sensor} too")
 
 
-def _tags_of_two_assets(assets: Mapping[str, Union[Asset, None]]) -> Findings:
+def _tags_of_two_assets(assets: Mapping[str, Asset | None]) -> Findings:
     owners: dict[str, tuple[str, str]] = {}
     for name, asset in assets.items():
         for sensor, tag in (asset.tags if asset is not None else {}).items():
             other, other_sensor = owners.setdefault(tag, (name, sensor))
             if other != name:
-                yield Finding(("assets", name, "tags", sensor), f"{tag} is the tag of {other}'s {other_sensor} too")
+                yield Finding(
+                    ("assets", name, "tags", sensor), f"{tag} is the tag of {other}'s {other_sensor} too"
+                )

@@ -1,19 +1,21 @@
 """A YAML file as plain values, with the line and column of each.
 
-Scalars stay text, exactly as written; the model's types say what they mean. So `no`, `0123`, `12:30:00` and `1e3` never
-turn into something that nobody wrote, as they do when YAML guesses. Only an empty value, `~` and `null` become None.
+Scalars stay text, exactly as written; the model's types say what they mean. So `no`, `0123`, `12:30:00`
+and `1e3` never turn into something that nobody wrote, as they do when YAML guesses. Only an empty value,
+`~` and `null` become None.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, cast
 
 import yaml
 
 from eugenie_cli.site.problems import Path, Position, Problem
 
-Plain = Union[None, str, list[Any], dict[str, Any]]
+Plain = Any
+"""None, str, or lists and dicts of such."""
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, where PyYAML was built with it
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
@@ -32,10 +34,12 @@ class Document:
     keys: dict[Path, Position] = field(default_factory=dict)
     containers: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    written: dict[Path, str] = field(default_factory=dict)  # texts whose ${...} were replaced, as they stand in the file
+    written: dict[Path, str] = field(
+        default_factory=dict
+    )  # texts whose ${...} were replaced, as they stand in the file
 
     def position(self, path: Path, *, key: bool = False) -> Position:
-        """Where to point for a problem at `path`: a scalar's value, a section's key, else the nearest parent."""
+        """Where to point for a problem at `path`: a scalar's value, a section's key, else the next parent."""
         for length in range(len(path), -1, -1):
             at = path[:length]
             if at in self.keys and (key or at in self.containers):
@@ -49,14 +53,16 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """YAML text -> Document. Syntax errors, duplicate keys, tags and further documents are `problems` of the result."""
+    """YAML text -> Document, with syntax errors, duplicate keys and tags among its problems."""
     document = Document()
     try:
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        document.problems.append(Problem(_position(mark) if mark else Position(1, 1), (), f"not valid YAML: {what}"))
+        document.problems.append(
+            Problem(_position(mark) if mark else Position(1, 1), (), f"not valid YAML: {what}")
+        )
         return document
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -91,7 +97,7 @@ class _Builder:
         try:
             if isinstance(node, yaml.SequenceNode):
                 return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-            return self.mapping(node, path)
+            return self.mapping(cast(yaml.MappingNode, node), path)
         finally:
             self.open.discard(id(node))
 
@@ -126,7 +132,9 @@ class _Builder:
             for places in (self.document.values, self.document.keys):
                 for known in [other for other in places if other[: len(path)] == path]:
                     del places[known]
-            self.document.containers = {other for other in self.document.containers if other[: len(path)] != path}
+            self.document.containers = {
+                other for other in self.document.containers if other[: len(path)] != path
+            }
 
     def problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.document.problems.append(Problem(_position(node.start_mark), path, message))

@@ -19,7 +19,11 @@ def check_engines(parts: Parts) -> Iterator[tuple[Path, str]]:
     """(path, what is wrong) of the sections kafka, serving, stream and engines."""
     if parts.kafka is not None:
         yield from _kafka(parts.kafka, parts.name)
-    if parts.serving is not None and parts.serving.address is not None and not _is_address(parts.serving.address):
+    if (
+        parts.serving is not None
+        and parts.serving.address is not None
+        and not _is_address(parts.serving.address)
+    ):
         yield ("serving", "address"), "must be host:port"
     if parts.stream is not None:
         yield from _stream(parts.stream)
@@ -33,7 +37,10 @@ def _kafka(kafka: Kafka, site: str) -> Iterator[tuple[Path, str]]:
         yield ("kafka", "bootstrap"), "must be embedded, or host:port[,host:port...]"
     security, at = kafka.security, ("kafka", "security")
     if embedded and security.protocol != "PLAINTEXT":
-        yield (*at, "protocol"), "the embedded broker listens to this machine alone, without security: leave it out"
+        yield (
+            (*at, "protocol"),
+            "the embedded broker listens to this machine alone, without security: leave it out",
+        )
     sasl = security.protocol.startswith("SASL")
     for key in ("mechanism", "username", "password"):
         given = getattr(security, key) is not None
@@ -57,14 +64,20 @@ def _topics(kafka: Kafka, site: str) -> Iterator[tuple[Path, str]]:
         other = owners.setdefault(topic, key)
         if other != key:
             at = key if getattr(kafka.topics, key) else other
-            yield ("kafka", "topics", at), f"{other} and {key} are both {topic}: each needs a topic of its own"
+            yield (
+                ("kafka", "topics", at),
+                f"{other} and {key} are both {topic}: each needs a topic of its own",
+            )
 
 
 def _stream(stream: Stream) -> Iterator[tuple[Path, str]]:
     if stream.flink != "embedded" and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", stream.flink):
         yield ("stream", "flink"), "must be embedded, or the JobManager's http://host:port"
     if stream.delivery == "exactly-once" and stream.checkpoint >= MAX_TRANSACTION_MS:
-        yield ("stream", "checkpoint"), "must be shorter than 15m with exactly-once: brokers end longer transactions"
+        yield (
+            ("stream", "checkpoint"),
+            "must be shorter than 15m with exactly-once: brokers end longer transactions",
+        )
 
 
 def _ports(engines: Engines, serving: Serving | None) -> Iterator[tuple[Path, str]]:

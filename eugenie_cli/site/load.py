@@ -1,4 +1,4 @@
-"""From a site's name to a checked `Site`. All problems of a file are reported at once, each with line and column."""
+"""From a site's name to a checked `Site`. All problems of a file are reported at once, with places."""
 
 from __future__ import annotations
 
@@ -27,18 +27,24 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def find_site(name_or_path: str | None) -> Path:
-    """The site file that is meant: a path, the name of a file in `./site-configs/`, or None for the only one there.
+    """The site file that is meant: a path, a name in `./site-configs/`, or None for the only one there.
 
     Raises EugenieError (exit code 2) that lists the candidates when it is none or not clear.
     """
     candidates = sorted(path for path in Path(FOLDER).glob("*") if path.suffix in _SUFFIXES)
     names = [path.stem for path in candidates]
-    listing = f"sites in {FOLDER}/: {', '.join(names)}" if names else "`eugenie init` writes a first site file"
+    listing = (
+        f"sites in {FOLDER}/: {', '.join(names)}" if names else "`eugenie init` writes a first site file"
+    )
     if name_or_path is None:
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            raise EugenieError("several sites to choose from", f"choose with --site or EUGENIE_SITE; {listing}", ExitCode.USAGE)
+            raise EugenieError(
+                "several sites to choose from",
+                f"choose with --site or EUGENIE_SITE; {listing}",
+                ExitCode.USAGE,
+            )
         raise EugenieError(f"no site file in {FOLDER}/ of this folder", listing, ExitCode.USAGE)
     path = Path(name_or_path).expanduser()
     if path.suffix in _SUFFIXES or os.sep in name_or_path:
@@ -48,7 +54,9 @@ def find_site(name_or_path: str | None) -> Path:
     for candidate in candidates:
         if candidate.stem == name_or_path:
             return candidate
-    raise EugenieError(f"no site named {name_or_path}{did_you_mean(name_or_path, names)}", listing, ExitCode.USAGE)
+    raise EugenieError(
+        f"no site named {name_or_path}{did_you_mean(name_or_path, names)}", listing, ExitCode.USAGE
+    )
 
 
 def open_site(name_or_path: str | None) -> Site:
@@ -70,7 +78,9 @@ def read_site(path: str | Path) -> tuple[Site, Document]:
     base = base_of(path)
     document = parse(_text(path))
     if not document.problems and not isinstance(document.value, dict):
-        document.problems.append(Problem(Position(1, 1), (), "a site file is a section of keys: site, classes, assets ..."))
+        document.problems.append(
+            Problem(Position(1, 1), (), "a site file is a section of keys: site, classes, assets ...")
+        )
     if not isinstance(document.value, dict):
         raise SiteError(str(path), document.problems)
     problems = list(document.problems)
@@ -108,10 +118,12 @@ def workspace_of(site: Site) -> Workspace:
 
 
 def _follows(path: Place, wrong: list[Problem], document: Document) -> bool:
-    """Whether a finding may only follow from a value that is itself wrong: one of the same section, or inside of it."""
+    """Whether a finding may only follow from a wrong value of the same section."""
     sections = (path, path[:-1])
     return any(
-        problem.path[:-1] in sections and document.has(problem.path) and not problem.message.startswith(UNKNOWN_KEY)
+        problem.path[:-1] in sections
+        and document.has(problem.path)
+        and not problem.message.startswith(UNKNOWN_KEY)
         for problem in wrong
     )
 
@@ -123,7 +135,9 @@ def _text(path: Path) -> str:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SiteError(str(path), [Problem(Position(line, 1), (), "the file is not UTF-8 text")]) from None
     except OSError as error:
-        raise EugenieError(f"{path} cannot be read: {error.strerror}", "give a site file with --site", ExitCode.USAGE) from None
+        raise EugenieError(
+            f"{path} cannot be read: {error.strerror}", "give a site file with --site", ExitCode.USAGE
+        ) from None
 
 
 def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from eugenie_cli.site.model import Part, ReadingsMapping
 from eugenie_cli.site.problems import Path
 
 _WAYS = ("path", "const", "file")
+_PLACEHOLDERS = ("{stem}", "{parent}")
 
 
 def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[Path, str]]:
-    """(path inside the mapping, what is wrong). `of_file`: a source that reads files, whose names may say something."""
-    parts = {"ts": mapping.ts, "asset": mapping.asset, "sensor": mapping.sensor, "tag": mapping.tag, "quality": mapping.quality}
+    """(path inside the mapping, what is wrong). `of_file`: records of files, whose names may speak."""
+    parts = {
+        "ts": mapping.ts,
+        "asset": mapping.asset,
+        "sensor": mapping.sensor,
+        "tag": mapping.tag,
+        "quality": mapping.quality,
+    }
     if mapping.shape == "long":
         parts["value"] = mapping.value
     for name, part in parts.items():
@@ -25,11 +33,17 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[
 def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]:
     ways = [way for way in _WAYS if getattr(part, way) is not None]
     if not ways:
-        yield (name,), "needs a path" if name in ("ts", "value", "quality") else "needs a path, a const or a file"
+        yield (
+            (name,),
+            "needs a path" if name in ("ts", "value", "quality") else "needs a path, a const or a file",
+        )
     for way in ways[1:]:
         yield (name, way), f"{ways[0]} already says where it is"
     if part.file is not None and not of_file:
         yield (name, "file"), "messages have no file: use path or const"
+    for placeholder in re.findall(r"\{[^}]*\}", part.file or ""):
+        if placeholder not in _PLACEHOLDERS:
+            yield (name, "file"), f"{placeholder} is not known: use {' or '.join(_PLACEHOLDERS)}"
     if name in ("ts", "value", "quality"):
         for way in ways:
             if way != "path":

@@ -43,13 +43,13 @@ _WORDS = {
 
 
 def problems_of(error: ValidationError, document: Document) -> Iterator[Problem]:
-    """Every finding of the model as a Problem, at its place in the file. Values are not echoed where they are secret."""
+    """Every finding of the model as a Problem, at its place in the file. What was given is not repeated."""
     for finding in error.errors(include_url=False):
         yield _problem(finding, document)
 
 
 def place_of(location: tuple[str | int, ...], document: Document) -> Path:
-    """A location as the model gives it, as a path of the file: names of union variants and markers dropped."""
+    """The model's location as a path of the file: names of union variants and markers dropped."""
     path: Path = ()
     for index, part in enumerate(location):
         deeper = (*path, part)
@@ -64,14 +64,18 @@ def _problem(finding: Mapping[str, Any], document: Document) -> Problem:
     is_key = bool(location) and location[-1] == _KEY_MARKER
     if kind == "extra_forbidden":
         return Problem(document.position(path, key=True), path, unknown_key(path))
-    message = "is empty: give it a value or leave it out" if _empty(finding, document, path) else _message(finding)
+    message = (
+        "is empty: give it a value or leave it out" if _empty(finding, document, path) else _message(finding)
+    )
     return Problem(document.position(path, key=is_key), path, message)
 
 
 def unknown_key(path: Path) -> str:
     """`unknown key`, with the key that was probably meant, else all that may stand there."""
     known = known_keys(path[:-1])
-    return UNKNOWN_KEY + (did_you_mean(str(path[-1]), known) or (f"; known here: {', '.join(known)}" if known else ""))
+    return UNKNOWN_KEY + (
+        did_you_mean(str(path[-1]), known) or (f"; known here: {', '.join(known)}" if known else "")
+    )
 
 
 def _empty(finding: Mapping[str, Any], document: Document, path: Path) -> bool:
@@ -85,7 +89,8 @@ def _message(finding: Mapping[str, Any]) -> str:
     if kind in ("literal_error", "enum"):
         return f"must be {context['expected']}{_near(given, context['expected'])}"
     if kind == "union_tag_invalid":
-        return f"{context['discriminator']} must be {context['expected_tags']}{_near(context['tag'], context['expected_tags'])}"
+        expected = context["expected_tags"]
+        return f"must be {expected}{_near(context['tag'], expected)}"
     if kind == "string_pattern_mismatch":
         if context["pattern"].startswith("^[A-Za-z0-9]"):
             return f"is not a name: use {_NAME_RULE}"

@@ -7,7 +7,7 @@ Every duration is an int in milliseconds, whatever unit the file uses. Every ins
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -15,30 +15,36 @@ from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, Positive
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 # -- where readings come from ---------------------------------------------------------------------------
 
 
 class Part(_Section):
-    """Where a record says something: at a path (a column, or `a.b.c` in JSON), a constant, or the file's name."""
+    """Where a record says something: at a path (a column, or `a.b.c` in JSON), a constant, a file's name."""
 
-    path: Optional[Label] = None
-    const: Optional[Label] = None
-    file: Optional[Label] = Field(None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)")
+    path: Label | None = None
+    const: Label | None = None
+    file: Label | None = Field(
+        None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)"
+    )
 
 
 class TimePart(Part):
-    """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need an epoch `unit`."""
+    """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need a `unit`."""
 
     unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
-    format: Optional[str] = None
-    timezone: Optional[ZoneName] = Field(None, description="of local times without an offset; default: the site's")
+    format: str | None = None
+    timezone: ZoneName | None = Field(
+        None, description="of local times without an offset; default: the site's"
+    )
 
 
 class ValuePart(Part):
-    """A measured value. Text that is a number is taken; status text makes the reading bad; other text is an error."""
+    """A measured value. Text that is a number is taken; status text makes the reading bad."""
 
     decimal: Literal[".", ","] = "."
     status: tuple[str, ...] = Field((), description="texts that mean bad quality, beside the well-known ones")
@@ -53,18 +59,21 @@ class QualityPart(Part):
 class ReadingsMapping(_Section):
     """How a record of a source becomes readings. Used by imports and by the stream alike.
 
-    `long`: one reading a record (asset and sensor, or a tag). `wide`: one record a time, a column a sensor or tag.
+    `long`: one reading a record (asset and sensor, or a tag).
+    `wide`: one record a time, a column a sensor or tag.
     """
 
     format: Literal["csv", "json"] = "json"
     shape: Literal["long", "wide"] = "long"
     ts: TimePart = TimePart(path="ts")
-    asset: Optional[Part] = None
-    sensor: Optional[Part] = None
-    tag: Optional[Part] = None
+    asset: Part | None = None
+    sensor: Part | None = None
+    tag: Part | None = None
     value: ValuePart = ValuePart(path="value")
-    quality: Optional[QualityPart] = None
-    ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, labels for example")
+    quality: QualityPart | None = None
+    ignore: tuple[Label, ...] = Field(
+        (), description="wide: columns that are not sensors, labels for example"
+    )
 
 
 class CsvSource(_Section):
@@ -99,8 +108,8 @@ class Period(_Section):
 class Exclusion(Period):
     """A period that must not be learnt from: of one asset, or of the whole site."""
 
-    asset: Optional[Name] = None
-    reason: Optional[str] = None
+    asset: Name | None = None
+    reason: str | None = None
 
 
 class Sensor(_Section):
@@ -108,9 +117,11 @@ class Sensor(_Section):
 
     name: Label
     unit: str = ""
-    low: Optional[float] = Field(None, description="engineering limit: values below are bad quality")
-    high: Optional[float] = Field(None, description="engineering limit: values above are bad quality")
-    role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
+    low: float | None = Field(None, description="engineering limit: values below are bad quality")
+    high: float | None = Field(None, description="engineering limit: values above are bad quality")
+    role: Literal["auto", "scored", "context"] = Field(
+        "auto", description="context: model input that is not scored"
+    )
 
 
 class ModelSettings(_Section):
@@ -124,18 +135,25 @@ class ModelSettings(_Section):
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
-    calibration: Annotated[float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")] = 0.25
+    calibration: Annotated[
+        float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")
+    ] = 0.25
     seed: int = 0
 
 
 class Alarm(_Section):
     """When scores become an anomaly. Delays are in rows."""
 
-    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
+    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = (
+        0.01
+    )
     on_delay: Annotated[int, Field(ge=1)] = 5
     off_delay: Annotated[int, Field(ge=1)] = 5
     cooldown: Annotated[int, Field(ge=0, description="rows after a close in which nothing opens")] = 0
-    silence: Optional[Milliseconds] = Field(None, description="an open anomaly closes after this long without a scored row; default: max_gap + 10 steps")
+    silence: Milliseconds | None = Field(
+        None,
+        description="without a scored row for this long an anomaly closes; default: max_gap + 10 steps",
+    )
 
 
 class EquipmentClass(_Section):
@@ -161,7 +179,9 @@ class Asset(_Section):
     """One machine of a class."""
 
     class_name: Name = Field(alias="class")
-    tags: dict[Label, Label] = Field(default_factory=dict, description="sensor -> the plant's tag; default: the sensor's own name")
+    tags: dict[Label, Label] = Field(
+        default_factory=dict, description="sensor -> the plant's tag; default: the sensor's own name"
+    )
     normal: tuple[Period, ...] = ()
 
 
@@ -172,24 +192,24 @@ class Tracking(_Section):
     """MLflow. `local`: an sqlite store in the workspace."""
 
     uri: str = "local"
-    experiment: Optional[str] = Field(None, description="default: the site's name")
+    experiment: str | None = Field(None, description="default: the site's name")
 
 
 class KafkaSecurity(_Section):
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: Optional[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]] = None
-    username: Optional[str] = None
-    password: Optional[SecretStr] = None
-    ca: Optional[str] = Field(None, description="PEM file of the certificate authority")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca: str | None = Field(None, description="PEM file of the certificate authority")
 
 
 class Topics(_Section):
     """Topic names; each default is `<site>.<name>`."""
 
-    readings: Optional[Name] = None
-    anomalies: Optional[Name] = None
-    scores: Optional[Name] = None
-    dead_letters: Optional[Name] = None
+    readings: Name | None = None
+    anomalies: Name | None = None
+    scores: Name | None = None
+    dead_letters: Name | None = None
 
 
 class Kafka(_Section):
@@ -198,7 +218,10 @@ class Kafka(_Section):
     topics: Topics = Topics()
     partitions: Annotated[int, Field(ge=1, le=1000)] = 1
     readings: ReadingsMapping = ReadingsMapping(
-        asset=Part(path="asset"), sensor=Part(path="sensor"), tag=Part(path="tag"), quality=QualityPart(path="quality")
+        asset=Part(path="asset"),
+        sensor=Part(path="sensor"),
+        tag=Part(path="tag"),
+        quality=QualityPart(path="quality"),
     )
 
     @model_validator(mode="before")
@@ -212,7 +235,7 @@ class Serving(_Section):
     """TensorFlow Serving or a server that speaks its API."""
 
     runtime: Literal["local", "docker", "kubernetes"] = "local"
-    address: Optional[str] = Field(None, description="host:port of a server that eugenie does not own")
+    address: str | None = Field(None, description="host:port of a server that eugenie does not own")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="gRPC; 0: any free port")] = 0
     poll: PositiveMs = 1_000
@@ -225,7 +248,9 @@ class Stream(_Section):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     out_of_orderness: Milliseconds = 2_000
     idle_timeout: PositiveMs = 10_000
-    max_ahead: PositiveMs = Field(3_600_000, description="readings further in the future than this are dead letters")
+    max_ahead: PositiveMs = Field(
+        3_600_000, description="readings further in the future than this are dead letters"
+    )
     checkpoint: PositiveMs = 10_000
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
 
@@ -236,7 +261,7 @@ class Engines(_Section):
     kafka_port: Annotated[int, Field(ge=0, le=65535)] = 0
     flink_port: Annotated[int, Field(ge=0, le=65535)] = 0
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    jars: Optional[str] = Field(None, description="a folder of jars, for plants without internet")
+    jars: str | None = Field(None, description="a folder of jars, for plants without internet")
     kafka_heap: str = "512m"
     taskmanager_memory: str = "1600m"
     slots: Annotated[int, Field(ge=1, le=256)] = 4
@@ -247,7 +272,7 @@ class Site(_Section):
 
     site: Name
     timezone: ZoneName = "UTC"
-    workspace: Optional[str] = Field(None, description="default: .eugenie/<site>")
+    workspace: str | None = Field(None, description="default: .eugenie/<site>")
     sources: tuple[Source, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
     classes: Annotated[dict[Name, EquipmentClass], Field(min_length=1)]
@@ -259,7 +284,7 @@ class Site(_Section):
     engines: Engines = Engines()
 
     # set by the loader, not by the file
-    base: Path = Field(default=Path("."), exclude=True, description="relative paths of the file start here")
+    base: Path = Field(default=Path(), exclude=True, description="relative paths of the file start here")
     file: Path = Field(default=Path("site.yaml"), exclude=True)
 
     def assets_of(self, class_name: str) -> tuple[str, ...]:

@@ -1,15 +1,25 @@
-"""A site in parts, as far as each part is valid: so that one wrong key does not hide what is wrong elsewhere."""
+"""A site in parts, as far as each is valid: so that one wrong key does not hide what is wrong elsewhere."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from eugenie_cli.site.model import Asset, Engines, EquipmentClass, Exclusion, Kafka, Serving, Site, Source, Stream
+from eugenie_cli.site.model import (
+    Asset,
+    Engines,
+    EquipmentClass,
+    Exclusion,
+    Kafka,
+    Serving,
+    Site,
+    Source,
+    Stream,
+)
 
 T = TypeVar("T")
 
@@ -20,21 +30,28 @@ class Parts:
 
     name: str
     sources: tuple[Any, ...]
-    exclude: tuple[Optional[Exclusion], ...]
-    classes: Mapping[str, Optional[EquipmentClass]]
-    assets: Mapping[str, Optional[Asset]]
-    kafka: Optional[Kafka]
-    serving: Optional[Serving]
-    stream: Optional[Stream]
-    engines: Optional[Engines]
+    exclude: tuple[Exclusion | None, ...]
+    classes: Mapping[str, EquipmentClass | None]
+    assets: Mapping[str, Asset | None]
+    kafka: Kafka | None
+    serving: Serving | None
+    stream: Stream | None
+    engines: Engines | None
 
 
 def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]) -> Parts:
     """The parts of a valid site, or, where `site` is None, whatever can be made of the file's data."""
     if site is not None:
         return Parts(
-            site.site, site.sources, site.exclude, site.classes, site.assets,
-            site.kafka, site.serving, site.stream, site.engines,
+            site.site,
+            site.sources,
+            site.exclude,
+            site.classes,
+            site.assets,
+            site.kafka,
+            site.serving,
+            site.stream,
+            site.engines,
         )
 
     def one(model: type[T], value: Any) -> T | None:
@@ -51,14 +68,15 @@ def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]
     name = data.get("site")
     return Parts(
         name if isinstance(name, str) else "",
-        many(Source, "sources"), many(Exclusion, "exclude"), named(EquipmentClass, "classes"), named(Asset, "assets"),
+        many(Source, "sources"), many(Exclusion, "exclude"),
+        named(EquipmentClass, "classes"), named(Asset, "assets"),
         one(Kafka, data.get("kafka", {})), one(Serving, data.get("serving", {})),
         one(Stream, data.get("stream", {})), one(Engines, data.get("engines", {})),
     )  # fmt: skip
 
 
 def salvage(model: type[T], value: Any, context: dict[str, Any]) -> T | None:
-    """`value` as a `model`; where that fails, once more without the keys at fault; None where that fails too."""
+    """`value` as a `model`; where that fails, without the keys at fault; None where that fails too."""
     adapter = TypeAdapter(model)
     try:
         return adapter.validate_python(value, context=context)
@@ -74,7 +92,7 @@ def salvage(model: type[T], value: Any, context: dict[str, Any]) -> T | None:
 
 
 def _prune(value: Any, location: tuple[str | int, ...]) -> bool:
-    """Take the key at fault out of its section. Items of lists stay, so that indices still count as in the file."""
+    """Take the key at fault out of its section. Items of lists stay: indices count as in the file."""
     section = value
     for index, part in enumerate(location):
         is_last = index == len(location) - 1
@@ -88,5 +106,3 @@ def _prune(value: Any, location: tuple[str | int, ...]) -> bool:
                 return False
             section = section[part]
     return False
-
-

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from eugenie_cli.errors import EugenieError, ExitCode
 
-Path = tuple[Union[str, int], ...]
+Path = tuple[str | int, ...]
 
 
 class Position(NamedTuple):
@@ -38,7 +38,9 @@ class SiteError(EugenieError):
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
-        self.problems = tuple(sorted(set(problems), key=lambda problem: (problem.position, dotted(problem.path))))
+        self.problems = tuple(
+            sorted(set(problems), key=lambda problem: (problem.position, dotted(problem.path)))
+        )
         shown = [problem.show(file) for problem in self.problems]
         count = len(shown)
         reason = shown[0] if count == 1 else "\n  ".join([f"{count} problems in {file}", *shown])

@@ -1,4 +1,4 @@
-"""Secrets of a site: kept as written (`${env:NAME}`, `${file:path}`), resolved where they are used, shown nowhere."""
+"""Secrets of a site: kept as written (`${env:NAME}`, `${file:path}`), resolved where used, shown nowhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def reveal(secret: SecretStr) -> str:
     try:
         return expand(secret.get_secret_value(), Path.cwd())
     except ValueError as error:
-        raise EugenieError(f"a secret of the site file: {error}", "set it, then run the command again") from None
+        raise EugenieError(
+            f"a secret of the site file: {error}", "set it, then run the command again"
+        ) from None
 
 
 def show_secret(secret: SecretStr) -> str:

@@ -22,7 +22,7 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 
 def known_keys(path: Path) -> list[str]:
-    """The keys of the section at `path`; of all variants where there are several. Empty where any key may stand."""
+    """The keys of the section at `path`, of all its variants. Empty where any key may stand."""
     annotations: list[Any] = [Site]
     for part in path:
         annotations = [inner for annotation in annotations for inner in _inside(annotation, part)]

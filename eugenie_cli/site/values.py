@@ -44,7 +44,9 @@ def parse_instant(value: Any) -> datetime:
         raise ValueError("an instant is ISO 8601 text, such as 2026-01-03T06:00:00Z")
     text = re.sub(r"[zZ]$", "+00:00", value.strip())
     try:
-        return datetime.fromisoformat(re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text))
+        return datetime.fromisoformat(
+            re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text)
+        )
     except ValueError:
         raise ValueError(f"{value!r} is not an ISO 8601 instant, such as 2026-01-03T06:00:00Z") from None
 
@@ -60,7 +62,9 @@ def localize(instant: datetime, where: ZoneInfo) -> datetime:
     if early.utcoffset() != late.utcoffset():
         skipped = early.astimezone(timezone.utc).astimezone(where).replace(tzinfo=None) != instant
         how = "does not exist" if skipped else "comes twice"
-        raise ValueError(f"{instant} {how} in {where.key}, where clocks change: write it with an offset, such as +02:00 or Z")
+        raise ValueError(
+            f"{instant} {how} in {where.key}, where clocks change: add an offset, such as +02:00 or Z"
+        )
     return early
 
 
@@ -97,7 +101,9 @@ def _positive(value: int) -> int:
     return value
 
 
-Milliseconds = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(show_duration, when_used="json")]
+Milliseconds = Annotated[
+    int, BeforeValidator(parse_duration), PlainSerializer(show_duration, when_used="json")
+]
 PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
 # The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.
 Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(_in_site_zone)]

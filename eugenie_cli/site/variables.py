@@ -1,4 +1,4 @@
-"""`${env:NAME}`, `${env:NAME:-default}` and `${file:path}` inside texts of a site file. `$${` writes a literal `${`."""
+"""`${env:NAME}`, `${env:NAME:-default}` and `${file:path}` in texts of a site file. `$${` writes a plain `${`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _FORMS = "${env:NAME}, ${env:NAME:-default} or ${file:path}"
 
 
 def expand(text: str, base: Path, environment: Mapping[str, str] | None = None) -> str:
-    """`text` with its references replaced. Relative paths start at `base`; a file's last line break is dropped.
+    """`text` with its references replaced. Relative paths start at `base`; final line breaks are dropped.
 
-    A variable that is unset or empty takes its default. Raises ValueError naming the variable or file that is missing.
+    A variable that is unset or empty takes its default.
+    Raises ValueError naming the variable or file that is missing.
     """
     variables = os.environ if environment is None else environment
 
@@ -37,7 +38,7 @@ def expand(text: str, base: Path, environment: Mapping[str, str] | None = None) 
 
 
 def anchor(text: str, base: Path) -> str:
-    """`text` with the paths of its `${file:...}` made absolute and nothing read, to be expanded later from anywhere.
+    """`text` with the paths of its `${file:...}` made absolute and nothing read: for later.
 
     Raises ValueError for a reference that is not well formed.
     """
@@ -52,7 +53,7 @@ def anchor(text: str, base: Path) -> str:
 
 
 def is_reference(text: str) -> bool:
-    """True when the whole text is one reference without a default: it can be shown, since it holds no secret."""
+    """True when the whole text is one reference without a default: it holds no secret and can be shown."""
     match = _REFERENCE.fullmatch(text)
     return match is not None and not match[1] and ":-" not in match[2]
 
