@@ -1,0 +1,1 @@
+"""History: imports, the Parquet store, quality, and the grid that training and evaluation read."""

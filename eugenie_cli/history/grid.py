@@ -1,0 +1,132 @@
+"""The grid: readings aligned on the multiples of a step, "last value at or before the edge, with a maximum
+age".
+
+The stream applies the same rules (`docs/design.md`, "Time, the grid and missing values"), so history and the
+live stream give a model the same rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import AssetReadings, settle
+from eugenie_cli.readings.limits import Limits
+
+if TYPE_CHECKING:
+    from eugenie_cli.history.store import History
+    from eugenie_cli.site.model import EquipmentClass, Site
+
+# 2 GiB of float32. One stray reading, years from the others, would otherwise ask for all the memory there is.
+MAX_CELLS = 1 << 29
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of one asset: contiguous edges from the first to the last row that exists.
+
+    `edges` int64 [T]: milliseconds, a step apart; `rows` float32 [T, S]: the value of each sensor, in the
+    class's order, NaN where missing. A row that does not exist is all NaN.
+    """
+
+    asset: str
+    edges: NDArray[np.int64]
+    rows: NDArray[np.float32]
+
+
+def align(
+    readings: AssetReadings,
+    *,
+    sensors: Sequence[str],
+    step_ms: int,
+    max_gap_ms: int,
+    limits: Limits | None = None,
+) -> Grid:
+    """Readings -> rows. Sensors that `sensors` does not name are left out; `limits` are in the order of
+    `sensors`.
+
+    Raises EugenieError when the readings span more rows than memory can hold.
+    """
+    place = {name: index for index, name in enumerate(sensors)}
+    lookup = np.array([place.get(name, -1) for name in readings.names], np.int32)
+    sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
+    known = sensor >= 0
+    sensor, ts, value = sensor[known], readings.ts[known], readings.value[known]
+    if limits is not None:
+        value = limits.apply(sensor, value)  # before ties: an impossible value is a bad reading
+    sensor, ts, value = settle(sensor, ts, value)
+
+    edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
+    rows = np.full((len(edges), len(sensors)), np.nan, np.float32)
+    starts = np.searchsorted(sensor, np.arange(len(sensors) + 1))
+    for column, (start, stop) in enumerate(itertools.pairwise(starts)):
+        if start == stop:
+            continue
+        own_ts, own_value = ts[start:stop], value[start:stop]
+        last = np.searchsorted(own_ts, edges, side="right") - 1  # -1: no reading yet; harmless below
+        fresh = (last >= 0) & (edges - own_ts[last] <= max_gap_ms)
+        rows[fresh, column] = own_value[last[fresh]]
+    return Grid(readings.asset, edges, rows)
+
+
+def _edges(
+    asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sensors: int
+) -> NDArray[np.int64]:
+    """Every edge from the first to the last that has a reading (good or bad) within `max_gap_ms` before it."""
+    first = -(-ts // step_ms) * step_ms
+    reaching = first - ts <= max_gap_ms
+    if not reaching.any():
+        return np.zeros(0, np.int64)
+    start = int(first[reaching].min())
+    end = int(((ts[reaching] + max_gap_ms) // step_ms).max()) * step_ms
+    if ((end - start) // step_ms + 1) * sensors > MAX_CELLS:
+        raise EugenieError(
+            f"{asset}: {_show(start)} to {_show(end)} is too long for a grid of {step_ms} ms steps",
+            hint="`eugenie history quality` shows stray readings; give a start and an end, or a longer step",
+        )
+    return np.arange(start, end + step_ms, step_ms, dtype=np.int64)
+
+
+def _show(instant_ms: int) -> str:
+    return str(np.datetime64(instant_ms, "ms")) + "Z"
+
+
+def limits_of(equipment: EquipmentClass) -> Limits:
+    """The engineering limits of a class's sensors."""
+    return Limits([sensor.low for sensor in equipment.sensors], [sensor.high for sensor in equipment.sensors])
+
+
+def load_grid(
+    site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None
+) -> Grid:
+    """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
+
+    Readings before `start_ms` still count for the first rows, as they do in the stream. Raises EugenieError
+    for an asset that the site does not have; an asset without readings has a grid of no rows.
+    """
+    if asset not in site.assets:
+        raise EugenieError(
+            f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}"
+        )
+    equipment = site.classes[site.assets[asset].class_name]
+    step, max_gap = equipment.step, equipment.max_gap
+    readings = history.read(asset, None if start_ms is None else start_ms - max_gap, end_ms)
+    grid = align(
+        readings,
+        sensors=equipment.sensor_names,
+        step_ms=step,
+        max_gap_ms=max_gap,
+        limits=limits_of(equipment),
+    )
+    keep = np.ones(len(grid.edges), bool)
+    if start_ms is not None:
+        keep &= grid.edges >= start_ms
+    if end_ms is not None:
+        keep &= grid.edges < end_ms
+    return Grid(asset, grid.edges[keep], grid.rows[keep])

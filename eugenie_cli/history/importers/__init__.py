@@ -1,0 +1,1 @@
+"""Importers: plug-ins that read sources, by the entry point group `eugenie.importers`."""

@@ -1,0 +1,160 @@
+"""The manifest: the one file that says which readings are history. What it does not name does not exist.
+
+A commit replaces it (temporary file, fsync, rename) under a lock, so a reader sees the state before or after,
+and a process that is killed leaves at most files that no manifest names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from eugenie_cli.errors import EugenieError, ExitCode
+
+SCHEMA = "eugenie.history.v1"
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a part holds of one asset: readings, and the first and last instant in milliseconds."""
+
+    rows: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A Parquet file: its path inside the history, its SHA-256, and what it holds of each asset."""
+
+    file: str
+    sha256: str
+    rows: int
+    bad: int
+    assets: dict[str, Span]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was imported (a file, say) and its parts. `state` is the importer's, to know it again."""
+
+    parts: tuple[PartFile, ...]
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def bad(self) -> int:
+        return sum(part.bad for part in self.parts)
+
+
+Sources = dict[str, dict[str, Item]]
+"""source -> item key -> item"""
+
+
+def read_manifest(path: Path) -> Sources:
+    """The committed state; empty when nothing was ever committed. Raises EugenieError for a damaged file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise EugenieError(
+                f"{path}: schema {document['schema']!r} is not {SCHEMA!r}",
+                hint="it was written by another version of eugenie: use that one, or import into a new workspace",
+            )
+        return {
+            source: {key: _item(entry) for key, entry in items.items()}
+            for source, items in document["sources"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EugenieError(
+            f"{path} is damaged: {error!r}",
+            hint="restore it from a backup, or delete the history and import again",
+        ) from error
+
+
+def _item(entry: dict[str, Any]) -> Item:
+    return Item(
+        parts=tuple(
+            PartFile(**{**part, "assets": {asset: Span(*span) for asset, span in part["assets"].items()}})
+            for part in entry["parts"]
+        ),
+        state=entry["state"],
+    )
+
+
+def _encode(item: Item) -> dict[str, Any]:
+    entry = asdict(item)
+    for part in entry["parts"]:
+        part["assets"] = {asset: list(span.values()) for asset, span in part["assets"].items()}
+    return entry
+
+
+def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources:
+    """Replace the manifest by `change` of its present state: the commit. Other writers wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sources = change(read_manifest(path))
+        encoded = {
+            name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()
+        }
+        text = json.dumps({"schema": SCHEMA, "sources": encoded}, separators=(",", ":"), sort_keys=True)
+        replace_file(path, lambda file: file.write(text.encode()))
+        return sources
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that it is there whole or not at all, even when the machine stops."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def only_one(lock_file: Path, what: str) -> Iterator[None]:
+    """Hold a lock for the `with` block. Raises EugenieError at once when another process holds it."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EugenieError(
+                f"{what} is already running",
+                hint="wait for it to end, then run this again",
+                exit_code=ExitCode.REFUSED,
+            ) from None
+        yield
+
+
+def fingerprint(sources: Sources) -> str:
+    """SHA-256 over the committed parts: equal when the same readings were imported in the same way."""
+    digests = sorted(
+        part.sha256 for items in sources.values() for item in items.values() for part in item.parts
+    )
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

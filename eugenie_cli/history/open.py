@@ -1,0 +1,12 @@
+"""From a site to its history."""
+
+from __future__ import annotations
+
+from eugenie_cli.history.store import History
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+
+def open_history(site: Site) -> History:
+    """The history in the site's workspace; empty until something is imported."""
+    return History(workspace_of(site).history)

@@ -1,0 +1,159 @@
+"""One Parquet part: readings sorted by (asset, sensor, ts), so that one asset is a few row groups.
+
+Columns: asset and sensor (dictionary of text), ts (timestamp[ms, UTC]), value (float64, NaN when bad),
+quality (uint8, OPC DA's 192 for good and 0 for bad).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from eugenie_cli.history.batch import Batch, Series
+from eugenie_cli.history.manifest import PartFile, Span, replace_file
+from eugenie_cli.readings.quality import BAD, GOOD
+
+# Small enough that one of 500 assets is not read with many others, large enough to compress.
+ROW_GROUP = 128 * 1024
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+SCHEMA = pa.schema(
+    [
+        ("asset", _TEXT),
+        ("sensor", _TEXT),
+        ("ts", pa.timestamp("ms", tz="UTC")),
+        ("value", pa.float64()),
+        ("quality", pa.uint8()),
+    ]
+)
+
+
+class Run:
+    """Readings gathered in memory, to be sorted and written as one part."""
+
+    def __init__(self, limit: int) -> None:
+        self.rows = 0
+        self._limit = limit
+        self._series: dict[Series, int] = {}
+        self._batches: list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]] = []
+
+    def pieces(self, batch: Batch) -> Iterator[Batch]:
+        """The batch, cut so that no piece exceeds the limit."""
+        for start in range(0, len(batch.ts), self._limit):
+            cut = slice(start, start + self._limit)
+            yield Batch(batch.series, batch.index[cut], batch.ts[cut], batch.value[cut])
+
+    def add(self, batch: Batch) -> None:
+        """Take a batch in."""
+        lookup = np.array(
+            [self._series.setdefault(pair, len(self._series)) for pair in batch.series], np.int32
+        )
+        self._batches.append((lookup[batch.index], batch.ts, batch.value))
+        self.rows += len(batch.ts)
+
+    def write(self, root: Path, file: Path) -> PartFile:
+        """Sort and write the part to `root / file`; it is durable when this returns."""
+        index, ts, value = (np.concatenate(column) for column in zip(*self._batches, strict=True))
+        ordered = sorted(self._series)
+        rank = np.empty(len(ordered), np.int32)
+        rank[[self._series[pair] for pair in ordered]] = np.arange(len(ordered), dtype=np.int32)
+        order = _order(rank[index], ts)
+        index, ts, value = rank[index][order], ts[order], value[order]
+        good = ~np.isnan(value)
+        table = pa.Table.from_arrays(
+            [
+                _texts([asset for asset, _ in ordered], index),
+                _texts([sensor for _, sensor in ordered], index),
+                pa.array(ts).cast(pa.timestamp("ms")).cast(SCHEMA.field("ts").type),
+                pa.array(value),
+                pa.array(np.where(good, GOOD, BAD).astype(np.uint8)),
+            ],
+            schema=SCHEMA,
+        )
+        replace_file(root / file, lambda target: _write(table, target))
+        with (root / file).open("rb") as written:
+            digest = _sha256(written)
+        starts = np.searchsorted(index, np.arange(len(ordered) + 1))
+        return PartFile(str(file), digest, len(ts), int(len(ts) - good.sum()), _spans(ordered, starts, ts))
+
+
+def _write(table: pa.Table, target: object) -> None:
+    pq.write_table(
+        table,
+        target,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        use_dictionary=["asset", "sensor"],
+        column_encoding={"ts": "DELTA_BINARY_PACKED"},
+    )
+
+
+def _order(index: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The permutation that sorts by (index, ts). Exports are mostly in time order: a radix sort by series is
+    enough.
+    """
+    small = index.astype(np.uint16) if len(index) and int(index.max()) < 1 << 16 else index
+    order = np.argsort(small, kind="stable")
+    by_series, by_time = index[order], ts[order]
+    if np.any((by_time[1:] < by_time[:-1]) & (by_series[1:] == by_series[:-1])):
+        order = np.lexsort((ts, index))
+    return order
+
+
+def _texts(values: list[str], index: NDArray[np.int32]) -> pa.DictionaryArray:
+    """Dictionary-encoded text of each row; `values` may repeat (several series of an asset)."""
+    unique = list(dict.fromkeys(values))
+    place = {text: number for number, text in enumerate(unique)}
+    lookup = np.array([place[text] for text in values], np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(lookup[index]), pa.array(unique, pa.string()))
+
+
+def _spans(series: list[Series], starts: NDArray[np.int64], ts: NDArray[np.int64]) -> dict[str, Span]:
+    spans: dict[str, Span] = {}
+    for (asset, _), start, stop in zip(series, starts[:-1], starts[1:], strict=True):
+        if start == stop:
+            continue
+        rows, first, last = int(stop - start), int(ts[start]), int(ts[stop - 1])
+        known = spans.get(asset)
+        if known is not None:
+            rows, first, last = rows + known.rows, min(first, known.start), max(last, known.end)
+        spans[asset] = Span(rows, first, last)
+    return spans
+
+
+def _sha256(file: object) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):  # type: ignore[attr-defined]
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_part(
+    path: Path, asset: str, start_ms: int | None, end_ms: int | None, names: dict[str, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
+    """(sensor, ts, value) of an asset's readings in `[start_ms, end_ms)`. Sensors are numbered in `names`,
+    which grows.
+    """
+    chosen = pc.field("asset") == asset
+    instant = SCHEMA.field("ts").type
+    if start_ms is not None:
+        chosen &= pc.field("ts") >= pa.scalar(start_ms, pa.int64()).cast(instant)
+    if end_ms is not None:
+        chosen &= pc.field("ts") < pa.scalar(end_ms, pa.int64()).cast(instant)
+    table = pq.read_table(path, columns=["sensor", "ts", "value"], filters=chosen, memory_map=True)
+    sensor = table.column("sensor").combine_chunks()
+    if isinstance(sensor, pa.ChunkedArray):  # no rows at all
+        sensor = pa.array([], pa.string()).dictionary_encode()
+    if not isinstance(sensor, pa.DictionaryArray):
+        sensor = sensor.dictionary_encode()
+    lookup = np.array(
+        [names.setdefault(name, len(names)) for name in sensor.dictionary.to_pylist()], np.int32
+    )
+    ts = table.column("ts").cast(pa.int64()).to_numpy()
+    return lookup[sensor.indices.to_numpy()], ts, table.column("value").to_numpy()

@@ -1,0 +1,206 @@
+"""The history of a site: sorted Parquet parts under a manifest.
+
+`<root>/manifest.json` is the commit point; `<root>/parts/<source>/*.parquet` are immutable, sorted by (asset,
+sensor, ts). What a killed import leaves, and what a commit replaced, is removed when the source is next
+imported: until then a reader that holds the older manifest still finds its files.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import AssetReadings, Batch, settle
+from eugenie_cli.history.manifest import (
+    Item,
+    PartFile,
+    Sources,
+    fingerprint,
+    only_one,
+    read_manifest,
+    update_manifest,
+)
+from eugenie_cli.history.parts import Run, read_part
+
+# Readings sorted in memory at a time (about 21 bytes each, and as much again while sorting).
+RUN_ROWS = 2_000_000
+# A manifest of ten thousand files takes a while to write: small files are committed together, this often.
+COMMIT_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class AssetSummary:
+    """What history holds of one asset. Instants in milliseconds, both inclusive."""
+
+    asset: str
+    readings: int
+    start: int
+    end: int
+    sources: tuple[str, ...]
+
+
+class History:
+    """The readings of one site. Safe to read while an import commits."""
+
+    def __init__(self, root: Path, *, run_rows: int = RUN_ROWS) -> None:
+        self.root = root
+        self._run_rows = run_rows
+
+    @property
+    def _manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def items(self, source: str) -> dict[str, Item]:
+        """What was imported from a source, by key."""
+        return read_manifest(self._manifest).get(source, {})
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that is committed: changes with any reading."""
+        return fingerprint(read_manifest(self._manifest))
+
+    def assets(self) -> tuple[str, ...]:
+        """Assets that have readings, sorted."""
+        return tuple(summary.asset for summary in self.summary())
+
+    def summary(self) -> list[AssetSummary]:
+        """Each asset's readings, first and last instant, from the manifest alone. Repeated readings count."""
+        found: dict[str, list[Any]] = {}
+        for source, items in read_manifest(self._manifest).items():
+            for item in items.values():
+                for part in item.parts:
+                    for asset, span in part.assets.items():
+                        entry = found.setdefault(asset, [0, span.start, span.end, set()])
+                        entry[0] += span.rows
+                        entry[1], entry[2] = min(entry[1], span.start), max(entry[2], span.end)
+                        entry[3].add(source)
+        return [
+            AssetSummary(asset, rows, start, end, tuple(sorted(sources)))
+            for asset, (rows, start, end, sources) in sorted(found.items())
+        ]
+
+    def read(self, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> AssetReadings:
+        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it."""
+        attempts = 3  # a file goes only if two imports of its source began since the manifest was read
+        for attempt in range(attempts):
+            try:
+                return self._read(read_manifest(self._manifest), asset, start_ms, end_ms)
+            except FileNotFoundError as error:
+                if attempt == attempts - 1:
+                    raise EugenieError(
+                        f"{error.filename or error} is missing from the history",
+                        hint="restore it, or run `eugenie import --again` to read the sources anew",
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def _read(self, sources: Sources, asset: str, start_ms: int | None, end_ms: int | None) -> AssetReadings:
+        names: dict[str, int] = {}
+        columns = []
+        for items in sources.values():
+            for item in items.values():
+                for part in item.parts:
+                    span = part.assets.get(asset)
+                    if span is None or (start_ms is not None and span.end < start_ms):
+                        continue
+                    if end_ms is not None and span.start >= end_ms:
+                        continue
+                    columns.append(read_part(self.root / part.file, asset, start_ms, end_ms, names))
+        if not columns:
+            empty = np.zeros(0, np.int64)
+            return AssetReadings(asset, (), empty.astype(np.int32), empty, empty.astype(np.float64))
+        sensor, ts, value = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return AssetReadings(asset, tuple(names), *settle(sensor, ts, value))
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def commit(
+        self, source: str, batches: Iterable[Batch], *, key: str = "", state: dict[str, Any] | None = None
+    ) -> Item:
+        """Replace what `key` of `source` holds by `batches`: all of it, or nothing."""
+        with self.writer(source) as writer:
+            return writer.replace(key, batches, state or {})
+
+    @contextmanager
+    def writer(self, source: str) -> Iterator[SourceWriter]:
+        """Exclusive writing to one source. What was replaced completely when the block ends, however it ends,
+        is kept.
+
+        Raises EugenieError when another process is importing the source.
+        """
+        folder = self.root / "parts" / source
+        folder.mkdir(parents=True, exist_ok=True)
+        with only_one(self.root / "locks" / f"{source}.lock", f"an import of {source}"):
+            self._remove_orphans(source, folder)
+            writer = SourceWriter(self.root, source, self._run_rows)
+            try:
+                yield writer
+            finally:
+                writer.flush()
+
+    def _remove_orphans(self, source: str, folder: Path) -> None:
+        items = self.items(source).values()
+        committed = {Path(part.file).name for item in items for part in item.parts}
+        for path in folder.iterdir():
+            if path.name not in committed:
+                path.unlink()
+
+
+class SourceWriter:
+    """Writes the items of one source. Items become history when `flush` commits them."""
+
+    def __init__(self, root: Path, source: str, run_rows: int) -> None:
+        self._root, self._source, self._run_rows = root, source, run_rows
+        self._waiting: dict[str, Item | None] = {}
+        self._flushed = time.monotonic()
+
+    def replace(self, key: str, batches: Iterable[Batch], state: dict[str, Any] | None = None) -> Item:
+        """Write `batches` as the whole of item `key`. `state` may be filled in until the batches end."""
+        parts = []
+        run = Run(self._run_rows)
+        for batch in batches:
+            for piece in run.pieces(batch):
+                if run.rows + len(piece.ts) > self._run_rows:
+                    parts.append(self._write(run))
+                    run = Run(self._run_rows)
+                run.add(piece)
+        if run.rows:
+            parts.append(self._write(run))
+        return self._put(key, Item(tuple(parts), dict(state or {})))
+
+    def keep(self, key: str, item: Item) -> Item:
+        """Take an item as it is, with another `state` perhaps."""
+        return self._put(key, item)
+
+    def remove(self, key: str) -> None:
+        """Drop an item."""
+        self._waiting[key] = None
+
+    def flush(self) -> None:
+        """Commit what waits: from here on it is history, whatever happens."""
+        if self._waiting:
+            update_manifest(self._root / "manifest.json", self._apply)
+            self._waiting = {}
+        self._flushed = time.monotonic()
+
+    def _put(self, key: str, item: Item) -> Item:
+        self._waiting[key] = item
+        if time.monotonic() - self._flushed >= COMMIT_INTERVAL_S:
+            self.flush()
+        return item
+
+    def _apply(self, sources: Sources) -> Sources:
+        items = {**sources.get(self._source, {}), **self._waiting}
+        return {**sources, self._source: {key: item for key, item in items.items() if item is not None}}
+
+    def _write(self, run: Run) -> PartFile:
+        file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"
+        return run.write(self._root, file)
