@@ -1,4 +1,4 @@
-"""`${env:NAME}`, `${env:NAME:-default}` and `${file:path}` in texts of a site file. `$${` writes a plain `${`."""
+"""`${env:NAME}`, `${env:NAME:-default}` and `${file:path}` in a site file's texts. `$${` is a plain `${`."""
 
 from __future__ import annotations
 

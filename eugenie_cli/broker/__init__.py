@@ -1,0 +1,1 @@
+"""Apache Kafka, as a client: topics, a producer that loses nothing silently, bounded and endless reads."""

@@ -1,0 +1,147 @@
+"""Reading a topic without a trace: no consumer group, no commits, only committed transactions."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
+from eugenie_cli.broker.topics import partitions
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+
+# The longest wait for the next record: how soon Ctrl-C and idle_s are noticed.
+_POLL_S = 0.2
+_BATCH = 500
+# Brokers that stay away this long end a read that has seen nothing of them.
+UNREACHABLE_S = 30.0
+
+
+class Record(NamedTuple):
+    """A record of a topic. `timestamp_ms` is the broker's or producer's, milliseconds since 1970 UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+def read(
+    site: Site,
+    topic: str,
+    *,
+    since_ms: int | None = None,
+    until_end: bool = False,
+    follow: bool = False,
+    idle_s: float | None = None,
+    group: str | None = None,
+    stop: Callable[[], bool] | None = None,
+    caught_up: Callable[[], None] | None = None,
+) -> Iterator[Record]:
+    """Records of a topic, in order within each partition; those of open or aborted transactions are not seen.
+
+    since_ms:  from the first record of that time on, 0 for all; None: from the beginning, or with `follow`
+               alone from now on.
+    until_end: end when every partition was read up to where it ended, which partition-EOF events tell:
+               offsets cannot, since markers of transactions take offsets too.
+    follow:    go on for ever with what arrives; with until_end, that is the end all the same.
+    idle_s:    end after that long without a record.
+    group:     the client's name in the brokers' logs; nothing is ever committed.
+    stop:      asked about five times a second; ends the read when true.
+    caught_up: called once, when every partition was read up to where it ended.
+
+    Raises EugenieError when the brokers are unreachable, refuse, or have no such topic.
+    """
+    if not (until_end or follow or idle_s is not None):
+        raise ValueError("a read needs an end: until_end, idle_s or follow")
+    count = partitions(site, topic)
+    consumer = Consumer(
+        client_settings(
+            site,
+            group_id=group or f"eugenie-{uuid.uuid4().hex[:12]}",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            enable_partition_eof=True,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+        )
+    )
+    try:
+        only_new = since_ms is None and follow and not until_end
+        consumer.assign(_start(site, consumer, topic, count, since_ms, only_new))
+        yield from _records(site, consumer, topic, count, until_end, idle_s, stop, caught_up)
+    except KafkaException as error:
+        raise failure(site, f"reading {topic}", error) from None
+    finally:
+        consumer.close()
+
+
+def _start(
+    site: Site, consumer: Consumer, topic: str, count: int, since_ms: int | None, only_new: bool
+) -> list[TopicPartition]:
+    if since_ms is None:
+        offset = OFFSET_END if only_new else OFFSET_BEGINNING
+        return [TopicPartition(topic, partition, offset) for partition in range(count)]
+    wanted = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
+    found = consumer.offsets_for_times(wanted, timeout=ANSWER_S)
+    for partition in found:
+        if partition.error is not None:
+            raise failure(site, f"looking up {topic} by time", partition.error)
+        # No record that late: what comes next counts.
+    return [TopicPartition(topic, at.partition, at.offset if at.offset >= 0 else OFFSET_END) for at in found]
+
+
+def _records(
+    site: Site,
+    consumer: Consumer,
+    topic: str,
+    count: int,
+    until_end: bool,
+    idle_s: float | None,
+    stop: Callable[[], bool] | None,
+    caught_up: Callable[[], None] | None,
+) -> Iterator[Record]:
+    ended: set[int] = set()
+    last_record = last_sign = time.monotonic()
+    while not (stop is not None and stop()):
+        for message in consumer.consume(_BATCH, timeout=_POLL_S):
+            error = message.error()
+            last_sign = time.monotonic()
+            if error is None:
+                last_record = last_sign
+                yield Record(
+                    topic,
+                    message.partition(),
+                    message.offset(),
+                    message.timestamp()[1],
+                    message.key(),
+                    message.value(),
+                )
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
+            elif not error.retriable() and error.code() not in _PASSING:
+                raise failure(site, f"reading {topic}", error)
+        if len(ended) == count:
+            if caught_up is not None:
+                caught_up()
+                caught_up = None
+            if until_end:
+                return
+        if idle_s is not None and time.monotonic() - last_record >= idle_s:
+            return
+        if until_end and time.monotonic() - last_sign >= UNREACHABLE_S:
+            raise EugenieError(
+                f"reading {topic}: no answer from the brokers for {UNREACHABLE_S:.0f} s",
+                "`eugenie status` shows the engines",
+                ExitCode.UNREACHABLE,
+            )
+
+
+# librdkafka goes on trying by itself after these.
+_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
