@@ -1,0 +1,109 @@
+"""The server's life: load what is there, listen, tell that it is ready, watch, drain, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+import tensorflow as tf
+
+from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.serving.server.batching import Batcher
+from eugenie_cli.serving.server.catalog import Catalog
+from eugenie_cli.serving.server.servable import load
+from eugenie_cli.serving.server.service import Service
+
+DRAIN_S = 10.0
+"""How long requests in flight may take to end after TERM."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says."""
+
+    models: Path
+    host: str
+    port: int
+    poll_s: float
+    workers: int
+    ready_file: Path | None
+
+
+class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
+    """The port is taken, or the address is not this machine's."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until TERM or INT. Raises CannotListen."""
+    # One thread inside each run and a caller a core: twice the rate of the opposite on small batches.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(settings.workers)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    catalog, batcher = Catalog(settings.models, load), Batcher(settings.workers)
+    service = Service(catalog, batcher)
+    server, port = _listen(settings, service)
+    await catalog.refresh()
+    # what is loaded now lives as long as the process: collections need not look at it again
+    gc.collect()
+    gc.freeze()
+    batcher.start()
+    await server.start()
+    watch = asyncio.create_task(catalog.watch(settings.poll_s))
+    address = f"{settings.host}:{port}"
+    _LOG.info("ready on %s: %s", address, ", ".join(catalog.models) or "no models yet")
+    if settings.ready_file is not None:
+        _tell(settings.ready_file, address)
+    ended = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({ended, watch}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        _LOG.info("draining")
+        service.draining = True
+        watch.cancel()
+        if settings.ready_file is not None:
+            settings.ready_file.unlink(missing_ok=True)
+        await server.stop(DRAIN_S)
+        batcher.stop()
+        catalog.close()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watch  # an error that ended it ends the server, loudly
+    _LOG.info("ended")
+
+
+def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]:
+    options = [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent partner
+    ]
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers(tuple(service.handlers()))
+    try:
+        port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
+    return server, port
+
+
+def _tell(ready_file: Path, address: str) -> None:
+    ready_file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = ready_file.with_name(f".{ready_file.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump({"address": address, "pid": os.getpid()}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(ready_file)

@@ -1,0 +1,107 @@
+"""One loaded version of a model: a SavedModel and its signatures, warmed, and how many requests use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from eugenie_cli.serving import manifest
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.server.refusal import Refusal, from_number
+from eugenie_cli.serving.server.signature import SignatureSpec, from_definition
+
+SERVE_TAG = "serve"
+DEFAULT_SIGNATURE = "serving_default"
+
+_INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})
+_WARM_UP_BATCHES = (1, 32)
+# the first run of a graph optimises it, the first larger one sizes the allocator's pools
+
+
+class Servable:
+    """A version that answers. `in_flight` is touched on the event loop only."""
+
+    def __init__(self, name: str, version: int, directory: Path) -> None:
+        """Load `directory`. Raises what TensorFlow raises when it is not a SavedModel that it can run."""
+        self.name = name
+        self.version = version
+        self.definitions = _definitions(directory)
+        self.signatures: Mapping[str, SignatureSpec] = {
+            key: from_definition(key, definition) for key, definition in self.definitions.items()
+        }
+        self.in_flight = 0
+        self.on_idle: Callable[[], None] | None = None
+        self._window = _window(directory)
+        self._loaded = tf.saved_model.load(str(directory), tags=[SERVE_TAG])
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run a signature on arrays, from any thread. Raises Refusal with TensorFlow's code and words."""
+        try:
+            tensors = {name: tf.constant(array) for name, array in inputs.items()}
+            outputs = self._loaded.signatures[signature](**tensors)
+            return {name: output.numpy() for name, output in outputs.items()}
+        except tf.errors.OpError as error:
+            raise from_number(error.error_code, error.message) from error
+        except (TypeError, ValueError) as error:
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+
+    def windows_per_item(self, inputs: Mapping[str, np.ndarray]) -> int:
+        """The work in one item of the batch: the windows in a segment of L rows; 1 for other models."""
+        rows = inputs.get("rows")
+        if self._window is None or rows is None or rows.ndim != 3:
+            return 1
+        return max(1, rows.shape[1] - self._window + 1)
+
+    def warm_up(self) -> None:
+        """Run the default signature of a model of ours, so that the first caller does not wait for it."""
+        spec = self.signatures.get(DEFAULT_SIGNATURE)
+        if self._window is None or spec is None or set(spec.inputs) != {"asset", "rows"}:
+            return
+        shape = spec.inputs["rows"].shape
+        sensors = shape[2] if shape is not None and len(shape) == 3 else -1
+        if sensors < 1:
+            return
+        for batch in _WARM_UP_BATCHES:
+            rows = np.zeros((batch, self._window, sensors), np.float32)
+            self.run(DEFAULT_SIGNATURE, {"asset": np.full(batch, b"", object), "rows": rows})
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Holds the version while a request runs: `on_idle` is called when the last one ends."""
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if self.in_flight == 0 and self.on_idle is not None:
+                self.on_idle()
+
+
+def load(name: str, version: int, directory: Path) -> Servable:
+    """Load and warm a version."""
+    servable = Servable(name, version, directory)
+    servable.warm_up()
+    return servable
+
+
+def _definitions(directory: Path) -> dict[str, serving_pb2.SignatureDef]:
+    """The SignatureDefs of the graph that serves; fields that our messages leave out are carried along."""
+    saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        if SERVE_TAG in graph.meta_info_def.tags:
+            return {
+                key: serving_pb2.SignatureDef.FromString(definition.SerializeToString())
+                for key, definition in sorted(graph.signature_def.items())
+                if key not in _INTERNAL_SIGNATURES
+            }
+    raise ValueError(f"{directory} has no graph with the tag {SERVE_TAG!r}")
+
+
+def _window(directory: Path) -> int | None:
+    return manifest.read(directory).window if (directory / manifest.LOCATION).exists() else None

@@ -1,0 +1,111 @@
+"""What a signature takes and gives, and the check of a request against it before it joins a batch.
+
+One wrong request must not fail the callers whose requests it would be batched with, so names, types and
+shapes are checked here; only what the graph itself asserts is left to the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.serving import tensors
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.server.refusal import invalid
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A tensor of a signature: DataType, and the shape with -1 for any size (None: any shape)."""
+
+    data_type: int
+    shape: tuple[int, ...] | None
+
+    @property
+    def has_batch(self) -> bool:
+        """True when the first dimension is free."""
+        return bool(self.shape) and self.shape[0] == -1  # type: ignore[index]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        if self.shape is None:
+            return True
+        same_rank = len(shape) == len(self.shape)
+        return same_rank and all(want in (-1, size) for want, size in zip(self.shape, shape, strict=True))
+
+
+@dataclass(frozen=True)
+class SignatureSpec:
+    """A callable of a SavedModel."""
+
+    name: str
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
+
+    @property
+    def batchable(self) -> bool:
+        """Requests may be joined and split along the first dimension: free in every input and output."""
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        return bool(self.inputs) and all(spec.has_batch for spec in specs)
+
+    def read(self, request: serving_pb2.PredictRequest) -> dict[str, np.ndarray]:
+        """The request's arrays by input name. Raises Refusal (INVALID_ARGUMENT)."""
+        self._check_names(set(request.inputs))
+        arrays = {}
+        for name, spec in self.inputs.items():
+            proto = request.inputs[name]
+            if proto.dtype != spec.data_type:
+                expected, got = tensors.data_type_name(spec.data_type), tensors.data_type_name(proto.dtype)
+                raise invalid(f"Expects {name} to be {expected} but {got} is provided")
+            try:
+                arrays[name] = tensors.decode(proto)
+            except tensors.TensorError as error:
+                raise invalid(f"tensor parsing error: {name}: {error}") from error
+            if not spec.fits(arrays[name].shape):
+                raise invalid(
+                    f"shape of {name} {list(arrays[name].shape)} is not compatible with {_show(spec.shape)}"
+                )
+        if self.batchable and len({len(array) for array in arrays.values()}) > 1:
+            sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+            raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
+        return arrays
+
+    def chosen(self, output_filter: Sequence[str]) -> tuple[str, ...]:
+        """Output names to return: all, or those of the filter. Raises Refusal (INVALID_ARGUMENT)."""
+        for name in output_filter:
+            if name not in self.outputs:
+                raise invalid(
+                    f"output tensor alias not found in signature: {name} "
+                    f"Outputs expected to be in the set {{{','.join(sorted(self.outputs))}}}."
+                )
+        if len(set(output_filter)) != len(output_filter):
+            raise invalid("duplicate output tensor alias in output_filter")
+        return tuple(output_filter) or tuple(self.outputs)
+
+    def _check_names(self, given: set[str]) -> None:
+        wanted = set(self.inputs)
+        if given != wanted:
+            extra, missing = ",".join(sorted(given - wanted)), ",".join(sorted(wanted - given))
+            raise invalid(
+                f"input size does not match signature: {len(given)}!={len(wanted)} "
+                f"len({{{','.join(sorted(given))}}}) != len({{{','.join(sorted(wanted))}}}). "
+                f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
+            )
+
+
+def from_definition(name: str, definition: serving_pb2.SignatureDef) -> SignatureSpec:
+    """A SignatureDef of a SavedModel -> SignatureSpec."""
+    return SignatureSpec(name, _specs(definition.inputs), _specs(definition.outputs))
+
+
+def _specs(infos: Mapping[str, serving_pb2.TensorInfo]) -> dict[str, Spec]:
+    return {name: Spec(info.dtype, _shape(info.tensor_shape)) for name, info in infos.items()}
+
+
+def _shape(shape: object) -> tuple[int, ...] | None:
+    return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)  # type: ignore[attr-defined]
+
+
+def _show(shape: tuple[int, ...] | None) -> str:
+    return str([None if size == -1 else size for size in shape or ()])
