@@ -1,7 +1,7 @@
 """Faults of the simulated plant: how they grow, and which sensors truthfully carry them.
 
-Machine faults act through the physics; instrument faults on the instrument alone. Each grows linearly from its onset
-to its full size, stays, and is repaired at its end. The detector never sees any of this.
+Machine faults act through the physics; instrument faults on the instrument alone. Each grows linearly from
+its onset to its full size, stays, and is repaired at its end. The detector never sees any of this.
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ def wear_of(faults: tuple[Fault, ...], ts: np.ndarray) -> Wear:
     return wear
 
 
-def instrument_fault(faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.ndarray, values: Floats) -> Floats:
-    """What the instrument shows at its sampling times: drifted, or stuck at its last value before the onset."""
+def instrument_fault(
+    faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.ndarray, values: Floats
+) -> Floats:
+    """What the instrument shows when it samples: drifted, or stuck at its last value before the onset."""
     shown = values
     for fault in faults:
         if (fault.asset, fault.sensor) != (asset, sensor):
@@ -92,11 +94,18 @@ def instrument_fault(faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.
 
 
 def schedule(
-    seed: int, start_ms: int, *, warm_up_ms: int, spacing_ms: int, duration_ms: int, kinds: tuple[str, ...] = KINDS
+    seed: int,
+    start_ms: int,
+    *,
+    warm_up_ms: int,
+    spacing_ms: int,
+    duration_ms: int,
+    kinds: tuple[str, ...] = KINDS,
 ) -> tuple[Fault, ...]:
-    """One fault of each kind, on different pumps, begun one after another in random order; a pump of each class stays healthy.
+    """One fault of each kind, on different pumps, begun one after another in random order.
 
-    Cavitation and blocked filters are feed pumps' faults, valve leaks boosters'; the others come where there is room.
+    Cavitation and blocked filters are feed pumps' faults, valve leaks boosters'; the others come where
+    there is room. A pump of each class stays healthy.
     """
     rng = generator(seed, "faults")
     free = {
@@ -119,8 +128,8 @@ def schedule(
 
 
 def _drifting(class_name: str) -> list[str]:
-    """Instruments that may drift or stick: those that follow the load, as an operator would notice no other so soon."""
-    names = [pump for pump in PUMPS if pump.class_name == class_name][0].sensors
+    """Instruments that may drift or stick: those that follow the load, so that a frozen one can be told."""
+    names = next(pump for pump in PUMPS if pump.class_name == class_name).sensors
     return [sensor for sensor in DRIFT if sensor in names]
 
 

@@ -1,6 +1,6 @@
 """The live stream as a gateway sends it: JSON messages in order of arrival, with the faults of real gateways.
 
-Feed pumps report tags; boosters report asset and sensor. Some messages come late, some are damaged on the way.
+Feed pumps report tags; boosters report asset and sensor. Some messages come late, some damaged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DAMAGES = ("truncated", "missing-field", "bad-timestamp", "text-value", "unknown
 
 @dataclass(frozen=True)
 class Stream:
-    """Messages in order of arrival: samples reordered, arrival int64 [N] ms of plant time, damage int8 [N] (-1: none)."""
+    """Messages in order of arrival: samples so ordered, arrival int64 [N] ms, damage int8 [N] (-1: none)."""
 
     samples: Samples
     arrival: np.ndarray
@@ -36,12 +36,19 @@ class Stream:
         """(key, value) of messages [begin, end); the key is the asset."""
         part = self.samples
         times = np.datetime_as_string(part.ts[begin:end].astype("datetime64[ms]"), unit="ms").tolist()
-        for i, ts in zip(range(begin, end), times):
+        for i, ts in zip(range(begin, end), times, strict=True):
             pump = PUMPS[part.pump[i]]
             sensor = pump.sensors[part.sensor[i]]
-            address = {"tag": pump.tags[sensor]} if pump.class_name == FEED_CLASS else {"asset": pump.name, "sensor": sensor}
+            address = (
+                {"tag": pump.tags[sensor]}
+                if pump.class_name == FEED_CLASS
+                else {"asset": pump.name, "sensor": sensor}
+            )
             record = {
-                **address, "ts": ts + "Z", "value": float(part.value[i]), "quality": "good" if part.good[i] else "bad",
+                **address,
+                "ts": ts + "Z",
+                "value": float(part.value[i]),
+                "quality": "good" if part.good[i] else "bad",
             }
             damage = int(self.damage[i])
             yield pump.name.encode(), _encode(record) if damage < 0 else _damaged(record, DAMAGES[damage])

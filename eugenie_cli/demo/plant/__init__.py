@@ -1,1 +1,1 @@
-"""A simulated pumping plant: equipment, operation, physics, instruments. Nothing here knows eugenie's detector."""
+"""A simulated pumping plant: equipment, operation, physics, instruments. Knows no detector."""

@@ -1,7 +1,7 @@
 """What stands in the plant: pumps, their sensors and tags.
 
-A loop: tank T-1 -> strainers -> four feed pumps with variable speed (P-101..P-104) -> header -> consumers, and four
-booster pumps of fixed speed (P-201..P-204) -> control valves -> cooler -> tank T-1.
+A loop: tank T-1 -> strainers -> four feed pumps of variable speed (P-101..P-104) -> header -> consumers, and
+four booster pumps of fixed speed (P-201..P-204) -> control valves -> cooler -> tank T-1.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ BOOSTER_INSTRUMENTS = (
 
 @dataclass(frozen=True)
 class Pump:
-    """One pump: its class, instruments, and how far this copy is from the data sheet (shares, from its number)."""
+    """One pump: its class, its instruments, and how this copy differs from the data sheet (shares)."""
 
     name: str
     class_name: str

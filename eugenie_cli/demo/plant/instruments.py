@@ -26,7 +26,7 @@ Shown = Callable[[str, str, np.ndarray, Floats], Floats]
 
 @dataclass(frozen=True)
 class Samples:
-    """Readings of the plant in order of time: pump int [N], sensor int [N], ts int64 [N] ms, value [N], good bool [N].
+    """Readings in order of time: pump and sensor int [N], ts int64 [N] ms, value [N], good bool [N].
 
     `pump` counts in `equipment.PUMPS`, `sensor` in that pump's instruments.
     """
@@ -53,10 +53,16 @@ def sample(seed: int, ticks: np.ndarray, truth: dict[str, dict[str, Floats]], sh
             ts, value, good = _one(seed, ticks, truth[pump.name][instrument.sensor], pump, instrument, shown)
             up = ~line[np.searchsorted(ticks, ts, side="right") - 1]
             n = int(up.sum())
-            parts.append(Samples(np.full(n, p, np.int16), np.full(n, s, np.int16), ts[up], value[up], good[up]))
+            parts.append(
+                Samples(np.full(n, p, np.int16), np.full(n, s, np.int16), ts[up], value[up], good[up])
+            )
     order = np.argsort(np.concatenate([part.ts for part in parts]), kind="stable")
-    return Samples(*(np.concatenate([getattr(part, name) for part in parts])[order]
-                     for name in ("pump", "sensor", "ts", "value", "good")))
+    return Samples(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])[order]
+            for name in ("pump", "sensor", "ts", "value", "good")
+        )
+    )
 
 
 def _one(
@@ -78,7 +84,9 @@ def _one(
     fates = quality.random((count, 2))
     spells = generator(seed, pump.name, instrument.sensor, "spells")
     silent = _spells(spells, ts, OUTAGE_PER_DAY, OUTAGE_MEAN_MS)
-    bad = _spells(generator(seed, pump.name, instrument.sensor, "bad"), ts, BAD_SPELL_PER_DAY, BAD_SPELL_MEAN_MS)
+    bad = _spells(
+        generator(seed, pump.name, instrument.sensor, "bad"), ts, BAD_SPELL_PER_DAY, BAD_SPELL_MEAN_MS
+    )
     good = ~(bad | (fates[:, 0] < BAD_SHARE))
     # a gateway that repeats itself: the same reading twice
     copies = np.where(silent, 0, np.where(fates[:, 1] < DUPLICATE_SHARE, 2, 1))

@@ -1,4 +1,4 @@
-"""What drives the plant from outside: the day's load, its operators, the weather. Nothing here depends on a fault."""
+"""What drives the plant from outside: the day's load, its operators, the weather. No fault changes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICK_S = TICK_MS / 1_000
 class Operation:
     """Time series of one span, a row a tick.
 
-    ts int64 [T] ms; speed [T, 4] share of rated; valve [T, 4] opening 0..1; consumers [T] conductance m3/h per sqrt(bar);
+    ts int64 [T] ms; speed [T, 4] share of rated; valve [T, 4] opening 0..1; consumers [T] m3/h per sqrt(bar);
     ambient, tank_temperature [T] degC; tank_level [T] m.
     """
 
@@ -34,9 +34,9 @@ def operate(seed: int, start_ms: int, end_ms: int) -> Operation:
     """The operation of [start, end]; a later `end_ms` continues the same operation."""
     ts = np.arange(start_ms, end_ms + TICK_MS, TICK_MS, dtype=np.int64)
     ticks = len(ts)
-    hour = ts / 3_600_000 % 24
+    hour: Floats = ts / 3_600_000 % 24
 
-    # production follows the shifts; operators shift it every half an hour, consumers are restless by the minute
+    # production follows the shifts; operators change it every half an hour, consumers by the minute
     day = 0.74 + 0.10 * np.sin(2 * np.pi * (hour - 8) / 24) + 0.04 * np.sin(4 * np.pi * (hour - 10) / 24)
     orders = set_points(generator(seed, "orders"), ticks, 1, 0.055, 1_800, TICK_S)[:, 0]
     load = lag(np.clip(day + orders, 0.45, 1.0), 120, TICK_S)
@@ -57,4 +57,5 @@ def operate(seed: int, start_ms: int, end_ms: int) -> Operation:
     tank_temperature = lag(10 + 0.7 * ambient + 14 * load, 2_400, TICK_S)
     filling = wander(generator(seed, "filling"), ticks, 1, 0.05, 900, TICK_S)[:, 0]
     tank_level = 4.0 + filling - 1.5 * (load - lag(load, 1_800, TICK_S))
-    return Operation(ts, speed, valve, 235 * draw, ambient, tank_temperature, tank_level)
+    consumers: Floats = 235.0 * draw
+    return Operation(ts, speed, valve, consumers, ambient, tank_temperature, tank_level)

@@ -1,7 +1,7 @@
 """The plant's physics, tick by tick: hydraulics in equilibrium, power, heat with thermal lag, vibration.
 
-Pump curve and affinity laws: head = a s^2 - b Q^2 (s: speed as a share of rated; Gülich, Centrifugal Pumps, ch. 4).
-Valves and strainers: dp = Q^2 / Cv^2 (IEC 60534-2-1, turbulent, water). NPSH: ISO 17769-1. All arrays are [T, pumps].
+Pump curve and affinity laws: head = a s^2 - b Q^2, s = speed / rated (Gülich, Centrifugal Pumps, ch. 4).
+Valves and strainers: dp = Q^2 / Cv^2 (IEC 60534-2-1, turbulent, water). NPSH: ISO 17769-1..
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ CAVITATION_ROUNDS = 3  # cavitation changes the flow that causes it
 class Wear:
     """The state of the machines, all zero when healthy: float [T, pumps of the kind].
 
-    npsh_loss: metres of NPSH the damaged inlet needs more; blockage: the strainer's resistance, times (1 + it);
-    leak: conductance past a closed bypass valve, m3/h per sqrt(bar); *_bearing: bearing friction, times (1 + it).
+    npsh_loss: metres of NPSH that the damaged inlet needs more; blockage: strainer resistance x (1 + it);
+    leak: conductance past a closed bypass valve, m3/h per sqrt(bar); *_bearing: friction, times (1 + it).
     """
 
     npsh_loss: Floats
@@ -68,7 +68,9 @@ def simulate(operation: Operation, wear: Wear) -> dict[str, dict[str, Floats]]:
 
     cavitation = np.zeros_like(head)
     for _ in range(CAVITATION_ROUNDS):
-        header = _header_pressure(operation, head * (1 - 0.10 * cavitation), strainer, suction_bar, bypass_and_valve)
+        header = _header_pressure(
+            operation, head * (1 - 0.10 * cavitation), strainer, suction_bar, bypass_and_valve
+        )
         flow = _feed_flow(header, head * (1 - 0.10 * cavitation), strainer, suction_bar)
         eye_bar = suction_bar[:, None] - strainer * flow**2
         available = (eye_bar + ATMOSPHERE_BAR - vapour_bar[:, None]) / BAR_PER_METRE
@@ -106,13 +108,15 @@ def _booster_conductance(valve: Floats) -> Floats:
 
 def _booster_flow(header: Floats, conductance: Floats) -> Floats:
     head = _column(BOOSTER_PUMPS, "head") * BOOSTER_HEAD_BAR
-    return np.sqrt(np.maximum(header[:, None] + head - RETURN_BAR, 1e-3) / (BOOSTER_CURVE + 1 / conductance**2))
+    return np.sqrt(
+        np.maximum(header[:, None] + head - RETURN_BAR, 1e-3) / (BOOSTER_CURVE + 1 / conductance**2)
+    )
 
 
 def _header_pressure(
     operation: Operation, head: Floats, strainer: Floats, suction_bar: Floats, conductance: Floats
 ) -> Floats:
-    """The pressure at which the feed pumps deliver what boosters and consumers take: Newton, monotone in the pressure."""
+    """The pressure at which the feed pumps deliver what is taken: Newton; the balance is monotone in it."""
     pressure = np.full(len(operation.ts), 5.0)
     width = 1e-4
     for _ in range(NEWTON_STEPS):
@@ -132,17 +136,29 @@ def _cavitation(margin_m: Floats) -> Floats:
 
 
 def _feed(
-    operation: Operation, wear: Wear, header: Floats, flow: Floats, eye_bar: Floats, strainer: Floats, cavitation: Floats
+    operation: Operation,
+    wear: Wear,
+    header: Floats,
+    flow: Floats,
+    eye_bar: Floats,
+    strainer: Floats,
+    cavitation: Floats,
 ) -> dict[str, dict[str, Floats]]:
     speed, balance = operation.speed, _column(FEED_PUMPS, "balance")
     discharge = header[:, None] + DISCHARGE_LINE * flow**2
     hydraulic_kw = (discharge - eye_bar) * flow / 36
     friction_kw = 0.55 * speed**2 * (1 + wear.feed_bearing)
-    share = _column(FEED_PUMPS, "efficiency") * efficiency(flow, speed, FEED_BEST_FLOW) * (1 - 0.15 * cavitation)
+    share = (
+        _column(FEED_PUMPS, "efficiency") * efficiency(flow, speed, FEED_BEST_FLOW) * (1 - 0.15 * cavitation)
+    )
     shaft_kw = hydraulic_kw / share + friction_kw
     bearing = _bearing_temperature(operation, friction_kw, 30.0, _column(FEED_PUMPS, "thermal"), 720)
     off_best = (flow / speed / FEED_BEST_FLOW - 1) ** 2
-    vibration = balance * speed**2 * (1.5 + 4 * off_best) + 4.5 * cavitation * speed + 0.45 * wear.feed_bearing * speed**2
+    vibration = (
+        balance * speed**2 * (1.5 + 4 * off_best)
+        + 4.5 * cavitation * speed
+        + 0.45 * wear.feed_bearing * speed**2
+    )
     series = {
         "suction_pressure": eye_bar,
         "discharge_pressure": discharge,
@@ -156,7 +172,9 @@ def _feed(
     return _by_pump(FEED_PUMPS, series)
 
 
-def _boosters(operation: Operation, wear: Wear, header: Floats, conductance: Floats) -> dict[str, dict[str, Floats]]:
+def _boosters(
+    operation: Operation, wear: Wear, header: Floats, conductance: Floats
+) -> dict[str, dict[str, Floats]]:
     flow = _booster_flow(header, conductance)
     balance, thermal = _column(BOOSTER_PUMPS, "balance"), _column(BOOSTER_PUMPS, "thermal")
     discharge = RETURN_BAR + (flow / conductance) ** 2
@@ -190,4 +208,6 @@ def _bearing_temperature(
 
 
 def _by_pump(pumps: tuple[Pump, ...], series: dict[str, Floats]) -> dict[str, dict[str, Floats]]:
-    return {pump.name: {sensor: series[sensor][:, i] for sensor in pump.sensors} for i, pump in enumerate(pumps)}
+    return {
+        pump.name: {sensor: series[sensor][:, i] for sensor in pump.sensors} for i, pump in enumerate(pumps)
+    }

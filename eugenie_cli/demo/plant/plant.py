@@ -17,7 +17,7 @@ MANIFEST = "plant.json"
 
 @dataclass(frozen=True)
 class Plant:
-    """One simulated plant: its seed, and the span of its history in ms. What follows `end` is its live part."""
+    """One simulated plant: its seed, and the span of its history in ms. After `end` comes its live part."""
 
     seed: int
     start: int
@@ -37,7 +37,9 @@ class Plant:
         operation = operate(self.seed, self.start, until_ms + TICK_MS)
         truth = simulate(operation, wear_of(faults, operation.ts))
         return sample(
-            self.seed, operation.ts, truth,
+            self.seed,
+            operation.ts,
+            truth,
             lambda asset, sensor, ts, values: instrument_fault(faults, asset, sensor, ts, values),
         )
 
@@ -53,7 +55,11 @@ class Plant:
             return Plant(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise EugenieError(
-                f"{path}: no simulated plant", f"make one: eugenie simulate export --dir {folder}", ExitCode.USAGE
+                f"{path}: no simulated plant",
+                f"make one: eugenie simulate export --dir {folder}",
+                ExitCode.USAGE,
             ) from None
         except (ValueError, TypeError) as error:
-            raise EugenieError(f"{path}: not a simulated plant: {error}", "export again", ExitCode.FAILED) from None
+            raise EugenieError(
+                f"{path}: not a simulated plant: {error}", "export again", ExitCode.FAILED
+            ) from None

@@ -1,7 +1,7 @@
 """Seeded random processes that do not change when the simulated span grows.
 
-Every stream has a generator of its own and draws time first, so the first N ticks are the same however many follow:
-the live part continues exactly the plant whose history was exported.
+Every stream has a generator of its own and draws time first, so the first N ticks are the same however many
+follow: the live part continues exactly the plant whose history was exported.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def lag(signal: Floats, time_constant_s: float, tick_s: float, start: Floats | float | None = None) -> Floats:
-    """First-order lag of `signal` [T, ...] along time: y[t] = a y[t-1] + (1 - a) x[t], a = exp(-tick / time constant).
+    """First-order lag of `signal` [T, ...] y[t] = a y[t-1] + (1 - a) x[t], a = exp(-tick/constant).
 
-    `start` is y before the first tick (default: the first sample). Exact, in blocks of a lower-triangular product.
+    `start` is y before the first tick (default: the first sample). Exact, in blocks of a triangular product.
     """
     decay = float(np.exp(-tick_s / time_constant_s))
     flat = signal.reshape(len(signal), -1)
     offsets = np.arange(_BLOCK)
     kernel = np.tril((1 - decay) * decay ** np.maximum(offsets[:, None] - offsets[None, :], 0))
     carry_weights = decay ** (offsets + 1.0)
-    state = flat[0] if start is None else np.broadcast_to(np.asarray(start, float).reshape(-1), flat.shape[1:])
+    state = (
+        flat[0] if start is None else np.broadcast_to(np.asarray(start, float).reshape(-1), flat.shape[1:])
+    )
     out = np.empty_like(flat)
     for begin in range(0, len(flat), _BLOCK):
         block = flat[begin : begin + _BLOCK]
@@ -44,7 +46,7 @@ def lag(signal: Floats, time_constant_s: float, tick_s: float, start: Floats | f
 def wander(
     rng: np.random.Generator, ticks: int, width: int, deviation: float, time_constant_s: float, tick_s: float
 ) -> Floats:
-    """Ornstein-Uhlenbeck noise [T, width] of standard deviation `deviation`: weather, draught, restless consumers."""
+    """Ornstein-Uhlenbeck noise [T, width] of standard deviation `deviation`: weather, restless consumers."""
     start = rng.standard_normal(width) * deviation
     decay = float(np.exp(-tick_s / time_constant_s))
     # a first-order lag of white noise has variance (1 - a) / (1 + a) of its input's
@@ -55,15 +57,10 @@ def wander(
 def set_points(
     rng: np.random.Generator, ticks: int, width: int, deviation: float, mean_interval_s: float, tick_s: float
 ) -> Floats:
-    """Piecewise constant operator settings [T, width]: changed after exponential intervals, to normal values cut at 2 sigma."""
+    """Piecewise constant settings [T, width], changed after exponential intervals; normal, cut at 2 sigma."""
     changes = rng.random((ticks, width)) < tick_s / mean_interval_s
     changes[0] = True
-    values = np.clip(generator_like(rng).standard_normal((ticks, width)), -2, 2) * deviation
+    (other,) = rng.spawn(1)  # two draws of one generator would shift one another when the span grows
+    values = np.clip(other.standard_normal((ticks, width)), -2, 2) * deviation
     latest = np.maximum.accumulate(np.where(changes, np.arange(ticks)[:, None], 0), axis=0)
     return np.take_along_axis(values, latest, axis=0)
-
-
-def generator_like(rng: np.random.Generator) -> np.random.Generator:
-    """A second, independent generator that follows from the first: two draws of [T] each must not shift one another."""
-    (child,) = rng.spawn(1)
-    return child

@@ -1,0 +1,43 @@
+"""How long things take in the plant's time. The live part ends about now: never ahead of the clock."""
+
+from __future__ import annotations
+
+import time
+
+from eugenie_cli.demo.faults import Fault, schedule
+from eugenie_cli.demo.plant.plant import Plant
+from eugenie_cli.errors import EugenieError, ExitCode
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+HISTORY_DAYS = 3.0
+WARM_UP_MS = 30 * MINUTE_MS  # the model's window of 20 minutes fills, and ten healthy minutes follow
+SPACING_MS = 25 * MINUTE_MS
+DURATION_MS = 45 * MINUTE_MS
+RECOVERY_MS = 25 * MINUTE_MS  # after the last repair, so that its anomaly closes in sight
+LIVE_MS = WARM_UP_MS + 5 * SPACING_MS + DURATION_MS + RECOVERY_MS
+SPEED = 180.0  # the live part in 75 seconds
+
+
+def new_plant(seed: int, days: float, now_ms: int | None = None) -> Plant:
+    """A plant of `days` of history, whose live part of LIVE_MS fits between the history's end and now.
+
+    Raises EugenieError for a span that no model can learn from.
+    """
+    if days <= 0:
+        raise EugenieError(f"a history of {days:g} days is empty", "give --days 3", ExitCode.USAGE)
+    now = int(time.time() * 1_000) if now_ms is None else now_ms
+    end = (now - LIVE_MS) // MINUTE_MS * MINUTE_MS
+    return Plant(seed, end - int(days * DAY_MS) // MINUTE_MS * MINUTE_MS, end)
+
+
+def live_faults(plant: Plant, kinds: tuple[str, ...]) -> tuple[Fault, ...]:
+    """The faults of the live part: one of each kind given, one after another."""
+    return schedule(
+        plant.seed,
+        plant.end,
+        warm_up_ms=WARM_UP_MS,
+        spacing_ms=SPACING_MS,
+        duration_ms=DURATION_MS,
+        kinds=kinds,
+    )
