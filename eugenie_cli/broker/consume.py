@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -19,6 +19,8 @@ _POLL_S = 0.2
 _BATCH = 500
 # Brokers that stay away this long end a read that has seen nothing of them.
 UNREACHABLE_S = 30.0
+FROM_NOW = -1
+"""As `since_ms`: nothing that is there already."""
 
 
 class Record(NamedTuple):
@@ -42,7 +44,6 @@ def read(
     idle_s: float | None = None,
     group: str | None = None,
     stop: Callable[[], bool] | None = None,
-    caught_up: Callable[[], None] | None = None,
 ) -> Iterator[Record]:
     """Records of a topic, in order within each partition; those of open or aborted transactions are not seen.
 
@@ -54,12 +55,31 @@ def read(
     idle_s:    end after that long without a record.
     group:     the client's name in the brokers' logs; nothing is ever committed.
     stop:      asked about five times a second; ends the read when true.
-    caught_up: called once, when every partition was read up to where it ended.
 
     Raises EugenieError when the brokers are unreachable, refuse, or have no such topic.
     """
     if not (until_end or follow or idle_s is not None):
         raise ValueError("a read needs an end: until_end, idle_s or follow")
+    if since_ms is None and follow and not until_end:
+        since_ms = FROM_NOW
+    for record in stream(
+        site, topic, since_ms=since_ms or 0, until_end=until_end, idle_s=idle_s, group=group, stop=stop
+    ):
+        if record is not None:
+            yield record
+
+
+def stream(
+    site: Site,
+    topic: str,
+    *,
+    since_ms: int = 0,
+    until_end: bool = False,
+    idle_s: float | None = None,
+    group: str | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[Record | None]:
+    """`read`, with one None among the records: where all that was there at the start has been read."""
     count = partitions(site, topic)
     consumer = Consumer(
         client_settings(
@@ -73,20 +93,17 @@ def read(
         )
     )
     try:
-        only_new = since_ms is None and follow and not until_end
-        consumer.assign(_start(site, consumer, topic, count, since_ms, only_new))
-        yield from _records(site, consumer, topic, count, until_end, idle_s, stop, caught_up)
+        consumer.assign(_start(site, consumer, topic, count, since_ms))
+        yield from _records(site, consumer, topic, count, until_end, idle_s, stop)
     except KafkaException as error:
         raise failure(site, f"reading {topic}", error) from None
     finally:
         consumer.close()
 
 
-def _start(
-    site: Site, consumer: Consumer, topic: str, count: int, since_ms: int | None, only_new: bool
-) -> list[TopicPartition]:
-    if since_ms is None:
-        offset = OFFSET_END if only_new else OFFSET_BEGINNING
+def _start(site: Site, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
+    if since_ms in (0, FROM_NOW):
+        offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
         return [TopicPartition(topic, partition, offset) for partition in range(count)]
     wanted = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
     found = consumer.offsets_for_times(wanted, timeout=ANSWER_S)
@@ -105,9 +122,9 @@ def _records(
     until_end: bool,
     idle_s: float | None,
     stop: Callable[[], bool] | None,
-    caught_up: Callable[[], None] | None,
-) -> Iterator[Record]:
+) -> Iterator[Record | None]:
     ended: set[int] = set()
+    caught_up = False
     last_record = last_sign = time.monotonic()
     while not (stop is not None and stop()):
         for message in consumer.consume(_BATCH, timeout=_POLL_S):
@@ -117,20 +134,20 @@ def _records(
                 last_record = last_sign
                 yield Record(
                     topic,
-                    message.partition(),
-                    message.offset(),
+                    cast(int, message.partition()),  # None only in messages that were not yet sent
+                    cast(int, message.offset()),
                     message.timestamp()[1],
                     message.key(),
                     message.value(),
                 )
             elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(message.partition())
+                ended.add(cast(int, message.partition()))
             elif not error.retriable() and error.code() not in _PASSING:
                 raise failure(site, f"reading {topic}", error)
         if len(ended) == count:
-            if caught_up is not None:
-                caught_up()
-                caught_up = None
+            if not caught_up:
+                caught_up = True
+                yield None
             if until_end:
                 return
         if idle_s is not None and time.monotonic() - last_record >= idle_s:

@@ -11,8 +11,8 @@ from eugenie_cli.site.model import Site
 
 # -1: the cluster's own default. The embedded cluster is one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1
-# All four hold events, not the latest value of a key, so none is compacted. Records are stamped on arrival: a replay
-# of last year's readings must not be older than the topic's retention when it arrives.
+# All four hold events, not the latest value of a key, so none is compacted. Records are stamped on arrival:
+# a replay of last year's readings must not be older than the topic's retention when it arrives.
 _SETTINGS = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
 
 

@@ -1,0 +1,1 @@
+"""Anomalies as they come from Kafka: followed live, listed, shown."""

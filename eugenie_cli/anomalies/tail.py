@@ -1,0 +1,126 @@
+"""Following and listing a site's anomalies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eugenie_cli.anomalies.record import Anomaly, parse_record
+from eugenie_cli.anomalies.view import Seen, View, by_start
+from eugenie_cli.broker import consume
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.problems import did_you_mean
+from eugenie_cli.site.values import localize, parse_duration, parse_instant, to_ms, zone
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A record of the anomalies topic: parsed, as JSON, and byte for byte."""
+
+    anomaly: Anomaly
+    record: dict[str, Any]
+    text: str
+    arrived_ms: int
+
+
+def since_ms(text: str, now_ms: int, site: Site) -> int:
+    """`--since`: a duration before now (`90s`, `1h`) or an instant (ISO 8601, else local to the site).
+
+    Raises EugenieError (exit code 2) when it is neither.
+    """
+    try:
+        return now_ms - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        where = zone(site.timezone)
+        instant = parse_instant(text)
+        return to_ms(instant if where is None else localize(instant, where))
+    except ValueError as error:
+        hint = "give a duration such as 90s, 10m, 1h or 2d, or an instant such as 2026-01-03T06:00:00Z"
+        raise EugenieError(f"--since {text}: {error}", hint, ExitCode.USAGE) from None
+
+
+def tail(
+    site: Site,
+    *,
+    since: int | None = None,
+    assets: Collection[str] = (),
+    stop: Callable[[], bool] | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[Arrival]:
+    """Follow the anomalies of a site, for ever or until `stop`.
+
+    since:  milliseconds since 1970 UTC: every record that arrived from then on; None: from now on. Either
+            way, of each anomaly that was open by then its latest record comes first.
+    assets: only these; empty: all.
+
+    Records arrive in order for each asset. Raises EugenieError for an unknown asset or unreachable brokers.
+    """
+    _known_assets(site, assets)
+    still_open: dict[str, Arrival] = {}
+    live = False
+    for arrival in _arrivals(site, assets, progress, since_ms=0, stop=stop):
+        if arrival is None:
+            live = True
+            yield from still_open.values()
+            still_open.clear()
+            continue
+        before = still_open.pop(arrival.anomaly.id, None)
+        if live or (since is not None and arrival.arrived_ms >= since):
+            if before is not None:
+                yield before
+            yield arrival
+        elif arrival.anomaly.is_open:
+            still_open[arrival.anomaly.id] = arrival
+
+
+def list_anomalies(
+    site: Site, *, since: int | None = None, assets: Collection[str] = (), progress: Progress = SILENT
+) -> list[tuple[Seen, dict[str, Any]]]:
+    """Each anomaly's latest state and record, by start, up to the topic's present end.
+
+    since: only those with a record that arrived from then on, milliseconds since 1970 UTC.
+    """
+    _known_assets(site, assets)
+    view = View(closed_kept=None)
+    records: dict[str, dict[str, Any]] = {}
+    for arrival in _arrivals(site, assets, progress, since_ms=since or 0, until_end=True):
+        if arrival is None:
+            continue
+        view.fold(arrival.anomaly, arrival.arrived_ms)
+        records[arrival.anomaly.id] = arrival.record
+    return [(seen, records[seen.anomaly.id]) for seen in by_start(view.all())]
+
+
+def _arrivals(
+    site: Site, assets: Collection[str], progress: Progress, **read: Any
+) -> Iterator[Arrival | None]:
+    """Records of the topic; None where its present end is reached."""
+    topic = str(site.topics.anomalies)
+    for record in consume.stream(site, topic, **read):
+        if record is None:
+            yield None
+            continue
+        parsed = parse_record(record.value)
+        if parsed is None:
+            progress.say(f"{topic}[{record.partition}]@{record.offset} is not an anomaly record: skipped")
+            continue
+        anomaly, members = parsed
+        if assets and anomaly.asset not in assets:
+            continue
+        yield Arrival(anomaly, members, (record.value or b"").decode("utf-8"), record.timestamp_ms)
+
+
+def _known_assets(site: Site, assets: Collection[str]) -> None:
+    for asset in assets:
+        if asset not in site.assets:
+            known = ", ".join(list(site.assets)[:20])
+            raise EugenieError(
+                f"the site has no asset {asset}{did_you_mean(asset, site.assets)}",
+                f"its assets: {known}{' ...' if len(site.assets) > 20 else ''}",
+                ExitCode.USAGE,
+            )

@@ -1,0 +1,96 @@
+"""`eugenie anomalies tail | list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from eugenie_cli.anomalies.tail import Arrival
+    from eugenie_cli.site.model import Site
+
+app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
+
+AssetOption = Annotated[
+    list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")
+]
+
+
+@app.command()
+def tail(
+    site: SiteOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first."
+        ),
+    ] = None,
+    asset: AssetOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Follow anomalies live: a table on a terminal, JSON lines when piped. Ctrl-C ends."""
+    import time
+
+    from eugenie_cli.anomalies import tail as service
+    from eugenie_cli.site.load import open_site
+
+    console, opened = Console(), open_site(site)
+    start = None if since is None else service.since_ms(since, int(time.time() * 1000), opened)
+    arrivals = service.tail(opened, since=start, assets=asset or (), progress=console)
+    try:
+        if output is Output.table and console.interactive:
+            _live(console, opened, arrivals)
+        else:
+            for arrival in arrivals:
+                console.line(arrival.text)
+    except KeyboardInterrupt:
+        pass  # how a tail ends: not a failure
+
+
+@app.command("list")
+def list_(
+    site: SiteOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only with news from then on: 10m, 1h, 2d, or an instant. Default: all."),
+    ] = None,
+    asset: AssetOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """List anomalies, each once, as they are now."""
+    import time
+
+    from eugenie_cli.anomalies import tail as service
+    from eugenie_cli.site.load import open_site
+
+    console, opened, now = Console(), open_site(site), int(time.time() * 1000)
+    start = None if since is None else service.since_ms(since, now, opened)
+    found = service.list_anomalies(opened, since=start, assets=asset or (), progress=console)
+    if output is Output.json:
+        console.json([record for _, record in found])
+        return
+    from zoneinfo import ZoneInfo
+
+    from eugenie_cli.commands.anomaly_table import anomaly_table
+
+    if found:
+        console.renderable(anomaly_table([seen for seen, _ in found], now, ZoneInfo(opened.timezone)))
+    console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen, _ in found)} of them open")
+
+
+def _live(console: Console, site: Site, arrivals: Iterator[Arrival]) -> None:
+    from zoneinfo import ZoneInfo
+
+    from eugenie_cli.anomalies.view import View
+    from eugenie_cli.commands.anomaly_table import LiveTable
+
+    view = View()
+    with console.live(LiveTable(site.site, view, ZoneInfo(site.timezone))):
+        for arrival in arrivals:
+            view.fold(arrival.anomaly, arrival.arrived_ms)

@@ -1,0 +1,161 @@
+"""Anomalies as a table that can be read at a glance: what, since when, how strong, which sensors and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone, tzinfo
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from eugenie_cli.anomalies.record import Anomaly, SensorShare
+from eugenie_cli.anomalies.view import Seen, View
+
+_COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
+SENSORS_SHOWN = 3
+CLOSED_SHOWN = 5
+_BAR_CELLS = 8
+# A score of this many thresholds fills the bar: twice the peak from which severity is high.
+_FULL_BAR = 8.0
+# Title, caption, header and rules around the rows.
+_FRAME_LINES = 7
+
+
+def anomaly_table(
+    seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, title: str | None = None
+) -> Table:
+    """One anomaly a row, a line for each of its strongest sensors; closed ones dimmed."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("asset", no_wrap=True, overflow="ellipsis")
+    table.add_column("class", no_wrap=True, overflow="ellipsis")
+    table.add_column("state", no_wrap=True)
+    table.add_column("since", no_wrap=True)
+    table.add_column("for", justify="right", no_wrap=True)
+    table.add_column("strength", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("peak", justify="right", no_wrap=True)
+    table.add_column("sensor", no_wrap=True, overflow="ellipsis")
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("expected", no_wrap=True)
+    for one in seen:
+        table.add_row(*_cells(one, now_ms, where), style=None if one.anomaly.is_open else "dim")
+    return table
+
+
+class LiveTable:
+    """What a tail shows on a terminal; draws itself anew, with the present time, each time it is asked."""
+
+    def __init__(self, site: str, view: View, where: tzinfo, clock: Callable[[], float] = time.time) -> None:
+        self._site, self._view, self._where, self._clock = site, view, where, clock
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        now = self._clock()
+        opened, closed = self._view.open(), self._view.closed()
+        budget = (options.height or console.height) - _FRAME_LINES
+        shown = _fitting([*opened, *closed[:CLOSED_SHOWN]], budget)
+        instant = datetime.fromtimestamp(now, self._where)
+        head = Text.assemble(
+            (f"{len(opened)} open", "bold red" if opened else "bold green"),
+            (f"  {len(closed)} closed", "dim"), f"  {self._site}  {instant:%Y-%m-%d %H:%M:%S}",
+        )  # fmt: skip
+        hidden = len(opened) - sum(one.anomaly.is_open for one in shown)
+        foot = f"{hidden} more open; " if hidden else ""
+        body: Any = (
+            anomaly_table(shown, int(now * 1000), self._where) if shown else Text("\n  nothing to show yet\n")
+        )
+        yield Group(head, body, Text(f"{foot}Ctrl-C ends", style="dim"))
+
+
+def _fitting(seen: Sequence[Seen], lines: int) -> list[Seen]:
+    """As many rows as a terminal has lines for, at least one."""
+    shown: list[Seen] = []
+    for one in seen:
+        lines -= max(1, min(SENSORS_SHOWN, len(one.anomaly.sensors)))
+        if shown and lines < 0:
+            break
+        shown.append(one)
+    return shown
+
+
+def _cells(seen: Seen, now_ms: int, where: tzinfo) -> list[Text]:
+    anomaly = seen.anomaly
+    colour = _COLOURS.get(anomaly.severity, "white") if anomaly.is_open else ""
+    strength = anomaly.score if anomaly.is_open else anomaly.peak
+    sensors = anomaly.sensors[:SENSORS_SHOWN]
+    return [
+        Text(anomaly.asset, style="bold" if anomaly.is_open else ""),
+        Text(anomaly.class_name),
+        _state(anomaly, colour),
+        Text(_instant(anomaly.start_ms, now_ms, where)),
+        Text(duration(seen.lasts_ms(now_ms))),
+        Text.assemble((bar(strength), colour), f" {anomaly.severity}"),
+        Text(_score(anomaly.score), style=colour),
+        Text(_score(anomaly.peak), style=colour),
+        _lines([Text(share.sensor) for share in sensors]),
+        _lines([Text(f"{share.contribution:.0%}") for share in sensors]),
+        _lines([Text(number(share.value)) for share in sensors]),
+        _lines([_arrow(share) for share in sensors]),
+        _lines([Text(f"{number(share.forecast)} {share.unit}".rstrip()) for share in sensors]),
+    ]
+
+
+def _lines(lines: Sequence[Text]) -> Text:
+    return Text("\n").join(lines)
+
+
+def _state(anomaly: Anomaly, colour: str) -> Text:
+    if anomaly.is_open:
+        return Text.assemble(("●", colour), " open")
+    return Text(f"○ {anomaly.reason or anomaly.state}")
+
+
+def _arrow(share: SensorShare) -> Text:
+    """Where the value lies from its forecast: above or below."""
+    if share.value is None or share.forecast is None or share.value == share.forecast:
+        return Text(" ")
+    return Text("↑", style="bold") if share.value > share.forecast else Text("↓", style="bold")
+
+
+def bar(score: float | None) -> str:
+    """A score as a bar of eight cells, in eighths; a threshold is one cell."""
+    eighths = round(min(max(score or 0.0, 0.0), _FULL_BAR) / _FULL_BAR * _BAR_CELLS * 8)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(_BAR_CELLS)
+
+
+def duration(milliseconds: int) -> str:
+    """`45s`, `5m 12s`, `3h 05m`, `2d 04h`: two units at most."""
+    seconds = milliseconds // 1000
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m {seconds % 60:02}s"
+    if seconds < 86_400:
+        return f"{seconds // 3600}h {seconds % 3600 // 60:02}m"
+    return f"{seconds // 86_400}d {seconds % 86_400 // 3600:02}h"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits without an exponent where that stays short; `-` when missing."""
+    if value is None:
+        return "-"
+    if value != 0 and not 1e-3 <= abs(value) < 1e7:
+        return f"{value:.3g}"
+    decimals = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
+    return f"{value:.{decimals}f}"
+
+
+def _score(score: float | None) -> str:
+    return "-" if score is None else f"{score:.1f}" if score < 1000 else f"{score:.2g}"
+
+
+def _instant(ms: int, now_ms: int, where: tzinfo) -> str:
+    instant = datetime.fromtimestamp(ms / 1000, where)
+    today = datetime.fromtimestamp(now_ms / 1000, where).date()
+    return f"{instant:%H:%M:%S}" if instant.date() == today else f"{instant:%Y-%m-%d %H:%M:%S}"
