@@ -66,8 +66,8 @@ def locked() -> tuple[Jar, ...]:
 def provide(roles: Sequence[str], folder: Path | None, progress: Progress) -> dict[str, list[Path]]:
     """The class path of each role (`kafka`, `flink`): every jar present and its checksum verified.
 
-    `folder`: where the site file says that they lie, or None to download what the cache lacks. Raises EugenieError
-    naming each jar that is missing, wrong or cannot be downloaded.
+    `folder`: where the site file says that they lie, or None to download what the cache lacks. Raises
+    EugenieError naming each jar that is missing, wrong or cannot be downloaded.
     """
     jars = [jar for jar in locked() if jar.role in roles]
     given = os.environ.get(ENV_FOLDER)
@@ -121,7 +121,7 @@ def _download_all(
                 if found != jar.sha256:
                     raise EugenieError(
                         f"{jar.coordinates} was downloaded with SHA-256 {found}; the lock says {jar.sha256}",
-                        "something between this machine and the repository changes files: a proxy, for example",
+                        "something on the way to the repository changes files: a proxy, for example",
                     )
                 path.replace(folder / jar.filename)
                 advance(jar.size / _MIB)
@@ -131,7 +131,7 @@ def _download_all(
 
 
 def download(jar: Jar, folder: Path) -> Path:
-    """Fetch one jar by its coordinates into a Maven layout under `folder`. Raises EugenieError (UNREACHABLE)."""
+    """Fetch one jar by its coordinates, somewhere under `folder`. Raises EugenieError (UNREACHABLE)."""
     from jgo.maven import MavenContext
     from requests import RequestException
 

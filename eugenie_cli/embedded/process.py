@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -161,6 +162,15 @@ def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:
     return bool(leaders or orphans)
 
 
+def memory_mib(run_file: Path) -> float:
+    """Resident memory of a run file's process and all that it started, in MiB."""
+    total = 0
+    for process in _family(run_file):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return round(total / 2**20, 1)
+
+
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log, for an error message. Reads at most 64 KiB."""
     try:
@@ -174,12 +184,13 @@ def tail(log: Path, lines: int = 15) -> str:
 def write_atomically(path: Path, text: str) -> None:
     """Replace `path` by `text`: temporary file, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+    ) as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    temporary.replace(path)
+    Path(stream.name).replace(path)
 
 
 def _alive(recorded: Process) -> psutil.Process | None:

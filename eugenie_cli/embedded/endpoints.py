@@ -1,0 +1,58 @@
+"""Where a site's engines listen: as the site file says, or as the run files of those that eugenie started.
+
+Each raises EugenieError (UNREACHABLE), saying which command starts it, when an embedded engine does not run.
+An address of the site file is returned as it is written there, unasked.
+"""
+
+from __future__ import annotations
+
+from eugenie_cli.embedded import process
+from eugenie_cli.embedded.engine import run_file
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+
+EMBEDDED, LOCAL = "embedded", "local"
+
+START, SERVE = "eugenie up", "eugenie serve start"
+
+
+def kafka(site: Site) -> str:
+    """Bootstrap servers: `host:port[,host:port...]`."""
+    if site.kafka.bootstrap != EMBEDDED:
+        return site.kafka.bootstrap
+    return _running(site, "kafka", "the Kafka broker", START)
+
+
+def flink(site: Site) -> str:
+    """The JobManager's REST address: `http://host:port`."""
+    if site.stream.flink != EMBEDDED:
+        return site.stream.flink.rstrip("/")
+    return _running(site, "flink-jobmanager", "the Flink cluster", START)
+
+
+def mlflow(site: Site) -> str | None:
+    """The tracking server's `http://host:port`. None: the store is local, and no server runs."""
+    if site.tracking.uri != LOCAL:
+        return site.tracking.uri
+    running = _identify(site, "mlflow")
+    return running.address if running is not None else None
+
+
+def model_server(site: Site) -> str:
+    """The gRPC address of the model server: `host:port`."""
+    if site.serving.address is not None:
+        return site.serving.address
+    return _running(site, "serving", "the model server", SERVE)
+
+
+def _running(site: Site, name: str, words: str, command: str) -> str:
+    running = _identify(site, name)
+    if running is None:
+        raise EugenieError(f"{words} of {site.site} does not run", command, ExitCode.UNREACHABLE)
+    return running.address
+
+
+def _identify(site: Site, name: str) -> process.Process | None:
+    from eugenie_cli.site.load import workspace_of
+
+    return process.identify(run_file(workspace_of(site), name))

@@ -1,0 +1,298 @@
+"""Start, stop and look at the engines of a site: make it so, whatever was there before.
+
+`up` starts what the site needs and does not run, all at once, and waits until each answers. It changes nothing
+that runs already; what ends it early (an error, Ctrl-C) ends what this call had started, and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from eugenie_cli.embedded import endpoints, flink, jars, kafka, mlflow, ports, process
+from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, run_file
+from eugenie_cli.embedded.java import java
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.workspace import Workspace
+
+SERVING = "serving"
+
+PARTS = ("kafka", "flink", "mlflow")
+"""What `up` can be limited to. `flink` is two processes."""
+
+READY_WITHIN_S = 90.0
+"""Each is ready in 5 to 10 s on two idle cores; a loaded machine may need several times that."""
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """One engine as it is now.
+
+    `state`: running, not answering, crashed, stopped; of one that is not eugenie's, reachable or unreachable.
+    `memory_mib` is resident memory in MiB, that of its Python workers included.
+    """
+
+    name: str
+    state: str
+    pid: int | None
+    address: str
+    log: str
+    memory_mib: float | None = None
+
+
+def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> list[EngineStatus]:
+    """Start the engines that the site file calls embedded or local (of `only`, if given), and wait for them.
+
+    Raises EugenieError when an engine does not start (with the end of its log) or does not answer within
+    READY_WITHIN_S, and when an external engine of the site file does not answer (UNREACHABLE).
+    """
+    _check_parts(only)
+    workspace = _workspace(site)
+    with _alone(workspace):
+        for name, address in _external(site, only).items():
+            if not _reachable(name, address):
+                hint = "start it, or correct its address in the site file"
+                raise EugenieError(f"{name} does not answer at {address}", hint, ExitCode.UNREACHABLE)
+        engines = _engines(site, workspace, _needed(site, only), progress)
+        dead = [engine for engine in engines if process.identify(engine.run_file) is None]
+        with _ended_by_signals():
+            _bring_up(engines, dead, progress)
+    return status(site)
+
+
+def down(site: Site, progress: Progress = SILENT) -> list[str]:
+    """Stop every engine of the site, its model server too. Returns the names of what ran."""
+    workspace = _workspace(site)
+    with _alone(workspace):
+        jobs = _jobs(workspace)
+        if jobs:
+            progress.say(f"ending without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
+        # the broker last: what writes to it ends in good order only while it is there
+        first = [SERVING, flink.TASKMANAGER, flink.JOBMANAGER, mlflow.NAME]
+        with ThreadPoolExecutor(len(first)) as pool:
+            stopped = list(pool.map(lambda name: _stop(workspace, name, progress), first))
+        stopped.append(_stop(workspace, kafka.NAME, progress))
+    return [name for name, ran in zip([*first, kafka.NAME], stopped, strict=True) if ran]
+
+
+def status(site: Site) -> list[EngineStatus]:
+    """Every engine of the site, its model server included, and how each answers now."""
+    workspace = _workspace(site)
+    external = _external(site, ())
+    found = [
+        EngineStatus(name, "reachable" if _reachable(name, address) else "unreachable", None, address, "")
+        for name, address in external.items()
+    ]
+    names = [name for part in PARTS if part not in external for name in _NAMES[part]]
+    if site.serving.address is None:
+        names.append(SERVING)
+    with ThreadPoolExecutor(len(names) or 1) as pool:
+        return [*pool.map(lambda name: _status(workspace, name), names), *found]
+
+
+_NAMES = {"kafka": (kafka.NAME,), "flink": (flink.JOBMANAGER, flink.TASKMANAGER), "mlflow": (mlflow.NAME,)}
+
+
+# -- what a site needs ------------------------------------------------------------------------------------
+
+
+def _external(site: Site, only: Collection[str]) -> dict[str, str]:
+    given = {}
+    if site.kafka.bootstrap != endpoints.EMBEDDED:
+        given["kafka"] = site.kafka.bootstrap
+    if site.stream.flink != endpoints.EMBEDDED:
+        given["flink"] = site.stream.flink.rstrip("/")
+    if site.tracking.uri != endpoints.LOCAL:
+        given["mlflow"] = site.tracking.uri
+    if site.serving.address is not None and not only:
+        given[SERVING] = site.serving.address
+    return {name: address for name, address in given.items() if not only or name in only}
+
+
+def _needed(site: Site, only: Collection[str]) -> list[str]:
+    external = _external(site, ())
+    return [part for part in PARTS if part not in external and (not only or part in only)]
+
+
+def _reachable(name: str, address: str) -> bool:
+    if name == "flink":
+        return flink.overview(address) is not None
+    if name == "mlflow":
+        return not address.startswith("http") or mlflow.is_healthy(address.rstrip("/"))
+    return any(ports.answers(each.strip()) for each in address.split(","))
+
+
+def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: Progress) -> list[Engine]:
+    """The engines of `parts`, ready to be launched: jars at hand, ports chosen."""
+    configured = {
+        "kafka": site.engines.kafka_port,
+        "flink": site.engines.flink_port,
+        "mlflow": site.engines.mlflow_port,
+    }
+    owners = {kafka.NAME: kafka.PORTS, flink.JOBMANAGER: flink.PORTS, mlflow.NAME: mlflow.PORTS}
+    alive = [name for name in owners if process.identify(run_file(workspace, name)) is not None]
+    wanted = [port for part in parts for name in _NAMES[part] for port in owners.get(name, ())]
+    chosen = ports.assign(
+        workspace.run / "ports.json",
+        {port: configured.get(port, 0) for port in wanted},
+        in_use=[port for name in alive for port in owners[name]],
+    )
+    folder = site.resolve(site.engines.jars) if site.engines.jars is not None else None
+    roles = [part for part in parts if part in ("kafka", "flink")]
+    runtime = JavaRuntime(java(), jars.provide(roles, folder, progress))
+    engines: list[Engine] = []
+    for part in parts:
+        if part == "mlflow":
+            engines.append(mlflow.engine(workspace, chosen))
+        elif part == "kafka":
+            engines.append(kafka.engine(site, workspace, chosen, runtime))
+        else:
+            engines.extend(flink.engines(site, workspace, chosen, runtime))
+    return engines
+
+
+# -- starting ---------------------------------------------------------------------------------------------
+
+
+def _bring_up(engines: Sequence[Engine], dead: Sequence[Engine], progress: Progress) -> None:
+    if not engines:
+        return
+    cancelled = threading.Event()
+    label = f"starting {', '.join(engine.name for engine in dead)}" if dead else "all engines run already"
+    pool = ThreadPoolExecutor(len(engines))
+    with progress.task(label, total=len(engines), unit="engines") as advance, pool:
+        waiting = [pool.submit(_start, engine, engine in dead, cancelled) for engine in engines]
+        try:
+            _report(waiting, advance)
+        except BaseException:
+            cancelled.set()
+            wait(waiting)
+            list(pool.map(lambda engine: process.stop(engine.run_file), dead))
+            raise
+
+
+def _report(waiting: Collection[Future[None]], advance: Callable[[float], None]) -> None:
+    left = set(waiting)
+    while left:
+        # a short time-out: a signal is only heard between two waits
+        done, left = wait(left, timeout=0.5, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+            advance(1)
+
+
+def _start(engine: Engine, launch: bool, cancelled: threading.Event) -> None:
+    if launch:
+        engine.launch()
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not cancelled.is_set():
+        running = process.identify(engine.run_file)
+        if running is None:
+            recorded = process.read_run_file(engine.run_file)
+            log = recorded.log if recorded is not None else "its log"
+            raise EugenieError(f"{engine.name} ended while it started:\n{_end_of(recorded)}", f"see {log}")
+        if engine.healthy():
+            return
+        if time.monotonic() > deadline:
+            late = f"{engine.name} does not answer after {READY_WITHIN_S:.0f} s"
+            raise EugenieError(f"{late}:\n{_end_of(running)}", f"see {running.log}; `eugenie down` ends it")
+        time.sleep(_POLL_S)
+
+
+def _end_of(recorded: process.Process | None) -> str:
+    return process.tail(Path(recorded.log)) if recorded is not None else ""
+
+
+# -- stopping and looking ---------------------------------------------------------------------------------
+
+
+def _stop(workspace: Workspace, name: str, progress: Progress) -> bool:
+    ran = process.stop(run_file(workspace, name))
+    if ran:
+        progress.say(f"stopped {name}")
+    return ran
+
+
+def _status(workspace: Workspace, name: str) -> EngineStatus:
+    file = run_file(workspace, name)
+    recorded = process.read_run_file(file)
+    log = str(log_file(workspace, name))
+    if recorded is None:
+        return EngineStatus(name, "stopped", None, "", log)
+    if process.identify(file) is None:
+        return EngineStatus(name, "crashed", None, recorded.address, recorded.log)
+    state = "running" if _answers(workspace, name, recorded.address) else "not answering"
+    return EngineStatus(name, state, recorded.pid, recorded.address, recorded.log, process.memory_mib(file))
+
+
+def _answers(workspace: Workspace, name: str, address: str) -> bool:
+    if name == kafka.NAME:
+        return kafka.is_healthy(address)
+    if name == mlflow.NAME:
+        return mlflow.is_healthy(address)
+    if name == flink.JOBMANAGER:
+        return flink.overview(address) is not None
+    if name == flink.TASKMANAGER:
+        recorded = process.read_run_file(run_file(workspace, flink.JOBMANAGER))
+        return recorded is not None and flink.is_registered(recorded.address, workspace)
+    return ports.answers(address)
+
+
+def _jobs(workspace: Workspace) -> list[str]:
+    running = process.identify(run_file(workspace, flink.JOBMANAGER))
+    return flink.running_jobs(running.address) if running is not None else []
+
+
+# -- one at a time, and interrupted well --------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """One `up` or `down` of a site at a time; the kernel drops the lock when its holder dies."""
+    workspace.run.mkdir(parents=True, exist_ok=True)
+    with (workspace.run / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """TERM and HUP end the block as Ctrl-C does, so that it can stop what it had started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_parts(only: Collection[str]) -> None:
+    unknown = [part for part in only if part not in PARTS]
+    if unknown:
+        hint = f"choose from {', '.join(PARTS)}"
+        raise EugenieError(f"no engine is named {', '.join(unknown)}", hint, ExitCode.USAGE)
+
+
+def _workspace(site: Site) -> Workspace:
+    from eugenie_cli.site.load import workspace_of
+
+    return workspace_of(site)
