@@ -20,7 +20,8 @@ SENSORS = [(f"s{index}", "bar") for index in range(7)]
 def event(**changes) -> Event:
     given_ = {
         "kind": "open", "at": START + 4_000, "start": START, "detected": START + 4_000, "end": None,
-        "reason": None, "score": 3.40000009, "peak": 5.1, "contribution": (0.05, 0.3, 0.02, 0.4, 0.1, 0.1, 0.03),
+        "reason": None, "score": 3.40000009, "peak": 5.1,
+        "contribution": (0.05, 0.3, 0.02, 0.4, 0.1, 0.1, 0.03),
         "values": (0.1, math.nan, 1, 2, 3, 4, 5), "expected": (math.nan, 2.1, 1, 2, 3, 4, 5), "version": 7,
     }  # fmt: skip
     return Event(**{**given_, **changes})

@@ -1,0 +1,64 @@
+"""Metrics of events: was a labelled fault noticed, how late, and how often was nothing the matter?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """A labelled event of one asset, [start, end), ms since 1970 UTC."""
+
+    asset: str
+    start: int
+    end: int
+
+
+class Raised(NamedTuple):
+    """An anomaly that was raised: its first row, the row that raised it, and its end; ms since 1970 UTC."""
+
+    asset: str
+    start: int
+    detected: int
+    end: int
+
+
+@dataclass(frozen=True)
+class EventMetrics:
+    """`delay_*` in seconds over the detected events, None when there are none."""
+
+    total: int
+    detected: int
+    delay_median: float | None
+    delay_p90: float | None
+    false_alarms: int
+    """Anomalies that neither began nor were raised during a labelled event."""
+
+
+def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> EventMetrics:
+    """An event is detected when an anomaly of its asset is on at any time of it.
+
+    The delay is from the event's start to the moment the anomaly was raised, 0 for one that was already on.
+    Such a one was raised for nothing, a false alarm too: flagging everything detects all and pays for it.
+    """
+    delays = []
+    for event in labelled:
+        on = [one.detected for one in raised if one.asset == event.asset and _overlaps(one, event)]
+        if on:
+            delays.append(max(0, min(on) - event.start) / 1000)
+    false_alarms = sum(not any(_began_in(one, event) for event in labelled) for one in raised)
+    median, p90 = (float(np.quantile(delays, share)) for share in (0.5, 0.9)) if delays else (None, None)
+    return EventMetrics(len(labelled), len(delays), median, p90, false_alarms)
+
+
+def _overlaps(one: Raised, event: Interval) -> bool:
+    return one.detected < event.end and max(one.end, one.detected) >= event.start
+
+
+def _began_in(one: Raised, event: Interval) -> bool:
+    return one.asset == event.asset and (
+        event.start <= one.start < event.end or event.start <= one.detected < event.end
+    )

@@ -1,0 +1,67 @@
+"""Metrics of blame: are the sensors that carry a fault ranked first?
+
+HitRate@P% is that of Su et al., "Robust anomaly detection for multivariate time series through stochastic
+recurrent neural network", KDD 2019: the share of the true sensors found among the first P % x (their number).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Floats
+
+
+@dataclass(frozen=True)
+class RootCauseMetrics:
+    """Means over events; None when no event has sensors."""
+
+    events: int
+    hit_at_1: float | None
+    hit_at_3: float | None
+    hitrate_at_100: float | None
+    hitrate_at_150: float | None
+
+
+def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
+    """Sensor indices of an event, the strongest first, from its rows' score [N] and contribution [N, S].
+
+    Contributions are averaged over the anomalous rows, as an anomaly's are; over all scored rows when none is
+    anomalous, which asks who would have been blamed. Empty when no row was scored.
+    """
+    scored = ~np.isnan(score)
+    chosen: Bools = scored & (np.nan_to_num(score) > 1.0)
+    if not chosen.any():
+        chosen = scored
+    if not chosen.any():
+        return []
+    mean = contribution[chosen].mean(axis=0, dtype=np.float64)
+    return [int(index) for index in np.argsort(-mean, kind="stable")]
+
+
+def root_cause_metrics(events: Sequence[tuple[Sequence[int], frozenset[int]]]) -> RootCauseMetrics:
+    """Of (ranking, true sensors) for each event; an empty ranking misses everything."""
+    judged = [(list(ranking), truth) for ranking, truth in events if truth]
+    if not judged:
+        return RootCauseMetrics(0, None, None, None, None)
+    return RootCauseMetrics(
+        events=len(judged),
+        hit_at_1=_mean([_hit(ranking, truth, 1) for ranking, truth in judged]),
+        hit_at_3=_mean([_hit(ranking, truth, 3) for ranking, truth in judged]),
+        hitrate_at_100=_mean([_hit_rate(ranking, truth, 100) for ranking, truth in judged]),
+        hitrate_at_150=_mean([_hit_rate(ranking, truth, 150) for ranking, truth in judged]),
+    )
+
+
+def _hit(ranking: list[int], truth: frozenset[int], first: int) -> float:
+    return float(bool(truth.intersection(ranking[:first])))
+
+
+def _hit_rate(ranking: list[int], truth: frozenset[int], percent: int) -> float:
+    return len(truth.intersection(ranking[: percent * len(truth) // 100])) / len(truth)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
