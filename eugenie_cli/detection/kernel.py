@@ -1,0 +1,34 @@
+"""The truncated EWMA: smoothing with a bounded memory.
+
+An exponentially weighted moving average (Roberts, 1959) remembers everything since it started. Cut off after R rows and
+renormalised it is a weighted mean of a window, so a score stays a pure function of the window.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Floats
+
+# Shewhart-chart practice: .05-.25 finds shifts of about one deviation; .1 weighs the last 7 rows as half.
+SMOOTHING = 0.1
+# A sensor enters a statistic when at least this share of the kernel's weight fell on values that were there.
+MIN_WEIGHT = 0.5
+
+
+def ewma_kernel(rows: int, smoothing: float = SMOOTHING) -> Floats:
+    """Weights float64 [rows], oldest row first, summing to 1."""
+    weights: Floats = (1.0 - smoothing) ** np.arange(rows - 1, -1, -1, dtype=np.float64)
+    return weights / weights.sum()
+
+
+def smooth(values: Floats, present: Bools, kernel: Floats) -> tuple[Floats, Bools]:
+    """Weighted mean over the row axis of what is present.
+
+    `values` float [..., R, P] (anything where absent), `present` bool [..., R, P], `kernel` [R]
+    -> mean float [..., P] (0 where absent), present bool [..., P].
+    """
+    weight = np.einsum("...rp,r->...p", present.astype(np.float64), kernel)
+    total = np.einsum("...rp,r->...p", np.where(present, values, 0.0), kernel)
+    enough = weight >= MIN_WEIGHT
+    return np.where(enough, total / np.maximum(weight, MIN_WEIGHT), 0.0), enough

@@ -1,0 +1,87 @@
+"""Scoring again, slowly: the Keras network and float64 numpy, one window after the other.
+
+An export is refused when the graph disagrees with this; nothing else uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.detection import network
+from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.covariance import Baseline, impute
+from eugenie_cli.detection.kernel import ewma_kernel, smooth
+from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, TrainedDetector
+
+
+@dataclass(frozen=True)
+class ReferenceScores:
+    """`score` float64 [B, K], `contribution` [B, K, S], `expected` [B, K, S], as the graph's signature has them."""
+
+    score: Floats
+    contribution: Floats
+    expected: Floats
+
+
+def score(detector: TrainedDetector, assets: Sequence[str], rows: Floats) -> ReferenceScores:
+    """What `ScoringModule.serving_default` must answer: B asset names and rows float32 [B, L, S], L >= M."""
+    parts = [_score_asset(detector, asset, segment) for asset, segment in zip(assets, rows, strict=True)]
+    return ReferenceScores(*(np.stack(part) for part in zip(*parts, strict=True)))
+
+
+def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[Floats, Floats, Floats]:
+    window, sensors = detector.window, len(detector.sensors)
+    frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])
+    if asset not in detector.assets:
+        nothing = np.full((len(frames), sensors), np.nan)
+        return nothing[:, 0], nothing, nothing
+    index = detector.assets.index(asset)
+    scaled = network.scale(frames.astype(np.float32), detector.mean[index], detector.deviation[index])
+    expected = _forecasts_of_rows(detector, scaled)
+    late = scaled[:, detector.warmup :]
+    present = np.isfinite(late)
+    kernel = ewma_kernel(detector.residual_rows)
+    picked = np.flatnonzero(detector.scored)
+    error, error_present = smooth((late - expected)[..., picked], present[..., picked], kernel)
+    level, level_present = smooth(late[..., picked], present[..., picked], kernel)
+    error, error_distance = _centre(detector.residual, index, error, error_present)
+    level, level_distance = _centre(detector.level, index, level, level_present)
+
+    there = np.isfinite(frames).any(axis=-1)
+    valid = (there.mean(axis=1) >= MIN_PRESENT - 1e-6) & there[:, -1] & level_present.any(axis=-1)
+    scores = np.where(valid, np.sqrt(error_distance * level_distance) / detector.threshold[index], np.nan)
+    pull = level @ detector.level.precision[index]
+    by_level = np.where(level_present, pull**2 / np.diag(detector.level.precision[index]), 0.0)
+    by_error = np.where(error_present, (error / detector.residual.deviation[index]) ** 2, 0.0)
+    contribution = np.zeros((len(frames), sensors))
+    contribution[:, picked] = (1 - LEVEL_SHARE) * _share(by_error) + LEVEL_SHARE * _share(by_level)
+    last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
+    return scores, np.where(valid[:, None], contribution, np.nan), np.where(valid[:, None], last, np.nan)
+
+
+def _forecasts_of_rows(detector: TrainedDetector, scaled: Floats) -> Floats:
+    """float32 [N, M, S] -> the last R rows as they were forecast, the mean over the horizons, float64 [N, R, S]."""
+    model = network.restore(detector.network, len(detector.sensors), len(detector.horizons))
+    forecasts = np.clip(model.predict_on_batch(network.encode(scaled)), -network.CLIP, network.CLIP)
+    parts = [
+        forecasts[:, detector.warmup - horizon : detector.window - horizon, position]
+        for position, horizon in enumerate(detector.horizons)
+    ]
+    mean: Floats = np.mean(parts, axis=0, dtype=np.float64)
+    return mean
+
+
+def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:
+    """Deviations from normal [N, P], absent ones imputed, and their Mahalanobis distance [N]."""
+    centred = np.where(present, value - baseline.mean[index], 0.0)
+    precision = np.broadcast_to(baseline.precision[index], (len(value), *baseline.precision[index].shape))
+    filled = impute(centred, present, precision)
+    return filled, np.linalg.norm(filled @ baseline.whitening[index].T, axis=-1)
+
+
+def _share(parts: Floats) -> Floats:
+    total = parts.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, parts / np.where(total > 0, total, 1.0), 1.0 / parts.shape[-1])

@@ -1,0 +1,93 @@
+"""What training leaves: everything that a score needs, as plain numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.covariance import Baseline
+
+# A row is scored when its last row has a value and at least this share of the window's rows has one.
+MIN_PRESENT = 0.8
+# A sensor's contribution: its share of the forecast error, and its share of what its level has in excess of the other
+# sensors' word. The first finds what just changed, the second a sensor that stays wrong after the forecast followed it.
+LEVEL_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class AssetCalibration:
+    """Where an asset's threshold comes from."""
+
+    asset: str
+    rows: int
+    """Scored rows of the calibration block."""
+    pooled: bool
+    """True when the asset had too few rows of its own and the class's threshold was taken."""
+    quantile: float
+    """The statistic's .999 quantile on those rows."""
+    exceeding: float
+    """Share of those rows that score above 1."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the thresholds were set: `threshold = margin x quantile`."""
+
+    budget: float
+    """Share of normal rows that may score above 1."""
+    margin: float
+    """The smallest factor whose rehearsal on held-out normal rows stayed within the budget."""
+    rehearsal: float
+    """Share of held-out normal rows above 1 in that rehearsal."""
+    assets: tuple[AssetCalibration, ...]
+
+
+@dataclass(frozen=True)
+class TrainedDetector:
+    """A class's detector. A: assets, S: sensors, P: scored sensors, U: LSTM units.
+
+    All tables share the order of `assets` and `sensors`; statistics cover the P scored sensors, in order.
+    """
+
+    class_name: str
+    assets: tuple[str, ...]
+    sensors: tuple[str, ...]
+    units: tuple[str, ...]
+    """Engineering unit of each sensor, "" where it has none."""
+    window: int
+    warmup: int
+    horizons: tuple[int, ...]
+    step_ms: int
+    max_gap_ms: int
+    scored: Bools
+    """bool [S]: False for context, which the network reads and nothing scores."""
+    network: Mapping[str, Floats]
+    """float32 weights by `network.WEIGHTS`."""
+    mean: Floats
+    """float32 [A, S], engineering units."""
+    deviation: Floats
+    """float32 [A, S], engineering units, above 0."""
+    residual: Baseline
+    """Of smoothed forecast errors, in deviations."""
+    level: Baseline
+    """Of smoothed values, in deviations."""
+    threshold: Floats
+    """float32 [A]: the statistic at which the score is 1."""
+    calibration: Calibration
+
+    @property
+    def scored_index(self) -> Ints:
+        """int [P]: positions of the scored sensors."""
+        return np.flatnonzero(self.scored)
+
+    @property
+    def residual_rows(self) -> int:
+        """R: the window's last rows whose forecast errors count."""
+        return self.window - self.warmup
+
+    @property
+    def lstm_units(self) -> int:
+        return int(self.network["lstm_recurrent"].shape[0])

@@ -1,0 +1,1 @@
+"""Training: datasets, fit, artefacts, MLflow tracking, the model registry."""

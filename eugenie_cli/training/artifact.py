@@ -1,0 +1,103 @@
+"""A `TrainedDetector` on disk: `detector.npz` (arrays) and `detector.json` (everything else)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.network import WEIGHTS
+from eugenie_cli.detection.trained import AssetCalibration, Calibration, TrainedDetector
+from eugenie_cli.errors import EugenieError
+
+SCHEMA = "eugenie.detector.v1"
+ARRAYS, META = "detector.npz", "detector.json"
+_TABLES = ("scored", "mean", "deviation", "threshold")
+_BASELINES = ("residual", "level")
+_STATISTICS = ("mean", "deviation", "whitening")
+
+
+def save(detector: TrainedDetector, folder: Path) -> None:
+    """Writes `folder`, which must not exist: it appears complete or not at all.
+
+    Raises EugenieError when it exists.
+    """
+    if folder.exists():
+        raise EugenieError(f"{folder} exists already", "give a folder that does not exist")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write(detector, staged)
+        staged.rename(folder)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+
+
+def _write(detector: TrainedDetector, folder: Path) -> None:
+    arrays = {name: getattr(detector, name) for name in _TABLES}
+    arrays |= {f"network.{name}": detector.network[name] for name in WEIGHTS}
+    for part in _BASELINES:
+        baseline = getattr(detector, part)
+        arrays |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+    with (folder / ARRAYS).open("wb") as stream:
+        np.savez(stream, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    meta = {
+        "schema": SCHEMA,
+        "class": detector.class_name,
+        "assets": detector.assets,
+        "sensors": detector.sensors,
+        "units": detector.units,
+        "window": detector.window,
+        "warmup": detector.warmup,
+        "horizons": detector.horizons,
+        "step_ms": detector.step_ms,
+        "max_gap_ms": detector.max_gap_ms,
+        "calibration": asdict(detector.calibration),
+    }
+    with (folder / META).open("w", encoding="utf-8") as stream:
+        json.dump(meta, stream, indent=2, ensure_ascii=False, allow_nan=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def load(folder: Path) -> TrainedDetector:
+    """Reads what `save` wrote. Raises EugenieError when files are missing or of another schema."""
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as missing:
+        raise EugenieError(f"{missing.filename} is missing: this is no trained detector", "train the class again") from missing
+    if meta.get("schema") != SCHEMA:
+        raise EugenieError(f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again")
+    noted = meta["calibration"]
+    return TrainedDetector(
+        class_name=meta["class"],
+        assets=tuple(meta["assets"]),
+        sensors=tuple(meta["sensors"]),
+        units=tuple(meta["units"]),
+        window=meta["window"],
+        warmup=meta["warmup"],
+        horizons=tuple(meta["horizons"]),
+        step_ms=meta["step_ms"],
+        max_gap_ms=meta["max_gap_ms"],
+        network={name: arrays[f"network.{name}"] for name in WEIGHTS},
+        residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
+        level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
+        calibration=Calibration(
+            budget=noted["budget"],
+            margin=noted["margin"],
+            rehearsal=noted["rehearsal"],
+            assets=tuple(AssetCalibration(**asset) for asset in noted["assets"]),
+        ),
+        **{name: arrays[name] for name in _TABLES},
+    )

@@ -1,0 +1,58 @@
+"""A detector on disk is the detector that was saved, or it is not there."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.training import artifact
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "detection"))
+import sample_detector  # noqa: E402
+
+
+def test_load_gives_back_what_was_saved(tmp_path: Path) -> None:
+    made = sample_detector.detector()
+    artifact.save(made, tmp_path / "model")
+    read = artifact.load(tmp_path / "model")
+    for field in fields(made):
+        before, after = getattr(made, field.name), getattr(read, field.name)
+        if field.name in ("scored", "mean", "deviation", "threshold"):
+            np.testing.assert_array_equal(before, after)
+            assert before.dtype == after.dtype
+        elif field.name in ("residual", "level"):
+            np.testing.assert_array_equal(before.whitening, after.whitening)
+            np.testing.assert_array_equal(before.mean, after.mean)
+            np.testing.assert_array_equal(before.deviation, after.deviation)
+        elif field.name == "network":
+            assert list(before) == list(after)
+            for name in before:
+                np.testing.assert_array_equal(before[name], after[name])
+        else:
+            assert before == after, field.name
+
+
+def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="space"):
+        artifact.save(sample_detector.detector(), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_detector_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(EugenieError, match=r"detector\.json"):
+        artifact.load(tmp_path)
+    artifact.save(sample_detector.detector(), tmp_path / "model")
+    with pytest.raises(EugenieError, match="exists"):
+        artifact.save(sample_detector.detector(), tmp_path / "model")
+    (tmp_path / "model" / "detector.json").write_text('{"schema": "other"}')
+    with pytest.raises(EugenieError, match="schema 'other'"):
+        artifact.load(tmp_path / "model")
