@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +127,7 @@ class History:
     ) -> Item:
         """Replace what `key` of `source` holds by `batches`: all of it, or nothing."""
         with self.writer(source) as writer:
-            return writer.replace(key, batches, state or {})
+            return writer.replace(key, batches, lambda: state or {})
 
     @contextmanager
     def writer(self, source: str) -> Iterator[SourceWriter]:
@@ -162,8 +162,10 @@ class SourceWriter:
         self._waiting: dict[str, Item | None] = {}
         self._flushed = time.monotonic()
 
-    def replace(self, key: str, batches: Iterable[Batch], state: dict[str, Any] | None = None) -> Item:
-        """Write `batches` as the whole of item `key`. `state` may be filled in until the batches end."""
+    def replace(
+        self, key: str, batches: Iterable[Batch], state: Callable[[], dict[str, Any]] | None = None
+    ) -> Item:
+        """Write `batches` as the whole of item `key`. `state` is asked for once the batches have ended."""
         parts = []
         run = Run(self._run_rows)
         for batch in batches:
@@ -174,7 +176,7 @@ class SourceWriter:
                 run.add(piece)
         if run.rows:
             parts.append(self._write(run))
-        return self._put(key, Item(tuple(parts), dict(state or {})))
+        return self._put(key, Item(tuple(parts), state() if state else {}))
 
     def keep(self, key: str, item: Item) -> Item:
         """Take an item as it is, with another `state` perhaps."""

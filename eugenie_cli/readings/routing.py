@@ -63,6 +63,11 @@ class Router:
             index = self._by_tag.get((asset, tag)) if tag is not None else None
         return None if index is None else (asset, index)
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets there are."""
+        return tuple(self._class)
+
     def class_of(self, asset: str) -> str:
         """The class of an asset that the site has."""
         return self._class[asset]

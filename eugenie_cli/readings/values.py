@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 # No thousands separators: `1.012,5` and `1,012.5` are refused rather than guessed at.
 NUMBER_PATTERN = {
-    ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$",
-    ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$",
+    ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$",
+    ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?$",
 }
 # Rows are float32: a larger magnitude (infinity included) is no measurement.
 MAX_VALUE = 3.4028234663852886e38
