@@ -19,7 +19,7 @@ _SCHEMA_FAMILY = ANOMALY_SCHEMA.rpartition(".")[0] + "."
 
 @dataclass(frozen=True)
 class SensorShare:
-    """A sensor's part in an anomaly: `contribution` 0..1; `value`, `forecast` in `unit`, None when missing."""
+    """A sensor's part in an anomaly: `contribution` 0..1; `value`, `forecast` in `unit`, None if missing."""
 
     sensor: str
     contribution: float
@@ -30,7 +30,7 @@ class SensorShare:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """The latest record of an anomaly. Instants are milliseconds since 1970 UTC; 1 is the threshold of scores."""
+    """The latest record of an anomaly. Instants are ms since 1970 UTC; 1 is the threshold of scores."""
 
     id: str
     site: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone, tzinfo
+from itertools import zip_longest
 from typing import Any
 
 from rich import box
@@ -23,28 +24,31 @@ _BAR_CELLS = 8
 _FULL_BAR = 8.0
 # Title, caption, header and rules around the rows.
 _FRAME_LINES = 7
+_FACT_LINES = 2
+# What is left of a name on the narrowest terminal.
+_NAME_CELLS = 10
+_NO_FACTS = [Text("")] * 4
+_NO_SHARE = [Text("")] * 5
 
 
-def anomaly_table(
-    seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, title: str | None = None
-) -> Table:
-    """One anomaly a row, a line for each of its strongest sensors; closed ones dimmed."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    table.add_column("asset", no_wrap=True, overflow="ellipsis")
-    table.add_column("class", no_wrap=True, overflow="ellipsis")
+def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc) -> Table:
+    """A few lines an anomaly, one for each of its strongest sensors; closed ones dimmed."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    # Names give way when a terminal is narrow; figures do not.
+    table.add_column("asset", overflow="ellipsis", min_width=_NAME_CELLS)
     table.add_column("state", no_wrap=True)
     table.add_column("since", no_wrap=True)
-    table.add_column("for", justify="right", no_wrap=True)
-    table.add_column("strength", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("peak", justify="right", no_wrap=True)
-    table.add_column("sensor", no_wrap=True, overflow="ellipsis")
+    table.add_column("score", no_wrap=True)
+    table.add_column("sensors", overflow="ellipsis", min_width=_NAME_CELLS)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("expected", no_wrap=True)
     for one in seen:
-        table.add_row(*_cells(one, now_ms, where), style=None if one.anomaly.is_open else "dim")
+        style = None if one.anomaly.is_open else "dim"
+        lines = zip_longest(_facts(one, now_ms, where), _shares(one.anomaly), fillvalue=None)
+        for facts, share in lines:
+            table.add_row(*(facts or _NO_FACTS), *(share or _NO_SHARE), style=style)
     return table
 
 
@@ -76,43 +80,47 @@ def _fitting(seen: Sequence[Seen], lines: int) -> list[Seen]:
     """As many rows as a terminal has lines for, at least one."""
     shown: list[Seen] = []
     for one in seen:
-        lines -= max(1, min(SENSORS_SHOWN, len(one.anomaly.sensors)))
+        lines -= max(_FACT_LINES, min(SENSORS_SHOWN, len(one.anomaly.sensors)))
         if shown and lines < 0:
             break
         shown.append(one)
     return shown
 
 
-def _cells(seen: Seen, now_ms: int, where: tzinfo) -> list[Text]:
+def _facts(seen: Seen, now_ms: int, where: tzinfo) -> list[list[Text]]:
+    """Two lines about the asset, the state, the time and the strength."""
     anomaly = seen.anomaly
-    colour = _COLOURS.get(anomaly.severity, "white") if anomaly.is_open else ""
+    colour = _COLOURS.get(anomaly.severity, "") if anomaly.is_open else ""
     strength = anomaly.score if anomaly.is_open else anomaly.peak
-    sensors = anomaly.sensors[:SENSORS_SHOWN]
+    mark, state = ("●", "open") if anomaly.is_open else ("○", anomaly.reason or anomaly.state)
     return [
-        Text(anomaly.asset, style="bold" if anomaly.is_open else ""),
-        Text(anomaly.class_name),
-        _state(anomaly, colour),
-        Text(_instant(anomaly.start_ms, now_ms, where)),
-        Text(duration(seen.lasts_ms(now_ms))),
-        Text.assemble((bar(strength), colour), f" {anomaly.severity}"),
-        Text(_score(anomaly.score), style=colour),
-        Text(_score(anomaly.peak), style=colour),
-        _lines([Text(share.sensor) for share in sensors]),
-        _lines([Text(f"{share.contribution:.0%}") for share in sensors]),
-        _lines([Text(number(share.value)) for share in sensors]),
-        _lines([_arrow(share) for share in sensors]),
-        _lines([Text(f"{number(share.forecast)} {share.unit}".rstrip()) for share in sensors]),
+        [
+            Text(anomaly.asset, style="bold" if anomaly.is_open else ""),
+            Text.assemble((mark, colour), f" {state}"),
+            Text(_instant(anomaly.start_ms, now_ms, where)),
+            Text.assemble((bar(strength), colour), f" {_score(strength)}"),
+        ],
+        [
+            Text(anomaly.class_name, style="dim"),
+            Text(f"  {anomaly.severity}", style=colour),
+            Text(f"for {duration(seen.lasts_ms(now_ms))}"),
+            Text(f"{'peak':>{_BAR_CELLS}} {_score(anomaly.peak)}", style="dim"),
+        ],
     ]
 
 
-def _lines(lines: Sequence[Text]) -> Text:
-    return Text("\n").join(lines)
-
-
-def _state(anomaly: Anomaly, colour: str) -> Text:
-    if anomaly.is_open:
-        return Text.assemble(("●", colour), " open")
-    return Text(f"○ {anomaly.reason or anomaly.state}")
+def _shares(anomaly: Anomaly) -> list[list[Text]]:
+    """A line for each of the strongest sensors."""
+    return [
+        [
+            Text(share.sensor),
+            Text(f"{share.contribution:.0%}"),
+            Text(number(share.value)),
+            _arrow(share),
+            Text(f"{number(share.forecast)} {share.unit}".rstrip()),
+        ]
+        for share in anomaly.sensors[:SENSORS_SHOWN]
+    ]
 
 
 def _arrow(share: SensorShare) -> Text:
@@ -156,6 +164,9 @@ def _score(score: float | None) -> str:
 
 
 def _instant(ms: int, now_ms: int, where: tzinfo) -> str:
+    """The time of today, else the day with it, else with the year: as short as is clear."""
     instant = datetime.fromtimestamp(ms / 1000, where)
     today = datetime.fromtimestamp(now_ms / 1000, where).date()
-    return f"{instant:%H:%M:%S}" if instant.date() == today else f"{instant:%Y-%m-%d %H:%M:%S}"
+    if instant.date() == today:
+        return f"{instant:%H:%M:%S}"
+    return f"{instant:%m-%d %H:%M}" if instant.year == today.year else f"{instant:%Y-%m-%d %H:%M}"

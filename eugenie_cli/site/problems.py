@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -45,6 +45,18 @@ class SiteError(EugenieError):
         count = len(shown)
         reason = shown[0] if count == 1 else "\n  ".join([f"{count} problems in {file}", *shown])
         super().__init__(reason, "correct the file, then run `eugenie config check`", ExitCode.INVALID_SITE)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """The problems as plain values, for JSON."""
+        return [
+            {
+                "line": problem.position.line,
+                "column": problem.position.column,
+                "path": dotted(problem.path),
+                "message": problem.message,
+            }
+            for problem in self.problems
+        ]
 
 
 def dotted(path: Path) -> str:

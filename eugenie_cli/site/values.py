@@ -8,7 +8,14 @@ from datetime import datetime, timezone
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
@@ -101,8 +108,12 @@ def _positive(value: int) -> int:
     return value
 
 
+_DURATION_SCHEMA = {"type": "string", "pattern": rf"^{_DURATION.pattern}$|^\$\{{", "examples": ["5s"]}
 Milliseconds = Annotated[
-    int, BeforeValidator(parse_duration), PlainSerializer(show_duration, when_used="json")
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(show_duration, when_used="json"),
+    WithJsonSchema(_DURATION_SCHEMA),
 ]
 PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
 # The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.

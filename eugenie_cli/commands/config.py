@@ -1,0 +1,77 @@
+"""`eugenie config check | show | schema`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.console import Console
+
+app = typer.Typer(name="config", help="Check and show site files.", no_args_is_help=True)
+
+
+@app.command()
+def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
+    """Check a site file: every problem at once, with line and column. Exit code 3 when there are any."""
+    from eugenie_cli.site.load import find_site, load_site
+    from eugenie_cli.site.problems import SiteError
+
+    console, path = Console(), find_site(site)
+    try:
+        loaded = load_site(path)
+    except SiteError as error:
+        if output is Output.json:
+            console.json({"file": str(path), "valid": False, "problems": error.listing()})
+        raise
+    found = {
+        "file": str(path), "valid": True, "site": loaded.site, "classes": len(loaded.classes),
+        "assets": len(loaded.assets), "sources": len(loaded.sources), "problems": [],
+    }  # fmt: skip
+    if output is Output.json:
+        console.json(found)
+    else:
+        columns = ("file", "site", "classes", "assets", "sources")
+        console.table(columns, [[found[name] for name in columns]], right=columns[2:])
+        console.say(f"{path} is valid")
+
+
+@app.command()
+def show(
+    site: SiteOption = None,
+    output: OutputOption = Output.table,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Where each value comes from: file or default.")
+    ] = False,
+) -> None:
+    """Show every value in force, defaults filled in and secrets redacted."""
+    from eugenie_cli.site.explain import in_force, settings
+    from eugenie_cli.site.load import find_site, read_site
+
+    console = Console()
+    loaded, document = read_site(find_site(site))
+    if output is Output.json:
+        by_path = {one.path: {"value": one.value, "origin": one.origin} for one in settings(loaded, document)}
+        console.json(by_path if origin else in_force(loaded))
+        return
+    rows = [
+        [one.path, _cell(one.value), one.origin][: 3 if origin else 2]
+        for one in settings(loaded, document)
+        if one.value is not None
+    ]
+    console.table(("key", "value", "origin")[: 3 if origin else 2], rows)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of site files, for editors."""
+    from eugenie_cli.site.schema import site_schema
+
+    Console().json(site_schema())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "" if value == {} else str(value)
