@@ -1,7 +1,7 @@
 """Start, stop and look at the engines of a site: make it so, whatever was there before.
 
-`up` starts what the site needs and does not run, all at once, and waits until each answers. It changes nothing
-that runs already; what ends it early (an error, Ctrl-C) ends what this call had started, and nothing else.
+`up` starts what the site needs and lacks, all at once, and waits until each answers. It changes nothing
+that runs; what ends it early (an error, Ctrl-C) ends what this call started, and nothing else.
 """
 
 from __future__ import annotations

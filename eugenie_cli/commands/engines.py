@@ -1,0 +1,59 @@
+"""`eugenie up | down | status`: the engines of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.console import Console
+
+if TYPE_CHECKING:
+    from eugenie_cli.embedded.engines import EngineStatus
+
+OnlyOption = Annotated[
+    str | None,
+    typer.Option("--only", metavar="PARTS", help="Of kafka, flink, mlflow; comma-separated. Default: all."),
+]
+
+
+def up(site: SiteOption = None, only: OnlyOption = None, output: OutputOption = Output.table) -> None:
+    """Start what the site needs and does not run: Kafka, Flink, MLflow."""
+    from eugenie_cli.embedded import engines
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    parts = [part.strip() for part in (only or "").split(",") if part.strip()]
+    _show(console, engines.up(open_site(site), console, parts), output)
+
+
+def down(site: SiteOption = None) -> None:
+    """Stop every engine of the site, its model server too. Data and models stay."""
+    from eugenie_cli.embedded import engines
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    stopped = engines.down(open_site(site), console)
+    if not stopped:
+        console.say("nothing runs")
+
+
+def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
+    """Show the engines of the site: whether they answer, where, and their logs."""
+    from eugenie_cli.embedded import engines
+    from eugenie_cli.site.load import open_site
+
+    _show(Console(), engines.status(open_site(site)), output)
+
+
+def _show(console: Console, found: Sequence[EngineStatus], output: Output) -> None:
+    if output is Output.json:
+        console.json(found)
+        return
+    sizes = ["" if one.memory_mib is None else f"{one.memory_mib:.0f}" for one in found]
+    rows = [
+        (one.name, one.state, one.address, one.pid, size, one.log) for one, size in zip(found, sizes, strict=True)
+    ]
+    console.table(["engine", "state", "address", "pid", "MiB", "log"], rows, right=("pid", "MiB"))
