@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from eugenie_cli.commands import anomalies, config, init
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -35,6 +36,11 @@ def _root(
 ) -> None:
     if debug:
         os.environ["EUGENIE_DEBUG"] = "1"
+
+
+app.command("init")(init.init)
+app.add_typer(config.app)
+app.add_typer(anomalies.app)
 
 
 def main() -> None:
