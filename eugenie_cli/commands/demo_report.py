@@ -1,0 +1,69 @@
+"""The demo's last page: faults and what was found, the books, and where to look next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eugenie_cli.console import Console
+
+if TYPE_CHECKING:
+    from eugenie_cli.demo.judge import Verdict
+    from eugenie_cli.demo.run import Result
+
+
+def report(result: Result, kept: bool, console: Console) -> None:
+    """Print the demo's tables on stdout and its closing words on stderr."""
+    found = sum(verdict.detected is not None for verdict in result.verdicts)
+    right = sum(verdict.right for verdict in result.verdicts)
+    console.table(
+        ["fault", "asset", "injected", "detected", "delay", "sensors named", ""],
+        [_row(verdict) for verdict in result.verdicts],
+        title="Faults",
+        right=["delay"],
+        caption=f"{found} of {len(result.verdicts)} found, {right} with the right sensor among the first three",
+    )
+    console.table(
+        ["false alarm", "at", "score", "sensors named"],
+        [
+            [alarm["asset"], alarm["detected"][11:19], f"{alarm['score']:.1f}", _named(alarm)]
+            for alarm in result.false_alarms
+        ],
+        title=f"False alarms: {len(result.false_alarms)}",
+    )
+    ledger = result.ledger
+    console.table(
+        ["sent", "in rows", "bad quality", "dead letters", ""],
+        [[
+            f"{ledger.sent:,}",
+            f"{ledger.in_rows:,}",
+            f"{ledger.bad_quality:,}",
+            f"{ledger.dead_letters:,}",
+            "every reading accounted for" if ledger.balanced else "THE BOOKS DO NOT BALANCE",
+        ]],
+        title="Readings",
+        right=["sent", "in rows", "bad quality", "dead letters"],
+        caption="dead letters: " + ", ".join(f"{count:,} {reason}" for reason, count in ledger.reasons),
+    )
+    for name, address in result.pages.items():
+        console.say(f"{name}: {address}" + ("" if kept else " (stopped now; --keep leaves it running)"))
+    if kept:
+        console.say(f"everything runs on; stop it with: eugenie down --site {result.site_file}")
+    console.say(f"workspace: {result.folder}; the demo took {result.seconds:.0f} s")
+
+
+def _row(verdict: Verdict) -> list[str]:
+    if verdict.detected is None or verdict.delay_s is None:
+        return [verdict.kind, verdict.asset, verdict.injected[11:19], "missed", "", "", "missed"]
+    return [
+        verdict.kind,
+        verdict.asset,
+        verdict.injected[11:19],
+        verdict.detected[11:19],
+        f"{verdict.delay_s / 60:.1f} min",
+        ", ".join(verdict.sensors),
+        "right" if verdict.right else "wrong",
+    ]
+
+
+def _named(alarm: object) -> str:
+    return ", ".join(sensor["sensor"] for sensor in alarm["sensors"][:3])  # type: ignore[index]

@@ -1,0 +1,199 @@
+"""The demo: everything that a user would do, on a simulated plant, with real engines, told step by step."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from eugenie_cli.demo import pipeline
+from eugenie_cli.demo.faults import KINDS
+from eugenie_cli.demo.judge import Ledger, Verdict, contract, judge
+from eugenie_cli.demo.live import play
+from eugenie_cli.demo.plant.plant import MANIFEST, Plant
+from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
+from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
+from eugenie_cli.demo.watch import AnomalyTail, Announcer
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import Progress
+
+FOLDER = Path(".eugenie/demo-plant")
+RELATIVE_SPEED_LIMITS = (10.0, 600.0)  # slower takes over 20 minutes; faster leaves no time to watch
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the demo may be told."""
+
+    folder: Path = FOLDER
+    seed: int = 1
+    speed: float = SPEED
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out. `pages`: name -> address of what `--keep` left running."""
+
+    verdicts: list[Verdict]
+    false_alarms: list[Mapping[str, Any]]
+    ledger: Ledger
+    seconds: float
+    pages: Mapping[str, str]
+    folder: Path
+    site_file: Path
+
+    def contract(self) -> dict[str, Any]:
+        """The JSON of `eugenie demo -o json`."""
+        return contract(self.verdicts, len(self.false_alarms), self.ledger, self.seconds)
+
+
+class Steps:
+    """Numbered narration: what is done and why, one line each."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._number = 0
+        self._total = total
+        self._progress = progress
+        self._began = time.monotonic()
+
+    def next(self, what: str) -> None:
+        self._number += 1
+        elapsed = time.monotonic() - self._began
+        self._progress.say(f"[{self._number}/{self._total}] {elapsed:3.0f} s  {what}")
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def run(options: Options, progress: Progress) -> Result:
+    """Run the demo. Whatever ends it, all that it started is stopped, unless it succeeds with `keep`.
+
+    Raises EugenieError when a step fails, KeyboardInterrupt when it is interrupted (TERM and HUP included).
+    """
+    folder = options.folder.absolute()
+    steps = Steps(9, progress)
+    prepare(folder, progress)
+    done = False
+    with _signals_interrupt(), ThreadPoolExecutor(1, "engines") as background:
+        try:
+            result = _run(folder, options, steps, background, progress)
+            done = True
+        finally:
+            if not (done and options.keep):
+                _stop_all(folder, done, progress)
+    return result
+
+
+def _run(
+    folder: Path, options: Options, steps: Steps, background: ThreadPoolExecutor, progress: Progress
+) -> Result:
+    steps.next("a simulated plant of eight pumps hands over three days of history, as historian exports")
+    export_history(folder, options.seed, HISTORY_DAYS, progress)
+    plant, site = Plant.load(folder), pipeline.open_site(folder / SITE_FILE)
+    engines: Future[None] = background.submit(pipeline.start_engines, site, Aside(progress))
+
+    steps.next("import: the exports become aligned, checked history; meanwhile Kafka, Flink and MLflow start")
+    pipeline.import_history(site, progress)
+    steps.next("train: one forecaster a class learns what is normal, thresholds come from days it never saw")
+    versions = pipeline.train(site, progress)
+    steps.next("evaluate: how often would it have cried wolf in its own history?")
+    pipeline.evaluate(site, versions, progress)
+    steps.next("export: TensorFlow SavedModels that hold the whole decision")
+    pipeline.export(site, versions, progress)
+    steps.next("serve: a server that speaks TensorFlow Serving's API loads them")
+    engines.result()
+    pipeline.serve(site, progress)
+    steps.next("stream: a Flink job turns readings from Kafka into scores and anomalies")
+    pipeline.submit(site, progress)
+
+    faults = live_faults(plant, KINDS)
+    stream, _ = live_stream(plant, None, faults, progress)
+    steps.next(
+        f"live: {LIVE_MS / 3_600_000:.1f} hours of the plant at {options.speed:g} times its speed, "
+        f"{len(stream):,} readings, {len(faults)} faults; the detector knows none of them"
+    )
+    announcer = Announcer(faults, progress)
+    with AnomalyTail(site, progress):
+        sent = pipeline.send(
+            site,
+            lambda sink, topic: play(
+                stream,
+                sink,
+                topic,
+                start_ms=plant.end,
+                speed=options.speed,
+                on_turn=lambda plant_now, _sent: announcer.tell(plant_now),
+            ),
+        )
+        pipeline.wait_until_read(site, sent)
+        steps.next("stop: the stream drains, and every reading is accounted for")
+        pipeline.drain(site, progress)
+    verdicts, false_alarms = judge(pipeline.anomalies(site), faults)
+    ledger = pipeline.ledger(site, sent)
+    pages = pipeline.pages(site)
+    return Result(verdicts, false_alarms, ledger, steps.seconds, pages, folder, folder / SITE_FILE)
+
+
+def prepare(folder: Path, progress: Progress) -> None:
+    """Replace an earlier demo's workspace, its engines stopped first.
+
+    Raises EugenieError when the folder holds something else.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST).exists() and not (folder / SITE_FILE).exists():
+        raise EugenieError(
+            f"{folder} is not empty and holds no earlier demo", "choose another folder with --dir", ExitCode.USAGE
+        )
+    progress.say(f"replacing the earlier demo in {folder}")
+    if (folder / SITE_FILE).exists():
+        pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), progress)
+    shutil.rmtree(folder)
+
+
+class Aside:
+    """Progress of a step that runs beside another: its lines, no bars."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def say(self, message: str) -> None:
+        self._progress.say(f"  ({message})")
+
+    @contextmanager
+    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Any]:
+        self.say(label)
+        yield lambda amount: None
+
+
+def _stop_all(folder: Path, done: bool, progress: Progress) -> None:
+    if not (folder / SITE_FILE).exists():
+        return
+    progress.say("stopping the engines" if done else "stopping all that the demo started")
+    pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), progress)
+    if not done:
+        progress.say(f"kept: {folder} (history, models and logs as far as they came)")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """TERM and HUP end the demo as Ctrl-C does."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
