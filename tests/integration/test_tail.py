@@ -1,0 +1,241 @@
+"""Anomalies through a real broker: topics, delivery, committed reads, the tail and the list."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import confluent_kafka
+import pytest
+
+from eugenie_cli.anomalies.tail import list_anomalies, tail
+from eugenie_cli.broker import consume, topics
+from eugenie_cli.broker.client import client_settings
+from eugenie_cli.broker.produce import Producer
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+
+pytestmark = pytest.mark.integration
+
+_NUMBERS = count()
+# How long a test waits for something that takes milliseconds on an idle machine.
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def site(engines) -> Site:
+    """A site with topics of its own: two partitions each."""
+    made = engines.site(f"tail-{next(_NUMBERS)}", kafka={"partitions": 2}, assets={
+        name: {"class": "pump"} for name in ("p-1", "p-2", "p-3")
+    })  # fmt: skip
+    topics.ensure(made)
+    return made
+
+
+def record(number: int, asset: str = "p-1", state: str = "open", **members) -> bytes:
+    """An anomaly record as the stream writes it."""
+    return json.dumps(
+        {
+            "schema": "eugenie.anomaly.v1", "id": f"id-{number}", "site": "x", "asset": asset, "class": "pump",
+            "state": state, "start": f"2026-01-08T10:{number:02}:00.000Z", "detected": f"2026-01-08T10:{number:02}:05.000Z",
+            "end": None, "reason": None, "score": 2.0, "peak": 3.0, "severity": "medium",
+            "sensors": [{"sensor": "pressure", "contribution": 1.0, "value": 1.0, "forecast": 2.0, "unit": "bar"}],
+            "model": {"name": "pump", "version": 1}, **members,
+        }
+    ).encode()  # fmt: skip
+
+
+def send(site: Site, *values: bytes) -> None:
+    with Producer(site) as producer:
+        for value in values:
+            producer.send(str(site.topics.anomalies), json.loads(value)["asset"], value)
+
+
+def transactional(site: Site) -> confluent_kafka.Producer:
+    producer = confluent_kafka.Producer(client_settings(site, transactional_id=f"test-{site.site}"))
+    producer.init_transactions(PATIENCE_S)
+    return producer
+
+
+def values(records: Iterator[consume.Record]) -> list[bytes | None]:
+    return [one.value for one in records]
+
+
+class Following(threading.Thread):
+    """A tail in a thread of its own, as a person leaves it open."""
+
+    def __init__(self, site: Site, **options) -> None:
+        super().__init__(daemon=True)
+        self.seen: list[str] = []
+        self._stop_it = threading.Event()
+        self._arrivals = tail(site, stop=self._stop_it.is_set, **options)
+        self.start()
+
+    def run(self) -> None:
+        for arrival in self._arrivals:
+            self.seen.append(f"{arrival.anomaly.id} {arrival.anomaly.state}")
+
+    def wait_for(self, line: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while line not in self.seen:
+            assert time.monotonic() < deadline, f"{line!r} never came; seen: {self.seen}"
+            time.sleep(0.05)
+
+    def end(self) -> list[str]:
+        self._stop_it.set()
+        self.join(PATIENCE_S)
+        assert not self.is_alive()
+        return self.seen
+
+
+def test_ensuring_topics_twice_creates_them_once(engines):
+    site = engines.site("ensured", kafka={"partitions": 3})
+    assert topics.ensure(site) == (
+        "ensured.readings",
+        "ensured.anomalies",
+        "ensured.scores",
+        "ensured.dead-letters",
+    )
+    assert topics.ensure(site) == ()
+    assert topics.partitions(site, "ensured.anomalies") == 3
+
+
+def test_a_topic_that_is_missing_is_named(engines):
+    site = engines.site("nothing-here")
+    with pytest.raises(EugenieError, match=r"nothing-here\.anomalies"):
+        list_anomalies(site)
+
+
+def test_every_record_sent_is_delivered_and_read_back_in_order(site):
+    topic = str(site.topics.readings)
+    with Producer(site) as producer:
+        for number in range(5_000):
+            producer.send(topic, f"asset-{number % 7}", b"%d" % number)
+    assert (producer.sent, producer.delivered, producer.failed) == (5_000, 5_000, 0)
+    read = list(consume.read(site, topic, until_end=True))
+    assert sorted(int(one.value or b"") for one in read) == list(range(5_000))
+    for partition in (0, 1):
+        offsets = [one.offset for one in read if one.partition == partition]
+        assert offsets == sorted(offsets) and offsets
+
+
+def test_a_record_that_no_broker_takes_is_an_error_of_flush(site):
+    producer = Producer(site)
+    producer.send(str(site.topics.readings), "a", b"x" * 999_000)
+    producer.flush()
+    producer.send("not a topic name!", "a", b"x")
+    with pytest.raises(EugenieError, match="1 of 2 records were not delivered"):
+        producer.flush()
+    producer.flush()  # told once
+
+
+def test_replays_of_old_readings_are_stamped_on_arrival(site):
+    before = int(time.time() * 1000)
+    with Producer(site) as producer:
+        producer.send(str(site.topics.readings), "a", b"old", timestamp_ms=1_583_748_873_000)
+    (read,) = consume.read(site, str(site.topics.readings), until_end=True)
+    assert read.timestamp_ms >= before
+
+
+def test_aborted_and_open_transactions_are_not_seen_and_the_end_is_found_all_the_same(site):
+    topic = str(site.topics.anomalies)
+    producer = transactional(site)
+    producer.begin_transaction()
+    producer.produce(topic, record(1), "p-1", partition=0)
+    producer.commit_transaction(PATIENCE_S)
+    producer.begin_transaction()
+    producer.produce(topic, record(2), "p-1", partition=0)
+    producer.produce(topic, record(2), "p-1", partition=1)
+    producer.flush(PATIENCE_S)
+    producer.abort_transaction(PATIENCE_S)
+    assert values(consume.read(site, topic, until_end=True)) == [record(1)]
+
+    producer.begin_transaction()
+    producer.produce(topic, record(3), "p-1", partition=0)
+    producer.flush(PATIENCE_S)
+    assert values(consume.read(site, topic, until_end=True)) == [record(1)]
+    producer.commit_transaction(PATIENCE_S)
+    assert values(consume.read(site, topic, until_end=True)) == [record(1), record(3)]
+
+
+def test_a_read_since_an_instant_begins_there(site):
+    send(site, record(1))
+    time.sleep(0.05)
+    middle = int(time.time() * 1000)
+    send(site, record(2))
+    topic = str(site.topics.anomalies)
+    assert values(consume.read(site, topic, since_ms=middle, until_end=True)) == [record(2)]
+    assert values(consume.read(site, topic, since_ms=middle + 3_600_000, until_end=True)) == []
+
+
+def test_a_read_ends_after_a_silence(site):
+    send(site, record(1))
+    assert values(consume.read(site, str(site.topics.anomalies), idle_s=1.0)) == [record(1)]
+
+
+def test_a_tail_begins_with_what_is_open_and_goes_on_with_what_comes(site):
+    send(
+        site,
+        record(1),
+        record(1, state="update"),
+        record(2, "p-2"),
+        record(2, "p-2", "closed"),
+        record(3, "p-3"),
+    )
+    following = Following(site)
+    following.wait_for("id-1 update")
+    following.wait_for("id-3 open")
+    send(site, record(1, state="closed"))
+    following.wait_for("id-1 closed")
+    seen = following.end()
+    assert sorted(seen[:2]) == ["id-1 update", "id-3 open"]
+    assert seen[2:] == ["id-1 closed"]
+
+
+def test_a_tail_does_not_show_an_aborted_transaction(site):
+    topic = str(site.topics.anomalies)
+    following = Following(site, since=0)
+    producer = transactional(site)
+    producer.begin_transaction()
+    producer.produce(topic, record(1), "p-1")
+    producer.flush(PATIENCE_S)
+    producer.abort_transaction(PATIENCE_S)
+    producer.begin_transaction()
+    producer.produce(topic, record(2), "p-1")
+    producer.commit_transaction(PATIENCE_S)
+    following.wait_for("id-2 open")
+    assert following.end() == ["id-2 open"]
+
+
+def test_a_tail_of_one_asset_shows_that_one(site):
+    following = Following(site, assets=["p-2"], since=0)
+    send(site, record(1), record(2, "p-2"))
+    following.wait_for("id-2 open")
+    assert following.end() == ["id-2 open"]
+
+
+def test_the_list_has_each_anomaly_once_as_it_is_now(site):
+    send(
+        site,
+        record(2, "p-2"),
+        record(1),
+        record(2, "p-2", "update"),
+        record(1, state="closed"),
+        b'{"asset": "p-1"}',
+    )
+    found = list_anomalies(site)
+    assert [(seen.anomaly.id, seen.anomaly.state) for seen, _ in found] == [
+        ("id-1", "closed"),
+        ("id-2", "update"),
+    ]
+    assert found[1][1] == json.loads(record(2, "p-2", "update"))
+
+
+def test_brokers_that_are_not_there_are_unreachable(site_factory):
+    site = site_factory("nowhere", kafka={"bootstrap": "127.0.0.1:9"})
+    with pytest.raises(EugenieError) as caught:
+        topics.ensure(site)
+    assert caught.value.exit_code == ExitCode.UNREACHABLE
