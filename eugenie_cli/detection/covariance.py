@@ -66,15 +66,23 @@ def whitener(samples: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def impute(centred: Floats, present: Bools, precision: Floats) -> Floats:
-    """Absent entries take their conditional mean given the present ones, so that the Mahalanobis distance is that of the
-    present ones alone (the Schur complement).
+    """Absent entries take their conditional mean given the present ones, so that the Mahalanobis distance
+    is that of the present ones alone (the Schur complement).
 
-    `centred` float [N, P] with 0 where absent, `present` bool [N, P], `precision` [N, P, P] -> float [N, P].
+    `centred` float [N, P] with 0 where absent, `present` bool [N, P], `precision` [P, P] -> float [N, P].
     """
-    absent = ~present
-    if not absent.any():
+    some = np.flatnonzero(~present.all(axis=1))
+    if not some.size:
         return centred
-    both = absent[:, :, None] & absent[:, None, :]
-    system = np.where(both, precision, np.eye(present.shape[1]))
-    right = np.where(absent, np.einsum("nij,nj->ni", precision, centred), 0.0)
-    return centred - np.linalg.solve(system, right[:, :, None])[:, :, 0]
+    absent = ~present[some]
+    system = np.where(absent[:, :, None] & absent[:, None, :], precision, np.eye(present.shape[1]))
+    right = np.where(absent, centred[some] @ precision, 0.0)
+    filled = np.array(centred)
+    filled[some] -= np.linalg.solve(system, right[:, :, None])[:, :, 0]
+    return filled
+
+
+def distance(centred: Floats, whitening: Floats) -> Floats:
+    """Mahalanobis distance float [N] of `centred` [N, P] under `whitening` [P, P]."""
+    lengths: Floats = np.linalg.norm(centred @ whitening.T, axis=-1)
+    return lengths

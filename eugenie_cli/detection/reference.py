@@ -12,7 +12,7 @@ import numpy as np
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Bools, Floats
-from eugenie_cli.detection.covariance import Baseline, impute
+from eugenie_cli.detection.covariance import Baseline, distance, impute
 from eugenie_cli.detection.kernel import ewma_kernel, smooth
 from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, TrainedDetector
 
@@ -77,9 +77,8 @@ def _forecasts_of_rows(detector: TrainedDetector, scaled: Floats) -> Floats:
 def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:
     """Deviations from normal [N, P], absent ones imputed, and their Mahalanobis distance [N]."""
     centred = np.where(present, value - baseline.mean[index], 0.0)
-    precision = np.broadcast_to(baseline.precision[index], (len(value), *baseline.precision[index].shape))
-    filled = impute(centred, present, precision)
-    return filled, np.linalg.norm(filled @ baseline.whitening[index].T, axis=-1)
+    filled = impute(centred, present, baseline.precision[index])
+    return filled, distance(filled, baseline.whitening[index])
 
 
 def _share(parts: Floats) -> Floats:

@@ -22,8 +22,8 @@ BURN_IN = 20
 CLIP_NORM = 1.0
 # Epochs without a better validation loss before the fit stops.
 PATIENCE = 4
-# Windows per epoch. Overlapping windows say the same again; this many are a few seconds on one core.
-EPOCH_WINDOWS = 8192
+# Windows per epoch, drawn anew each time. Overlapping windows say the same again, so more only takes longer.
+EPOCH_WINDOWS = 4096
 # Shares of the training input that are hidden at random, so that missing values are nothing new when they come: single
 # values, and windows in which a whole sensor is missing from some row on.
 HIDDEN_VALUES = 0.02
@@ -32,11 +32,16 @@ HIDDEN_SENSOR_WINDOWS = 0.1
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of a long array. `rows` float32 [N, S] in deviations (NaN: missing or not to be used), `target` the same or
-    a copy with more NaN where errors must not count, `starts` int [W]. Every start has `length` rows after it."""
+    """Windows of one long array, which training and validation share.
+
+    `rows` float32 [N, S] in deviations, NaN where missing or not to be seen; `part` int8 [N]: which part a
+    row belongs to; `counts`: the part whose rows are to be forecast; `starts` int [W]: first rows of the
+    windows. After each start lie at least a window and the longest horizon.
+    """
 
     rows: Floats
-    target: Floats
+    part: Ints
+    counts: int
     starts: Ints
 
 
@@ -98,9 +103,13 @@ class Fitter:
         return self._loss(inputs, target, training=False)
 
     def _cut(self, windows: Windows, starts: Ints) -> tuple[Floats, Floats]:
-        """Inputs float32 [b, M, S] and targets float32 [b, M + longest horizon, S] of a batch."""
+        """Inputs float32 [b, M, S] and targets float32 [b, M + longest horizon, S] of a batch; the targets are
+        NaN outside the part that counts."""
         index = starts[:, None] + np.arange(self._window + max(self._horizons))
-        return windows.rows[index[:, : self._window]], windows.target[index]
+        rows = windows.rows[index]
+        inputs = rows[:, : self._window].copy()
+        rows[windows.part[index] != windows.counts] = np.nan
+        return inputs, rows
 
     def _hide(self, inputs: Floats) -> Floats:
         """`inputs` with values missing at random."""
@@ -144,9 +153,9 @@ def fit(
     batch: int,
     learning_rate: float,
     seed: int,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fit:
-    """Fits the forecaster of one class; the weights of the epoch with the lowest validation loss are kept.
+    """Fits the forecaster of one class. The weights of the epoch with the lowest validation loss are kept.
 
     The same data and seed give the same weights on the same machine.
     """
@@ -161,7 +170,8 @@ def fit(
         loss = fitter.epoch(train, batch, EPOCH_WINDOWS)
         judged = fitter.validate(validation, batch, EPOCH_WINDOWS // 4)
         done.append(Epoch(number, loss, judged, time.perf_counter() - started))
-        on_epoch(done[-1])
+        if on_epoch is not None:
+            on_epoch(done[-1])
         if judged <= done[best].validation:
             best, kept = number, network.weights_of(fitter.model)
         elif number - best >= PATIENCE:

@@ -1,0 +1,214 @@
+"""From a fitted network to a calibrated detector: scaling, normal baselines, thresholds.
+
+Thresholds come from the last normal rows of each asset, which neither trained the network nor entered
+a baseline: calibrating on rows that trained gives thresholds that live data break all day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.context import context_sensors
+from eugenie_cli.detection.covariance import Baseline, distance, impute, whitener
+from eugenie_cli.detection.statistics import StatisticsModule
+from eugenie_cli.detection.trained import AssetCalibration, Calibration
+
+# The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
+QUANTILE = 0.999
+# The rehearsal leaves out each of this many consecutive parts of the calibration block in turn.
+REHEARSAL_PARTS = 4
+MARGINS = np.arange(1.0, 4.0001, 0.05)
+# An asset with fewer calibration rows takes the class's threshold, one with fewer rows that were
+# learnt from the class's baseline.
+MIN_CALIBRATION_ROWS = 60
+MIN_BASELINE_ROWS = 100
+# Rows of an asset beyond this many say the same again: evenly spread segments are taken.
+MAX_ROWS = 60_000
+SEGMENT_ROWS = 2_000
+# A sensor that hardly moves in normal operation would turn its last digit into an alarm. Deviations are
+# at least this share of the class's, and of the value itself.
+MIN_SHARE_OF_CLASS = 0.1
+MIN_SHARE_OF_VALUE = 1e-3
+MIN_DEVIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class NormalRows:
+    """An asset's normal rows. `scaled` float32 [T, S] in deviations, NaN where missing or not normal;
+    `learnt` and `held_out` bool [T]: rows that trained, and the calibration block."""
+
+    asset: str
+    scaled: Floats
+    learnt: Bools
+    held_out: Bools
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """Statistics of the scorable rows of an asset: float64 [N, S] and bool [N, S] each."""
+
+    residual: Floats
+    residual_present: Bools
+    level: Floats
+    level_present: Bools
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What `trained.TrainedDetector` takes over."""
+
+    scored: Bools
+    residual: Baseline
+    level: Baseline
+    threshold: Floats
+    calibration: Calibration
+    statistic: tuple[Floats, ...]
+    """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
+
+
+def scaling(learnt: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Mean and deviation of each asset's learnt rows (float32 [T, S], NaN where missing).
+
+    -> float32 [A, S] twice. A sensor that an asset never reported takes the class's.
+    """
+    counts = np.stack([np.isfinite(rows).sum(axis=0) for rows in learnt])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.stack([np.nansum(rows, axis=0, dtype=np.float64) for rows in learnt]) / counts
+        squares = np.stack(
+            [np.nansum((rows - mean[i]) ** 2, axis=0, dtype=np.float64) for i, rows in enumerate(learnt)]
+        )
+        deviation = np.sqrt(squares / counts)
+    for table in (mean, deviation):
+        known = np.isfinite(table)
+        typical = [np.median(column[there]) if there.any() else 0.0 for column, there in zip(table.T, known.T, strict=True)]
+        table[:] = np.where(known, table, typical)
+    floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
+    return mean.astype(np.float32), np.maximum(deviation, np.maximum(floor, MIN_DEVIATION)).astype(np.float32)
+
+
+def calibrate(
+    network: Mapping[str, Floats],
+    assets: Sequence[NormalRows],
+    *,
+    window: int,
+    warmup: int,
+    horizons: Sequence[int],
+    roles: Sequence[str],
+    budget: float,
+    advance: Callable[[float], None] | None = None,
+) -> Calibrated:
+    """Baselines and thresholds of a class. `roles`: "auto", "scored" or "context" for each sensor;
+    `advance` is called once for each asset.
+
+    Raises ValueError when no sensor is scored or no asset has a scorable calibration row.
+    """
+    sensors = range(assets[0].scaled.shape[1])
+    module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
+    run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
+    learnt, held_out = [], []
+    for asset in assets:
+        learnt.append(_smoothed(run, asset.scaled, asset.learnt, window))
+        held_out.append(_smoothed(run, asset.scaled, asset.held_out, window))
+        if advance is not None:
+            advance(1)
+    scored = ~context_sensors(
+        roles,
+        [asset.scaled[asset.learnt] for asset in assets],
+        [part.level for part in learnt],
+        [part.level for part in held_out],
+    )
+    if not scored.any():
+        raise ValueError("no sensor is scored: every one is context")
+    picked = np.flatnonzero(scored)
+    residual = _baseline([_known(part.residual, part.residual_present)[:, picked] for part in learnt])
+    level = _baseline([_known(part.level, part.level_present)[:, picked] for part in learnt])
+    statistic = [
+        np.sqrt(
+            _distance(residual, i, part.residual[:, picked], part.residual_present[:, picked])
+            * _distance(level, i, part.level[:, picked], part.level_present[:, picked])
+        )
+        for i, part in enumerate(held_out)
+    ]
+    if not any(part.size for part in statistic):
+        raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
+    threshold, calibration = thresholds([asset.asset for asset in assets], statistic, budget)
+    return Calibrated(scored, residual, level, threshold, calibration, tuple(statistic))
+
+
+def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float) -> tuple[Floats, Calibration]:
+    """Thresholds float32 [A] from each asset's statistic (float64 [N]) on its calibration rows.
+
+    threshold = margin x quantile. The margin is the class's: the smallest for which, with each part of the
+    blocks left out in turn and judged by the others' quantile, at most `budget` of the rows exceed.
+    """
+    enough = [len(part) >= MIN_CALIBRATION_ROWS for part in statistic]
+    pooled = float(np.quantile(np.concatenate(list(statistic)), QUANTILE))
+    quantile = np.array([np.quantile(part, QUANTILE) if own else pooled for part, own in zip(statistic, enough, strict=True)])
+    ratios = [_rehearse(part) if own else part / pooled for part, own in zip(statistic, enough, strict=True)]
+    exceeding = np.array([np.mean(np.concatenate(ratios) > margin) for margin in MARGINS])
+    within = np.flatnonzero(exceeding <= budget)
+    chosen = int(within[0]) if within.size else len(MARGINS) - 1
+    threshold = np.maximum(MARGINS[chosen] * quantile, np.finfo(np.float32).tiny).astype(np.float32)
+    notes = tuple(
+        AssetCalibration(
+            asset, len(part), not own, float(quantile[i]), float(np.mean(part > threshold[i])) if part.size else 0.0
+        )
+        for i, (asset, part, own) in enumerate(zip(assets, statistic, enough, strict=True))
+    )
+    return threshold, Calibration(budget, float(MARGINS[chosen]), float(exceeding[chosen]), notes)
+
+
+def _rehearse(statistic: Floats) -> Floats:
+    """Each row's statistic over the quantile of the parts that it is not in."""
+    parts = np.array_split(statistic, REHEARSAL_PARTS)
+    others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
+    return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
+
+
+def _smoothed(run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
+    """Statistics of the scorable rows among `wanted`, in order of time."""
+    padded = np.concatenate([np.full((window - 1, scaled.shape[1]), np.nan, np.float32), scaled])
+    parts: list[list[Floats]] = []
+    for ends in _segments(wanted):
+        found = run(tf.constant(padded[None, ends[0] : ends[-1] + window]))
+        keep = found[-1].numpy() & wanted[ends]
+        parts.append([statistic.numpy()[keep] for statistic in found[:4]])
+    if not parts:
+        nothing = np.zeros((0, scaled.shape[1]))
+        return Smoothed(nothing, nothing.astype(bool), nothing, nothing.astype(bool))
+    return Smoothed(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _segments(wanted: Bools) -> list[Ints]:
+    """Runs of row numbers that together hold `wanted`, or evenly spread ones up to `MAX_ROWS`."""
+    starts = np.arange(0, len(wanted), SEGMENT_ROWS)
+    starts = starts[[bool(wanted[start : start + SEGMENT_ROWS].any()) for start in starts]]
+    most = MAX_ROWS // SEGMENT_ROWS
+    if len(starts) > most:
+        starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
+    return [np.arange(start, min(start + SEGMENT_ROWS, len(wanted))) for start in starts]
+
+
+def _known(values: Floats, present: Bools) -> Floats:
+    """`values` with the sensor's mean where absent, so that an absent value adds nothing to a covariance."""
+    counts = present.sum(axis=0)
+    means = np.where(present, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return np.where(present, values, means)
+
+
+def _baseline(samples: Sequence[Floats]) -> Baseline:
+    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each)."""
+    pooled = whitener(np.concatenate(list(samples)))
+    parts = [whitener(sample) if len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples]
+    return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
+
+
+def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:
+    """Mahalanobis distance float64 [N] of an asset's smoothed values [N, P]."""
+    centred = np.where(present, values - baseline.mean[index].astype(np.float64), 0.0)
+    return distance(impute(centred, present, baseline.precision[index]), baseline.whitening[index])
