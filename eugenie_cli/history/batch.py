@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -64,16 +65,36 @@ def settle(
 
     The result depends on the set of readings alone, never on the order in which they came.
     """
-    if not _strictly_sorted(sensor, ts):
-        rank = np.where(np.isnan(value), -np.inf, value)  # a bad reading loses to every good one
-        order = np.lexsort((rank, ts, sensor))
+    if not _rises(sensor, ts):
+        order = order_by(sensor, ts)
         sensor, ts, value = sensor[order], ts[order], value[order]
-        last = np.ones(len(ts), bool)
-        last[:-1] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
-        sensor, ts, value = sensor[last], ts[last], value[last]
-    return sensor, ts, value
+    first = np.ones(len(ts), bool)
+    first[1:] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
+    if first.all():
+        return sensor, ts, value
+    starts = np.flatnonzero(first)
+    rank = np.where(np.isnan(value), -np.inf, value) + 0.0  # bad loses to all that is good; -0.0 becomes 0.0
+    best = np.maximum.reduceat(rank, starts)
+    return sensor[starts], ts[starts], np.where(best == -np.inf, np.nan, best)
 
 
-def _strictly_sorted(sensor: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:
-    step = sensor[1:] - sensor[:-1]
-    return bool(np.all((step > 0) | ((step == 0) & (ts[1:] > ts[:-1]))))
+def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stable permutation that sorts by (series, ts).
+
+    Exports are mostly in time order: a radix sort by series nearly always does it, and the merge sort of each
+    series that is left finds sorted runs. Many times faster than a lexicographic sort.
+    """
+    small = series.astype(np.uint16) if len(series) and int(series.max()) < 1 << 16 else series
+    order = np.argsort(small, kind="stable")
+    if not _rises(series[order], ts[order]):
+        ordered = series[order]
+        bounds = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, [len(order)]))
+        for start, stop in itertools.pairwise(bounds.tolist()):
+            own = order[start:stop]
+            order[start:stop] = own[np.argsort(ts[own], kind="stable")]
+    return order
+
+
+def _rises(series: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:
+    """Whether (series, ts) never falls."""
+    return bool(np.all((series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (ts[1:] >= ts[:-1]))))

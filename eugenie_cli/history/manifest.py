@@ -43,8 +43,7 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was imported (a file, say) and its parts. `state` is the importer's, to know it again.
-    """
+    """One thing that was imported (a file, say) and its parts. `state` is the importer's, to know it again."""
 
     parts: tuple[PartFile, ...]
     state: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +72,7 @@ def read_manifest(path: Path) -> Sources:
         if document["schema"] != SCHEMA:
             raise EugenieError(
                 f"{path}: schema {document['schema']!r} is not {SCHEMA!r}",
-                hint="it was written by another version of eugenie: use that one, or import into a new workspace",
+                hint="another version of eugenie wrote it: use that one, or import into a new workspace",
             )
         return {
             source: {key: _item(entry) for key, entry in items.items()}

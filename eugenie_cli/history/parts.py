@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from eugenie_cli.history.batch import Batch, Series
+from eugenie_cli.history.batch import Batch, Series, order_by
 from eugenie_cli.history.manifest import PartFile, Span, replace_file
 from eugenie_cli.readings.quality import BAD, GOOD
 
@@ -63,7 +63,7 @@ class Run:
         ordered = sorted(self._series)
         rank = np.empty(len(ordered), np.int32)
         rank[[self._series[pair] for pair in ordered]] = np.arange(len(ordered), dtype=np.int32)
-        order = _order(rank[index], ts)
+        order = order_by(rank[index], ts)
         index, ts, value = rank[index][order], ts[order], value[order]
         good = ~np.isnan(value)
         table = pa.Table.from_arrays(
@@ -92,18 +92,6 @@ def _write(table: pa.Table, target: object) -> None:
         use_dictionary=["asset", "sensor"],
         column_encoding={"ts": "DELTA_BINARY_PACKED"},
     )
-
-
-def _order(index: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The permutation that sorts by (index, ts). Exports are mostly in time order: a radix sort by series is
-    enough.
-    """
-    small = index.astype(np.uint16) if len(index) and int(index.max()) < 1 << 16 else index
-    order = np.argsort(small, kind="stable")
-    by_series, by_time = index[order], ts[order]
-    if np.any((by_time[1:] < by_time[:-1]) & (by_series[1:] == by_series[:-1])):
-        order = np.lexsort((ts, index))
-    return order
 
 
 def _texts(values: list[str], index: NDArray[np.int32]) -> pa.DictionaryArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import gzip
 import hashlib
 import io
@@ -37,8 +36,9 @@ class CsvImporter:
 
     def items(self) -> Sequence[SourceItem]:
         """The files that match the source's path, sorted."""
-        pattern = str(self._site.resolve(self._source.path))
-        paths = sorted(Path(path) for path in glob.glob(pattern, recursive=True) if Path(path).is_file())
+        pattern = self._site.resolve(self._source.path)
+        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        paths = sorted(path for path in found if path.is_file())
         if not paths:
             raise EugenieError(
                 f"source {self._source.name}: no file matches {pattern}",
@@ -123,8 +123,7 @@ class CsvImporter:
         yield from stream
 
     def _header(self, path: Path) -> list[str]:
-        """The column names: unnamed ones are called `column 3`, and of two of one name the second `name 2`.
-        """
+        """The column names: unnamed ones become `column 3`, and of two of one name the second `name 2`."""
         with (
             path.open("rb") as raw,
             io.TextIOWrapper(_plain(raw, path), self._source.encoding, newline="") as text,
@@ -173,8 +172,7 @@ def _plain(file: Any, path: Path) -> BinaryIO:
 
 
 class _Places:
-    """Where in the file the rejected records are. A row's number counts the lines that are not blank, from 1.
-    """
+    """Where in the file rejected records are. A row's number counts the lines that are not blank, from 1."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally

@@ -70,7 +70,7 @@ def importer_for(source: Any, site: Site) -> Importer:
     if source.type not in found:
         raise EugenieError(
             f"source {source.name}: there is no importer for type {source.type!r}",
-            hint=f"types: {', '.join(sorted(found))}; others come with packages that have entry points in {GROUP}",
+            hint=f"types: {', '.join(sorted(found))}; packages with entry points in {GROUP} bring others",
         )
     make: Callable[[Any, Site], Importer] = found[source.type].load()
     return make(source, site)

@@ -1,0 +1,49 @@
+"""`eugenie import`: sources into the history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.console import Console
+from eugenie_cli.errors import ExitCode
+
+COLUMNS = (
+    "source",
+    "new",
+    "changed",
+    "unchanged",
+    "failed",
+    "readings",
+    "bad quality",
+    "rejected",
+    "from",
+    "to",
+)
+
+
+def import_(
+    source: Annotated[
+        list[str] | None, typer.Argument(help="Names of sources. Default: all.", show_default=False)
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Read unchanged files anew as well.")] = False,
+    site: SiteOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Import the site's sources into its history. What was imported and has not changed is left alone."""
+    from eugenie_cli.history.importing import import_sources
+    from eugenie_cli.history.show import import_notes, import_rows
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    reports = import_sources(open_site(site), source or (), console, again=again)
+    if output is Output.json:
+        console.json(reports)
+    else:
+        console.table(COLUMNS, import_rows(reports), right=COLUMNS[1:8])
+    for note in import_notes(reports):
+        console.say(note)
+    if any(report.failed for report in reports):
+        raise typer.Exit(ExitCode.PARTLY)

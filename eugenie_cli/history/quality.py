@@ -1,0 +1,112 @@
+"""How good a history is: what to know of each sensor before a model learns from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.grid import limits_of
+from eugenie_cli.history.store import History
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+
+# So many readings of exactly one value in a row: a live analogue sensor's noise does not do that, a stuck one
+# does.
+FLAT_RUN = 30
+
+
+@dataclass(frozen=True)
+class SensorQuality:
+    """One sensor of one asset. Instants and durations in milliseconds, shares of its readings from 0 to 1.
+
+    `median_period`: between successive readings, bad ones included; None with fewer than two. `longest_gap`:
+    between successive good readings. `flat`: share of readings in runs of at least `FLAT_RUN` equal values.
+    """
+
+    asset: str
+    sensor: str
+    readings: int
+    start: int | None = None
+    end: int | None = None
+    median_period: int | None = None
+    bad: float = 0.0
+    out_of_range: float = 0.0
+    longest_gap: int | None = None
+    longest_gap_start: int | None = None
+    flat: float = 0.0
+
+
+def assess(
+    site: Site, history: History, assets: Sequence[str] = (), progress: Progress = SILENT
+) -> list[SensorQuality]:
+    """The quality of every sensor of the named assets (none named: all of the site), in the site's order.
+
+    A sensor without readings is in the list, with 0. Raises EugenieError for an asset that the site does not
+    have.
+    """
+    for name in assets:
+        if name not in site.assets:
+            raise EugenieError(
+                f"site {site.site} has no asset {name!r}", hint=f"assets: {', '.join(site.assets)}"
+            )
+    chosen = [name for name in site.assets if not assets or name in assets]
+    found: list[SensorQuality] = []
+    with progress.task("assess the history", len(chosen), "assets") as advance:
+        for name in chosen:
+            found.extend(_assess_asset(site, history, name))
+            advance(1)
+    return found
+
+
+def _assess_asset(site: Site, history: History, asset: str) -> list[SensorQuality]:
+    equipment = site.classes[site.assets[asset].class_name]
+    limits = limits_of(equipment)
+    readings = history.read(asset)
+    starts = np.searchsorted(readings.sensor, np.arange(len(readings.names) + 1))
+    found = []
+    for place, sensor in enumerate(equipment.sensor_names):
+        if sensor not in readings.names:
+            found.append(SensorQuality(asset, sensor, 0))
+            continue
+        number = readings.names.index(sensor)
+        own = slice(starts[number], starts[number + 1])
+        low, high = float(limits.low[place]), float(limits.high[place])
+        found.append(assess_series(asset, sensor, readings.ts[own], readings.value[own], low, high))
+    return found
+
+
+def assess_series(
+    asset: str, sensor: str, ts: NDArray[np.int64], value: NDArray[np.float64], low: float, high: float
+) -> SensorQuality:
+    """The quality of one sensor's readings: `ts` [N] rising, `value` [N] with NaN where bad."""
+    count = len(ts)
+    if count == 0:
+        return SensorQuality(asset, sensor, 0)
+    outside = (value < low) | (value > high)
+    good = ts[~np.isnan(value) & ~outside]
+    gaps = np.diff(good)
+    widest = int(gaps.argmax()) if len(gaps) else None
+    return SensorQuality(
+        asset,
+        sensor,
+        count,
+        int(ts[0]),
+        int(ts[-1]),
+        int(np.median(np.diff(ts))) if count > 1 else None,
+        float(np.isnan(value).mean()),
+        float(outside.mean()),
+        None if widest is None else int(gaps[widest]),
+        None if widest is None else int(good[widest]),
+        _flat_share(value),
+    )
+
+
+def _flat_share(value: NDArray[np.float64]) -> float:
+    """Share of readings in long runs of one value; NaN equals nothing."""
+    changes = np.flatnonzero(value[1:] != value[:-1]) + 1
+    runs = np.diff(np.concatenate(([0], changes, [len(value)])))
+    return float(runs[runs >= FLAT_RUN].sum() / len(value))

@@ -1,0 +1,134 @@
+"""History for people: rows of tables, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.history.importing import SourceReport
+from eugenie_cli.history.quality import SensorQuality
+from eugenie_cli.history.store import History
+from eugenie_cli.site.model import Site
+
+SHOWN_COLUMNS = 8  # unknown columns in a note
+
+
+@dataclass(frozen=True)
+class AssetView:
+    """An asset and what history has of it. Instants in milliseconds, both inclusive; None without readings."""
+
+    asset: str
+    class_name: str | None
+    readings: int
+    start: int | None
+    end: int | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """A whole history: `fingerprint` changes with any reading."""
+
+    fingerprint: str
+    assets: tuple[AssetView, ...]
+
+
+def history_view(site: Site, history: History) -> HistoryView:
+    """Every asset of the site, with or without readings; then assets that only history knows."""
+    held = {summary.asset: summary for summary in history.summary()}
+    views = []
+    for name in [*site.assets, *(name for name in held if name not in site.assets)]:
+        class_name = site.assets[name].class_name if name in site.assets else None
+        if name in held:
+            kept = held[name]
+            views.append(AssetView(name, class_name, kept.readings, kept.start, kept.end, kept.sources))
+        else:
+            views.append(AssetView(name, class_name, 0, None, None, ()))
+    return HistoryView(history.fingerprint(), tuple(views))
+
+
+def asset_rows(view: HistoryView) -> Iterator[tuple[str, ...]]:
+    """Rows: asset, class, readings, from, to, sources."""
+    for asset in view.assets:
+        yield (
+            asset.asset,
+            asset.class_name or "not in the site file",
+            f"{asset.readings:,}",
+            instant(asset.start),
+            instant(asset.end),
+            ", ".join(asset.sources),
+        )
+
+
+def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
+    """Rows: source, new, changed, unchanged, failed, readings, bad quality, rejected, from, to."""
+    for report in reports:
+        counts = (report.new, report.changed, report.unchanged, len(report.failed))
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.rejected.items()))
+        yield (
+            report.source,
+            *map(str, counts),
+            f"{report.readings:,}",
+            f"{report.bad_quality:,}",
+            reasons or "0",
+            instant(report.start),
+            instant(report.end),
+        )
+
+
+def import_notes(reports: Sequence[SourceReport]) -> Iterator[str]:
+    """What went wrong, in full sentences: files that failed, columns that nothing is made of, rejected
+    records.
+    """
+    for report in reports:
+        for error in report.failed:
+            yield f"{report.source}: failed: {error}"
+        if report.unknown_columns:
+            names = list(report.unknown_columns)
+            more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+            yield (
+                f"{report.source}: columns that are no sensor or tag of the site, not imported: "
+                f"{', '.join(names[:SHOWN_COLUMNS])}{more} (list them under `ignore` to keep this quiet)"
+            )
+        for reason, examples in sorted(report.examples.items()):
+            yield f"{report.source}: {report.rejected[reason]:,} {reason}, for example"
+            yield from (f"  {example}" for example in examples)
+
+
+def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
+    """Rows: asset, sensor, readings, from, to, median period, bad, out of range, longest gap, flat."""
+    for sensor in found:
+        yield (
+            sensor.asset,
+            sensor.sensor,
+            f"{sensor.readings:,}",
+            instant(sensor.start),
+            instant(sensor.end),
+            duration(sensor.median_period),
+            share(sensor.bad),
+            share(sensor.out_of_range),
+            duration(sensor.longest_gap),
+            share(sensor.flat),
+        )
+
+
+def instant(milliseconds: int | None) -> str:
+    """ISO 8601 to the second, UTC; empty for None."""
+    return "" if milliseconds is None else f"{np.datetime64(milliseconds, 'ms').astype('M8[s]')}Z"
+
+
+def duration(milliseconds: int | None) -> str:
+    """A duration in the largest unit that keeps it above one; empty for None."""
+    if milliseconds is None:
+        return ""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if milliseconds >= size:
+            return f"{milliseconds / size:.3g} {unit}"
+    return f"{milliseconds} ms"
+
+
+def share(fraction: float) -> str:
+    """A share in percent; a little is not shown as nothing."""
+    return "0" if fraction == 0 else "<0.1 %" if fraction < 0.001 else f"{fraction:.1%}".replace("%", " %")
