@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from eugenie_cli.commands import anomalies, config, history, import_, init
+from eugenie_cli.commands import anomalies, config, history, import_, init, models, train
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -42,6 +42,8 @@ app.command("init")(init.init)
 app.add_typer(config.app)
 app.command("import")(import_.import_)
 app.add_typer(history.app)
+app.command("train")(train.train)
+app.add_typer(models.app)
 app.add_typer(anomalies.app)
 
 

@@ -85,7 +85,10 @@ def scaling(learnt: Sequence[Floats]) -> tuple[Floats, Floats]:
         deviation = np.sqrt(squares / counts)
     for table in (mean, deviation):
         known = np.isfinite(table)
-        typical = [np.median(column[there]) if there.any() else 0.0 for column, there in zip(table.T, known.T, strict=True)]
+        typical = [
+            np.median(column[there]) if there.any() else 0.0
+            for column, there in zip(table.T, known.T, strict=True)
+        ]
         table[:] = np.where(known, table, typical)
     floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
     return mean.astype(np.float32), np.maximum(deviation, np.maximum(floor, MIN_DEVIATION)).astype(np.float32)
@@ -109,7 +112,9 @@ def calibrate(
     """
     sensors = range(assets[0].scaled.shape[1])
     module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
-    run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
+    run = tf.function(
+        module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)]
+    )
     learnt, held_out = [], []
     for asset in assets:
         learnt.append(_smoothed(run, asset.scaled, asset.learnt, window))
@@ -135,12 +140,16 @@ def calibrate(
         for i, part in enumerate(held_out)
     ]
     if not any(part.size for part in statistic):
-        raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
+        raise ValueError(
+            "no row of the calibration block can be scored: too few rows, or too many are missing"
+        )
     threshold, calibration = thresholds([asset.asset for asset in assets], statistic, budget)
     return Calibrated(scored, residual, level, threshold, calibration, tuple(statistic))
 
 
-def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float) -> tuple[Floats, Calibration]:
+def thresholds(
+    assets: Sequence[str], statistic: Sequence[Floats], budget: float
+) -> tuple[Floats, Calibration]:
     """Thresholds float32 [A] from each asset's statistic (float64 [N]) on its calibration rows.
 
     threshold = margin x quantile. The margin is the class's: the smallest for which, with each part of the
@@ -148,7 +157,9 @@ def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float
     """
     enough = [len(part) >= MIN_CALIBRATION_ROWS for part in statistic]
     pooled = float(np.quantile(np.concatenate(list(statistic)), QUANTILE))
-    quantile = np.array([np.quantile(part, QUANTILE) if own else pooled for part, own in zip(statistic, enough, strict=True)])
+    quantile = np.array(
+        [np.quantile(part, QUANTILE) if own else pooled for part, own in zip(statistic, enough, strict=True)]
+    )
     ratios = [_rehearse(part) if own else part / pooled for part, own in zip(statistic, enough, strict=True)]
     exceeding = np.array([np.mean(np.concatenate(ratios) > margin) for margin in MARGINS])
     within = np.flatnonzero(exceeding <= budget)
@@ -156,7 +167,11 @@ def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float
     threshold = np.maximum(MARGINS[chosen] * quantile, np.finfo(np.float32).tiny).astype(np.float32)
     notes = tuple(
         AssetCalibration(
-            asset, len(part), not own, float(quantile[i]), float(np.mean(part > threshold[i])) if part.size else 0.0
+            asset,
+            len(part),
+            not own,
+            float(quantile[i]),
+            float(np.mean(part > threshold[i])) if part.size else 0.0,
         )
         for i, (asset, part, own) in enumerate(zip(assets, statistic, enough, strict=True))
     )
@@ -167,10 +182,14 @@ def _rehearse(statistic: Floats) -> Floats:
     """Each row's statistic over the quantile of the parts that it is not in."""
     parts = np.array_split(statistic, REHEARSAL_PARTS)
     others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
-    return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
+    return np.concatenate(
+        [part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)]
+    )
 
 
-def _smoothed(run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
+def _smoothed(
+    run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int
+) -> Smoothed:
     """Statistics of the scorable rows among `wanted`, in order of time."""
     padded = np.concatenate([np.full((window - 1, scaled.shape[1]), np.nan, np.float32), scaled])
     parts: list[list[Floats]] = []

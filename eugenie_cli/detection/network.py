@@ -23,7 +23,15 @@ CLIP = 8.0
 # The narrow layer between memory and forecast, as a floor. It makes the forecast follow what sensors share.
 MIN_BOTTLENECK = 8
 
-WEIGHTS = ("lstm_kernel", "lstm_recurrent", "lstm_bias", "dense_kernel", "dense_bias", "head_kernel", "head_bias")
+WEIGHTS = (
+    "lstm_kernel",
+    "lstm_recurrent",
+    "lstm_bias",
+    "dense_kernel",
+    "dense_bias",
+    "head_kernel",
+    "head_bias",
+)
 
 
 def bottleneck(sensors: int) -> int:
@@ -55,7 +63,11 @@ def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Mo
 
     rows = keras.Input((None, 2 * sensors), name="rows")
     hidden = keras.layers.LSTM(
-        units, return_sequences=True, kernel_initializer=initial(1), recurrent_initializer=initial(2, "Orthogonal"), name="memory"
+        units,
+        return_sequences=True,
+        kernel_initializer=initial(1),
+        recurrent_initializer=initial(2, "Orthogonal"),
+        name="memory",
     )(rows)
     hidden = keras.layers.GaussianNoise(HIDDEN_NOISE, seed=seed + 3)(hidden)
     narrow = keras.layers.Dense(bottleneck(sensors), kernel_initializer=initial(4), name="narrow")(hidden)

@@ -70,10 +70,15 @@ class ScoringModule(tf.Module):
         sensors, count = len(detector.sensors), len(detector.assets)
         self._scored = detector.scored_index.astype(np.int32)
         self._statistics = StatisticsModule(
-            detector.network, scored=self._scored, window=detector.window, warmup=detector.warmup, horizons=detector.horizons
+            detector.network,
+            scored=self._scored,
+            window=detector.window,
+            warmup=detector.warmup,
+            horizons=detector.horizons,
         )
         self._index = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)), default_value=count
+            tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
+            default_value=count,
         )
         self._mean = _with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = _with_unknown(detector.deviation, np.ones(sensors))
@@ -87,7 +92,8 @@ class ScoringModule(tf.Module):
             self._score, input_signature=[asset, tf.TensorSpec([None, None, sensors], tf.float32, "rows")]
         )
         self.forecast = tf.function(
-            self._forecast, input_signature=[asset, tf.TensorSpec([None, detector.window, sensors], tf.float32, "rows")]
+            self._forecast,
+            input_signature=[asset, tf.TensorSpec([None, detector.window, sensors], tf.float32, "rows")],
         )
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -96,7 +102,9 @@ class ScoringModule(tf.Module):
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
         """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, in row-major order."""
-        scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
+        scaled = scale(
+            rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None]
+        )
         return self._statistics.frame_all(scaled)
 
     def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -121,7 +129,10 @@ class ScoringModule(tf.Module):
         share = (1.0 - LEVEL_SHARE) * _share(self._residual.standardised(index, residual, residual_present))
         share += LEVEL_SHARE * _share(self._level.conditional(index, level, level_present))
         contribution = tf.tensordot(share, self._spread, 1)
-        expected = by_asset(found.expected) * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
+        expected = (
+            by_asset(found.expected) * tf.gather(self._deviation, index)[:, None]
+            + tf.gather(self._mean, index)[:, None]
+        )
         return {
             "score": score,
             "contribution": tf.where(scored, contribution, _NAN),
@@ -131,7 +142,9 @@ class ScoringModule(tf.Module):
     def _forecast(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         index = self._index.lookup(asset)
         found = self.statistics(index, rows)
-        ahead = found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
+        ahead = (
+            found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
+        )
         known = found.valid & tf.math.is_finite(tf.gather(self._threshold, index))
         return {"forecast": tf.where(known[:, None, None], ahead, _NAN)}
 

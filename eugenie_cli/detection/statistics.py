@@ -45,7 +45,13 @@ class StatisticsModule(tf.Module):
     """Rows in deviations -> `WindowStatistics`. Built from the trained network's weights."""
 
     def __init__(
-        self, network: Mapping[str, Floats], *, scored: Sequence[int], window: int, warmup: int, horizons: Sequence[int]
+        self,
+        network: Mapping[str, Floats],
+        *,
+        scored: Sequence[int],
+        window: int,
+        warmup: int,
+        horizons: Sequence[int],
     ) -> None:
         super().__init__(name="statistics")
         self._window = window
@@ -57,14 +63,18 @@ class StatisticsModule(tf.Module):
         self._units = int(network["lstm_recurrent"].shape[0])
         self._sensors = int(network["lstm_kernel"].shape[0]) // 2
         # one matrix for input and recurrence, as the block kernel takes it
-        self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
+        self._lstm = tf.constant(
+            np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32
+        )
 
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
         """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, in row-major order."""
         count = tf.shape(scaled)[0] * (tf.shape(scaled)[1] - self._window + 1)
         chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
         sensors, scored = self._sensors, len(self._scored)
-        shapes = WindowStatistics([scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors], [])
+        shapes = WindowStatistics(
+            [scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors], []
+        )
         dtypes = WindowStatistics(tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32, tf.bool)
         arrays = [
             tf.TensorArray(dtype, chunks, element_shape=[None, *shape], infer_shape=False)
@@ -100,7 +110,13 @@ class StatisticsModule(tf.Module):
         rows = tf.reduce_any(present, axis=-1)
         enough = tf.reduce_mean(tf.cast(rows, tf.float32), axis=0) >= MIN_PRESENT - 1e-6
         return WindowStatistics(
-            residual, residual_present, level, level_present, expected[-1], self._heads(hidden[-1]), enough & rows[-1]
+            residual,
+            residual_present,
+            level,
+            level_present,
+            expected[-1],
+            self._heads(hidden[-1]),
+            enough & rows[-1],
         )
 
     def _remember(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -76,9 +76,13 @@ def load(folder: Path) -> TrainedDetector:
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as missing:
-        raise EugenieError(f"{missing.filename} is missing: this is no trained detector", "train the class again") from missing
+        raise EugenieError(
+            f"{missing.filename} is missing: this is no trained detector", "train the class again"
+        ) from missing
     if meta.get("schema") != SCHEMA:
-        raise EugenieError(f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again")
+        raise EugenieError(
+            f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
+        )
     noted = meta["calibration"]
     return TrainedDetector(
         class_name=meta["class"],

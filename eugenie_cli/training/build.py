@@ -44,7 +44,9 @@ def build(
     settings = equipment.model
     _check(class_name, equipment)
     mean, deviation = calibration.scaling([grid.rows[grid.learnt] for grid in grids])
-    scaled = [network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)]
+    scaled = [
+        network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)
+    ]
     train, validation = _windows(class_name, grids, scaled, settings.window, max(settings.horizons))
     total = epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
@@ -83,7 +85,8 @@ def build(
             )
         except ValueError as problem:
             raise EugenieError(
-                f"class {class_name}: {problem}", "see the class's sensors (role) and the assets' normal periods"
+                f"class {class_name}: {problem}",
+                "see the class's sensors (role) and the assets' normal periods",
             ) from problem
     detector = _detector(class_name, equipment, grids, mean, deviation, fitted.network, calibrated)
     return Built(detector, fitted, calibrated.statistic)

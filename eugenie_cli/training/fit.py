@@ -77,7 +77,16 @@ def huber(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
 class Fitter:
     """One fit: the Keras network, its optimiser and the compiled steps."""
 
-    def __init__(self, sensors: int, *, window: int, horizons: Sequence[int], units: int, learning_rate: float, seed: int) -> None:
+    def __init__(
+        self,
+        sensors: int,
+        *,
+        window: int,
+        horizons: Sequence[int],
+        units: int,
+        learning_rate: float,
+        seed: int,
+    ) -> None:
         self._window = window
         self._horizons = tuple(horizons)
         self._random = np.random.default_rng(seed)
@@ -161,7 +170,12 @@ def fit(
     """
     began = time.perf_counter()
     fitter = Fitter(
-        train.rows.shape[1], window=window, horizons=horizons, units=units, learning_rate=learning_rate, seed=seed
+        train.rows.shape[1],
+        window=window,
+        horizons=horizons,
+        units=units,
+        learning_rate=learning_rate,
+        seed=seed,
     )
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(fitter.model)

@@ -12,13 +12,18 @@ SENSORS = ("flow", "pressure", "current", "temperature", "vibration")
 ASSETS = ("pump-1", "pump-2", "pump-3")
 
 
-def detector(window: int = 40, warmup: int = 20, horizons: tuple[int, ...] = (1, 5, 10), seed: int = 0) -> TrainedDetector:
+def detector(
+    window: int = 40, warmup: int = 20, horizons: tuple[int, ...] = (1, 5, 10), seed: int = 0
+) -> TrainedDetector:
     """A detector of three assets and five sensors, one of them context."""
     random = np.random.default_rng(seed)
     sensors, assets = len(SENSORS), len(ASSETS)
     scored = np.array([True, True, True, False, True])
     weights = network.weights_of(network.build(sensors, len(horizons), 12, seed=seed))
-    weights = {name: value + 0.2 * random.normal(size=value.shape).astype(np.float32) for name, value in weights.items()}
+    weights = {
+        name: value + 0.2 * random.normal(size=value.shape).astype(np.float32)
+        for name, value in weights.items()
+    }
     return TrainedDetector(
         class_name="pump", assets=ASSETS, sensors=SENSORS, units=("m3/h", "bar", "A", "°C", "mm/s"), window=window,
         warmup=warmup, horizons=horizons, step_ms=1000, max_gap_ms=5000, scored=scored, network=weights,
@@ -32,7 +37,10 @@ def detector(window: int = 40, warmup: int = 20, horizons: tuple[int, ...] = (1,
 
 def baseline(random: np.random.Generator, assets: int, sensors: int) -> Baseline:
     """A correlated baseline for each asset."""
-    parts = [whitener(random.normal(size=(400, sensors)) @ random.normal(size=(sensors, sensors)) * 0.3) for _ in range(assets)]
+    parts = [
+        whitener(random.normal(size=(400, sensors)) @ random.normal(size=(sensors, sensors)) * 0.3)
+        for _ in range(assets)
+    ]
     return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 
 

@@ -1,0 +1,182 @@
+"""The model registry: versions of a class, and which of them is champion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import artifact, store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+# A tag of the registered model: versions that were champion before, the latest last, as a JSON list.
+_FORMER = "eugenie.former_champions"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a class in the registry. `name` is the class; `created` ms since 1970."""
+
+    name: str
+    version: int
+    run_id: str
+    aliases: tuple[str, ...]
+    created: int = 0
+    metrics: dict[str, float] | None = None
+
+
+class Registry:
+    """The versions of a site's classes. Every method raises EugenieError for a class or version that is not there."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._client: MlflowClient | None = None
+
+    @property
+    def client(self) -> MlflowClient:
+        """The store's client, connected when first asked for."""
+        if self._client is None:
+            self._client = store.client(self._site)
+        return self._client
+
+    def resolve(self, class_name: str, which: str | int) -> RegisteredVersion:
+        """The version with this number or alias ("champion", "challenger")."""
+        from mlflow.exceptions import MlflowException
+
+        name = self._registered(class_name)
+        try:
+            if isinstance(which, str):
+                found = self.client.get_model_version_by_alias(name, which)
+            else:
+                found = self.client.get_model_version(name, str(which))
+        except MlflowException as problem:
+            what = f"version {which}" if isinstance(which, int) else which
+            known = ", ".join(str(version.version) for version in self._all(class_name)) or "none"
+            hint = (
+                f"`eugenie train --class {class_name}`"
+                if known == "none"
+                else "`eugenie models list` shows them"
+            )
+            raise EugenieError(f"class {class_name} has no {what} (versions: {known})", hint) from problem
+        return self._version(class_name, found, self._aliases(name))
+
+    def versions(self, class_name: str) -> list[RegisteredVersion]:
+        """All versions of a class with their metrics, the newest first; none before it was trained."""
+        self._registered(class_name)
+        return self._all(class_name)
+
+    def register(self, class_name: str, run_id: str, source: str) -> RegisteredVersion:
+        """Makes the run's detector a version: champion if it is the class's first, else challenger."""
+        from mlflow.exceptions import MlflowException
+
+        name = self._registered(class_name)
+        try:
+            self.client.get_registered_model(name)
+        except MlflowException:
+            self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
+        made = self.client.create_model_version(name, source, run_id, await_creation_for=0)
+        alias = CHALLENGER if CHAMPION in self._aliases(name).values() else CHAMPION
+        self.client.set_registered_model_alias(name, alias, made.version)
+        return self.resolve(class_name, int(made.version))
+
+    def promote(self, class_name: str, version: int) -> RegisteredVersion:
+        """Makes the version champion; the champion before it is remembered for `rollback`."""
+        wanted = self.resolve(class_name, version)
+        if CHAMPION in wanted.aliases:
+            return wanted
+        former = self._former(class_name)
+        current = self._champion(class_name)
+        if current is not None:
+            former.append(current)
+        return self._crown(class_name, version, former)
+
+    def rollback(self, class_name: str) -> RegisteredVersion:
+        """Makes the former champion champion again."""
+        former = self._former(class_name)
+        if not former:
+            raise EugenieError(
+                f"class {class_name} has no former champion to return to",
+                "`eugenie models promote` chooses a version",
+                ExitCode.REFUSED,
+            )
+        version = former.pop()
+        return self._crown(class_name, self.resolve(class_name, version).version, former)
+
+    def download(self, version: RegisteredVersion) -> Path:
+        """The folder of the version's detector, on this machine."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(self.client.download_artifacts(version.run_id, store.DETECTOR))
+        except (MlflowException, OSError) as problem:
+            raise EugenieError(
+                f"{version.name} version {version.version}: the detector of run {version.run_id} cannot be read: {problem}",
+                f"train it again: `eugenie train --class {version.name}`",
+            ) from problem
+
+    def load(self, version: RegisteredVersion) -> TrainedDetector:
+        """The version's detector."""
+        return artifact.load(self.download(version))
+
+    def _registered(self, class_name: str) -> str:
+        if class_name not in self._site.classes:
+            raise EugenieError(
+                f"there is no class {class_name!r} in site {self._site.site}",
+                f"classes: {', '.join(self._site.classes)}",
+                ExitCode.USAGE,
+            )
+        return store.registered_name(self._site, class_name)
+
+    def _all(self, class_name: str) -> list[RegisteredVersion]:
+        name = store.registered_name(self._site, class_name)
+        found = self.client.search_model_versions(f"name='{name}'")
+        aliases = self._aliases(name) if found else {}
+        versions = [self._version(class_name, version, aliases) for version in found]
+        return sorted(versions, key=lambda version: -version.version)
+
+    def _aliases(self, name: str) -> dict[str, int]:
+        """Version number by alias... of the registered model, which knows them all."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return {
+                alias: int(version)
+                for alias, version in self.client.get_registered_model(name).aliases.items()
+            }
+        except MlflowException:
+            return {}
+
+    def _version(self, class_name: str, found: Any, aliases: dict[str, int]) -> RegisteredVersion:
+        number = int(found.version)
+        metrics = dict(self.client.get_run(found.run_id).data.metrics)
+        held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
+        return RegisteredVersion(
+            class_name, number, found.run_id, held, int(found.creation_timestamp), metrics
+        )
+
+    def _champion(self, class_name: str) -> int | None:
+        return self._aliases(store.registered_name(self._site, class_name)).get(CHAMPION)
+
+    def _former(self, class_name: str) -> list[int]:
+        name = self._registered(class_name)
+        if not self._all(class_name):
+            raise EugenieError(f"class {class_name} has no version", f"`eugenie train --class {class_name}`")
+        return [
+            int(version)
+            for version in json.loads(self.client.get_registered_model(name).tags.get(_FORMER, "[]"))
+        ]
+
+    def _crown(self, class_name: str, version: int, former: list[int]) -> RegisteredVersion:
+        name = store.registered_name(self._site, class_name)
+        self.client.set_registered_model_tag(name, _FORMER, json.dumps(former))
+        self.client.set_registered_model_alias(name, CHAMPION, str(version))
+        if self._aliases(name).get(CHALLENGER) == version:
+            self.client.delete_registered_model_alias(name, CHALLENGER)
+        return self.resolve(class_name, version)

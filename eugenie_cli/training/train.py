@@ -1,0 +1,116 @@
+"""Train a class: history in, a registered model version out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history.grid import load_grid
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import datasets, tracking
+from eugenie_cli.training.build import Built, build
+from eugenie_cli.training.datasets import NormalGrid
+from eugenie_cli.training.registry import Registry
+
+# An asset takes part with at least this many windows' worth of normal rows.
+MIN_WINDOWS = 2
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """A version that training registered. `version` is the number of its directory once exported."""
+
+    class_name: str
+    version: int
+    run_id: str
+    aliases: tuple[str, ...]
+    metrics: dict[str, float]
+
+
+def train_class(
+    site: Site, class_name: str, progress: Progress, *, epochs: int | None = None
+) -> TrainedVersion:
+    """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
+
+    A run that fails or is killed registers nothing. Raises EugenieError for an unknown class, too little
+    normal history, contradictory settings, or a tracking store that does not answer.
+    """
+    if class_name not in site.classes:
+        raise EugenieError(
+            f"there is no class {class_name!r} in site {site.site}",
+            f"classes: {', '.join(site.classes)}",
+            ExitCode.USAGE,
+        )
+    equipment = site.classes[class_name]
+    grids = _normal_grids(site, class_name, progress)
+    fingerprint = datasets.fingerprint(grids)
+    with tracking.training_run(site, class_name) as run:
+        run.log_data(equipment, grids, fingerprint)
+        built = build(class_name, equipment, grids, progress, epochs=epochs, on_epoch=run.log_epoch)
+        metrics = _metrics(built)
+        run.log_built(site, built, metrics)
+    registered = Registry(site).register(class_name, run.id, run.detector)
+    _narrate(built, registered.version, registered.aliases, progress)
+    return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)
+
+
+def _normal_grids(site: Site, class_name: str, progress: Progress) -> list[NormalGrid]:
+    history = open_history(site)
+    equipment = site.classes[class_name]
+    assets = site.assets_of(class_name)
+    grids: list[NormalGrid] = []
+    short: list[str] = []
+    with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
+        for asset in assets:
+            grid = load_grid(site, history, asset)
+            normal = datasets.split(grid, datasets.normal_rows(site, grid), equipment.model.calibration)
+            enough = int((normal.part != datasets.UNUSED).sum()) >= MIN_WINDOWS * equipment.model.window
+            (grids if enough else short).append(normal if enough else asset)  # type: ignore[arg-type]
+            advance(1)
+    if not grids:
+        raise EugenieError(
+            f"class {class_name}: no asset has {MIN_WINDOWS} windows ({MIN_WINDOWS * equipment.model.window} rows) "
+            "of normal history",
+            "`eugenie import` brings in history; see also the assets' normal periods and the exclusions",
+        )
+    if short:
+        progress.say(f"{class_name}: too little normal history, left out: {', '.join(short)}")
+    rows = sum(int((grid.part != datasets.UNUSED).sum()) for grid in grids)
+    progress.say(f"{class_name}: {rows:,} normal rows of {len(grids)} assets")
+    return grids
+
+
+def _metrics(built: Built) -> dict[str, float]:
+    best = built.fit.epochs[built.fit.best]
+    noted = built.detector.calibration
+    return {
+        "best_epoch": float(best.number + 1),
+        "best_validation_loss": best.validation,
+        "margin": noted.margin,
+        "rehearsal_exceeding": noted.rehearsal,
+        "fit_seconds": built.fit.seconds,
+        "windows_per_s": built.fit.windows / built.fit.seconds,
+    }
+
+
+def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Progress) -> None:
+    detector, noted = built.detector, built.detector.calibration
+    context = [name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored]
+    if context:
+        progress.say(f"{detector.class_name}: context, not scored: {', '.join(context)}")
+    pooled = [asset.asset for asset in noted.assets if asset.pooled]
+    if pooled:
+        progress.say(
+            f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}"
+        )
+    if noted.rehearsal > noted.budget:
+        progress.say(
+            f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "
+            f"of {noted.budget:.1%}: the normal periods hold more than one kind of operation"
+        )
+    progress.say(
+        f"{detector.class_name}: version {version}{f' ({chr(44).join(aliases)})' if aliases else ''}, validation loss "
+        f"{built.fit.epochs[built.fit.best].validation:.3f}, margin {noted.margin:.2f}"
+    )
