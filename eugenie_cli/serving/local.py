@@ -1,0 +1,228 @@
+"""The site's own model server: a detached process on the workspace's models, on the loopback interface.
+
+It is started, found and stopped by its run file (`run/serving.json`), keeps its port from start to start, so
+that a stream job finds it again, and is asked for its health by gRPC.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from eugenie_cli.embedded import ports, process
+from eugenie_cli.embedded.engine import log_file, run_file
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import protos
+from eugenie_cli.serving.client import ModelServerError, PredictClient
+from eugenie_cli.serving.protos import health_pb2
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.workspace import Workspace
+
+NAME = "serving"
+
+READY_WITHIN_S = 180.0
+"""TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
+
+_ASK_TIMEOUT_S = 2.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version on the server. `state`: START, LOADING, AVAILABLE, UNLOADING or END; `error`: why END."""
+
+    name: str
+    version: int
+    state: str
+    error: str
+
+
+@dataclass(frozen=True)
+class ServingStatus:
+    """The model server now. `state`: running, not answering, crashed or stopped; of a server that is not
+    eugenie's (`serving.address`), reachable or unreachable."""
+
+    state: str
+    pid: int | None
+    address: str
+    log: str
+    models: tuple[ServedModel, ...]
+
+
+def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
+    """Start the server unless it runs, and wait until it answers.
+
+    With `serving.address` nothing is started: the server there must answer. Raises EugenieError when the
+    runtime is not `local`, the port is taken, or the server ends or does not answer in time (with its log's end).
+    """
+    if site.serving.address is not None:
+        return _external(site, progress)
+    _check_runtime(site)
+    workspace = workspace_of(site)
+    file = run_file(workspace, NAME)
+    with _alone(workspace):
+        running = process.identify(file)
+        if running is not None and is_serving(running.address):
+            progress.say(f"the model server runs already, at {running.address}")
+            return status(site)
+        try:
+            if running is None:
+                running = _launch(site, workspace)
+            _await_ready(running, file, progress)
+        except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
+            process.stop(file)
+            raise
+    progress.say(f"the model server answers at {running.address}")
+    return status(site)
+
+
+def stop(site: Site, progress: Progress = SILENT) -> bool:
+    """Stop the site's own server: requests in flight are answered first. True when it ran."""
+    if site.serving.address is not None:
+        raise EugenieError(
+            f"the model server at {site.serving.address} is not eugenie's to stop",
+            "stop it where it was started, or remove serving.address from the site file",
+            ExitCode.USAGE,
+        )
+    workspace = workspace_of(site)
+    with _alone(workspace):
+        ran = process.stop(run_file(workspace, NAME))
+    progress.say("the model server is stopped" if ran else "no model server ran")
+    return ran
+
+
+def status(site: Site) -> ServingStatus:
+    """How the server is, and the model versions on it."""
+    if site.serving.address is not None:
+        address, log, pid = site.serving.address, "", None
+        state = "reachable" if is_serving(address) else "unreachable"
+    else:
+        workspace = workspace_of(site)
+        file = run_file(workspace, NAME)
+        recorded = process.read_run_file(file)
+        if recorded is None:
+            return ServingStatus("stopped", None, "", str(log_file(workspace, NAME)), ())
+        address, log, pid = recorded.address, recorded.log, recorded.pid
+        if process.identify(file) is None:
+            return ServingStatus("crashed", None, address, log, ())
+        state = "running" if is_serving(address) else "not answering"
+    answering = state in ("running", "reachable")
+    return ServingStatus(state, pid, address, log, _models(address, site) if answering else ())
+
+
+def is_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S) -> bool:
+    """True when the server at `address` says that it answers requests.
+
+    TensorFlow Serving has no health service: that it says so (UNIMPLEMENTED) shows that it is there.
+    """
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        check = channel.unary_unary(
+            protos.HEALTH_CHECK,
+            lambda message: message.SerializeToString(),
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            answer = check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.RpcError as error:
+            return error.code() is grpc.StatusCode.UNIMPLEMENTED
+        return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def _external(site: Site, progress: Progress) -> ServingStatus:
+    found = status(site)
+    if found.state != "reachable":
+        raise EugenieError(
+            f"the model server at {found.address} does not answer",
+            "start it, or correct serving.address in the site file",
+            ExitCode.UNREACHABLE,
+        )
+    progress.say(f"the model server at {found.address} answers; it is not eugenie's to start")
+    return found
+
+
+def _check_runtime(site: Site) -> None:
+    if site.serving.runtime != "local":
+        raise EugenieError(
+            f"serving.runtime: {site.serving.runtime} is not available yet",
+            "set serving.runtime to local, or serving.address to a TensorFlow Serving that runs already",
+            ExitCode.USAGE,
+        )
+
+
+def _launch(site: Site, workspace: Workspace) -> process.Process:
+    port = site.serving.port
+    if port and not ports.is_free(port):
+        raise EugenieError(
+            f"port {port} of the model server is taken by another program",
+            "end that program, or choose another serving.port in the site file (0: any free one)",
+        )
+    if not port:
+        port = ports.assign(workspace.run / "ports.json", {NAME: 0}, in_use=())[NAME]
+    host = site.serving.host
+    reached_at = ports.LOOPBACK if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104 - compared, not bound
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    return process.start_detached(
+        NAME,
+        [
+            sys.executable, "-m", "eugenie_cli.serving.server",
+            "--models", str(workspace.models.absolute()),
+            "--host", host,
+            "--port", str(port),
+            "--poll", str(site.serving.poll),
+        ],
+        env=process.minimal_env(),
+        log=log_file(workspace, NAME),
+        run_file=run_file(workspace, NAME),
+        address=f"{reached_at}:{port}",
+        cwd=workspace.models,
+    )  # fmt: skip
+
+
+def _await_ready(running: process.Process, file: Path, progress: Progress) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    with progress.task("starting the model server"):
+        while not is_serving(running.address, timeout_s=0.5):
+            if process.identify(file) is None:
+                raise EugenieError(
+                    f"the model server ended while it started:\n{process.tail(Path(running.log))}",
+                    f"see {running.log}",
+                )
+            if time.monotonic() > deadline:
+                raise EugenieError(
+                    f"the model server does not answer after {READY_WITHIN_S:.0f} s:\n"
+                    f"{process.tail(Path(running.log))}",
+                    f"see {running.log}",
+                )
+            time.sleep(_POLL_S)
+
+
+def _models(address: str, site: Site) -> tuple[ServedModel, ...]:
+    found: list[ServedModel] = []
+    with PredictClient(address) as client:
+        for name in sorted(site.classes):
+            try:
+                versions = client.status(name, timeout=_ASK_TIMEOUT_S)
+            except ModelServerError as error:
+                if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
+                    continue
+                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
+            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
+    return tuple(found)
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """One start or stop at a time; the kernel drops the lock when its holder dies."""
+    workspace.run.mkdir(parents=True, exist_ok=True)
+    with (workspace.run / f".{NAME}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
