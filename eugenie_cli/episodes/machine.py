@@ -82,8 +82,20 @@ class Episode:
     """
 
     __slots__ = (
-        "cooldown", "detected", "expected", "last", "peak", "reported", "rows", "run", "run_start", "score",
-        "start", "sums", "values", "version",
+        "cooldown",
+        "detected",
+        "expected",
+        "last",
+        "peak",
+        "reported",
+        "rows",
+        "run",
+        "run_start",
+        "score",
+        "start",
+        "sums",
+        "values",
+        "version",
     )
 
     def __init__(self) -> None:

@@ -103,8 +103,15 @@ def anomaly_record(
 
 
 def score_record(
-    site: str, asset: str, class_name: str, ts_ms: int, score: float, readings: int, bad_quality: int,
-    model_name: str, version: int | None,
+    site: str,
+    asset: str,
+    class_name: str,
+    ts_ms: int,
+    score: float,
+    readings: int,
+    bad_quality: int,
+    model_name: str,
+    version: int | None,
 ) -> dict[str, Any]:
     """The record of a row. A NaN score is null; `model` is null when `version` is None: none saw the row."""
     return {
@@ -142,8 +149,12 @@ class ScoreFormatter:
 
 
 def dead_letter(
-    reason: str, detail: str, payload: str | bytes | None, topic: str | None = None,
-    partition: int | None = None, offset: int | None = None,
+    reason: str,
+    detail: str,
+    payload: str | bytes | None,
+    topic: str | None = None,
+    partition: int | None = None,
+    offset: int | None = None,
 ) -> dict[str, Any]:
     """The record of a message, or of a reading of it, that went nowhere else.
 

@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """An anomaly that was raised: its first row, the row that raised it, and its end; ms since 1970 UTC."""
+    """An anomaly, [start, end), that was raised at `detected`; ms since 1970 UTC."""
 
     asset: str
     start: int
@@ -55,7 +55,7 @@ def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> Eve
 
 
 def _overlaps(one: Raised, event: Interval) -> bool:
-    return one.detected < event.end and max(one.end, one.detected) >= event.start
+    return one.detected < event.end and one.end > event.start
 
 
 def _began_in(one: Raised, event: Interval) -> bool:

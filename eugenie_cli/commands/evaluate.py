@@ -1,0 +1,59 @@
+"""`eugenie evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.console import Console
+
+if TYPE_CHECKING:
+    from eugenie_cli.evaluation.evaluate import Evaluation
+
+
+def evaluate(
+    site: SiteOption = None,
+    class_names: ClassOption = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Known faults, a CSV file: asset,start,end,sensors (separated by ;).")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all history.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
+    version: Annotated[str, typer.Option(help="Model version, or champion or challenger.")] = "champion",
+    scores: Annotated[
+        Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")
+    ] = None,
+    anomalies: Annotated[
+        Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Judge a model on history, beside classical detectors; by labels, if there are any."""
+    from eugenie_cli.evaluation.request import evaluate_site
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    evaluations = evaluate_site(
+        open_site(site), class_names or (), labels=labels, start=start, end=end, version=version,
+        scores_to=scores, anomalies_to=anomalies, progress=console,
+    )  # fmt: skip
+    for one in evaluations:
+        if output is Output.json:
+            console.json(one.to_json())
+        else:
+            _show(console, one)
+
+
+def _show(console: Console, one: Evaluation) -> None:
+    from eugenie_cli.evaluation.report import COLUMNS, COLUMNS_WITHOUT_LABELS, table_row
+
+    columns = COLUMNS if one.model.point else COLUMNS_WITHOUT_LABELS
+    rows = [table_row(f"version {one.version}", one.model)]
+    rows += [table_row(name, baseline) for name, baseline in one.baselines.items()]
+    title = f"{one.class_name} version {one.version}: {one.judged_rows:,} rows of {one.assets} assets"
+    console.table(columns, rows, title=title, right=columns[1:])
+    for note in one.notes:
+        console.say(note)

@@ -1,0 +1,155 @@
+"""Judge a model version on a class's history, beside the classical detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools
+from eugenie_cli.detection.baselines import BASELINES, Detector, fit
+from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
+from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
+from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.normal import in_normal_periods, rows_to_learn_from
+from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
+from eugenie_cli.evaluation.replay import replay
+from eugenie_cli.evaluation.report import notes_on, performance_json
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model version on history, beside the baselines. `to_json` is the contract of `evaluate -o json`."""
+
+    class_name: str
+    version: int
+    assets: int
+    """Assets with judged rows."""
+    judged_rows: int
+    model: Performance
+    baselines: Mapping[str, Performance]
+    notes: tuple[str, ...]
+    """What a reader must know to read the figures right, in plain words."""
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
+        return {
+            "class": self.class_name,
+            "version": self.version,
+            "assets": self.assets,
+            "judged_rows": self.judged_rows,
+            **performance_json(self.model),
+            "baselines": {name: performance_json(one) for name, one in self.baselines.items()},
+            "notes": list(self.notes),
+        }
+
+
+def evaluate_class(
+    site: Site,
+    class_name: str,
+    labels: Labels | None = None,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    version: str | int = "champion",
+    progress: Progress = SILENT,
+    *,
+    scores_to: Path | None = None,
+    anomalies_to: Path | None = None,
+) -> Evaluation:
+    """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
+
+    Judged are the rows that have a value, less those in the asset's listed normal periods: they trained and
+    calibrated the model. Rows without a score count as not flagged. The baselines learn from the same normal
+    rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
+
+    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written.
+
+    Raises:
+        EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
+    """
+    judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES}}
+    detectors: dict[str, Detector] = {}
+    number = 0
+    with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
+        for one in backtest(
+            site, class_name, version=version, start_ms=start_ms, end_ms=end_ms, progress=progress
+        ):
+            number = one.version
+            scores.write(one)
+            anomalies.write(one)
+            detectors = detectors or _fit_baselines(site, class_name, progress)
+            for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
+                judgements[name].append(judgement)
+    equipment = site.classes[class_name]
+    performances = {
+        name: summarise(
+            found,
+            step_ms=equipment.step,
+            with_labels=labels is not None,
+            longest_buffer=equipment.model.window,
+        )
+        for name, found in judgements.items()
+    }
+    model = performances.pop(MODEL)
+    sizes = [len(one.score) for one in judgements[MODEL]]
+    return Evaluation(
+        class_name=class_name,
+        version=number,
+        assets=sum(size > 0 for size in sizes),
+        judged_rows=sum(sizes),
+        model=model,
+        baselines=performances,
+        notes=notes_on(site, class_name, labels, model, performances, sum(sizes)),
+    )
+
+
+def judged_rows(site: Site, one: Backtest) -> Bools:
+    """bool [T]: rows with a value, outside the asset's listed normal periods."""
+    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
+
+
+def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
+    history = open_history(site)
+    learn, calibrate = {}, {}
+    for asset in site.assets_of(class_name):
+        rows, calibration = rows_to_learn_from(site, history, asset)
+        if len(rows) and len(calibration):
+            learn[asset], calibrate[asset] = rows, calibration
+    budget = site.classes[class_name].alarm.budget
+    detectors = {}
+    with progress.task("fit baselines", total=len(BASELINES)) as advance:
+        for name, factory in BASELINES.items():
+            detectors[name] = fit(factory, learn, calibrate, budget)
+            advance(1)
+    return detectors
+
+
+def _judge_asset(
+    site: Site, class_name: str, one: Backtest, labels: Labels | None, detectors: Mapping[str, Detector]
+) -> Sequence[tuple[str, Judgement]]:
+    equipment = site.classes[class_name]
+    judged = judged_rows(site, one)
+    own = labels.of([one.asset]) if labels is not None else ()
+
+    def against_labels(score: Any, contribution: Any, events: Any) -> Judgement:
+        return judge(
+            one.asset, one.edges, score, contribution, events,
+            judged=judged, labels=own, sensors=equipment.sensor_names,
+        )  # fmt: skip
+
+    found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
+    for name, detector in detectors.items():
+        if one.asset not in detector.statistics:
+            continue
+        score, contribution = detector.score(one.asset, one.rows)
+        events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
+        found.append((name, against_labels(score, contribution, events)))
+    return found

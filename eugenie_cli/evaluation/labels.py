@@ -1,0 +1,101 @@
+"""Labelled events: a CSV file `asset,start,end,sensors`, read only to judge, never to train."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.problems import did_you_mean
+from eugenie_cli.site.values import localize, parse_instant, to_ms
+
+COLUMNS = ("asset", "start", "end")
+"""Must be there; `sensors` may be."""
+SENSOR_SEPARATOR = ";"
+MOST_PROBLEMS = 20
+"""Problems named in one error: enough to see a pattern."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A fault of an asset in [start, end), ms since 1970 UTC, and the sensors known to carry it."""
+
+    asset: str
+    start: int
+    end: int
+    sensors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a site's assets."""
+
+    labels: tuple[Label, ...]
+    foreign: tuple[str, ...] = ()
+    """Assets of the file that the site does not have: their labels are left out."""
+
+    def of(self, assets: Iterable[str]) -> tuple[Label, ...]:
+        """Those of these assets, in the file's order."""
+        wanted = set(assets)
+        return tuple(label for label in self.labels if label.asset in wanted)
+
+
+def read_labels(path: Path, site: Site) -> Labels:
+    """Labels from a CSV file. Instants are ISO 8601; without an offset they are in the site's time zone.
+
+    Raises:
+        EugenieError: the file cannot be read, or with every problem of it as `file:line: what`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise EugenieError(
+                    f"{path}:1: no column {', '.join(missing)}", "the columns are asset,start,end,sensors"
+                )
+            problems: list[str] = []
+            found = list(_labels(reader, path, site, problems))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise EugenieError(
+            f"cannot read labels {path}: {error}", "give a CSV file: asset,start,end,sensors"
+        ) from error
+    if problems:
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        raise EugenieError("\n".join(problems[:MOST_PROBLEMS] + more), "correct these lines of the labels")
+    foreign = sorted({label.asset for label in found if label.asset not in site.assets})
+    return Labels(tuple(label for label in found if label.asset in site.assets), tuple(foreign))
+
+
+def _labels(reader: csv.DictReader[str], path: Path, site: Site, problems: list[str]) -> Iterator[Label]:
+    zone = ZoneInfo(site.timezone)
+    for row in reader:
+        where = f"{path}:{reader.line_num}"
+        try:
+            asset = (row["asset"] or "").strip()
+            if not asset:
+                raise ValueError("no asset")
+            start, end = (to_ms(localize(parse_instant(row[name] or ""), zone)) for name in ("start", "end"))
+            if end <= start:
+                raise ValueError(f"end {row['end']} is not after start {row['start']}")
+            listed = (row.get("sensors") or "").split(SENSOR_SEPARATOR)
+            sensors = tuple(name.strip() for name in listed if name.strip())
+            _check_sensors(site, asset, sensors)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+        else:
+            yield Label(asset, start, end, sensors)
+
+
+def _check_sensors(site: Site, asset: str, sensors: tuple[str, ...]) -> None:
+    if asset not in site.assets:
+        return
+    class_name = site.assets[asset].class_name
+    known = site.classes[class_name].sensor_names
+    for sensor in sensors:
+        if sensor not in known:
+            raise ValueError(f"class {class_name} has no sensor {sensor!r}{did_you_mean(sensor, known)}")

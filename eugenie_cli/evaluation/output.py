@@ -1,0 +1,120 @@
+"""What a backtest found, as files: scores of rows, and anomalies as the stream's records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from eugenie_cli.episodes.records import dumps
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation.backtest import Backtest
+
+SCORE_SUFFIXES = (".csv", ".parquet")
+
+
+class _Replaced:
+    """A file that appears, whole, when the `with` block ends well, else not at all. None: nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Any:
+        if self._path is not None:
+            try:
+                self._file = self._temporary(self._path).open("wb")
+            except OSError as error:
+                raise EugenieError(f"cannot write {self._path}: {error}", "choose another file") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._path is None or self._file is None:
+            return
+        temporary = self._temporary(self._path)
+        try:
+            if kind is None:
+                self._finish()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                temporary.replace(self._path)
+        finally:
+            self._file.close()
+            temporary.unlink(missing_ok=True)
+
+    @staticmethod
+    def _temporary(path: Path) -> Path:
+        return path.with_name(f".{path.name}.{os.getpid()}")
+
+    def _finish(self) -> None:
+        """Write what belongs at the end of the file."""
+
+
+class AnomalyWriter(_Replaced):
+    """Anomaly records as JSON lines, asset after asset, each in time order."""
+
+    def write(self, one: Backtest) -> None:
+        """Append an asset's anomalies."""
+        if self._file is not None:
+            self._file.writelines(dumps(record) + b"\n" for record in one.anomalies)
+
+
+class ScoreWriter(_Replaced):
+    """Columns `asset`, `ts`, `score` (null: not scored), `version`, for rows with a value or a score.
+
+    Raises:
+        EugenieError: the file's name ends neither in .csv nor in .parquet.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path)
+        self._writer: Any = None
+        if path is not None and path.suffix not in SCORE_SUFFIXES:
+            raise EugenieError(
+                f"scores are written as {' or '.join(SCORE_SUFFIXES)}, not {path.name}",
+                "choose a file with such a name",
+                ExitCode.USAGE,
+            )
+
+    def write(self, one: Backtest) -> None:
+        """Append an asset's rows."""
+        if self._file is None or self._path is None:
+            return
+        import pyarrow as pa
+
+        there = ~np.isnan(one.rows).all(axis=1) | ~np.isnan(one.score)
+        edges, score = one.edges[there], one.score[there]
+        if self._path.suffix == ".csv":
+            # always with milliseconds and Z, as in the stream's records
+            ts = pa.array(
+                np.char.add(np.datetime_as_string(edges.astype("datetime64[ms]")), "Z").astype(object)
+            )
+        else:
+            ts = pa.array(edges, pa.timestamp("ms", "UTC"))
+        table = pa.table({
+            "asset": pa.array([one.asset] * len(edges), pa.string()),
+            "ts": ts.cast(pa.string()) if self._path.suffix == ".csv" else ts,
+            "score": pa.array(score, pa.float32(), mask=np.isnan(score)),
+            "version": pa.array(np.full(len(edges), one.version), pa.int64()),
+        })  # fmt: skip
+        if self._writer is None:
+            self._writer = self._open(table.schema)
+        self._writer.write_table(table)
+
+    def _open(self, schema: Any) -> Any:
+        import pyarrow.csv as csv
+        import pyarrow.parquet as parquet
+
+        assert self._path is not None  # noqa: S101 - for the type checker
+        if self._path.suffix == ".csv":
+            return csv.CSVWriter(self._file, schema, write_options=csv.WriteOptions(quoting_style="none"))
+        return parquet.ParquetWriter(self._file, schema)
+
+    def _finish(self) -> None:
+        if self._writer is not None:
+            self._writer.close()

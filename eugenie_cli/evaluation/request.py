@@ -1,0 +1,73 @@
+"""An evaluation as a person asks for it: texts become instants, a file becomes labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
+from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.problems import did_you_mean
+from eugenie_cli.site.values import localize, parse_instant, to_ms
+
+
+def evaluate_site(
+    site: Site,
+    class_names: Sequence[str] = (),
+    *,
+    labels: Path | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    version: str = "champion",
+    scores_to: Path | None = None,
+    anomalies_to: Path | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[Evaluation]:
+    """Evaluate the named classes, or all. Instants without an offset are in the site's time zone.
+
+    Raises:
+        EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
+    """
+    chosen = tuple(class_names) or tuple(site.classes)
+    for name in chosen:
+        if name not in site.classes:
+            raise EugenieError(
+                f"site {site.site} has no class {name}{did_you_mean(name, list(site.classes))}",
+                f"classes: {', '.join(site.classes)}",
+                ExitCode.USAGE,
+            )
+    if len(chosen) > 1 and (scores_to or anomalies_to):
+        raise EugenieError(
+            "a file of scores or anomalies is of one class", "name one with --class", ExitCode.USAGE
+        )
+    start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
+    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+        raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
+    known = read_labels(labels, site) if labels is not None else None
+    for name in chosen:
+        yield evaluate_class(
+            site,
+            name,
+            known,
+            start_ms,
+            end_ms,
+            version,
+            progress,
+            scores_to=scores_to,
+            anomalies_to=anomalies_to,
+        )
+
+
+def _instant(site: Site, option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return to_ms(localize(parse_instant(text), ZoneInfo(site.timezone)))
+    except ValueError as error:
+        raise EugenieError(
+            f"{option}: {error}", "write it as 2026-01-03T06:00:00Z", ExitCode.USAGE
+        ) from error

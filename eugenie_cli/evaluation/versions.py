@@ -1,0 +1,31 @@
+"""Which model version is meant, and where its SavedModel lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eugenie_cli.progress import Progress
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+
+def exported(site: Site, class_name: str, version: str | int, progress: Progress) -> Path:
+    """The directory of the version (a number, or an alias such as `champion`), exported now if it was not.
+
+    Raises:
+        EugenieError: there is no such version, or the export refuses it.
+    """
+    number = int(version) if str(version).isdecimal() else _resolve(site, class_name, str(version))
+    directory = workspace_of(site).models / class_name / str(number)
+    if directory.is_dir():
+        return directory
+    from eugenie_cli.serving.export import export_class
+
+    progress.say(f"export {class_name} version {number}")
+    return Path(export_class(site, class_name, number, progress).path)
+
+
+def _resolve(site: Site, class_name: str, alias: str) -> int:
+    from eugenie_cli.training.registry import Registry
+
+    return int(Registry(site).resolve(class_name, alias).version)

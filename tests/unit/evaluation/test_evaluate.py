@@ -1,0 +1,207 @@
+"""Evaluating a model version on a small plant's history. `conftest` says what lies in it."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from conftest import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP, WINDOW, rows_of
+
+from eugenie_cli.commands.evaluate import _show
+from eugenie_cli.console import Console
+from eugenie_cli.episodes.records import anomaly_id, iso
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation import graph
+from eugenie_cli.evaluation.backtest import backtest
+from eugenie_cli.evaluation.evaluate import evaluate_class
+from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.request import evaluate_site
+
+LABELS = Labels((
+    Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
+    Label("p-2", START + 900 * STEP, START + 950 * STEP, ("pressure",)),
+    Label("p-1", START + 100 * STEP, START + 110 * STEP),
+))  # fmt: skip
+
+
+def by_hand(asset: str) -> np.ndarray:
+    """The scores of all rows, one window after the other."""
+    rows = np.concatenate([np.full((WINDOW - 1, 2), np.nan), rows_of(asset).astype(np.float32)])
+    if asset == "p-1":
+        rows[WINDOW - 1 + GAP.start] = rows[WINDOW - 2 + GAP.start]  # a value lives for max_gap: one step
+    scores = []
+    for index in range(ROWS):
+        window = rows[index : index + WINDOW]
+        there = ~np.isnan(window[:, 0])
+        valid = there[-1] and there.sum() >= 0.8 * WINDOW
+        scores.append(np.abs((window[there] - [10, 20]).mean(axis=0)).max() if valid else np.nan)
+    return np.array(scores)
+
+
+def of(site, asset="p-1", **options):
+    return next(one for one in backtest(site, "pump", version=3, **options) if one.asset == asset)
+
+
+@pytest.mark.parametrize("segment", [1, 7, 333, 4096])
+def test_scores_are_those_of_each_window_alone_wherever_segments_are_cut(plant, monkeypatch, segment):
+    monkeypatch.setattr(graph, "SEGMENT_ROWS", segment)
+    one = of(plant, start_ms=START + 480 * STEP, end_ms=START + 800 * STEP)
+    assert one.score == pytest.approx(by_hand("p-1")[480:800], abs=1e-4, nan_ok=True)
+
+
+def test_rows_before_the_period_fill_its_first_windows(plant):
+    whole, part = of(plant), of(plant, start_ms=START + 600 * STEP, end_ms=START + 650 * STEP)
+    assert (part.edges[0], len(part.edges)) == (START + 600 * STEP, 50)
+    assert part.score == pytest.approx(whole.score[600:650], abs=1e-6)
+    assert not np.isnan(part.score[0])
+
+
+def test_the_fault_is_one_anomaly_with_the_streams_id_and_its_sensor_first(plant):
+    one = of(plant)
+    during = [record for record in one.anomalies if record["start"] >= iso(START + FAULT.start * STEP)]
+    opened, closed = during[0], during[-1]
+    assert {record["id"] for record in during} == {opened["id"]}
+    assert (opened["state"], closed["state"], closed["reason"]) == ("open", "closed", "recovered")
+    first = FAULT.start + int(np.argmax(by_hand("p-1")[FAULT.start :] > 1))
+    assert opened["start"] == iso(START + first * STEP)
+    assert opened["detected"] == iso(START + (first + 2) * STEP)
+    assert opened["id"] == anomaly_id("plant", "p-1", "pump", START + first * STEP)
+    assert opened["sensors"][0]["sensor"] == "flow"
+    assert opened["model"] == {"name": "pump", "version": 3}
+
+
+def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(plant):
+    result = evaluate_class(plant, "pump", LABELS, version=3)
+    gap = len(GAP) - 1
+    assert (result.assets, result.judged_rows) == (2, 2 * (ROWS - NORMAL_ROWS + 1) - gap)
+    assert (result.model.events.total, result.model.events.detected) == (2, 1)
+    assert result.model.root_cause.events == 2
+    assert result.model.root_cause.hit_at_1 >= 0.5
+    flagged = by_hand("p-1")[NORMAL_ROWS:] > 1
+    labelled = np.zeros(ROWS, bool)
+    labelled[FAULT] = True
+    right = (flagged & labelled[NORMAL_ROWS:]).sum()
+    assert result.model.point.recall == pytest.approx(right / (len(FAULT) + 50))
+    assert 0 < result.model.coverage < 1  # windows at the gap's end
+
+
+def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(plant):
+    result = evaluate_class(plant, "pump", LABELS, version=3)
+    assert list(result.baselines) == ["pca-q", "pca-t2", "mewma", "all-positive", "random"]
+    everything = result.baselines["all-positive"]
+    assert (everything.point.far, everything.point.mar) == (1.0, 0.0)
+    assert everything.alarm_time_fraction == pytest.approx(1.0, abs=0.005)  # less an on-delay after the gap
+    assert result.baselines["mewma"].events.detected == 1
+    assert result.baselines["random"].point.recall == pytest.approx(0.5, abs=0.15)
+
+
+def test_without_labels_only_what_can_be_known_is_said(plant):
+    result = evaluate_class(plant, "pump", None, version=3)
+    assert (result.model.point, result.model.events, result.model.vus_pr) == (None, None, None)
+    assert result.model.flagged == pytest.approx(
+        np.mean([*(by_hand("p-1")[400:] > 1), *(by_hand("p-2")[400:] > 1)]), 0.1
+    )
+    assert any("Without labels nobody can say" in note for note in result.notes)
+
+
+def test_a_baseline_that_wins_is_named_in_plain_words(plant):
+    notes = evaluate_class(plant, "pump", Labels(LABELS.labels[1:2]), version=3).notes
+    assert any("is better than the model here" in note for note in notes)
+
+
+def test_the_json_is_the_contract(plant):
+    document = json.loads(
+        json.dumps(evaluate_class(plant, "pump", LABELS, version=3).to_json(), allow_nan=False)
+    )
+    figures = {
+        "point": {"f1", "far", "mar", "precision", "recall"},
+        "events": {"total", "detected", "delay_s"},
+        "root_cause": {"events", "hit@1", "hit@3", "hitrate@100", "hitrate@150"},
+    }
+    assert (document["class"], document["version"]) == ("pump", 3)
+    for one in (document, *document["baselines"].values()):
+        assert {name: set(one[name]) for name in figures} == figures
+        assert set(one["events"]["delay_s"]) == {"median", "p90"}
+        assert isinstance(one["false_alarms_per_asset_day"], float)
+        assert isinstance(one["alarm_time_fraction"], float)
+        assert isinstance(one["vus_pr"], float)
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])
+def test_scores_and_anomalies_can_be_written_to_files(plant, tmp_path, name):
+    scores, anomalies = tmp_path / name, tmp_path / "anomalies.jsonl"
+    evaluate_class(plant, "pump", version=3, scores_to=scores, anomalies_to=anomalies)
+    read = pyarrow.csv.read_csv if name.endswith("csv") else pyarrow.parquet.read_table
+    table = read(scores)
+    assert table.column_names == ["asset", "ts", "score", "version"]
+    assert table.num_rows == sum(
+        np.count_nonzero(~np.isnan(one.rows).all(axis=1)) for one in backtest(plant, "pump", version=3)
+    )
+    second = table.filter(pyarrow.compute.equal(table["asset"], "p-2"))
+    written = second["score"].to_numpy(zero_copy_only=False)[:ROWS]
+    assert written == pytest.approx(by_hand("p-2"), abs=1e-4, nan_ok=True)
+    lines = [json.loads(line) for line in anomalies.read_text().splitlines()]
+    assert lines == [record for one in backtest(plant, "pump", version=3) for record in one.anomalies]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["anomalies.jsonl", name])
+
+
+def test_csv_instants_have_milliseconds_and_z(plant, tmp_path):
+    evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "s.csv")
+    lines = (tmp_path / "s.csv").read_text().splitlines()
+    assert lines[0].replace('"', "") == "asset,ts,score,version"
+    assert lines[1].startswith("p-1,2026-01-01T00:00:00.000Z,,3")
+
+
+def test_a_file_of_scores_must_be_csv_or_parquet_and_a_failure_leaves_none(plant, tmp_path):
+    with pytest.raises(EugenieError, match=r"\.csv or \.parquet"):
+        evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "scores.txt")
+    with pytest.raises(EugenieError, match="cannot write"):
+        evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "nowhere" / "scores.csv")
+    with pytest.raises(EugenieError, match="no class fan"):
+        evaluate_class(plant, "fan", version=3, scores_to=tmp_path / "scores.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_does_not_fit_the_site_is_refused(plant):
+    changed = plant.model_copy(
+        update={"classes": {"pump": plant.classes["pump"].model_copy(update={"step": 2_000})}}
+    )
+    with pytest.raises(EugenieError, match="step: the model has 1000 ms") as caught:
+        next(backtest(changed, "pump", version=3))
+    assert caught.value.exit_code == ExitCode.REFUSED
+
+
+def test_a_request_is_checked_before_anything_is_scored(plant):
+    for options, message in [
+        ({"class_names": ["pumps"]}, r"no class pumps \(did you mean pump\?\)"),
+        ({"start": "noon"}, "--from: 'noon' is not an ISO 8601 instant"),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, "is not after --from"),
+    ]:
+        with pytest.raises(EugenieError, match=message) as caught:
+            next(evaluate_site(plant, **options))
+        assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_a_period_without_rows_is_said_so(plant):
+    result = evaluate_class(plant, "pump", LABELS, START - 10**6, START - 10**5, version=3)
+    assert result.judged_rows == 0
+    assert result.model.point.f1 is None
+    assert any("no row to judge" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("labels", [LABELS, None], ids=["labels", "no labels"])
+def test_the_table_has_the_model_first(plant, labels):
+    out, err = io.StringIO(), io.StringIO()
+    _show(Console(out, err), evaluate_class(plant, "pump", labels, version=3))
+    lines = [line.split()[0] for line in out.getvalue().splitlines() if line.strip()]
+    assert lines[0] == "pump"
+    assert [name for name in lines if name in ("version", "pca-q", "random")] == [
+        "version",
+        "pca-q",
+        "random",
+    ]
+    assert "not judged" in err.getvalue()
