@@ -9,6 +9,13 @@ from pathlib import Path
 from eugenie_cli.embedded.process import Process
 from eugenie_cli.workspace import Workspace
 
+LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+"""Java options of what waits more than it computes: the broker, the JobManager, tools.
+
+Measured for the broker: ready after 6.1 CPU seconds, against 9.7 with the optimising compiler,
+which a plant's thousands of readings a second never pay back; only the TaskManager keeps it.
+"""
+
 
 @dataclass(frozen=True)
 class Engine:

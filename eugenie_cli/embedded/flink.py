@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, logging_options, run_file
+from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import (
     Process,
@@ -156,12 +156,11 @@ def _environment(conf: Path) -> dict[str, str]:
     )
 
 
-def _java(workspace: Workspace, conf: Path, runtime: JavaRuntime, name: str, memory: list[str]) -> list[str]:
+def _java(workspace: Workspace, conf: Path, runtime: JavaRuntime, name: str, tuning: list[str]) -> list[str]:
     jars = [*sorted((home() / "lib").glob("*.jar")), *runtime.jars["flink"]]
     return [
         str(runtime.java),
-        *memory,
-        "-XX:+ExitOnOutOfMemoryError",
+        *tuning,
         "-XX:+IgnoreUnrecognizedVMOptions",
         *_package_options(),
         "-Djava.security.manager=allow",
@@ -182,8 +181,8 @@ def _launch_jobmanager(
     site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
 ) -> Process:
     conf = _configure(site, workspace, ports)
-    memory = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m"]
-    argv = _java(workspace, conf, runtime, JOBMANAGER, memory)
+    tuning = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m", *LIGHT]
+    argv = _java(workspace, conf, runtime, JOBMANAGER, tuning)
     argv += ["org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"]
     return start_detached(
         JOBMANAGER,
@@ -201,7 +200,7 @@ def _launch_taskmanager(
 ) -> Process:
     conf = _configure(site, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
-    argv = _java(workspace, conf, runtime, TASKMANAGER, memory)
+    argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, "-XX:+ExitOnOutOfMemoryError"])
     argv += ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "--configDir", str(conf), *dynamic]
     identity = f"taskmanager-{os.urandom(4).hex()}"
     return start_detached(
@@ -221,7 +220,7 @@ def _memory(conf: Path, runtime: JavaRuntime) -> tuple[list[str], list[str]]:
     The same tool that its start scripts ask. Raises EugenieError when the size cannot be divided.
     """
     jars = [home() / "bin" / "bash-java-utils.jar", *(home() / "lib").glob("flink-dist*.jar")]
-    argv = [str(runtime.java), "-XX:TieredStopAtLevel=1", "-cp", os.pathsep.join(map(str, jars))]
+    argv = [str(runtime.java), *LIGHT, "-cp", os.pathsep.join(map(str, jars))]
     argv += ["org.apache.flink.runtime.util.bash.BashJavaUtils", "GET_TM_RESOURCE_PARAMS"]
     argv += ["--configDir", str(conf)]
     env = _environment(conf)

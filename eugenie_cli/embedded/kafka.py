@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, logging_options, run_file
+from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK, answers
 from eugenie_cli.embedded.process import MARKER, Process, minimal_env, start_detached, tail, write_atomically
 from eugenie_cli.errors import EugenieError
@@ -89,10 +89,10 @@ def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
     ]
     if not (data / "meta.properties").exists():
         _format(program, settings, workspace)
-    memory = [f"-Xmx{site.engines.kafka_heap}", "-XX:+ExitOnOutOfMemoryError"]
+    tuning = [f"-Xmx{site.engines.kafka_heap}", *LIGHT]
     return start_detached(
         NAME,
-        [program[0], *memory, *program[1:], "kafka.Kafka", str(settings)],
+        [program[0], *tuning, *program[1:], "kafka.Kafka", str(settings)],
         env=minimal_env(),
         log=log,
         run_file=run_file(workspace, NAME),
@@ -104,8 +104,7 @@ def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
 def _format(program: list[str], settings: Path, workspace: Workspace) -> None:
     """Give the data folder its cluster id and metadata version. Interrupted, it is repeated at the next."""
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    # -XX: this process lives for a second, which is too short for optimised code to pay
-    argv = [program[0], "-XX:TieredStopAtLevel=1", *program[1:], "kafka.tools.StorageTool"]
+    argv = [program[0], *LIGHT, *program[1:], "kafka.tools.StorageTool"]
     argv += ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", str(settings)]
     env = minimal_env(**{MARKER: str(run_file(workspace, NAME).absolute())})
     done = subprocess.run(

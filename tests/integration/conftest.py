@@ -1,7 +1,7 @@
 """Real engines for the integration tests, started once a session and taken down whatever happens.
 
     def test_it(engines):                           # Kafka and Flink run
-        site = engines.site("mine", classes=..., assets=...)   # a site of its own on them, with its own workspace
+        site = engines.site("mine", classes=..., assets=...)    # a site on them, with its own workspace
 
     def test_its_life(site_factory):                # nothing runs; `up` and `down` are the test's own
         site = site_factory("mine")

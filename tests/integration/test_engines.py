@@ -1,0 +1,268 @@
+"""`eugenie up`, `down` and `status` on the real engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from eugenie_cli.embedded import endpoints, process
+from eugenie_cli.embedded import engines as service
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.load import workspace_of
+
+pytestmark = pytest.mark.integration
+
+ENGINES = ("kafka", "flink-jobmanager", "flink-taskmanager", "mlflow")
+
+
+@pytest.fixture(scope="module")
+def site(site_factory):
+    """A site whose engines were started where no Java is to be found."""
+    site = site_factory("life")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "/nonexistent")
+        patch.delenv("JAVA_HOME", raising=False)
+        service.up(site)
+    yield site
+    service.down(site)
+
+
+def pids(site) -> dict[str, int | None]:
+    return {each.name: each.pid for each in service.status(site)}
+
+
+def states(site) -> dict[str, str]:
+    return {each.name: each.state for each in service.status(site)}
+
+
+def family(site) -> list[psutil.Process]:
+    """Every process that carries a marker of the site's workspace."""
+    run = str(workspace_of(site).run)
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get(process.MARKER, "").startswith(run):
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def create_topic(site, name: str) -> dict[str, str]:
+    settings = {"bootstrap.servers": endpoints.kafka(site)}
+    admin = AdminClient(settings)  # named: collected before its answer comes, it would never come
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
+    return settings
+
+
+def consume(settings, topic: str, count: int, group: str = "test") -> list[bytes]:
+    consumer = Consumer({
+        **settings, "group.id": group, "auto.offset.reset": "earliest", "isolation.level": "read_committed",
+    })  # fmt: skip
+    consumer.subscribe([topic])
+    values: list[bytes] = []
+    deadline = time.monotonic() + 30
+    while len(values) < count and time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            values.append(message.value())
+    consumer.close()
+    return values
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - on loopback
+        return answer.read()
+
+
+def test_every_engine_runs_in_a_process_of_its_own_without_java_on_the_machine(site):
+    assert [state for name, state in states(site).items() if name in ENGINES] == ["running"] * 4
+    assert len({pid for name, pid in pids(site).items() if name in ENGINES}) == 4
+
+
+def test_everything_listens_on_loopback_only(site):
+    listening = {
+        connection.laddr.ip
+        for each in family(site)
+        for connection in each.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening and all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listening)
+
+
+def test_kafka_keeps_what_is_committed_and_hides_what_is_aborted(site):
+    settings = create_topic(site, "transactions")
+    producer = Producer({**settings, "transactional.id": "test", "transaction.timeout.ms": 900_000})
+    producer.init_transactions(30)
+    for value, end in (("lost", producer.abort_transaction), ("kept", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.produce("transactions", value)
+        producer.flush(10)
+        end(10)
+    assert consume(settings, "transactions", 1) == [b"kept"]
+
+
+def test_topics_are_not_created_by_mistake(site):
+    consume({"bootstrap.servers": endpoints.kafka(site)}, "mistyped", 0)
+    admin = AdminClient({"bootstrap.servers": endpoints.kafka(site)})
+    assert "mistyped" not in admin.list_topics(timeout=10).topics
+
+
+def test_flink_has_one_task_manager_with_the_sites_slots(site):
+    overview = json.loads(get(f"{endpoints.flink(site)}/overview"))
+    assert (overview["taskmanagers"], overview["slots-total"]) == (1, site.engines.slots)
+
+
+def test_flink_runs_sql_from_kafka_to_kafka_without_jars_of_the_job(site, tmp_path):
+    settings = create_topic(site, "numbers")
+    create_topic(site, "doubles")
+    producer = Producer(settings)
+    for number in range(20):
+        producer.produce("numbers", json.dumps({"n": number}))
+    producer.flush(10)
+    job = tmp_path / "job.py"
+    job.write_text(SQL_JOB.format(kafka=endpoints.kafka(site)))
+    submit(endpoints.flink(site), job)
+    assert sorted(json.loads(value)["n"] for value in consume(settings, "doubles", 20, "doubles")) == [
+        2 * number for number in range(20)
+    ]
+
+
+SQL_JOB = """
+from pyflink.table import EnvironmentSettings, TableEnvironment
+from pyflink.table.expressions import col
+from pyflink.table.udf import udf
+
+@udf(result_type="BIGINT")
+def double(n):
+    return 2 * n
+
+table = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+kafka = "'connector' = 'kafka', 'properties.bootstrap.servers' = '{kafka}', 'format' = 'json'"
+table.execute_sql("CREATE TABLE numbers (n BIGINT) WITH (" + kafka + ", 'topic' = 'numbers',"
+    " 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset')")
+table.execute_sql("CREATE TABLE doubles (n BIGINT) WITH (" + kafka + ", 'topic' = 'doubles')")
+table.create_temporary_function("twice", double)
+table.execute_sql("INSERT INTO doubles SELECT twice(n) FROM numbers")
+"""
+
+
+def submit(address: str, job: Path) -> None:
+    """Run a PyFlink file through the JobManager's REST API, as `eugenie stream submit` does."""
+    import requests
+
+    from eugenie_cli.embedded.flink import home
+
+    jar = next((home() / "opt").glob("flink-python-*.jar"))
+    with jar.open("rb") as stream:
+        files = {"jarfile": (jar.name, stream, "application/x-java-archive")}
+        uploaded = requests.post(f"{address}/jars/upload", files=files, timeout=60)
+    name = Path(uploaded.json()["filename"]).name
+    driver = "org.apache.flink.client.python.PythonDriver"
+    arguments = ["-py", str(job), "-pyexec", sys.executable, "-pyclientexec", sys.executable]
+    body = {"entryClass": driver, "programArgsList": arguments}
+    answer = requests.post(f"{address}/jars/{name}/run", json=body, timeout=180)
+    assert answer.ok, answer.text
+
+
+def test_mlflow_answers_and_the_store_is_the_sites_own(site):
+    assert get(f"{endpoints.mlflow(site)}/health") == b"OK"
+    assert (workspace_of(site).mlflow / "mlflow.db").is_file()
+
+
+def test_a_second_up_changes_nothing(site):
+    before = pids(site)
+    service.up(site)
+    assert pids(site) == before
+
+
+@pytest.mark.parametrize("name", ["kafka", "flink-taskmanager"])
+def test_up_restarts_only_what_died_at_the_same_address(site, name):
+    before, address = pids(site), endpoints.kafka(site)
+    os.kill(before[name], signal.SIGKILL)
+    wait_until_gone(before[name])
+    assert states(site)[name] == "crashed"
+    service.up(site)
+    after = pids(site)
+    assert after.pop(name) != before.pop(name)
+    assert after == before
+    assert endpoints.kafka(site) == address
+    assert states(site)[name] == "running"
+
+
+def test_a_restarted_broker_has_its_records(site):
+    settings = create_topic(site, "durable")
+    producer = Producer(settings)
+    producer.produce("durable", b"before")
+    producer.flush(10)
+    process.stop(workspace_of(site).run / "kafka.json")
+    service.up(site, only=["kafka"])
+    assert consume(settings, "durable", 1) == [b"before"]
+
+
+def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
+    """Ctrl-C while the TaskManager is started again: the others stay, it is gone."""
+    before = pids(site)
+    process.stop(workspace_of(site).run / "flink-taskmanager.json")
+    code = (
+        "import sys; from pathlib import Path; from eugenie_cli.site.model import Site;"
+        "from eugenie_cli.embedded import engines;"
+        "site = Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])});"
+        "print('up', flush=True); engines.up(site)"
+    )
+    argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
+    starting = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    run_file = workspace_of(site).run / "flink-taskmanager.json"
+    while process.identify(run_file) is None:
+        assert starting.poll() is None
+        time.sleep(0.05)
+    starting.send_signal(signal.SIGINT)
+    assert starting.wait(60) != 0
+    expected = {**before, "flink-taskmanager": None}
+    assert pids(site) == expected
+    assert {each.environ()[process.MARKER] for each in family(site)}.isdisjoint({str(run_file)})
+
+
+def test_an_engine_that_cannot_start_says_what_its_log_says(site_factory):
+    site = site_factory("broken", engines={"kafka_heap": "1g2"})
+    with pytest.raises(EugenieError, match="Invalid maximum heap size"):
+        service.up(site, only=["kafka"])
+    assert family(site) == []
+
+
+def test_an_external_engine_is_checked_and_never_started(site_factory):
+    site = site_factory("external", kafka={"bootstrap": "127.0.0.1:9"}, stream={"flink": "http://127.0.0.1:9"})
+    with pytest.raises(EugenieError, match=r"kafka does not answer at 127\.0\.0\.1:9") as raised:
+        service.up(site)
+    assert raised.value.exit_code is ExitCode.UNREACHABLE
+    assert {state for name, state in states(site).items() if name in ("kafka", "flink")} == {"unreachable"}
+    assert family(site) == []
+
+
+def test_down_leaves_no_process(site):
+    service.up(site)
+    assert len(family(site)) >= 4
+    service.down(site)
+    assert family(site) == []
+    assert {state for name, state in states(site).items() if name in ENGINES} == {"stopped"}
+    with pytest.raises(EugenieError, match="does not run") as raised:
+        endpoints.kafka(site)
+    assert (raised.value.hint, raised.value.exit_code) == ("eugenie up", ExitCode.UNREACHABLE)
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
