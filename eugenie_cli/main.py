@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from eugenie_cli.commands import anomalies, config, history, import_, init, models, train
+from eugenie_cli.commands import anomalies, config, evaluate, history, import_, init, models, train
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -43,6 +43,7 @@ app.add_typer(config.app)
 app.command("import")(import_.import_)
 app.add_typer(history.app)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(anomalies.app)
 
