@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.demo.plant.equipment import FEED_CLASS, PUMPS
+from eugenie_cli.demo.plant.equipment import FEED_CLASS, PUMPS, Pump
 from eugenie_cli.demo.plant.instruments import Samples
 from eugenie_cli.demo.plant.randomness import generator
 
@@ -19,6 +19,15 @@ DELAY_MEAN_MS, DELAY_MAX_MS = 300.0, 2_000.0  # of the gateway, in plant time
 LATE_SHARE, LATE_FROM_MS, LATE_TO_MS = 0.01, 60_000.0, 600_000.0
 MALFORMED_SHARE = 0.005
 DAMAGES = ("truncated", "missing-field", "bad-timestamp", "text-value", "unknown-tag")
+
+
+def _addresses(pump: Pump) -> list[tuple[bytes, dict[str, str]]]:
+    if pump.class_name == FEED_CLASS:
+        return [(pump.name.encode(), {"tag": pump.tags[sensor]}) for sensor in pump.sensors]
+    return [(pump.name.encode(), {"asset": pump.name, "sensor": sensor}) for sensor in pump.sensors]
+
+
+_ADDRESSES = [_addresses(pump) for pump in PUMPS]
 
 
 @dataclass(frozen=True)
@@ -37,21 +46,11 @@ class Stream:
         part = self.samples
         times = np.datetime_as_string(part.ts[begin:end].astype("datetime64[ms]"), unit="ms").tolist()
         for i, ts in zip(range(begin, end), times, strict=True):
-            pump = PUMPS[part.pump[i]]
-            sensor = pump.sensors[part.sensor[i]]
-            address = (
-                {"tag": pump.tags[sensor]}
-                if pump.class_name == FEED_CLASS
-                else {"asset": pump.name, "sensor": sensor}
-            )
-            record = {
-                **address,
-                "ts": ts + "Z",
-                "value": float(part.value[i]),
-                "quality": "good" if part.good[i] else "bad",
-            }
+            key, address = _ADDRESSES[part.pump[i]][part.sensor[i]]
+            quality = "good" if part.good[i] else "bad"
+            record = {**address, "ts": ts + "Z", "value": float(part.value[i]), "quality": quality}
             damage = int(self.damage[i])
-            yield pump.name.encode(), _encode(record) if damage < 0 else _damaged(record, DAMAGES[damage])
+            yield key, _encode(record) if damage < 0 else _damaged(record, DAMAGES[damage])
 
 
 def arrivals(seed: int, samples: Samples) -> Stream:

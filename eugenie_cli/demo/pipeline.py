@@ -1,0 +1,158 @@
+"""The demo's steps, each through the service that the command of the same name calls."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from eugenie_cli.broker import consume
+from eugenie_cli.broker.produce import Producer
+from eugenie_cli.demo.judge import Ledger, account
+from eugenie_cli.demo.live import Played
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.progress import Progress
+from eugenie_cli.site import load
+from eugenie_cli.site.model import Site
+
+QUIET_S = 5.0  # nothing new for longer than a checkpoint: the stream has read all there is
+READ_WITHIN_S = 180.0
+POLL_S = 1.0
+
+
+def open_site(path: Path) -> Site:
+    """The demo's site file."""
+    return load.open_site(str(path))
+
+
+def start_engines(site: Site, progress: Progress) -> None:
+    """`eugenie up`"""
+    from eugenie_cli.embedded import engines
+
+    engines.up(site, progress)
+
+
+def stop_engines(site: Site, progress: Progress) -> None:
+    """`eugenie down`: whatever of it runs."""
+    from eugenie_cli.embedded import engines
+
+    engines.down(site, progress)
+
+
+def import_history(site: Site, progress: Progress) -> None:
+    """`eugenie import`. Raises EugenieError when an export was not read to its last line."""
+    from eugenie_cli.history.importing import import_sources
+
+    for report in import_sources(site, (), progress):
+        if report.failed or report.rejected:
+            raise EugenieError(f"import of {report.source}: {report.failed or dict(report.rejected)}")
+        progress.say(
+            f"  {report.source}: {report.new} files, {report.readings:,} readings, {report.bad_quality:,} of bad quality"
+        )
+
+
+def train(site: Site, progress: Progress) -> dict[str, int]:
+    """`eugenie train`: class -> version."""
+    from eugenie_cli.training.train import train_class
+
+    versions = {}
+    for class_name in site.classes:
+        trained = train_class(site, class_name, progress)
+        versions[class_name] = trained.version
+        progress.say(f"  {class_name}: version {trained.version}, run {trained.run_id} in MLflow")
+    return versions
+
+
+def export(site: Site, versions: Mapping[str, int], progress: Progress) -> None:
+    """`eugenie export`"""
+    from eugenie_cli.serving.export import export_class
+
+    for class_name, version in versions.items():
+        exported = export_class(site, class_name, version, progress)
+        progress.say(f"  {exported.path}")
+
+
+def evaluate(site: Site, progress: Progress) -> None:
+    """`eugenie evaluate`, without labels: what would have been false alarms in the normal history."""
+    from eugenie_cli.evaluation.evaluate import evaluate_class
+
+    for class_name in site.classes:
+        result = evaluate_class(site, class_name, progress=progress)
+        progress.say(f"  {class_name}: {result.to_json()['false_alarms_per_asset_day']} false alarms an asset and day")
+
+
+def serve(site: Site, progress: Progress) -> None:
+    """`eugenie serve start`"""
+    from eugenie_cli.serving import local
+
+    local.start(site, progress)
+
+
+def submit(site: Site, progress: Progress) -> None:
+    """`eugenie stream submit`"""
+    from eugenie_cli.streaming.submit import submit as submit_job
+
+    submit_job(site, progress)
+
+
+def drain(site: Site, progress: Progress) -> None:
+    """`eugenie stream stop --drain`"""
+    from eugenie_cli.streaming.stop import stop
+
+    stop(site, progress, drain=True)
+
+
+def send(site: Site, sender: Callable[[Producer, str], Played]) -> int:
+    """Run `sender` with a producer and the readings topic; the number of readings that Kafka has."""
+    with Producer(site) as producer:
+        sender(producer, str(site.topics.readings))
+    return producer.delivered
+
+
+def wait_until_read(site: Site, sent: int) -> None:
+    """Wait until the stream has read all of `sent` readings, but for those of rows that only the drain completes.
+
+    Raises EugenieError when it has not after READ_WITHIN_S.
+    """
+    deadline = time.monotonic() + READ_WITHIN_S
+    last, since = -1, time.monotonic()
+    while True:
+        books = ledger(site, sent)
+        found = books.in_rows + books.bad_quality + books.dead_letters
+        now = time.monotonic()
+        if found != last:
+            last, since = found, now
+        if found >= sent or (found and now - since > QUIET_S):
+            return
+        if now > deadline:
+            raise EugenieError(
+                f"the stream accounts for {found:,} of {sent:,} readings after {READ_WITHIN_S:.0f} s",
+                "see the job's page on Flink, and `eugenie stream status`",
+            )
+        time.sleep(POLL_S)
+
+
+def ledger(site: Site, sent: int) -> Ledger:
+    """The books, from Kafka alone."""
+    topics = site.topics
+    return account(sent, _records(site, str(topics.scores)), _records(site, str(topics.dead_letters)))
+
+
+def anomalies(site: Site) -> list[Mapping[str, Any]]:
+    """Every anomaly record, in order."""
+    return list(_records(site, str(site.topics.anomalies)))
+
+
+def pages(site: Site) -> dict[str, str]:
+    """Addresses of the pages to look at."""
+    from eugenie_cli.embedded import endpoints
+
+    return {"MLflow": endpoints.mlflow(site) or "", "Flink": endpoints.flink(site)}
+
+
+def _records(site: Site, topic: str) -> Iterator[Mapping[str, Any]]:
+    for record in consume.read(site, topic, until_end=True):
+        if record.value is not None:
+            yield json.loads(record.value)
