@@ -1,0 +1,73 @@
+"""Jars are the pinned ones or nothing: from a folder, by name and checksum; every fault is listed at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from eugenie_cli.embedded import jars, lock
+from eugenie_cli.embedded.jars import Jar
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.progress import SILENT
+
+CONTENT = b"a jar"
+
+
+def jar(name: str, folder, content: bytes = CONTENT, role: str = "kafka") -> Jar:
+    """A pinned jar with `content`, which lies in the folder."""
+    path = folder / f"{name}-1.0.jar"
+    path.write_bytes(content)
+    return Jar(role, "org.example", name, "1.0", len(content), jars.sha256(path))
+
+
+@pytest.fixture
+def pinned(tmp_path, monkeypatch):
+    """Two pinned jars in a folder."""
+    monkeypatch.delenv(jars.ENV_FOLDER, raising=False)
+    both = (jar("broker", tmp_path), jar("connector", tmp_path, b"another", role="flink"))
+    monkeypatch.setattr(jars, "locked", lambda: both)
+    return both
+
+
+def test_the_lock_names_each_jar_once_with_its_checksum():
+    locked = jars.locked()
+    assert len({each.filename for each in locked}) == len(locked) > 40
+    assert all(len(each.sha256) == 64 and each.size > 0 for each in locked)
+
+
+def test_the_lock_holds_every_root_at_its_version():
+    coordinates = {each.coordinates for each in jars.locked()}
+    assert {root for roots in lock.ROOTS.values() for root in roots} <= coordinates
+
+
+def test_a_folder_of_jars_gives_the_class_path_of_each_engine(tmp_path, pinned):
+    assert jars.provide(["kafka", "flink"], tmp_path, SILENT) == {
+        "kafka": [tmp_path / "broker-1.0.jar"],
+        "flink": [tmp_path / "connector-1.0.jar"],
+    }
+
+
+def test_the_environment_names_another_folder(tmp_path, pinned, monkeypatch):
+    monkeypatch.setenv(jars.ENV_FOLDER, str(tmp_path))
+    found = jars.provide(["kafka"], tmp_path / "elsewhere", SILENT)
+    assert found == {"kafka": [tmp_path / "broker-1.0.jar"]}
+
+
+def test_every_missing_jar_is_listed_by_file_name(tmp_path, pinned):
+    for each in pinned:
+        (tmp_path / each.filename).unlink()
+    with pytest.raises(EugenieError) as raised:
+        jars.provide(["kafka", "flink"], tmp_path, SILENT)
+    assert "2 of 2 jars are not in" in raised.value.reason
+    assert "broker-1.0.jar  (org.example:broker:1.0)" in raised.value.reason
+    assert "connector-1.0.jar" in raised.value.reason
+
+
+def test_only_the_engines_that_are_asked_for_need_their_jars(tmp_path, pinned):
+    (tmp_path / "connector-1.0.jar").unlink()
+    assert list(jars.provide(["kafka"], tmp_path, SILENT)) == ["kafka"]
+
+
+def test_a_jar_with_other_bytes_is_refused(tmp_path, pinned):
+    (tmp_path / "broker-1.0.jar").write_bytes(b"tampered")
+    with pytest.raises(EugenieError, match=r"not the pinned ones:\n  broker-1\.0\.jar"):
+        jars.provide(["kafka", "flink"], tmp_path, SILENT)

@@ -1,0 +1,74 @@
+"""Ports: the configured ones, or free ones that an engine keeps from start to start."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from eugenie_cli.embedded import ports
+from eugenie_cli.errors import EugenieError
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "run" / "ports.json"
+
+
+@pytest.fixture
+def taken():
+    """A port that another program listens on."""
+    with socket.create_server((ports.LOOPBACK, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_free_ports_differ_and_can_be_bound(file):
+    chosen = ports.assign(file, {"kafka": 0, "kafka_controller": 0, "flink": 0}, in_use=())
+    assert len(set(chosen.values())) == 3
+    assert all(ports.is_free(port) for port in chosen.values())
+
+
+def test_a_restarted_engine_gets_the_port_that_it_had(file):
+    first = ports.assign(file, {"kafka": 0, "flink": 0}, in_use=())
+    assert ports.assign(file, {"flink": 0, "kafka": 0}, in_use=()) == first
+
+
+def test_starting_one_engine_forgets_no_other(file):
+    first = ports.assign(file, {"kafka": 0, "flink": 0}, in_use=())
+    ports.assign(file, {"kafka": 0}, in_use=())
+    assert ports.assign(file, {"kafka": 0, "flink": 0}, in_use=()) == first
+
+
+def test_a_configured_port_is_taken_as_it_is(file):
+    free = ports.assign(file, {"kafka": 0}, in_use=())["kafka"]
+    assert ports.assign(file.with_name("other.json"), {"kafka": free}, in_use=()) == {"kafka": free}
+
+
+def test_a_configured_port_that_is_taken_is_an_error_that_names_its_key(file, taken):
+    with pytest.raises(EugenieError, match=f"port {taken}") as raised:
+        ports.assign(file, {"kafka": taken}, in_use=())
+    assert "engines.kafka_port" in raised.value.hint
+
+
+def test_a_remembered_port_that_is_taken_meanwhile_is_replaced(file, taken):
+    file.parent.mkdir()
+    file.write_text(f'{{"kafka": {taken}}}')
+    assert ports.assign(file, {"kafka": 0}, in_use=())["kafka"] != taken
+
+
+def test_an_engine_that_runs_keeps_its_port_although_it_occupies_it(file, taken):
+    file.parent.mkdir()
+    file.write_text(f'{{"kafka": {taken}}}')
+    assert ports.assign(file, {"kafka": 0}, in_use=["kafka"]) == {"kafka": taken}
+
+
+def test_a_broken_file_is_no_reason_not_to_start(file):
+    file.parent.mkdir()
+    file.write_text("{")
+    assert ports.is_free(ports.assign(file, {"kafka": 0}, in_use=())["kafka"])
+
+
+def test_answers_tells_a_listener_from_silence(taken):
+    assert ports.answers(f"127.0.0.1:{taken}")
+    assert not ports.answers("127.0.0.1:9")
+    assert not ports.answers("no-port")
