@@ -23,8 +23,8 @@ from eugenie_cli.site.model import Site
 class SourceReport:
     """What an import of one source did, and what the source now holds.
 
-    Items are files, say. `readings`, `bad_quality`, `rejected` (by reason), `start` and `end` (milliseconds,
-    inclusive) are of all its items, imported now or before; `failed` are errors of items that could not be
+    Items are files, say. `readings`, `bad_quality`, `rejected` (by reason), `start_ms` and `end_ms`
+    (inclusive) are of all its items, imported now or before; `failed` are errors of items that could not be
     read.
     """
 
@@ -38,8 +38,8 @@ class SourceReport:
     rejected: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     unknown_columns: dict[str, int] = field(default_factory=dict)
-    start: int | None = None
-    end: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
     seconds: float = 0.0
 
     def take(self, item: Item) -> None:
@@ -54,8 +54,8 @@ class SourceReport:
             known.extend(examples[: max(0, EXAMPLES_SHOWN - len(known))])
         for part in item.parts:
             for span in part.assets.values():
-                self.start = span.start if self.start is None else min(self.start, span.start)
-                self.end = span.end if self.end is None else max(self.end, span.end)
+                self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
+                self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
 
 
 EXAMPLES_SHOWN = 3  # of each reason and source

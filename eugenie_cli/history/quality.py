@@ -21,22 +21,23 @@ FLAT_RUN = 30
 
 @dataclass(frozen=True)
 class SensorQuality:
-    """One sensor of one asset. Instants and durations in milliseconds, shares of its readings from 0 to 1.
+    """One sensor of one asset. Shares of its readings from 0 to 1.
 
-    `median_period`: between successive readings, bad ones included; None with fewer than two. `longest_gap`:
-    between successive good readings. `flat`: share of readings in runs of at least `FLAT_RUN` equal values.
+    `median_period_ms`: between successive readings, bad ones included; None with fewer than two.
+    `longest_gap_ms`: between successive good readings. `flat`: share of readings in runs of at least
+    `FLAT_RUN` equal values.
     """
 
     asset: str
     sensor: str
     readings: int
-    start: int | None = None
-    end: int | None = None
-    median_period: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    median_period_ms: int | None = None
     bad: float = 0.0
     out_of_range: float = 0.0
-    longest_gap: int | None = None
-    longest_gap_start: int | None = None
+    longest_gap_ms: int | None = None
+    longest_gap_start_ms: int | None = None
     flat: float = 0.0
 
 

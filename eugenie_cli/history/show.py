@@ -17,13 +17,13 @@ SHOWN_COLUMNS = 8  # unknown columns in a note
 
 @dataclass(frozen=True)
 class AssetView:
-    """An asset and what history has of it. Instants in milliseconds, both inclusive; None without readings."""
+    """An asset and what history has of it. Instants are inclusive, None without readings."""
 
     asset: str
     class_name: str | None
     readings: int
-    start: int | None
-    end: int | None
+    start_ms: int | None
+    end_ms: int | None
     sources: tuple[str, ...]
 
 
@@ -43,7 +43,7 @@ def history_view(site: Site, history: History) -> HistoryView:
         class_name = site.assets[name].class_name if name in site.assets else None
         if name in held:
             kept = held[name]
-            views.append(AssetView(name, class_name, kept.readings, kept.start, kept.end, kept.sources))
+            views.append(AssetView(name, class_name, kept.readings, kept.start_ms, kept.end_ms, kept.sources))
         else:
             views.append(AssetView(name, class_name, 0, None, None, ()))
     return HistoryView(history.fingerprint(), tuple(views))
@@ -56,8 +56,8 @@ def asset_rows(view: HistoryView) -> Iterator[tuple[str, ...]]:
             asset.asset,
             asset.class_name or "not in the site file",
             f"{asset.readings:,}",
-            instant(asset.start),
-            instant(asset.end),
+            instant(asset.start_ms),
+            instant(asset.end_ms),
             ", ".join(asset.sources),
         )
 
@@ -73,8 +73,8 @@ def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
             f"{report.readings:,}",
             f"{report.bad_quality:,}",
             reasons or "0",
-            instant(report.start),
-            instant(report.end),
+            instant(report.start_ms),
+            instant(report.end_ms),
         )
 
 
@@ -104,12 +104,12 @@ def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
             sensor.asset,
             sensor.sensor,
             f"{sensor.readings:,}",
-            instant(sensor.start),
-            instant(sensor.end),
-            duration(sensor.median_period),
+            instant(sensor.start_ms),
+            instant(sensor.end_ms),
+            duration(sensor.median_period_ms),
             share(sensor.bad),
             share(sensor.out_of_range),
-            duration(sensor.longest_gap),
+            duration(sensor.longest_gap_ms),
             share(sensor.flat),
         )
 

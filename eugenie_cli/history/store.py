@@ -38,12 +38,12 @@ COMMIT_INTERVAL_S = 2.0
 
 @dataclass(frozen=True)
 class AssetSummary:
-    """What history holds of one asset. Instants in milliseconds, both inclusive."""
+    """What history holds of one asset. Instants are inclusive."""
 
     asset: str
     readings: int
-    start: int
-    end: int
+    start_ms: int
+    end_ms: int
     sources: tuple[str, ...]
 
 
