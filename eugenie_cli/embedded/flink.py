@@ -91,6 +91,7 @@ def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict
         "taskmanager.memory.process.size": site.engines.taskmanager_memory,
         "heartbeat.interval": HEARTBEAT_MS,
         "heartbeat.timeout": HEARTBEAT_TIMEOUT_MS,
+        "metrics.fetcher.update-interval": 1_000,  # what REST tells is at most this old; the default is 10 s
         "execution.checkpointing.dir": workspace.checkpoints.absolute().as_uri(),
         "execution.checkpointing.savepoint-dir": workspace.savepoints.absolute().as_uri(),
         "io.tmp.dirs": str(_temporary(workspace)),

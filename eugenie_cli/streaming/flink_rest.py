@@ -1,0 +1,141 @@
+"""Flink's REST API, as far as a job's life needs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from eugenie_cli.errors import EugenieError, ExitCode
+
+ANSWER_S = 30.0
+SUBMIT_S = 300.0
+"""Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, on a busy machine a minute."""
+
+POLL_S = 0.2
+ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+
+class FlinkRest:
+    """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it does not answer or refuses."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False  # a plant's web proxy knows no cluster
+
+    def upload_jar(self, jar: Path) -> str:
+        """Upload a jar, unless the cluster has it; returns its id."""
+        for known in self._call("GET", "/jars").get("files", []):
+            if known["name"] == jar.name:
+                return known["id"]
+        with jar.open("rb") as content:
+            files = {"jarfile": (jar.name, content, "application/x-java-archive")}
+            answer = self._call("POST", "/jars/upload", files=files, timeout=SUBMIT_S)
+        return Path(answer["filename"]).name
+
+    def run_jar(self, jar_id: str, request: Mapping[str, Any]) -> str:
+        """Run a jar's entry class; returns the id of the job that it submitted."""
+        return self._call("POST", f"/jars/{jar_id}/run", json=dict(request), timeout=SUBMIT_S)["jobid"]
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """A job with its vertices; None when the cluster does not know it."""
+        return self._call("GET", f"/jobs/{job_id}", missing_is_none=True)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs that the cluster remembers, as it summarises them."""
+        return self._call("GET", "/jobs/overview")["jobs"]
+
+    def exceptions(self, job_id: str) -> str | None:
+        """What last failed in a job, as Java printed it."""
+        history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
+        return history[0]["stacktrace"] if history else None
+
+    def checkpoints(self, job_id: str) -> dict[str, Any]:
+        """Counts, sizes and the latest checkpoints of a job."""
+        return self._call("GET", f"/jobs/{job_id}/checkpoints")
+
+    def metrics(self, job_id: str, vertex_id: str, wanted: str) -> dict[str, float]:
+        """Metrics of a vertex whose names contain `wanted`, summed over its subtasks; by name."""
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
+        names = [entry["id"] for entry in self._call("GET", path) if wanted in entry["id"]]
+        if not names:
+            return {}
+        found = self._call("GET", path, params={"get": ",".join(names), "agg": "sum"})
+        return {entry["id"]: float(entry["sum"]) for entry in found}
+
+    def stop(self, job_id: str, savepoint_folder: str, drain: bool) -> str:
+        """Stop with a savepoint, and wait for it; returns where it lies. `drain` also ends event time: every row is made,
+        every timer fires, and the savepoint is not for resuming.
+        """
+        body = {"targetDirectory": savepoint_folder, "drain": drain}
+        trigger = self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"]
+        deadline = time.monotonic() + SUBMIT_S
+        while time.monotonic() < deadline:
+            answer = self._call("GET", f"/jobs/{job_id}/savepoints/{trigger}")
+            if answer["status"]["id"] == "COMPLETED":
+                operation = answer["operation"]
+                if "failure-cause" in operation:
+                    raise EugenieError(
+                        f"Flink could not take the savepoint: {_cause(operation['failure-cause'])}",
+                        "the job runs on; see its page on Flink, or cancel it with `eugenie stream stop --no-savepoint`",
+                    )
+                return operation["location"]
+            time.sleep(POLL_S)
+        raise EugenieError(f"Flink took no savepoint within {SUBMIT_S:.0f} s", "see the job's page on Flink")
+
+    def cancel(self, job_id: str) -> None:
+        """End a job at once, without a savepoint."""
+        self._call("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
+
+    def wait(self, job_id: str, states: frozenset[str], within_s: float) -> str:
+        """Wait until the job is in one of `states`, or has ended; returns the state that it is in at the end.
+
+        RUNNING counts once all its tasks run: before that Flink calls the job running, and takes no savepoint.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            state = self._state(job_id)
+            if state in states or state in ENDED or time.monotonic() > deadline:
+                return state
+            time.sleep(POLL_S)
+
+    def _state(self, job_id: str) -> str:
+        job = self.job(job_id)
+        if job is None:
+            return "UNKNOWN"
+        starting = any(vertex["status"] != "RUNNING" for vertex in job["vertices"])
+        return "INITIALIZING" if job["state"] == "RUNNING" and starting else job["state"]
+
+    def _call(self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float = ANSWER_S, **body: Any) -> Any:
+        try:
+            answer = self._session.request(verb, self.address + path, timeout=timeout, **body)
+        except requests.RequestException as error:
+            raise EugenieError(
+                f"Flink at {self.address} does not answer ({type(error).__name__})",
+                "eugenie up; or correct stream.flink in the site file",
+                ExitCode.UNREACHABLE,
+            ) from None
+        if missing_is_none and answer.status_code == requests.codes.not_found:
+            return None
+        if not answer.ok:
+            raise EugenieError(f"Flink refused {verb} {path}: {_reason(answer)}", "see the JobManager's log")
+        return answer.json() if answer.content else {}
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        errors = answer.json().get("errors", [])
+    except requests.JSONDecodeError:
+        return answer.text[:500]
+    causes = [line.strip() for error in errors for line in error.splitlines() if "Caused by" in line or "Error" in line]
+    return " | ".join(causes[:6]) or " ".join(errors)[:500]
+
+
+def _cause(cause: Mapping[str, Any]) -> str:
+    lines = [line.strip() for line in cause.get("stack-trace", "").splitlines()]
+    causes = [line for line in lines if line.startswith("Caused by")]
+    return causes[-1] if causes else cause.get("class", "unknown")

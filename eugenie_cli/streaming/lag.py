@@ -1,0 +1,63 @@
+"""How far the job is behind its topic: what Kafka has, against what the job has read."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
+from eugenie_cli.broker.topics import partitions
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.flink_rest import FlinkRest
+
+POLL_S = 0.5
+STALLED_S = 60.0
+"""Without progress for this long the wait ends: the end of a topic may be a transaction marker, which no job reads."""
+
+_OFFSET = re.compile(r"\.partition\.(\d+)\.currentOffset$")
+
+
+def end_offsets(site: Site, topic: str) -> dict[int, int]:
+    """Partition -> the offset after its last record. Raises EugenieError."""
+    consumer = Consumer(client_settings(site, group_id="eugenie-lag"))
+    try:
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)[1]
+            for number in range(partitions(site, topic))
+        }
+    except KafkaException as error:
+        raise failure(site, f"asking for the end of {topic}", error) from None
+    finally:
+        consumer.close()
+
+
+def lag(site: Site, rest: FlinkRest, job_id: str) -> int:
+    """Records of the readings topic that the job has not read. The cluster's metrics are a second or two old."""
+    ends = end_offsets(site, str(site.topics.readings))
+    read = dict.fromkeys(ends, 0)
+    job = rest.job(job_id)
+    for vertex in job["vertices"] if job is not None else []:
+        if "KafkaSource" in vertex["name"]:
+            for name, value in rest.metrics(job_id, vertex["id"], "currentOffset").items():
+                found = _OFFSET.search(name)
+                if found is not None:
+                    read[int(found[1])] = max(read.get(int(found[1]), 0), int(value) + 1)
+    return sum(max(end - read[number], 0) for number, end in ends.items())
+
+
+def wait_until_caught_up(site: Site, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
+    """Wait until the job has read what the topic holds now; returns what was left, 0 unless nothing moved any more."""
+    left = lag(site, rest, job_id)
+    moved = time.monotonic()
+    with progress.task("reading what is left", total=left, unit="records") as advance:
+        while left > 0 and time.monotonic() - moved < STALLED_S:
+            time.sleep(POLL_S)
+            now = lag(site, rest, job_id)
+            if now < left:
+                moved = time.monotonic()
+            advance(left - now)
+            left = now
+    return left

@@ -1,0 +1,128 @@
+"""What travels to Flink: the job's own Python, as a zip, and the site as a job specification."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import eugenie_cli
+from eugenie_cli.broker import client
+from eugenie_cli.embedded import endpoints
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.secrets import reveal
+from eugenie_cli.streamjob import payload_sql
+from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
+
+SHIPPED = ("readings", "episodes", "streamjob", "serving/protos", "serving/client.py", "serving/tensors.py")
+"""What the job is made of, beside the empty `__init__.py` files above it."""
+
+
+@dataclass(frozen=True)
+class JobPackage:
+    """Files of one submission, in a folder of their own."""
+
+    entry: Path
+    code: Path
+    spec: Path
+
+
+def job_spec(site: Site, start: str) -> JobSpec:
+    """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read."""
+    mapping = site.kafka.readings.model_dump(mode="json")
+    refused = payload_sql.unsupported(mapping)
+    if refused:
+        raise EugenieError(
+            f"{site.file}: kafka.readings: the stream cannot read {'; '.join(refused)}",
+            "let the gateway send one reading a message, as flat or nested JSON",
+        )
+    topics = site.topics
+    classes = tuple(
+        ClassSpec(
+            name=name,
+            sensors=one.sensor_names,
+            units=tuple(sensor.unit for sensor in one.sensors),
+            low=tuple(sensor.low for sensor in one.sensors),
+            high=tuple(sensor.high for sensor in one.sensors),
+            step_ms=one.step,
+            max_gap_ms=one.max_gap,
+            window=one.model.window,
+            on_delay=one.alarm.on_delay,
+            off_delay=one.alarm.off_delay,
+            cooldown=one.alarm.cooldown,
+            silence_ms=one.silence_ms,
+            model=name,
+        )
+        for name, one in site.classes.items()
+        if site.assets_of(name)
+    )
+    return JobSpec(
+        site=site.site,
+        timezone=site.timezone,
+        mapping=mapping,
+        classes=classes,
+        assets=tuple(AssetSpec(name, asset.class_name, dict(asset.tags)) for name, asset in site.assets.items()),
+        kafka=KafkaSpec(
+            readings=str(topics.readings),
+            anomalies=str(topics.anomalies),
+            scores=str(topics.scores),
+            dead_letters=str(topics.dead_letters),
+            properties=_java_properties(site),
+        ),
+        model_server=endpoints.model_server(site),
+        parallelism=site.stream.parallelism,
+        out_of_orderness_ms=site.stream.out_of_orderness,
+        idle_timeout_ms=site.stream.idle_timeout,
+        max_ahead_ms=site.stream.max_ahead,
+        checkpoint_ms=site.stream.checkpoint,
+        delivery=site.stream.delivery,
+        start=start,
+    )
+
+
+def write(spec: JobSpec, folder: Path) -> JobPackage:
+    """Write the package into `folder`, replacing what is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    package = JobPackage(folder / "job.py", folder / "eugenie_job.zip", folder / "job.json")
+    source = Path(eugenie_cli.__file__).parent
+    shutil.copyfile(source / "streamjob" / "job.py", package.entry)
+    with zipfile.ZipFile(package.code, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in _shipped_files(source):
+            archive.write(file, Path(source.name) / file.relative_to(source))
+    spec.save(package.spec)
+    return package
+
+
+def _shipped_files(source: Path) -> list[Path]:
+    files = [source / "__init__.py", source / "serving" / "__init__.py"]
+    for name in SHIPPED:
+        path = source / name
+        files += [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return files
+
+
+def _java_properties(site: Site) -> dict[str, str]:
+    """The site's Kafka connection as the Java client spells it."""
+    security = site.kafka.security
+    properties = {"bootstrap.servers": client.addresses(site)}
+    if security.protocol != "PLAINTEXT":
+        properties["security.protocol"] = security.protocol
+    if security.ca is not None:
+        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(site.resolve(security.ca))}
+    if security.mechanism is not None:
+        module = "plain.PlainLoginModule" if security.mechanism == "PLAIN" else "scram.ScramLoginModule"
+        password = reveal(security.password) if security.password is not None else ""
+        properties["sasl.mechanism"] = security.mechanism
+        properties["sasl.jaas.config"] = (
+            f"org.apache.flink.kafka.shaded.org.apache.kafka.common.security.{module} required"
+            f' username="{_quoted(security.username or "")}" password="{_quoted(password)}";'
+        )
+    return properties
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

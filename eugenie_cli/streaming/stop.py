@@ -1,0 +1,53 @@
+"""Stop the stream job: with a savepoint to resume from, drained to its end, or at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eugenie_cli.embedded import endpoints
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming import record
+from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
+from eugenie_cli.streaming.lag import wait_until_caught_up
+from eugenie_cli.streaming.submit import running_job
+
+STOPPED_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What was stopped; `job_id` None when nothing ran. `savepoint`: where `submit` resumes from."""
+
+    job_id: str | None
+    savepoint: str | None
+    drained: bool
+
+
+def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
+    """Stop the site's job if it runs.
+
+    With `drain` the job reads to the end of the topic and event time ends: the last rows are made and scored and open anomalies are closed. Such a stream is
+    over: the next submission starts anew, after the last reading that this one took. Raises EugenieError.
+    """
+    workspace = workspace_of(site)
+    rest = FlinkRest(endpoints.flink(site))
+    job_id = running_job(rest, site)
+    if job_id is None:
+        progress.say(f"no stream job of {site.site} runs")
+        return Stopped(None, None, False)
+    if not savepoint:
+        rest.cancel(job_id)
+        location = None
+    else:
+        rest.wait(job_id, frozenset({"RUNNING"}), STOPPED_WITHIN_S)
+        if drain:
+            wait_until_caught_up(site, rest, job_id, progress)
+        with progress.task("draining the stream" if drain else "taking a savepoint"):
+            location = rest.stop(job_id, workspace.savepoints.absolute().as_uri(), drain)
+    if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
+        raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page on Flink")
+    record.save(workspace, record.JobRecord(job_id, rest.address, None if drain else location))
+    return Stopped(job_id, location, drain)

@@ -1,0 +1,83 @@
+"""The keyed operator that turns scored rows into anomalies and score records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
+from pyflink.datastream.state import ValueStateDescriptor
+
+from eugenie_cli.streamjob.desk import Desk, Record
+from eugenie_cli.streamjob.kept import Kept
+from eugenie_cli.streamjob.predict import SCORED
+from eugenie_cli.streamjob.spec import JobSpec
+
+
+class Alarms(KeyedProcessFunction):
+    """(shard, SCORED, ScoredBatch) -> (kind, key, JSON); dead letters pass through.
+
+    Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes; then
+    the wall clock closes what is open, `silent_plant_ms` after the last row.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._state = runtime_context.get_state(ValueStateDescriptor("episodes", Types.PICKLED_BYTE_ARRAY()))
+        self._desks: dict[int, Desk] = {}
+        # the wall clock of the last row, and the timers that are set: not kept, because a restart is no silence
+        self._heard: dict[int, int] = {}
+        self._deadline: dict[int, int] = {}
+        self._alarm_clock: set[int] = set()
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Record]:
+        shard, kind, content = value
+        if kind != SCORED:
+            yield kind, "", content.decode()
+            return
+        desk = self._desk(shard)
+        self._heard[shard] = _wall_ms()
+        yield from desk.take(content)
+        self._keep(shard, desk, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Record]:
+        shard = ctx.get_current_key()
+        desk = self._desk(shard)
+        if ctx.time_domain() == TimeDomain.EVENT_TIME:
+            self._deadline.pop(shard, None)
+            yield from desk.close_silent(timestamp)
+        else:
+            self._alarm_clock.discard(shard)
+            if _wall_ms() - self._heard.setdefault(shard, _wall_ms()) >= self._spec.silent_plant_ms:
+                yield from desk.close_all()
+        self._keep(shard, desk, ctx)
+
+    def _desk(self, shard: int) -> Desk:
+        desk = self._desks.get(shard)
+        if desk is None:
+            desk = self._desks[shard] = Desk(self._spec)
+            kept = self._state.value()
+            if kept is not None:
+                desk.restore(kept)
+        return desk
+
+    def _keep(self, shard: int, desk: Desk, ctx: KeyedProcessFunction.Context) -> None:
+        """Hand the state over, and set the timers that watch what is open."""
+        self._state.update(Kept(desk))
+        deadline = desk.next_deadline()
+        if deadline is None:
+            return
+        if self._deadline.get(shard, deadline) >= deadline:  # an earlier one sets the next when it fires
+            self._deadline[shard] = deadline
+            ctx.timer_service().register_event_time_timer(deadline)
+        if shard not in self._alarm_clock:
+            self._alarm_clock.add(shard)
+            ctx.timer_service().register_processing_time_timer(_wall_ms() + self._spec.silent_plant_ms)
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)

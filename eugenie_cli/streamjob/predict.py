@@ -1,0 +1,84 @@
+"""The asynchronous operator that asks the model server: one Predict call a batch, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import grpc
+import numpy as np
+from pyflink.datastream import AsyncFunction, RuntimeContext
+
+from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, Prediction
+from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.steps import Batch
+from eugenie_cli.streamjob.windows import SEGMENTS
+
+log = logging.getLogger(__name__)
+
+SCORED = "scored"
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+
+_AWAY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.CANCELLED})
+"""Beside what the client calls retryable: a server that has not loaded the model yet, or is being replaced."""
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch and its answer: the last K rows of each segment, float32 [B, K, S], and what the model says of them."""
+
+    batch: Batch
+    values: np.ndarray
+    score: np.ndarray
+    contribution: np.ndarray
+    expected: np.ndarray
+    version: int
+
+
+class Predict(AsyncFunction):
+    """(shard, SEGMENTS, Batch) -> (shard, SCORED, ScoredBatch); everything else passes through.
+
+    A server that is away is waited for, without end: Flink holds the readings back meanwhile, and nothing is lost. An
+    answer that says the request is wrong fails the job.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._models = {one.name: one.model for one in self._spec.classes}
+        self._client = AsyncPredictClient(self._spec.model_server)
+        group = runtime_context.get_metrics_group()
+        self._calls = group.counter("predictCalls")
+        self._windows = group.counter("predictWindows")
+        self._retries = group.counter("predictRetries")
+
+    async def async_invoke(self, value: tuple) -> list[tuple]:
+        shard, kind, batch = value
+        if kind != SEGMENTS:
+            return [value]
+        answer = await self._predict(batch)
+        steps = batch.readings.shape[1]
+        self._windows.inc(len(batch.assets) * steps)
+        scored = ScoredBatch(
+            batch, batch.rows[:, -steps:], answer.score, answer.contribution, answer.expected, answer.version
+        )
+        return [(shard, SCORED, scored)]
+
+    async def _predict(self, batch: Batch) -> Prediction:
+        pause = FIRST_PAUSE_S
+        while True:
+            self._calls.inc()
+            try:
+                return await self._client.predict(self._models[batch.class_name], batch.assets, batch.rows)
+            except ModelServerError as error:
+                if not error.retryable and error.code not in _AWAY:
+                    raise
+                self._retries.inc()
+                log.warning("%s; trying again in %.1f s", error, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def timeout(self, value: tuple) -> list[tuple]:
+        raise RuntimeError(f"no answer for {value[2].class_name}")  # never called: the wait has no limit

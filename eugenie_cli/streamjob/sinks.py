@@ -1,0 +1,60 @@
+"""Where results go: anomalies and scores, keyed by asset, and dead letters, each to its topic."""
+
+from __future__ import annotations
+
+from pyflink.table import StreamTableEnvironment
+
+from eugenie_cli.episodes.records import DEAD_LETTER_SCHEMA
+from eugenie_cli.streamjob import front_sql
+from eugenie_cli.streamjob.desk import ANOMALY, SCORE
+from eugenie_cli.streamjob.payload_sql import literal
+from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.windows import DEAD
+
+EXACTLY_ONCE = "exactly-once"
+
+
+def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
+    """Add the three sinks to the job."""
+    topics = {"anomalies": spec.kafka.anomalies, "scores": spec.kafka.scores, "dead_letters": spec.kafka.dead_letters}
+    for name, topic in topics.items():
+        tables.execute_sql(sink_table(spec, name, topic))
+    statements = tables.create_statement_set()
+    statements.add_insert_sql(f"INSERT INTO anomalies SELECT k, v FROM records WHERE kind = '{ANOMALY}'")
+    statements.add_insert_sql(f"INSERT INTO scores SELECT k, v FROM records WHERE kind = '{SCORE}'")
+    statements.add_insert_sql(
+        f"INSERT INTO dead_letters {dead_letters_query(spec)}"
+        f" UNION ALL SELECT CAST(NULL AS STRING), v FROM records WHERE kind = '{DEAD}'"
+    )
+    statements.attach_as_datastream()
+
+
+def sink_table(spec: JobSpec, name: str, topic: str) -> str:
+    """A Kafka topic of raw keys and JSON values."""
+    exactly_once = spec.delivery == EXACTLY_ONCE
+    options = {
+        "connector": "kafka",
+        "topic": topic,
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+        "sink.delivery-guarantee": EXACTLY_ONCE if exactly_once else "at-least-once",
+        "properties.linger.ms": "5",
+        "properties.compression.type": "lz4",
+        **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
+    }
+    if exactly_once:
+        options["sink.transactional-id-prefix"] = f"eugenie.{spec.site}.{name}"
+        options["properties.transaction.timeout.ms"] = str(spec.kafka.transaction_timeout_ms)
+    pairs = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
+    return f"CREATE TEMPORARY TABLE {name} (k STRING, v STRING) WITH ({pairs})"
+
+
+def dead_letters_query(spec: JobSpec) -> str:
+    """What the front refused, as dead letter records."""
+    return f"""
+SELECT CAST(NULL AS STRING), JSON_OBJECT(
+  'schema' VALUE {literal(DEAD_LETTER_SCHEMA)}, 'reason' VALUE reason, 'detail' VALUE detail, 'payload' VALUE payload,
+  'topic' VALUE {literal(spec.kafka.readings)}, 'partition' VALUE `partition`, 'offset' VALUE `offset`)
+FROM ({front_sql.rejected_query()})"""

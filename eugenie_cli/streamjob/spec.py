@@ -1,0 +1,96 @@
+"""What the job is told: the site, reduced to plain data that travels as JSON to where Flink runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import reduce
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ClassSpec:
+    """An equipment class as the stream sees it. Times in milliseconds, delays in rows."""
+
+    name: str
+    sensors: tuple[str, ...]
+    units: tuple[str, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    step_ms: int
+    max_gap_ms: int
+    window: int
+    on_delay: int
+    off_delay: int
+    cooldown: int
+    silence_ms: int
+    model: str
+
+
+@dataclass(frozen=True)
+class AssetSpec:
+    """An asset and its tags: sensor -> the plant's tag, where they differ."""
+
+    name: str
+    class_name: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class KafkaSpec:
+    """Topics, and the connection as properties of the Java client (secrets included: the file is private)."""
+
+    readings: str
+    anomalies: str
+    scores: str
+    dead_letters: str
+    properties: dict[str, str]
+    transaction_timeout_ms: int = 900_000  # the most that a broker allows unless told otherwise
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Everything that the job needs to know."""
+
+    site: str
+    timezone: str
+    mapping: dict[str, Any]
+    classes: tuple[ClassSpec, ...]
+    assets: tuple[AssetSpec, ...]
+    kafka: KafkaSpec
+    model_server: str
+    parallelism: int
+    out_of_orderness_ms: int
+    idle_timeout_ms: int
+    max_ahead_ms: int
+    checkpoint_ms: int
+    delivery: str
+    start: str = "auto"
+    bundle_ms: int = 20
+    in_flight: int = 4
+    silent_plant_ms: int = 300_000
+    """Wall clock without a row from any asset of a shard before what is open there is closed."""
+
+    @property
+    def base_step_ms(self) -> int:
+        """The step that all classes' steps are multiples of: the width of the front's windows."""
+        return reduce(gcd, (one.step_ms for one in self.classes))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, readable by the owner alone."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @staticmethod
+    def load(path: Path) -> JobSpec:
+        """Read what `save` wrote."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["classes"] = tuple(
+            ClassSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()})
+            for one in data["classes"]
+        )
+        data["assets"] = tuple(AssetSpec(**one) for one in data["assets"])
+        data["kafka"] = KafkaSpec(**data["kafka"])
+        return JobSpec(**data)

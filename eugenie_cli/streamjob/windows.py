@@ -1,0 +1,66 @@
+"""The keyed operator that turns steps into segments: event time decides when a row is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import ValueStateDescriptor
+
+from eugenie_cli.streamjob.kept import Kept
+from eugenie_cli.streamjob.shard import Routes, Shard
+from eugenie_cli.streamjob.spec import JobSpec
+
+SEGMENTS = "segments"
+DEAD = "dead"
+
+LAST_INSTANT = 253_402_300_799_000
+"""The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
+
+
+class Windows(KeyedProcessFunction):
+    """(shard, edge, items) -> (shard, SEGMENTS, Batch) and (shard, DEAD, record).
+
+    Rows are made when the watermark passes, all that are due at once: live that is one row an asset, behind it is long
+    segments. The state is the shard itself. It is handed to Flink as an object and pickled when a bundle ends, not
+    with every element.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._state = runtime_context.get_state(ValueStateDescriptor("shard", Types.PICKLED_BYTE_ARRAY()))
+        self._routes = Routes(self._spec)
+        self._shards: dict[int, Shard] = {}
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[tuple]:
+        shard = self._shard(ctx.get_current_key())
+        for letter in shard.take(value[2]):
+            yield ctx.get_current_key(), DEAD, letter
+        self._state.update(Kept(shard))
+        ctx.timer_service().register_event_time_timer(value[1])
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[tuple]:
+        shard = self._shard(ctx.get_current_key())
+        watermark = max(ctx.timer_service().current_watermark(), timestamp)
+        due = shard.next_edge()
+        if due is not None and due <= watermark:
+            for batch in shard.advance(min(watermark, LAST_INSTANT)):
+                yield ctx.get_current_key(), SEGMENTS, batch
+            self._state.update(Kept(shard))
+            due = shard.next_edge()
+        if due is not None:
+            ctx.timer_service().register_event_time_timer(due)
+
+    def _shard(self, key: int) -> Shard:
+        shard = self._shards.get(key)
+        if shard is None:
+            shard = self._shards[key] = Shard(self._routes)
+            kept = self._state.value()
+            if kept is not None:
+                shard.restore(kept)
+        return shard
+
