@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from eugenie_cli.commands import anomalies, config, evaluate, history, import_, init, models, train
+from eugenie_cli.commands import anomalies, config, engines, evaluate, history, import_, init, models, train
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -46,6 +46,9 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(anomalies.app)
+app.command("up")(engines.up)
+app.command("down")(engines.down)
+app.command("status")(engines.status)
 
 
 def main() -> None:
