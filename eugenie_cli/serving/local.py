@@ -61,8 +61,8 @@ class ServingStatus:
 def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
     """Start the server unless it runs, and wait until it answers.
 
-    With `serving.address` nothing is started: the server there must answer. Raises EugenieError when the
-    runtime is not `local`, the port is taken, or the server ends or does not answer in time (with its log's end).
+    With `serving.address` nothing is started: the server there must answer. Raises EugenieError when
+    the runtime is not `local`, the port is taken, or the server ends or does not answer in time.
     """
     if site.serving.address is not None:
         return _external(site, progress)
