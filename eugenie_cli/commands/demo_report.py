@@ -20,7 +20,7 @@ def report(result: Result, kept: bool, console: Console) -> None:
         [_row(verdict) for verdict in result.verdicts],
         title="Faults",
         right=["delay"],
-        caption=f"{found} of {len(result.verdicts)} found, {right} with the right sensor among the first three",
+        caption=f"{found} of {len(result.verdicts)} found, {right} with a right sensor among the first three",
     )
     console.table(
         ["false alarm", "at", "score", "sensors named"],
@@ -33,13 +33,15 @@ def report(result: Result, kept: bool, console: Console) -> None:
     ledger = result.ledger
     console.table(
         ["sent", "in rows", "bad quality", "dead letters", ""],
-        [[
-            f"{ledger.sent:,}",
-            f"{ledger.in_rows:,}",
-            f"{ledger.bad_quality:,}",
-            f"{ledger.dead_letters:,}",
-            "every reading accounted for" if ledger.balanced else "THE BOOKS DO NOT BALANCE",
-        ]],
+        [
+            [
+                f"{ledger.sent:,}",
+                f"{ledger.in_rows:,}",
+                f"{ledger.bad_quality:,}",
+                f"{ledger.dead_letters:,}",
+                "every reading accounted for" if ledger.balanced else "THE BOOKS DO NOT BALANCE",
+            ]
+        ],
         title="Readings",
         right=["sent", "in rows", "bad quality", "dead letters"],
         caption="dead letters: " + ", ".join(f"{count:,} {reason}" for reason, count in ledger.reasons),

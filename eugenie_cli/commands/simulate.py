@@ -10,7 +10,9 @@ import typer
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-app = typer.Typer(help="A simulated plant: historian exports, live readings.", no_args_is_help=True)
+app = typer.Typer(
+    name="simulate", help="A simulated plant: historian exports, live readings.", no_args_is_help=True
+)
 
 FolderOption = Annotated[Path, typer.Option("--dir", help="Folder of the simulated plant.")]
 DEFAULT_FOLDER = Path("demo-plant")

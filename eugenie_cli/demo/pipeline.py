@@ -12,6 +12,7 @@ from eugenie_cli.broker import consume
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.demo.judge import Ledger, account
 from eugenie_cli.demo.live import Played
+from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import load
@@ -19,6 +20,7 @@ from eugenie_cli.site.model import Site
 
 QUIET_S = 5.0  # nothing new for longer than a checkpoint: the stream has read all there is
 READ_WITHIN_S = 180.0
+LOADED_WITHIN_S = 120.0
 POLL_S = 1.0
 
 
@@ -28,10 +30,12 @@ def open_site(path: Path) -> Site:
 
 
 def start_engines(site: Site, progress: Progress) -> None:
-    """`eugenie up`"""
+    """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
     from eugenie_cli.embedded import engines
+    from eugenie_cli.serving import local
 
     engines.up(site, progress)
+    local.start(site, progress)
 
 
 def stop_engines(site: Site, progress: Progress) -> None:
@@ -48,9 +52,8 @@ def import_history(site: Site, progress: Progress) -> None:
     for report in import_sources(site, (), progress):
         if report.failed or report.rejected:
             raise EugenieError(f"import of {report.source}: {report.failed or dict(report.rejected)}")
-        progress.say(
-            f"  {report.source}: {report.new} files, {report.readings:,} readings, {report.bad_quality:,} of bad quality"
-        )
+        counts = f"{report.new} files, {report.readings:,} readings, {report.bad_quality:,} of bad quality"
+        progress.say(f"  {report.source}: {counts}")
 
 
 def train(site: Site, progress: Progress) -> dict[str, int]:
@@ -74,26 +77,33 @@ def export(site: Site, versions: Mapping[str, int], progress: Progress) -> None:
         progress.say(f"  {exported.path}")
 
 
-def evaluate(site: Site, progress: Progress) -> None:
-    """`eugenie evaluate`, without labels: what would have been false alarms in the normal history."""
+def evaluate(site: Site, plant: Plant, progress: Progress) -> None:
+    """`eugenie evaluate --from ...` without labels, on the hours that set thresholds but trained nothing."""
     from eugenie_cli.evaluation.evaluate import evaluate_class
 
-    for class_name in site.classes:
-        result = evaluate_class(site, class_name, progress=progress)
-        progress.say(f"  {class_name}: {result.to_json()['false_alarms_per_asset_day']} false alarms an asset and day")
-
-
-def serve(site: Site, progress: Progress) -> None:
-    """`eugenie serve start`"""
-    from eugenie_cli.serving import local
-
-    local.start(site, progress)
+    for class_name, equipment in site.classes.items():
+        start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
+        found = evaluate_class(site, class_name, start_ms=start, progress=progress).to_json()
+        rate = found["false_alarms_per_asset_day"]
+        progress.say(f"  {class_name}: {rate:.2f} false alarms an asset and day on the last hours of history")
 
 
 def submit(site: Site, progress: Progress) -> None:
-    """`eugenie stream submit`"""
+    """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
+    from eugenie_cli.serving import local
     from eugenie_cli.streaming.submit import submit as submit_job
 
+    deadline = time.monotonic() + LOADED_WITHIN_S
+    waiting = set(site.classes)
+    while waiting:
+        waiting -= {model.name for model in local.status(site).models if model.state == "AVAILABLE"}
+        if waiting and time.monotonic() > deadline:
+            raise EugenieError(
+                f"the model server has not loaded {', '.join(sorted(waiting))} after {LOADED_WITHIN_S:.0f} s",
+                "see its log: `eugenie serve status` names it",
+            )
+        if waiting:
+            time.sleep(POLL_S)
     submit_job(site, progress)
 
 
@@ -112,7 +122,7 @@ def send(site: Site, sender: Callable[[Producer, str], Played]) -> int:
 
 
 def wait_until_read(site: Site, sent: int) -> None:
-    """Wait until the stream has read all of `sent` readings, but for those of rows that only the drain completes.
+    """Wait until the stream has read all of `sent` readings, but for rows that only the drain completes.
 
     Raises EugenieError when it has not after READ_WITHIN_S.
     """

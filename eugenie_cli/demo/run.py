@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ from eugenie_cli.demo.live import play
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
 from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
 from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
-from eugenie_cli.demo.watch import AnomalyTail, Announcer
+from eugenie_cli.demo.watch import Announcer, AnomalyTail
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.progress import Progress
+from eugenie_cli.progress import Advance, Progress
 
 FOLDER = Path(".eugenie/demo-plant")
-RELATIVE_SPEED_LIMITS = (10.0, 600.0)  # slower takes over 20 minutes; faster leaves no time to watch
+STEPS = 7
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run(options: Options, progress: Progress) -> Result:
     Raises EugenieError when a step fails, KeyboardInterrupt when it is interrupted (TERM and HUP included).
     """
     folder = options.folder.absolute()
-    steps = Steps(9, progress)
+    steps = Steps(STEPS, progress)
     prepare(folder, progress)
     done = False
     with _signals_interrupt(), ThreadPoolExecutor(1, "engines") as background:
@@ -96,27 +96,28 @@ def run(options: Options, progress: Progress) -> Result:
 def _run(
     folder: Path, options: Options, steps: Steps, background: ThreadPoolExecutor, progress: Progress
 ) -> Result:
-    steps.next("a simulated plant of eight pumps hands over three days of history, as historian exports")
+    steps.next("plant: eight simulated pumps hand over days of normal operation, as historian exports")
     export_history(folder, options.seed, HISTORY_DAYS, progress)
     plant, site = Plant.load(folder), pipeline.open_site(folder / SITE_FILE)
-    engines: Future[None] = background.submit(pipeline.start_engines, site, Aside(progress))
+    aside = Aside(progress)
+    engines = background.submit(pipeline.start_engines, site, aside)
 
-    steps.next("import: the exports become aligned, checked history; meanwhile Kafka, Flink and MLflow start")
+    steps.next(
+        "import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start"
+    )
     pipeline.import_history(site, progress)
-    steps.next("train: one forecaster a class learns what is normal, thresholds come from days it never saw")
+    steps.next("train: one forecaster a class learns normal; thresholds come from hours that it never saw")
     versions = pipeline.train(site, progress)
-    steps.next("evaluate: how often would it have cried wolf in its own history?")
-    pipeline.evaluate(site, versions, progress)
-    steps.next("export: TensorFlow SavedModels that hold the whole decision")
+    steps.next("export: TensorFlow SavedModels that hold the whole decision; the model server loads them")
     pipeline.export(site, versions, progress)
-    steps.next("serve: a server that speaks TensorFlow Serving's API loads them")
-    engines.result()
-    pipeline.serve(site, progress)
-    steps.next("stream: a Flink job turns readings from Kafka into scores and anomalies")
-    pipeline.submit(site, progress)
-
+    _await(engines)
+    job = background.submit(pipeline.submit, site, aside)
+    steps.next("evaluate: would it have cried wolf? Meanwhile a Flink job starts to read Kafka")
+    pipeline.evaluate(site, plant, progress)
     faults = live_faults(plant, KINDS)
     stream, _ = live_stream(plant, None, faults, progress)
+    _await(job)
+
     steps.next(
         f"live: {LIVE_MS / 3_600_000:.1f} hours of the plant at {options.speed:g} times its speed, "
         f"{len(stream):,} readings, {len(faults)} faults; the detector knows none of them"
@@ -152,12 +153,25 @@ def prepare(folder: Path, progress: Progress) -> None:
         return
     if not (folder / MANIFEST).exists() and not (folder / SITE_FILE).exists():
         raise EugenieError(
-            f"{folder} is not empty and holds no earlier demo", "choose another folder with --dir", ExitCode.USAGE
+            f"{folder} is not empty and holds no earlier demo",
+            "choose another folder with --dir",
+            ExitCode.USAGE,
         )
     progress.say(f"replacing the earlier demo in {folder}")
     if (folder / SITE_FILE).exists():
         pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), progress)
     shutil.rmtree(folder)
+
+
+def _await(step: Future[None]) -> None:
+    """Wait for a step that runs beside this one; raises what it raised. Ctrl-C is heard between two waits."""
+    while not step.done():
+        wait([step], timeout=0.5)
+    step.result()
+
+
+def _no_bar(amount: float) -> None:
+    """An Advance that shows nothing."""
 
 
 class Aside:
@@ -170,9 +184,9 @@ class Aside:
         self._progress.say(f"  ({message})")
 
     @contextmanager
-    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Any]:
+    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Advance]:  # noqa: ARG002
         self.say(label)
-        yield lambda amount: None
+        yield _no_bar
 
 
 def _stop_all(folder: Path, done: bool, progress: Progress) -> None:

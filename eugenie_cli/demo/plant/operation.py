@@ -37,17 +37,17 @@ def operate(seed: int, start_ms: int, end_ms: int) -> Operation:
     hour: Floats = ts / 3_600_000 % 24
 
     # production follows the shifts; operators change it every half an hour, consumers by the minute
-    day = 0.74 + 0.10 * np.sin(2 * np.pi * (hour - 8) / 24) + 0.04 * np.sin(4 * np.pi * (hour - 10) / 24)
-    orders = set_points(generator(seed, "orders"), ticks, 1, 0.055, 1_800, TICK_S)[:, 0]
+    day = 0.74 + 0.06 * np.sin(2 * np.pi * (hour - 8) / 24) + 0.02 * np.sin(4 * np.pi * (hour - 10) / 24)
+    orders = set_points(generator(seed, "orders"), ticks, 1, 0.12, 1_500, TICK_S)[:, 0]
     load = lag(np.clip(day + orders, 0.45, 1.0), 120, TICK_S)
     restless = wander(generator(seed, "consumers"), ticks, 1, 0.02, 60, TICK_S)[:, 0]
     draw = load * (1 + restless)
 
-    feed_trim = set_points(generator(seed, "feed-trim"), ticks, len(FEED_PUMPS), 0.010, 4_200, TICK_S)
+    feed_trim = set_points(generator(seed, "feed-trim"), ticks, len(FEED_PUMPS), 0.015, 2_400, TICK_S)
     governor = wander(generator(seed, "governor"), ticks, len(FEED_PUMPS), 0.0015, 30, TICK_S)
     speed = np.clip(lag(0.72 + 0.27 * load[:, None] + feed_trim, 45, TICK_S) + governor, 0.6, 1.05)
 
-    valve_trim = set_points(generator(seed, "valve-trim"), ticks, len(BOOSTER_PUMPS), 0.045, 2_700, TICK_S)
+    valve_trim = set_points(generator(seed, "valve-trim"), ticks, len(BOOSTER_PUMPS), 0.06, 1_800, TICK_S)
     control = wander(generator(seed, "valve-control"), ticks, len(BOOSTER_PUMPS), 0.006, 45, TICK_S)
     valve = np.clip(lag(0.46 + 0.34 * load[:, None] + valve_trim, 30, TICK_S) + control, 0.3, 0.95)
 

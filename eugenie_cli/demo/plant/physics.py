@@ -132,7 +132,7 @@ def _header_pressure(
 
 def _cavitation(margin_m: Floats) -> Floats:
     """0 with an ample NPSH margin, growing smoothly to 1 where the eye is full of vapour."""
-    return 1 / (1 + np.exp((margin_m - 0.6) / 0.45))
+    return 1 / (1 + np.exp((margin_m - 0.6) / 0.35))
 
 
 def _feed(

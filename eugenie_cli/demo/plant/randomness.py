@@ -55,12 +55,15 @@ def wander(
 
 
 def set_points(
-    rng: np.random.Generator, ticks: int, width: int, deviation: float, mean_interval_s: float, tick_s: float
+    rng: np.random.Generator, ticks: int, width: int, reach: float, mean_interval_s: float, tick_s: float
 ) -> Floats:
-    """Piecewise constant settings [T, width], changed after exponential intervals; normal, cut at 2 sigma."""
+    """Piecewise constant settings [T, width]: changed after exponential intervals, uniform in +-reach.
+
+    Uniform, because operators use the range that they are given, all of it.
+    """
     changes = rng.random((ticks, width)) < tick_s / mean_interval_s
     changes[0] = True
     (other,) = rng.spawn(1)  # two draws of one generator would shift one another when the span grows
-    values = np.clip(other.standard_normal((ticks, width)), -2, 2) * deviation
+    values = other.uniform(-reach, reach, (ticks, width))
     latest = np.maximum.accumulate(np.where(changes, np.arange(ticks)[:, None], 0), axis=0)
     return np.take_along_axis(values, latest, axis=0)
