@@ -61,19 +61,22 @@ class RecordReader:
             if (part := mapping.get(name)) and part["path"]
         }
         self._measured = tuple(c for c in self.columns if c not in used and c not in mapping["ignore"])
+        self._known = self._known_columns()
 
     def unknown_columns(self) -> tuple[str, ...]:
-        """Wide: columns that are no sensor or tag of any asset that the file may speak of."""
-        if not self._wide:
-            return ()
-        asset = self._mapping.get("asset")
-        assets: Iterable[str | None] = (None,) if not asset else self._router.assets
-        if asset and asset.get("const"):
-            assets = (asset["const"].strip(),)
-        known = {
-            column for column in self._measured for a in assets if self._router.route(a, None, column.strip())
-        }
-        return tuple(column for column in self._measured if column not in known)
+        """Wide: columns that are no sensor or tag of any asset that the file may speak of. They are not read."""
+        return tuple(column for column in self._measured if column not in self._known) if self._wide else ()
+
+    def _known_columns(self) -> tuple[str, ...]:
+        part = self._mapping.get("asset")
+        assets: Iterable[str | None] = self._router.assets if part else (None,)
+        if part and part.get("const"):
+            assets = (part["const"].strip(),)
+        return tuple(
+            column
+            for column in self._measured
+            if any(self._router.route(asset, None, column.strip()) for asset in assets)
+        )
 
     def read(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
         """The block's readings, and what was turned away."""
@@ -163,10 +166,8 @@ class RecordReader:
         )
         usable = _kept(block.num_rows, refusals)
         indices, instants, values = [], [], []
-        for column in self._measured:
+        for column in self._known:
             place = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
-            if (place == _NOWHERE).all():
-                continue
             series = place[asset]
             texts = block.column(self.columns.index(column))
             value, valued = self._values(texts)

@@ -19,7 +19,10 @@ def pump_site(root: Path, sources: list[dict[str, Any]] | None = None, **class_s
             "classes": {"pump": {"sensors": sensors, "step": "1s", "max_gap": "5s", **class_settings}},
             "assets": {
                 "p1": {"class": "pump"},
-                "p2": {"class": "pump", "tags": {"flow": "FT-2", "pressure": "PT-2", "motor current": "IT-2"}},
+                "p2": {
+                    "class": "pump",
+                    "tags": {"flow": "FT-2", "pressure": "PT-2", "motor current": "IT-2"},
+                },
             },
         }
     )
