@@ -65,7 +65,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
             if not _reachable(name, address):
                 hint = "start it, or correct its address in the site file"
                 raise EugenieError(f"{name} does not answer at {address}", hint, ExitCode.UNREACHABLE)
-        engines = _engines(site, workspace, _needed(site, only), progress)
+        engines = _engines(site, workspace, needed(site, only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
         with _ended_by_signals():
             _bring_up(engines, dead, progress)
@@ -121,7 +121,8 @@ def _external(site: Site, only: Collection[str]) -> dict[str, str]:
     return {name: address for name, address in given.items() if not only or name in only}
 
 
-def _needed(site: Site, only: Collection[str]) -> list[str]:
+def needed(site: Site, only: Collection[str] = ()) -> list[str]:
+    """The parts (of `only`, if given) that the site file leaves to eugenie."""
     external = _external(site, ())
     return [part for part in PARTS if part not in external and (not only or part in only)]
 
@@ -149,9 +150,8 @@ def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: P
         {port: configured.get(port, 0) for port in wanted},
         in_use=[port for name in alive for port in owners[name]],
     )
-    folder = site.resolve(site.engines.jars) if site.engines.jars is not None else None
     roles = [part for part in parts if part in ("kafka", "flink")]
-    runtime = JavaRuntime(java(), jars.provide(roles, folder, progress))
+    runtime = JavaRuntime(java(), jars.provide(roles, jars.folder_of(site), progress))
     engines: list[Engine] = []
     for part in parts:
         if part == "mlflow":

@@ -10,6 +10,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import cache_dir
 
 LOCK = Path(__file__).with_name("jars.lock")
@@ -29,6 +31,7 @@ _MIB = 2**20
 _TIMEOUT_S = 60
 _CONNECTIONS = 4  # each jar is one request; the broker has some forty, most of them small
 _ATTEMPTS = 3
+_SCRATCH = ".download-"
 
 
 @dataclass(frozen=True)
@@ -66,22 +69,28 @@ def locked() -> tuple[Jar, ...]:
 def provide(roles: Sequence[str], folder: Path | None, progress: Progress) -> dict[str, list[Path]]:
     """The class path of each role (`kafka`, `flink`): every jar present and its checksum verified.
 
-    `folder`: where the site file says that they lie, or None to download what the cache lacks. Raises
+    `folder`: where they lie (see `folder_of`), or None to download what the cache lacks. Raises
     EugenieError naming each jar that is missing, wrong or cannot be downloaded.
     """
     jars = [jar for jar in locked() if jar.role in roles]
-    given = os.environ.get(ENV_FOLDER)
-    if given:
-        folder = Path(given).expanduser()
     if folder is not None:
-        _check_folder(jars, folder)
+        check_folder(jars, folder)
     else:
         folder = cache_dir() / "jars"
         _fill(jars, folder, progress)
     return {role: [folder / jar.filename for jar in jars if jar.role == role] for role in roles}
 
 
-def _check_folder(jars: Sequence[Jar], folder: Path) -> None:
+def folder_of(site: Site) -> Path | None:
+    """The folder of jars that the environment or the site file names; None: they are downloaded."""
+    given = os.environ.get(ENV_FOLDER)
+    if given:
+        return Path(given).expanduser()
+    return site.resolve(site.engines.jars) if site.engines.jars is not None else None
+
+
+def check_folder(jars: Sequence[Jar], folder: Path) -> None:
+    """Raises EugenieError that lists every jar that the folder lacks, or holds with other bytes."""
     missing = [jar for jar in jars if not (folder / jar.filename).is_file()]
     if missing:
         names = "\n".join(f"  {jar.filename}  ({jar.coordinates})" for jar in missing)
@@ -102,7 +111,9 @@ def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
         lacking = _lacking(jars, folder)  # another process may have filled it meanwhile
         if not lacking:
             return
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
+        for left in folder.glob(f"{_SCRATCH}*"):  # by a download that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
             total = round(sum(jar.size for jar in lacking) / _MIB, 1)
             label = f"downloading {len(lacking)} jars of Kafka and Flink"
             with progress.task(label, total=total, unit="MiB") as advance:

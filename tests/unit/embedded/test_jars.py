@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eugenie_cli.embedded import jars, lock
 from eugenie_cli.embedded.jars import Jar
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT
+from eugenie_cli.site.model import Site
 
 CONTENT = b"a jar"
 
@@ -17,6 +20,16 @@ def jar(name: str, folder, content: bytes = CONTENT, role: str = "kafka") -> Jar
     path = folder / f"{name}-1.0.jar"
     path.write_bytes(content)
     return Jar(role, "org.example", name, "1.0", len(content), jars.sha256(path))
+
+
+def site(base: Path, folder: str | None) -> Site:
+    document = {
+        "site": "plant",
+        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+        "assets": {"p-1": {"class": "pump"}},
+        "engines": {"jars": folder},
+    }
+    return Site.model_validate(document).model_copy(update={"base": base})
 
 
 @pytest.fixture
@@ -46,10 +59,15 @@ def test_a_folder_of_jars_gives_the_class_path_of_each_engine(tmp_path, pinned):
     }
 
 
-def test_the_environment_names_another_folder(tmp_path, pinned, monkeypatch):
-    monkeypatch.setenv(jars.ENV_FOLDER, str(tmp_path))
-    found = jars.provide(["kafka"], tmp_path / "elsewhere", SILENT)
-    assert found == {"kafka": [tmp_path / "broker-1.0.jar"]}
+@pytest.mark.parametrize(("configured", "found"), [(None, None), ("jars", "jars"), ("/opt/jars", "/opt/jars")])
+def test_the_site_file_names_the_folder_and_none_means_to_download(tmp_path, monkeypatch, configured, found):
+    monkeypatch.delenv(jars.ENV_FOLDER, raising=False)
+    assert jars.folder_of(site(tmp_path, configured)) == (found and tmp_path / found)
+
+
+def test_the_environment_goes_before_the_site_file(tmp_path, monkeypatch):
+    monkeypatch.setenv(jars.ENV_FOLDER, "/media/usb")
+    assert jars.folder_of(site(tmp_path, "jars")) == Path("/media/usb")
 
 
 def test_every_missing_jar_is_listed_by_file_name(tmp_path, pinned):

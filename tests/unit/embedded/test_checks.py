@@ -1,0 +1,45 @@
+"""`eugenie doctor` tells what it found, and what to do about each fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eugenie_cli.embedded import checks
+from eugenie_cli.embedded.java import ENV_HOME
+from eugenie_cli.site.model import Site
+
+
+def named(found, name):
+    return next(each for each in found if each.name == name)
+
+
+def site(base: Path, **sections) -> Site:
+    document = {
+        "site": "plant",
+        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+        "assets": {"p-1": {"class": "pump"}},
+        **sections,
+    }
+    return Site.model_validate(document).model_copy(update={"base": base})
+
+
+def test_this_machine_has_what_the_engines_are_made_of():
+    found = checks.check()
+    assert all(named(found, name).ok for name in ("python", "java", *checks.PACKAGES))
+
+
+def test_a_wrong_java_is_a_fault_with_a_way_out(monkeypatch, tmp_path):
+    monkeypatch.setenv(ENV_HOME, str(tmp_path))
+    fault = named(checks.check(), "java")
+    assert not fault.ok and ENV_HOME in fault.hint
+
+
+def test_a_folder_without_jars_is_a_fault_that_lists_them(tmp_path):
+    fault = named(checks.check(site(tmp_path, engines={"jars": "."})), "jars")
+    assert not fault.ok and "kafka_2.13" in fault.found
+
+
+def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
+    found = checks.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
+    assert not named(found, "kafka").ok
+    assert named(found, "mlflow").ok, "what eugenie starts itself may be stopped"
