@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from eugenie_cli.commands import anomalies, config, engines, evaluate, history, import_, init, models, train
+from eugenie_cli.commands import anomalies, config, demo, engines, evaluate, history, import_, init, models, simulate, train
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
@@ -49,6 +49,8 @@ app.add_typer(anomalies.app)
 app.command("up")(engines.up)
 app.command("down")(engines.down)
 app.command("status")(engines.status)
+app.add_typer(simulate.app)
+app.command("demo")(demo.demo)
 
 
 def main() -> None:

@@ -29,13 +29,14 @@ def open_site(path: Path) -> Site:
     return load.open_site(str(path))
 
 
-def start_engines(site: Site, progress: Progress) -> None:
+def start_engines(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
     from eugenie_cli.embedded import engines
     from eugenie_cli.serving import local
 
     engines.up(site, progress)
-    local.start(site, progress)
+    if not cancelled():
+        local.start(site, progress)
 
 
 def stop_engines(site: Site, progress: Progress) -> None:
@@ -88,14 +89,14 @@ def evaluate(site: Site, plant: Plant, progress: Progress) -> None:
         progress.say(f"  {class_name}: {rate:.2f} false alarms an asset and day on the last hours of history")
 
 
-def submit(site: Site, progress: Progress) -> None:
+def submit(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
     from eugenie_cli.serving import local
     from eugenie_cli.streaming.submit import submit as submit_job
 
     deadline = time.monotonic() + LOADED_WITHIN_S
     waiting = set(site.classes)
-    while waiting:
+    while waiting and not cancelled():
         waiting -= {model.name for model in local.status(site).models if model.state == "AVAILABLE"}
         if waiting and time.monotonic() > deadline:
             raise EugenieError(
@@ -104,7 +105,8 @@ def submit(site: Site, progress: Progress) -> None:
             )
         if waiting:
             time.sleep(POLL_S)
-    submit_job(site, progress)
+    if not cancelled():
+        submit_job(site, progress)
 
 
 def drain(site: Site, progress: Progress) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
 from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
 from eugenie_cli.demo.watch import Announcer, AnomalyTail
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.progress import Advance, Progress
+from eugenie_cli.progress import SILENT, Advance, Progress
+from eugenie_cli.site.model import Site
 
 FOLDER = Path(".eugenie/demo-plant")
 STEPS = 7
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -82,25 +85,29 @@ def run(options: Options, progress: Progress) -> Result:
     folder = options.folder.absolute()
     steps = Steps(STEPS, progress)
     prepare(folder, progress)
-    done = False
-    with _signals_interrupt(), ThreadPoolExecutor(1, "engines") as background:
+    done, cancelled = False, threading.Event()
+    background = ThreadPoolExecutor(1, "engines")
+    with _signals_interrupt():
         try:
-            result = _run(folder, options, steps, background, progress)
+            result = _run(folder, options, steps, Beside(background, cancelled, Aside(progress)), progress)
             done = True
         finally:
             if not (done and options.keep):
-                _stop_all(folder, done, progress)
+                with _uninterrupted():
+                    cancelled.set()
+                    _stop_all(folder, done, progress)
+                    background.shutdown(wait=True, cancel_futures=True)
+                    _stop_late_starters(folder)
     return result
 
 
 def _run(
-    folder: Path, options: Options, steps: Steps, background: ThreadPoolExecutor, progress: Progress
+    folder: Path, options: Options, steps: Steps, beside: Beside, progress: Progress
 ) -> Result:
     steps.next("plant: eight simulated pumps hand over days of normal operation, as historian exports")
     export_history(folder, options.seed, HISTORY_DAYS, progress)
     plant, site = Plant.load(folder), pipeline.open_site(folder / SITE_FILE)
-    aside = Aside(progress)
-    engines = background.submit(pipeline.start_engines, site, aside)
+    engines = beside.begin(pipeline.start_engines, site)
 
     steps.next(
         "import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start"
@@ -110,13 +117,13 @@ def _run(
     versions = pipeline.train(site, progress)
     steps.next("export: TensorFlow SavedModels that hold the whole decision; the model server loads them")
     pipeline.export(site, versions, progress)
-    _await(engines)
-    job = background.submit(pipeline.submit, site, aside)
+    beside.finish(engines)
+    job = beside.begin(pipeline.submit, site)
     steps.next("evaluate: would it have cried wolf? Meanwhile a Flink job starts to read Kafka")
     pipeline.evaluate(site, plant, progress)
     faults = live_faults(plant, KINDS)
     stream, _ = live_stream(plant, None, faults, progress)
-    _await(job)
+    beside.finish(job)
 
     steps.next(
         f"live: {LIVE_MS / 3_600_000:.1f} hours of the plant at {options.speed:g} times its speed, "
@@ -163,11 +170,22 @@ def prepare(folder: Path, progress: Progress) -> None:
     shutil.rmtree(folder)
 
 
-def _await(step: Future[None]) -> None:
-    """Wait for a step that runs beside this one; raises what it raised. Ctrl-C is heard between two waits."""
-    while not step.done():
-        wait([step], timeout=0.5)
-    step.result()
+class Beside:
+    """Steps that run beside the told ones, one after another, until they are cancelled."""
+
+    def __init__(self, pool: ThreadPoolExecutor, cancelled: threading.Event, progress: Progress) -> None:
+        self._pool = pool
+        self._cancelled = cancelled
+        self._progress = progress
+
+    def begin(self, step: Callable[[Site, Progress, Callable[[], bool]], None], site: Site) -> Future[None]:
+        return self._pool.submit(step, site, self._progress, self._cancelled.is_set)
+
+    def finish(self, step: Future[None]) -> None:
+        """Wait for it; raises what it raised. Ctrl-C is heard between two waits."""
+        while not step.done():
+            wait([step], timeout=0.5)
+        step.result()
 
 
 def _no_bar(amount: float) -> None:
@@ -198,6 +216,23 @@ def _stop_all(folder: Path, done: bool, progress: Progress) -> None:
         progress.say(f"kept: {folder} (history, models and logs as far as they came)")
 
 
+def _stop_late_starters(folder: Path) -> None:
+    """What a cancelled step had still started while the rest was stopped."""
+    if (folder / SITE_FILE).exists():
+        pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), SILENT)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C must not leave processes behind: stopping takes seconds, and is finished."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """TERM and HUP end the demo as Ctrl-C does."""
@@ -205,7 +240,7 @@ def _signals_interrupt() -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in ENDING}
     try:
         yield
     finally:
