@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -22,11 +23,18 @@ _CANDIDATES = range(20_000, 32_000)
 # down
 
 
-def assign(file: Path, configured: Mapping[str, int], in_use: Collection[str]) -> dict[str, int]:
+RELEASE_S = 10.0
+"""A killed process is gone before its last thread is, which still holds its ports: under load for seconds."""
+
+
+def assign(
+    file: Path, configured: Mapping[str, int], in_use: Collection[str], patience_s: float = RELEASE_S
+) -> dict[str, int]:
     """A port for each name of `configured` (0: any free one), kept in `file`.
 
-    Names in `in_use` belong to engines that run: they keep the port that they have. Raises EugenieError
-    when a configured port is taken by another program.
+    Names in `in_use` belong to engines that run: they keep the port that they have. A port that should be
+    free and is not is waited for, `patience_s` seconds. Raises EugenieError when a configured port is taken by
+    another program.
     """
     kept = _read(file)
     ports: dict[str, int] = {}
@@ -35,13 +43,13 @@ def assign(file: Path, configured: Mapping[str, int], in_use: Collection[str]) -
         if name in in_use and before is not None:
             ports[name] = before
         elif wanted:
-            if not is_free(wanted):
+            if not _is_released(wanted, patience_s):
                 raise EugenieError(
                     f"port {wanted} ({name}) is taken by another program",
                     f"end that program, or choose another port: engines.{name}_port in the site file",
                 )
             ports[name] = wanted
-        elif before is not None and before not in ports.values() and is_free(before):
+        elif before is not None and before not in ports.values() and _is_released(before, patience_s):
             ports[name] = before
         else:
             ports[name] = _free({*ports.values(), *kept.values()})
@@ -70,6 +78,15 @@ def answers(address: str, timeout_s: float = 1.0) -> bool:
             return True
     except (OSError, ValueError):
         return False
+
+
+def _is_released(port: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _free(taken: Collection[int]) -> int:

@@ -59,7 +59,7 @@ def test_a_folder_of_jars_gives_the_class_path_of_each_engine(tmp_path, pinned):
     }
 
 
-@pytest.mark.parametrize(("configured", "found"), [(None, None), ("jars", "jars"), ("/opt/jars", "/opt/jars")])
+@pytest.mark.parametrize(("configured", "found"), [(None, None), ("jars", "jars"), ("/opt", "/opt")])
 def test_the_site_file_names_the_folder_and_none_means_to_download(tmp_path, monkeypatch, configured, found):
     monkeypatch.delenv(jars.ENV_FOLDER, raising=False)
     assert jars.folder_of(site(tmp_path, configured)) == (found and tmp_path / found)

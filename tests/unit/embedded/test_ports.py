@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -20,6 +21,16 @@ def taken():
     """A port that another program listens on."""
     with socket.create_server((ports.LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def taken_for_a_second():
+    """A port that another program listens on, but not for long."""
+    server = socket.create_server((ports.LOOPBACK, 0))
+    closing = threading.Timer(1.0, server.close)
+    closing.start()
+    yield server.getsockname()[1]
+    closing.join()
 
 
 def test_free_ports_differ_and_can_be_bound(file):
@@ -46,14 +57,20 @@ def test_a_configured_port_is_taken_as_it_is(file):
 
 def test_a_configured_port_that_is_taken_is_an_error_that_names_its_key(file, taken):
     with pytest.raises(EugenieError, match=f"port {taken}") as raised:
-        ports.assign(file, {"kafka": taken}, in_use=())
+        ports.assign(file, {"kafka": taken}, in_use=(), patience_s=0)
     assert "engines.kafka_port" in raised.value.hint
 
 
 def test_a_remembered_port_that_is_taken_meanwhile_is_replaced(file, taken):
     file.parent.mkdir()
     file.write_text(f'{{"kafka": {taken}}}')
-    assert ports.assign(file, {"kafka": 0}, in_use=())["kafka"] != taken
+    assert ports.assign(file, {"kafka": 0}, in_use=(), patience_s=0)["kafka"] != taken
+
+
+def test_the_port_of_an_engine_that_is_still_dying_is_waited_for(file, taken_for_a_second):
+    file.parent.mkdir()
+    file.write_text(f'{{"kafka": {taken_for_a_second}}}')
+    assert ports.assign(file, {"kafka": 0}, in_use=()) == {"kafka": taken_for_a_second}
 
 
 def test_an_engine_that_runs_keeps_its_port_although_it_occupies_it(file, taken):
