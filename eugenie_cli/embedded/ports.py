@@ -32,9 +32,9 @@ def assign(
 ) -> dict[str, int]:
     """A port for each name of `configured` (0: any free one), kept in `file`.
 
-    Names in `in_use` belong to engines that run: they keep the port that they have. A port that should be
-    free and is not is waited for, `patience_s` seconds. Raises EugenieError when a configured port is taken by
-    another program.
+    Names in `in_use` belong to engines that run: they keep the port that they have. A port that should
+    be free and is not is waited for, `patience_s` seconds. Raises EugenieError when a configured port is
+    taken by another program.
     """
     kept = _read(file)
     ports: dict[str, int] = {}
