@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,7 +34,7 @@ class SourceReport:
     failed: list[str] = field(default_factory=list)
     readings: int = 0
     bad_quality: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     unknown_columns: dict[str, int] = field(default_factory=dict)
     start_ms: int | None = None
@@ -46,7 +45,8 @@ class SourceReport:
         """Add an item that history now holds."""
         self.readings += item.rows
         self.bad_quality += item.bad
-        self.rejected.update(item.state["rejected"])
+        for reason, count in item.state["rejected"].items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + count
         for column in item.state["unknown_columns"]:
             self.unknown_columns[column] = self.unknown_columns.get(column, 0) + 1
         for reason, examples in item.state["examples"].items():

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from history_sites import pump_site
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from eugenie_cli.history.importers.importer import Tally, importer_for, router_o
 from eugenie_cli.readings import reasons
 from eugenie_cli.readings.mapping import bind_file, compile_mapping
 from eugenie_cli.readings.reading import Rejected
-from history_sites import pump_site
 
 LONG = {
     "asset": {"path": "asset"},
@@ -195,18 +195,33 @@ def test_wide_files_are_read_by_the_rules(tmp_path, rows):
 @pytest.mark.parametrize(
     ("ts", "texts"),
     [
-        ({"unit": "s"}, ["1767420000", "1767420000.1239", "1.76742e9", "-1", "1767420000000", "", "x", "12.", "0x10"]),
-        ({"unit": "ms"}, ["1767420000000", "1767420000000.9", "0", "999999999999999999", "99999999999999999999"]),
+        (
+            {"unit": "s"},
+            ["1767420000", "1767420000.1239", "1.76742e9", "-1", "1767420000000", "", "x", "12.", "0x10"],
+        ),
+        (
+            {"unit": "ms"},
+            ["1767420000000", "1767420000000.9", "0", "999999999999999999", "99999999999999999999"],
+        ),
         ({"unit": "us"}, ["1767420000000999", "1", "253402300799999999", "253402300800000000"]),
         ({"unit": "ns"}, ["1767420000000999999", "999999999999999999", "1"]),
-        ({"format": "%d.%m.%Y %H:%M:%S"}, ["03.01.2026 07:00:00", "3.1.2026 7:00:00", "25.10.2026 02:30:00", "31.02.2026 00:00:00"]),
-        ({"format": "%Y-%m-%d %H:%M:%S.%f"}, ["2026-01-03 06:00:00.123456", "2026-01-03 06:00:00.1", "2026-01-03 06:00:00"]),
+        (
+            {"format": "%d.%m.%Y %H:%M:%S"},
+            ["03.01.2026 07:00:00", "3.1.2026 7:00:00", "25.10.2026 02:30:00", "31.02.2026 00:00:00"],
+        ),
+        (
+            {"format": "%Y-%m-%d %H:%M:%S.%f"},
+            ["2026-01-03 06:00:00.123456", "2026-01-03 06:00:00.1", "2026-01-03 06:00:00"],
+        ),
         ({"format": "%m/%d/%Y %I:%M:%S %p"}, ["01/03/2026 06:00:00 PM", "13/03/2026 06:00:00 PM"]),
         ({"format": "%Y%m%dT%H%M%S%z"}, ["20260103T060000+0100", "20260103T060000"]),
         ({"timezone": "America/St_Johns"}, ["2026-01-03T06:00:00", "2026-11-01T01:30:00"]),
-        ({"timezone": "Australia/Lord_Howe"}, ["2026-04-05T01:45:00", "2026-04-05T01:15:00", "2026-10-04T02:15:00"]),
+        (
+            {"timezone": "Australia/Lord_Howe"},
+            ["2026-04-05T01:45:00", "2026-04-05T01:15:00", "2026-10-04T02:15:00"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_kind_of_instant_is_read_by_the_rules(tmp_path, ts, texts):
     readings = {**LONG, "ts": {"path": "ts", **ts}}
     path = tmp_path / "instants.csv"

@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+from history_sites import pump_site
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from eugenie_cli.history.batch import AssetReadings, Batch
 from eugenie_cli.history.grid import Grid, align, load_grid
 from eugenie_cli.history.store import History
 from eugenie_cli.readings.limits import Limits
-from history_sites import pump_site
 
 NAN = math.nan
 NAMES = ("x", "y")
@@ -130,7 +130,7 @@ def test_a_step_longer_than_max_gap_leaves_readings_without_an_edge():
 
 
 def test_a_stray_reading_is_refused_instead_of_filling_the_memory():
-    with pytest.raises(EugenieError, match="1970-01-01T00:00:00.000Z to 2026"):
+    with pytest.raises(EugenieError, match=r"1970-01-01T00:00:00\.000Z to 2026"):
         aligned([("x", 0, 1.0), ("x", 1_767_420_000_000, 1.0)])
 
 

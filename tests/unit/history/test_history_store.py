@@ -118,12 +118,13 @@ def test_items_finished_before_a_failure_are_kept_the_failed_one_is_as_it_was(tm
 
 def test_two_imports_of_one_source_do_not_meet(tmp_path):
     history = History(tmp_path)
-    with history.writer("s"), history.writer("another"):
-        with (
-            pytest.raises(EugenieError, match="import of s is already running") as caught,
-            history.writer("s"),
-        ):
-            pass
+    with (
+        history.writer("s"),
+        history.writer("another"),
+        pytest.raises(EugenieError, match="import of s is already running") as caught,
+        history.writer("s"),
+    ):
+        pass
     assert caught.value.exit_code == ExitCode.REFUSED
 
 

@@ -63,7 +63,10 @@ def test_limits_are_inclusive_and_leave_missing_values_alone():
 
 
 def test_file_patterns_become_constants():
-    mapping = {"asset": {"path": None, "const": None, "file": "{parent}-{stem}"}, "ts": {"path": "t", "file": None}}
+    mapping = {
+        "asset": {"path": None, "const": None, "file": "{parent}-{stem}"},
+        "ts": {"path": "t", "file": None},
+    }
     bound = bind_file(mapping, "exports/valve1/3.csv")
     assert bound["asset"]["const"] == "valve1-3"
     assert bound["ts"]["path"] == "t"
