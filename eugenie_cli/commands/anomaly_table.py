@@ -19,6 +19,8 @@ from eugenie_cli.anomalies.view import Seen, View
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3
 CLOSED_SHOWN = 5
+WIDE = 100
+"""Cells of a terminal from which on everything is shown."""
 _BAR_CELLS = 8
 # A score of this many thresholds fills the bar: twice the peak from which severity is high.
 _FULL_BAR = 8.0
@@ -26,14 +28,20 @@ _FULL_BAR = 8.0
 _FRAME_LINES = 7
 _FACT_LINES = 2
 # What is left of a name on the narrowest terminal.
-_NAME_CELLS = 10
+_NAME_CELLS = 8
 _NO_FACTS = [Text("")] * 4
 _NO_SHARE = [Text("")] * 5
 
 
-def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc) -> Table:
-    """A few lines an anomaly, one for each of its strongest sensors; closed ones dimmed."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def anomaly_table(
+    seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, width: int = WIDE
+) -> Table:
+    """A few lines an anomaly, one for each of its strongest sensors; closed ones dimmed.
+
+    width: of the terminal, in cells; below WIDE the bars go, so that the figures fit into 80.
+    """
+    wide = width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if wide else 0)
     # Names give way when a terminal is narrow; figures do not.
     table.add_column("asset", overflow="ellipsis", min_width=_NAME_CELLS)
     table.add_column("state", no_wrap=True)
@@ -46,7 +54,7 @@ def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.ut
     table.add_column("expected", no_wrap=True)
     for one in seen:
         style = None if one.anomaly.is_open else "dim"
-        lines = zip_longest(_facts(one, now_ms, where), _shares(one.anomaly), fillvalue=None)
+        lines = zip_longest(_facts(one, now_ms, where, wide), _shares(one.anomaly), fillvalue=None)
         for facts, share in lines:
             table.add_row(*(facts or _NO_FACTS), *(share or _NO_SHARE), style=style)
     return table
@@ -71,7 +79,9 @@ class LiveTable:
         hidden = len(opened) - sum(one.anomaly.is_open for one in shown)
         foot = f"{hidden} more open; " if hidden else ""
         body: Any = (
-            anomaly_table(shown, int(now * 1000), self._where) if shown else Text("\n  nothing to show yet\n")
+            anomaly_table(shown, int(now * 1000), self._where, options.max_width)
+            if shown
+            else Text("\n  nothing to show yet\n")
         )
         yield Group(head, body, Text(f"{foot}Ctrl-C ends", style="dim"))
 
@@ -87,7 +97,7 @@ def _fitting(seen: Sequence[Seen], lines: int) -> list[Seen]:
     return shown
 
 
-def _facts(seen: Seen, now_ms: int, where: tzinfo) -> list[list[Text]]:
+def _facts(seen: Seen, now_ms: int, where: tzinfo, wide: bool) -> list[list[Text]]:
     """Two lines about the asset, the state, the time and the strength."""
     anomaly = seen.anomaly
     colour = _COLOURS.get(anomaly.severity, "") if anomaly.is_open else ""
@@ -98,13 +108,13 @@ def _facts(seen: Seen, now_ms: int, where: tzinfo) -> list[list[Text]]:
             Text(anomaly.asset, style="bold" if anomaly.is_open else ""),
             Text.assemble((mark, colour), f" {state}"),
             Text(_instant(anomaly.start_ms, now_ms, where)),
-            Text.assemble((bar(strength), colour), f" {_score(strength)}"),
+            Text.assemble((bar(strength) + " " if wide else "", colour), _score(strength)),
         ],
         [
             Text(anomaly.class_name, style="dim"),
             Text(f"  {anomaly.severity}", style=colour),
             Text(f"for {duration(seen.lasts_ms(now_ms))}"),
-            Text(f"{'peak':>{_BAR_CELLS}} {_score(anomaly.peak)}", style="dim"),
+            Text(f"{'peak':>{_BAR_CELLS if wide else 0}} {_score(anomaly.peak)}", style="dim"),
         ],
     ]
 
@@ -164,9 +174,9 @@ def _score(score: float | None) -> str:
 
 
 def _instant(ms: int, now_ms: int, where: tzinfo) -> str:
-    """The time of today, else the day with it, else with the year: as short as is clear."""
+    """The time of today, else the day with it, else the date: as short as is clear."""
     instant = datetime.fromtimestamp(ms / 1000, where)
     today = datetime.fromtimestamp(now_ms / 1000, where).date()
     if instant.date() == today:
         return f"{instant:%H:%M:%S}"
-    return f"{instant:%m-%d %H:%M}" if instant.year == today.year else f"{instant:%Y-%m-%d %H:%M}"
+    return f"{instant:%m-%d %H:%M}" if instant.year == today.year else f"{instant:%Y-%m-%d}"

@@ -8,18 +8,23 @@ from typing import NamedTuple
 
 from eugenie_cli.site.engine_checks import check_engines
 from eugenie_cli.site.mapping_checks import check_mapping
-from eugenie_cli.site.model import Asset, EquipmentClass, Part, Period
+from eugenie_cli.site.model import Asset, EquipmentClass, ModelSettings, Part, Period
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path, did_you_mean
 from eugenie_cli.site.values import show_duration
 
 
 class Finding(NamedTuple):
-    """Something wrong at a path; `at_key` points at the key instead of its value."""
+    """Something wrong at a path.
+
+    at_key: points at the key instead of its value.
+    needs:  other values that it was concluded from: where one of those is wrong itself, it is not told.
+    """
 
     path: Path
     message: str
     at_key: bool = False
+    needs: tuple[Path, ...] = ()
 
 
 Findings = Iterator[Finding]
@@ -66,7 +71,8 @@ def _sources(parts: Parts) -> Findings:
         readings = getattr(source, "readings", None)
         if readings is not None:
             for place, message in check_mapping(readings, of_file=True):
-                yield Finding((*path, "readings", *place), message)
+                at: Path = (*path, "readings")
+                yield Finding((*at, *place), message, needs=((*at, "shape"),))
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)
     if parts.kafka is not None:
         yield from _constants(
@@ -98,22 +104,26 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
             yield Finding((*at, "low"), "must be less than high")
     if all(sensor.role == "context" for sensor in equipment.sensors):
         yield Finding((*path, "sensors"), "every sensor is context: at least one must be scored")
+    at_least = f"must be at least the step, {show_duration(equipment.step)}"
+    step: Path = (*path, "step")
     if equipment.max_gap < equipment.step:
-        yield Finding((*path, "max_gap"), f"must be at least the step, {show_duration(equipment.step)}")
-    silence = equipment.alarm.silence
-    if silence is not None and silence < equipment.step:
-        yield Finding(
-            (*path, "alarm", "silence"), f"must be at least the step, {show_duration(equipment.step)}"
-        )
-    model = equipment.model
+        yield Finding((*path, "max_gap"), at_least, needs=(step,))
+    if equipment.alarm.silence is not None and equipment.alarm.silence < equipment.step:
+        yield Finding((*path, "alarm", "silence"), at_least, needs=(step,))
+    yield from _model((*path, "model"), equipment.model)
+
+
+def _model(path: Path, model: ModelSettings) -> Findings:
+    less = f"must be less than the window, {model.window} rows"
+    window: Path = (*path, "window")
     if model.warmup >= model.window:
-        yield Finding((*path, "model", "warmup"), f"must be less than the window, {model.window} rows")
+        yield Finding((*path, "warmup"), less, needs=(window,))
     if not model.horizons:
-        yield Finding((*path, "model", "horizons"), "must hold at least 1")
+        yield Finding((*path, "horizons"), "must hold at least 1")
     elif max(model.horizons) >= model.window:
-        yield Finding((*path, "model", "horizons"), f"must be less than the window, {model.window} rows")
+        yield Finding((*path, "horizons"), less, needs=(window,))
     if len(set(model.horizons)) < len(model.horizons):
-        yield Finding((*path, "model", "horizons"), "must not repeat")
+        yield Finding((*path, "horizons"), "must not repeat")
 
 
 def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:

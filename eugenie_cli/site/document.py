@@ -57,20 +57,30 @@ def parse(text: str) -> Document:
     document = Document()
     try:
         node = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = ", ".join(part for part in (error.context, error.problem) if part)
-        document.problems.append(
-            Problem(_position(mark) if mark else Position(1, 1), (), f"not valid YAML: {what}")
-        )
-        return document
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        document.problems.append(Problem(Position(line, 1), (), f"not valid YAML: {error.reason}"))
+    except yaml.YAMLError as error:
+        document.problems.append(_syntax_problem(text, error))
         return document
     if node is not None:
         document.value = _Builder(document).build(node, ())
     return document
+
+
+def _syntax_problem(text: str, error: yaml.YAMLError) -> Problem:
+    try:
+        # PyYAML's own parser says where and why more exactly than the C parser.
+        yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as exact:
+        error = exact
+    position, what = Position(1, 1), str(error)
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position]
+        position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        what = f"the character U+{ord(text[error.position]):04X} is not allowed"
+    elif isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        position = _position(mark) if mark is not None else position
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+    return Problem(position, (), f"not valid YAML: {what}")
 
 
 class _Builder:

@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from eugenie_cli.site.document import Document
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.problems import Path, dotted
-from eugenie_cli.site.secrets import show_secret
+from eugenie_cli.site.secrets import show_secret, without_password
 from eugenie_cli.site.values import show_duration
 
 DEFAULT = "default"
+# A plain value in place of a section, as in `kafka: embedded`, is this one of the section's values.
+_SHORTHANDS: dict[Path, Path] = {("kafka", "bootstrap"): ("kafka",)}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _redact(shown: Any, given: Any) -> Any:
         return {key: _redact(shown[key], item) for key, item in given.items()}
     if isinstance(given, (list, tuple)):
         return [_redact(item, other) for item, other in zip(shown, given, strict=True)]
-    return shown
+    return without_password(shown) if isinstance(shown, str) else shown
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -69,11 +71,10 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _origin(path: Path, file: str, document: Document) -> str:
-    for length in range(len(path), 0, -1):
-        at = path[:length]
-        # A plain value further up is a shorthand for this one, as in `kafka: embedded`.
-        if document.has(at) and (length == len(path) or at not in document.containers):
-            position = document.position(at)
-            written = f" {document.written[at]}" if at in document.written else ""
-            return f"{file}:{position.line}:{position.column}{written}"
-    return DEFAULT
+    short = _SHORTHANDS.get(path)
+    at = path if document.has(path) or short is None or short in document.containers else short
+    if not document.has(at):
+        return DEFAULT
+    position = document.position(at)
+    written = f" {without_password(document.written[at])}" if at in document.written else ""
+    return f"{file}:{position.line}:{position.column}{written}"

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.checks import check
+from eugenie_cli.site.checks import Finding, check
 from eugenie_cli.site.document import Document, parse
-from eugenie_cli.site.messages import UNKNOWN_KEY, problems_of, unknown_key
+from eugenie_cli.site.messages import problems_of, unknown_key
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.parts import parts_of
 from eugenie_cli.site.problems import Path as Place
@@ -98,7 +98,7 @@ def read_site(path: str | Path) -> tuple[Site, Document]:
         wrong = [problem for problem in problems_of(error, document) if problem.path not in known]
         problems += wrong
     for finding in check(parts_of(site, data, context)):
-        if not _follows(finding.path, wrong, document):
+        if not _follows(finding, wrong):
             position = document.position(finding.path, key=finding.at_key)
             problems.append(Problem(position, finding.path, finding.message))
     if problems or site is None:
@@ -117,15 +117,10 @@ def workspace_of(site: Site) -> Workspace:
     return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
 
 
-def _follows(path: Place, wrong: list[Problem], document: Document) -> bool:
-    """Whether a finding may only follow from a wrong value of the same section."""
-    sections = (path, path[:-1])
-    return any(
-        problem.path[:-1] in sections
-        and document.has(problem.path)
-        and not problem.message.startswith(UNKNOWN_KEY)
-        for problem in wrong
-    )
+def _follows(finding: Finding, wrong: list[Problem]) -> bool:
+    """Whether a finding rests on a value that is itself wrong."""
+    grounds = finding.needs if finding.at_key else (finding.path, *finding.needs)
+    return any(problem.path[: len(ground)] == ground for problem in wrong for ground in grounds)
 
 
 def _text(path: Path) -> str:

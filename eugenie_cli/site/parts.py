@@ -22,6 +22,8 @@ from eugenie_cli.site.model import (
 )
 
 T = TypeVar("T")
+# A key that is taken out may leave its section without something required, and that one its own.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -77,32 +79,30 @@ def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]
 
 def salvage(model: type[T], value: Any, context: dict[str, Any]) -> T | None:
     """`value` as a `model`; where that fails, without the keys at fault; None where that fails too."""
-    adapter = TypeAdapter(model)
-    try:
-        return adapter.validate_python(value, context=context)
-    except ValidationError as error:
-        pruned = copy.deepcopy(value)
-        for finding in error.errors(include_url=False, include_input=False):
-            if finding["type"] == "missing" or not _prune(pruned, finding["loc"]):
+    adapter: TypeAdapter[T] = TypeAdapter(model)
+    pruned = copy.deepcopy(value)
+    for _ in range(_ROUNDS):
+        try:
+            return adapter.validate_python(pruned, context=context)
+        except ValidationError as error:
+            findings = error.errors(include_url=False, include_input=False)
+            places = [one["loc"][:-1] if one["type"] == "missing" else one["loc"] for one in findings]
+            removed = [_prune(pruned, place) for place in places]
+            if not any(removed):
                 return None
-    try:
-        return adapter.validate_python(pruned, context=context)
-    except ValidationError:
-        return None
+    return None
 
 
 def _prune(value: Any, location: tuple[str | int, ...]) -> bool:
-    """Take the key at fault out of its section. Items of lists stay: indices count as in the file."""
-    section = value
-    for index, part in enumerate(location):
-        is_last = index == len(location) - 1
+    """Take out the key that holds the place at fault; of a list all of it: indices count as in the file."""
+    section, owner = value, None
+    for part in location:
         if isinstance(section, dict) and part in section:
-            if is_last or not isinstance(section[part], (dict, list)):
-                del section[part]
-                return True
-            section = section[part]
-        elif isinstance(section, list) and isinstance(part, int) and part < len(section):
-            if not isinstance(section[part], (dict, list)):
-                return False
-            section = section[part]
-    return False
+            owner = (section, part)
+        elif not (isinstance(section, list) and isinstance(part, int) and part < len(section)):
+            continue  # the name of a variant, or a marker: not of the file
+        section = section[part]
+    if owner is None:
+        return False
+    owner[0].pop(owner[1], None)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,6 +11,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.variables import expand, is_reference
 
 REDACTED = "********"
+
+_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
 
 
 def reveal(secret: SecretStr) -> str:
@@ -29,3 +32,8 @@ def show_secret(secret: SecretStr) -> str:
     """What may be shown of a secret: where it comes from, or asterisks when the file itself holds it."""
     written = secret.get_secret_value()
     return written if is_reference(written) else REDACTED
+
+
+def without_password(text: str) -> str:
+    """`text`, with asterisks for the password of an address such as `http://user:password@host`."""
+    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import confluent_kafka
 import pytest
@@ -28,24 +35,39 @@ PATIENCE_S = 30.0
 @pytest.fixture
 def site(engines) -> Site:
     """A site with topics of its own: two partitions each."""
-    made = engines.site(f"tail-{next(_NUMBERS)}", kafka={"partitions": 2}, assets={
-        name: {"class": "pump"} for name in ("p-1", "p-2", "p-3")
-    })  # fmt: skip
+    made = engines.site(
+        f"tail-{next(_NUMBERS)}",
+        kafka={"partitions": 2},
+        assets={name: {"class": "pump"} for name in ("p-1", "p-2", "p-3")},
+    )
     topics.ensure(made)
     return made
 
 
 def record(number: int, asset: str = "p-1", state: str = "open", **members) -> bytes:
     """An anomaly record as the stream writes it."""
+    day = f"2026-01-08T10:{number:02}"
+    sensor = {"sensor": "pressure", "contribution": 1.0, "value": 1.0, "forecast": 2.0, "unit": "bar"}
     return json.dumps(
         {
-            "schema": "eugenie.anomaly.v1", "id": f"id-{number}", "site": "x", "asset": asset, "class": "pump",
-            "state": state, "start": f"2026-01-08T10:{number:02}:00.000Z", "detected": f"2026-01-08T10:{number:02}:05.000Z",
-            "end": None, "reason": None, "score": 2.0, "peak": 3.0, "severity": "medium",
-            "sensors": [{"sensor": "pressure", "contribution": 1.0, "value": 1.0, "forecast": 2.0, "unit": "bar"}],
-            "model": {"name": "pump", "version": 1}, **members,
+            "schema": "eugenie.anomaly.v1",
+            "id": f"id-{number}",
+            "site": "x",
+            "asset": asset,
+            "class": "pump",
+            "state": state,
+            "start": f"{day}:00.000Z",
+            "detected": f"{day}:05.000Z",
+            "end": None,
+            "reason": None,
+            "score": 2.0,
+            "peak": 3.0,
+            "severity": "medium",
+            "sensors": [sensor],
+            "model": {"name": "pump", "version": 1},
+            **members,
         }
-    ).encode()  # fmt: skip
+    ).encode()
 
 
 def send(site: Site, *values: bytes) -> None:
@@ -232,6 +254,68 @@ def test_the_list_has_each_anomaly_once_as_it_is_now(site):
         ("id-2", "update"),
     ]
     assert found[1][1] == json.loads(record(2, "p-2", "update"))
+
+
+class Command:
+    """`eugenie anomalies tail` as a shell starts it; `terminal`: on a pseudo-terminal instead of a pipe."""
+
+    def __init__(self, site: Site, folder: Path, *, terminal: bool) -> None:
+        file = folder / "site.yaml"
+        file.write_text(
+            f"site: {site.site}\nkafka: {site.kafka.bootstrap}\n"
+            "classes: {pump: {sensors: [{name: pressure}]}}\nassets: {p-1: {class: pump}}\n"
+        )
+        self._reader, writer = pty.openpty() if terminal else os.pipe()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "from eugenie_cli.main import main; main()",
+                "anomalies",
+                "tail",
+                "--site",
+                file,
+            ],
+            stdout=writer,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        )
+        os.close(writer)
+        self._out = b""
+
+    def wait_for(self, text: bytes) -> bytes:
+        """Everything that was written, once it has `text`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self._out:
+            assert time.monotonic() < deadline, self._out
+            ready, _, _ = select.select([self._reader], [], [], 0.2)
+            self._out += os.read(self._reader, 65_536) if ready else b""
+        return self._out
+
+    def interrupt(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(PATIENCE_S)
+        finally:
+            os.close(self._reader)
+
+
+def test_piped_the_tail_writes_the_records_byte_for_byte_until_ctrl_c(site, tmp_path):
+    send(site, record(1))
+    command = Command(site, tmp_path, terminal=False)
+    command.wait_for(b"\n")
+    send(site, record(1, state="closed"))
+    assert command.wait_for(b'"closed"').splitlines() == [record(1), record(1, state="closed")]
+    assert command.interrupt() == ExitCode.OK
+
+
+def test_on_a_terminal_the_tail_is_a_table_until_ctrl_c(site, tmp_path):
+    send(site, record(1))
+    command = Command(site, tmp_path, terminal=True)
+    command.wait_for(b"1 open")
+    shown = command.wait_for(b"pressure")
+    assert b"p-1" in shown and b"eugenie.anomaly.v1" not in shown
+    assert command.interrupt() == ExitCode.OK
 
 
 def test_brokers_that_are_not_there_are_unreachable(site_factory):

@@ -1,0 +1,182 @@
+"""Anomaly records: read tolerantly, folded into the present state."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from anomaly_records import record, record_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eugenie_cli.anomalies import tail as service
+from eugenie_cli.anomalies.record import Anomaly, parse_record
+from eugenie_cli.anomalies.view import View
+from eugenie_cli.broker.consume import Record
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+
+NOW = 1_767_866_700_000  # 2026-01-08T10:05:00Z
+
+
+def parsed(**members) -> Anomaly:
+    found = parse_record(record_bytes(**members))
+    assert found is not None
+    return found[0]
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site.model_validate(
+        {
+            "site": "plant",
+            "timezone": "Europe/Berlin",
+            "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+            "assets": {"p-1": {"class": "pump"}, "p-2": {"class": "pump"}},
+        }
+    )
+
+
+class TestRecord:
+    def test_a_whole_record_is_read(self):
+        anomaly = parsed(start="2026-01-08T10:00:00.250Z")
+        assert (anomaly.start_ms, anomaly.peak, anomaly.version) == (NOW - 299_750, 5.1, 7)
+        assert [share.sensor for share in anomaly.sensors][:2] == ["suction_pressure", "motor_current"]
+
+    def test_what_is_missing_is_none_and_what_is_unknown_is_ignored(self):
+        members = {
+            "schema": "eugenie.anomaly.v2",
+            "id": "a",
+            "asset": "p",
+            "start": "2026-01-08T10:00:00Z",
+            "new": {},
+        }
+        found = parse_record(json.dumps(members).encode())
+        assert found is not None
+        assert (found[0].peak, found[0].sensors, found[0].is_open, found[0].version) == (None, (), True, None)
+        assert found[1] == members
+
+    @pytest.mark.parametrize(
+        "value", [None, b"", b"{", b"\xff", b"[]", b"3", b"{}", b'{"schema": "eugenie.score.v1", "id": "a"}']
+    )
+    def test_what_is_no_anomaly_is_none(self, value):
+        assert parse_record(value) is None
+
+    @given(
+        st.sampled_from(sorted(record())),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        ),
+    )
+    def test_no_member_of_whatever_kind_stops_the_reading(self, member, value):
+        parse_record(json.dumps(record(**{member: value})).encode())
+
+
+class TestView:
+    def test_the_last_record_of_an_anomaly_counts(self):
+        view = View()
+        view.fold(parsed(state="open"), NOW)
+        view.fold(parsed(state="update", score=9.0), NOW + 1)
+        (seen,) = view.open()
+        assert (seen.anomaly.score, seen.first_arrival_ms, seen.last_arrival_ms) == (9.0, NOW, NOW + 1)
+        view.fold(parsed(state="closed"), NOW + 2)
+        assert view.open() == [] and len(view.closed()) == 1
+
+    def test_the_most_severe_come_first_then_the_newest(self):
+        view = View()
+        for name, severity, start in [
+            ("a", "low", 4),
+            ("b", "high", 1),
+            ("c", "high", 3),
+            ("d", "medium", 2),
+        ]:
+            view.fold(parsed(id=name, severity=severity, start=f"2026-01-08T10:0{start}:00Z"), NOW)
+        assert [seen.anomaly.id for seen in view.open()] == ["c", "b", "d", "a"]
+
+    def test_closed_ones_are_forgotten_the_oldest_first(self):
+        view = View(closed_kept=2)
+        for name in "abcd":
+            view.fold(parsed(id=name, state="closed"), NOW)
+        view.fold(parsed(id="e"), NOW)
+        assert [seen.anomaly.id for seen in view.closed()] == ["d", "c"]
+        assert [seen.anomaly.id for seen in view.open()] == ["e"]
+
+    def test_an_open_ones_duration_runs_on_the_clock_of_its_readings(self):
+        live = View().fold(
+            parsed(start="2026-01-08T10:00:00Z", detected="2026-01-08T10:00:05Z"), NOW - 294_000
+        )
+        assert live.lasts_ms(NOW) == 299_000
+        replay = View().fold(parsed(start="2020-01-01T00:00:00Z", detected="2020-01-01T00:00:05Z"), NOW)
+        assert replay.lasts_ms(NOW + 10_000) == 15_000
+
+    def test_a_closed_ones_duration_is_its_own(self):
+        seen = View().fold(
+            parsed(state="closed", start="2026-01-08T10:00:00Z", end="2026-01-08T10:02:00Z"), NOW
+        )
+        assert seen.lasts_ms(NOW) == seen.lasts_ms(NOW + 10**9) == 120_000
+
+
+class TestSince:
+    @pytest.mark.parametrize(
+        ("text", "ms"),
+        [
+            ("1h", NOW - 3_600_000),
+            ("90s", NOW - 90_000),
+            ("2026-01-08T10:00:00Z", NOW - 300_000),
+            ("2026-01-08T11:00:00", NOW - 300_000),  # local to the site: Berlin
+        ],
+    )
+    def test_a_duration_or_an_instant(self, site, text, ms):
+        assert service.since_ms(text, NOW, site) == ms
+
+    @pytest.mark.parametrize("text", ["yesterday", "5", "", "2026-03-29T02:30:00"])
+    def test_anything_else_is_refused(self, site, text):
+        with pytest.raises(EugenieError, match="--since") as caught:
+            service.since_ms(text, NOW, site)
+        assert caught.value.exit_code == ExitCode.USAGE
+
+
+class TestTail:
+    """What a tail shows of what a topic holds; the topic itself is the integration tests' business."""
+
+    @pytest.fixture
+    def shown(self, site, monkeypatch):
+        def of(*events, **options) -> list[str]:
+            """Each event is (id, state, asset, arrival), or None where the topic's end was reached."""
+            records = [
+                None
+                if event is None
+                else Record(
+                    "t", 0, 0, event[3], None, record_bytes(id=event[0], state=event[1], asset=event[2])
+                )
+                for event in events
+            ]
+            monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter(records))
+            return [f"{one.anomaly.id} {one.anomaly.state}" for one in service.tail(site, **options)]
+
+        return of
+
+    OLD = (
+        ("a", "open", "p-1", 1),
+        ("b", "open", "p-2", 2),
+        ("a", "update", "p-1", 3),
+        ("b", "closed", "p-2", 4),
+    )
+
+    def test_by_default_what_is_open_then_what_comes(self, shown):
+        assert shown(*self.OLD, None, ("a", "closed", "p-1", 9)) == ["a update", "a closed"]
+
+    def test_what_is_open_is_shown_at_once_even_if_nothing_comes(self, shown):
+        assert shown(*self.OLD, None) == ["a update"]
+
+    def test_since_shows_what_arrived_from_then_on_after_what_was_open(self, shown):
+        assert shown(*self.OLD, None, since=4) == ["b open", "b closed", "a update"]
+        assert shown(*self.OLD, None, since=0) == ["a open", "b open", "a update", "b closed"]
+
+    def test_of_other_assets_nothing_is_shown(self, shown):
+        assert shown(*self.OLD, None, since=0, assets=["p-2"]) == ["b open", "b closed"]
+
+    def test_an_asset_that_does_not_exist_is_an_error(self, shown):
+        with pytest.raises(EugenieError, match=r"no asset p-3 \(did you mean p-"):
+            shown(assets=["p-3"])

@@ -1,0 +1,145 @@
+"""Anomalies on a terminal, compared with golden text."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from anomaly_records import record_bytes
+from rich.console import Console as RichConsole
+
+from eugenie_cli.anomalies.record import parse_record
+from eugenie_cli.anomalies.view import View
+from eugenie_cli.commands.anomaly_table import LiveTable, anomaly_table, bar, duration, number
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "anomalies"
+NOW_MS = 1_767_866_712_000  # 2026-01-08T10:05:12Z
+
+
+def view() -> View:
+    made = View()
+    for members in (
+        {"id": "1"},
+        {
+            "id": "2",
+            "asset": "valve-7",
+            "class": "control-valve",
+            "state": "update",
+            "severity": "low",
+            "score": 1.2,
+            "peak": 1.6,
+            "start": "2026-01-08T09:20:00Z",
+            "detected": "2026-01-08T09:20:05Z",
+            "sensors": [
+                {"sensor": "position", "contribution": 1.0, "value": 50000.0, "forecast": 12.34, "unit": "%"}
+            ],
+        },
+        {
+            "id": "3",
+            "asset": "fan-2",
+            "class": "fan",
+            "state": "closed",
+            "reason": "recovered",
+            "severity": "medium",
+            "score": 0.7,
+            "peak": 3.0,
+            "start": "2026-01-07T08:00:00Z",
+            "end": "2026-01-08T09:00:00Z",
+        },
+        {
+            "id": "4",
+            "asset": "fan-3",
+            "class": "fan",
+            "state": "closed",
+            "reason": "silent",
+            "severity": "high",
+            "score": None,
+            "peak": 250.0,
+            "start": "2025-12-31T23:59:59Z",
+            "end": "2026-01-01T00:00:30Z",
+            "sensors": [],
+        },
+    ):
+        parsed = parse_record(record_bytes(**members))
+        assert parsed is not None
+        made.fold(parsed[0], parsed[0].detected_ms + 1_000)
+    return made
+
+
+def drawn(renderable, width: int = 110, height: int = 40) -> str:
+    console = RichConsole(file=StringIO(), width=width, height=height, emoji=False, highlight=False)
+    console.print(renderable)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+
+
+def live(made: View) -> LiveTable:
+    return LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000)
+
+
+@pytest.mark.parametrize(("name", "width"), [("live-110", 110), ("live-80", 80)])
+def test_a_live_table_reads_at_a_glance(name, width):
+    assert drawn(live(view()), width) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_nothing_open_is_said():
+    assert drawn(live(View())) == (GOLDEN / "live-empty.txt").read_text(encoding="utf-8")
+
+
+def test_a_low_terminal_shows_the_most_severe_and_counts_the_rest():
+    text = drawn(live(view()), height=10)
+    assert "pump-101" in text and "valve-7" not in text
+    assert "1 more open" in text
+
+
+def test_times_are_the_sites():
+    text = drawn(anomaly_table(view().open(), NOW_MS, timezone(timedelta(hours=2))))
+    assert "12:00:00" in text
+
+
+def test_severity_has_a_colour():
+    console = RichConsole(file=StringIO(), width=110, force_terminal=True, color_system="256")
+    console.print(anomaly_table(view().open(), NOW_MS))
+    assert "\x1b[31m███▍" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("score", "cells"),
+    [(0, ""), (None, ""), (1, "█"), (1.5, "█▌"), (7.99, "████████"), (8, "████████"), (1e9, "████████")],
+)
+def test_a_cell_of_the_bar_is_a_threshold(score, cells):
+    assert bar(score) == cells.ljust(8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (59, "59s"),
+        (60, "1m 00s"),
+        (3_599, "59m 59s"),
+        (3_600, "1h 00m"),
+        (86_400, "1d 00h"),
+        (200_000, "2d 07h"),
+    ],
+)
+def test_durations_have_two_units(seconds, text):
+    assert duration(seconds * 1000) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0.000"),
+        (0.4, "0.400"),
+        (12.345, "12.35"),
+        (-123.45, "-123.5"),
+        (1480.0, "1480"),
+        (1.2e-5, "1.2e-05"),
+        (3e9, "3e+09"),
+    ],
+)
+def test_figures_are_short(value, text):
+    assert number(value) == text

@@ -1,0 +1,97 @@
+"""Settings of Kafka clients, and failures in words."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError, Producer
+from pydantic import ValidationError
+
+from eugenie_cli.broker import consume, topics
+from eugenie_cli.broker.client import bootstrap, client_settings, failure
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.model import Site
+
+
+def site(**kafka) -> Site:
+    return Site.model_validate(
+        {
+            "site": "plant",
+            "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+            "assets": {"p-1": {"class": "pump"}},
+            "kafka": {"bootstrap": "broker:9092", **kafka},
+        }
+    )
+
+
+SECURE = {
+    "protocol": "SASL_SSL",
+    "mechanism": "SCRAM-SHA-512",
+    "username": "me",
+    "password": "${env:EUGENIE_TEST_KAFKA}",
+    "ca": "ca.pem",
+}
+
+
+def test_a_plain_broker_needs_its_address_alone():
+    assert bootstrap(site()) == {"bootstrap.servers": "broker:9092"}
+
+
+def test_security_is_passed_on_with_the_secret_resolved_at_that_moment(monkeypatch, tmp_path):
+    monkeypatch.setenv("EUGENIE_TEST_KAFKA", "hunter2")
+    secured = site(security=SECURE).model_copy(update={"base": tmp_path})
+    assert bootstrap(secured) == {
+        "bootstrap.servers": "broker:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": "hunter2",
+        "ssl.ca.location": str(tmp_path / "ca.pem"),
+    }
+
+
+def test_a_missing_secret_is_an_error_before_any_connection(monkeypatch):
+    monkeypatch.delenv("EUGENIE_TEST_KAFKA", raising=False)
+    with pytest.raises(EugenieError, match="EUGENIE_TEST_KAFKA is not set"):
+        bootstrap(site(security=SECURE))
+
+
+def test_librdkafka_knows_every_setting(monkeypatch):
+    monkeypatch.setenv("EUGENIE_TEST_KAFKA", "hunter2")
+    Producer(client_settings(site(security={**SECURE, "ca": None}), linger_ms=5, compression_type="lz4"))
+
+
+def test_the_embedded_broker_that_does_not_run_is_unreachable(tmp_path):
+    embedded = site(bootstrap="embedded").model_copy(update={"base": tmp_path})
+    with pytest.raises(EugenieError, match="does not run") as caught:
+        bootstrap(embedded)
+    assert caught.value.exit_code == ExitCode.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "words"),
+    [
+        (KafkaError._ALL_BROKERS_DOWN, ExitCode.UNREACHABLE, "cannot be reached"),
+        (KafkaError._AUTHENTICATION, ExitCode.UNREACHABLE, "refused"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, ExitCode.UNREACHABLE, "refused"),
+        (KafkaError.MSG_SIZE_TOO_LARGE, ExitCode.FAILED, "sending: Broker: Message size too large"),
+    ],
+)
+def test_failures_say_what_was_done_where_and_what_to_do(code, exit_code, words):
+    error = failure(site(), "sending", KafkaError(code))
+    assert (error.exit_code, error.hint is not None) == (exit_code, True)
+    assert words in error.reason
+
+
+def test_the_topics_of_a_site_have_their_defaults_filled_in():
+    given = site(topics={"readings": "scada.raw"})
+    assert topics.names(given) == ("scada.raw", "plant.anomalies", "plant.scores", "plant.dead-letters")
+
+
+def test_a_read_without_an_end_is_a_mistake():
+    with pytest.raises(ValueError, match="needs an end"):
+        next(consume.read(site(), "t"))
+
+
+def test_a_security_protocol_that_does_not_exist_is_refused():
+    with pytest.raises(ValidationError):
+        site(security={"protocol": "TLS"})

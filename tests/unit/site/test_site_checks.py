@@ -1,0 +1,177 @@
+"""What must agree within a site file: each case is one thing that is wrong, and the problem that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+CSV = "sources: [{name: a, type: csv, path: x, readings: %s}]"
+KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        CSV % "{shape: wide, ts: {path: t}, asset: {file: '{parent}-{stem}'}, value: {decimal: ','}}",
+        CSV % "{shape: wide, ts: {path: t, unit: ms}}",
+        CSV % "{tag: {path: t}}",
+        CSV % "{asset: {const: pump-1}, sensor: {path: s}}",
+        KAFKA % "{shape: wide, asset: {path: a}}",
+        "kafka: embedded",
+        "kafka: a:1,b:2",
+        "kafka: {bootstrap: '[::1]:9092'}",
+        "stream: {flink: https://flink.example/path, delivery: at-least-once, checkpoint: 1h}",
+        "engines: {kafka_port: 0, flink_port: 0}",
+    ],
+)
+def test_what_agrees_is_no_problem(problems, good):
+    assert problems(good) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            CSV % "{ts: {path: t}}",
+            "sources[0].readings: a long record needs a sensor (with an asset) or a tag",
+        ),
+        (CSV % "{sensor: {path: s}}", "sources[0].readings.asset: is required beside sensor"),
+        (CSV % "{tag: {path: s}, ignore: [a]}", "sources[0].readings.ignore: is for wide records"),
+        (CSV % "{shape: wide, tag: {path: a}}", "sources[0].readings.tag: is for long records"),
+        (CSV % "{shape: wide, value: {path: v}}", "sources[0].readings.value.path: is for long records"),
+        (CSV % "{tag: {path: s}, value: {decimal: ','}}", "sources[0].readings.value: needs a path"),
+        (CSV % "{tag: {path: s, const: x}}", "sources[0].readings.tag.const: path already says where it is"),
+        (
+            CSV % "{tag: {file: '{name}'}}",
+            "sources[0].readings.tag.file: {name} is not known: use {stem} or {parent}",
+        ),
+        (
+            CSV % "{tag: {path: s}, ts: {const: x}}",
+            "sources[0].readings.ts.const: must come from the record: use path",
+        ),
+        (
+            CSV % "{tag: {path: s}, ts: {path: x, unit: ms, format: '%Y'}}",
+            "sources[0].readings.ts.format: a number in ms",
+        ),
+        (
+            CSV % "{asset: {const: pump-2}, sensor: {path: s}}",
+            "asset.const: there is no asset pump-2 (did you mean pump-1?)",
+        ),
+        (
+            CSV % "{asset: {path: a}, sensor: {const: curent}}",
+            "sensor.const: there is no sensor curent (did you mean current?)",
+        ),
+        (CSV % "{tag: {path: s}, ts: {path: x, timezone: CET+1}}", "ts.timezone: unknown time zone 'CET+1'"),
+        (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file: use path or const"),
+        (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json"),
+        ("kafka: broker", "kafka.bootstrap: must be embedded, or host:port"),
+        ("kafka: a:99999", "kafka.bootstrap: must be embedded, or host:port"),
+        ("kafka: {security: {ca: x}}", "kafka.security.ca: is for SSL and SASL_SSL, not for PLAINTEXT"),
+        (
+            "kafka: {security: {protocol: SSL}}",
+            "kafka.security.protocol: the embedded broker listens to this machine alone",
+        ),
+        (
+            "kafka: {security: {mechanism: PLAIN}}",
+            "kafka.security.mechanism: is for SASL_PLAINTEXT and SASL_SSL",
+        ),
+        (
+            "kafka: {topics: {scores: plant.readings}}",
+            "kafka.topics.scores: readings and scores are both plant.readings",
+        ),
+        ("serving: {address: here}", "serving.address: must be host:port"),
+        (
+            "stream: {flink: here:8081}",
+            "stream.flink: must be embedded, or the JobManager's http://host:port",
+        ),
+        ("stream: {checkpoint: 15m}", "stream.checkpoint: must be shorter than 15m with exactly-once"),
+        ("stream: {idle_timeout: 0s}", "stream.idle_timeout: must be longer than 0"),
+        (
+            "serving: {port: 7000}\nengines: {mlflow_port: 7000}",
+            "engines.mlflow_port: 7000 is the port of serving.port too",
+        ),
+        ("exclude: [{start: 2026-01-02, end: 2026-01-02}]", "exclude[0].end: must be after start"),
+        (
+            "exclude: [{start: 2026-01-01, end: 2026-01-02, asset: pump1}]",
+            "exclude[0].asset: there is no asset pump1 (did you",
+        ),
+        ("timezone: CET/Berlin", "timezone: unknown time zone 'CET/Berlin'"),
+        (
+            "timezone: Europe/Berlin\nexclude: [{start: 2026-03-29T02:30:00, end: 2026-04-01}]",
+            "exclude[0].start: 2026-03-29 02",
+        ),
+        ("tracking:", "tracking: is empty: give it a value or leave it out"),
+        ("file: x", "file: unknown key"),
+    ],
+)
+def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem):
+    (found,) = problems(more)
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ("step: 10s", "max_gap: must be at least the step, 10s"),
+        ("alarm: {silence: 100ms}", "alarm.silence: must be at least the step, 1s"),
+        ("model: {warmup: 120}", "model: must be less than the window, 120 rows"),
+        ("model: {window: 60, warmup: 60}", "model.warmup: must be less than the window, 60 rows"),
+        ("model: {horizons: [1, 1]}", "model.horizons: must not repeat"),
+        ("model: {horizons: []}", "model.horizons: must hold at least 1"),
+        ("model: {calibration: 1}", "model.calibration: must be less than 1"),
+        ("model: {learning_rate: nan}", "model.learning_rate: must be a finite number"),
+        ("model: {epochs: 1.5}", "model.epochs: must be a whole number"),
+    ],
+)
+def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):
+    found = problems(
+        f"site: p\nclasses: {{c: {{sensors: [{{name: s}}], {settings}}}}}\nassets: {{a: {{class: c}}}}",
+        whole=True,
+    )
+    assert len(found) == 1
+    assert problem.split(": ", 1)[1] in found[0] and problem.split(":")[0] in found[0]
+
+
+@pytest.mark.parametrize(
+    ("assets", "problem"),
+    [
+        ("{a: {class: d}, b: {class: c}}", "assets.a.class: there is no class d"),
+        ("{a: {class: c, tags: {z: T}}}", "assets.a.tags.z: class c has no such sensor"),
+        ("{a: {class: c, tags: {s: T, t: T}}}", "assets.a.tags.t: T is the tag of s too"),
+        ("{a: {class: c, tags: {s: t}}}", "assets.a.tags.s: t is the tag of t too"),
+        (
+            "{a: {class: c, tags: {s: T}}, b: {class: c, tags: {t: T}}}",
+            "assets.b.tags.t: T is the tag of a's s too",
+        ),
+        (
+            "{a: {class: c, normal: [{start: 2026-01-02, end: 2026-01-01}]}}",
+            "assets.a.normal[0].end: must be after start",
+        ),
+        (
+            "{a: {class: c, normal: [{start: 2026-01-01T00:00:00, end: 2026-01-01T00:01:00}]}}",
+            "assets.a.normal: holds 60 rows",
+        ),
+        ("{'a b': {class: c}, b: {class: c}}", "assets.a b: is not a name: use letters, digits"),
+    ],
+)
+def test_assets_fit_their_class(problems, assets, problem):
+    (found,) = problems(
+        f"site: p\nclasses: {{c: {{sensors: [{{name: s}}, {{name: t}}]}}}}\nassets: {assets}", whole=True
+    )
+    assert problem in found
+
+
+def test_a_class_without_assets_is_a_problem(problems):
+    (found,) = problems(
+        "site: p\nclasses:\n  c: {sensors: [{name: s}]}\n  d: {sensors: [{name: s}]}\n"
+        "assets: {a: {class: c}}",
+        whole=True,
+    )
+    assert found == "4:3: classes.d: no asset is of this class"
+
+
+def test_what_only_follows_from_a_wrong_value_is_not_reported_beside_it(problems):
+    found = problems(
+        "site: p\nclasses: {c: {sensors: [{name: s}], step: 1, max_gap: 500ms}}\nassets: {a: {class: c}}",
+        whole=True,
+    )
+    assert len(found) == 1 and "classes.c.step" in found[0]

@@ -1,0 +1,87 @@
+"""A site as it is in force: values, origins, schema, new sites."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.explain import in_force, settings
+from eugenie_cli.site.load import load_site, read_site
+from eugenie_cli.site.scaffold import create_site
+from eugenie_cli.site.schema import site_schema
+
+
+def origins(path) -> dict[str, tuple[object, str]]:
+    return {one.path: (one.value, one.origin) for one in settings(*read_site(path))}
+
+
+def test_each_value_says_where_it_was_written_or_that_it_is_a_default(write, monkeypatch):
+    monkeypatch.setenv("EUGENIE_TEST_JARS", "/jars")
+    found = origins(write("kafka: broker:9092\nengines:\n  jars: ${env:EUGENIE_TEST_JARS}\n"))
+    assert found["site"] == ("plant", "plant.yaml:1:7")
+    assert found["classes.pump.sensors[1].name"] == ("current", "plant.yaml:4:51")
+    assert found["kafka.bootstrap"] == ("broker:9092", "plant.yaml:7:8")
+    assert found["engines.jars"] == ("/jars", "plant.yaml:9:9 ${env:EUGENIE_TEST_JARS}")
+    assert found["classes.pump.step"] == ("1s", "default")
+    assert found["kafka.partitions"] == (1, "default")
+
+
+def test_defaults_that_depend_on_others_are_shown_as_they_are_in_force(write):
+    shown = in_force(load_site(write()))
+    assert shown["kafka"]["topics"]["dead_letters"] == "plant.dead-letters"
+    assert shown["workspace"] == ".eugenie/plant"
+    assert shown["classes"]["pump"]["alarm"]["silence"] == "15s"
+    assert shown["assets"]["pump-1"]["class"] == "pump"
+
+
+def test_no_secret_is_shown(write, monkeypatch):
+    monkeypatch.setenv("EUGENIE_TEST_URI", "http://me:hunter2@mlflow:5000")
+    path = write(
+        "kafka: {bootstrap: 'b:1', security: "
+        "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: hunter2}}\n"
+        "tracking: {uri: '${env:EUGENIE_TEST_URI}'}"
+    )
+    text = str(origins(path)) + json.dumps(in_force(load_site(path)))
+    assert "hunter2" not in text and "me:********@mlflow" in text
+
+
+def test_the_schema_describes_what_a_file_may_hold_and_nothing_else():
+    schema = site_schema()
+    assert set(schema["properties"]) >= {"site", "classes", "assets", "kafka"}
+    assert not {"base", "file"} & set(schema["properties"])
+    assert schema["$defs"]["Asset"]["required"] == ["class"]
+    assert schema["$defs"]["Asset"]["additionalProperties"] is False
+    assert schema["$defs"]["EquipmentClass"]["properties"]["step"]["type"] == "string"
+    json.dumps(schema)
+
+
+def test_a_new_site_is_valid_and_has_the_folders_name(tmp_path):
+    folder = tmp_path / "Water Works"
+    site_file, gitignore = create_site(folder)
+    assert site_file == folder / "site-configs" / "water-works.yaml"
+    assert load_site(site_file).site == "water-works"
+    assert ".eugenie/" in gitignore.read_text()
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+        ".gitignore",
+        "water-works.yaml",
+    ]
+
+
+def test_nothing_that_is_there_is_overwritten(tmp_path):
+    (tmp_path / ".gitignore").write_text("mine")
+    assert [path.name for path in create_site(tmp_path, "a")] == ["a.yaml"]
+    assert (tmp_path / ".gitignore").read_text() == "mine"
+    (tmp_path / "site-configs" / "a.yaml").write_text("mine")
+    with pytest.raises(EugenieError, match="is there already") as caught:
+        create_site(tmp_path, "a")
+    assert caught.value.exit_code == ExitCode.REFUSED
+    assert (tmp_path / "site-configs" / "a.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a b", "-a", "a/b", "ü"])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+    with pytest.raises(EugenieError, match="cannot be a site's name"):
+        create_site(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []
