@@ -43,7 +43,7 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was imported (a file, say) and its parts. `state` is the importer's, to know it again."""
+    """One thing that was imported, a file say, and its parts. `state` lets the importer know it again."""
 
     parts: tuple[PartFile, ...]
     state: dict[str, Any] = field(default_factory=dict)

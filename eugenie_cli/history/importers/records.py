@@ -64,7 +64,7 @@ class RecordReader:
         self._known = self._known_columns()
 
     def unknown_columns(self) -> tuple[str, ...]:
-        """Wide: columns that are no sensor or tag of any asset that the file may speak of. They are not read."""
+        """Wide: columns, not read, that are no sensor or tag of any asset that the file may speak of."""
         return tuple(column for column in self._measured if column not in self._known) if self._wide else ()
 
     def _known_columns(self) -> tuple[str, ...]:
