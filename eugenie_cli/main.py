@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from eugenie_cli.commands import anomalies, config, demo, engines, evaluate, history, import_, init, models, simulate, train
+from eugenie_cli.commands import (
+    anomalies,
+    config,
+    demo,
+    doctor,
+    engines,
+    evaluate,
+    history,
+    import_,
+    init,
+    models,
+    simulate,
+    train,
+)
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
