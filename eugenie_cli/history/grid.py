@@ -78,7 +78,7 @@ def align(
 def _edges(
     asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sensors: int
 ) -> NDArray[np.int64]:
-    """Every edge from the first to the last that has a reading, good or bad, in the `max_gap_ms` before it."""
+    """Every edge from the first to the last that has a reading, good or bad, at most `max_gap_ms` old."""
     first = -(-ts // step_ms) * step_ms
     reaching = first - ts <= max_gap_ms
     if not reaching.any():
