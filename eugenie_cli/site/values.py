@@ -108,12 +108,12 @@ def _positive(value: int) -> int:
     return value
 
 
-_DURATION_SCHEMA = {"type": "string", "pattern": rf"^{_DURATION.pattern}$|^\$\{{", "examples": ["5s"]}
+DURATION_SCHEMA = {"type": "string", "pattern": rf"^{_DURATION.pattern}$|^\$\{{", "examples": ["5s"]}
 Milliseconds = Annotated[
     int,
     BeforeValidator(parse_duration),
     PlainSerializer(show_duration, when_used="json"),
-    WithJsonSchema(_DURATION_SCHEMA),
+    WithJsonSchema(DURATION_SCHEMA),
 ]
 PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
 # The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.
