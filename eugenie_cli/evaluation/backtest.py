@@ -17,7 +17,8 @@ from eugenie_cli.evaluation.replay import replay
 from eugenie_cli.evaluation.versions import exported
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.open import open_history
-from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.history.store import History
+from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.serving import manifest
 from eugenie_cli.site.model import EquipmentClass, Site
 
@@ -28,6 +29,8 @@ class Backtest:
 
     asset: str
     version: int
+    run_id: str
+    """MLflow run that trained it."""
     edges: Ints
     """int64 [T], ms since 1970 UTC."""
     rows: Floats
@@ -74,26 +77,27 @@ def backtest(
         )
     graph = Graph(exported(site, class_name, version, progress))
     manifest.check(graph.info, site, class_name)
-    for asset in site.assets_of(class_name):
-        yield _of_asset(site, class_name, asset, graph, start_ms, end_ms, progress)
+    history, assets = open_history(site), site.assets_of(class_name)
+    with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
+        for asset in assets:
+            yield _of_asset(site, history, asset, graph, start_ms, end_ms, advance)
 
 
 def _of_asset(
     site: Site,
-    class_name: str,
+    history: History,
     asset: str,
     graph: Graph,
     start_ms: int | None,
     end_ms: int | None,
-    progress: Progress,
+    advance: Advance,
 ) -> Backtest:
+    class_name = site.assets[asset].class_name
     equipment = site.classes[class_name]
     lead_in = (graph.info.window - 1) * equipment.step
-    grid = load_grid(
-        site, open_history(site), asset, None if start_ms is None else start_ms - lead_in, end_ms
-    )
-    with progress.task(f"score {asset}", total=len(grid.edges), unit="rows") as advance:
-        scores = graph.score(asset, grid.rows, advance)
+    grid = load_grid(site, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)
+    total = max(len(grid.edges), 1)
+    scores = graph.score(asset, grid.rows, lambda rows: advance(rows / total))
     keep = slice(0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms)), None)
     edges, rows = grid.edges[keep], grid.rows[keep]
     score, contribution, expected = (array[keep] for array in scores)
@@ -105,6 +109,7 @@ def _of_asset(
     return Backtest(
         asset=asset,
         version=graph.info.version,
+        run_id=graph.info.run_id,
         edges=edges,
         rows=rows,
         score=score,

@@ -31,6 +31,8 @@ class Evaluation:
 
     class_name: str
     version: int
+    run_id: str
+    """MLflow run that trained it."""
     assets: int
     """Assets with judged rows."""
     judged_rows: int
@@ -77,12 +79,12 @@ def evaluate_class(
     """
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES}}
     detectors: dict[str, Detector] = {}
-    number = 0
+    number, run_id = 0, ""
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
         for one in backtest(
             site, class_name, version=version, start_ms=start_ms, end_ms=end_ms, progress=progress
         ):
-            number = one.version
+            number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
             detectors = detectors or _fit_baselines(site, class_name, progress)
@@ -103,6 +105,7 @@ def evaluate_class(
     return Evaluation(
         class_name=class_name,
         version=number,
+        run_id=run_id,
         assets=sum(size > 0 for size in sizes),
         judged_rows=sum(sizes),
         model=model,

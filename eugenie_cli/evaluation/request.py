@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
 from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.evaluation.track import track
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.problems import did_you_mean
@@ -27,7 +28,7 @@ def evaluate_site(
     anomalies_to: Path | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Evaluation]:
-    """Evaluate the named classes, or all. Instants without an offset are in the site's time zone.
+    """Evaluate the named classes, or all, and log the figures to MLflow. Local times are in the site's zone.
 
     Raises:
         EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
@@ -49,7 +50,7 @@ def evaluate_site(
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
     known = read_labels(labels, site) if labels is not None else None
     for name in chosen:
-        yield evaluate_class(
+        one = evaluate_class(
             site,
             name,
             known,
@@ -60,6 +61,8 @@ def evaluate_site(
             scores_to=scores_to,
             anomalies_to=anomalies_to,
         )
+        track(site, one, progress)
+        yield one
 
 
 def _instant(site: Site, option: str, text: str | None) -> int | None:

@@ -1,0 +1,57 @@
+"""The classical detectors on real testbed data by the published protocol: 400 rows of each run are normal."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.detection.baselines import BASELINES, fit
+from eugenie_cli.detection.metrics import point_metrics
+
+PROJECT = Path(__file__).parents[3]
+RUNS = PROJECT / os.environ.get("EUGENIE_DATA", "../shared/data") / "skab" / "valve1"
+NORMAL, TRAINED, SENSORS = 400, 300, 8
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rows [T, 8] and labels [T] of each run."""
+    if not RUNS.is_dir():
+        pytest.skip(f"the SKAB runs are not in {RUNS}: set EUGENIE_DATA")
+    found = {}
+    for path in sorted(RUNS.glob("*.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file, delimiter=";"))[1:]
+        values = np.array([[float(value) for value in row[1 : 1 + SENSORS]] for row in rows])
+        found[path.stem] = (values, np.array([float(row[9]) > 0 for row in rows]))
+    return found
+
+
+def figures(runs, name):
+    detector = fit(
+        BASELINES[name],
+        {run: rows[:TRAINED] for run, (rows, _) in runs.items()},
+        {run: rows[TRAINED:NORMAL] for run, (rows, _) in runs.items()},
+        budget=0.01,
+    )
+    flagged = [detector.score(run, rows)[0][NORMAL:] > 1 for run, (rows, _) in runs.items()]
+    labelled = [labels[NORMAL:] for _, labels in runs.values()]
+    return point_metrics(np.concatenate(flagged), np.concatenate(labelled))
+
+
+def test_flagging_everything_scores_what_the_share_of_anomalous_rows_says(runs):
+    everything = figures(runs, "all-positive")
+    assert everything.f1 == pytest.approx(0.70, abs=0.005)
+    assert (everything.far, everything.mar) == (1.0, 0.0)
+    assert figures(runs, "random").f1 == pytest.approx(0.51, abs=0.02)
+
+
+def test_the_moving_average_finds_a_closing_valve_that_single_rows_do_not_show(runs):
+    by_name = {name: figures(runs, name) for name in ("pca-q", "pca-t2", "mewma")}
+    assert by_name["mewma"].f1 > 0.80
+    assert by_name["mewma"].f1 > by_name["pca-t2"].f1 > by_name["pca-q"].f1
+    assert all(one.far < 0.2 for one in by_name.values())
