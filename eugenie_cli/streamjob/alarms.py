@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pyflink.common import Types
+from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
-from eugenie_cli.streamjob.desk import Desk, Record
+from eugenie_cli.streamjob.desk import Desk
 from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.predict import SCORED
 from eugenie_cli.streamjob.spec import JobSpec
@@ -34,26 +34,29 @@ class Alarms(KeyedProcessFunction):
         self._deadline: dict[int, int] = {}
         self._alarm_clock: set[int] = set()
 
-    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Record]:
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard, kind, content = value
         if kind != SCORED:
-            yield kind, "", content.decode()
+            yield Row(kind, "", content.decode())
             return
         desk = self._desk(shard)
         self._heard[shard] = _wall_ms()
-        yield from desk.take(content)
+        for record in desk.take(content):
+            yield Row(*record)
         self._keep(shard, desk, ctx)
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Record]:
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         shard = ctx.get_current_key()
         desk = self._desk(shard)
         if ctx.time_domain() == TimeDomain.EVENT_TIME:
             self._deadline.pop(shard, None)
-            yield from desk.close_silent(timestamp)
+            records = desk.close_silent(timestamp)
         else:
             self._alarm_clock.discard(shard)
-            if _wall_ms() - self._heard.setdefault(shard, _wall_ms()) >= self._spec.silent_plant_ms:
-                yield from desk.close_all()
+            quiet_ms = _wall_ms() - self._heard.setdefault(shard, _wall_ms())
+            records = desk.close_all() if quiet_ms >= self._spec.silent_plant_ms else iter(())
+        for record in records:
+            yield Row(*record)
         self._keep(shard, desk, ctx)
 
     def _desk(self, shard: int) -> Desk:
