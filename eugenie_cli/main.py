@@ -19,6 +19,7 @@ from eugenie_cli.commands import (
     init,
     models,
     simulate,
+    stream,
     train,
 )
 from eugenie_cli.console import Console
@@ -65,10 +66,13 @@ app.command("down")(engines.down)
 app.command("status")(engines.status)
 app.add_typer(simulate.app)
 app.command("demo")(demo.demo)
+app.add_typer(stream.app)
 
 
 def main() -> None:
     """Entry point. Exit codes: `errors.ExitCode`."""
+    # TensorFlow greets on stderr with what it looked for and did not need; what fails is raised
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     console = Console()
     try:
         app()

@@ -57,8 +57,8 @@ def import_history(site: Site, progress: Progress) -> None:
         progress.say(f"  {report.source}: {counts}")
 
 
-def train(site: Site, progress: Progress) -> dict[str, int]:
-    """`eugenie train`: class -> version."""
+def train(site: Site, progress: Progress, between: Callable[[], None]) -> dict[str, int]:
+    """`eugenie train`: class -> version. `between` is called after each class."""
     from eugenie_cli.training.train import train_class
 
     versions = {}
@@ -66,6 +66,7 @@ def train(site: Site, progress: Progress) -> dict[str, int]:
         trained = train_class(site, class_name, progress)
         versions[class_name] = trained.version
         progress.say(f"  {class_name}: version {trained.version}, run {trained.run_id} in MLflow")
+        between()
     return versions
 
 

@@ -68,6 +68,7 @@ class Steps:
         self._began = time.monotonic()
 
     def next(self, what: str) -> None:
+        """Tell the next step."""
         self._number += 1
         elapsed = time.monotonic() - self._began
         self._progress.say(f"[{self._number}/{self._total}] {elapsed:3.0f} s  {what}")
@@ -113,8 +114,9 @@ def _run(
         "import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start"
     )
     pipeline.import_history(site, progress)
+    beside.check()
     steps.next("train: one forecaster a class learns normal; thresholds come from hours that it never saw")
-    versions = pipeline.train(site, progress)
+    versions = pipeline.train(site, progress, beside.check)
     steps.next("export: TensorFlow SavedModels that hold the whole decision; the model server loads them")
     pipeline.export(site, versions, progress)
     beside.finish(engines)
@@ -177,9 +179,18 @@ class Beside:
         self._pool = pool
         self._cancelled = cancelled
         self._progress = progress
+        self._begun: list[Future[None]] = []
 
     def begin(self, step: Callable[[Site, Progress, Callable[[], bool]], None], site: Site) -> Future[None]:
-        return self._pool.submit(step, site, self._progress, self._cancelled.is_set)
+        """Queue a step; it is given a progress and a way to ask whether it was cancelled."""
+        self._begun.append(self._pool.submit(step, site, self._progress, self._cancelled.is_set))
+        return self._begun[-1]
+
+    def check(self) -> None:
+        """Raise what a step raised as soon as it is known: the others need not go on for nothing."""
+        for step in self._begun:
+            if step.done():
+                step.result()
 
     def finish(self, step: Future[None]) -> None:
         """Wait for it; raises what it raised. Ctrl-C is heard between two waits."""
