@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench constraints clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,11 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+constraints: setup
+	@{ echo "# Every dependency, pinned, for Python 3.10-3.12. Regenerate: make constraints"; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --no-emit-index-url \
+	    --extra dev pyproject.toml; } > constraints.new && mv constraints.new constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -14,10 +14,12 @@ from eugenie_cli.commands import (
     doctor,
     engines,
     evaluate,
+    export,
     history,
     import_,
     init,
     models,
+    serve,
     simulate,
     stream,
     train,
@@ -66,7 +68,9 @@ app.command("down")(engines.down)
 app.command("status")(engines.status)
 app.add_typer(simulate.app)
 app.command("demo")(demo.demo)
-app.add_typer(stream.app)
+app.command("export")(export.export)
+app.add_typer(serve.app, name="serve")
+app.add_typer(stream.app, name="stream")
 
 
 def main() -> None:
