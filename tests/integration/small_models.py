@@ -29,7 +29,7 @@ def write_version(root: Path, name: str, version: int) -> Path:
             ]
         )
         def score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            long_enough = tf.debugging.assert_greater_equal(tf.shape(rows)[1], WINDOW, "fewer rows than the window")
+            long_enough = tf.debugging.assert_greater_equal(tf.shape(rows)[1], WINDOW, "too few rows")
             with tf.control_dependencies([long_enough]):
                 windows = tf.signal.frame(rows, WINDOW, 1, axis=1)
             total = tf.reduce_sum(windows, axis=[2, 3])

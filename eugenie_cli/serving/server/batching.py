@@ -11,12 +11,15 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import grpc
 import numpy as np
 
 from eugenie_cli.serving.server.refusal import Refusal
-from eugenie_cli.serving.server.servable import Servable
+
+if TYPE_CHECKING:
+    from eugenie_cli.serving.server.servable import Servable
 
 MAX_BATCH_WINDOWS = 32
 """Windows in one run. Measured on two cores: from 8 to 32 windows doubles the rate, from 32 to 128 adds a

@@ -1,0 +1,460 @@
+"""The model server as a process of its own: swaps under load, TensorFlow Serving's words, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+from small_models import ASSETS, SENSORS, WINDOW, renumbered, write_version
+
+from eugenie_cli.embedded.endpoints import model_server
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import local, protos, tensors
+from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.site.load import load_site, workspace_of
+from eugenie_cli.site.model import Site
+
+pytestmark = pytest.mark.integration
+
+POLL_MS = 50
+LAST = 7
+"""Versions 1 to LAST are made in advance; publishing is a rename."""
+
+
+@dataclass(frozen=True)
+class Server:
+    address: str
+    models: Path
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of one test on the shared server."""
+
+    name: str
+    folder: Path
+    versions: Path
+
+    def publish(self, version: int) -> Path:
+        return renumbered(self.versions / "pump" / str(version), self.folder / str(version))
+
+
+def wait_until(condition, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`versions/pump/N`, N from 1 to LAST."""
+    root = tmp_path_factory.mktemp("versions")
+    for version in range(1, LAST + 1):
+        write_version(root, "pump", version)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without models, on a port that the system chose."""
+    root = tmp_path_factory.mktemp("server")
+    models, ready = root / "models", root / "ready.json"
+    arguments = ["--models", str(models), "--port", "0", "--poll", str(POLL_MS), "--ready-file", str(ready)]
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "eugenie_cli.serving.server", *arguments], stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: ready.exists() or process.poll() is not None, 180)
+        assert process.poll() is None, (root / "server.log").read_text()
+        yield Server(json.loads(ready.read_text())["address"], models)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+        assert not ready.exists()
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[PredictClient]:
+    with PredictClient(server.address) as connected:
+        yield connected
+
+
+@pytest.fixture
+def model(server: Server, versions: Path, client: PredictClient, request: pytest.FixtureRequest) -> Model:
+    """A model of the test's own, with version 1 serving."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    made = Model(name, server.models / name, versions)
+    made.publish(1)
+    wait_until(lambda: answers(client, name))
+    return made
+
+
+def answers(client: PredictClient, name: str) -> bool:
+    try:
+        client.predict(name, [ASSETS[0]], segment())
+    except ModelServerError as error:
+        assert error.code is grpc.StatusCode.NOT_FOUND
+        return False
+    return True
+
+
+def serves(client: PredictClient, name: str, version: int) -> bool:
+    return any(each.version == version and each.state == "AVAILABLE" for each in client.status(name))
+
+
+def segment(batch: int = 1, rows: int = WINDOW) -> np.ndarray:
+    return np.random.default_rng(batch).normal(size=(batch, rows, SENSORS)).astype(np.float32)
+
+
+def expected_score(rows: np.ndarray, version: int) -> np.ndarray:
+    framed = np.lib.stride_tricks.sliding_window_view(rows, WINDOW, axis=1)
+    return framed.sum(axis=(2, 3)) + 1000 * version
+
+
+# -- answers ----------------------------------------------------------------------------------------------
+
+
+def test_a_prediction_has_every_row_that_ends_a_window(client: PredictClient, model: Model) -> None:
+    rows = segment(5, WINDOW + 9)
+    answer = client.predict(model.name, [ASSETS[0]] * 5, rows)
+    assert answer.version == 1
+    np.testing.assert_allclose(answer.score, expected_score(rows, 1), rtol=1e-5)
+    assert answer.contribution.shape == answer.expected.shape == (5, 10, SENSORS)
+    np.testing.assert_array_equal(answer.expected, rows[:, WINDOW - 1 :])
+
+
+def test_an_unknown_asset_scores_nan_beside_a_known_one(client: PredictClient, model: Model) -> None:
+    answer = client.predict(model.name, ["pump-999", ASSETS[1]], segment(2))
+    assert np.isnan(answer.score[0]).all()
+    assert np.isfinite(answer.score[1]).all()
+
+
+def test_large_requests_are_cut_and_put_together_in_order(client: PredictClient, model: Model) -> None:
+    for batch in (0, 1, 31, 32, 33, 130):
+        rows = segment(batch, WINDOW + 2)
+        answer = client.predict(model.name, [ASSETS[0]] * batch, rows)
+        np.testing.assert_allclose(answer.score, expected_score(rows, 1).reshape(batch, 3), rtol=1e-5)
+
+
+def test_callers_of_different_lengths_and_sizes_do_not_mix(client: PredictClient, model: Model) -> None:
+    def ask(number: int) -> None:
+        rows = segment(1 + number % 7, WINDOW + number % 3)
+        answer = client.predict(model.name, [ASSETS[0]] * len(rows), rows)
+        np.testing.assert_allclose(answer.score, expected_score(rows, 1), rtol=1e-5)
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(ask, range(400)))
+
+
+def test_messages_may_be_larger_than_grpc_allows_by_default(client: PredictClient, model: Model) -> None:
+    rows = segment(1, 600_000)  # 7 MB there, 17 MB back
+    answer = client.predict(model.name, [ASSETS[0]], rows)
+    assert answer.score.shape == (1, 600_000 - WINDOW + 1)
+
+
+def test_metadata_status_and_health(server: Server, client: PredictClient, model: Model) -> None:
+    metadata = client.metadata(model.name)
+    (only,) = client.status(model.name)
+    signature = metadata.signatures["serving_default"]
+    assert metadata.version == 1
+    assert set(metadata.signatures) == {"serving_default"}
+    assert signature.inputs["rows"].dtype == "float"
+    assert signature.inputs["rows"].shape == (None, None, SENSORS)
+    assert signature.inputs["asset"].dtype == "string"
+    assert signature.inputs["asset"].shape == (None,)
+    assert set(signature.outputs) == {"score", "contribution", "expected"}
+    assert (only.version, only.state, only.error_code) == (1, "AVAILABLE", 0)
+    assert local.is_serving(server.address)
+
+
+# -- versions ---------------------------------------------------------------------------------------------
+
+
+def test_versions_are_swapped_under_64_callers_without_an_error(server: Server, model: Model) -> None:
+    """Every answer is right for the version that it names, and versions never go back for a caller."""
+    seen: set[int] = set()
+    requests = 0
+
+    async def caller(client: AsyncPredictClient, number: int, stop: asyncio.Event) -> None:
+        nonlocal requests
+        rows, last = segment(1 + number % 3), 0
+        while not stop.is_set():
+            answer = await client.predict(model.name, [ASSETS[0]] * len(rows), rows)
+            np.testing.assert_allclose(answer.score, expected_score(rows, answer.version), rtol=1e-5)
+            assert answer.version >= last
+            last = answer.version
+            seen.add(last)
+            requests += 1
+
+    async def is_seen(version: int) -> None:
+        while version not in seen:
+            await asyncio.sleep(0.02)
+
+    async def publish(stop: asyncio.Event) -> None:
+        try:
+            for version in range(2, LAST + 1):
+                model.publish(version)
+                await asyncio.wait_for(is_seen(version), 60)
+        finally:
+            stop.set()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        async with AsyncPredictClient(server.address) as client:
+            await asyncio.gather(publish(stop), *(caller(client, number, stop) for number in range(64)))
+
+    asyncio.run(run())
+    assert seen == set(range(1, LAST + 1))
+    assert requests > 500
+    with PredictClient(server.address) as client:
+        states = {each.version: each.state for each in client.status(model.name)}
+    assert states == {LAST: "AVAILABLE", **dict.fromkeys(range(1, LAST), "END")}
+
+
+def test_an_explicit_version_answers_only_while_it_serves(client: PredictClient, model: Model) -> None:
+    assert client.predict(model.name, [ASSETS[0]], segment(), version=1).version == 1
+    model.publish(2)
+    wait_until(lambda: serves(client, model.name, 2))
+    assert client.predict(model.name, [ASSETS[0]], segment(), version=2).version == 2
+    with pytest.raises(ModelServerError) as refused:
+        client.predict(model.name, [ASSETS[0]], segment(), version=1)
+    assert refused.value.code is grpc.StatusCode.NOT_FOUND
+    assert refused.value.details == f"Servable not found for request: Specific({model.name}, 1)"
+
+
+def test_a_version_that_is_taken_away_gives_way_to_the_one_before(
+    client: PredictClient, model: Model
+) -> None:
+    second = model.publish(2)
+    wait_until(lambda: serves(client, model.name, 2))
+    shutil.rmtree(second)
+    wait_until(lambda: serves(client, model.name, 1))
+    assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
+
+
+def test_a_model_goes_when_its_directory_goes(client: PredictClient, model: Model) -> None:
+    shutil.rmtree(model.folder)
+    wait_until(lambda: not answers(client, model.name))
+    assert [each.state for each in client.status(model.name)] == ["END"]
+
+
+def test_a_version_that_cannot_be_loaded_is_reported_and_the_old_one_goes_on(
+    client: PredictClient, model: Model
+) -> None:
+    broken = model.folder / "2"
+    broken.mkdir()
+    (broken / "saved_model.pb").write_bytes(b"this is no SavedModel")
+    wait_until(lambda: any(each.version == 2 and each.state == "END" for each in client.status(model.name)))
+    (failed,) = client.status(model.name, version=2)
+    assert failed.error_code != 0
+    assert failed.error_message
+    assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
+
+
+# -- TensorFlow Serving's codes and words --------------------------------------------------------------------
+
+ROWS = np.zeros((1, WINDOW, SENSORS), np.float32)
+ASSET = np.array([b"pump-101"], object)
+GOOD = {"asset": ASSET, "rows": ROWS}
+TWO_ASSETS = np.array([b"a", b"b"], object)
+
+INVALID_REQUESTS = [
+    ({"rows": ROWS}, "Missing but required: {asset}."),
+    ({**GOOD, "more": ROWS}, "Sent extra: {more}."),
+    ({**GOOD, "rows": ROWS.astype(np.float64)}, "Expects rows to be float but double is provided"),
+    ({**GOOD, "rows": ROWS[0]}, "shape of rows"),
+    ({**GOOD, "rows": ROWS[:, :, :2]}, "shape of rows"),
+    ({**GOOD, "asset": TWO_ASSETS}, "equal 0th-dimension size"),
+    ({**GOOD, "rows": ROWS[:, 1:]}, "too few rows"),  # the graph says it
+]
+
+
+def test_wrong_inputs_are_invalid_arguments(client: PredictClient, model: Model) -> None:
+    for inputs, words in INVALID_REQUESTS:
+        with pytest.raises(ModelServerError, match=re.escape(words)) as refused:
+            client.call(model.name, inputs)
+        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert not refused.value.retryable
+
+
+def test_what_does_not_exist_is_named_as_tensorflow_serving_names_it(
+    client: PredictClient, model: Model
+) -> None:
+    name = model.name
+    for ask, code, words in [
+        (lambda: client.call("nope", GOOD), "NOT_FOUND", "Servable not found for request: Latest(nope)"),
+        (
+            lambda: client.call(name, GOOD, 9),
+            "NOT_FOUND",
+            f"Servable not found for request: Specific({name}, 9)",
+        ),
+        (
+            lambda: client.call(name, GOOD, None, "x"),
+            "FAILED_PRECONDITION",
+            'Serving signature key "x" not found.',
+        ),
+        (lambda: client.status("nope"), "NOT_FOUND", "Could not find any versions of model nope"),
+        (lambda: client.status(name, 9), "NOT_FOUND", f"Could not find version 9 of model {name}"),
+        (lambda: client.metadata("nope"), "NOT_FOUND", "Servable not found for request: Latest(nope)"),
+    ]:
+        with pytest.raises(ModelServerError) as refused:
+            ask()
+        assert (refused.value.code.name, refused.value.details) == (code, words)
+
+
+def test_one_bad_caller_does_not_fail_the_others(client: PredictClient, model: Model) -> None:
+    def ask(number: int) -> str:
+        rows = segment(1, WINDOW - 1 if number % 4 == 0 else WINDOW)
+        try:
+            client.predict(model.name, [ASSETS[0]], rows)
+        except ModelServerError as error:
+            return error.code.name
+        return "OK"
+
+    with ThreadPoolExecutor(32) as pool:
+        given = list(pool.map(ask, range(200)))
+    assert given == ["INVALID_ARGUMENT" if number % 4 == 0 else "OK" for number in range(200)]
+
+
+def test_a_server_that_is_not_there_is_worth_another_try() -> None:
+    with PredictClient("127.0.0.1:1") as nobody, pytest.raises(ModelServerError) as away:
+        nobody.status("pump", timeout=5)
+    assert away.value.code is grpc.StatusCode.UNAVAILABLE
+    assert away.value.retryable
+
+
+def raw_call(address: str, method: str, request: bytes) -> bytes:
+    with grpc.insecure_channel(address) as channel:
+        return channel.unary_unary(method)(request, timeout=20)
+
+
+def test_typed_fields_and_an_output_filter_are_understood(server: Server, model: Model) -> None:
+    request = serving_pb2.PredictRequest(output_filter=["score"])
+    request.model_spec.name = model.name
+    rows = request.inputs["rows"]
+    rows.dtype = 1
+    for size in (1, WINDOW, SENSORS):
+        rows.tensor_shape.dim.add().size = size
+    rows.float_val.append(0.5)  # stands for every element
+    tensors.encode(ASSET, request.inputs["asset"])
+    answer = serving_pb2.PredictResponse.FromString(
+        raw_call(server.address, protos.PREDICT, request.SerializeToString())
+    )
+    assert set(answer.outputs) == {"score"}
+    assert answer.outputs["score"].tensor_content
+    assert tensors.decode(answer.outputs["score"]).tolist() == [[1000 + 0.5 * WINDOW * SENSORS]]
+
+
+MALFORMED = [
+    (protos.PREDICT, serving_pb2.PredictRequest(), "Missing ModelSpec"),
+    (protos.GET_MODEL_STATUS, serving_pb2.GetModelStatusRequest(), "Missing ModelSpec"),
+    (
+        protos.GET_MODEL_METADATA,
+        serving_pb2.GetModelMetadataRequest(model_spec={"name": "pump"}),
+        "must specify at least one metadata_field",
+    ),
+    (
+        protos.GET_MODEL_METADATA,
+        serving_pb2.GetModelMetadataRequest(model_spec={"name": "pump"}, metadata_field=["x"]),
+        "Metadata field x is not supported",
+    ),
+    (
+        protos.PREDICT,
+        serving_pb2.PredictRequest(model_spec={"name": "pump", "version_label": "champion"}),
+        "Unrecognized servable version label: champion",
+    ),
+]
+
+
+def test_malformed_requests_are_invalid_arguments(server: Server) -> None:
+    for method, request, words in MALFORMED:
+        with pytest.raises(grpc.RpcError) as refused:
+            raw_call(server.address, method, request.SerializeToString())
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert words in refused.value.details()
+
+
+# -- the process ---------------------------------------------------------------------------------------------
+
+SITE = """\
+site: plant
+workspace: work
+classes:
+  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {window: 8, warmup: 4, horizons: [1]}}
+assets:
+  pump-101: {class: pump}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    (tmp_path / "plant.yaml").write_text(SITE)
+    opened = load_site(tmp_path / "plant.yaml")
+    yield opened
+    local.stop(opened)
+
+
+def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(
+    site: Site, versions: Path
+) -> None:
+    renumbered(versions / "pump" / "1", workspace_of(site).models / "pump" / "1")
+    assert local.status(site).state == "stopped"
+
+    first = local.start(site)
+    assert first.state == "running"
+    assert [(each.name, each.version, each.state) for each in first.models] == [("pump", 1, "AVAILABLE")]
+    assert local.start(site).pid == first.pid
+    assert model_server(site) == first.address
+
+    rows = segment(64, WINDOW + 4_000)
+    with PredictClient(first.address) as client, ThreadPoolExecutor(8) as pool:
+        client.predict("pump", [ASSETS[0]], segment())  # connected
+        waiting = [pool.submit(client.predict, "pump", [ASSETS[0]] * 64, rows) for _ in range(8)]
+        wait_until(lambda: any(each.done() for each in waiting))
+        assert local.stop(site)
+        assert [each.result().score.shape for each in waiting] == [(64, 4_001)] * 8
+    assert not psutil.pid_exists(first.pid)
+    assert not local.stop(site)
+    assert local.status(site).state == "stopped"
+
+    second = local.start(site)
+    assert second.address == first.address, "a stream job finds it again"
+    os.kill(second.pid, signal.SIGKILL)
+    wait_until(lambda: local.status(site).state == "crashed")
+    assert local.start(site).address == first.address
+
+
+def test_what_cannot_be_started_is_refused_in_words(site: Site) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(EugenieError, match=f"port {port} of the model server is taken"):
+            local.start(_with(site, port=port))
+    with pytest.raises(EugenieError, match="docker is not available yet"):
+        local.start(_with(site, runtime="docker"))
+    with pytest.raises(EugenieError, match=r"127\.0\.0\.1:1 does not answer") as away:
+        local.start(_with(site, address="127.0.0.1:1"))
+    assert away.value.exit_code == ExitCode.UNREACHABLE
+
+
+def _with(site: Site, **serving: object) -> Site:
+    return site.model_copy(update={"serving": site.serving.model_copy(update=serving)})

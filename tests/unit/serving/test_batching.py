@@ -1,0 +1,150 @@
+"""The queue: what runs together, what is cut, who waits for whom. The model is a function on arrays."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+
+import grpc
+import numpy as np
+import pytest
+
+from eugenie_cli.serving.server import batching
+from eugenie_cli.serving.server.batching import MAX_BATCH_WINDOWS, Batcher
+from eugenie_cli.serving.server.refusal import Refusal, invalid
+from eugenie_cli.serving.server.signature import SignatureSpec, Spec
+
+FLOAT = 1
+
+
+class Doubling:
+    """Stands where a Servable does: doubles `x` [B, L], holds runs at `gate`, refuses negative values."""
+
+    signatures = {  # noqa: RUF012
+        "double": SignatureSpec("double", {"x": Spec(FLOAT, (-1, -1))}, {"y": Spec(FLOAT, (-1, -1))})
+    }
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def windows_per_item(self, inputs: Mapping[str, np.ndarray]) -> int:
+        return 1
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.gate.wait(10)
+        self.batches.append(len(inputs["x"]))
+        if (inputs["x"] < 0).any():
+            raise invalid("negative")
+        return {"y": inputs["x"] * 2}
+
+
+def with_batcher(scenario, workers: int = 1):
+    async def run():
+        batcher, model = Batcher(workers), Doubling()
+        batcher.start()
+        try:
+            return await scenario(batcher, model)
+        finally:
+            model.gate.set()
+            batcher.stop()
+
+    return asyncio.run(run())
+
+
+def column(*values: float) -> dict[str, np.ndarray]:
+    return {"x": np.array(values, np.float32)[:, None]}
+
+
+async def queued(batcher: Batcher, model: Doubling, requests: list) -> list:
+    """Hold the worker with one request, let the others wait, then let go."""
+    model.gate.clear()
+    first = asyncio.ensure_future(batcher.predict(model, "double", column(0)))
+    await asyncio.sleep(0.05)
+    rest = [asyncio.ensure_future(batcher.predict(model, "double", each)) for each in requests]
+    await asyncio.sleep(0.05)
+    model.gate.set()
+    await first
+    return await asyncio.gather(*rest, return_exceptions=True)
+
+
+def test_what_waits_runs_together_and_everybody_gets_their_own() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        answers = await queued(batcher, model, [column(1), column(2, 3), column(4)])
+        assert [answer["y"].ravel().tolist() for answer in answers] == [[2], [4, 6], [8]]
+        assert model.batches == [1, 4]
+
+    with_batcher(scenario)
+
+
+def test_different_lengths_do_not_run_together() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        long = {"x": np.ones((1, 5), np.float32)}
+        answers = await queued(batcher, model, [column(1), long, column(2)])
+        assert answers[1]["y"].shape == (1, 5)
+        assert sorted(model.batches) == [1, 1, 2]
+
+    with_batcher(scenario)
+
+
+def test_a_large_request_is_cut_for_all_workers() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        values = np.arange(100, dtype=np.float32)
+        answer = await batcher.predict(model, "double", column(*values))
+        assert answer["y"].ravel().tolist() == (values * 2).tolist()
+        assert max(model.batches) <= MAX_BATCH_WINDOWS
+        assert sum(model.batches) == 100
+
+    with_batcher(scenario, workers=2)
+
+
+def test_only_the_culprit_of_a_batch_fails() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        good, bad, fine = await queued(batcher, model, [column(1), column(-1), column(3)])
+        assert good["y"].item() == 2
+        assert fine["y"].item() == 6
+        assert isinstance(bad, Refusal)
+        assert bad.words == "negative"
+
+    with_batcher(scenario)
+
+
+def test_a_caller_that_left_is_not_computed_for() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        model.gate.clear()
+        first = asyncio.ensure_future(batcher.predict(model, "double", column(0)))
+        await asyncio.sleep(0.05)
+        gone = asyncio.ensure_future(batcher.predict(model, "double", column(1)))
+        stays = asyncio.ensure_future(batcher.predict(model, "double", column(2)))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.sleep(0)
+        model.gate.set()
+        await first
+        assert (await stays)["y"].item() == 4
+        assert model.batches == [1, 1]
+
+    with_batcher(scenario)
+
+
+def test_a_full_queue_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_WAITING", 2)
+
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        answers = await queued(batcher, model, [column(1), column(2), column(3)])
+        assert [isinstance(answer, Refusal) for answer in answers] == [False, False, True]
+        assert answers[2].code is grpc.StatusCode.UNAVAILABLE
+
+    with_batcher(scenario)
+
+
+def test_stop_finishes_what_waits() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        waiting = [asyncio.ensure_future(batcher.predict(model, "double", column(n))) for n in range(50)]
+        await asyncio.sleep(0)
+        batcher.stop()
+        assert [(await each)["y"].item() for each in waiting] == [2 * n for n in range(50)]
+
+    with_batcher(scenario)

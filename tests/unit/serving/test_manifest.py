@@ -1,0 +1,104 @@
+"""eugenie.json: written, read back, and compared with the site that wants to use the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import manifest
+from eugenie_cli.site.model import Site
+
+SITE = Site.model_validate(
+    {
+        "site": "plant",
+        "classes": {
+            "pump": {
+                "sensors": [{"name": "pressure", "unit": "bar"}, {"name": "current", "unit": "A"}],
+                "step": "1s",
+                "max_gap": "5s",
+                "model": {"window": 120},
+            }
+        },
+        "assets": {"pump-1": {"class": "pump"}, "pump-2": {"class": "pump"}},
+    }
+)
+INFO = manifest.ModelInfo(
+    class_name="pump",
+    version=7,
+    sensors=("pressure", "current"),
+    units=("bar", "A"),
+    window=120,
+    horizons=(1, 5),
+    step_ms=1_000,
+    max_gap_ms=5_000,
+    assets=("pump-1", "pump-2", "pump-retired"),
+    run_id="4f",
+    data_fingerprint="ab",
+)
+
+
+def write(directory: Path, text: str) -> Path:
+    (directory / manifest.LOCATION).parent.mkdir()
+    (directory / manifest.LOCATION).write_text(text)
+    return directory
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    assert manifest.read(write(tmp_path, manifest.render(INFO))) == INFO
+
+
+def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
+    manifest.check(INFO, SITE, "pump")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_name": "valve"}, "class: the model has valve, the site pump"),
+        ({"sensors": ("current", "pressure")}, "sensors: the model has ['current', 'pressure']"),
+        ({"window": 60}, "window: the model has 60, the site 120"),
+        ({"step_ms": 500}, "step: the model has 500 ms, the site 1000 ms"),
+        ({"max_gap_ms": 1}, "max_gap: the model has 1 ms, the site 5000 ms"),
+        ({"assets": ("pump-1",)}, "assets: the model does not know pump-2"),
+    ],
+)
+def test_each_disagreement_is_named(change: dict, words: str) -> None:
+    with pytest.raises(EugenieError) as refused:
+        manifest.check(replace(INFO, **change), SITE, "pump")
+    assert refused.value.exit_code == ExitCode.REFUSED
+    assert words in refused.value.reason
+    assert refused.value.reason.count("the model ") == 1
+
+
+def test_all_disagreements_are_named_at_once() -> None:
+    with pytest.raises(EugenieError) as refused:
+        manifest.check(replace(INFO, window=60, step_ms=500, assets=()), SITE, "pump")
+    for word in ("window", "step", "pump-1, pump-2"):
+        assert word in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ('{"schema": "other.v1"}', "schema must be 'eugenie.model.v1'"),
+        ('{"schema": "eugenie.model.v1"}', "class is missing"),
+        (manifest.render(INFO).replace("120", '"120"'), "window must be of type int, it is '120'"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(EugenieError) as refused:
+        manifest.read(write(tmp_path, text))
+    assert words in refused.value.reason
+    assert str(manifest.LOCATION) in refused.value.reason
+    assert refused.value.exit_code == ExitCode.REFUSED
+
+
+def test_a_directory_without_one_was_not_exported_by_eugenie(tmp_path: Path) -> None:
+    with pytest.raises(EugenieError, match="not exported by eugenie"):
+        manifest.read(tmp_path)
