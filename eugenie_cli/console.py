@@ -82,7 +82,9 @@ class Console:
         for name in columns:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*[cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row])
+            table.add_row(
+                *[cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row]
+            )
         self._rich(self.out).print(table)
 
     def renderable(self, renderable: Any) -> None:
@@ -129,13 +131,25 @@ class Console:
             yield count
             self.say(f"{label}: {done:,.0f}{' ' + unit if unit else ''}" if done else label)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         outer = self._bars is None
         if outer:
             self._bars = Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]}"), TimeElapsedColumn(), console=self._rich(self.err),
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"),
+                TimeElapsedColumn(),
+                console=self._rich(self.err),
             )
             self._bars.start()
         try:

@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
+def _show_version(value: bool) -> None:
     if value:
         from eugenie_cli import __version__
 
@@ -48,7 +48,9 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     debug: bool = typer.Option(False, "--debug", help="Show a traceback when something fails.", envvar="EUGENIE_DEBUG"),
-    version: bool = typer.Option(False, "--version", help="Show the version and exit.", callback=_version, is_eager=True),
+    version: bool = typer.Option(  # noqa: ARG001 - its callback does the work
+        False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+    ),
 ) -> None:
     if debug:
         os.environ["EUGENIE_DEBUG"] = "1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,12 +16,15 @@ class Output(str, Enum):
 
 
 SiteOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
-        "--site", envvar="EUGENIE_SITE", help="Site: a name in site-configs/ or a path. Default: the only site there is."
+        "--site",
+        envvar="EUGENIE_SITE",
+        help="Site: a name in site-configs/ or a path. Default: the only site there is.",
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for scripts.")]
 ClassOption = Annotated[
-    Optional[list[str]], typer.Option("--class", help="Equipment class; may be given several times. Default: all.")
+    list[str] | None,
+    typer.Option("--class", help="Equipment class; may be given several times. Default: all."),
 ]

@@ -56,7 +56,9 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
 @app.command()
 def stop(
     site: SiteOption = None,
-    drain: Annotated[bool, typer.Option("--drain", help="End the stream: score the last rows, close what is open.")] = False,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="End the stream: score the last rows, close what is open.")
+    ] = False,
     savepoint: Annotated[bool, typer.Option(help="Take a savepoint; `submit` resumes from it.")] = True,
     output: OutputOption = Output.table,
 ) -> None:

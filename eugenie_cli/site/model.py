@@ -28,9 +28,7 @@ class Part(_Section):
 
     path: Label | None = None
     const: Label | None = None
-    file: Label | None = Field(
-        None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)"
-    )
+    file: Label | None = Field(None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)")
 
 
 class TimePart(Part):
@@ -38,9 +36,7 @@ class TimePart(Part):
 
     unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
     format: str | None = None
-    timezone: ZoneName | None = Field(
-        None, description="of local times without an offset; default: the site's"
-    )
+    timezone: ZoneName | None = Field(None, description="of local times without an offset; default: the site's")
 
 
 class ValuePart(Part):
@@ -71,9 +67,7 @@ class ReadingsMapping(_Section):
     tag: Part | None = None
     value: ValuePart = ValuePart(path="value")
     quality: QualityPart | None = None
-    ignore: tuple[Label, ...] = Field(
-        (), description="wide: columns that are not sensors, labels for example"
-    )
+    ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, labels for example")
 
 
 class CsvSource(_Section):
@@ -119,9 +113,7 @@ class Sensor(_Section):
     unit: str = ""
     low: float | None = Field(None, description="engineering limit: values below are bad quality")
     high: float | None = Field(None, description="engineering limit: values above are bad quality")
-    role: Literal["auto", "scored", "context"] = Field(
-        "auto", description="context: model input that is not scored"
-    )
+    role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
 
 
 class ModelSettings(_Section):
@@ -144,9 +136,7 @@ class ModelSettings(_Section):
 class Alarm(_Section):
     """When scores become an anomaly. Delays are in rows."""
 
-    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = (
-        0.01
-    )
+    budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
     on_delay: Annotated[int, Field(ge=1)] = 5
     off_delay: Annotated[int, Field(ge=1)] = 5
     cooldown: Annotated[int, Field(ge=0, description="rows after a close in which nothing opens")] = 0
@@ -248,9 +238,7 @@ class Stream(_Section):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     out_of_orderness: Milliseconds = 2_000
     idle_timeout: PositiveMs = 10_000
-    max_ahead: PositiveMs = Field(
-        3_600_000, description="readings further in the future than this are dead letters"
-    )
+    max_ahead: PositiveMs = Field(3_600_000, description="readings further in the future than this are dead letters")
     checkpoint: PositiveMs = 10_000
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
 

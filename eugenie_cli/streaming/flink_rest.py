@@ -20,7 +20,7 @@ ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
 class FlinkRest:
-    """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it does not answer or refuses."""
+    """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it fails."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
@@ -68,8 +68,9 @@ class FlinkRest:
         return {entry["id"]: float(entry["sum"]) for entry in found}
 
     def stop(self, job_id: str, savepoint_folder: str, drain: bool) -> str:
-        """Stop with a savepoint, and wait for it; returns where it lies. `drain` also ends event time: every row is made,
-        every timer fires, and the savepoint is not for resuming.
+        """Stop with a savepoint, and wait for it; returns where it lies.
+
+        `drain` also ends event time: every row is made, every timer fires, and the savepoint is not for resuming.
         """
         body = {"targetDirectory": savepoint_folder, "drain": drain}
         trigger = self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"]
@@ -81,7 +82,7 @@ class FlinkRest:
                 if "failure-cause" in operation:
                     raise EugenieError(
                         f"Flink could not take the savepoint: {_cause(operation['failure-cause'])}",
-                        "the job runs on; see its page on Flink, or cancel it with `eugenie stream stop --no-savepoint`",
+                        "the job runs on; see its page on Flink, or `eugenie stream stop --no-savepoint`",
                     )
                 return operation["location"]
             time.sleep(POLL_S)
@@ -110,7 +111,9 @@ class FlinkRest:
         starting = any(vertex["status"] != "RUNNING" for vertex in job["vertices"])
         return "INITIALIZING" if job["state"] == "RUNNING" and starting else job["state"]
 
-    def _call(self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float = ANSWER_S, **body: Any) -> Any:
+    def _call(
+        self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float = ANSWER_S, **body: Any
+    ) -> Any:
         try:
             answer = self._session.request(verb, self.address + path, timeout=timeout, **body)
         except requests.RequestException as error:

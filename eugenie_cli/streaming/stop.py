@@ -29,8 +29,9 @@ class Stopped:
 def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
     """Stop the site's job if it runs.
 
-    With `drain` the job reads to the end of the topic and event time ends: the last rows are made and scored and open anomalies are closed. Such a stream is
-    over: the next submission starts anew, after the last reading that this one took. Raises EugenieError.
+    With `drain` the job reads to the end of the topic and event time ends: the last rows are made and scored and open
+    anomalies are closed. Such a stream is over: the next submission starts anew, after the last reading that this one
+    took. Raises EugenieError.
     """
     workspace = workspace_of(site)
     rest = FlinkRest(endpoints.flink(site))

@@ -35,9 +35,10 @@ class Submission:
 def submit(site: Site, progress: Progress = SILENT, start: str = "auto") -> Submission:
     """Make the site's stream job run.
 
-    `start`: "auto" resumes from the last savepoint, and without one goes on after the last reading that a job of the site
-    took, or begins with the first there is; "earliest" and "latest" start anew there. A job that runs already is left alone. Raises EugenieError: an engine or the model server is
-    not there (UNREACHABLE), the models disagree with the site (REFUSED), the job fails.
+    `start`: "auto" resumes from the last savepoint, and without one goes on after the last reading that a job of the
+    site took, or begins with the first there is; "earliest" and "latest" start anew there. A job that runs already is
+    left alone. Raises EugenieError: an engine or the model server is not there (UNREACHABLE), the models disagree with
+    the site (REFUSED), the job fails.
     """
     workspace = workspace_of(site)
     rest = FlinkRest(endpoints.flink(site))

@@ -19,8 +19,8 @@ from eugenie_cli.streamjob.spec import JobSpec
 class Alarms(KeyedProcessFunction):
     """(shard, SCORED, ScoredBatch) -> (kind, key, JSON); dead letters pass through.
 
-    Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes; then
-    the wall clock closes what is open, `silent_plant_ms` after the last row.
+    Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes;
+    then the wall clock closes what is open, `silent_plant_ms` after the last row.
     """
 
     def __init__(self, spec: JobSpec) -> None:

@@ -34,7 +34,7 @@ class Desk:
         self._open: set[str] = set()
 
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
-        """The records of a batch: a score for each row that took a reading or has a score, and what becomes of anomalies."""
+        """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
         batch = scored.batch
         rule, write = self._rules[batch.class_name], self._format[batch.class_name]
         edges = batch.edges.tolist()
@@ -54,7 +54,11 @@ class Desk:
                     yield SCORE, asset, record.decode()
                 if score > 1 or episode.start is not None:
                     row = ScoredRow(
-                        edges[index], score, scored.version, contribution[index].tolist(), expected[index].tolist(),
+                        edges[index],
+                        score,
+                        scored.version,
+                        contribution[index].tolist(),
+                        expected[index].tolist(),
                         values[index].tolist(),
                     )
                     yield from self._records(asset, batch.class_name, step(rule, episode, row))

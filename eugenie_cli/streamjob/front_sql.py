@@ -78,7 +78,7 @@ FROM source"""
 
 
 def judged_view(spec: JobSpec) -> str:
-    """Fields with their verdict: `reason` is NULL for a reading, else why it is none. The order is `readings.mapping`'s."""
+    """Fields with their verdict: `reason` is NULL for a reading, else why it is none, in `readings.mapping`'s order."""
     instant = sql.instant("ts_text", spec.mapping, spec.timezone)
     value, quality = spec.mapping["value"], spec.mapping.get("quality")
     names = "COALESCE(asset, '') || COALESCE(sensor, '') || COALESCE(tag, '')"
@@ -95,7 +95,8 @@ SELECT *, CASE
     WHEN rt = {sql.EPOCH} THEN '{reasons.FUTURE}'
     WHEN rt <= CURRENT_WATERMARK(rt) THEN '{reasons.LATE}'
   END AS reason
-FROM (SELECT *, {sql.good("quality_text", quality)} AS good, {sql.number("value_text", value)} AS number FROM {FIELDS})"""
+FROM (
+  SELECT *, {sql.good("quality_text", quality)} AS good, {sql.number("value_text", value)} AS number FROM {FIELDS})"""
 
 
 def _unreadable() -> str:
@@ -117,7 +118,8 @@ def rejected_query() -> str:
     return """
 SELECT reason, CASE reason
     WHEN 'bad-timestamp' THEN ts_text
-    WHEN 'bad-value' THEN CONCAT('value ', COALESCE(value_text, 'of another type'), ', quality ', COALESCE(quality_text, 'none'))
+    WHEN 'bad-value' THEN
+      CONCAT('value ', COALESCE(value_text, 'of another type'), ', quality ', COALESCE(quality_text, 'none'))
     WHEN 'missing-field' THEN 'the mapping needs an asset and sensor, or a tag, and an instant and a value'
     WHEN 'late' THEN CONCAT(ts_text, ' is before the watermark ', CAST(CURRENT_WATERMARK(rt) AS STRING))
     WHEN 'future' THEN ts_text

@@ -70,7 +70,9 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
 
 def scored_records(spec: JobSpec, steps: DataStream) -> DataStream:
     """The Python part: (shard, edge, items) -> (kind, key, JSON)."""
-    segments = steps.key_by(lambda step: step[0], Types.INT()).process(Windows(spec), ELEMENT).name("windows").uid("windows")
+    segments = (
+        steps.key_by(lambda step: step[0], Types.INT()).process(Windows(spec), ELEMENT).name("windows").uid("windows")
+    )
     scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
     scored = scored.name("predict").uid("predict")
     return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORD).name("alarms").uid("alarms")

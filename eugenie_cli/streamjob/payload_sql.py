@@ -75,7 +75,11 @@ def rowtime(mapping: dict[str, Any], timezone: str, latest: str) -> str:
     Every use of the timestamp's text parses the JSON again, so the common spelling comes first, in few uses.
     """
     given = text(mapping["ts"])
-    common = _common_iso(given, timezone) if (mapping["ts"].get("unit") or "iso") == "iso" else instant(given, mapping, timezone)
+    common = (
+        _common_iso(given, timezone)
+        if (mapping["ts"].get("unit") or "iso") == "iso"
+        else instant(given, mapping, timezone)
+    )
     other = instant(given, mapping, timezone)
     rare = "" if common == other else f" WHEN {other} <= {latest} THEN {other}"
     return f"CASE WHEN {common} <= {latest} THEN {common} WHEN {common} IS NOT NULL THEN {EPOCH}{rare} ELSE {EPOCH} END"
@@ -129,7 +133,9 @@ def _iso(text: str, timezone: str) -> str:
         without_offset = local
     else:
         seconds = f"TO_TIMESTAMP(CONVERT_TZ({whole}, {literal(timezone)}, 'UTC'))"
-        without_offset = f"CAST(TIMESTAMPADD(MINUTE, TIMESTAMPDIFF(MINUTE, {local}, {seconds}), {local}) AS TIMESTAMP(3))"
+        without_offset = (
+            f"CAST(TIMESTAMPADD(MINUTE, TIMESTAMPDIFF(MINUTE, {local}, {seconds}), {local}) AS TIMESTAMP(3))"
+        )
     pattern = literal(time.ISO_PATTERN)
     return (
         f"CASE WHEN NOT REGEXP({text}, {pattern}) OR CHAR_LENGTH({text}) < 19 OR NOT ({same_day}) THEN NULL"
@@ -171,11 +177,9 @@ def good(text: str, part: dict[str, Any] | None) -> str:
     branches = {
         "words": words,
         "boolean": f"WHEN LOWER({text}) IN ('true', '1') THEN TRUE WHEN LOWER({text}) IN ('false', '0') THEN FALSE",
-        "opcda": f"WHEN {integer} AND {code} BETWEEN 0 AND 65535"
-        f" THEN MOD({code} / 64, 4) IN (1, 3)",
+        "opcda": f"WHEN {integer} AND {code} BETWEEN 0 AND 65535 THEN MOD({code} / 64, 4) IN (1, 3)",
         "opcua": f"WHEN {integer} THEN CASE WHEN {code} BETWEEN -2147483648 AND 4294967295"
         f" THEN (({code} + 4294967296) / 1073741824) - (({code} + 4294967296) / 4294967296) * 4 IN (0, 1) END {words}",
     }
     # no quality in the message: the gateway reports by exception, so the reading is good
     return f"CASE WHEN {text} IS NULL OR {text} = '' THEN TRUE {branches[scheme]} END"
-

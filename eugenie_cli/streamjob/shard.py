@@ -81,7 +81,9 @@ class Shard:
         for rows, (asset, sensor, instants, values), key_list in zip(self._rows, columns, keys, strict=True):
             if asset:
                 late = rows.add(
-                    np.array(asset, np.int32), np.array(sensor, np.int32), np.array(instants, np.int64),
+                    np.array(asset, np.int32),
+                    np.array(sensor, np.int32),
+                    np.array(instants, np.int64),
                     np.array(values, dtype=np.float64),
                 )
                 for index in np.flatnonzero(late):
@@ -111,9 +113,7 @@ class Shard:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain data."""
-        return {
-            one.name: rows.state() for one, rows in zip(self._routes.spec.classes, self._rows, strict=True)
-        }
+        return {one.name: rows.state() for one, rows in zip(self._routes.spec.classes, self._rows, strict=True)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a state that an earlier job kept; classes that the site no longer has are dropped."""

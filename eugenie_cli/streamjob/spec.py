@@ -87,10 +87,11 @@ class JobSpec:
     def load(path: Path) -> JobSpec:
         """Read what `save` wrote."""
         data = json.loads(path.read_text(encoding="utf-8"))
-        data["classes"] = tuple(
-            ClassSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in one.items()})
-            for one in data["classes"]
-        )
+        data["classes"] = tuple(_class_spec(one) for one in data["classes"])
         data["assets"] = tuple(AssetSpec(**one) for one in data["assets"])
         data["kafka"] = KafkaSpec(**data["kafka"])
         return JobSpec(**data)
+
+
+def _class_spec(data: dict[str, Any]) -> ClassSpec:
+    return ClassSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})

@@ -96,8 +96,9 @@ class ClassRows:
         self._sensor, self._ts, self._value = sensor[kept], ts[kept], value[kept]
 
     def add(self, asset: np.ndarray, sensor: np.ndarray, ts: np.ndarray, value: np.ndarray) -> np.ndarray:
-        """Take readings in: indices [N], instants [N] in ms, values [N] (NaN: bad). Returns a mask [N] of those that are
-        late: their row has been made, so they are not taken.
+        """Take readings in: indices [N], instants [N] in ms, values [N] (NaN: bad).
+
+        Returns a mask [N] of those that are late: their row has been made, so they are not taken.
         """
         late = np.zeros(len(ts), bool) if self.edge is None else ts <= self.edge
         if late.any():
@@ -191,7 +192,12 @@ class ClassRows:
             return []
         return [
             Batch(
-                self._name, tuple(self._assets[index] for index in active), int(edges[0]), self._step,
-                segments[active], readings[active], bad_quality[active],
+                self._name,
+                tuple(self._assets[index] for index in active),
+                int(edges[0]),
+                self._step,
+                segments[active],
+                readings[active],
+                bad_quality[active],
             )
         ]

@@ -63,4 +63,3 @@ class Windows(KeyedProcessFunction):
             if kept is not None:
                 shard.restore(kept)
         return shard
-
