@@ -276,9 +276,10 @@ def test_only_the_first_examples_are_kept_and_all_are_counted(tmp_path):
     ]
 
 
-def test_files_of_many_blocks_are_read_whole(tmp_path):
+def test_files_of_many_blocks_are_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("eugenie_cli.history.importers.csv.BLOCK_BYTES", 1 << 18)
     path = tmp_path / "wide.csv"
-    count = 60_000  # 2.7 MB: several blocks
+    count = 60_000  # 2.7 MB: eleven blocks
     rows = [
         [f"2026-01-03T{k // 3600:02d}:{k // 60 % 60:02d}:{k % 60:02d}.{k % 1000:03d}Z", f"{k / 7:.6f}", "x"]
         for k in range(count)
@@ -308,6 +309,13 @@ def test_gzip_and_the_asset_from_the_files_name(tmp_path):
     path.write_bytes(gzip.compress(b"ts,FT-2\n2026-01-03T06:00:00Z,1.5\n"))
     rows, _ = import_file(path, {"shape": "wide", "asset": {"file": "p2"}})
     assert rows == [("p2", "flow", 1767420000000, 1.5)]
+
+
+def test_a_file_of_an_asset_that_the_site_does_not_have_is_named(tmp_path):
+    path = tmp_path / "p7.csv"
+    path.write_text("ts,flow\n2026-01-03T06:00:00Z,1.5\n")
+    with pytest.raises(EugenieError, match=r"p7\.csv: the site has no asset 'p7'"):
+        import_file(path, {"shape": "wide", "asset": {"file": "{stem}"}})
 
 
 def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
