@@ -102,9 +102,7 @@ class TestFaults:
         for sensor, sign in signs.items():
             change = (faulty[asset][sensor] - healthy[asset][sensor])[late].mean()
             instrument = noise[sensor]
-            visible = 1.5 * (
-                instrument.noise + instrument.relative_noise * healthy[asset][sensor][late].mean()
-            )
+            visible = 1.5 * (instrument.noise + instrument.relative_noise * healthy[asset][sensor][late].mean())
             assert sign * change > visible, sensor
 
     def test_a_fault_barely_reaches_its_neighbours(self):

@@ -155,9 +155,7 @@ class TestJudge:
         assert len(false_alarms) == 1
 
     def test_the_right_sensor_in_fourth_place_is_wrong(self):
-        (verdict,), _ = judge(
-            [opened("P-101", START + 1, ("flow", "speed", "filter_dp", "vibration"))], [FAULT]
-        )
+        (verdict,), _ = judge([opened("P-101", START + 1, ("flow", "speed", "filter_dp", "vibration"))], [FAULT])
         assert verdict.detected is not None and not verdict.right
 
     def test_updates_and_closes_detect_nothing(self):

@@ -1,0 +1,94 @@
+"""What the plant exports, its site file reads back: every reading, whatever the shape of the file."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from eugenie_cli.demo.exports import STALE_MS, export
+from eugenie_cli.demo.plant.equipment import BOOSTER_PUMPS, FEED_PUMPS, PUMPS, pump
+from eugenie_cli.demo.plant.plant import Plant
+from eugenie_cli.demo.simulate import SITE_FILE, export_history
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.importing import import_sources
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.load import load_site
+from eugenie_cli.workspace import shipped
+
+START = 1_767_225_600_000 + 20 * 3_600_000  # the day changes on the way
+PLANT = Plant(4, START, START + 6 * 3_600_000)
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plant")
+    shutil.copy(shipped("templates") / SITE_FILE, folder)
+    export(PLANT, folder, SILENT)
+    site = load_site(folder / SITE_FILE)
+    reports = import_sources(site)
+    return open_history(site), reports, PLANT.history()
+
+
+def of(samples, asset, sensor):
+    at = [each.name for each in PUMPS].index(asset)
+    return samples.where((samples.pump == at) & (samples.sensor == pump(asset).sensors.index(sensor)))
+
+
+def test_nothing_is_rejected_and_bad_quality_survives(imported):
+    _, reports, _ = imported
+    assert all(not report.rejected and not report.failed and not report.unknown_columns for report in reports)
+    assert all(report.bad_quality > 0 for report in reports)
+
+
+@pytest.mark.parametrize("asset", [each.name for each in FEED_PUMPS])
+def test_long_exports_come_back_to_the_last_digit(imported, asset):
+    history, _, samples = imported
+    readings = history.read(asset)
+    for index, sensor in enumerate(readings.names):
+        mine = of(samples, asset, sensor)
+        ts, first = np.unique(mine.ts, return_index=True)  # duplicates are one reading
+        np.testing.assert_array_equal(readings.ts[readings.sensor == index], ts)
+        expected = np.where(mine.good[first], mine.value[first], np.nan)
+        np.testing.assert_array_equal(readings.value[readings.sensor == index], expected)
+
+
+@pytest.mark.parametrize("asset", [each.name for each in BOOSTER_PUMPS])
+def test_wide_exports_hold_the_last_value_at_each_scan_despite_commas_and_local_time(imported, asset):
+    history, _, samples = imported
+    readings = history.read(asset)
+    for index, sensor in enumerate(readings.names):
+        mine = of(samples, asset, sensor)
+        ts = readings.ts[readings.sensor == index]
+        last = np.searchsorted(mine.ts, ts, side="right") - 1
+        # an empty cell says that the sensor has no value now: it is read as bad quality
+        told = (last >= 0) & (ts - mine.ts[last] <= STALE_MS) & mine.good[last]
+        assert told.mean() > 0.97
+        expected = np.where(told, mine.value[last], np.nan)
+        np.testing.assert_array_equal(readings.value[readings.sensor == index], expected)
+
+
+def test_the_site_file_describes_the_plant_as_it_is():
+    site = load_site(shipped("templates") / SITE_FILE)
+    assert set(site.assets) == {each.name for each in PUMPS}
+    for each in PUMPS:
+        equipment = site.classes[site.assets[each.name].class_name]
+        assert equipment.sensor_names == each.sensors
+        assert [sensor.unit for sensor in equipment.sensors] == [one.unit for one in each.instruments]
+        assert all(site.assets[each.name].tags.get(name, tag) == tag for name, tag in each.tags.items())
+
+
+def test_an_export_leaves_a_folder_with_something_else_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(EugenieError, match="is not empty"):
+        export_history(tmp_path, 1, 0.1, SILENT)
+
+
+def test_another_export_replaces_the_earlier_one(tmp_path):
+    export_history(tmp_path, 1, 0.2, SILENT)
+    before = Plant.load(tmp_path)
+    export_history(tmp_path, 2, 0.1, SILENT)
+    assert Plant.load(tmp_path).seed == 2 != before.seed
+    assert len(list((tmp_path / "exports" / "centrifugal-pump").glob("*.csv"))) <= 2
