@@ -21,8 +21,7 @@ FIELD_SEPARATOR = "\x1f"
 ITEM_SEPARATOR = "\x1e"
 
 FIELDS = "fields"
-REJECTED = "rejected"
-STEPS = "steps"
+IS_LATE = "rt <= CURRENT_WATERMARK(rt)"
 
 
 def _interval(ms: int) -> str:
@@ -38,7 +37,6 @@ def source_table(spec: JobSpec) -> str:
 
     A message without a usable instant gets 1970, which moves no watermark; so does one from the future.
     """
-    ahead = f"TIMESTAMPADD(SECOND, {max(spec.max_ahead_ms // 1000, 1)}, CAST(sent AS TIMESTAMP(3)))"
     options = {
         "connector": "kafka",
         "topic": spec.kafka.readings,
@@ -58,9 +56,15 @@ CREATE TEMPORARY TABLE source (
   `partition` INT METADATA VIRTUAL,
   `offset` BIGINT METADATA VIRTUAL,
   sent TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-  rt AS {sql.rowtime(spec.mapping, spec.timezone, ahead)},
+  rt AS {rowtime(spec)},
   WATERMARK FOR rt AS rt - {_interval(spec.out_of_orderness_ms)}
 ) WITH ({_with(options)})"""
+
+
+def rowtime(spec: JobSpec) -> str:
+    """The instant that a message counts with, from its payload and the time when it was `sent`."""
+    latest = f"TIMESTAMPADD(SECOND, {max(spec.max_ahead_ms // 1000, 1)}, CAST(sent AS TIMESTAMP(3)))"
+    return sql.rowtime(spec.mapping, spec.timezone, latest)
 
 
 def fields_query(spec: JobSpec) -> str:
@@ -77,7 +81,7 @@ SELECT payload, `partition`, `offset`, rt,
 FROM source"""
 
 
-def judged_view(spec: JobSpec) -> str:
+def judged_view(spec: JobSpec, is_late: str = IS_LATE) -> str:
     """Fields with their verdict: `reason` is NULL for a reading, else why it is none, in `readings.mapping`'s order."""
     instant = sql.instant("ts_text", spec.mapping, spec.timezone)
     value, quality = spec.mapping["value"], spec.mapping.get("quality")
@@ -93,7 +97,7 @@ SELECT *, CASE
     WHEN good AND value_text IS NOT NULL AND number IS NULL THEN '{reasons.BAD_VALUE}'
     WHEN REGEXP({names}, '[\\x00-\\x1f]') THEN '{reasons.UNKNOWN_TAG}'
     WHEN rt = {sql.EPOCH} THEN '{reasons.FUTURE}'
-    WHEN rt <= CURRENT_WATERMARK(rt) THEN '{reasons.LATE}'
+    WHEN {is_late} THEN '{reasons.LATE}'
   END AS reason
 FROM (
   SELECT *, {sql.good("quality_text", quality)} AS good, {sql.number("value_text", value)} AS number FROM {FIELDS})"""

@@ -122,8 +122,7 @@ class ClassRows:
         end = until // self._step * self._step
         batches = []
         while (cursor := self._start_of_rows(end)) is not None:
-            pending = int(-(-self._ts.max() // self._step) * self._step) if len(self._ts) else cursor
-            last = min(end, max(self._alive_until(), pending))
+            last = min(end, self._end_of_rows(cursor))
             steps = min((last - cursor) // self._step, MAX_STEPS, max(1, MAX_WINDOWS // len(self._assets)))
             batches += self._make(cursor, steps)
             self.edge = cursor + steps * self._step
@@ -146,6 +145,17 @@ class ClassRows:
             self._skip((before - self.edge) // self._step)
         self.edge = before
         return before
+
+    def _end_of_rows(self, before: int) -> int:
+        """The last edge of the rows that follow `before` without a gap in which no asset has any."""
+        reach = max(self._alive_until(), before)
+        ts = np.sort(self._ts)
+        reaches = np.maximum.accumulate(np.maximum((ts + self._max_gap) // self._step * self._step, reach))
+        until_then = np.concatenate([[reach], reaches[:-1]])
+        apart = np.flatnonzero(-(-ts // self._step) * self._step > until_then + self._step)
+        if len(apart):
+            return int(until_then[apart[0]])
+        return int(reaches[-1]) if len(ts) else reach
 
     def _skip(self, count: int) -> None:
         """Rows that no asset has: all missing."""

@@ -1,0 +1,65 @@
+"""The job specification travels as JSON, readable by its owner alone; what the stream cannot read is refused."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.package import job_spec as spec_of_site
+from eugenie_cli.streamjob.spec import JobSpec
+
+
+def test_a_specification_survives_its_file(job_spec, tmp_path):
+    spec = job_spec()
+    spec.save(tmp_path / "job.json")
+    assert JobSpec.load(tmp_path / "job.json") == spec
+    assert stat.S_IMODE((tmp_path / "job.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("readings", "words"),
+    [
+        ({"shape": "wide", "asset": {"path": "a"}}, "shape: wide"),
+        ({"ts": {"path": "t", "format": "%d.%m.%Y"}, "tag": {"path": "t"}}, "ts.format"),
+        ({"asset": {"file": "{stem}"}, "tag": {"path": "t"}}, "asset.file"),
+    ],
+)
+def test_a_mapping_that_the_stream_cannot_read_is_refused_before_anything_starts(readings, words):
+    site = Site.model_validate(
+        {
+            "site": "plant",
+            "classes": {"pump": {"sensors": [{"name": "a"}]}},
+            "assets": {"p1": {"class": "pump"}},
+            "kafka": {"bootstrap": "127.0.0.1:1", "readings": readings},
+            "serving": {"address": "127.0.0.1:1"},
+        }
+    )
+    with pytest.raises(EugenieError, match=words):
+        spec_of_site(site, "auto")
+
+
+def test_the_password_reaches_the_java_client_quoted(monkeypatch):
+    monkeypatch.setenv("PLANT_PASSWORD", 'a"b\\c')
+    site = Site.model_validate(
+        {
+            "site": "plant",
+            "classes": {"pump": {"sensors": [{"name": "a"}]}},
+            "assets": {"p1": {"class": "pump"}},
+            "kafka": {
+                "bootstrap": "127.0.0.1:1",
+                "security": {
+                    "protocol": "SASL_SSL",
+                    "mechanism": "SCRAM-SHA-512",
+                    "username": "eugenie",
+                    "password": "${env:PLANT_PASSWORD}",
+                },
+            },
+            "serving": {"address": "127.0.0.1:1"},
+        }
+    )
+    jaas = spec_of_site(site, "auto").kafka.properties["sasl.jaas.config"]
+    assert 'password="a\\"b\\\\c"' in jaas
+    assert "ScramLoginModule" in jaas

@@ -1,0 +1,158 @@
+"""Rows of the stream: the same as history's grid, whatever order and pieces the readings come in."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.history.batch import AssetReadings
+from eugenie_cli.history.grid import align
+from eugenie_cli.streamjob.steps import MAX_STEPS, Batch, ClassRows
+
+from .conftest import class_spec
+
+ASSETS = ("p1", "p2")
+SENSORS = ("a", "b")
+WINDOW = 4
+
+readings = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(0, 1),
+        st.integers(0, 40_000),
+        st.one_of(st.just(math.nan), st.floats(-5, 5, width=32)),
+    ),
+    min_size=1,
+    max_size=80,
+)
+
+
+def rows_of(batches: list[Batch]) -> dict[str, dict[int, np.ndarray]]:
+    """asset -> edge -> the row that was made for it."""
+    made: dict[str, dict[int, np.ndarray]] = {asset: {} for asset in ASSETS}
+    for batch in batches:
+        steps = batch.readings.shape[1]
+        for place, asset in enumerate(batch.assets):
+            for edge, row in zip(batch.edges.tolist(), batch.rows[place, -steps:], strict=True):
+                made[asset][edge] = row
+    return made
+
+
+def columns(items: list[tuple[int, int, int, float]]) -> tuple[np.ndarray, ...]:
+    return (
+        np.array([one[0] for one in items], np.int32),
+        np.array([one[1] for one in items], np.int32),
+        np.array([one[2] for one in items], np.int64),
+        np.array([one[3] for one in items], np.float64),
+    )
+
+
+def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = None) -> list[Batch]:
+    """Feed the readings step by step, each step in any order, as the front would; drain at the end."""
+    rows = ClassRows(class_spec(window=WINDOW), ASSETS)
+    batches: list[Batch] = []
+    by_edge: dict[int, list] = {}
+    for item in items:
+        by_edge.setdefault(-(-item[2] // 1_000) * 1_000, []).append(item)
+    for count, edge in enumerate(sorted(by_edge)):
+        piece = by_edge[edge]
+        order = shuffle.permutation(len(piece))
+        late = rows.add(*columns([piece[index] for index in order]))
+        assert not late.any()
+        if shuffle.random() < 0.7:  # sometimes the watermark lags, and several steps are made at once
+            batches += rows.advance(edge)
+        if count == restart_at:
+            kept = pickle.loads(pickle.dumps(rows.state()))  # noqa: S301
+            rows = ClassRows(class_spec(window=WINDOW), ASSETS)
+            rows.restore(kept)
+    return batches + rows.advance(10_000_000)
+
+
+@given(readings, st.integers(0, 2**32 - 1), st.one_of(st.none(), st.integers(0, 20)))
+@settings(max_examples=150)
+def test_rows_equal_those_of_history(items, seed, restart_at):
+    made = rows_of(stream(items, np.random.default_rng(seed), restart_at))
+    for index, asset in enumerate(ASSETS):
+        own = [item for item in items if item[0] == index]
+        _, sensor, ts, value = columns(own)
+        if not own:
+            assert not made[asset]
+            continue
+        grid = align(AssetReadings(asset, SENSORS, sensor, ts, value), sensors=SENSORS, step_ms=1_000, max_gap_ms=3_000)
+        for edge, row in zip(grid.edges.tolist(), grid.rows, strict=True):
+            np.testing.assert_array_equal(made[asset].pop(edge, np.full(2, np.nan, np.float32)), row)
+        for row in made[asset].values():  # what history has no row for is a row with nothing in it
+            assert np.isnan(row).all()
+
+
+@given(readings, st.integers(0, 2**32 - 1))
+@settings(max_examples=80)
+def test_every_reading_is_counted_once(items, seed):
+    batches = stream(items, np.random.default_rng(seed))
+    good = sum(int(batch.readings.sum()) for batch in batches)
+    bad = sum(int(batch.bad_quality.sum()) for batch in batches)
+    assert good == sum(1 for item in items if item[3] == item[3])
+    assert good + bad == len(items)
+
+
+@given(readings, st.integers(0, 2**32 - 1))
+@settings(max_examples=80)
+def test_a_segment_carries_the_rows_before_it(items, seed):
+    batches = stream(items, np.random.default_rng(seed))
+    made = rows_of(batches)
+    for batch in batches:
+        lead = batch.rows[:, : WINDOW - 1]
+        for place, asset in enumerate(batch.assets):
+            for back in range(1, WINDOW):
+                edge = batch.first_edge - back * 1_000
+                expected = made[asset].get(edge, np.full(2, np.nan, np.float32))
+                np.testing.assert_array_equal(lead[place, -back], expected)
+
+
+def test_a_late_reading_is_refused_and_changes_nothing():
+    rows = ClassRows(class_spec(), ASSETS)
+    rows.add(*columns([(0, 0, 10_000, 1.0)]))
+    rows.advance(10_000)
+    assert rows.add(*columns([(0, 0, 9_500, 5.0), (0, 1, 10_500, 2.0)])).tolist() == [True, False]
+    (batch,) = rows.advance(11_000)
+    assert batch.rows[0, -1].tolist() == [1.0, 2.0]
+
+
+def test_a_value_outside_the_limits_is_bad_quality():
+    rows = ClassRows(class_spec(low=(0.0, None), high=(10.0, None)), ASSETS)
+    rows.add(*columns([(0, 0, 900, -1.0), (0, 1, 900, -1.0)]))
+    (batch,) = rows.advance(1_000)
+    assert np.isnan(batch.rows[0, -1, 0])
+    assert (batch.readings.tolist(), batch.bad_quality.tolist()) == ([[1]], [[1]])
+
+
+def test_a_backlog_is_made_in_long_segments():
+    rows = ClassRows(class_spec(), ASSETS)
+    rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 201)]))
+    sizes = [(len(batch.assets), batch.readings.shape[1]) for batch in rows.advance(200_000)]
+    assert sizes == [(2, MAX_STEPS)] * 3 + [(2, 200 - 3 * MAX_STEPS)]
+
+
+def test_a_day_of_silence_makes_no_rows():
+    rows = ClassRows(class_spec(), ASSETS)
+    rows.add(*columns([(0, 0, 1_000, 1.0), (0, 0, 86_400_000, 2.0)]))
+    batches = rows.advance(86_400_000)
+    assert sum(batch.readings.shape[1] for batch in batches) == 5  # the row, three that carry it, the row after
+    assert np.isnan(batches[-1].rows[0, :-1]).all()
+
+
+def test_twice_the_assets_are_the_same_number_of_batches():
+    def batches(count: int) -> int:
+        assets = tuple(f"p{index}" for index in range(count))
+        rows = ClassRows(class_spec(), assets)
+        made = 0
+        for edge in range(1_000, 21_000, 1_000):
+            rows.add(*columns([(asset, 0, edge, 1.0) for asset in range(count)]))
+            made += len(rows.advance(edge))
+        return made
+
+    assert batches(10) == batches(20) == 20
