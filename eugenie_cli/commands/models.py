@@ -9,18 +9,14 @@ import typer
 from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-app = typer.Typer(
-    name="models", help="Registered model versions: list, promote, roll back.", no_args_is_help=True
-)
+app = typer.Typer(name="models", help="Registered model versions: list, promote, roll back.", no_args_is_help=True)
 
 ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
 
 
 @app.command("list")
-def list_versions(
-    site: SiteOption = None, class_name: ClassOption = None, output: OutputOption = Output.table
-) -> None:
+def list_versions(site: SiteOption = None, class_name: ClassOption = None, output: OutputOption = Output.table) -> None:
     """The versions of each class, the newest first."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.registry import Registry

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-EpochsOption = Annotated[Optional[int], typer.Option("--epochs", min=1, help="Default: the site file's.")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the site file's.")]
 
 
 def train(

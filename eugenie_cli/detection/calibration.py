@@ -86,8 +86,7 @@ def scaling(learnt: Sequence[Floats]) -> tuple[Floats, Floats]:
     for table in (mean, deviation):
         known = np.isfinite(table)
         typical = [
-            np.median(column[there]) if there.any() else 0.0
-            for column, there in zip(table.T, known.T, strict=True)
+            np.median(column[there]) if there.any() else 0.0 for column, there in zip(table.T, known.T, strict=True)
         ]
         table[:] = np.where(known, table, typical)
     floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
@@ -112,9 +111,7 @@ def calibrate(
     """
     sensors = range(assets[0].scaled.shape[1])
     module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
-    run = tf.function(
-        module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)]
-    )
+    run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
     learnt, held_out = [], []
     for asset in assets:
         learnt.append(_smoothed(run, asset.scaled, asset.learnt, window))
@@ -140,16 +137,12 @@ def calibrate(
         for i, part in enumerate(held_out)
     ]
     if not any(part.size for part in statistic):
-        raise ValueError(
-            "no row of the calibration block can be scored: too few rows, or too many are missing"
-        )
+        raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
     threshold, calibration = thresholds([asset.asset for asset in assets], statistic, budget)
     return Calibrated(scored, residual, level, threshold, calibration, tuple(statistic))
 
 
-def thresholds(
-    assets: Sequence[str], statistic: Sequence[Floats], budget: float
-) -> tuple[Floats, Calibration]:
+def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float) -> tuple[Floats, Calibration]:
     """Thresholds float32 [A] from each asset's statistic (float64 [N]) on its calibration rows.
 
     threshold = margin x quantile. The margin is the class's: the smallest for which, with each part of the
@@ -182,14 +175,10 @@ def _rehearse(statistic: Floats) -> Floats:
     """Each row's statistic over the quantile of the parts that it is not in."""
     parts = np.array_split(statistic, REHEARSAL_PARTS)
     others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
-    return np.concatenate(
-        [part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)]
-    )
+    return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
 
 
-def _smoothed(
-    run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int
-) -> Smoothed:
+def _smoothed(run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
     """Statistics of the scorable rows among `wanted`, in order of time."""
     padded = np.concatenate([np.full((window - 1, scaled.shape[1]), np.nan, np.float32), scaled])
     parts: list[list[Floats]] = []

@@ -31,18 +31,11 @@ def context_sensors(
     levels [N, S] of the rows learnt from and of the rows held out.
     """
     slow = np.median([slowness(rows) for rows in learnt], axis=0) >= SLOW
-    both = [
-        (before, after) for before, after in zip(earlier, later, strict=True) if len(before) and len(after)
-    ]
-    unsettled = (
-        np.mean([_outside(before, after) for before, after in both], axis=0) >= UNSETTLED if both else False
-    )
+    both = [(before, after) for before, after in zip(earlier, later, strict=True) if len(before) and len(after)]
+    unsettled = np.mean([_outside(before, after) for before, after in both], axis=0) >= UNSETTLED if both else False
     automatic = slow & unsettled
     return np.array(
-        [
-            role == "context" or (role == "auto" and bool(auto))
-            for role, auto in zip(roles, automatic, strict=True)
-        ]
+        [role == "context" or (role == "auto" and bool(auto)) for role, auto in zip(roles, automatic, strict=True)]
     )
 
 

@@ -8,16 +8,16 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats
 
-# Eigenvalues of a correlation matrix below this are noise floor: without it two sensors that repeat each other
-# turn rounding errors into alarms.
+# Eigenvalues of a correlation matrix below this are noise floor: without it two sensors that repeat each
+# other turn rounding errors into alarms.
 MIN_EIGENVALUE = 1e-3
 # Deviation below which a statistic of standardised values is taken as constant.
 MIN_DEVIATION = 1e-3
 
 
 def ledoit_wolf(samples: Floats) -> tuple[Floats, float]:
-    """Covariance shrunk towards a scaled identity: Ledoit and Wolf, "A well-conditioned estimator for large-dimensional
-    covariance matrices", Journal of Multivariate Analysis 88 (2004), equations 8-14.
+    """Covariance shrunk towards a scaled identity: Ledoit and Wolf, "A well-conditioned estimator for
+    large-dimensional covariance matrices", Journal of Multivariate Analysis 88 (2004), section 3.2.
 
     `samples` float [N, P], centred -> (covariance float64 [P, P], shrinkage in 0..1).
     """
@@ -36,8 +36,9 @@ def ledoit_wolf(samples: Floats) -> tuple[Floats, float]:
 class Baseline:
     """How a statistic of P sensors behaves on an asset in normal operation.
 
-    `mean` float [A, P]; `deviation` float [A, P]; `whitening` float [A, P, P]: W with W'W the inverse covariance, so that
-    the squared Mahalanobis distance of x is |W (x - mean)|^2, a sum of squares that cannot round below zero.
+    `mean` float [A, P]; `deviation` float [A, P]; `whitening` float [A, P, P]: W with W'W the inverse
+    covariance, so that the squared Mahalanobis distance of x is |W (x - mean)|^2, a sum of squares that
+    cannot round below zero.
     """
 
     mean: Floats

@@ -1,7 +1,8 @@
 """The truncated EWMA: smoothing with a bounded memory.
 
-An exponentially weighted moving average (Roberts, 1959) remembers everything since it started. Cut off after R rows and
-renormalised it is a weighted mean of a window, so a score stays a pure function of the window.
+An exponentially weighted moving average (Roberts, Technometrics 1, 1959) remembers everything since it
+started. Cut off after R rows and renormalised it is a weighted mean of a window, so a score stays a pure
+function of the window.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The modified LSTM: sequence to sequence, it forecasts the coming rows at every position of the window.
 
-One pass over a window therefore gives the forecast errors of all its later rows. Horizons have direct heads: no forecast
-is fed back.
+One pass over a window therefore gives the forecast errors of all its later rows. Horizons have direct
+heads: no forecast is fed back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from eugenie_cli.detection.arrays import Floats
 if TYPE_CHECKING:
     import keras
 
-# Noise on the hidden state keeps the forecast from leaning on fine detail of the recent values, which faults share.
+# Noise on the hidden state keeps the forecast from leaning on fine detail of the recent values, which
+# faults share.
 HIDDEN_NOISE = 0.1
 # Values are clipped at this many deviations: one wild value must not own the window.
 CLIP = 8.0
@@ -40,7 +41,10 @@ def bottleneck(sensors: int) -> int:
 
 
 def encode(scaled: Floats) -> Floats:
-    """Network input: values with 0 where missing, then 1 where present. float [..., S] with NaN -> float32 [..., 2S]."""
+    """Network input: values with 0 where missing, then 1 where present.
+
+    float [..., S] with NaN -> float32 [..., 2S].
+    """
     present = np.isfinite(scaled)
     return np.concatenate([np.where(present, scaled, 0.0), present], axis=-1).astype(np.float32)
 
@@ -69,7 +73,7 @@ def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Mo
         recurrent_initializer=initial(2, "Orthogonal"),
         name="memory",
     )(rows)
-    hidden = keras.layers.GaussianNoise(HIDDEN_NOISE, seed=seed + 3)(hidden)
+    hidden = keras.layers.GaussianNoise(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
     narrow = keras.layers.Dense(bottleneck(sensors), kernel_initializer=initial(4), name="narrow")(hidden)
     heads = keras.layers.Dense(horizons * sensors, kernel_initializer=initial(5), name="heads")(narrow)
     # -1 for the length: the window's may differ from call to call

@@ -19,7 +19,7 @@ from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, TrainedDetec
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """`score` float64 [B, K], `contribution` [B, K, S], `expected` [B, K, S], as the graph's signature has them."""
+    """`score` float64 [B, K], `contribution` and `expected` [B, K, S], as the graph's signature has them."""
 
     score: Floats
     contribution: Floats
@@ -63,7 +63,10 @@ def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[F
 
 
 def _forecasts_of_rows(detector: TrainedDetector, scaled: Floats) -> Floats:
-    """float32 [N, M, S] -> the last R rows as they were forecast, the mean over the horizons, float64 [N, R, S]."""
+    """The last R rows as they were forecast, the mean over the horizons.
+
+    `scaled` float32 [N, M, S] -> float64 [N, R, S].
+    """
     model = network.restore(detector.network, len(detector.sensors), len(detector.horizons))
     forecasts = np.clip(model.predict_on_batch(network.encode(scaled)), -network.CLIP, network.CLIP)
     parts = [

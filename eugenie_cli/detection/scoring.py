@@ -1,10 +1,10 @@
-"""The scoring graph: engineering units in, scores out. What is exported and served is this module, as it stands.
+"""The scoring graph: engineering units in, scores out. What is exported and served is this, as it stands.
 
     score = sqrt(D(residual) D(level)) / threshold
 
-D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which see what the network
-did not expect, and of the smoothed levels, which see what it got used to. The geometric mean asks both, weighing them equally
-whatever their scales.
+D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which see
+what the network did not expect, and of the smoothed levels, which see what it got used to. The geometric mean
+asks both and weighs them equally, whatever their scales.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class _Tables(tf.Module):
         self.precision = _with_unknown(baseline.precision, np.eye(sensors))
 
     def centre(self, asset: tf.Tensor, value: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """`value` float32 [B, K, P] less its normal mean; absent entries get their conditional mean given the present ones
-        (see `covariance.impute`)."""
+        """`value` float32 [B, K, P] less its normal mean; absent entries get their conditional mean given the
+        present ones (see `covariance.impute`)."""
         centred = tf.where(present, value - tf.gather(self.mean, asset)[:, None], 0.0)
         where = tf.where(tf.reduce_any(~present, axis=-1))
         known, absent = tf.gather_nd(centred, where), ~tf.gather_nd(present, where)
@@ -51,17 +51,18 @@ class _Tables(tf.Module):
         return tf.where(present, tf.square(centred / tf.gather(self.deviation, asset)[:, None]), 0.0)
 
     def conditional(self, asset: tf.Tensor, centred: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Squared deviation of each sensor from what the others say: the reconstruction-based contribution of Alcala and
-        Qin, Automatica 45 (2009). float32 [B, K, P], 0 where absent."""
+        """Squared deviation of each sensor from what the others say: the reconstruction-based contribution of
+        Alcala and Qin, Automatica 45 (2009). float32 [B, K, P], 0 where absent."""
         precision = tf.gather(self.precision, asset)
         pull = tf.square(tf.matmul(centred, precision, transpose_b=True))
         return tf.where(present, pull / tf.linalg.diag_part(precision)[:, None], 0.0)
 
 
 class ScoringModule(tf.Module):
-    """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1, H horizons.
+    """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1.
 
-    `serving_default(asset, rows)` and `forecast(asset, rows)` are tf.functions with fixed signatures; B and L are free.
+    `serving_default(asset, rows)` and `forecast(asset, rows)` are tf.functions with fixed signatures; B and L
+    are free.
     """
 
     def __init__(self, detector: TrainedDetector) -> None:
@@ -101,10 +102,8 @@ class ScoringModule(tf.Module):
         return {"serving_default": self.serving_default, "forecast": self.forecast}
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
-        """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, in row-major order."""
-        scaled = scale(
-            rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None]
-        )
+        """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
+        scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
         return self._statistics.frame_all(scaled)
 
     def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -142,9 +141,7 @@ class ScoringModule(tf.Module):
     def _forecast(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         index = self._index.lookup(asset)
         found = self.statistics(index, rows)
-        ahead = (
-            found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
-        )
+        ahead = found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
         known = found.valid & tf.math.is_finite(tf.gather(self._threshold, index))
         return {"forecast": tf.where(known[:, None, None], ahead, _NAN)}
 

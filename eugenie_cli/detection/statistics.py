@@ -1,7 +1,7 @@
 """The statistics of a window, as a TensorFlow graph: smoothed forecast errors and smoothed levels.
 
-Segments are framed in the graph, a bounded number of windows at a time, so that a segment of hours costs no more memory
-than one of minutes. Nothing crosses from one window to another.
+Segments are framed in the graph, a bounded number of windows at a time, so that a segment of hours costs
+hardly more memory than one of minutes. Nothing crosses from one window to another.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from eugenie_cli.detection.kernel import MIN_WEIGHT, ewma_kernel
 from eugenie_cli.detection.network import CLIP
 from eugenie_cli.detection.trained import MIN_PRESENT
 
-# Windows that go through the LSTM together: the kernel's seven outputs of 120 rows x 32 units are 28 MB, and more
-# windows gain nothing.
+# Windows that go through the LSTM together: the kernel's seven outputs of 120 rows x 32 units are 28 MB, and
+# more windows gain nothing.
 FRAME_WINDOWS = 256
 
 
@@ -63,18 +63,14 @@ class StatisticsModule(tf.Module):
         self._units = int(network["lstm_recurrent"].shape[0])
         self._sensors = int(network["lstm_kernel"].shape[0]) // 2
         # one matrix for input and recurrence, as the block kernel takes it
-        self._lstm = tf.constant(
-            np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32
-        )
+        self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
 
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
-        """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, in row-major order."""
+        """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, row-major."""
         count = tf.shape(scaled)[0] * (tf.shape(scaled)[1] - self._window + 1)
         chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
         sensors, scored = self._sensors, len(self._scored)
-        shapes = WindowStatistics(
-            [scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors], []
-        )
+        shapes = WindowStatistics([scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors], [])
         dtypes = WindowStatistics(tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32, tf.bool)
         arrays = [
             tf.TensorArray(dtype, chunks, element_shape=[None, *shape], infer_shape=False)
@@ -120,7 +116,7 @@ class StatisticsModule(tf.Module):
         )
 
     def _remember(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Hidden states, float32 [M, n, U], from a zero state: the fused LSTM kernel (gates i, f, c, o, as Keras)."""
+        """Hidden states, float32 [M, n, U], from a zero state: the fused kernel, gates i, f, c, o as in Keras."""
         zeros = tf.zeros([tf.shape(inputs)[1], self._units])
         peephole = tf.zeros([self._units])
         return tf.raw_ops.BlockLSTMV2(

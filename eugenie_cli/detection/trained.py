@@ -12,8 +12,9 @@ from eugenie_cli.detection.covariance import Baseline
 
 # A row is scored when its last row has a value and at least this share of the window's rows has one.
 MIN_PRESENT = 0.8
-# A sensor's contribution: its share of the forecast error, and its share of what its level has in excess of the other
-# sensors' word. The first finds what just changed, the second a sensor that stays wrong after the forecast followed it.
+# A sensor's contribution: its share of the forecast error, and its share of what its level has in excess of
+# the other sensors' word. The first finds what just changed, the second a sensor that stays wrong after the
+# forecast followed it.
 LEVEL_SHARE = 0.5
 
 

@@ -1,4 +1,4 @@
-"""A class's normal grids -> a trained, calibrated detector. No store, no registry: everything is in memory."""
+"""A class's normal grids -> a trained, calibrated detector. Everything is in memory."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def build(
     settings = equipment.model
     _check(class_name, equipment)
     mean, deviation = calibration.scaling([grid.rows[grid.learnt] for grid in grids])
-    scaled = [
-        network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)
-    ]
+    scaled = [network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)]
     train, validation = _windows(class_name, grids, scaled, settings.window, max(settings.horizons))
     total = epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
@@ -114,7 +112,7 @@ def _check(class_name: str, equipment: EquipmentClass) -> None:
 def _windows(
     class_name: str, grids: Sequence[NormalGrid], scaled: Sequence[Floats], window: int, ahead: int
 ) -> tuple[fit.Windows, fit.Windows]:
-    """Training and validation windows over one array of all assets, with room for the horizons between them."""
+    """Training and validation windows over one array of all assets, with room for the horizons between."""
     gap = np.full((ahead, scaled[0].shape[1]), np.nan, np.float32)
     rows = np.concatenate([block for own in scaled for block in (own, gap)])
     part = np.concatenate([np.append(grid.part, np.zeros(ahead, np.int8)) for grid in grids])

@@ -1,4 +1,4 @@
-"""From grids to what a class learns from: normal rows, split by time into training, validation, calibration."""
+"""From grids to what a class learns from: normal rows, split by time."""
 
 from __future__ import annotations
 

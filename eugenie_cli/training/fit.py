@@ -23,9 +23,9 @@ CLIP_NORM = 1.0
 # Epochs without a better validation loss before the fit stops.
 PATIENCE = 4
 # Windows per epoch, drawn anew each time. Overlapping windows say the same again, so more only takes longer.
-EPOCH_WINDOWS = 4096
-# Shares of the training input that are hidden at random, so that missing values are nothing new when they come: single
-# values, and windows in which a whole sensor is missing from some row on.
+EPOCH_WINDOWS = 3072
+# Shares of the training input that are hidden at random, so that missing values are nothing new when they
+# come: single values, and windows in which a whole sensor is missing from some row on.
 HIDDEN_VALUES = 0.02
 HIDDEN_SENSOR_WINDOWS = 0.1
 

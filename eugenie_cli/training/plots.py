@@ -22,9 +22,7 @@ def losses(epochs: Sequence[Epoch], path: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([epoch.number + 1 for epoch in epochs], [epoch.loss for epoch in epochs], label="training")
-    axes.plot(
-        [epoch.number + 1 for epoch in epochs], [epoch.validation for epoch in epochs], label="validation"
-    )
+    axes.plot([epoch.number + 1 for epoch in epochs], [epoch.validation for epoch in epochs], label="validation")
     axes.set_xlabel("epoch")
     axes.set_ylabel("Huber loss of the forecasts")
     axes.legend()
@@ -36,9 +34,7 @@ def calibration(detector: TrainedDetector, statistic: Sequence[Floats], path: Pa
     shown = min(len(detector.assets), MOST_ASSETS)
     figure = Figure(figsize=(9, 1 + 1.4 * shown), layout="constrained")
     rows = np.atleast_1d(figure.subplots(shown, 1))
-    for axes, asset, values, threshold in zip(
-        rows, detector.assets, statistic, detector.threshold, strict=False
-    ):
+    for axes, asset, values, threshold in zip(rows, detector.assets, statistic, detector.threshold, strict=False):
         axes.plot(values / threshold, linewidth=0.7)
         axes.axhline(1.0, color="tab:red", linewidth=1)
         axes.set_ylabel(asset, fontsize=8)

@@ -33,7 +33,7 @@ class RegisteredVersion:
 
 
 class Registry:
-    """The versions of a site's classes. Every method raises EugenieError for a class or version that is not there."""
+    """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -59,11 +59,7 @@ class Registry:
         except MlflowException as problem:
             what = f"version {which}" if isinstance(which, int) else which
             known = ", ".join(str(version.version) for version in self._all(class_name)) or "none"
-            hint = (
-                f"`eugenie train --class {class_name}`"
-                if known == "none"
-                else "`eugenie models list` shows them"
-            )
+            hint = f"`eugenie train --class {class_name}`" if known == "none" else "`eugenie models list` shows them"
             raise EugenieError(f"class {class_name} has no {what} (versions: {known})", hint) from problem
         return self._version(class_name, found, self._aliases(name))
 
@@ -117,7 +113,7 @@ class Registry:
             return Path(self.client.download_artifacts(version.run_id, store.DETECTOR))
         except (MlflowException, OSError) as problem:
             raise EugenieError(
-                f"{version.name} version {version.version}: the detector of run {version.run_id} cannot be read: {problem}",
+                f"{version.name} version {version.version}: its detector (run {version.run_id}) is unreadable: {problem}",
                 f"train it again: `eugenie train --class {version.name}`",
             ) from problem
 
@@ -142,14 +138,11 @@ class Registry:
         return sorted(versions, key=lambda version: -version.version)
 
     def _aliases(self, name: str) -> dict[str, int]:
-        """Version number by alias... of the registered model, which knows them all."""
+        """Version number by alias."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return {
-                alias: int(version)
-                for alias, version in self.client.get_registered_model(name).aliases.items()
-            }
+            return {alias: int(version) for alias, version in self.client.get_registered_model(name).aliases.items()}
         except MlflowException:
             return {}
 
@@ -157,9 +150,7 @@ class Registry:
         number = int(found.version)
         metrics = dict(self.client.get_run(found.run_id).data.metrics)
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
-        return RegisteredVersion(
-            class_name, number, found.run_id, held, int(found.creation_timestamp), metrics
-        )
+        return RegisteredVersion(class_name, number, found.run_id, held, int(found.creation_timestamp), metrics)
 
     def _champion(self, class_name: str) -> int | None:
         return self._aliases(store.registered_name(self._site, class_name)).get(CHAMPION)
@@ -168,10 +159,7 @@ class Registry:
         name = self._registered(class_name)
         if not self._all(class_name):
             raise EugenieError(f"class {class_name} has no version", f"`eugenie train --class {class_name}`")
-        return [
-            int(version)
-            for version in json.loads(self.client.get_registered_model(name).tags.get(_FORMER, "[]"))
-        ]
+        return [int(version) for version in json.loads(self.client.get_registered_model(name).tags.get(_FORMER, "[]"))]
 
     def _crown(self, class_name: str, version: int, former: list[int]) -> RegisteredVersion:
         name = store.registered_name(self._site, class_name)

@@ -50,17 +50,15 @@ def client(site: Site) -> MlflowClient:
     """
     for name, value in (_QUIET | _HTTP_SETTINGS).items():
         os.environ.setdefault(name, value)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    for name in ("mlflow", "alembic"):  # MLflow sets its own levels when it is imported
+        logging.getLogger(name).setLevel(logging.WARNING)
     uri = tracking_uri(site)
     if is_local(site):
         artifact_root(site).mkdir(parents=True, exist_ok=True)
     made = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    for name in ("mlflow", "alembic"):  # MLflow sets its levels when it is imported
-        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         made.search_registered_models(max_results=1)
     except MlflowException as problem:

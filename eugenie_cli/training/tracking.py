@@ -33,9 +33,7 @@ class TrainingRun:
     def log_data(self, equipment: EquipmentClass, grids: Sequence[NormalGrid], fingerprint: str) -> None:
         """What is trained on, and how."""
         settings = equipment.model.model_dump(mode="json")
-        counts = {
-            part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)
-        }
+        counts = {part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)}
         known = {f"model.{name}": value for name, value in settings.items()} | {
             "alarm.budget": equipment.alarm.budget,
             "sensors": ", ".join(equipment.sensor_names),

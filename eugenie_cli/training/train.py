@@ -29,9 +29,7 @@ class TrainedVersion:
     metrics: dict[str, float]
 
 
-def train_class(
-    site: Site, class_name: str, progress: Progress, *, epochs: int | None = None
-) -> TrainedVersion:
+def train_class(site: Site, class_name: str, progress: Progress, *, epochs: int | None = None) -> TrainedVersion:
     """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
 
     A run that fails or is killed registers nothing. Raises EugenieError for an unknown class, too little
@@ -102,9 +100,7 @@ def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Pro
         progress.say(f"{detector.class_name}: context, not scored: {', '.join(context)}")
     pooled = [asset.asset for asset in noted.assets if asset.pooled]
     if pooled:
-        progress.say(
-            f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}"
-        )
+        progress.say(f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}")
     if noted.rehearsal > noted.budget:
         progress.say(
             f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "

@@ -21,8 +21,7 @@ def detector(
     scored = np.array([True, True, True, False, True])
     weights = network.weights_of(network.build(sensors, len(horizons), 12, seed=seed))
     weights = {
-        name: value + 0.2 * random.normal(size=value.shape).astype(np.float32)
-        for name, value in weights.items()
+        name: value + 0.2 * random.normal(size=value.shape).astype(np.float32) for name, value in weights.items()
     }
     return TrainedDetector(
         class_name="pump", assets=ASSETS, sensors=SENSORS, units=("m3/h", "bar", "A", "°C", "mm/s"), window=window,
@@ -31,7 +30,9 @@ def detector(
         deviation=random.uniform(0.5, 5, (assets, sensors)).astype(np.float32),
         residual=baseline(random, assets, int(scored.sum())), level=baseline(random, assets, int(scored.sum())),
         threshold=random.uniform(2, 4, assets).astype(np.float32),
-        calibration=Calibration(0.01, 1.2, 0.008, tuple(AssetCalibration(name, 500, False, 2.0, 0.005) for name in ASSETS)),
+        calibration=Calibration(
+            0.01, 1.2, 0.008, tuple(AssetCalibration(name, 500, False, 2.0, 0.005) for name in ASSETS)
+        ),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.training import artifact
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "detection"))
-import sample_detector  # noqa: E402
+import sample_detector
 
 
 def test_load_gives_back_what_was_saved(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""From history to a registered champion, in a real MLflow store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.grid import Grid
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import store, tracking, train
+from eugenie_cli.training.registry import Registry
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site of one class with history in memory: what is under test starts at the grid."""
+
+    def grid(_site: Site, _history: object, asset: str) -> Grid:
+        rows = 900 if asset != "idle" else 0
+        random = np.random.default_rng(len(asset))
+        load = np.convolve(random.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
+        values = 20 + load * [2.0, -1.0] + random.normal(0, 0.3, (len(load), 2))
+        return Grid(asset, np.arange(len(load), dtype=np.int64) * 1000, values.astype(np.float32)[:rows])
+
+    monkeypatch.setattr(train, "load_grid", grid)
+    (tmp_path / "site-configs").mkdir()
+    file = tmp_path / "site-configs" / "little.yaml"
+    file.write_text("site: little\n")
+    model = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 8, "epochs": 2}
+    return Site.model_validate(
+        {
+            "site": "little",
+            "workspace": "work",
+            "classes": {"pump": {"sensors": [{"name": "flow"}, {"name": "pressure"}], "model": model}},
+            "assets": {"one": {"class": "pump"}, "three": {"class": "pump"}, "idle": {"class": "pump"}},
+            "base": tmp_path,
+            "file": file,
+        }
+    )
+
+
+def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
+    registry = Registry(site)
+    with pytest.raises(EugenieError, match="no champion"):
+        registry.resolve("pump", "champion")
+
+    first = train.train_class(site, "pump", SILENT)
+    second = train.train_class(site, "pump", SILENT, epochs=1)
+    assert (first.version, first.aliases) == (1, ("champion",))
+    assert (second.version, second.aliases) == (2, ("challenger",))
+    assert [version.version for version in registry.versions("pump")] == [2, 1]
+
+    loaded = registry.load(registry.resolve("pump", "champion"))
+    assert loaded.assets == ("one", "three")
+    assert loaded.sensors == ("flow", "pressure")
+
+    client = store.client(site)
+    run = client.get_run(first.run_id)
+    assert run.info.status == "FINISHED"
+    assert len(run.data.params["data_fingerprint"]) == 64
+    assert run.data.params["model.window"] == "32"
+    assert {"best_validation_loss", "margin", "loss", "validation_loss"} <= set(run.data.metrics)
+    assert len(client.get_metric_history(first.run_id, "loss")) == 2
+    names = {file.path for file in client.list_artifacts(first.run_id)}
+    assert {"detector", "losses.png", "calibration.png", "periods.json", "little.yaml"} <= names
+
+    assert registry.promote("pump", 2).aliases == ("champion",)
+    assert registry.resolve("pump", 1).aliases == ()
+    assert registry.rollback("pump").version == 1
+    with pytest.raises(EugenieError, match="no former champion"):
+        registry.rollback("pump")
+
+
+def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tracking.TrainingRun, "log_built", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.train_class(site, "pump", SILENT, epochs=1)
+    assert Registry(site).versions("pump") == []
+    client = store.client(site)
+    runs = client.search_runs([store.experiment(site, client)])
+    assert [run.info.status for run in runs] == ["KILLED"]
+
+
+def test_a_class_without_history_says_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = Grid("x", np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
+    monkeypatch.setattr(train, "load_grid", lambda *_: empty)
+    with pytest.raises(EugenieError, match="no asset has 2 windows") as refused:
+        train.train_class(site, "pump", SILENT)
+    assert "import" in str(refused.value.hint)
+
+
+def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
+    away = site.model_copy(update={"tracking": site.tracking.model_copy(update={"uri": "http://127.0.0.1:9"})})
+    with pytest.raises(EugenieError, match=r"127\.0\.0\.1:9 does not answer") as refused:
+        Registry(away).versions("pump")
+    assert refused.value.exit_code == 4

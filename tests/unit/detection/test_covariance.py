@@ -1,0 +1,63 @@
+"""Shrinkage, whitening, and what a missing sensor does to a Mahalanobis distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eugenie_cli.detection.covariance import Baseline, distance, impute, ledoit_wolf, whitener
+from eugenie_cli.detection.kernel import ewma_kernel, smooth
+
+
+def correlated(rows: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return random.normal(size=(rows, 4)) @ random.normal(size=(4, 4))
+
+
+def test_few_samples_are_shrunk_more_than_many() -> None:
+    few, many = (correlated(rows) for rows in (12, 20_000))
+    (small, much), (large, little) = ledoit_wolf(few - few.mean(0)), ledoit_wolf(many - many.mean(0))
+    assert much > 0.05 > 0.005 > little
+    np.testing.assert_allclose(large, np.cov(many.T), rtol=0.02, atol=0.02)
+    assert np.linalg.cond(small) < np.linalg.cond(np.cov(few.T))
+
+
+def test_shrinkage_keeps_the_total_variance() -> None:
+    samples = correlated(30)
+    samples -= samples.mean(0)
+    shrunk, _ = ledoit_wolf(samples)
+    np.testing.assert_allclose(np.trace(shrunk), np.trace(samples.T @ samples / len(samples)))
+
+
+def test_whitened_normal_rows_have_unit_spread() -> None:
+    samples = correlated(20_000)
+    mean, _, whitening = whitener(samples)
+    np.testing.assert_allclose(np.cov(((samples - mean) @ whitening.T).T), np.eye(4), atol=0.05)
+
+
+def test_sensors_that_repeat_each_other_do_not_blow_up() -> None:
+    one = np.random.default_rng(0).normal(size=(5000, 1))
+    mean, _, whitening = whitener(np.hstack([one, one]))
+    assert distance(np.array([[1.0, 1.0 + 1e-4]]) - mean, whitening)[0] < 1.5
+
+
+def test_a_missing_sensor_leaves_the_distance_of_the_others() -> None:
+    samples = correlated(5000)
+    mean, deviation, whitening = whitener(samples)
+    baseline = Baseline(mean[None], deviation[None], whitening[None])
+    row, present = np.array([[1.0, -2.0, 0.0, 0.5]]), np.array([[True, True, False, True]])
+    covariance = np.linalg.inv(baseline.precision[0])
+    kept = row[0, present[0]]
+    alone = np.sqrt(kept @ np.linalg.inv(covariance[np.ix_(present[0], present[0])]) @ kept)
+    found = distance(impute(np.where(present, row, 0.0), present, baseline.precision[0]), whitening)
+    np.testing.assert_allclose(found, alone, rtol=1e-9)
+
+
+def test_the_kernel_is_a_weighted_mean_of_what_is_there() -> None:
+    kernel = ewma_kernel(60)
+    assert np.isclose(kernel.sum(), 1.0)
+    assert (np.diff(kernel) > 0).all()
+    values, present = np.full((60, 2), 3.0), np.ones((60, 2), bool)
+    present[5, 0] = present[30:, 1] = False
+    mean, enough = smooth(values, present, kernel)
+    assert enough.tolist() == [True, False]
+    np.testing.assert_allclose(mean, [3.0, 0.0])
