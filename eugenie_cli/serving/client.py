@@ -151,19 +151,13 @@ class PredictClient:
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Answer:
         """Predict with any signature, `forecast` for example. Raises ModelServerError."""
-        return _answer(
-            self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout)
-        )
+        return _answer(self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout))
 
-    def status(
-        self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S
-    ) -> list[VersionStatus]:
+    def status(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> list[VersionStatus]:
         """The versions of `model` (or the one asked for), newest first. Raises ModelServerError."""
         return _statuses(self._send(protos.GET_MODEL_STATUS, _status_request(model, version), timeout))
 
-    def metadata(
-        self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S
-    ) -> Metadata:
+    def metadata(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
         """The signatures of a version. Raises ModelServerError."""
         return _metadata(self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout))
 
@@ -218,9 +212,7 @@ class AsyncPredictClient:
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Answer:
         """See PredictClient.call."""
-        return _answer(
-            await self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout)
-        )
+        return _answer(await self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout))
 
     async def status(
         self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S
@@ -228,13 +220,9 @@ class AsyncPredictClient:
         """See PredictClient.status."""
         return _statuses(await self._send(protos.GET_MODEL_STATUS, _status_request(model, version), timeout))
 
-    async def metadata(
-        self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S
-    ) -> Metadata:
+    async def metadata(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
         """See PredictClient.metadata."""
-        return _metadata(
-            await self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout)
-        )
+        return _metadata(await self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout))
 
     async def _send(self, method: str, request: Any, timeout: float) -> Any:
         loop = asyncio.get_running_loop()
@@ -330,9 +318,7 @@ def _prediction(answer: Answer) -> Prediction:
 def _statuses(response: serving_pb2.GetModelStatusResponse) -> list[VersionStatus]:
     states = serving_pb2.ModelVersionStatus.State
     found = [
-        VersionStatus(
-            each.version, states.Name(each.state), each.status.error_code, each.status.error_message
-        )
+        VersionStatus(each.version, states.Name(each.state), each.status.error_code, each.status.error_message)
         for each in response.model_version_status
     ]
     return sorted(found, key=lambda each: -each.version)
@@ -343,16 +329,12 @@ def _metadata(response: serving_pb2.GetModelMetadataResponse) -> Metadata:
     if packed.type_url != protos.SIGNATURE_DEF_MAP_URL:
         raise ValueError(f"signature_def is a {packed.type_url!r}, not {protos.SIGNATURE_DEF_MAP_URL!r}")
     definitions = serving_pb2.SignatureDefMap.FromString(packed.value).signature_def
-    signatures = {
-        name: Signature(_specs(each.inputs), _specs(each.outputs)) for name, each in definitions.items()
-    }
+    signatures = {name: Signature(_specs(each.inputs), _specs(each.outputs)) for name, each in definitions.items()}
     return Metadata(response.model_spec.version.value, signatures)
 
 
 def _specs(infos: Mapping[str, serving_pb2.TensorInfo]) -> dict[str, TensorSpec]:
-    return {
-        name: TensorSpec(tensors.data_type_name(info.dtype), _shape(info)) for name, info in infos.items()
-    }
+    return {name: TensorSpec(tensors.data_type_name(info.dtype), _shape(info)) for name, info in infos.items()}
 
 
 def _shape(info: serving_pb2.TensorInfo) -> tuple[int | None, ...] | None:

@@ -50,15 +50,11 @@ def export_classes(
     names = list(class_names or site.classes)
     if version is not None and len(names) != 1:
         listed = ", ".join(names)
-        raise EugenieError(
-            f"version {version} of which class? ({listed})", "name one with --class", ExitCode.USAGE
-        )
+        raise EugenieError(f"version {version} of which class? ({listed})", "name one with --class", ExitCode.USAGE)
     return [export_class(site, name, version, progress) for name in names]
 
 
-def export_class(
-    site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT
-) -> ExportedModel:
+def export_class(site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT) -> ExportedModel:
     """Publish a version of a class (None: the champion). A version that is published already stays as it is.
 
     Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest
@@ -82,15 +78,11 @@ def export_class(
                 difference = _publish(site, detector, _info(registry, registered, detector), staged, target)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-    progress.say(
-        f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}"
-    )
+    progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
-def _publish(
-    site: Site, detector: TrainedDetector, info: manifest.ModelInfo, staged: Path, target: Path
-) -> float:
+def _publish(site: Site, detector: TrainedDetector, info: manifest.ModelInfo, staged: Path, target: Path) -> float:
     """Write, check, rename. Returns the largest difference of scores."""
     from eugenie_cli.serving import agreement
 
@@ -133,9 +125,7 @@ def _warm_up(detector: TrainedDetector, batch: int) -> serving_pb2.PredictionLog
     request = log.predict_log.request
     request.model_spec.name = detector.class_name
     request.model_spec.signature_name = "serving_default"
-    rows = np.broadcast_to(
-        np.asarray(detector.mean[0], np.float32), (batch, detector.window, len(detector.sensors))
-    )
+    rows = np.broadcast_to(np.asarray(detector.mean[0], np.float32), (batch, detector.window, len(detector.sensors)))
     tensors.encode(np.full(batch, detector.assets[0], object), request.inputs["asset"])
     tensors.encode(rows, request.inputs["rows"])
     return log

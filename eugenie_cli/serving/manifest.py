@@ -80,9 +80,7 @@ def check(info: ModelInfo, site: Site, class_name: str) -> None:
         ("step", f"{info.step_ms} ms", f"{equipment.step} ms"),
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]
-    found = [
-        f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours
-    ]
+    found = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
     unknown = [asset for asset in site.assets_of(class_name) if asset not in info.assets]
     if unknown:
         found.append(f"assets: the model does not know {', '.join(unknown)}")

@@ -46,8 +46,7 @@ def collect(site: Site, detector: TrainedDetector) -> Samples:
     assets = _spread(detector.assets)
     found = {asset: _from_history(site, asset, length) for asset in assets}
     segments = [
-        (asset, rows if rows is not None else _drawn(detector, asset, length, random))
-        for asset, rows in found.items()
+        (asset, rows if rows is not None else _drawn(detector, asset, length, random)) for asset, rows in found.items()
     ]
     first, rows = segments[0]
     segments += [(first, holed) for holed in _holes(rows, random)] + [(UNKNOWN, rows)]
@@ -78,9 +77,7 @@ def _from_history(site: Site, asset: str, length: int) -> NDArray[np.float32] | 
     return None
 
 
-def _drawn(
-    detector: TrainedDetector, asset: str, length: int, random: np.random.Generator
-) -> NDArray[np.float32]:
+def _drawn(detector: TrainedDetector, asset: str, length: int, random: np.random.Generator) -> NDArray[np.float32]:
     index = detector.assets.index(asset)
     steps = random.standard_normal((length, len(detector.sensors)))
     return (detector.mean[index] + detector.deviation[index] * steps).astype(np.float32)

@@ -12,18 +12,12 @@ from pathlib import Path
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eugenie_cli.serving.server", description=__doc__)
-    parser.add_argument(
-        "--models", type=Path, required=True, help="<class>/<version>/saved_model.pb lie under it"
-    )
+    parser.add_argument("--models", type=Path, required=True, help="<class>/<version>/saved_model.pb lie under it")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
-    parser.add_argument(
-        "--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for"
-    )
+    parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for")
     parser.add_argument("--workers", type=int, help="default: one for each core that this process may use")
-    parser.add_argument(
-        "--ready-file", type=Path, help="JSON {address, pid}, written when requests are answered"
-    )
+    parser.add_argument("--ready-file", type=Path, help="JSON {address, pid}, written when requests are answered")
     return parser.parse_args()
 
 
@@ -32,9 +26,7 @@ def main() -> int:
     # TensorFlow reads these when it is imported, which is why the server's modules are imported after them
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails is raised, and logged here
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the batches are cut for CPU cores
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
 

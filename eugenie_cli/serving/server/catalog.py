@@ -134,9 +134,7 @@ class Catalog:
         loop = asyncio.get_running_loop()
         begin = loop.time()
         try:
-            servable = await loop.run_in_executor(
-                self._thread, self._load, name, found.version, found.directory
-            )
+            servable = await loop.run_in_executor(self._thread, self._load, name, found.version, found.directory)
         except Exception as error:  # noqa: BLE001 - whatever a SavedModel can raise; reported in the status and the log
             words = f"{type(error).__name__}: {error}"
             _LOG.error("%s version %d cannot be loaded: %s", name, found.version, words)

@@ -49,9 +49,7 @@ class Service:
             tensors.encode(outputs[output], response.outputs[output])
         return response
 
-    async def metadata(
-        self, request: serving_pb2.GetModelMetadataRequest
-    ) -> serving_pb2.GetModelMetadataResponse:
+    async def metadata(self, request: serving_pb2.GetModelMetadataRequest) -> serving_pb2.GetModelMetadataResponse:
         _need_spec(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")

@@ -63,9 +63,7 @@ class SignatureSpec:
             except tensors.TensorError as error:
                 raise invalid(f"tensor parsing error: {name}: {error}") from error
             if not spec.fits(arrays[name].shape):
-                raise invalid(
-                    f"shape of {name} {list(arrays[name].shape)} is not compatible with {_show(spec.shape)}"
-                )
+                raise invalid(f"shape of {name} {list(arrays[name].shape)} is not compatible with {_show(spec.shape)}")
         if self.batchable and len({len(array) for array in arrays.values()}) > 1:
             sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
             raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
