@@ -1,0 +1,142 @@
+"""Export: a registered detector becomes a SavedModel, or is refused; what is published serves."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import agreement, export, manifest, samples
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.site.load import load_site, workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import artifact, store, tracking
+from eugenie_cli.training.registry import Registry
+
+sys.path.append(str(Path(__file__).parents[1] / "unit" / "detection"))
+import sample_detector
+
+pytestmark = pytest.mark.integration
+
+CLASS = """\
+site: plant
+workspace: work
+classes:
+  pump:
+    sensors: [{name: flow}, {name: pressure}, {name: current}, {name: temperature}, {name: vibration}]
+    model: {window: 40, warmup: 20}
+assets:
+  pump-1: {class: pump}
+  pump-2: {class: pump}
+  pump-3: {class: pump}
+sources:
+  - {name: logger, type: csv, path: "*.csv", readings: {shape: wide, ts: {path: ts}, asset: {file: "{stem}"}}}
+"""
+
+
+def register(site: Site, seed: int = 0) -> int:
+    with tracking.training_run(site, "pump") as run:
+        client = store.client(site)
+        folder = workspace_of(site).root / f"detector-{seed}"
+        artifact.save(sample_detector.detector(seed=seed), folder)
+        client.log_param(run.id, "data_fingerprint", "ab12")
+        client.log_artifacts(run.id, str(folder), store.DETECTOR)
+    return Registry(site).register("pump", run.id, run.detector).version
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Ten minutes of readings of pump-1; the detector is version 1, the champion."""
+    from eugenie_cli.history.importing import import_sources
+    from eugenie_cli.progress import SILENT
+
+    (tmp_path / "plant.yaml").write_text(CLASS)
+    detector = sample_detector.detector()
+    rows = sample_detector.rows_of(detector, ["pump-1"], 600)[0]
+    start = np.datetime64("2026-01-01T00:00:00")
+    lines = [
+        f"{start + np.timedelta64(second, 's')}Z," + ",".join(f"{value:.4f}" for value in row)
+        for second, row in enumerate(rows)
+    ]
+    (tmp_path / "pump-1.csv").write_text("\n".join(["ts," + ",".join(detector.sensors), *lines]))
+    opened = load_site(tmp_path / "plant.yaml")
+    import_sources(opened, progress=SILENT)
+    register(opened)
+    yield opened
+
+
+def test_the_champion_is_published_once_and_says_what_the_network_says(site: Site) -> None:
+    import tensorflow as tf
+
+    first = export.export_class(site, "pump")
+    assert first.path == workspace_of(site).models / "pump" / "1"
+    assert not first.already
+    assert first.largest_difference is not None
+    assert first.largest_difference < 1e-4
+    assert export.export_class(site, "pump", 1) == export.ExportedModel("pump", 1, first.path, already=True)
+
+    info = manifest.read(first.path)
+    manifest.check(info, site, "pump")
+    assert (info.run_id, info.data_fingerprint) == (Registry(site).resolve("pump", 1).run_id, "ab12")
+    assert [path.name for path in first.path.parent.glob(".staged-*")] == []
+
+    records = list(tf.data.TFRecordDataset(str(first.path / export.WARM_UP)).as_numpy_iterator())
+    requests = [serving_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+    assert [request.inputs["rows"].tensor_shape.dim[0].size for request in requests] == [1, 32]
+
+
+def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The graph is written from weights of which one gate is off by a little."""
+    write = export._write
+
+    def wrong(detector, info, directory):
+        weights = {name: value * (1.02 if name == "lstm_kernel" else 1) for name, value in detector.network.items()}
+        assert "lstm_kernel" in weights
+        write(dataclasses.replace(detector, network=weights), info, directory)
+
+    monkeypatch.setattr(export, "_write", wrong)
+    with pytest.raises(EugenieError) as refused:
+        export.export_class(site, "pump")
+    assert refused.value.exit_code == ExitCode.REFUSED
+    for words in ("largest difference", "SavedModel", "trained network", " of pump-", "row "):
+        assert words in refused.value.reason
+    folder = workspace_of(site).models / "pump"
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+def test_samples_are_real_rows_with_holes_and_an_unknown_asset(site: Site) -> None:
+    detector = sample_detector.detector()
+    found = samples.collect(site, detector)
+    assert found.real == 1  # only pump-1 has a history
+    assert found.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", samples.UNKNOWN)
+    assert np.isfinite(found.rows[0]).all()
+    assert np.isnan(found.rows[3:6]).any(axis=(1, 2)).all()
+    assert found.rows.shape == (7, detector.window + samples.SCORED_ROWS - 1, 5)
+
+
+def test_a_score_against_nan_is_a_disagreement() -> None:
+    ones = np.ones(2)
+    assert agreement._excess(np.array([1.0, np.nan]), np.array([1.0, np.nan]), ones).tolist() == [0, 0]
+    assert agreement._excess(np.array([1.0, 3.0]), np.array([1.0, np.nan]), ones).tolist() == [0, np.inf]
+    assert agreement._excess(np.array([np.inf, 3.0]), np.array([1.0, 1.0]), ones).tolist() == [np.inf, 2]
+
+
+def test_the_export_of_another_run_is_not_passed_off_as_this_one(site: Site) -> None:
+    published = export.export_class(site, "pump").path
+    path = published / manifest.LOCATION
+    path.write_text(manifest.render(dataclasses.replace(manifest.read(published), run_id="another")))
+    with pytest.raises(EugenieError, match="holds the export of run another") as refused:
+        export.export_class(site, "pump")
+    assert refused.value.exit_code == ExitCode.REFUSED
+
+
+def test_a_version_number_needs_one_class(site: Site) -> None:
+    with pytest.raises(EugenieError, match="of which class"):
+        export.export_classes(site, ["pump", "valve"], 3)
