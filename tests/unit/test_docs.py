@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib.util
 import json
 import os
@@ -52,6 +54,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@functools.cache
 def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate_cli", ROOT / "docs" / "generate_cli.py")
     assert spec is not None and spec.loader is not None
@@ -182,6 +185,72 @@ def test_make_targets_exist():
 def test_exit_codes_are_the_programs():
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", text(README), re.MULTILINE)}
     assert listed == {int(code) for code in ExitCode}
+
+
+def test_hints_of_errors_name_commands_that_exist():
+    hints = set()
+    for file in (ROOT / "eugenie_cli").rglob("*.py"):
+        # a value that is filled in stands for some name
+        source = re.sub(r"\{[^{}]*\}", "1", text(file))
+        hints |= {" ".join(hint.split()) for hint in re.findall(r"`(eugenie [a-z][^`\"|.]*)`", source)}
+    assert len(hints) > 10
+    for hint in sorted(hints):
+        parse(hint)
+
+
+# -- the design ------------------------------------------------------------------------------------------------
+
+DESIGN = ROOT / "docs" / "design.md"
+
+
+def defined_in(module: Path) -> set[str]:
+    """Names that a module defines or imports at its top level, and the methods of its classes."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text(module))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[-1])
+    return names
+
+
+def test_interfaces_name_modules_and_functions_that_exist():
+    (block,) = blocks(DESIGN, "python")
+    found = re.findall(r"(?<![\w.\"])([a-z_]+)\.([a-z_]+)\.([A-Za-z_]+)", re.sub(r"python -m \S+", "", block))
+    assert len(found) > 20
+    for package, module, name in found:
+        file = ROOT / "eugenie_cli" / package / f"{module}.py"
+        assert file.exists(), f"{package}.{module}"
+        assert name in defined_in(file), f"{package}.{module}.{name}"
+
+
+def test_every_package_has_its_line():
+    section = text(DESIGN).split("## Packages")[1].split("```")[1]
+    packages = {path.parent.name for path in (ROOT / "eugenie_cli").glob("*/__init__.py")}
+    assert set(re.findall(r"^(?:main, console, )?(\w+)/", section, re.MULTILINE)) == packages
+
+
+def test_every_reason_of_a_dead_letter_is_listed():
+    from eugenie_cli.readings.reasons import REASONS
+
+    (listed,) = re.findall(r"^`reason`: (.*?)\n\(", text(DESIGN), re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == set(REASONS)
+
+
+def test_records_have_the_members_that_the_design_says():
+    from eugenie_cli.episodes.machine import Event
+    from eugenie_cli.episodes.records import anomaly_record, dead_letter, score_record
+
+    section = text(DESIGN).split("## Records on Kafka")[1].split("\n## ")[0]
+    event = Event("open", 0, 0, 0, None, None, 2.0, 2.0, (1.0,), (1.0,), (2.0,), 1)
+    records = (
+        score_record("s", "a", "c", 0, 1.2, 8, 1, "c", 1),
+        anomaly_record("s", "a", "c", [("pressure", "bar")], event, "c"),
+        {**dead_letter("late", "", None), "count": 1},
+    )
+    for record in records:
+        (written,) = re.findall(rf"`(\{{\"schema\": \"{record['schema']}\".*?)`", section, re.DOTALL)
+        assert set(re.findall(r'"(\w+)"(?=:|, "|\}|\[, "|\])', written)) >= set(record)
 
 
 # -- the README's examples --------------------------------------------------------------------------------------
