@@ -63,12 +63,14 @@ def judge(
 def account(
     sent: int, scores: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]
 ) -> Ledger:
-    """Sum the score records' counts and the dead letters."""
+    """Sum the score records' counts and the dead letters, of which some stand for several readings."""
     in_rows = bad = 0
     for record in scores:
         in_rows += record["readings"]
         bad += record["bad_quality"]
-    reasons = Counter(record["reason"] for record in dead_letters)
+    reasons: Counter[str] = Counter()
+    for letter in dead_letters:
+        reasons[letter["reason"]] += letter.get("count", 1)
     return Ledger(sent, in_rows, bad, sum(reasons.values()), tuple(sorted(reasons.items())))
 
 

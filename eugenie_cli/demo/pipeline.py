@@ -85,9 +85,12 @@ def evaluate(site: Site, plant: Plant, progress: Progress) -> None:
 
     for class_name, equipment in site.classes.items():
         start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
-        found = evaluate_class(site, class_name, start_ms=start, progress=progress).to_json()
-        rate = found["false_alarms_per_asset_day"]
-        progress.say(f"  {class_name}: {rate:.2f} false alarms an asset and day on the last hours of history")
+        found = evaluate_class(site, class_name, start_ms=start, progress=progress).model
+        progress.say(f"  {class_name}: {_rate(found.anomalies_per_asset_day)} on the last hours of normal history")
+
+
+def _rate(per_asset_day: float | None) -> str:
+    return "no rows to judge" if per_asset_day is None else f"{per_asset_day:.2f} anomalies an asset and day"
 
 
 def submit(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:

@@ -165,16 +165,16 @@ class TestJudge:
 
 class TestAccount:
     SCORES = ({"readings": 8, "bad_quality": 1}, {"readings": 0, "bad_quality": 2})
-    DEAD = ({"reason": "late"}, {"reason": "bad-json"}, {"reason": "late"})
+    DEAD = ({"reason": "late"}, {"reason": "bad-json"}, {"reason": "late"}, {"reason": "unknown-tag", "count": 3})
 
     def test_the_books_balance_only_when_every_reading_is_found(self):
-        assert account(14, self.SCORES, self.DEAD).balanced
-        assert not account(15, self.SCORES, self.DEAD).balanced
-        assert account(14, self.SCORES, self.DEAD).reasons == (("bad-json", 1), ("late", 2))
+        assert account(17, self.SCORES, self.DEAD).balanced
+        assert not account(18, self.SCORES, self.DEAD).balanced
+        assert account(17, self.SCORES, self.DEAD).reasons == (("bad-json", 1), ("late", 2), ("unknown-tag", 3))
 
     def test_the_json_contract(self):
         verdicts, _ = judge([opened("P-101", START + 90_000, ("vibration",))], [FAULT])
-        assert contract(verdicts, 0, account(14, self.SCORES, self.DEAD), 12.34) == {
+        assert contract(verdicts, 0, account(17, self.SCORES, self.DEAD), 12.34) == {
             "faults": [
                 {
                     "kind": "bearing-wear",
@@ -187,7 +187,7 @@ class TestAccount:
                 }
             ],
             "false_alarms": 0,
-            "readings": {"sent": 14, "in_rows": 8, "bad_quality": 3, "dead_letters": 3},
+            "readings": {"sent": 17, "in_rows": 8, "bad_quality": 3, "dead_letters": 6},
             "seconds": 12.3,
         }
 
