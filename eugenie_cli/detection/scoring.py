@@ -72,7 +72,7 @@ class ScoringModule(tf.Module):
         self._scored = detector.scored_index.astype(np.int32)
         self._statistics = StatisticsModule(
             detector.network,
-            scored=self._scored,
+            scored=self._scored.tolist(),
             window=detector.window,
             warmup=detector.warmup,
             horizons=detector.horizons,

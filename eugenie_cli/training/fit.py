@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection import network
-from eugenie_cli.detection.arrays import Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
 
 # Positions before this one have seen too little of the window to be blamed for their forecasts.
 BURN_IN = 20
@@ -123,7 +123,7 @@ class Fitter:
     def _hide(self, inputs: Floats) -> Floats:
         """`inputs` with values missing at random."""
         count, length, sensors = inputs.shape
-        hidden = self._random.random(inputs.shape, dtype=np.float32) < HIDDEN_VALUES
+        hidden: Bools = np.less(self._random.random(inputs.shape, dtype=np.float32), HIDDEN_VALUES)
         whole = np.flatnonzero(self._random.random(count) < HIDDEN_SENSOR_WINDOWS)
         since = self._random.integers(0, length, whole.size)
         sensor = self._random.integers(0, sensors, whole.size)

@@ -78,7 +78,7 @@ class Registry:
         except MlflowException:
             self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
         made = self.client.create_model_version(name, source, run_id, await_creation_for=0)
-        alias = CHALLENGER if CHAMPION in self._aliases(name).values() else CHAMPION
+        alias = CHALLENGER if CHAMPION in self._aliases(name) else CHAMPION
         self.client.set_registered_model_alias(name, alias, made.version)
         return self.resolve(class_name, int(made.version))
 
@@ -113,7 +113,7 @@ class Registry:
             return Path(self.client.download_artifacts(version.run_id, store.DETECTOR))
         except (MlflowException, OSError) as problem:
             raise EugenieError(
-                f"{version.name} version {version.version}: its detector (run {version.run_id}) is unreadable: {problem}",
+                f"{version.name} version {version.version}: its detector is unreadable: {problem}",
                 f"train it again: `eugenie train --class {version.name}`",
             ) from problem
 

@@ -26,7 +26,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         random = np.random.default_rng(len(asset))
         load = np.convolve(random.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
         values = 20 + load * [2.0, -1.0] + random.normal(0, 0.3, (len(load), 2))
-        return Grid(asset, np.arange(len(load), dtype=np.int64) * 1000, values.astype(np.float32)[:rows])
+        return Grid(asset, np.arange(rows, dtype=np.int64) * 1000, values.astype(np.float32)[:rows])
 
     monkeypatch.setattr(train, "load_grid", grid)
     (tmp_path / "site-configs").mkdir()
