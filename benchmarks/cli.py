@@ -1,0 +1,34 @@
+"""`eugenie --help`: the median of ten fresh processes."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10, help="fresh processes that are timed (default: 10)")
+    runs = parser.parse_args().runs
+    eugenie = Path(sys.executable).with_name("eugenie")
+    help_of(eugenie)  # the first one reads the program from disk and compiles it
+    taken = [help_of(eugenie) for _ in range(runs)]
+    print(f"{runs} runs, {min(taken):.3f} to {max(taken):.3f} s", file=sys.stderr)
+    report.finish("cli", {"help_s": statistics.median(taken), "help_s_fastest": min(taken), "runs": runs})
+
+
+def help_of(eugenie: Path) -> float:
+    """Seconds from the start of `eugenie --help` to its end."""
+    began = time.perf_counter()
+    subprocess.run([eugenie, "--help"], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

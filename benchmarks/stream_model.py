@@ -1,0 +1,55 @@
+"""The model of the stream benchmark: really trained, if briefly, and exported as every model is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from stream_plant import CLASS, STEP_MS, Plant
+
+from eugenie_cli.progress import Progress
+from eugenie_cli.serving import manifest
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+ROWS = 2_400
+"""Rows of history for each asset: 40 minutes, before the stream begins."""
+
+EPOCHS = 4
+VERSION = 1
+
+
+def publish(site: Site, plant: Plant, progress: Progress) -> Path:
+    """Train on the plant's history and write `models/pump/1`; returns the directory."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    from eugenie_cli.detection.scoring import ScoringModule
+    from eugenie_cli.history.grid import Grid
+    from eugenie_cli.training import datasets
+    from eugenie_cli.training.build import build
+
+    equipment = site.classes[CLASS]
+    history = plant.values(-ROWS, ROWS).astype(np.float32)
+    edges = STEP_MS * np.arange(-ROWS, 0, dtype=np.int64)
+    grids = [
+        datasets.split(Grid(name, edges, history[:, index]), np.ones(ROWS, bool), equipment.model.calibration)
+        for index, name in enumerate(plant.names)
+    ]
+    detector = build(CLASS, equipment, grids, progress, epochs=EPOCHS).detector
+    target = workspace_of(site).models / CLASS / str(VERSION)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with progress.task("exporting the model"), tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as hidden:
+        staged = Path(hidden) / "model"
+        module = ScoringModule(detector)
+        tf.saved_model.save(module, str(staged), signatures=module.signatures())
+        info = manifest.ModelInfo(
+            CLASS, VERSION, detector.sensors, detector.units, detector.window, detector.horizons,
+            detector.step_ms, detector.max_gap_ms, detector.assets, "benchmark", datasets.fingerprint(grids),
+        )  # fmt: skip
+        (staged / manifest.LOCATION).parent.mkdir(exist_ok=True)
+        (staged / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
+        staged.rename(target)
+    return target
