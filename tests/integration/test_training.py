@@ -91,8 +91,10 @@ def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.Monke
 
 
 def test_a_class_without_history_says_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = Grid("x", np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
-    monkeypatch.setattr(train, "load_grid", lambda *_: empty)
+    def empty(_site: Site, _history: object, asset: str) -> Grid:
+        return Grid(asset, np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
+
+    monkeypatch.setattr(train, "load_grid", empty)
     with pytest.raises(EugenieError, match="no asset has 2 windows") as refused:
         train.train_class(site, "pump", SILENT)
     assert "import" in str(refused.value.hint)
