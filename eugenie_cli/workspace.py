@@ -24,6 +24,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def candidates(self) -> Path:
+        """`<class>/<version>/`: versions exported to be evaluated, which no server looks at."""
+        return self.root / "candidates"
+
+    @property
     def mlflow(self) -> Path:
         """The local tracking store: `mlflow.db` and `artifacts/`."""
         return self.root / "mlflow"

@@ -12,17 +12,22 @@ from eugenie_cli.site.model import Site
 def exported(site: Site, class_name: str, version: str | int, progress: Progress) -> Path:
     """The directory of the version (a number, or an alias such as `champion`), exported now if it was not.
 
+    Only the champion is exported to where the model server would load it: evaluating a challenger does not serve it.
+
     Raises:
         EugenieError: there is no such version, or the export refuses it.
     """
     number = int(version) if str(version).isdecimal() else _resolve(site, class_name, str(version))
-    directory = workspace_of(site).models / class_name / str(number)
-    if directory.is_dir():
-        return directory
+    workspace = workspace_of(site)
+    for models in (workspace.models, workspace.candidates):
+        if (models / class_name / str(number)).is_dir():
+            return models / class_name / str(number)
     from eugenie_cli.serving.export import export_class
 
     progress.say(f"export {class_name} version {number}")
-    return Path(export_class(site, class_name, number, progress).path)
+    champion = number == _resolve(site, class_name, "champion")
+    models = workspace.models if champion else workspace.candidates
+    return Path(export_class(site, class_name, number, progress, models=models).path)
 
 
 def _resolve(site: Site, class_name: str, alias: str) -> int:

@@ -54,15 +54,24 @@ def export_classes(
     return [export_class(site, name, version, progress) for name in names]
 
 
-def export_class(site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT) -> ExportedModel:
+def export_class(
+    site: Site,
+    class_name: str,
+    version: int | None = None,
+    progress: Progress = SILENT,
+    *,
+    models: Path | None = None,
+) -> ExportedModel:
     """Publish a version of a class (None: the champion). A version that is published already stays as it is.
+
+    `models` is where, by default the folder that the model server watches.
 
     Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest
     difference and where), or when the directory holds the export of another training run.
     """
     registry = Registry(site)
     registered = registry.resolve(class_name, CHAMPION if version is None else version)
-    folder = workspace_of(site).models / class_name
+    folder = (models or workspace_of(site).models) / class_name
     target = folder / str(registered.version)
     with _alone(folder):
         if target.exists():

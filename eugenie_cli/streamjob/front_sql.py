@@ -35,7 +35,7 @@ def _interval(ms: int) -> str:
 def source_table(spec: JobSpec) -> str:
     """The Kafka topic with its watermark: the largest instant seen in a partition, less the out-of-orderness.
 
-    A message without a usable instant gets 1970, which moves no watermark; so does one from the future.
+    A message without a usable instant gets 1969, which moves no watermark; so does one from the future.
     """
     options = {
         "connector": "kafka",

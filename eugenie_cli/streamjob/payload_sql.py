@@ -10,7 +10,8 @@ from typing import Any
 
 from eugenie_cli.readings import quality, time, values
 
-EPOCH = "TIMESTAMP '1970-01-01 00:00:00.000'"
+EPOCH = "TIMESTAMP '1969-01-01 00:00:00.000'"
+"""Stands for no usable instant: before any that a reading may have, so it moves no watermark."""
 BLANKS = " \t"
 UTC = ("UTC", "Z", "Etc/UTC")
 

@@ -1,0 +1,176 @@
+"""The SKAB testbed through the whole path: what comes out of Kafka equals what `evaluate` says of history.
+
+All sixteen runs are imported, trained, exported, served and replayed through Kafka and Flink: once as they are, once
+with malformed and late messages and a stop with a savepoint in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replaying import messages, send, with_faults
+
+from eugenie_cli.broker import consume
+from eugenie_cli.evaluation.backtest import Backtest, backtest
+from eugenie_cli.history.importing import import_sources
+from eugenie_cli.progress import SILENT
+from eugenie_cli.serving import local
+from eugenie_cli.serving.export import export_class
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.status import status
+from eugenie_cli.streaming.stop import stop
+from eugenie_cli.streaming.submit import submit
+from eugenie_cli.training.train import train_class
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+CLASS = "testbed"
+SITE_FILE = Path(__file__).parents[2] / "site-configs" / "skab.yaml"
+TOLERANCE = 1e-4
+SOME_SCORES_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The site with a model that is served, and what that model says of history."""
+
+    site: Site
+    expected: dict[str, Backtest]
+
+
+@pytest.fixture(scope="module")
+def trained(engines, data_folder, tmp_path_factory) -> Iterator[Trained]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EUGENIE_DATA", str(data_folder))
+        site = load_site(SITE_FILE)
+    site = site.model_copy(
+        update={
+            "workspace": str(tmp_path_factory.mktemp("skab")),
+            "kafka": site.kafka.model_copy(update={"bootstrap": engines.kafka}),
+            "stream": site.stream.model_copy(update={"flink": engines.flink, "checkpoint": 1_000}),
+        }
+    )
+    import_sources(site)
+    train_class(site, CLASS, SILENT, epochs=6)
+    export_class(site, CLASS)
+    local.start(site)
+    try:
+        yield Trained(site, {one.asset: one for one in backtest(site, CLASS)})
+    finally:
+        local.stop(site)
+
+
+def on_topics_of_its_own(site: Site, name: str) -> Site:
+    topics = {kind: f"skab-{name}.{kind}" for kind in ("readings", "anomalies", "scores", "dead_letters")}
+    kafka = site.kafka.model_copy(update={"topics": site.kafka.topics.model_copy(update=topics)})
+    return site.model_copy(update={"kafka": kafka})
+
+
+def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
+    site = on_topics_of_its_own(trained.site, "plain")
+    submit(site)
+    try:
+        sent = send(site, messages(site, site.assets_of(CLASS)))
+        before = status(site)
+    finally:
+        stop(site, drain=True)
+    largest, compared = compare_scores(site, trained.expected)
+    anomalies = compare_anomalies(site, trained.expected)
+    with capsys.disabled():
+        print(
+            f"\nSKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and server"
+            f" against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
+            f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows (while sending)"
+        )
+    assert books(site) == Counter(rows=sent)
+
+
+def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, capsys):
+    site = on_topics_of_its_own(trained.site, "resumed")
+    clean = messages(site, site.assets_of(CLASS))
+    outgoing = list(with_faults(clean, malformed=0.005, late=0.01, seed=3))
+    half = len(outgoing) // 2
+    submit(site)
+    send(site, outgoing[:half])
+    wait_for_scores(site)
+    rest = threading.Thread(target=send, args=(site, outgoing[half:]))
+    rest.start()
+    kept = stop(site)
+    rest.join()
+    resumed = submit(site)
+    assert kept.savepoint is not None and resumed.resumed_from == kept.savepoint
+    stop(site, drain=True)
+    largest, compared = compare_scores(site, trained.expected)
+    anomalies = compare_anomalies(site, trained.expected)
+    found = books(site)
+    with capsys.disabled():
+        print(
+            f"\nSKAB with a savepoint in the middle: {compared:,} scores, largest difference {largest:.2g};"
+            f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} messages sent ="
+            f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {found['dead letters']:,} dead letters"
+        )
+    assert sum(found.values()) == len(outgoing)
+    assert found["dead letters"] > 0.005 * len(clean)
+
+
+def records(site: Site, topic: str | None) -> list[dict]:
+    return [json.loads(record.value) for record in consume.read(site, str(topic), until_end=True) if record.value]
+
+
+def wait_for_scores(site: Site) -> None:
+    deadline = time.monotonic() + SOME_SCORES_WITHIN_S
+    while not records(site, site.topics.scores):
+        assert time.monotonic() < deadline, "no scores arrived"
+        time.sleep(0.5)
+
+
+def compare_scores(site: Site, expected: dict[str, Backtest]) -> tuple[float, int]:
+    """Every scored row once, each within TOLERANCE; returns the largest difference and how many there are."""
+    rows = [(one["asset"], one["ts"], one["score"]) for one in records(site, site.topics.scores)]
+    arrived = [(asset, int(np.datetime64(ts[:-1], "ms").astype(np.int64)), score) for asset, ts, score in rows]
+    assert len({(asset, ts) for asset, ts, _ in arrived}) == len(arrived), "a row was scored twice"
+    scores = {(asset, ts): score for asset, ts, score in arrived if score is not None}
+    wanted = {
+        (asset, edge): score
+        for asset, one in expected.items()
+        for edge, score in zip(one.edges.tolist(), one.score.tolist(), strict=True)
+        if score == score
+    }
+    assert scores.keys() == wanted.keys()
+    largest = max(abs(scores[key] - wanted[key]) / max(1.0, abs(wanted[key])) for key in wanted)
+    assert largest <= TOLERANCE
+    return largest, len(wanted)
+
+
+def compare_anomalies(site: Site, expected: dict[str, Backtest]) -> int:
+    """The same records in the same order for each asset: ids, states, times, reasons."""
+
+    def essence(one: dict) -> tuple:
+        return tuple(one[key] for key in ("id", "state", "start", "detected", "end", "reason", "severity"))
+
+    arrived: dict[str, list[tuple]] = {}
+    for one in records(site, site.topics.anomalies):
+        arrived.setdefault(one["asset"], []).append(essence(one))
+    wanted = {asset: [essence(record) for record in one.anomalies] for asset, one in expected.items() if one.anomalies}
+    assert arrived == wanted
+    return sum(map(len, wanted.values()))
+
+
+def books(site: Site) -> Counter:
+    """Where the readings went."""
+    found: Counter = Counter()
+    for one in records(site, site.topics.scores):
+        found["rows"] += one["readings"]
+        found["bad quality"] += one["bad_quality"]
+    for one in records(site, site.topics.dead_letters):
+        found["dead letters"] += one.get("count", 1)
+    return +found
