@@ -62,9 +62,14 @@ CREATE TEMPORARY TABLE source (
 
 
 def rowtime(spec: JobSpec) -> str:
-    """The instant that a message counts with, from its payload and the time when it was `sent`."""
+    """A millisecond before the instant of a message, from its payload and the time when it was `sent`.
+
+    A window takes start <= rt < end and a row takes edge - step < ts <= edge: a millisecond makes one the other.
+    (Windows have an offset for that, but Flink's local aggregation flushes by the watermarks of windows that have
+    none, and what it flushes too late is dropped.)
+    """
     latest = f"TIMESTAMPADD(SECOND, {max(spec.max_ahead_ms // 1000, 1)}, CAST(sent AS TIMESTAMP(3)))"
-    return sql.rowtime(spec.mapping, spec.timezone, latest)
+    return f"({sql.rowtime(spec.mapping, spec.timezone, latest)}) - {_interval(1)}"
 
 
 def fields_query(spec: JobSpec) -> str:
@@ -90,13 +95,13 @@ def judged_view(spec: JobSpec, is_late: str = IS_LATE) -> str:
 CREATE TEMPORARY VIEW judged AS
 SELECT *, CASE
     WHEN (sensor IS NULL AND tag IS NULL) OR (tag IS NULL AND asset IS NULL) OR ts_text IS NULL THEN {_unreadable()}
-    WHEN rt = {sql.EPOCH} AND {instant} IS NULL THEN '{reasons.BAD_TIMESTAMP}'
+    WHEN rt < {sql.UNUSABLE_BEFORE} AND {instant} IS NULL THEN '{reasons.BAD_TIMESTAMP}'
     WHEN good IS NULL THEN '{reasons.BAD_VALUE}'
     WHEN good AND value_text IS NULL AND NOT {sql.is_null(value)} THEN
       CASE WHEN {_is_nested(value)} THEN '{reasons.BAD_VALUE}' ELSE '{reasons.MISSING_FIELD}' END
     WHEN good AND value_text IS NOT NULL AND number IS NULL THEN '{reasons.BAD_VALUE}'
     WHEN REGEXP({names}, '[\\x00-\\x1f]') THEN '{reasons.UNKNOWN_TAG}'
-    WHEN rt = {sql.EPOCH} THEN '{reasons.FUTURE}'
+    WHEN rt < {sql.UNUSABLE_BEFORE} THEN '{reasons.FUTURE}'
     WHEN {is_late} THEN '{reasons.LATE}'
   END AS reason
 FROM (
@@ -144,7 +149,7 @@ def readings_view(spec: JobSpec) -> str:
             "COALESCE(asset, '')",
             "COALESCE(sensor, '')",
             "COALESCE(tag, '')",
-            f"CAST({_milliseconds('rt')} AS STRING)",
+            f"CAST({_milliseconds('rt')} + 1 AS STRING)",
             "CASE WHEN good THEN COALESCE(number, '') ELSE '' END",
         )
     )
@@ -154,13 +159,10 @@ SELECT rt, {shard} AS shard, {item} AS item FROM judged WHERE reason IS NULL"""
 
 
 def steps_query(spec: JobSpec) -> str:
-    """(shard, edge, items): all readings with edge - base step < ts <= edge, in order of arrival.
-
-    The window is shifted by a millisecond because a reading on the edge belongs to that edge.
-    """
+    """(shard, edge, items): all readings with edge - base step < ts <= edge, in order of arrival."""
     return f"""
-SELECT shard, CAST({_milliseconds("window_end")} - 1 AS BIGINT) AS edge, LISTAGG(item, U&'\\001E') AS items
-FROM TABLE(TUMBLE(TABLE readings, DESCRIPTOR(rt), {_interval(spec.base_step_ms)}, {_interval(1)}))
+SELECT shard, CAST({_milliseconds("window_end")} AS BIGINT) AS edge, LISTAGG(item, U&'\\001E') AS items
+FROM TABLE(TUMBLE(TABLE readings, DESCRIPTOR(rt), {_interval(spec.base_step_ms)}))
 GROUP BY shard, window_start, window_end"""
 
 

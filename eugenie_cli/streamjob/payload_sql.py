@@ -12,6 +12,7 @@ from eugenie_cli.readings import quality, time, values
 
 EPOCH = "TIMESTAMP '1969-01-01 00:00:00.000'"
 """Stands for no usable instant: before any that a reading may have, so it moves no watermark."""
+UNUSABLE_BEFORE = "TIMESTAMP '1969-12-31 00:00:00.000'"
 BLANKS = " \t"
 UTC = ("UTC", "Z", "Etc/UTC")
 

@@ -16,6 +16,9 @@ from eugenie_cli.streamjob.spec import JobSpec
 SEGMENTS = "segments"
 DEAD = "dead"
 
+BEHIND_MS = 1
+"""Event time runs this much behind the readings' instants; `front_sql.rowtime` says why."""
+
 LAST_INSTANT = 253_402_300_799_000
 """The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
 
@@ -41,19 +44,19 @@ class Windows(KeyedProcessFunction):
         for letter in shard.take(value[2]):
             yield ctx.get_current_key(), DEAD, letter
         self._state.update(Kept(shard))
-        ctx.timer_service().register_event_time_timer(value[1])
+        ctx.timer_service().register_event_time_timer(value[1] - BEHIND_MS)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[tuple]:
         shard = self._shard(ctx.get_current_key())
-        watermark = max(ctx.timer_service().current_watermark(), timestamp)
+        complete = min(max(ctx.timer_service().current_watermark(), timestamp) + BEHIND_MS, LAST_INSTANT)
         due = shard.next_edge()
-        if due is not None and due <= watermark:
-            for batch in shard.advance(min(watermark, LAST_INSTANT)):
+        if due is not None and due <= complete:
+            for batch in shard.advance(complete):
                 yield ctx.get_current_key(), SEGMENTS, batch
             self._state.update(Kept(shard))
             due = shard.next_edge()
         if due is not None:
-            ctx.timer_service().register_event_time_timer(due)
+            ctx.timer_service().register_event_time_timer(due - BEHIND_MS)
 
     def _shard(self, key: int) -> Shard:
         shard = self._shards.get(key)

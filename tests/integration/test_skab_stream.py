@@ -87,8 +87,8 @@ def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
     anomalies = compare_anomalies(site, trained.expected)
     with capsys.disabled():
         print(
-            f"\nSKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and server"
-            f" against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
+            f"\nSKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and"
+            f" the server against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
             f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows (while sending)"
         )
     assert books(site) == Counter(rows=sent)
@@ -112,14 +112,15 @@ def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, c
     largest, compared = compare_scores(site, trained.expected)
     anomalies = compare_anomalies(site, trained.expected)
     found = books(site)
+    dead = found["dead letters"]
     with capsys.disabled():
         print(
             f"\nSKAB with a savepoint in the middle: {compared:,} scores, largest difference {largest:.2g};"
-            f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} messages sent ="
-            f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {found['dead letters']:,} dead letters"
+            f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} sent ="
+            f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {dead:,} dead letters"
         )
     assert sum(found.values()) == len(outgoing)
-    assert found["dead letters"] > 0.005 * len(clean)
+    assert dead > 0.005 * len(clean)
 
 
 def records(site: Site, topic: str | None) -> list[dict]:

@@ -145,14 +145,16 @@ def test_a_day_of_silence_makes_no_rows():
     assert np.isnan(batches[-1].rows[0, :-1]).all()
 
 
-def test_twice_the_assets_are_the_same_number_of_batches():
-    def batches(count: int) -> int:
-        assets = tuple(f"p{index}" for index in range(count))
-        rows = ClassRows(class_spec(), assets)
-        made = 0
+def test_twice_the_assets_are_the_same_number_of_predict_calls(capsys):
+    def calls_and_windows(count: int) -> tuple[int, int]:
+        rows = ClassRows(class_spec(), tuple(f"p{index}" for index in range(count)))
+        batches: list[Batch] = []
         for edge in range(1_000, 21_000, 1_000):
             rows.add(*columns([(asset, 0, edge, 1.0) for asset in range(count)]))
-            made += len(rows.advance(edge))
-        return made
+            batches += rows.advance(edge)
+        return len(batches), sum(batch.readings.size for batch in batches)
 
-    assert batches(10) == batches(20) == 20
+    ten, twenty = calls_and_windows(10), calls_and_windows(20)
+    with capsys.disabled():
+        print(f"\n20 steps: 10 assets {ten[0]} Predict calls, {ten[1]} windows; 20 assets {twenty[0]}, {twenty[1]}")
+    assert (ten, twenty) == ((20, 200), (20, 400))
