@@ -29,6 +29,7 @@ from eugenie_cli.broker.produce import Producer
 from eugenie_cli.console import Console
 from eugenie_cli.embedded import engines
 from eugenie_cli.episodes.records import iso
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local
 from eugenie_cli.site.model import Site
@@ -68,6 +69,11 @@ def main() -> None:
     began = time.monotonic()
     try:
         figures = measure(site, plant, options, progress)
+    except EugenieError as error:
+        progress.error(error.reason, error.hint)
+        raise SystemExit(int(error.exit_code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     finally:
         engines.down(site, progress)
         if options.keep:
