@@ -12,7 +12,7 @@ from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.submit import running_job
 
-PREDICT_METRICS = ("predictCalls", "predictWindows", "predictRetries")
+PREDICT_METRICS = ("predictCalls", "predictWindows")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class StreamStatus:
     last_checkpoint_bytes: int | None
     predict_calls: int
     predict_windows: int
-    predict_retries: int
     savepoint: str | None
     failure: str | None
 
@@ -41,7 +40,7 @@ def status(site: Site) -> StreamStatus:
     job = rest.job(job_id) if job_id is not None else None
     if job is None or job_id is None:
         savepoint = last.savepoint if last is not None else None
-        return StreamStatus("STOPPED", None, rest.address, 0.0, 0, 0, None, 0, 0, 0, savepoint, None)
+        return StreamStatus("STOPPED", None, rest.address, 0.0, 0, 0, None, 0, 0, savepoint, None)
     checkpoints = rest.checkpoints(job_id)
     predict = predict_metrics(rest, job)
     latest = (checkpoints.get("latest") or {}).get("completed") or {}
@@ -55,14 +54,13 @@ def status(site: Site) -> StreamStatus:
         last_checkpoint_bytes=latest.get("state_size"),
         predict_calls=predict["predictCalls"],
         predict_windows=predict["predictWindows"],
-        predict_retries=predict["predictRetries"],
         savepoint=last.savepoint if last is not None and last.job_id == job_id else None,
         failure=_first_lines(rest.exceptions(job_id)) if job["state"] in ("FAILED", "RESTARTING") else None,
     )
 
 
 def predict_metrics(rest: FlinkRest, job: dict[str, Any]) -> dict[str, int]:
-    """Calls, windows and retries of the Predict operator, summed over its subtasks."""
+    """Predict calls and the windows in them, summed over the subtasks."""
     totals = dict.fromkeys(PREDICT_METRICS, 0)
     for vertex in job["vertices"]:
         for name, value in rest.metrics(job["jid"], vertex["id"], "predict").items():

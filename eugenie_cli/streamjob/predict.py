@@ -46,13 +46,9 @@ class Predict(AsyncFunction):
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
 
-    def open(self, runtime_context: RuntimeContext) -> None:
+    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - Flink's signature
         self._models = {one.name: one.model for one in self._spec.classes}
         self._client = AsyncPredictClient(self._spec.model_server)
-        group = runtime_context.get_metrics_group()
-        self._calls = group.counter("predictCalls")
-        self._windows = group.counter("predictWindows")
-        self._retries = group.counter("predictRetries")
 
     async def async_invoke(self, value: tuple) -> list[tuple]:
         shard, kind, batch = value
@@ -60,7 +56,6 @@ class Predict(AsyncFunction):
             return [value]
         answer = await self._predict(batch)
         steps = batch.readings.shape[1]
-        self._windows.inc(len(batch.assets) * steps)
         scored = ScoredBatch(
             batch, batch.rows[:, -steps:], answer.score, answer.contribution, answer.expected, answer.version
         )
@@ -69,13 +64,11 @@ class Predict(AsyncFunction):
     async def _predict(self, batch: Batch) -> Prediction:
         pause = FIRST_PAUSE_S
         while True:
-            self._calls.inc()
             try:
                 return await self._client.predict(self._models[batch.class_name], batch.assets, batch.rows)
             except ModelServerError as error:
                 if not error.retryable and error.code not in _AWAY:
                     raise
-                self._retries.inc()
                 log.warning("%s; trying again in %.1f s", error, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

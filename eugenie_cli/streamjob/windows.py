@@ -38,6 +38,9 @@ class Windows(KeyedProcessFunction):
         self._state = runtime_context.get_state(ValueStateDescriptor("shard", Types.PICKLED_BYTE_ARRAY()))
         self._routes = Routes(self._spec)
         self._shards: dict[int, Shard] = {}
+        # counted here: PyFlink loses what is counted on an asynchronous function's own thread
+        group = runtime_context.get_metrics_group()
+        self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[tuple]:
         shard = self._shard(ctx.get_current_key())
@@ -52,6 +55,8 @@ class Windows(KeyedProcessFunction):
         due = shard.next_edge()
         if due is not None and due <= complete:
             for batch in shard.advance(complete):
+                self._calls.inc()
+                self._windows.inc(batch.readings.size)
                 yield ctx.get_current_key(), SEGMENTS, batch
             self._state.update(Kept(shard))
             due = shard.next_edge()
