@@ -18,8 +18,6 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.site import load
 from eugenie_cli.site.model import Site
 
-QUIET_S = 5.0  # nothing new for longer than a checkpoint: the stream has read all there is
-READ_WITHIN_S = 180.0
 LOADED_WITHIN_S = 120.0
 POLL_S = 1.0
 
@@ -114,7 +112,7 @@ def submit(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> Non
 
 
 def drain(site: Site, progress: Progress) -> None:
-    """`eugenie stream stop --drain`"""
+    """`eugenie stream stop --drain`: it waits until the topic is read, then completes the last rows."""
     from eugenie_cli.streaming.stop import stop
 
     stop(site, progress, drain=True)
@@ -125,29 +123,6 @@ def send(site: Site, sender: Callable[[Producer, str], Played]) -> int:
     with Producer(site) as producer:
         sender(producer, str(site.topics.readings))
     return producer.delivered
-
-
-def wait_until_read(site: Site, sent: int) -> None:
-    """Wait until the stream has read all of `sent` readings, but for rows that only the drain completes.
-
-    Raises EugenieError when it has not after READ_WITHIN_S.
-    """
-    deadline = time.monotonic() + READ_WITHIN_S
-    last, since = -1, time.monotonic()
-    while True:
-        books = ledger(site, sent)
-        found = books.in_rows + books.bad_quality + books.dead_letters
-        now = time.monotonic()
-        if found != last:
-            last, since = found, now
-        if found >= sent or (found and now - since > QUIET_S):
-            return
-        if now > deadline:
-            raise EugenieError(
-                f"the stream accounts for {found:,} of {sent:,} readings after {READ_WITHIN_S:.0f} s",
-                "see the job's page on Flink, and `eugenie stream status`",
-            )
-        time.sleep(POLL_S)
 
 
 def ledger(site: Site, sent: int) -> Ledger:
