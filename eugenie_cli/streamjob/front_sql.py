@@ -14,6 +14,7 @@ from typing import Any
 
 from eugenie_cli.readings import mapping as readings_mapping
 from eugenie_cli.readings import reasons
+from eugenie_cli.streamjob import instant_sql
 from eugenie_cli.streamjob import payload_sql as sql
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -21,6 +22,8 @@ FIELD_SEPARATOR = "\x1f"
 ITEM_SEPARATOR = "\x1e"
 
 FIELDS = "fields"
+BEFORE_ALL = f"{instant_sql.EPOCH} AND {instant_sql.FIRST} - INTERVAL '0.002' SECOND"
+"""Row times of instants that an offset puts before 1970. (EPOCH's own row time is a millisecond earlier.)"""
 IS_LATE = "rt <= CURRENT_WATERMARK(rt)"
 
 
@@ -69,7 +72,8 @@ def rowtime(spec: JobSpec) -> str:
     none, and what it flushes too late is dropped.)
     """
     latest = f"TIMESTAMPADD(SECOND, {max(spec.max_ahead_ms // 1000, 1)}, CAST(sent AS TIMESTAMP(3)))"
-    return f"({sql.rowtime(spec.mapping, spec.timezone, latest)}) - {_interval(1)}"
+    ts = spec.mapping["ts"]
+    return f"({instant_sql.rowtime(sql.text(ts), ts, spec.timezone, latest)}) - {_interval(1)}"
 
 
 def fields_query(spec: JobSpec) -> str:
@@ -88,20 +92,20 @@ FROM source"""
 
 def judged_view(spec: JobSpec, is_late: str = IS_LATE) -> str:
     """Fields with their verdict: `reason` is NULL for a reading, else why it is none, in `readings.mapping`'s order."""
-    instant = sql.instant("ts_text", spec.mapping, spec.timezone)
+    is_instant = instant_sql.is_instant("ts_text", spec.mapping["ts"], spec.timezone)
     value, quality = spec.mapping["value"], spec.mapping.get("quality")
     names = "COALESCE(asset, '') || COALESCE(sensor, '') || COALESCE(tag, '')"
     return f"""
 CREATE TEMPORARY VIEW judged AS
 SELECT *, CASE
     WHEN (sensor IS NULL AND tag IS NULL) OR (tag IS NULL AND asset IS NULL) OR ts_text IS NULL THEN {_unreadable()}
-    WHEN rt < {sql.UNUSABLE_BEFORE} AND {instant} IS NULL THEN '{reasons.BAD_TIMESTAMP}'
+    WHEN NOT {is_instant} OR rt BETWEEN {BEFORE_ALL} THEN '{reasons.BAD_TIMESTAMP}'
     WHEN good IS NULL THEN '{reasons.BAD_VALUE}'
     WHEN good AND value_text IS NULL AND NOT {sql.is_null(value)} THEN
       CASE WHEN {_is_nested(value)} THEN '{reasons.BAD_VALUE}' ELSE '{reasons.MISSING_FIELD}' END
     WHEN good AND value_text IS NOT NULL AND number IS NULL THEN '{reasons.BAD_VALUE}'
     WHEN REGEXP({names}, '[\\x00-\\x1f]') THEN '{reasons.UNKNOWN_TAG}'
-    WHEN rt < {sql.UNUSABLE_BEFORE} THEN '{reasons.FUTURE}'
+    WHEN rt < {instant_sql.EPOCH} THEN '{reasons.FUTURE}'
     WHEN {is_late} THEN '{reasons.LATE}'
   END AS reason
 FROM (
@@ -171,4 +175,4 @@ def _milliseconds(column: str) -> str:
 
 
 def _with(options: dict[str, str]) -> str:
-    return ", ".join(f"{sql.literal(key)} = {sql.literal(value)}" for key, value in options.items())
+    return ", ".join(f"{instant_sql.literal(key)} = {instant_sql.literal(value)}" for key, value in options.items())

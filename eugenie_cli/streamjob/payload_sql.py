@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from eugenie_cli.readings import quality, time, values
+from eugenie_cli.readings import quality, values
+from eugenie_cli.streamjob.instant_sql import literal
 
-EPOCH = "TIMESTAMP '1969-01-01 00:00:00.000'"
-"""Stands for no usable instant: before any that a reading may have, so it moves no watermark."""
-UNUSABLE_BEFORE = "TIMESTAMP '1969-12-31 00:00:00.000'"
 BLANKS = " \t"
-UTC = ("UTC", "Z", "Etc/UTC")
 
 
 def unsupported(mapping: dict[str, Any]) -> list[str]:
@@ -30,11 +27,6 @@ def unsupported(mapping: dict[str, Any]) -> list[str]:
         if (mapping.get(part) or {}).get("file"):
             found.append(f"{part}.file (a message has no file name)")
     return found
-
-
-def literal(text: str) -> str:
-    """A SQL string literal. Control characters cannot occur: the site file refuses them."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def json_path(members: list[str]) -> str:
@@ -69,83 +61,6 @@ def is_null(part: dict[str, Any]) -> str:
     leaf = part["path"].split(".")[-1]
     pattern = '"' + "".join("\\" + c if not (c.isalnum() or c in " _") else c for c in leaf) + '"\\s*:\\s*null'
     return f"REGEXP(payload, {literal(pattern)})"
-
-
-def rowtime(mapping: dict[str, Any], timezone: str, latest: str) -> str:
-    """The instant of a message, not after `latest` (SQL); EPOCH for a message that has none to use.
-
-    Every use of the timestamp's text parses the JSON again, so the common spelling comes first, in few uses.
-    """
-    given = text(mapping["ts"])
-    common = (
-        _common_iso(given, timezone)
-        if (mapping["ts"].get("unit") or "iso") == "iso"
-        else instant(given, mapping, timezone)
-    )
-    other = instant(given, mapping, timezone)
-    rare = "" if common == other else f" WHEN {other} <= {latest} THEN {other}"
-    return f"CASE WHEN {common} <= {latest} THEN {common} WHEN {common} IS NOT NULL THEN {EPOCH}{rare} ELSE {EPOCH} END"
-
-
-def instant(given: str, mapping: dict[str, Any], timezone: str) -> str:
-    """TIMESTAMP(3) in UTC from the text of a timestamp; NULL where it is none."""
-    part = mapping["ts"]
-    unit = part.get("unit") or "iso"
-    return _iso(given, part.get("timezone") or timezone) if unit == "iso" else _epoch(given, unit)
-
-
-_DATE = (
-    r"\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
-)
-_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
-
-
-def _common_iso(given: str, timezone: str) -> str:
-    """`_iso` of a timestamp in UTC; NULL for others, and for 29 February, which has to be looked up."""
-    offset = "(?:Z|z|[+-]00(?::?00)?)" + ("?" if timezone in UTC else "")
-    pattern = f"^({_DATE}[T ]{_TIME}){offset}$"
-    return f"TRY_CAST(REPLACE(REGEXP_EXTRACT({given}, {literal(pattern)}, 1), 'T', ' ') AS TIMESTAMP(3))"
-
-
-def _epoch(text: str, unit: str) -> str:
-    digits = {"s": 3, "ms": 0, "us": -3, "ns": -6}[unit]
-    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
-    scaled = f"{number} * {10**digits}" if digits >= 0 else f"{number} / {10**-digits}"
-    millis = f"CAST(FLOOR({scaled}) AS BIGINT)"
-    return (
-        f"CASE WHEN REGEXP({text}, {literal(time.EPOCH_PATTERN)}) AND {millis} BETWEEN 0 AND {time.MAX_INSTANT}"
-        f" THEN CAST(TO_TIMESTAMP_LTZ({millis}, 3) AS TIMESTAMP(3)) END"
-    )
-
-
-def _iso(text: str, timezone: str) -> str:
-    whole = f"REPLACE(REPLACE(SUBSTRING({text}, 1, 19), 'T', ' '), 't', ' ')"
-    # a fraction has up to nine digits and is cut to three; what follows it is the offset
-    fraction = f"COALESCE(REGEXP_EXTRACT({text}, '^.{{19}}[.,](\\d{{1,3}})', 1), '0')"
-    offset = f"REGEXP_EXTRACT({text}, '([+-]\\d\\d(:?\\d\\d)?)$', 1)"
-    minutes = (
-        f"(CAST(SUBSTRING({offset}, 2, 2) AS INT) * 60"
-        f" + COALESCE(TRY_CAST(SUBSTRING(REPLACE({offset}, ':', ''), 4, 2) AS INT), 0))"
-        f" * CASE WHEN SUBSTRING({offset}, 1, 1) = '-' THEN -1 ELSE 1 END"
-    )
-    local = f"TRY_CAST(CONCAT({whole}, '.', {fraction}) AS TIMESTAMP(3))"
-    # Flink reads 30 February as the 28th; what it read must say the same day as the text
-    same_day = f"SUBSTRING(CAST({local} AS STRING), 1, 10) = SUBSTRING({text}, 1, 10)"
-    if timezone in UTC:
-        without_offset = local
-    else:
-        seconds = f"TO_TIMESTAMP(CONVERT_TZ({whole}, {literal(timezone)}, 'UTC'))"
-        without_offset = (
-            f"CAST(TIMESTAMPADD(MINUTE, TIMESTAMPDIFF(MINUTE, {local}, {seconds}), {local}) AS TIMESTAMP(3))"
-        )
-    pattern = literal(time.ISO_PATTERN)
-    return (
-        f"CASE WHEN NOT REGEXP({text}, {pattern}) OR CHAR_LENGTH({text}) < 19 OR NOT ({same_day}) THEN NULL"
-        f" WHEN SUBSTRING({text}, CHAR_LENGTH({text})) IN ('Z', 'z') THEN {local}"
-        f" WHEN REGEXP({text}, '.{{11}}.*[+-]\\d\\d(:?\\d\\d)?$')"
-        f" THEN CAST(TIMESTAMPADD(MINUTE, -({minutes}), {local}) AS TIMESTAMP(3))"
-        f" ELSE {without_offset} END"
-    )
 
 
 def _words(texts: frozenset[str] | set[str]) -> str:

@@ -7,7 +7,7 @@ from pyflink.table import StreamTableEnvironment
 from eugenie_cli.episodes.records import DEAD_LETTER_SCHEMA
 from eugenie_cli.streamjob import front_sql
 from eugenie_cli.streamjob.desk import ANOMALY, SCORE
-from eugenie_cli.streamjob.payload_sql import literal
+from eugenie_cli.streamjob.instant_sql import literal
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.windows import DEAD
 
