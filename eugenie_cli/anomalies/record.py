@@ -85,9 +85,7 @@ def _anomaly(record: Mapping[str, Any], start: int) -> Anomaly:
         score=_number(record.get("score")),
         peak=_number(record.get("peak")),
         severity=_text(record.get("severity")),
-        sensors=tuple(_share(item) for item in sensors if isinstance(item, dict))
-        if isinstance(sensors, list)
-        else (),
+        sensors=tuple(_share(item) for item in sensors if isinstance(item, dict)) if isinstance(sensors, list) else (),
         model=_text(model.get("name")),
         version=version if isinstance(version, int) else None,
     )

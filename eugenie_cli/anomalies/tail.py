@@ -96,9 +96,7 @@ def list_anomalies(
     return [(seen, records[seen.anomaly.id]) for seen in by_start(view.all())]
 
 
-def _arrivals(
-    site: Site, assets: Collection[str], progress: Progress, **read: Any
-) -> Iterator[Arrival | None]:
+def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: Any) -> Iterator[Arrival | None]:
     """Records of the topic; None where its present end is reached."""
     topic = str(site.topics.anomalies)
     for record in consume.stream(site, topic, **read):

@@ -47,15 +47,11 @@ class Producer:
         self._reported = 0
         self._first_error: KafkaError | None = None
 
-    def send(
-        self, topic: str, key: str | bytes | None, value: bytes | None, timestamp_ms: int | None = None
-    ) -> None:
+    def send(self, topic: str, key: str | bytes | None, value: bytes | None, timestamp_ms: int | None = None) -> None:
         """Queue a record; waits while the queue is full. `timestamp_ms`: of the record, default now."""
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp_ms or 0
-                )
+                self._producer.produce(topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp_ms or 0)
                 break
             except BufferError:
                 self._producer.poll(_DRAIN_S)

@@ -19,9 +19,7 @@ _SETTINGS = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTim
 def names(site: Site) -> tuple[str, ...]:
     """Readings, anomalies, scores and dead letters, in that order."""
     topics = site.topics
-    return tuple(
-        str(name) for name in (topics.readings, topics.anomalies, topics.scores, topics.dead_letters)
-    )
+    return tuple(str(name) for name in (topics.readings, topics.anomalies, topics.scores, topics.dead_letters))
 
 
 def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:

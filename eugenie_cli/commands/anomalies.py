@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
 
-AssetOption = Annotated[
-    list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")
-]
+AssetOption = Annotated[list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")]
 
 
 @app.command()
@@ -27,9 +25,7 @@ def tail(
     site: SiteOption = None,
     since: Annotated[
         str | None,
-        typer.Option(
-            help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first."
-        ),
+        typer.Option(help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first."),
     ] = None,
     asset: AssetOption = None,
     output: OutputOption = Output.table,

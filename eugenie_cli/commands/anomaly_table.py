@@ -33,9 +33,7 @@ _NO_FACTS = [Text("")] * 4
 _NO_SHARE = [Text("")] * 5
 
 
-def anomaly_table(
-    seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, width: int = WIDE
-) -> Table:
+def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, width: int = WIDE) -> Table:
     """A few lines an anomaly, one for each of its strongest sensors; closed ones dimmed.
 
     width: of the terminal, in cells; below WIDE the bars go, so that the figures fit into 80.

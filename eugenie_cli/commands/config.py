@@ -41,9 +41,7 @@ def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 def show(
     site: SiteOption = None,
     output: OutputOption = Output.table,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="Where each value comes from: file or default.")
-    ] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from: file or default.")] = False,
 ) -> None:
     """Show every value in force, defaults filled in and secrets redacted."""
     from eugenie_cli.site.explain import in_force, settings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.console import Console
 
@@ -22,14 +23,17 @@ def report(result: Result, kept: bool, console: Console) -> None:
         right=["delay"],
         caption=f"{found} of {len(result.verdicts)} found, {right} with a right sensor among the first three",
     )
-    console.table(
-        ["false alarm", "at", "score", "sensors named"],
-        [
-            [alarm["asset"], alarm["detected"][11:19], f"{alarm['score']:.1f}", _named(alarm)]
-            for alarm in result.false_alarms
-        ],
-        title=f"False alarms: {len(result.false_alarms)}",
-    )
+    if result.false_alarms:
+        console.table(
+            ["asset", "at", "score", "sensors named"],
+            [
+                [alarm["asset"], alarm["detected"][11:19], f"{alarm['score']:.1f}", _named(alarm)]
+                for alarm in result.false_alarms
+            ],
+            title=f"False alarms: {len(result.false_alarms)}",
+        )
+    else:
+        console.line("False alarms: none")
     ledger = result.ledger
     console.table(
         ["sent", "in rows", "bad quality", "dead letters", ""],
@@ -67,5 +71,5 @@ def _row(verdict: Verdict) -> list[str]:
     ]
 
 
-def _named(alarm: object) -> str:
-    return ", ".join(sensor["sensor"] for sensor in alarm["sensors"][:3])  # type: ignore[index]
+def _named(alarm: Mapping[str, Any]) -> str:
+    return ", ".join(sensor["sensor"] for sensor in alarm["sensors"][:3])

@@ -53,8 +53,5 @@ def _show(console: Console, found: Sequence[EngineStatus], output: Output) -> No
         console.json(found)
         return
     sizes = ["" if one.memory_mib is None else f"{one.memory_mib:.0f}" for one in found]
-    rows = [
-        (one.name, one.state, one.address, one.pid, size, one.log)
-        for one, size in zip(found, sizes, strict=True)
-    ]
+    rows = [(one.name, one.state, one.address, one.pid, size, one.log) for one, size in zip(found, sizes, strict=True)]
     console.table(["engine", "state", "address", "pid", "MiB", "log"], rows, right=("pid", "MiB"))

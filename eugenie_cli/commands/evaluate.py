@@ -23,12 +23,8 @@ def evaluate(
     start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all history.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
     version: Annotated[str, typer.Option(help="Model version, or champion or challenger.")] = "champion",
-    scores: Annotated[
-        Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")
-    ] = None,
-    anomalies: Annotated[
-        Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")
-    ] = None,
+    scores: Annotated[Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")] = None,
+    anomalies: Annotated[Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Judge a model on history, beside classical detectors; by labels, if there are any."""

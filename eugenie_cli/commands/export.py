@@ -30,6 +30,4 @@ def export(
         console.json(exported)
         return
     rows = [[model.class_name, model.version, model.path, model.largest_difference] for model in exported]
-    console.table(
-        ["class", "version", "path", "largest difference"], rows, right=["version", "largest difference"]
-    )
+    console.table(["class", "version", "path", "largest difference"], rows, right=["version", "largest difference"])

@@ -39,9 +39,7 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
 
 @app.command()
-def quality(
-    asset: AssetArgument = None, site: SiteOption = None, output: OutputOption = Output.table
-) -> None:
+def quality(asset: AssetArgument = None, site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show each sensor's period, gaps, and its shares of bad, impossible and unmoving readings."""
     from eugenie_cli.history.open import open_history
     from eugenie_cli.history.quality import assess

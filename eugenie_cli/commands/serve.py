@@ -59,9 +59,7 @@ def _show(console: Console, status: Any, output: Output) -> None:
     if output is Output.json:
         console.json(status)
         return
-    console.table(
-        ["server", "address", "process", "log"], [[status.state, status.address, status.pid, status.log]]
-    )
+    console.table(["server", "address", "process", "log"], [[status.state, status.address, status.pid, status.log]])
     if status.models:
         rows = [[model.name, model.version, model.state, model.error] for model in status.models]
         console.table(["model", "version", "state", "error"], rows, right=["version"])

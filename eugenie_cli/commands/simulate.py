@@ -10,9 +10,7 @@ import typer
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-app = typer.Typer(
-    name="simulate", help="A simulated plant: historian exports, live readings.", no_args_is_help=True
-)
+app = typer.Typer(name="simulate", help="A simulated plant: historian exports, live readings.", no_args_is_help=True)
 
 FolderOption = Annotated[Path, typer.Option("--dir", help="Folder of the simulated plant.")]
 DEFAULT_FOLDER = Path("demo-plant")
@@ -33,22 +31,16 @@ def export(
     if output is Output.json:
         console.json(exported)
         return
-    console.table(
-        ["folder", "files", "readings"], [[exported.folder, exported.files, f"{exported.readings:,}"]]
-    )
+    console.table(["folder", "files", "readings"], [[exported.folder, exported.files, f"{exported.readings:,}"]])
     console.say(f"next: eugenie import --site {folder / SITE_FILE}")
 
 
 @app.command("live")
 def live(
     site: SiteOption = None,
-    folder: Annotated[
-        Path | None, typer.Option("--dir", help="Folder of the plant. Default: the site's.")
-    ] = None,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Folder of the plant. Default: the site's.")] = None,
     speed: Annotated[float, typer.Option(help="Plant seconds per second.", min=0.1, max=3600)] = 60.0,
-    minutes: Annotated[
-        float | None, typer.Option(help="Plant minutes. Default: the whole part.", min=1)
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Plant minutes. Default: the whole part.", min=1)] = None,
     faults: Annotated[str, typer.Option(help="Kinds with commas between them, all, or none.")] = "none",
     output: OutputOption = Output.table,
 ) -> None:
@@ -59,12 +51,8 @@ def live(
     console = Console()
     opened = open_site(site)
     where = folder or opened.file.parent
-    done = simulate_live(
-        opened, where, speed=speed, minutes=minutes, kinds=choose_kinds(faults), progress=console
-    )
+    done = simulate_live(opened, where, speed=speed, minutes=minutes, kinds=choose_kinds(faults), progress=console)
     if output is Output.json:
         console.json(done)
         return
-    console.table(
-        ["from", "to", "readings", "seconds"], [[done.start, done.end, f"{done.messages:,}", done.seconds]]
-    )
+    console.table(["from", "to", "readings", "seconds"], [[done.start, done.end, f"{done.messages:,}", done.seconds]])

@@ -91,9 +91,7 @@ def _write_wide(samples: Samples, plant: Plant, folder: Path) -> int:
         at = scans + (int(p) * 733) % SCAN_MS
         columns = {"Zaman": _local_texts(at)}
         for s, instrument in enumerate(PUMPS[p].instruments):
-            columns[instrument.sensor] = _snapshot(
-                of_pump.where(of_pump.sensor == s), at, instrument.decimals
-            )
+            columns[instrument.sensor] = _snapshot(of_pump.where(of_pump.sensor == s), at, instrument.decimals)
         table = pa.table(columns)
         empty = np.all([column.is_null().to_numpy() for column in table.columns[1:]], axis=0)
         _write(table.filter(pa.array(~empty)), folder / f"{PUMPS[p].name}.csv", ";")
@@ -115,10 +113,7 @@ def _snapshot(samples: Samples, at: np.ndarray, decimals: int) -> pa.Array:
 def _local_texts(ts: np.ndarray) -> pa.Array:
     """Local wall-clock times; the zone keeps one offset all year, so one offset serves the whole span."""
     first = int(ts[0]) / 1_000
-    offset = (
-        datetime.fromtimestamp(first, ZoneInfo(WIDE_TIMEZONE)).replace(tzinfo=timezone.utc).timestamp()
-        - first
-    )
+    offset = datetime.fromtimestamp(first, ZoneInfo(WIDE_TIMEZONE)).replace(tzinfo=timezone.utc).timestamp() - first
     return _texts(ts + round(offset * 1_000))
 
 

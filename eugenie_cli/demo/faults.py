@@ -77,9 +77,7 @@ def wear_of(faults: tuple[Fault, ...], ts: np.ndarray) -> Wear:
     return wear
 
 
-def instrument_fault(
-    faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.ndarray, values: Floats
-) -> Floats:
+def instrument_fault(faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.ndarray, values: Floats) -> Floats:
     """What the instrument shows when it samples: drifted, or stuck at its last value before the onset."""
     shown = values
     for fault in faults:

@@ -60,9 +60,7 @@ def judge(
     return verdicts, left
 
 
-def account(
-    sent: int, scores: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]
-) -> Ledger:
+def account(sent: int, scores: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]) -> Ledger:
     """Sum the score records' counts and the dead letters, of which some stand for several readings."""
     in_rows = bad = 0
     for record in scores:
@@ -79,9 +77,7 @@ def instant_ms(text: str) -> int:
     return to_ms(parse_instant(text))
 
 
-def contract(
-    verdicts: Iterable[Verdict], false_alarms: int, ledger: Ledger, seconds: float
-) -> dict[str, Any]:
+def contract(verdicts: Iterable[Verdict], false_alarms: int, ledger: Ledger, seconds: float) -> dict[str, Any]:
     """What `eugenie demo -o json` prints."""
     readings = {name: value for name, value in asdict(ledger).items() if name != "reasons"}
     return {
@@ -93,10 +89,7 @@ def contract(
 
 
 def _belongs(record: Mapping[str, Any], fault: Fault) -> bool:
-    return (
-        record["asset"] == fault.asset
-        and fault.onset <= instant_ms(record["detected"]) <= fault.end + GRACE_MS
-    )
+    return record["asset"] == fault.asset and fault.onset <= instant_ms(record["detected"]) <= fault.end + GRACE_MS
 
 
 def _verdict(fault: Fault, record: Mapping[str, Any] | None) -> Verdict:

@@ -102,17 +102,13 @@ def run(options: Options, progress: Progress) -> Result:
     return result
 
 
-def _run(
-    folder: Path, options: Options, steps: Steps, beside: Beside, progress: Progress
-) -> Result:
+def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress: Progress) -> Result:
     steps.next("plant: eight simulated pumps hand over days of normal operation, as historian exports")
     export_history(folder, options.seed, HISTORY_DAYS, progress)
     plant, site = Plant.load(folder), pipeline.open_site(folder / SITE_FILE)
     engines = beside.begin(pipeline.start_engines, site)
 
-    steps.next(
-        "import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start"
-    )
+    steps.next("import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start")
     pipeline.import_history(site, progress)
     beside.check()
     steps.next("train: one forecaster a class learns normal; thresholds come from hours that it never saw")

@@ -70,9 +70,7 @@ def choose_kinds(text: str | None) -> tuple[str, ...]:
     return kinds
 
 
-def live_stream(
-    plant: Plant, minutes: float | None, faults: Sequence[Fault], progress: Progress
-) -> tuple[Stream, int]:
+def live_stream(plant: Plant, minutes: float | None, faults: Sequence[Fault], progress: Progress) -> tuple[Stream, int]:
     """The messages of the plant's live part, and its end in ms. `minutes`: plant time, default all of it."""
     until = plant.end + (LIVE_MS if minutes is None else int(minutes * 60_000))
     with progress.task("simulating the live plant"):
@@ -102,9 +100,7 @@ def simulate_live(
     return Simulated(iso(plant.end), iso(until), played.messages, round(played.seconds, 1), faults)
 
 
-def _play(
-    stream: Stream, producer: Producer, topic: str, plant: Plant, speed: float, advance: Advance
-) -> Played:
+def _play(stream: Stream, producer: Producer, topic: str, plant: Plant, speed: float, advance: Advance) -> Played:
     before = 0
 
     def count(_plant_now_ms: int, sent: int) -> None:

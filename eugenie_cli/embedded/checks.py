@@ -117,5 +117,3 @@ def _engine(status: engines.EngineStatus) -> Check:
         "unreachable": "start it, or correct its address in the site file",
     }.get(status.state, "")
     return Check(status.name, not hint, " ".join(filter(None, (status.state, status.address))), hint)
-
-

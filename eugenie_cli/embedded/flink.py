@@ -119,8 +119,7 @@ def is_registered(address: str, workspace: Workspace) -> bool:
 def running_jobs(address: str) -> list[str]:
     """Names of the jobs that are running; empty when the JobManager does not answer."""
     answer = _get(f"{address}/jobs/overview") or {}
-    return [job["name"] for job in answer.get("jobs", []) if job["state"] in ("RUNNING", "RESTARTING",
-    "CREATED")]
+    return [job["name"] for job in answer.get("jobs", []) if job["state"] in ("RUNNING", "RESTARTING", "CREATED")]
 
 
 def _get(url: str) -> dict[str, Any] | None:
@@ -178,9 +177,7 @@ def _package_options() -> list[str]:
     return shlex.split(shipped["env"]["java"]["opts"]["all"])
 
 
-def _launch_jobmanager(
-    site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
-) -> Process:
+def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     conf = _configure(site, workspace, ports)
     tuning = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m", *LIGHT]
     argv = _java(workspace, conf, runtime, JOBMANAGER, tuning)
@@ -196,9 +193,7 @@ def _launch_jobmanager(
     )
 
 
-def _launch_taskmanager(
-    site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
-) -> Process:
+def _launch_taskmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     conf = _configure(site, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
     argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, "-XX:+ExitOnOutOfMemoryError"])

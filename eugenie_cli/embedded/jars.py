@@ -120,9 +120,7 @@ def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
                 _download_all(lacking, Path(scratch), folder, advance)
 
 
-def _download_all(
-    jars: Sequence[Jar], scratch: Path, folder: Path, advance: Callable[[float], None]
-) -> None:
+def _download_all(jars: Sequence[Jar], scratch: Path, folder: Path, advance: Callable[[float], None]) -> None:
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         downloads = {pool.submit(download, jar, scratch / jar.filename): jar for jar in jars}
         try:

@@ -108,8 +108,7 @@ def _format(program: list[str], settings: Path, workspace: Workspace) -> None:
     argv += ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", str(settings)]
     env = minimal_env(**{MARKER: str(run_file(workspace, NAME).absolute())})
     done = subprocess.run(
-        argv, env=env, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False,
-        start_new_session=True
+        argv, env=env, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False, start_new_session=True
     )
     if done.returncode != 0:
         said = done.stderr.strip() or done.stdout.strip() or tail(log_file(workspace, NAME))

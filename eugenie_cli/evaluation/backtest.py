@@ -72,9 +72,7 @@ def backtest(
     """
     equipment = site.classes.get(class_name)
     if equipment is None:
-        raise EugenieError(
-            f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}"
-        )
+        raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
     graph = Graph(exported(site, class_name, version, progress))
     manifest.check(graph.info, site, class_name)
     history, assets = open_history(site), site.assets_of(class_name)
@@ -116,7 +114,5 @@ def _of_asset(
         contribution=contribution,
         expected=expected,
         events=tuple(events),
-        anomalies=tuple(
-            anomaly_record(site.site, asset, class_name, sensors, event, class_name) for event in events
-        ),
+        anomalies=tuple(anomaly_record(site.site, asset, class_name, sensors, event, class_name) for event in events),
     )

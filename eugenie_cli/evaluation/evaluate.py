@@ -81,9 +81,7 @@ def evaluate_class(
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
-        for one in backtest(
-            site, class_name, version=version, start_ms=start_ms, end_ms=end_ms, progress=progress
-        ):
+        for one in backtest(site, class_name, version=version, start_ms=start_ms, end_ms=end_ms, progress=progress):
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)

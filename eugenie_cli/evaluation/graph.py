@@ -35,9 +35,7 @@ class Graph:
         import tensorflow as tf
 
         self._tf = tf
-        self._model: Any = tf.saved_model.load(
-            str(directory)
-        )  # held: signatures do not keep their model alive
+        self._model: Any = tf.saved_model.load(str(directory))  # held: signatures do not keep their model alive
         self._predict = self._model.signatures["serving_default"]
 
     def score(self, asset: str, rows: Floats, advance: Callable[[float], None] = lambda _: None) -> RowScores:
@@ -47,9 +45,7 @@ class Graph:
         rows, so where they are cut changes nothing.
         """
         before = self.info.window - 1
-        padded = np.concatenate(
-            [np.full((before, rows.shape[1]), np.nan, np.float32), rows.astype(np.float32)]
-        )
+        padded = np.concatenate([np.full((before, rows.shape[1]), np.nan, np.float32), rows.astype(np.float32)])
         score = np.full(len(rows), np.nan, np.float32)
         contribution = np.zeros(rows.shape, np.float32)
         expected = np.full(rows.shape, np.nan, np.float32)

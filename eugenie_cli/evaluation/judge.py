@@ -98,9 +98,7 @@ def judge(
     )
 
 
-def summarise(
-    judgements: Sequence[Judgement], *, step_ms: int, with_labels: bool, longest_buffer: int
-) -> Performance:
+def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: bool, longest_buffer: int) -> Performance:
     """The figures of all assets together. Rows are pooled, so an asset counts by its rows."""
     rows = sum(len(one.score) for one in judgements)
     days = rows * step_ms / DAY_MS

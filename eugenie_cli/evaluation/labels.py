@@ -61,9 +61,7 @@ def read_labels(path: Path, site: Site) -> Labels:
             problems: list[str] = []
             found = list(_labels(reader, path, site, problems))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EugenieError(
-            f"cannot read labels {path}: {error}", "give a CSV file: asset,start,end,sensors"
-        ) from error
+        raise EugenieError(f"cannot read labels {path}: {error}", "give a CSV file: asset,start,end,sensors") from error
     if problems:
         more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
         raise EugenieError("\n".join(problems[:MOST_PROBLEMS] + more), "correct these lines of the labels")

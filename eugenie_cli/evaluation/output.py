@@ -91,9 +91,7 @@ class ScoreWriter(_Replaced):
         edges, score = one.edges[there], one.score[there]
         if self._path.suffix == ".csv":
             # always with milliseconds and Z, as in the stream's records
-            ts = pa.array(
-                np.char.add(np.datetime_as_string(edges.astype("datetime64[ms]")), "Z").astype(object)
-            )
+            ts = pa.array(np.char.add(np.datetime_as_string(edges.astype("datetime64[ms]")), "Z").astype(object))
         else:
             ts = pa.array(edges, pa.timestamp("ms", "UTC"))
         table = pa.table({

@@ -23,8 +23,7 @@ def performance_json(one: Performance) -> dict[str, Any]:
     point, events, cause = one.point, one.events, one.root_cause
     return {
         "point": {
-            name: getattr(point, name) if point else None
-            for name in ("f1", "far", "mar", "precision", "recall")
+            name: getattr(point, name) if point else None for name in ("f1", "far", "mar", "precision", "recall")
         },
         "events": {
             "total": events.total if events else None,

@@ -42,9 +42,7 @@ def evaluate_site(
                 ExitCode.USAGE,
             )
     if len(chosen) > 1 and (scores_to or anomalies_to):
-        raise EugenieError(
-            "a file of scores or anomalies is of one class", "name one with --class", ExitCode.USAGE
-        )
+        raise EugenieError("a file of scores or anomalies is of one class", "name one with --class", ExitCode.USAGE)
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
@@ -71,6 +69,4 @@ def _instant(site: Site, option: str, text: str | None) -> int | None:
     try:
         return to_ms(localize(parse_instant(text), ZoneInfo(site.timezone)))
     except ValueError as error:
-        raise EugenieError(
-            f"{option}: {error}", "write it as 2026-01-03T06:00:00Z", ExitCode.USAGE
-        ) from error
+        raise EugenieError(f"{option}: {error}", "write it as 2026-01-03T06:00:00Z", ExitCode.USAGE) from error

@@ -75,9 +75,7 @@ def align(
     return Grid(readings.asset, edges, rows)
 
 
-def _edges(
-    asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sensors: int
-) -> NDArray[np.int64]:
+def _edges(asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sensors: int) -> NDArray[np.int64]:
     """Every edge from the first to the last that has a reading, good or bad, at most `max_gap_ms` old."""
     first = -(-ts // step_ms) * step_ms
     reaching = first - ts <= max_gap_ms
@@ -102,18 +100,14 @@ def limits_of(equipment: EquipmentClass) -> Limits:
     return Limits([sensor.low for sensor in equipment.sensors], [sensor.high for sensor in equipment.sensors])
 
 
-def load_grid(
-    site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None
-) -> Grid:
+def load_grid(site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> Grid:
     """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
 
     Readings before `start_ms` still count for the first rows, as they do in the stream. Raises EugenieError
     for an asset that the site does not have; an asset without readings has a grid of no rows.
     """
     if asset not in site.assets:
-        raise EugenieError(
-            f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}"
-        )
+        raise EugenieError(f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}")
     equipment = site.classes[site.assets[asset].class_name]
     step, max_gap = equipment.step, equipment.max_gap
     readings = history.read(asset, None if start_ms is None else start_ms - max_gap, end_ms)

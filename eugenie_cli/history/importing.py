@@ -80,9 +80,7 @@ def import_sources(
     chosen = [source for source in site.sources if not names or source.name in names]
     reports = [_import_source(site, source, progress, again) for source in chosen]
     if not any(report.new + report.changed + report.unchanged for report in reports):
-        raise EugenieError(
-            "nothing could be imported: " + "; ".join(e for report in reports for e in report.failed)
-        )
+        raise EugenieError("nothing could be imported: " + "; ".join(e for report in reports for e in report.failed))
     return reports
 
 

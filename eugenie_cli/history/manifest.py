@@ -75,8 +75,7 @@ def read_manifest(path: Path) -> Sources:
                 hint="another version of eugenie wrote it: use that one, or import into a new workspace",
             )
         return {
-            source: {key: _item(entry) for key, entry in items.items()}
-            for source, items in document["sources"].items()
+            source: {key: _item(entry) for key, entry in items.items()} for source, items in document["sources"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EugenieError(
@@ -108,9 +107,7 @@ def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources
     with path.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         sources = change(read_manifest(path))
-        encoded = {
-            name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()
-        }
+        encoded = {name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()}
         text = json.dumps({"schema": SCHEMA, "sources": encoded}, separators=(",", ":"), sort_keys=True)
         replace_file(path, lambda file: file.write(text.encode()))
         return sources
@@ -154,7 +151,5 @@ def only_one(lock_file: Path, what: str) -> Iterator[None]:
 
 def fingerprint(sources: Sources) -> str:
     """SHA-256 over the committed parts: equal when the same readings were imported in the same way."""
-    digests = sorted(
-        part.sha256 for items in sources.values() for item in items.values() for part in item.parts
-    )
+    digests = sorted(part.sha256 for items in sources.values() for item in items.values() for part in item.parts)
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -51,9 +51,7 @@ class Run:
 
     def add(self, batch: Batch) -> None:
         """Take a batch in."""
-        lookup = np.array(
-            [self._series.setdefault(pair, len(self._series)) for pair in batch.series], np.int32
-        )
+        lookup = np.array([self._series.setdefault(pair, len(self._series)) for pair in batch.series], np.int32)
         self._batches.append((lookup[batch.index], batch.ts, batch.value))
         self.rows += len(batch.ts)
 
@@ -140,8 +138,6 @@ def read_part(
         sensor = pa.array([], pa.string()).dictionary_encode()
     if not isinstance(sensor, pa.DictionaryArray):
         sensor = sensor.dictionary_encode()
-    lookup = np.array(
-        [names.setdefault(name, len(names)) for name in sensor.dictionary.to_pylist()], np.int32
-    )
+    lookup = np.array([names.setdefault(name, len(names)) for name in sensor.dictionary.to_pylist()], np.int32)
     ts = table.column("ts").cast(pa.int64()).to_numpy()
     return lookup[sensor.indices.to_numpy()], ts, table.column("value").to_numpy()

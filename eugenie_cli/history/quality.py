@@ -51,9 +51,7 @@ def assess(
     """
     for name in assets:
         if name not in site.assets:
-            raise EugenieError(
-                f"site {site.site} has no asset {name!r}", hint=f"assets: {', '.join(site.assets)}"
-            )
+            raise EugenieError(f"site {site.site} has no asset {name!r}", hint=f"assets: {', '.join(site.assets)}")
     chosen = [name for name in site.assets if not assets or name in assets]
     found: list[SensorQuality] = []
     with progress.task("assess the history", len(chosen), "assets") as advance:

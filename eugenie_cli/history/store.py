@@ -162,9 +162,7 @@ class SourceWriter:
         self._waiting: dict[str, Item | None] = {}
         self._flushed = time.monotonic()
 
-    def replace(
-        self, key: str, batches: Iterable[Batch], state: Callable[[], dict[str, Any]] | None = None
-    ) -> Item:
+    def replace(self, key: str, batches: Iterable[Batch], state: Callable[[], dict[str, Any]] | None = None) -> Item:
         """Write `batches` as the whole of item `key`. `state` is asked for once the batches have ended."""
         parts = []
         run = Run(self._run_rows)

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 
 class Reading(NamedTuple):
-    """One measurement. `sensor` is the class's name for it, `tag` the plant's address; one of the two is set.
-    """
+    """One measurement. `sensor` is the class's name for it, `tag` the plant's address; one of the two is set."""
 
     asset: str | None
     sensor: str | None

@@ -75,9 +75,7 @@ def _sources(parts: Parts) -> Findings:
                 yield Finding((*at, *place), message, needs=((*at, "shape"),))
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)
     if parts.kafka is not None:
-        yield from _constants(
-            ("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts
-        )
+        yield from _constants(("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts)
 
 
 def _constants(path: Path, asset: Part | None, sensor: Part | None, parts: Parts) -> Findings:
@@ -174,6 +172,4 @@ def _tags_of_two_assets(assets: Mapping[str, Asset | None]) -> Findings:
         for sensor, tag in (asset.tags if asset is not None else {}).items():
             other, other_sensor = owners.setdefault(tag, (name, sensor))
             if other != name:
-                yield Finding(
-                    ("assets", name, "tags", sensor), f"{tag} is the tag of {other}'s {other_sensor} too"
-                )
+                yield Finding(("assets", name, "tags", sensor), f"{tag} is the tag of {other}'s {other_sensor} too")

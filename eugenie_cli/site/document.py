@@ -142,9 +142,7 @@ class _Builder:
             for places in (self.document.values, self.document.keys):
                 for known in [other for other in places if other[: len(path)] == path]:
                     del places[known]
-            self.document.containers = {
-                other for other in self.document.containers if other[: len(path)] != path
-            }
+            self.document.containers = {other for other in self.document.containers if other[: len(path)] != path}
 
     def problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.document.problems.append(Problem(_position(node.start_mark), path, message))

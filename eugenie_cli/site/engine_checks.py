@@ -19,11 +19,7 @@ def check_engines(parts: Parts) -> Iterator[tuple[Path, str]]:
     """(path, what is wrong) of the sections kafka, serving, stream and engines."""
     if parts.kafka is not None:
         yield from _kafka(parts.kafka, parts.name)
-    if (
-        parts.serving is not None
-        and parts.serving.address is not None
-        and not _is_address(parts.serving.address)
-    ):
+    if parts.serving is not None and parts.serving.address is not None and not _is_address(parts.serving.address):
         yield ("serving", "address"), "must be host:port"
     if parts.stream is not None:
         yield from _stream(parts.stream)

@@ -33,9 +33,7 @@ def find_site(name_or_path: str | None) -> Path:
     """
     candidates = sorted(path for path in Path(FOLDER).glob("*") if path.suffix in _SUFFIXES)
     names = [path.stem for path in candidates]
-    listing = (
-        f"sites in {FOLDER}/: {', '.join(names)}" if names else "`eugenie init` writes a first site file"
-    )
+    listing = f"sites in {FOLDER}/: {', '.join(names)}" if names else "`eugenie init` writes a first site file"
     if name_or_path is None:
         if len(candidates) == 1:
             return candidates[0]
@@ -54,9 +52,7 @@ def find_site(name_or_path: str | None) -> Path:
     for candidate in candidates:
         if candidate.stem == name_or_path:
             return candidate
-    raise EugenieError(
-        f"no site named {name_or_path}{did_you_mean(name_or_path, names)}", listing, ExitCode.USAGE
-    )
+    raise EugenieError(f"no site named {name_or_path}{did_you_mean(name_or_path, names)}", listing, ExitCode.USAGE)
 
 
 def open_site(name_or_path: str | None) -> Site:

@@ -64,18 +64,14 @@ def _problem(finding: Mapping[str, Any], document: Document) -> Problem:
     is_key = bool(location) and location[-1] == _KEY_MARKER
     if kind == "extra_forbidden":
         return Problem(document.position(path, key=True), path, unknown_key(path))
-    message = (
-        "is empty: give it a value or leave it out" if _empty(finding, document, path) else _message(finding)
-    )
+    message = "is empty: give it a value or leave it out" if _empty(finding, document, path) else _message(finding)
     return Problem(document.position(path, key=is_key), path, message)
 
 
 def unknown_key(path: Path) -> str:
     """`unknown key`, with the key that was probably meant, else all that may stand there."""
     known = known_keys(path[:-1])
-    return UNKNOWN_KEY + (
-        did_you_mean(str(path[-1]), known) or (f"; known here: {', '.join(known)}" if known else "")
-    )
+    return UNKNOWN_KEY + (did_you_mean(str(path[-1]), known) or (f"; known here: {', '.join(known)}" if known else ""))
 
 
 def _empty(finding: Mapping[str, Any], document: Document, path: Path) -> bool:

@@ -38,9 +38,7 @@ class SiteError(EugenieError):
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
-        self.problems = tuple(
-            sorted(set(problems), key=lambda problem: (problem.position, dotted(problem.path)))
-        )
+        self.problems = tuple(sorted(set(problems), key=lambda problem: (problem.position, dotted(problem.path))))
         shown = [problem.show(file) for problem in self.problems]
         count = len(shown)
         reason = shown[0] if count == 1 else "\n  ".join([f"{count} problems in {file}", *shown])

@@ -27,9 +27,7 @@ def create_site(directory: Path, name: str | None = None) -> list[Path]:
     """
     name = name or _name_of(directory)
     if not _NAME.fullmatch(name):
-        raise EugenieError(
-            f"{name!r} cannot be a site's name", "use letters, digits, '.', '_' and '-'", ExitCode.USAGE
-        )
+        raise EugenieError(f"{name!r} cannot be a site's name", "use letters, digits, '.', '_' and '-'", ExitCode.USAGE)
     template = shipped("templates") / TEMPLATE
     contents = {
         directory / FOLDER / f"{name}.yaml": (template / "site.yaml").read_text(encoding="utf-8"),

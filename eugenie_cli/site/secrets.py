@@ -23,9 +23,7 @@ def reveal(secret: SecretStr) -> str:
     try:
         return expand(secret.get_secret_value(), Path.cwd())
     except ValueError as error:
-        raise EugenieError(
-            f"a secret of the site file: {error}", "set it, then run the command again"
-        ) from None
+        raise EugenieError(f"a secret of the site file: {error}", "set it, then run the command again") from None
 
 
 def show_secret(secret: SecretStr) -> str:

@@ -51,9 +51,7 @@ def parse_instant(value: Any) -> datetime:
         raise ValueError("an instant is ISO 8601 text, such as 2026-01-03T06:00:00Z")
     text = re.sub(r"[zZ]$", "+00:00", value.strip())
     try:
-        return datetime.fromisoformat(
-            re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text)
-        )
+        return datetime.fromisoformat(re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text))
     except ValueError:
         raise ValueError(f"{value!r} is not an ISO 8601 instant, such as 2026-01-03T06:00:00Z") from None
 
@@ -69,9 +67,7 @@ def localize(instant: datetime, where: ZoneInfo) -> datetime:
     if early.utcoffset() != late.utcoffset():
         skipped = early.astimezone(timezone.utc).astimezone(where).replace(tzinfo=None) != instant
         how = "does not exist" if skipped else "comes twice"
-        raise ValueError(
-            f"{instant} {how} in {where.key}, where clocks change: add an offset, such as +02:00 or Z"
-        )
+        raise ValueError(f"{instant} {how} in {where.key}, where clocks change: add an offset, such as +02:00 or Z")
     return early
 
 

@@ -94,4 +94,5 @@ class JobSpec:
 
 
 def _class_spec(data: dict[str, Any]) -> ClassSpec:
-    return ClassSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+    settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return ClassSpec(**settings)

@@ -1,10 +1,10 @@
 """Real engines for the integration tests, started once a session and taken down whatever happens.
 
-    def test_it(engines):                           # Kafka and Flink run
-        site = engines.site("mine", classes=..., assets=...)    # a site on them, with its own workspace
+def test_it(engines):                           # Kafka and Flink run
+    site = engines.site("mine", classes=..., assets=...)    # a site on them, with its own workspace
 
-    def test_its_life(site_factory):                # nothing runs; `up` and `down` are the test's own
-        site = site_factory("mine")
+def test_its_life(site_factory):                # nothing runs; `up` and `down` are the test's own
+    site = site_factory("mine")
 """
 
 from __future__ import annotations

@@ -241,9 +241,7 @@ def test_an_explicit_version_answers_only_while_it_serves(client: PredictClient,
     assert refused.value.details == f"Servable not found for request: Specific({model.name}, 1)"
 
 
-def test_a_version_that_is_taken_away_gives_way_to_the_one_before(
-    client: PredictClient, model: Model
-) -> None:
+def test_a_version_that_is_taken_away_gives_way_to_the_one_before(client: PredictClient, model: Model) -> None:
     second = model.publish(2)
     wait_until(lambda: serves(client, model.name, 2))
     shutil.rmtree(second)
@@ -296,9 +294,7 @@ def test_wrong_inputs_are_invalid_arguments(client: PredictClient, model: Model)
         assert not refused.value.retryable
 
 
-def test_what_does_not_exist_is_named_as_tensorflow_serving_names_it(
-    client: PredictClient, model: Model
-) -> None:
+def test_what_does_not_exist_is_named_as_tensorflow_serving_names_it(client: PredictClient, model: Model) -> None:
     name = model.name
     for ask, code, words in [
         (lambda: client.call("nope", GOOD), "NOT_FOUND", "Servable not found for request: Latest(nope)"),
@@ -413,9 +409,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     local.stop(opened)
 
 
-def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(
-    site: Site, versions: Path
-) -> None:
+def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site: Site, versions: Path) -> None:
     renumbered(versions / "pump" / "1", workspace_of(site).models / "pump" / "1")
     assert local.status(site).state == "stopped"
 

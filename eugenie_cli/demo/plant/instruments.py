@@ -53,9 +53,7 @@ def sample(seed: int, ticks: np.ndarray, truth: dict[str, dict[str, Floats]], sh
             ts, value, good = _one(seed, ticks, truth[pump.name][instrument.sensor], pump, instrument, shown)
             up = ~line[np.searchsorted(ticks, ts, side="right") - 1]
             n = int(up.sum())
-            parts.append(
-                Samples(np.full(n, p, np.int16), np.full(n, s, np.int16), ts[up], value[up], good[up])
-            )
+            parts.append(Samples(np.full(n, p, np.int16), np.full(n, s, np.int16), ts[up], value[up], good[up]))
     order = np.argsort(np.concatenate([part.ts for part in parts]), kind="stable")
     return Samples(
         *(
@@ -84,9 +82,7 @@ def _one(
     fates = quality.random((count, 2))
     spells = generator(seed, pump.name, instrument.sensor, "spells")
     silent = _spells(spells, ts, OUTAGE_PER_DAY, OUTAGE_MEAN_MS)
-    bad = _spells(
-        generator(seed, pump.name, instrument.sensor, "bad"), ts, BAD_SPELL_PER_DAY, BAD_SPELL_MEAN_MS
-    )
+    bad = _spells(generator(seed, pump.name, instrument.sensor, "bad"), ts, BAD_SPELL_PER_DAY, BAD_SPELL_MEAN_MS)
     good = ~(bad | (fates[:, 0] < BAD_SHARE))
     # a gateway that repeats itself: the same reading twice
     copies = np.where(silent, 0, np.where(fates[:, 1] < DUPLICATE_SHARE, 2, 1))

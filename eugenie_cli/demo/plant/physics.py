@@ -68,9 +68,7 @@ def simulate(operation: Operation, wear: Wear) -> dict[str, dict[str, Floats]]:
 
     cavitation = np.zeros_like(head)
     for _ in range(CAVITATION_ROUNDS):
-        header = _header_pressure(
-            operation, head * (1 - 0.10 * cavitation), strainer, suction_bar, bypass_and_valve
-        )
+        header = _header_pressure(operation, head * (1 - 0.10 * cavitation), strainer, suction_bar, bypass_and_valve)
         flow = _feed_flow(header, head * (1 - 0.10 * cavitation), strainer, suction_bar)
         eye_bar = suction_bar[:, None] - strainer * flow**2
         available = (eye_bar + ATMOSPHERE_BAR - vapour_bar[:, None]) / BAR_PER_METRE
@@ -108,9 +106,7 @@ def _booster_conductance(valve: Floats) -> Floats:
 
 def _booster_flow(header: Floats, conductance: Floats) -> Floats:
     head = _column(BOOSTER_PUMPS, "head") * BOOSTER_HEAD_BAR
-    return np.sqrt(
-        np.maximum(header[:, None] + head - RETURN_BAR, 1e-3) / (BOOSTER_CURVE + 1 / conductance**2)
-    )
+    return np.sqrt(np.maximum(header[:, None] + head - RETURN_BAR, 1e-3) / (BOOSTER_CURVE + 1 / conductance**2))
 
 
 def _header_pressure(
@@ -148,16 +144,12 @@ def _feed(
     discharge = header[:, None] + DISCHARGE_LINE * flow**2
     hydraulic_kw = (discharge - eye_bar) * flow / 36
     friction_kw = 0.55 * speed**2 * (1 + wear.feed_bearing)
-    share = (
-        _column(FEED_PUMPS, "efficiency") * efficiency(flow, speed, FEED_BEST_FLOW) * (1 - 0.15 * cavitation)
-    )
+    share = _column(FEED_PUMPS, "efficiency") * efficiency(flow, speed, FEED_BEST_FLOW) * (1 - 0.15 * cavitation)
     shaft_kw = hydraulic_kw / share + friction_kw
     bearing = _bearing_temperature(operation, friction_kw, 30.0, _column(FEED_PUMPS, "thermal"), 720)
     off_best = (flow / speed / FEED_BEST_FLOW - 1) ** 2
     vibration = (
-        balance * speed**2 * (1.5 + 4 * off_best)
-        + 4.5 * cavitation * speed
-        + 0.45 * wear.feed_bearing * speed**2
+        balance * speed**2 * (1.5 + 4 * off_best) + 4.5 * cavitation * speed + 0.45 * wear.feed_bearing * speed**2
     )
     series = {
         "suction_pressure": eye_bar,
@@ -172,9 +164,7 @@ def _feed(
     return _by_pump(FEED_PUMPS, series)
 
 
-def _boosters(
-    operation: Operation, wear: Wear, header: Floats, conductance: Floats
-) -> dict[str, dict[str, Floats]]:
+def _boosters(operation: Operation, wear: Wear, header: Floats, conductance: Floats) -> dict[str, dict[str, Floats]]:
     flow = _booster_flow(header, conductance)
     balance, thermal = _column(BOOSTER_PUMPS, "balance"), _column(BOOSTER_PUMPS, "thermal")
     discharge = RETURN_BAR + (flow / conductance) ** 2
@@ -208,6 +198,4 @@ def _bearing_temperature(
 
 
 def _by_pump(pumps: tuple[Pump, ...], series: dict[str, Floats]) -> dict[str, dict[str, Floats]]:
-    return {
-        pump.name: {sensor: series[sensor][:, i] for sensor in pump.sensors} for i, pump in enumerate(pumps)
-    }
+    return {pump.name: {sensor: series[sensor][:, i] for sensor in pump.sensors} for i, pump in enumerate(pumps)}

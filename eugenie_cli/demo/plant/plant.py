@@ -60,6 +60,4 @@ class Plant:
                 ExitCode.USAGE,
             ) from None
         except (ValueError, TypeError) as error:
-            raise EugenieError(
-                f"{path}: not a simulated plant: {error}", "export again", ExitCode.FAILED
-            ) from None
+            raise EugenieError(f"{path}: not a simulated plant: {error}", "export again", ExitCode.FAILED) from None

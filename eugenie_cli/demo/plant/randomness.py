@@ -31,9 +31,7 @@ def lag(signal: Floats, time_constant_s: float, tick_s: float, start: Floats | f
     offsets = np.arange(_BLOCK)
     kernel = np.tril((1 - decay) * decay ** np.maximum(offsets[:, None] - offsets[None, :], 0))
     carry_weights = decay ** (offsets + 1.0)
-    state = (
-        flat[0] if start is None else np.broadcast_to(np.asarray(start, float).reshape(-1), flat.shape[1:])
-    )
+    state = flat[0] if start is None else np.broadcast_to(np.asarray(start, float).reshape(-1), flat.shape[1:])
     out = np.empty_like(flat)
     for begin in range(0, len(flat), _BLOCK):
         block = flat[begin : begin + _BLOCK]

@@ -82,8 +82,7 @@ def fit(
     margin, rehearsal = _rehearse(pooled, budget)
     common = _quantile(np.concatenate(pooled))
     thresholds = {
-        asset: margin * (_quantile(values) if len(values) >= MIN_ROWS else common)
-        for asset, values in measured.items()
+        asset: margin * (_quantile(values) if len(values) >= MIN_ROWS else common) for asset, values in measured.items()
     }
     return Detector(statistics, thresholds, margin, rehearsal)
 

@@ -31,9 +31,7 @@ class ValueColumn:
     def __call__(self, texts: pa.StringArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(value float64 [N], read bool [N]): NaN where bad quality, or where a text is no value."""
         value, plain = self._numbers(texts)
-        read = plain & (
-            np.abs(value) <= MAX_VALUE
-        )  # NaN compares false: whatever is not finite is read again
+        read = plain & (np.abs(value) <= MAX_VALUE)  # NaN compares false: whatever is not finite is read again
         value[~read] = np.nan
         rest = np.flatnonzero(~read)
         if len(rest):
@@ -46,9 +44,7 @@ class ValueColumn:
     def _numbers(self, texts: pa.StringArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         if self._decimal == ".":
             try:
-                return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(
-                    len(texts), bool
-                )
+                return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(len(texts), bool)
             except pa.ArrowInvalid:
                 pass  # some text is no number: find out which
         plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self._decimal])

@@ -22,9 +22,7 @@ from eugenie_cli.readings import reasons
 from eugenie_cli.readings.mapping import bind_file
 from eugenie_cli.site.model import CsvSource, Part, Site
 
-BLOCK_BYTES = (
-    4 << 20
-)  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
+BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
 SHOWN_COLUMNS = 12  # in an error
 SHOWN_TEXT = 80  # of a malformed row
 
@@ -124,9 +122,7 @@ class CsvImporter:
                 use_threads=False,
             ),
             pa_csv.ParseOptions(delimiter=self._source.delimiter, invalid_row_handler=places.ragged),
-            pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
-            ),
+            pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
         )
         yield from stream
 

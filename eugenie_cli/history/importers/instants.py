@@ -127,9 +127,7 @@ class InstantColumn:
                 todo[left[fits]] = False
                 todo[left[0]] = False
 
-    def _apply(
-        self, layout: Layout, characters: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _apply(self, layout: Layout, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(instants [N], fits [N]) of texts, given as bytes [length, N]."""
         fits = np.ones(characters.shape[1], bool)
         for position, allowed in layout.literals.items():
@@ -219,9 +217,7 @@ def _iso_layout(sample: str) -> Layout | None:
     if match is None:
         return None
     names = ("year", "month", "day", "hour", "minute", "second")
-    fields = {
-        name: (match.start(n), match.end(n) - match.start(n)) for n, name in enumerate(names, 1) if match[n]
-    }
+    fields = {name: (match.start(n), match.end(n) - match.start(n)) for n, name in enumerate(names, 1) if match[n]}
     literals = {4: b"-", 7: b"-", 10: b"Tt ", 13: b":"}
     if match[6]:
         literals[16] = b":"

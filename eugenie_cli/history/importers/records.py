@@ -42,9 +42,7 @@ class RecordReader:
     block.
     """
 
-    def __init__(
-        self, mapping: Mapping[str, Any], timezone: str, router: Router, columns: Iterable[str]
-    ) -> None:
+    def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
         self._mapping, self._router = mapping, router
         self._record = compile_mapping(mapping, timezone)
@@ -55,11 +53,7 @@ class RecordReader:
         self._wide = mapping["shape"] == "wide"
         self._series: dict[Series, int] = {}
         self._routes: dict[tuple[str | None, str | None, str | None], int] = {}
-        used = {
-            part["path"]
-            for name in ("ts", "asset", "quality")
-            if (part := mapping.get(name)) and part["path"]
-        }
+        used = {part["path"] for name in ("ts", "asset", "quality") if (part := mapping.get(name)) and part["path"]}
         self._measured = tuple(c for c in self.columns if c not in used and c not in mapping["ignore"])
         self._known = self._known_columns()
 
@@ -93,9 +87,7 @@ class RecordReader:
                 return outcome.detail
             named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
             if self._router.route(**named) is None:
-                return "the site has no " + ", ".join(
-                    f"{what} {name!r}" for what, name in named.items() if name
-                )
+                return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)
         return "rejected"
 
     # -- long --------------------------------------------------------------------------------------
@@ -154,9 +146,7 @@ class RecordReader:
 
     def _read_wide(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
         assets, asset = self._names(block, self._mapping.get("asset"))
-        nameless = np.array([name is None for name in assets], bool)[asset] & (
-            self._mapping.get("asset") is not None
-        )
+        nameless = np.array([name is None for name in assets], bool)[asset] & (self._mapping.get("asset") is not None)
         ts, absent, timed = self._times(block)
         good, graded = self._grades(block)
         refusals = _first_reason(
@@ -189,9 +179,7 @@ class RecordReader:
         pairs = tuple(self._series)
         if not indices:
             return Batch(pairs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
-        return Batch(
-            pairs, np.concatenate(indices), np.concatenate(instants), np.concatenate(values)
-        ), refusals
+        return Batch(pairs, np.concatenate(indices), np.concatenate(instants), np.concatenate(values)), refusals
 
     # -- fields ------------------------------------------------------------------------------------
 

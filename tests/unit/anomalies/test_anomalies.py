@@ -103,17 +103,13 @@ class TestView:
         assert [seen.anomaly.id for seen in view.open()] == ["e"]
 
     def test_an_open_ones_duration_runs_on_the_clock_of_its_readings(self):
-        live = View().fold(
-            parsed(start="2026-01-08T10:00:00Z", detected="2026-01-08T10:00:05Z"), NOW - 294_000
-        )
+        live = View().fold(parsed(start="2026-01-08T10:00:00Z", detected="2026-01-08T10:00:05Z"), NOW - 294_000)
         assert live.lasts_ms(NOW) == 299_000
         replay = View().fold(parsed(start="2020-01-01T00:00:00Z", detected="2020-01-01T00:00:05Z"), NOW)
         assert replay.lasts_ms(NOW + 10_000) == 15_000
 
     def test_a_closed_ones_duration_is_its_own(self):
-        seen = View().fold(
-            parsed(state="closed", start="2026-01-08T10:00:00Z", end="2026-01-08T10:02:00Z"), NOW
-        )
+        seen = View().fold(parsed(state="closed", start="2026-01-08T10:00:00Z", end="2026-01-08T10:02:00Z"), NOW)
         assert seen.lasts_ms(NOW) == seen.lasts_ms(NOW + 10**9) == 120_000
 
 
@@ -147,9 +143,7 @@ class TestTail:
             records = [
                 None
                 if event is None
-                else Record(
-                    "t", 0, 0, event[3], None, record_bytes(id=event[0], state=event[1], asset=event[2])
-                )
+                else Record("t", 0, 0, event[3], None, record_bytes(id=event[0], state=event[1], asset=event[2]))
                 for event in events
             ]
             monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter(records))

@@ -32,9 +32,7 @@ def view() -> View:
             "peak": 1.6,
             "start": "2026-01-08T09:20:00Z",
             "detected": "2026-01-08T09:20:05Z",
-            "sensors": [
-                {"sensor": "position", "contribution": 1.0, "value": 50000.0, "forecast": 12.34, "unit": "%"}
-            ],
+            "sensors": [{"sensor": "position", "contribution": 1.0, "value": 50000.0, "forecast": 12.34, "unit": "%"}],
         },
         {
             "id": "3",

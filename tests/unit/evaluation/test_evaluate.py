@@ -114,9 +114,7 @@ def test_a_baseline_that_wins_is_named_in_plain_words(plant):
 
 
 def test_the_json_is_the_contract(plant):
-    document = json.loads(
-        json.dumps(evaluate_class(plant, "pump", LABELS, version=3).to_json(), allow_nan=False)
-    )
+    document = json.loads(json.dumps(evaluate_class(plant, "pump", LABELS, version=3).to_json(), allow_nan=False))
     figures = {
         "point": {"f1", "far", "mar", "precision", "recall"},
         "events": {"total", "detected", "delay_s"},
@@ -167,9 +165,7 @@ def test_a_file_of_scores_must_be_csv_or_parquet_and_a_failure_leaves_none(plant
 
 
 def test_a_model_that_does_not_fit_the_site_is_refused(plant):
-    changed = plant.model_copy(
-        update={"classes": {"pump": plant.classes["pump"].model_copy(update={"step": 2_000})}}
-    )
+    changed = plant.model_copy(update={"classes": {"pump": plant.classes["pump"].model_copy(update={"step": 2_000})}})
     with pytest.raises(EugenieError, match="step: the model has 1000 ms") as caught:
         next(backtest(changed, "pump", version=3))
     assert caught.value.exit_code == ExitCode.REFUSED

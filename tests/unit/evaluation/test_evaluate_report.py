@@ -42,9 +42,7 @@ WITH_LABELS = Evaluation(
     baselines={"pca-q": replace(MODEL, events=NOTHING, vus_pr=None), "all-positive": MODEL},
     notes=("Rows in listed normal periods are not judged: they trained and calibrated the model.",),
 )
-UNKNOWN = replace(
-    MODEL, point=None, events=None, root_cause=None, false_alarms_per_asset_day=None, vus_pr=None
-)
+UNKNOWN = replace(MODEL, point=None, events=None, root_cause=None, false_alarms_per_asset_day=None, vus_pr=None)
 WITHOUT_LABELS = replace(WITH_LABELS, model=UNKNOWN, baselines={"pca-q": UNKNOWN})
 
 

@@ -17,9 +17,7 @@ scores = st.sampled_from([math.nan, math.nan, 0.2, 0.2, 0.5, 1.0, 1.1, 3.0, 8.0]
 def row_by_row(rule, edges, score, contribution, values, expected):
     episode, events = Episode(), []
     for index, ts in enumerate(edges):
-        row = ScoredRow(
-            int(ts), float(score[index]), 3, *(a[index].tolist() for a in (contribution, expected, values))
-        )
+        row = ScoredRow(int(ts), float(score[index]), 3, *(a[index].tolist() for a in (contribution, expected, values)))
         events += step(rule, episode, row)
     due = deadline(rule, episode)
     return events + (close_silent(rule, episode, due) if due is not None else [])

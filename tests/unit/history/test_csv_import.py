@@ -31,9 +31,7 @@ WIDE = {"shape": "wide", "asset": {"path": "asset"}, "quality": {"path": "q"}, "
 
 
 def import_file(path: Path, readings: dict, **source) -> tuple[list[tuple], Tally]:
-    site = pump_site(
-        path.parent, [{"name": "s", "type": "csv", "path": path.name, "readings": readings, **source}]
-    )
+    site = pump_site(path.parent, [{"name": "s", "type": "csv", "path": path.name, "readings": readings, **source}])
     importer = importer_for(site.sources[0], site)
     assert isinstance(importer, CsvImporter)
     tally, rows = Tally(), []
@@ -145,9 +143,7 @@ def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
     path.write_text(buffer.getvalue(), encoding="utf-8")
 
 
-same_folder = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_folder = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @same_folder

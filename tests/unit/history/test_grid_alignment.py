@@ -139,9 +139,7 @@ def test_load_grid_of_a_part_equals_that_part_of_the_whole(tmp_path):
     count = 500
     rows = [
         ("p1", ("flow", "pressure")[k % 2], int(ts), float(value))
-        for k, (ts, value) in enumerate(
-            zip(rng.integers(0, 300_000, count), rng.normal(8, 5, count), strict=True)
-        )
+        for k, (ts, value) in enumerate(zip(rng.integers(0, 300_000, count), rng.normal(8, 5, count), strict=True))
     ]
     site, history = pump_site(tmp_path), History(tmp_path / "history")
     history.commit("s", [Batch.of(rows)])

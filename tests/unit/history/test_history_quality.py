@@ -66,8 +66,6 @@ def test_durations_for_people(milliseconds, text):
     assert duration(milliseconds) == text
 
 
-@pytest.mark.parametrize(
-    ("fraction", "text"), [(0.0, "0"), (0.0001, "<0.1 %"), (0.049, "4.9 %"), (1.0, "100.0 %")]
-)
+@pytest.mark.parametrize(("fraction", "text"), [(0.0, "0"), (0.0001, "<0.1 %"), (0.049, "4.9 %"), (1.0, "100.0 %")])
 def test_shares_for_people(fraction, text):
     assert share(fraction) == text

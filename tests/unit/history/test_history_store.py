@@ -33,9 +33,7 @@ def rows_of(history: History, asset: str, *span: int) -> list[tuple[str, int, fl
 
 def test_what_is_committed_is_read_back_by_asset_and_time(tmp_path):
     history = History(tmp_path)
-    history.commit(
-        "s", [batch(("a", "x", 3, 3.0), ("b", "x", 1, 9.0)), batch(("a", "y", 1, 1.5), ("a", "x", 1, 1.0))]
-    )
+    history.commit("s", [batch(("a", "x", 3, 3.0), ("b", "x", 1, 9.0)), batch(("a", "y", 1, 1.5), ("a", "x", 1, 1.0))])
     assert rows_of(history, "a") == [("x", 1, 1.0), ("x", 3, 3.0), ("y", 1, 1.5)]
     assert rows_of(history, "a", 1, 3) == [("x", 1, 1.0), ("y", 1, 1.5)]  # the end is not included
     assert rows_of(history, "nobody") == []
@@ -50,9 +48,7 @@ def test_a_history_that_does_not_exist_is_empty(tmp_path):
 
 def test_parts_are_sorted_parquet_with_the_documented_columns(tmp_path):
     rng = np.random.default_rng(1)
-    rows = [
-        (f"a{rng.integers(3)}", f"s{rng.integers(3)}", int(rng.integers(50)), float(k)) for k in range(200)
-    ]
+    rows = [(f"a{rng.integers(3)}", f"s{rng.integers(3)}", int(rng.integers(50)), float(k)) for k in range(200)]
     item = History(tmp_path).commit("s", [batch(*rows), batch(("a0", "s0", 7, NAN))])
     table = pq.read_table(tmp_path / item.parts[0].file)
     assert [f"{field.name}: {field.type}" for field in table.schema] == [
@@ -147,9 +143,7 @@ def test_a_missing_part_is_named(tmp_path):
         history.read("a")
 
 
-@pytest.mark.parametrize(
-    "text", ["{", '{"schema": "eugenie.history.v9", "sources": {}}', '{"schema": 1}', "[]"]
-)
+@pytest.mark.parametrize("text", ["{", '{"schema": "eugenie.history.v9", "sources": {}}', '{"schema": 1}', "[]"])
 def test_a_damaged_manifest_is_named_not_taken_for_empty(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(EugenieError, match=r"manifest\.json"):
@@ -179,9 +173,7 @@ WRITER = textwrap.dedent(
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.013, 0.05])
 def test_sigkill_loses_nothing_committed_and_leaves_nothing_half_read(tmp_path, delay_s):
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(8):
         last = int(process.stdout.readline())
@@ -203,6 +195,4 @@ def test_sigkill_loses_nothing_committed_and_leaves_nothing_half_read(tmp_path, 
         for item in json.loads((tmp_path / "manifest.json").read_text())["sources"]["s"].values()
         for part in item["parts"]
     }
-    assert {
-        str(path.relative_to(tmp_path)) for path in (tmp_path / "parts").rglob("*") if path.is_file()
-    } == committed
+    assert {str(path.relative_to(tmp_path)) for path in (tmp_path / "parts").rglob("*") if path.is_file()} == committed

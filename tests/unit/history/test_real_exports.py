@@ -36,9 +36,7 @@ def site_of(root: Path, source: dict, sensors: list[str], assets: list[str], ste
             "site": "real",
             "workspace": str(root),
             "sources": [{"name": "s", "type": "csv", **source}],
-            "classes": {
-                "c": {"sensors": [{"name": name} for name in sensors], "step": step, "max_gap": step}
-            },
+            "classes": {"c": {"sensors": [{"name": name} for name in sensors], "step": step, "max_gap": step}},
             "assets": {asset: {"class": "c"} for asset in assets},
         }
     )

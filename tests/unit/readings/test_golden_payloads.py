@@ -40,7 +40,5 @@ def shown(outcome) -> dict:
 def test_payload_becomes_what_the_golden_file_says(document, case):
     mapping = ReadingsMapping.model_validate(document["mapping"]).model_dump(mode="json")
     record = parse_json(case["payload"])
-    outcomes = (
-        [record] if isinstance(record, Rejected) else compile_mapping(mapping, document["timezone"])(record)
-    )
+    outcomes = [record] if isinstance(record, Rejected) else compile_mapping(mapping, document["timezone"])(record)
     assert [shown(outcome) for outcome in outcomes] == case["expect"]

@@ -89,9 +89,7 @@ def test_all_disagreements_are_named_at_once() -> None:
         (manifest.render(INFO).replace("120", '"120"'), "window must be of type int, it is '120'"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(
-    tmp_path: Path, text: str, words: str
-) -> None:
+def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(EugenieError) as refused:
         manifest.read(write(tmp_path, text))
     assert words in refused.value.reason

@@ -132,9 +132,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         ours = {name for name in sys.modules if name.startswith("eugenie_cli.")}
         print(*sorted(ours))
     """
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert all(name.startswith("eugenie_cli.serving") for name in run.stdout.split())
 
 

@@ -162,8 +162,7 @@ def test_assets_fit_their_class(problems, assets, problem):
 
 def test_a_class_without_assets_is_a_problem(problems):
     (found,) = problems(
-        "site: p\nclasses:\n  c: {sensors: [{name: s}]}\n  d: {sensors: [{name: s}]}\n"
-        "assets: {a: {class: c}}",
+        "site: p\nclasses:\n  c: {sensors: [{name: s}]}\n  d: {sensors: [{name: s}]}\nassets: {a: {class: c}}",
         whole=True,
     )
     assert found == "4:3: classes.d: no asset is of this class"

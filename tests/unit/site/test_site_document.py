@@ -55,8 +55,7 @@ def test_every_duplicate_key_is_reported_with_the_first_ones_line():
     [
         (
             "a: [1, 2",
-            "f:1:9: not valid YAML: while parsing a flow sequence, "
-            "expected ',' or ']', but got '<stream end>'",
+            "f:1:9: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
         ),
         ("a: b: c", "f:1:5: not valid YAML: mapping values are not allowed here"),
         (
@@ -90,8 +89,7 @@ def test_aliases_and_merges_are_understood():
 _PLAIN = st.recursive(
     st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f\x85"), max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)
     ),
     max_leaves=12,
 )

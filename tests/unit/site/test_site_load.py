@@ -25,9 +25,7 @@ def test_every_problem_of_a_file_is_reported_at_once_each_with_its_place(monkeyp
     assert caught.value.exit_code == ExitCode.INVALID_SITE == 3
 
 
-@pytest.mark.parametrize(
-    "file", sorted((PROJECT / "site-configs").glob("*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("file", sorted((PROJECT / "site-configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_site_that_travels_with_eugenie_is_valid(file):
     assert load_site(file).site == file.stem
 
@@ -65,16 +63,12 @@ def test_instants_without_an_offset_are_the_sites_local_time(write):
 
 def test_variables_work_in_any_text_and_in_numbers(write, monkeypatch):
     monkeypatch.setenv("EUGENIE_TEST_PORT", "9101")
-    site = load_site(
-        write("engines: {kafka_port: '${env:EUGENIE_TEST_PORT}', jars: '${env:EUGENIE_TEST_JARS:-jars}'}")
-    )
+    site = load_site(write("engines: {kafka_port: '${env:EUGENIE_TEST_PORT}', jars: '${env:EUGENIE_TEST_JARS:-jars}'}"))
     assert (site.engines.kafka_port, site.engines.jars) == (9101, "jars")
 
 
 def test_passwords_are_resolved_late_and_shown_nowhere(write, monkeypatch):
-    security = (
-        "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
-    )
+    security = "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
     monkeypatch.delenv("EUGENIE_TEST_PASSWORD", raising=False)
     site = load_site(write(f"kafka: {{bootstrap: 'b:9092', security: {security}}}"))
     monkeypatch.setenv("EUGENIE_TEST_PASSWORD", "hunter2")
@@ -154,7 +148,5 @@ class TestFindSite:
 
     def test_open_site_finds_and_loads(self):
         self.add()
-        (self.folder / "a.yaml").write_text(
-            "site: a\nclasses: {c: {sensors: [{name: s}]}}\nassets: {x: {class: c}}"
-        )
+        (self.folder / "a.yaml").write_text("site: a\nclasses: {c: {sensors: [{name: s}]}}\nassets: {x: {class: c}}")
         assert open_site(None).site == "a"

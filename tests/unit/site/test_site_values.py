@@ -40,10 +40,7 @@ def test_fractions_of_any_length_are_read(fraction):
 
 def test_a_local_time_takes_the_zone_and_one_with_an_offset_keeps_it():
     assert localize(datetime(2026, 7, 1, 12), BERLIN).isoformat() == "2026-07-01T12:00:00+02:00"
-    assert (
-        localize(datetime(2026, 7, 1, 12, tzinfo=timezone.utc), BERLIN).isoformat()
-        == "2026-07-01T12:00:00+00:00"
-    )
+    assert localize(datetime(2026, 7, 1, 12, tzinfo=timezone.utc), BERLIN).isoformat() == "2026-07-01T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
