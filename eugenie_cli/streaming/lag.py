@@ -12,12 +12,13 @@ from eugenie_cli.broker.topics import partitions
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streamjob.spec import consumer_group
 
 POLL_S = 0.5
 STALLED_S = 60.0
 """Without progress for this long the wait ends: the end of a topic may be a transaction marker, which no job reads."""
 
-_OFFSET = re.compile(r"\.partition\.(\d+)\.currentOffset$")
+_OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
 
 def end_offsets(site: Site, topic: str) -> dict[int, int]:
@@ -34,18 +35,39 @@ def end_offsets(site: Site, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def lag(site: Site, rest: FlinkRest, job_id: str) -> int:
-    """Records of the readings topic that the job has not read. The cluster's metrics are a second or two old."""
-    ends = end_offsets(site, str(site.topics.readings))
-    read = dict.fromkeys(ends, 0)
+def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
+    """Partition -> the offset after the last record that the job has read. A second or two old."""
+    read: dict[int, int] = {}
     job = rest.job(job_id)
     for vertex in job["vertices"] if job is not None else []:
         if "KafkaSource" in vertex["name"]:
-            for name, value in rest.metrics(job_id, vertex["id"], "currentOffset").items():
+            for name, value in rest.metrics(job_id, vertex["id"], "Offset").items():
                 found = _OFFSET.search(name)
-                if found is not None:
-                    read[int(found[1])] = max(read.get(int(found[1]), 0), int(value) + 1)
-    return sum(max(end - read[number], 0) for number, end in ends.items())
+                if found is not None:  # the offset of the last record read; the offset that was committed, after it
+                    after = int(value) + (found[2] == "currentOffset")
+                    read[int(found[1])] = max(read.get(int(found[1]), 0), after)
+    return read
+
+
+def lag(site: Site, rest: FlinkRest, job_id: str) -> int:
+    """Records of the readings topic that the job has not read."""
+    read = read_offsets(rest, job_id)
+    ends = end_offsets(site, str(site.topics.readings))
+    return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
+
+
+def commit(site: Site, offsets: dict[int, int]) -> None:
+    """Tell Kafka where the site's next job begins. Raises EugenieError."""
+    consumer = Consumer(client_settings(site, group_id=consumer_group(site.site), enable_auto_commit=False))
+    topic = str(site.topics.readings)
+    try:
+        if offsets:
+            places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+            consumer.commit(offsets=places, asynchronous=False)
+    except KafkaException as error:
+        raise failure(site, f"committing offsets of {topic}", error) from None
+    finally:
+        consumer.close()
 
 
 def wait_until_caught_up(site: Site, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:

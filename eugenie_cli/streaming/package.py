@@ -29,8 +29,12 @@ class JobPackage:
     spec: Path
 
 
-def job_spec(site: Site, start: str) -> JobSpec:
-    """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read."""
+def job_spec(site: Site, start: str, partitions: int = 1) -> JobSpec:
+    """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read.
+
+    `partitions` of the readings topic: one alone cannot hold others up, and is never called idle, since an idle source
+    does not pass on the end of event time when it is drained.
+    """
     mapping = site.kafka.readings.model_dump(mode="json")
     refused = payload_sql.unsupported(mapping)
     if refused:
@@ -74,7 +78,7 @@ def job_spec(site: Site, start: str) -> JobSpec:
         model_server=endpoints.model_server(site),
         parallelism=site.stream.parallelism,
         out_of_orderness_ms=site.stream.out_of_orderness,
-        idle_timeout_ms=site.stream.idle_timeout,
+        idle_timeout_ms=site.stream.idle_timeout if partitions > 1 else None,
         max_ahead_ms=site.stream.max_ahead,
         checkpoint_ms=site.stream.checkpoint,
         delivery=site.stream.delivery,

@@ -11,7 +11,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
-from eugenie_cli.streaming.lag import wait_until_caught_up
+from eugenie_cli.streaming.lag import commit, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.submit import running_job
 
 STOPPED_WITHIN_S = 120.0
@@ -34,6 +34,7 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
     took. Raises EugenieError.
     """
     workspace = workspace_of(site)
+    read: dict[int, int] = {}
     rest = FlinkRest(endpoints.flink(site))
     job_id = running_job(rest, site)
     if job_id is None:
@@ -46,9 +47,12 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
         rest.wait(job_id, frozenset({"RUNNING"}), STOPPED_WITHIN_S)
         if drain:
             wait_until_caught_up(site, rest, job_id, progress)
+            read = read_offsets(rest, job_id)
         with progress.task("draining the stream" if drain else "taking a savepoint"):
             location = rest.stop(job_id, workspace.savepoints.absolute().as_uri(), drain)
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
         raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page on Flink")
+    if drain:  # a drained source ends before it has committed them itself
+        commit(site, read)
     record.save(workspace, record.JobRecord(job_id, rest.address, None if drain else location))
     return Stopped(job_id, location, drain)

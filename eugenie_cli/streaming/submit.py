@@ -50,7 +50,7 @@ def submit(site: Site, progress: Progress = SILENT, start: str = "auto") -> Subm
     check_models(site)
     topics.ensure(site, progress)
     savepoint = last.savepoint if last is not None and start == "auto" else None
-    spec = package.job_spec(site, start)
+    spec = package.job_spec(site, start, topics.partitions(site, str(site.topics.readings)))
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
     files = package.write(spec, workspace.flink.absolute() / "job")
     try:

@@ -16,7 +16,7 @@ from eugenie_cli.readings import mapping as readings_mapping
 from eugenie_cli.readings import reasons
 from eugenie_cli.streamjob import instant_sql
 from eugenie_cli.streamjob import payload_sql as sql
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.spec import JobSpec, consumer_group
 
 FIELD_SEPARATOR = "\x1f"
 ITEM_SEPARATOR = "\x1e"
@@ -44,15 +44,16 @@ def source_table(spec: JobSpec) -> str:
         "connector": "kafka",
         "topic": spec.kafka.readings,
         "format": "raw",
-        "properties.group.id": f"eugenie.{spec.site}",
+        "properties.group.id": consumer_group(spec.site),
         # where the site's last job got to, as its checkpoints told Kafka; a first job reads all there is
         "scan.startup.mode": "group-offsets" if spec.start == "auto" else f"{spec.start}-offset",
         "properties.auto.offset.reset": "earliest",
         "scan.topic-partition-discovery.interval": "60 s",
         "properties.isolation.level": "read_committed",
-        "scan.watermark.idle-timeout": f"{spec.idle_timeout_ms} ms",
         **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
     }
+    if spec.idle_timeout_ms is not None:
+        options["scan.watermark.idle-timeout"] = f"{spec.idle_timeout_ms} ms"
     return f"""
 CREATE TEMPORARY TABLE source (
   payload STRING,

@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 
+def consumer_group(site: str) -> str:
+    """The group under which the site's jobs commit how far they have read."""
+    return f"eugenie.{site}"
+
+
 @dataclass(frozen=True)
 class ClassSpec:
     """An equipment class as the stream sees it. Times in milliseconds, delays in rows."""
@@ -63,7 +68,8 @@ class JobSpec:
     model_server: str
     parallelism: int
     out_of_orderness_ms: int
-    idle_timeout_ms: int
+    idle_timeout_ms: int | None
+    """How long a partition may be silent before the others go on without it; None where there is only one."""
     max_ahead_ms: int
     checkpoint_ms: int
     delivery: str
