@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyflink.table import DataTypes, EnvironmentSettings, TableEnvironment
 
+from eugenie_cli.embedded.java import java
 from eugenie_cli.site.model import ReadingsMapping
 from eugenie_cli.streamjob import front_sql, payload_sql
 from eugenie_cli.streamjob.front_sql import FIELD_SEPARATOR
@@ -51,11 +53,13 @@ def spec_of(path: Path) -> JobSpec:
 
 
 @pytest.fixture(scope="module")
-def tables() -> TableEnvironment:
-    environment = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
+def tables() -> Iterator[TableEnvironment]:
+    with pytest.MonkeyPatch.context() as patch:  # the packaged Java, as there may be no other
+        patch.setenv("JAVA_HOME", str(java().parents[1]))
+        environment = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
     environment.get_config().set("table.local-time-zone", "UTC")
     environment.get_config().set("parallelism.default", "1")
-    return environment
+    yield environment
 
 
 def read(tables: TableEnvironment, spec: JobSpec, payloads: list[str]) -> list[tuple]:

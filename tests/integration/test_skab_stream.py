@@ -26,7 +26,7 @@ from eugenie_cli.serving import local
 from eugenie_cli.serving.export import export_class
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming.status import status
+from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 from eugenie_cli.training.train import train_class
@@ -80,7 +80,7 @@ def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
     submit(site)
     try:
         sent = send(site, messages(site, site.assets_of(CLASS)))
-        before = status(site)
+        before = after_some_calls(site)
     finally:
         stop(site, drain=True)
     largest, compared = compare_scores(site, trained.expected)
@@ -89,7 +89,7 @@ def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
         print(
             f"\nSKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and"
             f" the server against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
-            f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows (while sending)"
+            f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows so far"
         )
     assert books(site) == Counter(rows=sent)
 
@@ -125,6 +125,15 @@ def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, c
 
 def records(site: Site, topic: str | None) -> list[dict]:
     return [json.loads(record.value) for record in consume.read(site, str(topic), until_end=True) if record.value]
+
+
+def after_some_calls(site: Site) -> StreamStatus:
+    """The job's status once its counts have arrived at Flink."""
+    deadline = time.monotonic() + SOME_SCORES_WITHIN_S
+    while not (found := status(site)).predict_calls and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert 0 < found.predict_calls <= found.predict_windows
+    return found
 
 
 def wait_for_scores(site: Site) -> None:
