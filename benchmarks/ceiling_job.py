@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import DataTypes, Schema, StreamTableEnvironment
+from pyflink.table import StreamTableEnvironment
 
 from eugenie_cli.streamjob import front_sql
-from eugenie_cli.streamjob.job import settings
+from eugenie_cli.streamjob.job import judge, settings
 from eugenie_cli.streamjob.sinks import sink_table
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -29,17 +29,7 @@ def main(spec_file: str) -> None:
     spec = JobSpec.load(Path(spec_file))
     env = StreamExecutionEnvironment.get_execution_environment(settings(spec))
     tables = StreamTableEnvironment.create(env)
-    tables.execute_sql(front_sql.source_table(spec))
-    fields = tables.to_data_stream(tables.sql_query(front_sql.fields_query(spec)))
-    rowtime = Schema.new_builder()
-    for name in ("payload", "ts_text", "asset", "sensor", "tag", "value_text", "quality_text"):
-        rowtime.column(name, DataTypes.STRING())
-    rowtime.column("partition", DataTypes.INT()).column("offset", DataTypes.BIGINT())
-    rowtime.column("rt", DataTypes.TIMESTAMP(3))
-    tables.create_temporary_view(
-        front_sql.FIELDS, tables.from_data_stream(fields, rowtime.watermark("rt", "SOURCE_WATERMARK()").build())
-    )
-    tables.execute_sql(front_sql.judged_view(spec))
+    judge(spec, tables)
     tables.execute_sql(BLACK_HOLE)
     tables.execute_sql(sink_table(spec, "marks", spec.kafka.scores))
     statements = tables.create_statement_set()

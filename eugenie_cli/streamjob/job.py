@@ -48,7 +48,17 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
     """The job graph: SQL front, rows, Predict, alarms, three topics."""
     env = StreamExecutionEnvironment.get_execution_environment(settings(spec))
     tables = StreamTableEnvironment.create(env)
+    judge(spec, tables)
+    tables.execute_sql(front_sql.readings_view(spec))
 
+    records = scored_records(spec, tables.to_data_stream(tables.sql_query(front_sql.steps_query(spec))))
+    tables.create_temporary_view("records", tables.from_data_stream(records))
+    sinks.attach(spec, tables)
+    return env
+
+
+def judge(spec: JobSpec, tables: StreamTableEnvironment) -> None:
+    """Add the front up to its verdicts: the views `fields` and `judged`."""
     tables.execute_sql(front_sql.source_table(spec))
     fields = tables.to_data_stream(tables.sql_query(front_sql.fields_query(spec)))
     rowtime = Schema.new_builder()
@@ -60,12 +70,6 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
         front_sql.FIELDS, tables.from_data_stream(fields, rowtime.watermark("rt", "SOURCE_WATERMARK()").build())
     )
     tables.execute_sql(front_sql.judged_view(spec))
-    tables.execute_sql(front_sql.readings_view(spec))
-
-    records = scored_records(spec, tables.to_data_stream(tables.sql_query(front_sql.steps_query(spec))))
-    tables.create_temporary_view("records", tables.from_data_stream(records))
-    sinks.attach(spec, tables)
-    return env
 
 
 def scored_records(spec: JobSpec, steps: DataStream) -> DataStream:
