@@ -101,11 +101,17 @@ def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
     )
 
 
+def cluster_id() -> str:
+    """A new id as Kafka writes them: 128 random bits, base64. None starts with a dash, which its tools take for an option."""
+    while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
+
+
 def _format(program: list[str], settings: Path, workspace: Workspace) -> None:
     """Give the data folder its cluster id and metadata version. Interrupted, it is repeated at the next."""
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     argv = [program[0], *LIGHT, *program[1:], "kafka.tools.StorageTool"]
-    argv += ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", str(settings)]
+    argv += ["format", "--ignore-formatted", "--cluster-id", cluster_id(), "--config", str(settings)]
     env = minimal_env(**{MARKER: str(run_file(workspace, NAME).absolute())})
     done = subprocess.run(
         argv, env=env, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False, start_new_session=True

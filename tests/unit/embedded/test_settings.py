@@ -76,3 +76,11 @@ def test_an_embedded_engine_that_does_not_run_says_what_starts_it(tmp_path, endp
 
 def test_a_local_store_without_a_server_is_no_error(tmp_path):
     assert endpoints.mlflow(site(tmp_path)) is None
+
+
+def test_no_cluster_id_is_taken_for_an_option():
+    # one in 64 began with a dash, and the broker's first start failed
+    made = {kafka.cluster_id() for _ in range(2_000)}
+    assert len(made) == 2_000
+    assert not any(one.startswith("-") for one in made)
+    assert all(len(one) == 22 for one in made)
