@@ -102,7 +102,7 @@ def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
 
 
 def cluster_id() -> str:
-    """A new id as Kafka writes them: 128 random bits in base64, never with a dash first: its tools would see an option."""
+    """A new id as Kafka writes them: 128 random bits in base64, no dash first: that would be an option."""
     while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return made
