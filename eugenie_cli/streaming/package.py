@@ -83,6 +83,7 @@ def job_spec(site: Site, start: str, partitions: int = 1) -> JobSpec:
         checkpoint_ms=site.stream.checkpoint,
         delivery=site.stream.delivery,
         start=start,
+        partitions=partitions,
     )
 
 

@@ -74,6 +74,13 @@ class JobSpec:
     checkpoint_ms: int
     delivery: str
     start: str = "auto"
+    """auto | earliest | latest | timestamp: where reading begins without a savepoint."""
+    start_ms: int | None = None
+    """For `timestamp`: ms since 1970 UTC, compared with the records' own Kafka timestamps."""
+    partitions: int = 1
+    """Of the readings topic, when the job was submitted."""
+    shards: int = 8
+    """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
     bundle_ms: int = 20
     in_flight: int = 4
     silent_plant_ms: int = 300_000
