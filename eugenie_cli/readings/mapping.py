@@ -4,11 +4,13 @@ A record is a JSON object or a CSV row (column -> text). `long` is one reading a
 an instant, a member for each sensor or tag. Paths name a member exactly, or, where none has that name,
 `a.b.c` descends. Members that are not there, null, empty, objects or arrays are *absent*: only a value tells
 these apart (null is a reading of bad quality).
+
+Where a message holds an array of records, `payload` gives each of them with its message: what the record
+itself does not have is looked for there.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, TypeAlias
@@ -21,31 +23,12 @@ from eugenie_cli.readings.values import compile_value
 
 Outcome: TypeAlias = "Reading | Rejected"
 Record: TypeAlias = Mapping[str, Any]
-ToReadings: TypeAlias = "Callable[[Record], list[Outcome]]"
+ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
+"""(record, the message round it or None) -> its outcomes."""
 
 MAX_PAYLOAD = 1_000_000  # characters; Kafka's own default limit of a message is a megabyte
-_MISSING = object()
+MISSING = object()
 _BLANKS = " \t"
-
-
-def parse_json(payload: str | bytes) -> Record | Rejected:
-    """A payload as a record; `bad-json` unless it is one JSON object, `too-large` above `MAX_PAYLOAD`
-    characters.
-    """
-    try:
-        text = payload.decode("utf-8") if isinstance(payload, bytes) else payload
-        if len(text) > MAX_PAYLOAD:
-            return Rejected(reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
-        record = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        return Rejected(reasons.BAD_JSON, str(error))
-    if not isinstance(record, dict):
-        return Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(record).__name__}")
-    return record
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
@@ -64,7 +47,7 @@ def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
 
 def text_of(value: Any) -> str | None:
     """A member as trimmed text; None when it is absent (null, empty, an object or an array)."""
-    if value is None or value is _MISSING or isinstance(value, (dict, list)):
+    if value is None or value is MISSING or isinstance(value, (dict, list)):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -73,13 +56,13 @@ def text_of(value: Any) -> str | None:
 
 
 def member(record: Record, path: str) -> Any:
-    """The member called `path`, else the one that its dots lead to; a sentinel when there is none."""
+    """The member called `path`, else the one that its dots lead to; MISSING when there is none."""
     if path in record:
         return record[path]
     here: Any = record
     for name in path.split("."):
         if not isinstance(here, dict) or name not in here:
-            return _MISSING
+            return MISSING
         here = here[name]
     return here
 
@@ -87,9 +70,10 @@ def member(record: Record, path: str) -> Any:
 def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
     """The mapping as a pure function: record -> its readings and rejections, in the record's order.
 
-    `mapping`: `ReadingsMapping.model_dump(mode="json")`, `bind_file` applied where it has file patterns.
-    `timezone`: the site's, of local times without an offset. Raises ValueError for a zone, unit or pattern
-    that does not exist.
+    `mapping`: `ReadingsMapping.model_dump(mode="json")`, `bind_file` applied where it has file patterns; its
+    `format` and `records` are `payload.compile_payload`'s matter. `timezone`: the site's, of local times
+    without an offset. The function takes the record and, optionally, the message round it. Raises ValueError
+    for a zone, unit or pattern that does not exist.
     """
     rules = _Rules(mapping, timezone)
     return rules.wide if mapping.get("shape") == "wide" else rules.long
@@ -120,32 +104,33 @@ class _Rules:
 
     # -- one reading a record ----------------------------------------------------------------------
 
-    def long(self, record: Record) -> list[Outcome]:
+    def long(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
-            asset, sensor, tag = (_text(record, part) for part in (self.asset, self.sensor, self.tag))
+            asset, sensor, tag = (_text(record, message, part) for part in (self.asset, self.sensor, self.tag))
             if sensor is None and tag is None:
                 raise _Refused(reasons.MISSING_FIELD, _absent("sensor or tag", self.sensor or self.tag))
             if tag is None and asset is None:
                 raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
-            ts = self._instant(record)
-            value = self._value(_raw(record, self.value)) if self._good(record) else float("nan")
+            ts = self._instant(record, message)
+            good = self._good(record, message)
+            value = self._value(_raw(record, message, self.value)) if good else float("nan")
         except _Refused as refused:
             return [refused.rejected]
         return [Reading(asset, sensor, tag, ts, value, value == value)]
 
     # -- one record an instant ---------------------------------------------------------------------
 
-    def wide(self, record: Record) -> list[Outcome]:
+    def wide(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
-            asset = _text(record, self.asset)
+            asset = _text(record, message, self.asset)
             if asset is None and self.asset is not None:
                 raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
-            ts = self._instant(record)
-            good = self._good(record)
+            ts = self._instant(record, message)
+            good = self._good(record, message)
         except _Refused as refused:
             return [refused.rejected]
         outcomes: list[Outcome] = []
-        for column, raw in self._columns(record):
+        for column, raw in self._columns(record, message):
             try:
                 value = self._value(raw) if good else float("nan")
             except _Refused as refused:
@@ -154,11 +139,11 @@ class _Rules:
                 outcomes.append(Reading(asset, None, column.strip(_BLANKS), ts, value, value == value))
         return outcomes
 
-    def _columns(self, record: Record) -> Iterator[tuple[str, Any]]:
+    def _columns(self, record: Record, message: Record | None) -> Iterator[tuple[str, Any]]:
         """The members of a wide record that are measurements: those of the object at the value's path, or its
         own.
         """
-        inner = _raw(record, self.value)
+        inner = _raw(record, message, self.value)
         if isinstance(inner, dict):
             yield from ((name, raw) for name, raw in inner.items() if name not in self.ignore)
             return
@@ -168,8 +153,8 @@ class _Rules:
 
     # -- fields ------------------------------------------------------------------------------------
 
-    def _instant(self, record: Record) -> int:
-        text = _text(record, self.ts)
+    def _instant(self, record: Record, message: Record | None) -> int:
+        text = _text(record, message, self.ts)
         if text is None:
             raise _Refused(reasons.MISSING_FIELD, _absent("ts", self.ts))
         try:
@@ -177,8 +162,8 @@ class _Rules:
         except ValueError as error:
             raise _Refused(reasons.BAD_TIMESTAMP, str(error)) from None
 
-    def _good(self, record: Record) -> bool:
-        text = _text(record, self.quality)
+    def _good(self, record: Record, message: Record | None) -> bool:
+        text = _text(record, message, self.quality)
         if text is None:
             return True
         try:
@@ -187,7 +172,7 @@ class _Rules:
             raise _Refused(reasons.BAD_VALUE, str(error)) from None
 
     def _value(self, raw: Any) -> float:
-        if raw is _MISSING:
+        if raw is MISSING:
             raise _Refused(reasons.MISSING_FIELD, _absent("value", self.value))
         if isinstance(raw, (dict, list)):
             raise _Refused(reasons.BAD_VALUE, "a value is a number or text, not an object or array")
@@ -197,14 +182,17 @@ class _Rules:
             raise _Refused(reasons.BAD_VALUE, str(error)) from None
 
 
-def _raw(record: Record, part: Mapping[str, Any]) -> Any:
-    if part.get("path") is not None:
-        return member(record, part["path"])
-    return part["const"] if part.get("const") is not None else _MISSING
+def _raw(record: Record, message: Record | None, part: Mapping[str, Any]) -> Any:
+    """What a part says: its member of the record, else of the message round it, or its constant."""
+    path = part.get("path")
+    if path is None:
+        return part["const"] if part.get("const") is not None else MISSING
+    found = member(record, path)
+    return member(message, path) if found is MISSING and message is not None else found
 
 
-def _text(record: Record, part: Mapping[str, Any] | None) -> str | None:
-    return None if part is None else text_of(_raw(record, part))
+def _text(record: Record, message: Record | None, part: Mapping[str, Any] | None) -> str | None:
+    return None if part is None else text_of(_raw(record, message, part))
 
 
 def _root(record: Record, path: str) -> str:

@@ -61,6 +61,9 @@ class ReadingsMapping(_Section):
 
     format: Literal["csv", "json"] = "json"
     shape: Literal["long", "wide"] = "long"
+    records: Label | None = Field(
+        None, description="where a message holds an array of records, e.g. values; '.': the message is the array"
+    )
     ts: TimePart = TimePart(path="ts")
     asset: Part | None = None
     sensor: Part | None = None

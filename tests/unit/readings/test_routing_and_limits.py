@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from eugenie_cli.readings.limits import Limits
-from eugenie_cli.readings.mapping import bind_file, compile_mapping, parse_json
+from eugenie_cli.readings.mapping import bind_file, compile_mapping
+from eugenie_cli.readings.payload import parse_json
 from eugenie_cli.readings.routing import Router
 
 SENSORS = {"pump": ("flow", "pressure"), "tank": ("level",)}

@@ -1,0 +1,108 @@
+"""A message's payload -> readings: the reference that a faster reader of messages must agree with.
+
+A message is one record, or it holds an array of them (`records`). A record is looked up first, then the message
+round it: gateways write the time or the machine once and the measurements many times.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from eugenie_cli.readings import reasons
+from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, Record, ToReadings, compile_mapping, member
+from eugenie_cli.readings.reading import Rejected
+
+WHOLE = "."  # as `records`: the message itself is the array
+
+Message: TypeAlias = "dict[str, Any] | list[Any]"
+
+
+def compile_payload(mapping: Mapping[str, Any], timezone: str) -> Callable[[bytes | None], list[Outcome]]:
+    """The mapping as a pure function: payload -> its outcomes, in the message's order.
+
+    `mapping` and `timezone` as for `compile_mapping`, which see for what is raised. None, which deletes a key in
+    Kafka, is `bad-json`. An empty array of records has no outcome at all.
+    """
+    of_message = compile_message(mapping, timezone)
+
+    def of_payload(payload: bytes | None) -> list[Outcome]:
+        message = parse_message(payload)
+        return [message] if isinstance(message, Rejected) else of_message(message)
+
+    return of_payload
+
+
+def compile_message(mapping: Mapping[str, Any], timezone: str) -> Callable[[Message], list[Outcome]]:
+    """As `compile_payload`, for a payload that is decoded already."""
+    of_record, records = compile_mapping(mapping, timezone), mapping.get("records")
+
+    def of_message(message: Message) -> list[Outcome]:
+        if records is not None:
+            return _of_records(message, records, of_record)
+        if not isinstance(message, dict):
+            return [Rejected(reasons.BAD_JSON, "a record is a JSON object, not list")]
+        return of_record(message)
+
+    return of_message
+
+
+def _of_records(message: Message, records: str, of_record: ToReadings) -> list[Outcome]:
+    if records == WHOLE:
+        elements, around = message, None
+    elif isinstance(message, dict):
+        elements, around = member(message, records), message
+    else:
+        return [Rejected(reasons.BAD_JSON, f"records at {records!r} are in a JSON object, not in a list")]
+    if not isinstance(elements, list):
+        what = "nothing" if elements is MISSING else f"{type(elements).__name__}, no array,"
+        where = "as the message" if records == WHOLE else f"at {records!r}"
+        return [Rejected(reasons.MISSING_FIELD, f"no records: {what} {where}")]
+    outcomes: list[Outcome] = []
+    for place, element in enumerate(elements):
+        if isinstance(element, dict):
+            found = of_record(element, around)
+        else:
+            found = [Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(element).__name__}")]
+        at = f"{'' if records == WHOLE else records}[{place}]"
+        outcomes += [
+            Rejected(outcome.reason, f"{at}: {outcome.detail}") if isinstance(outcome, Rejected) else outcome
+            for outcome in found
+        ]
+    return outcomes
+
+
+# -- JSON ------------------------------------------------------------------------------------------------
+
+
+def parse_message(payload: str | bytes | None) -> Message | Rejected:
+    """A payload as a JSON object or array; `bad-json` when it is neither, `too-large` above `MAX_PAYLOAD`
+    characters.
+    """
+    if payload is None:
+        return Rejected(reasons.BAD_JSON, "a message without a payload")
+    try:
+        text = payload.decode("utf-8") if isinstance(payload, bytes) else payload
+        if len(text) > MAX_PAYLOAD:
+            return Rejected(reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
+        message = json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair is no text, and could not be written on
+            json.dumps(message, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        return Rejected(reasons.BAD_JSON, str(error))
+    if not isinstance(message, (dict, list)):
+        return Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(message).__name__}")
+    return message
+
+
+def parse_json(payload: str | bytes | None) -> Record | Rejected:
+    """As `parse_message`, for a payload that must be one JSON object."""
+    message = parse_message(payload)
+    if isinstance(message, list):
+        return Rejected(reasons.BAD_JSON, "a record is a JSON object, not list")
+    return message
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
