@@ -59,7 +59,10 @@ def _show(console: Console, status: Any, output: Output) -> None:
     if output is Output.json:
         console.json(status)
         return
-    console.table(["server", "address", "process", "log"], [[status.state, status.address, status.pid, status.log]])
+    listening = [address for address in (status.address, status.socket) if address]
+    console.table(
+        ["server", "address", "process", "log"], [[status.state, "\n".join(listening), status.pid, status.log]]
+    )
     if status.models:
         rows = [[model.name, model.version, model.state, model.error] for model in status.models]
         console.table(["model", "version", "state", "error"], rows, right=["version"])

@@ -13,6 +13,9 @@ from eugenie_cli.site.model import Site
 
 EMBEDDED, LOCAL = "embedded", "local"
 
+SOCKET = "socket"
+"""Where the run file of the model server keeps the address of its unix socket, among `details`."""
+
 START, SERVE = "eugenie up", "eugenie serve start"
 
 
@@ -45,11 +48,27 @@ def model_server(site: Site) -> str:
     return _running(site, "serving", "the model server", SERVE)
 
 
+def model_socket(site: Site) -> str | None:
+    """The gRPC address of the model server's unix socket, `unix:/path`, for a stream job on this machine.
+
+    None where there is no such thing: Flink or the server is not eugenie's own, or the server listens on its port
+    alone. Raises EugenieError (UNREACHABLE) when the site's own server does not run.
+    """
+    if site.serving.address is not None or site.stream.flink != EMBEDDED:
+        return None
+    running = _identified(site, "serving", "the model server", SERVE)
+    return running.details.get(SOCKET)
+
+
 def _running(site: Site, name: str, words: str, command: str) -> str:
+    return _identified(site, name, words, command).address
+
+
+def _identified(site: Site, name: str, words: str, command: str) -> process.Process:
     running = _identify(site, name)
     if running is None:
         raise EugenieError(f"{words} of {site.site} does not run", command, ExitCode.UNREACHABLE)
-    return running.address
+    return running
 
 
 def _identify(site: Site, name: str) -> process.Process | None:

@@ -1,11 +1,12 @@
 """The site's own model server: a detached process on the workspace's models, on the loopback interface.
 
-It is started, found and stopped by its run file (`run/serving.json`), keeps its port from start to start, so
-that a stream job finds it again, and is asked for its health by gRPC.
+It is started, found and stopped by its run file (`run/serving.json`), keeps its port and its unix socket from start
+to start, so that a stream job finds it again, and is asked for its health by gRPC.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import sys
 import time
@@ -17,10 +18,11 @@ from pathlib import Path
 import grpc
 
 from eugenie_cli.embedded import ports, process
+from eugenie_cli.embedded.endpoints import SOCKET
 from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import protos
+from eugenie_cli.serving import protos, sockets
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.protos import health_pb2
 from eugenie_cli.site.load import workspace_of
@@ -49,13 +51,14 @@ class ServedModel:
 @dataclass(frozen=True)
 class ServingStatus:
     """The model server now. `state`: running, not answering, crashed or stopped; of a server that is not
-    eugenie's (`serving.address`), reachable or unreachable."""
+    eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without one."""
 
     state: str
     pid: int | None
     address: str
     log: str
     models: tuple[ServedModel, ...]
+    socket: str = ""
 
 
 def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
@@ -76,7 +79,7 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
             return status(site)
         try:
             if running is None:
-                running = _launch(site, workspace)
+                running = _launch(site, workspace, progress)
             _await_ready(running, file, progress)
         except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
             process.stop(file)
@@ -95,7 +98,10 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
         )
     workspace = workspace_of(site)
     with _alone(workspace):
+        recorded = process.read_run_file(run_file(workspace, NAME))
         ran = process.stop(run_file(workspace, NAME))
+        if recorded is not None:
+            _release(_socket(recorded))
     progress.say("the model server is stopped" if ran else "no model server ran")
     return ran
 
@@ -103,7 +109,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
 def status(site: Site) -> ServingStatus:
     """How the server is, and the model versions on it."""
     if site.serving.address is not None:
-        address, log, pid = site.serving.address, "", None
+        address, log, pid, socket = site.serving.address, "", None, ""
         state = "reachable" if is_serving(address) else "unreachable"
     else:
         workspace = workspace_of(site)
@@ -111,12 +117,12 @@ def status(site: Site) -> ServingStatus:
         recorded = process.read_run_file(file)
         if recorded is None:
             return ServingStatus("stopped", None, "", str(log_file(workspace, NAME)), ())
-        address, log, pid = recorded.address, recorded.log, recorded.pid
+        address, log, pid, socket = recorded.address, recorded.log, recorded.pid, _socket(recorded)
         if process.identify(file) is None:
-            return ServingStatus("crashed", None, address, log, ())
+            return ServingStatus("crashed", None, address, log, (), socket)
         state = "running" if is_serving(address) else "not answering"
     answering = state in ("running", "reachable")
-    return ServingStatus(state, pid, address, log, _models(address, site) if answering else ())
+    return ServingStatus(state, pid, address, log, _models(address, site) if answering else (), socket)
 
 
 def is_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S) -> bool:
@@ -158,7 +164,7 @@ def _check_runtime(site: Site) -> None:
         )
 
 
-def _launch(site: Site, workspace: Workspace) -> process.Process:
+def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Process:
     port = site.serving.port
     if port and not ports.is_free(port):
         raise EugenieError(
@@ -170,6 +176,7 @@ def _launch(site: Site, workspace: Workspace) -> process.Process:
     host = site.serving.host
     reached_at = ports.LOOPBACK if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104 - compared, not bound
     workspace.models.mkdir(parents=True, exist_ok=True)
+    socket = _place(workspace, progress)
     return process.start_detached(
         NAME,
         [
@@ -178,13 +185,34 @@ def _launch(site: Site, workspace: Workspace) -> process.Process:
             "--host", host,
             "--port", str(port),
             "--poll", str(site.serving.poll),
+            *(["--socket", str(socket)] if socket is not None else []),
         ],
         env=process.minimal_env(),
         log=log_file(workspace, NAME),
         run_file=run_file(workspace, NAME),
         address=f"{reached_at}:{port}",
         cwd=workspace.models,
+        details={SOCKET: sockets.address(socket)} if socket is not None else None,
     )  # fmt: skip
+
+
+def _place(workspace: Workspace, progress: Progress) -> Path | None:
+    try:
+        return sockets.place(workspace)
+    except OSError as error:
+        progress.say(f"the model server listens on its port alone: {error}")
+        return None
+
+
+def _socket(recorded: process.Process) -> str:
+    return str(recorded.details.get(SOCKET, ""))
+
+
+def _release(socket: str) -> None:
+    """A server that was killed leaves its socket behind; one that ended took it away."""
+    if socket:
+        with contextlib.suppress(OSError):
+            sockets.release(sockets.path_of(socket), ports.RELEASE_S)
 
 
 def _await_ready(running: process.Process, file: Path, progress: Progress) -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -23,9 +24,9 @@ import psutil
 import pytest
 from small_models import ASSETS, SENSORS, WINDOW, renumbered, write_version
 
-from eugenie_cli.embedded.endpoints import model_server
+from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import local, protos, tensors
+from eugenie_cli.serving import local, protos, sockets, tensors
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.site.load import load_site, workspace_of
@@ -417,7 +418,7 @@ def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site:
     assert first.state == "running"
     assert [(each.name, each.version, each.state) for each in first.models] == [("pump", 1, "AVAILABLE")]
     assert local.start(site).pid == first.pid
-    assert model_server(site) == first.address
+    assert (model_server(site), model_socket(site)) == (first.address, first.socket)
 
     rows = segment(64, WINDOW + 4_000)
     with PredictClient(first.address) as client, ThreadPoolExecutor(8) as pool:
@@ -432,9 +433,48 @@ def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site:
 
     second = local.start(site)
     assert second.address == first.address, "a stream job finds it again"
-    os.kill(second.pid, signal.SIGKILL)
-    wait_until(lambda: local.status(site).state == "crashed")
-    assert local.start(site).address == first.address
+    with PredictClient(second.socket) as client:
+        assert client.predict("pump", [ASSETS[0]], segment()).version == 1
+        os.kill(second.pid, signal.SIGKILL)
+        wait_until(lambda: local.status(site).state == "crashed")
+        assert sockets.path_of(second.socket).is_socket(), "it is stale"
+        third = local.start(site)
+        assert (third.address, third.socket) == (first.address, first.socket)
+        wait_until(lambda: is_answered(client))
+    os.kill(third.pid, signal.SIGKILL)
+    local.stop(site)  # what has been killed cannot take its socket away
+    assert not sockets.path_of(third.socket).exists()
+
+
+def is_answered(client: PredictClient) -> bool:
+    try:
+        return client.predict("pump", [ASSETS[0]], segment()).version == 1
+    except ModelServerError as error:
+        assert error.retryable
+        return False
+
+
+def test_the_socket_answers_as_the_port_does_and_is_the_owners_alone(site: Site, versions: Path) -> None:
+    deep = site.model_copy(update={"workspace": Path("Werk 100%", *["nested"] * 20)})
+    renumbered(versions / "pump" / "1", workspace_of(deep).models / "pump" / "1")
+    try:
+        status = local.start(deep)
+        path = sockets.path_of(status.socket)
+        assert path.parent == sockets.SHORT, "its own folder is too deep for a socket"
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        rows = segment(8, WINDOW + 63)
+        with PredictClient(status.address) as by_port, PredictClient(status.socket) as by_socket:
+            np.testing.assert_array_equal(
+                by_socket.predict("pump", [ASSETS[0]] * 8, rows).score,
+                by_port.predict("pump", [ASSETS[0]] * 8, rows).score,
+            )
+        assert model_socket(deep) == status.socket
+        elsewhere = deep.model_copy(update={"stream": deep.stream.model_copy(update={"flink": "http://flink:8081"})})
+        assert model_socket(elsewhere) is None, "Flink may be on another machine"
+    finally:
+        local.stop(deep)
+    assert not path.exists()
 
 
 def test_what_cannot_be_started_is_refused_in_words(site: Site) -> None:

@@ -15,6 +15,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, required=True, help="<class>/<version>/saved_model.pb lie under it")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="listen on a unix socket too, of mode 0600")
     parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for")
     parser.add_argument("--workers", type=int, help="default: one for each core that this process may use")
     parser.add_argument("--ready-file", type=Path, help="JSON {address, pid}, written when requests are answered")
@@ -38,6 +39,7 @@ def main() -> int:
         arguments.poll / 1_000,
         workers,
         arguments.ready_file,
+        arguments.socket,
     )
     try:
         asyncio.run(serve(settings))

@@ -15,6 +15,7 @@ from pathlib import Path
 import grpc.aio
 import tensorflow as tf
 
+from eugenie_cli.serving import sockets
 from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
@@ -37,10 +38,11 @@ class Settings:
     poll_s: float
     workers: int
     ready_file: Path | None
+    socket: Path | None = None
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
-    """The port is taken, or the address is not this machine's."""
+    """The port or the socket is taken, or the address is not this machine's."""
 
 
 async def serve(settings: Settings) -> None:
@@ -64,7 +66,8 @@ async def serve(settings: Settings) -> None:
     await server.start()
     watch = asyncio.create_task(catalog.watch(settings.poll_s))
     address = f"{settings.host}:{port}"
-    _LOG.info("ready on %s: %s", address, ", ".join(catalog.models) or "no models yet")
+    listening = address if settings.socket is None else f"{address} and {settings.socket}"
+    _LOG.info("ready on %s: %s", listening, ", ".join(catalog.models) or "no models yet")
     if settings.ready_file is not None:
         _tell(settings.ready_file, address)
     ended = asyncio.create_task(stop.wait())
@@ -96,6 +99,13 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
         port = server.add_insecure_port(f"{settings.host}:{settings.port}")
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
+    if settings.socket is not None:  # after the port, which keeps a second server of the same site away
+        try:
+            sockets.release(settings.socket)
+            with sockets.owner_only():
+                server.add_insecure_port(sockets.address(settings.socket))
+        except (OSError, RuntimeError) as error:
+            raise CannotListen(f"cannot listen on {settings.socket}: {error}") from error
     return server, port
 
 
