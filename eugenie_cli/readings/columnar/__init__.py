@@ -1,0 +1,5 @@
+"""Many messages at once: payloads -> columns of readings. Says of every message what `readings.payload` says of it.
+
+`reader` the whole · `members` where a record has its parts · `long`, `wide` records as columns · `instants`, `values`,
+`qualities`, `places` one column each. Ships to stream workers: standard library, numpy and orjson.
+"""

@@ -1,0 +1,82 @@
+"""Where a record has its parts: the mapping's paths and constants as functions. A missing part is a KeyError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from eugenie_cli.readings.payload import WHOLE
+
+Getter = Callable[[Any], Any]
+Elements = Callable[[Any], "tuple[list[Any], dict[str, Any] | None]"]
+"""A message -> its records, and the object round them."""
+
+
+def getter(part: Mapping[str, Any]) -> Getter:
+    """One part of a record: a member by its exact name, else the one that the path's dots lead to."""
+    path = part.get("path")
+    if path is None:
+        const = part.get("const")
+        return lambda _record: const
+    if "." not in path:
+        return itemgetter(path)
+    names = path.split(".")
+
+    def descend(record: Any) -> Any:
+        if path in record:
+            return record[path]
+        for name in names:
+            if type(record) is not dict:
+                raise KeyError(name)
+            record = record[name]
+        return record
+
+    return descend
+
+
+def getters(parts: Sequence[Mapping[str, Any]]) -> Callable[[Any], tuple[Any, ...]]:
+    """Several parts of a record at once; plain members by one call into C."""
+    plain = [part["path"] for part in parts if part.get("path") and "." not in part["path"]]
+    if len(plain) == len(parts) > 1:
+        return itemgetter(*plain)  # with one name it would give no tuple
+    each = [getter(part) for part in parts]
+    return lambda record: tuple([get(record) for get in each])
+
+
+def around(get: Getter) -> Callable[[Any, Any], Any]:
+    """A part of a record in an array: the record's own, else that of the object round it."""
+
+    def find(record: Any, outer: Any) -> Any:
+        try:
+            return get(record)
+        except KeyError:
+            if outer is None:
+                raise
+            return get(outer)
+
+    return find
+
+
+def elements_of(records: str | None) -> Elements:
+    """The records of a message. TypeError when they are not objects, or not where they should be."""
+    if records is None:
+        return lambda message: ([_object(message)], None)
+    if records == WHOLE:
+        return lambda message: (_objects(message), None)
+    get = getter({"path": records})
+    return lambda message: (_objects(get(_object(message))), message)
+
+
+def _object(value: Any) -> Any:
+    if type(value) is not dict:
+        raise TypeError("not an object")
+    return value
+
+
+def _objects(values: Any) -> list[Any]:
+    if type(values) is not list:
+        raise TypeError("not an array")
+    for value in values:
+        _object(value)
+    return values

@@ -1,0 +1,58 @@
+"""A column of qualities: good or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.quality import SCHEMES
+
+REMEMBERED = 10_000
+"""Different texts of qualities that are remembered: a site has tens, a hostile message could bring any number."""
+
+
+class Qualities:
+    """Reads quality members by the scheme of the mapping."""
+
+    def __init__(self, part: Mapping[str, Any] | None) -> None:
+        self._is_good = SCHEMES[(part or {}).get("scheme") or "words"]
+        # true, 1 and 1.0 are one key of a dictionary, and three texts: a memory for each type
+        self._known: dict[type, dict[Any, int]] = {str: {}, int: {}, bool: {}}
+
+    def of_column(self, members: Sequence[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Members [N], None where there is none -> good [N], and a mask [N] of those that could be read."""
+        kinds = set(map(type, members))
+        known = self._known.get(next(iter(kinds))) if len(kinds) == 1 else None
+        found = list(map(known.get, members)) if known is not None else [None] * len(members)
+        if None in found:
+            found = [self._one(member) if code is None else code for member, code in zip(members, found, strict=True)]
+        codes = np.array(found, np.int8)
+        return codes == 1, codes >= 0
+
+    def _one(self, member: Any) -> int:
+        """1 good, 0 bad, -1 neither that this module knows: the reference decides."""
+        kind = type(member)
+        if member is None:
+            return 1
+        known = self._known.get(kind)
+        if known is None:
+            return -1
+        if member in known:
+            return known[member]
+        text = (
+            member.strip(" \t")
+            if kind is str
+            else {True: "true", False: "false"}[member]
+            if kind is bool
+            else repr(member)
+        )
+        try:
+            code = int(self._is_good(text)) if text else 1
+        except ValueError:
+            return -1
+        if len(known) < REMEMBERED:
+            known[member] = code
+        return code

@@ -1,0 +1,147 @@
+"""The reader of many payloads says of each what the reference says of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.readings.columnar.reader import Columns, compile_columns
+from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.reading import Rejected
+
+PLACES = {
+    ("p-1", "pressure", None): 0,
+    ("p-1", None, "flow"): 1,
+    (None, None, "PT-1.PV"): 2,
+    ("p-1", None, "pressure"): 0,
+    ("p-1", "flow", None): 1,
+}
+
+LONG = {
+    "ts": {"path": "ts"},
+    "asset": {"path": "asset"},
+    "sensor": {"path": "sensor"},
+    "value": {"path": "value"},
+    "quality": {"path": "q"},
+}
+MAPPINGS: dict[str, dict[str, Any]] = {
+    "long": LONG,
+    "tag only, epoch ms": {"ts": {"path": "ts", "unit": "ms"}, "tag": {"path": "sensor"}, "value": {"path": "value"}},
+    "nested": {**LONG, "ts": {"path": "m.ts", "unit": "s"}, "value": {"path": "m.value", "status": ["Hors"]}},
+    "constants, local times": {
+        "ts": {"path": "ts", "timezone": "Europe/Berlin"},
+        "asset": {"const": "p-1"},
+        "tag": {"path": "sensor"},
+        "value": {"path": "value", "decimal": ","},
+        "quality": {"path": "q", "scheme": "opcda"},
+    },
+    "wide": {"shape": "wide", "ts": {"path": "ts"}, "asset": {"path": "asset"}, "ignore": ["sensor"]},
+    "wide, nested": {
+        "shape": "wide",
+        "ts": {"path": "ts"},
+        "asset": {"const": "p-1"},
+        "value": {"path": "m"},
+        "quality": {"path": "q", "scheme": "boolean"},
+    },
+    "an array in a message": {**LONG, "records": "m", "asset": {"path": "asset"}},
+    "an array as the message": {**LONG, "records": "."},
+    "wide records in an array": {
+        "shape": "wide",
+        "records": "m",
+        "ts": {"path": "ts"},
+        "value": {"path": "value"},
+        "asset": {"path": "asset"},
+    },
+}
+
+TIMES = st.sampled_from(
+    ["2026-03-01T00:00:00Z", "2026-03-29T02:30:00", "2026-03-01T00:00:00.123+01:00", "2026-02-30T00:00:00Z", "", " "]
+    + ["2026-03-01T00:00:00Z\0", 1767225600, 1767225600123, 1767225600.5, "1767225600.25", None, True, 10**30, -5]
+)
+NAMES = st.sampled_from(["p-1", "pressure", "flow", "PT-1.PV", " flow ", "", "Ü", None, 7, [], {}])
+SCALARS = st.one_of(
+    st.sampled_from([1, 2.5, -0.0, 1e39, 10**60, "3.5", "3,5", "bad", "hors", "", None, True, "a lot"]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(),
+)
+QUALITIES = st.sampled_from(["good", "BAD", "uncertain", 192, 0, 64, True, False, 1, 1.0, None, "", "odd", []])
+
+
+def records(inner: Any) -> Any:
+    parts = {"ts": TIMES, "asset": NAMES, "sensor": NAMES, "value": inner, "q": QUALITIES, "flow": SCALARS, "m": inner}
+    return st.fixed_dictionaries({}, optional=parts)
+
+
+INNER = st.one_of(SCALARS, records(SCALARS), st.lists(records(SCALARS), max_size=3), st.lists(SCALARS, max_size=2))
+MESSAGES = st.one_of(
+    records(INNER),
+    # what a gateway means to send
+    st.fixed_dictionaries(
+        {
+            "ts": st.sampled_from(["2026-03-01T00:00:00Z", "2026-03-01T00:00:00.5Z", 1767225600]),
+            "asset": st.just("p-1"),
+            "sensor": st.sampled_from(["pressure", "flow", "PT-1.PV"]),
+            "value": st.floats(-1e6, 1e6),
+        }
+    ),
+    st.lists(records(SCALARS), max_size=2),
+    SCALARS,
+).map(lambda value: json.dumps(value).encode())
+PAYLOADS = st.one_of(MESSAGES, st.binary(max_size=20), st.none(), st.just(b'{"ts": NaN}'), st.just(b"[" * 2_000))
+
+
+def place_of(asset: str | None, sensor: str | None, tag: str | None) -> int | None:
+    return PLACES.get((asset, sensor, tag))
+
+
+def outcomes(columns: Columns, index: int) -> tuple[list[Any], list[Rejected]]:
+    """What the columns say of one message."""
+    found = []
+    for row in range(len(columns.message)):
+        if columns.message[row] == index:
+            place, value = int(columns.place[row]), float(columns.value[row])
+            where = columns.unknown[-1 - place] if place < 0 else place
+            found.append((str(where), int(columns.ts[row]), "bad" if math.isnan(value) else value))
+    return sorted(found, key=repr), [rejected for message, rejected in columns.rejected if message == index]
+
+
+def expected(mapping: dict[str, Any], payload: bytes | None) -> tuple[list[Any], list[Rejected]]:
+    found, rejected = [], []
+    for one in compile_payload(mapping, "UTC")(payload):
+        if isinstance(one, Rejected):
+            rejected.append(one)
+        else:
+            identity = (one.asset, one.sensor, one.tag)
+            where = PLACES.get(identity, identity)
+            found.append((str(where), one.ts, one.value if one.good else "bad"))
+    return sorted(found, key=repr), rejected
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+@settings(max_examples=150, deadline=None)
+@given(payloads=st.lists(PAYLOADS, max_size=12))
+def test_says_what_the_reference_says(name, payloads):
+    mapping = MAPPINGS[name]
+    read = compile_columns(mapping, "UTC", place_of)
+    for _again in range(2):  # the second time from what it remembers
+        columns = read(payloads)
+        for index, payload in enumerate(payloads):
+            assert outcomes(columns, index) == expected(mapping, payload), payload
+
+
+def test_what_gateways_send_is_read_without_the_reference(monkeypatch):
+    read = compile_columns(LONG, "UTC", place_of)
+    refused = b'{"asset": "p-1"}'
+    good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
+    asked = []
+    reader = read.__self__
+    monkeypatch.setattr(reader, "_reference", lambda payload: asked.append(payload) or [])
+    columns = read([good, refused, good.replace(b', "q": "good"', b"")])
+    assert asked == [refused]
+    assert columns.message.tolist() == [0, 2] and columns.place.tolist() == [1, 1]
+    assert columns.ts.tolist() == [1772323200500] * 2 and columns.value.tolist() == [1.5, 1.5]
