@@ -1,8 +1,9 @@
 """Readings: from what a gateway or an export says to (asset, sensor, instant, value, quality).
 
-Standard library and numpy only: these modules ship to stream workers. Every rule is a rule on *text* (a JSON
-number is the text that it was written as), and each is simple enough to be a line of SQL. Rules, in the order
-in which they apply:
+These modules ship to stream workers: they need the standard library and numpy, and fastavro for Avro alone. All
+are pure but `registry`, which asks a schema registry. `payload` reads a whole message, `mapping` one record of
+it. Every rule is a rule on *text* (a JSON number is the shortest text of it). Rules, in the order in which they
+apply:
 
 1. identity: `sensor` or `tag` must be there, and an asset beside a sensor; otherwise `missing-field`;
 2. instant (`time`): absent is `missing-field`, unreadable is `bad-timestamp`;

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from eugenie_cli.readings import reasons
+from eugenie_cli.readings.avro import SchemaOf, compile_avro
 from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, Record, ToReadings, compile_mapping, member
 from eugenie_cli.readings.reading import Rejected
 
@@ -19,19 +20,31 @@ WHOLE = "."  # as `records`: the message itself is the array
 Message: TypeAlias = "dict[str, Any] | list[Any]"
 
 
-def compile_payload(mapping: Mapping[str, Any], timezone: str) -> Callable[[bytes | None], list[Outcome]]:
+def compile_payload(
+    mapping: Mapping[str, Any], timezone: str, schema_of: SchemaOf | None = None
+) -> Callable[[bytes | None], list[Outcome]]:
     """The mapping as a pure function: payload -> its outcomes, in the message's order.
 
-    `mapping` and `timezone` as for `compile_mapping`, which see for what is raised. None, which deletes a key in
-    Kafka, is `bad-json`. An empty array of records has no outcome at all.
+    `mapping` and `timezone` as for `compile_mapping`, which see for what is raised. `schema_of`: the schemas of
+    format avro; what it raises, beside UnknownSchema, the function raises. A payload None, which deletes a key
+    in Kafka, is `bad-json` or `bad-avro`. An empty array of records has no outcome at all.
     """
     of_message = compile_message(mapping, timezone)
+    read = _reader(mapping.get("format") or "json", schema_of)
 
     def of_payload(payload: bytes | None) -> list[Outcome]:
-        message = parse_message(payload)
+        message = read(payload)
         return [message] if isinstance(message, Rejected) else of_message(message)
 
     return of_payload
+
+
+def _reader(format: str, schema_of: SchemaOf | None) -> Callable[[bytes | None], Message | Rejected]:
+    if format == "json":
+        return parse_message
+    if format == "avro" and schema_of is not None:
+        return compile_avro(schema_of)
+    raise ValueError(f"a message cannot be of format {format}" if schema_of else f"format {format}: no schema registry")
 
 
 def compile_message(mapping: Mapping[str, Any], timezone: str) -> Callable[[Message], list[Outcome]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-BAD_JSON = "bad-json"  # not JSON, or not one JSON object
+BAD_JSON = "bad-json"  # not JSON, or not the object (or array of them) that a message is
+BAD_AVRO = "bad-avro"  # not framed, of a schema that nobody knows, or not of its schema
 TOO_LARGE = "too-large"  # the payload is longer than anything that a gateway sends
 MISSING_FIELD = "missing-field"  # no instant, sensor, tag, asset or value where the mapping looks for it
 BAD_TIMESTAMP = "bad-timestamp"  # unreadable, or a local time that occurs twice or never
@@ -11,4 +12,4 @@ UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not ha
 LATE = "late"  # older than the stream's watermark
 FUTURE = "future"  # further ahead of the clock than the stream allows
 
-REASONS = (BAD_JSON, TOO_LARGE, MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE)
+REASONS = (BAD_JSON, BAD_AVRO, TOO_LARGE, MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE)

@@ -47,8 +47,6 @@ def _kafka(kafka: Kafka, site: str) -> Iterator[tuple[Path, str]]:
     if security.ca is not None and not security.protocol.endswith("SSL"):
         yield (*at, "ca"), f"is for SSL and SASL_SSL, not for {security.protocol}"
     yield from _topics(kafka, site)
-    if kafka.readings.format != "json":
-        yield ("kafka", "readings", "format"), "must be json: that is what the stream reads"
     for path, message in check_mapping(kafka.readings, of_file=False):
         yield ("kafka", "readings", *path), message
 

@@ -52,6 +52,15 @@ class QualityPart(Part):
     scheme: Literal["opcda", "opcua", "words", "boolean"] = "words"
 
 
+class SchemaRegistry(_Section):
+    """Where the schemas of Avro messages are: Confluent's, or one that answers as it does."""
+
+    url: str = Field(description="http://host:port or https://..., with a path if it has one")
+    username: str | None = None
+    password: SecretStr | None = None
+    ca: str | None = Field(None, description="PEM file of the certificate authority")
+
+
 class ReadingsMapping(_Section):
     """How a record of a source becomes readings. Used by imports and by the stream alike.
 
@@ -59,7 +68,10 @@ class ReadingsMapping(_Section):
     `wide`: one record a time, a column a sensor or tag.
     """
 
-    format: Literal["csv", "json"] = "json"
+    format: Literal["csv", "json", "avro"] = Field(
+        "json", description="csv: of files; json, avro (after a byte 0 and the schema's number): of messages"
+    )
+    registry: SchemaRegistry | None = Field(None, description="avro: where the schemas are")
     shape: Literal["long", "wide"] = "long"
     records: Label | None = Field(
         None, description="where a message holds an array of records, e.g. values; '.': the message is the array"

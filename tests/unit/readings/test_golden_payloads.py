@@ -1,43 +1,27 @@
-"""Golden payloads: what each gateway's records become. The stream's SQL answers to the same files."""
+"""Golden payloads: what each gateway's messages become, whoever reads them."""
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
-
 import pytest
+from golden_cases import Golden, goldens, payload_of, shown
 
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.readings.reading import Rejected
-from eugenie_cli.readings.reasons import REASONS
-from eugenie_cli.site.model import ReadingsMapping
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "readings"
 
 
-def cases() -> list:
-    found = []
-    for path in sorted(GOLDEN.glob("*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        for case in document["cases"]:
-            found.append(pytest.param(document, case, id=f"{path.stem}: {case['about']}"))
-    return found
+def reference(golden: Golden):
+    return compile_payload(golden.mapping, golden.timezone, golden.schema_of)
 
 
-def shown(outcome) -> dict:
-    if isinstance(outcome, Rejected):
-        assert outcome.reason in REASONS
-        assert outcome.detail
-        return {"rejected": outcome.reason}
-    entry = outcome._asdict()
-    if math.isnan(entry["value"]):
-        entry["value"] = None
-    return entry
+# Each takes a Golden and gives payload -> outcomes. All must agree with the files.
+READERS = {"reference": reference}
+
+CASES = [
+    pytest.param(golden, case, id=f"{golden.name}: {case['about']}") for golden in goldens() for case in golden.cases
+]
 
 
-@pytest.mark.parametrize(("document", "case"), cases())
-def test_payload_becomes_what_the_golden_file_says(document, case):
-    mapping = ReadingsMapping.model_validate(document["mapping"]).model_dump(mode="json")
-    outcomes = compile_payload(mapping, document["timezone"])(case["payload"].encode())
-    assert [shown(outcome) for outcome in outcomes] == case["expect"]
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(("golden", "case"), CASES)
+def test_payload_becomes_what_the_golden_file_says(golden, case, reader):
+    read = READERS[reader](golden)
+    assert [shown(outcome) for outcome in read(payload_of(case))] == case["expect"]

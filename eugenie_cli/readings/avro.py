@@ -1,0 +1,108 @@
+"""Avro as gateways and Kafka Connect write it: one byte 0, the schema's number, the body.
+
+The framing is Confluent's wire format: magic byte, schema id as a 4-byte big-endian number, Avro binary. What an
+Avro message says is brought into the shape that a JSON one has, so that one mapping's rules hold for both.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from eugenie_cli.readings import reasons
+from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.reading import Rejected
+
+_FRAME = struct.Struct(">bI")  # magic byte, schema id
+_MAGIC = 0
+# What fastavro raises for a body or a schema that is not what it says.
+_UNREADABLE = (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError, RecursionError)
+
+SchemaOf: TypeAlias = "Callable[[int], Sequence[Any]]"
+"""Schema id -> Avro schemas as JSON: those that the last one refers to, in order, then the message's own.
+
+Raises UnknownSchema for an id that does not exist; whatever else it raises goes through to the caller.
+"""
+
+
+class UnknownSchema(Exception):  # noqa: N818 - says what is known, and is no failure of the program
+    """The registry has no Avro schema of that number. Its text says why."""
+
+
+def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any] | list[Any] | Rejected]:
+    """The reader of framed Avro: payload -> message, as if JSON had been parsed.
+
+    Schemas are compiled once each. `bad-avro` for what is not framed, has an unknown schema, does not fit its
+    schema or is neither a record, a map nor an array; `too-large` above `MAX_PAYLOAD` bytes. Raises ValueError
+    where fastavro is not installed.
+    """
+    try:
+        from fastavro import parse_schema, schemaless_reader
+        from fastavro.schema import SchemaParseException
+    except ImportError:
+        raise ValueError("format avro needs fastavro: pip install 'eugenie[avro]'") from None
+    compiled: dict[int, Any] = {}
+
+    def schema(number: int) -> Any:
+        if number not in compiled:
+            names: dict[str, Any] = {}
+            compiled[number] = [parse_schema(part, named_schemas=names) for part in schema_of(number)][-1]
+        return compiled[number]
+
+    def of_payload(payload: bytes | None) -> dict[str, Any] | list[Any] | Rejected:
+        if payload is None:
+            return _bad("a message without a payload")
+        if len(payload) > MAX_PAYLOAD:
+            return Rejected(reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
+        if len(payload) < _FRAME.size or payload[0] != _MAGIC:
+            return _bad("does not begin with a byte 0 and the number of a schema")
+        number = _FRAME.unpack_from(payload)[1]
+        try:
+            writer = schema(number)
+        except UnknownSchema as unknown:
+            return _bad(str(unknown))
+        except (SchemaParseException, *_UNREADABLE) as error:
+            return _bad(f"schema {number} is not an Avro schema: {_short(error)}")
+        body = io.BytesIO(payload)
+        body.seek(_FRAME.size)
+        try:
+            message = schemaless_reader(body, writer, None)
+        except _UNREADABLE as error:
+            return _bad(f"the body is not of schema {number}: {_short(error)}")
+        if body.tell() != len(payload):
+            return _bad(f"{len(payload) - body.tell()} bytes follow a body of schema {number}")
+        if not isinstance(message, (dict, list)):
+            return _bad(f"schema {number} is of a {type(message).__name__}, not of a record")
+        return plain(message)
+
+    return of_payload
+
+
+def plain(value: Any) -> Any:
+    """An Avro value as JSON would have it: instants, dates and times as ISO 8601, decimals and UUIDs as text.
+
+    Bytes become an array of numbers, which is neither a name nor a value: their digits must not be taken for
+    one.
+    """
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, bytes, bytearray)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, (date, time)):  # a datetime is a date; one without a zone is a local time
+        return value.isoformat()
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    return value
+
+
+def _bad(detail: str) -> Rejected:
+    return Rejected(reasons.BAD_AVRO, detail)
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__

@@ -1,0 +1,164 @@
+"""The client of a schema registry: the one module here that uses the network.
+
+It speaks two requests of Confluent's REST interface, which Apicurio, Karapace and Redpanda answer too.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
+
+TIMEOUT_S = 10.0
+MAX_ANSWER = 8_000_000  # bytes; a schema has some thousands
+UNKNOWN_FOR_S = 60.0  # a schema may be registered late; until then one request a minute is enough
+MAX_UNKNOWN = 10_000  # numbers remembered; garbage has many
+MAX_DEPTH = 20  # of references to references: beyond it they run in a circle
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+
+# Subject, version, schema not found. Another 404 comes from something that is no registry: a wrong address, say.
+_NOT_FOUND = (40401, 40402, 40403)
+
+
+class RetryableError(Exception):
+    """The registry cannot answer now: nothing is known about the schema, so nothing may be rejected."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the password to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class SchemaRegistry:
+    """Schemas by number, fetched once each: a `SchemaOf`.
+
+    `url`: of the registry, with its path if it has one. `ca`: a PEM file of the authority that signed its
+    certificate; default: the system's. `clock`: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        username: str | None = None,
+        password: str | None = None,
+        ca: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Accept": "application/vnd.schemaregistry.v1+json, application/json"}
+        if username is not None:
+            credentials = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {credentials}"
+        context = ssl.create_default_context(cafile=ca)
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
+        self._timeout_s, self._clock = timeout_s, clock
+        self._schemas: dict[int, tuple[Any, ...]] = {}
+        self._unknown: dict[int, tuple[float, str]] = {}
+
+    def __call__(self, number: int) -> tuple[Any, ...]:
+        """The schema and, before it, those it refers to. Raises UnknownSchema or RetryableError."""
+        known = self._schemas.get(number)
+        if known is not None:
+            return known
+        until, why = self._unknown.get(number, (float("-inf"), ""))
+        if self._clock() < until:
+            raise UnknownSchema(why)
+        try:
+            schemas = self._with_references(self._get(f"/schemas/ids/{number}"), f"schema {number}", 0)
+        except UnknownSchema as unknown:
+            if len(self._unknown) >= MAX_UNKNOWN:
+                self._unknown.clear()
+            self._unknown[number] = (self._clock() + UNKNOWN_FOR_S, str(unknown))
+            raise
+        self._schemas[number] = schemas
+        return schemas
+
+    def check(self) -> None:
+        """Raises RetryableError, saying why, unless a registry answers and lets us in."""
+        try:
+            self._get("/schemas/types")
+        except UnknownSchema as refused:  # it speaks as a registry does, and knows no types
+            raise RetryableError(f"{self.url}: {refused}") from None
+
+    def _with_references(self, answer: Any, what: str, depth: int) -> tuple[Any, ...]:
+        if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+            raise RetryableError(f"{self.url} answered without a schema when asked for {what}")
+        kind = answer.get("schemaType") or "AVRO"
+        if kind != "AVRO":
+            raise UnknownSchema(f"{what} is a {kind} schema, not an Avro one")
+        if depth > MAX_DEPTH:
+            raise UnknownSchema(f"{what} is referred to in a circle")
+        schemas: list[Any] = []
+        for reference in answer.get("references") or ():
+            try:
+                subject, version = str(reference["subject"]), int(reference["version"])
+            except (KeyError, TypeError, ValueError):
+                raise RetryableError(f"{self.url} answered with a reference to nothing in {what}") from None
+            found = self._get(f"/subjects/{quote(subject, safe='')}/versions/{version}")
+            for schema in self._with_references(found, f"{subject}, version {version},", depth + 1):
+                if schema not in schemas:  # two may refer to the same third one
+                    schemas.append(schema)
+        try:
+            return (*schemas, json.loads(answer["schema"]))
+        except ValueError:
+            raise UnknownSchema(f"{what} is not JSON") from None
+
+    def _get(self, path: str) -> Any:
+        request = urllib.request.Request(self.url + path, headers=self._headers)  # noqa: S310 - the site file's address
+        try:
+            try:
+                response = self._opener.open(request, timeout=self._timeout_s)
+            except urllib.error.HTTPError as refused:
+                response = refused
+            with response:
+                status, body = response.status, response.read(MAX_ANSWER)
+        except (OSError, HTTPException) as error:  # nobody there, no name, no trust, too slow, no HTTP
+            raise RetryableError(f"{self.url} does not answer: {getattr(error, 'reason', error)}") from None
+        if status != 200:
+            self._refused(path, status, body)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise RetryableError(f"{self.url}{path} answered with something else than JSON") from None
+
+    def _refused(self, path: str, status: int, body: bytes) -> NoReturn:
+        try:
+            answer = json.loads(body)
+            code, message = int(answer["error_code"]), str(answer.get("message", "not found"))
+        except (ValueError, TypeError, KeyError):
+            code, message = 0, ""
+        if status == 404 and code in _NOT_FOUND:
+            raise UnknownSchema(f"{path.rpartition('/')[2]}: {message}"[:200])
+        why = "refuses the user name or password" if status in (401, 403) else f"answered {status}"
+        raise RetryableError(f"{self.url}{path} {why}")
+
+
+def patient(schema_of: SchemaOf, told: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> SchemaOf:
+    """`schema_of` that waits while the registry is away, without end: the messages are safe in Kafka meanwhile.
+
+    `told` is called with the reason before each pause.
+    """
+
+    def waiting(number: int) -> Any:
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                return schema_of(number)
+            except RetryableError as away:
+                told(str(away))
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    return waiting
