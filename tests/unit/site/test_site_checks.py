@@ -16,6 +16,10 @@ KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
         CSV % "{tag: {path: t}}",
         CSV % "{asset: {const: pump-1}, sensor: {path: s}}",
         KAFKA % "{shape: wide, asset: {path: a}}",
+        KAFKA % "{shape: wide, value: {path: fields}, records: metrics}",
+        KAFKA % "{tag: {path: id}, records: '.'}",
+        KAFKA
+        % "{tag: {path: id}, format: avro, registry: {url: 'https://r/apis/v7', username: u, password: p, ca: c}}",
         "kafka: embedded",
         "kafka: a:1,b:2",
         "kafka: {bootstrap: '[::1]:9092'}",
@@ -37,7 +41,13 @@ def test_what_agrees_is_no_problem(problems, good):
         (CSV % "{sensor: {path: s}}", "sources[0].readings.asset: is required beside sensor"),
         (CSV % "{tag: {path: s}, ignore: [a]}", "sources[0].readings.ignore: is for wide records"),
         (CSV % "{shape: wide, tag: {path: a}}", "sources[0].readings.tag: is for long records"),
-        (CSV % "{shape: wide, value: {path: v}}", "sources[0].readings.value.path: is for long records"),
+        (CSV % "{shape: wide, value: {path: v}}", "sources[0].readings.value.path: is for objects in messages"),
+        (CSV % "{tag: {path: s}, records: r}", "sources[0].readings.records: is for messages that hold several"),
+        (CSV % "{tag: {path: s}, format: avro}", "sources[0].readings.format: avro is for messages, not for files"),
+        (
+            CSV % "{tag: {path: s}, registry: {url: 'http://r:8081'}}",
+            "sources[0].readings.registry: is for messages of format avro",
+        ),
         (CSV % "{tag: {path: s}, value: {decimal: ','}}", "sources[0].readings.value: needs a path"),
         (CSV % "{tag: {path: s, const: x}}", "sources[0].readings.tag.const: path already says where it is"),
         (
@@ -62,7 +72,33 @@ def test_what_agrees_is_no_problem(problems, good):
         ),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: CET+1}}", "ts.timezone: unknown time zone 'CET+1'"),
         (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file: use path or const"),
-        (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json"),
+        (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json or avro: csv is for files"),
+        (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required by format avro"),
+        (KAFKA % "{tag: {path: x}, records: ''}", "kafka.readings.records: must be no shorter than 1"),
+        (
+            KAFKA % "{tag: {path: x}, registry: {url: 'http://r:8081'}}",
+            "kafka.readings.registry: is for format avro",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'r:8081'}}",
+            "kafka.readings.registry.url: must be http://host:port or https://",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'http://u:p@r'}}",
+            "kafka.readings.registry.url: must be http://host:port or https://",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'http://r', username: u}}",
+            "kafka.readings.registry.password: is required beside username",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'http://r', ca: ca.pem}}",
+            "kafka.readings.registry.ca: is for https",
+        ),
+        (
+            KAFKA % "{shape: wide, value: {const: '5'}}",
+            "kafka.readings.value.const: must come from the record: use path",
+        ),
         ("kafka: broker", "kafka.bootstrap: must be embedded, or host:port"),
         ("kafka: a:99999", "kafka.bootstrap: must be embedded, or host:port"),
         ("kafka: {security: {ca: x}}", "kafka.security.ca: is for SSL and SASL_SSL, not for PLAINTEXT"),

@@ -46,7 +46,8 @@ def test_no_secret_is_shown(write, monkeypatch):
     monkeypatch.setenv("EUGENIE_TEST_URI", "http://me:hunter2@mlflow:5000")
     path = write(
         "kafka: {bootstrap: 'b:1', security: "
-        "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: hunter2}}\n"
+        "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: hunter2}, "
+        "readings: {tag: {path: t}, format: avro, registry: {url: 'http://r', username: me, password: hunter2}}}\n"
         "tracking: {uri: '${env:EUGENIE_TEST_URI}'}"
     )
     text = str(origins(path)) + json.dumps(in_force(load_site(path)))

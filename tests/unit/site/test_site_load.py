@@ -70,9 +70,12 @@ def test_variables_work_in_any_text_and_in_numbers(write, monkeypatch):
 def test_passwords_are_resolved_late_and_shown_nowhere(write, monkeypatch):
     security = "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
     monkeypatch.delenv("EUGENIE_TEST_PASSWORD", raising=False)
-    site = load_site(write(f"kafka: {{bootstrap: 'b:9092', security: {security}}}"))
+    registry = "{url: 'http://r', username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
+    readings = f"{{tag: {{path: t}}, format: avro, registry: {registry}}}"
+    site = load_site(write(f"kafka: {{bootstrap: 'b:9092', security: {security}, readings: {readings}}}"))
     monkeypatch.setenv("EUGENIE_TEST_PASSWORD", "hunter2")
     assert reveal(site.kafka.security.password) == "hunter2"
+    assert reveal(site.kafka.readings.registry.password) == "hunter2"
     assert "hunter2" not in repr(site) + str(site.model_dump()) + site.model_dump_json()
 
 

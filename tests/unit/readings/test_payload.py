@@ -1,0 +1,139 @@
+"""Whole messages: arrays of records, and payloads that are none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eugenie_cli.readings.mapping import compile_mapping
+from eugenie_cli.readings.payload import compile_payload, parse_json
+from eugenie_cli.readings.reading import Reading, Rejected
+from eugenie_cli.readings.reasons import REASONS
+from eugenie_cli.site.model import ReadingsMapping
+
+
+def dumped(**mapping) -> dict:
+    return ReadingsMapping.model_validate(mapping).model_dump(mode="json")
+
+
+LONG = {"asset": {"path": "asset"}, "sensor": {"path": "sensor"}, "quality": {"path": "q"}}
+WIDE = {"shape": "wide", "asset": {"path": "asset"}, "quality": {"path": "q"}}
+OF_LONG, OF_WIDE = (
+    compile_payload(dumped(records="of", **LONG), "UTC"),
+    compile_payload(dumped(records="of", **WIDE), "UTC"),
+)
+WHOLE = compile_payload(dumped(records=".", **LONG), "UTC")
+
+
+def reasons_of(outcomes) -> list[str]:
+    return [outcome.reason for outcome in outcomes]
+
+
+def test_a_rejection_says_which_record_it_is_of():
+    message = {"ts": "2026-01-01T00:00:00Z", "of": [{"asset": "p", "sensor": "s", "value": "open"}, 5]}
+    value, shape = OF_LONG(json.dumps(message).encode())
+    assert value.detail.startswith("of[0]: 'open' is neither a number")
+    assert shape == Rejected("bad-json", "of[1]: a record is a JSON object, not int")
+    assert WHOLE(b"[[]]") == [Rejected("bad-json", "[0]: a record is a JSON object, not list")]
+
+
+def test_what_is_missing_is_named_with_its_place():
+    assert OF_LONG(b'{"of": {}}') == [Rejected("missing-field", "no records: dict, no array, at 'of'")]
+    assert OF_LONG(b"{}") == [Rejected("missing-field", "no records: nothing at 'of'")]
+    assert WHOLE(b"{}") == [Rejected("missing-field", "no records: dict, no array, as the message")]
+
+
+def test_a_message_without_a_payload_is_refused():
+    for read in (OF_LONG, WHOLE, compile_payload(dumped(**LONG), "UTC")):
+        assert reasons_of(read(None)) == ["bad-json"]
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    assert reasons_of(WHOLE(rb'[{"asset": "\uDC00"}]')) == ["bad-json"]
+    assert reasons_of(WHOLE(rb'[{"\ud800": 1}]')) == ["bad-json"]
+    assert reasons_of(WHOLE(rb'[{"asset": "\\ud800"}]')) == ["missing-field"]  # a backslash, then text
+
+
+def test_arrays_deeper_than_any_stack_are_refused():
+    assert reasons_of(WHOLE(b"[" * 100_000)) == ["bad-json"]
+
+
+def test_a_payload_larger_than_a_message_is_refused():
+    assert reasons_of(WHOLE(b"[" + b" " * 1_000_000 + b"]")) == ["too-large"]
+    assert WHOLE(b"[" + b" " * 999_998 + b"]") == []
+
+
+def test_one_record_is_an_object():
+    assert parse_json(b"[]") == Rejected("bad-json", "a record is a JSON object, not list")
+    assert parse_json(b'{"a": 1}') == {"a": 1}
+    assert reasons_of(compile_payload(dumped(**LONG), "UTC")(b"[]")) == ["bad-json"]
+
+
+def test_a_format_that_no_message_has_is_refused():
+    with pytest.raises(ValueError, match="csv"):
+        compile_payload(dumped(format="csv", **LONG), "UTC")
+    with pytest.raises(ValueError, match="registry"):
+        compile_payload(dumped(format="avro", **LONG), "UTC")
+
+
+# -- properties ------------------------------------------------------------------------------------------
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["2026-01-01T00:00:00Z", "1,5", "Bad", "good", "p1", " ", "", "flow"]), st.text(max_size=4),
+    st.just([]), st.just({}),
+)  # fmt: skip
+RECORDS = st.dictionaries(st.sampled_from(["asset", "sensor", "ts", "value", "q", "other"]), VALUES)
+
+
+def prefixed(outcomes, place: int) -> list[str]:
+    """Comparable: NaN is itself in text."""
+    return [
+        repr(Rejected(outcome.reason, f"of[{place}]: {outcome.detail}") if isinstance(outcome, Rejected) else outcome)
+        for outcome in outcomes
+    ]
+
+
+@given(st.lists(RECORDS, max_size=4), RECORDS)
+def test_a_long_record_is_itself_upon_the_message_round_it(elements, around):
+    of_record = compile_mapping(dumped(**LONG), "UTC")
+    message = {**around, "of": elements}
+    expected = [shown for place, one in enumerate(elements) for shown in prefixed(of_record({**message, **one}), place)]
+    assert [repr(outcome) for outcome in OF_LONG(json.dumps(message).encode())] == expected
+
+
+@given(st.lists(RECORDS, max_size=4))
+def test_wide_records_of_an_array_are_read_as_if_each_came_alone(elements):
+    of_record = compile_mapping(dumped(**WIDE), "UTC")
+    expected = [shown for place, one in enumerate(elements) for shown in prefixed(of_record(one), place)]
+    assert [repr(outcome) for outcome in OF_WIDE(json.dumps({"of": elements}).encode())] == expected
+
+
+JSON = st.recursive(
+    VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+MANGLED = st.tuples(
+    st.one_of(JSON, RECORDS, st.builds(lambda of: {"of": of}, st.lists(RECORDS))),
+    st.binary(max_size=3),
+    st.integers(0, 60),
+)
+
+
+@given(st.one_of(st.binary(), MANGLED))
+def test_no_payload_is_anything_but_readings_and_reasons(payload):
+    if isinstance(payload, tuple):
+        message, noise, at = payload
+        text = json.dumps(message).encode()
+        payload = text[:at] + noise + text[at + len(noise) :]
+    for read in (OF_LONG, OF_WIDE, WHOLE):
+        for outcome in read(payload):
+            if isinstance(outcome, Rejected):
+                assert outcome.reason in REASONS
+                outcome.detail.encode("utf-8")
+            else:
+                assert isinstance(outcome, Reading)
+                assert outcome.good == (outcome.value == outcome.value)
+                "".join(name or "" for name in outcome[:3]).encode("utf-8")

@@ -1,0 +1,37 @@
+"""docs/readings.md: the mappings that it shows are mappings, and read what it says that they read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from golden_cases import goldens
+
+from eugenie_cli.site.mapping_checks import check_mapping
+from eugenie_cli.site.model import ReadingsMapping
+
+PAGE = (Path(__file__).parents[3] / "docs" / "readings.md").read_text(encoding="utf-8")
+SHOWN = [yaml.safe_load(block)["readings"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+GOLDEN = {golden.name: golden.mapping for golden in goldens()}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_a_mapping_that_is_shown_is_whole(shown):
+    assert list(check_mapping(ReadingsMapping.model_validate(shown), of_file=False)) == []
+
+
+def test_the_gateways_that_are_shown_are_those_of_the_golden_files():
+    kepware, telegraf, _ = (ReadingsMapping.model_validate(shown).model_dump(mode="json") for shown in SHOWN)
+    assert kepware == GOLDEN["gateway_kepware"]
+    assert telegraf == GOLDEN["gateway_telegraf"]
+
+
+@pytest.mark.parametrize("golden", goldens(), ids=lambda golden: golden.name)
+def test_config_check_accepts_every_golden_mapping(golden):
+    found = [
+        (path, message)
+        for path, message in check_mapping(ReadingsMapping.model_validate(golden.mapping), of_file=False)
+    ]
+    assert [path for path, _ in found] in ([], [("registry",)] if golden.schema_of else [])

@@ -1,0 +1,266 @@
+"""The client of a schema registry, against a server that gives the answers of Confluent's REST interface."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import ssl
+import struct
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from threading import Event, Thread
+
+import pytest
+
+from eugenie_cli.readings.avro import UnknownSchema
+from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.registry import RetryableError, SchemaRegistry, patient
+
+READING = {
+    "type": "record",
+    "name": "Reading",
+    "fields": [{"name": "at", "type": "Instant"}, {"name": "v", "type": "double"}],
+}
+INSTANT = {"type": "record", "name": "Instant", "fields": [{"name": "iso", "type": "string"}]}
+NOT_FOUND = (404, {"error_code": 40403, "message": "Schema not found"})
+
+
+def answer(schema, **more) -> tuple[int, dict]:
+    return 200, {"schema": json.dumps(schema), **more}
+
+
+ANSWERS = {
+    "/schemas/types": (200, ["JSON", "PROTOBUF", "AVRO"]),
+    "/schemas/ids/1": answer("double"),
+    "/schemas/ids/2": answer(READING, references=[{"name": "Instant", "subject": "plant/instant", "version": 3}]),
+    "/subjects/plant%2Finstant/versions/3": answer(INSTANT, subject="plant/instant", version=3, id=9),
+    "/schemas/ids/3": answer({}, schemaType="PROTOBUF"),
+    "/schemas/ids/4": (200, {"schema": "{"}),
+    "/schemas/ids/5": answer(READING, references=[{"name": "x", "subject": "circle", "version": 1}]),
+    "/subjects/circle/versions/1": answer(READING, references=[{"name": "x", "subject": "circle", "version": 1}]),
+    "/schemas/ids/6": answer(READING, references=[{"name": "x", "subject": "gone", "version": 1}]),
+    "/subjects/gone/versions/1": (404, {"error_code": 40402, "message": "Version not found"}),
+    "/schemas/ids/20": (404, "<html>a proxy's page</html>"),
+    "/schemas/ids/21": (404, {"error_code": 404, "message": "HTTP 404 Not Found"}),
+    "/schemas/ids/22": (401, {"error_code": 401, "message": "Unauthorized"}),
+    "/schemas/ids/23": (500, {"error_code": 50001, "message": "Error in the backend data store"}),
+    "/schemas/ids/24": (429, ""),
+    "/schemas/ids/25": (200, "<html>a page</html>"),
+    "/schemas/ids/26": (200, {"message": "no schema"}),
+    "/schemas/ids/27": answer(READING, references=[{"name": "x"}]),
+    "/schemas/ids/28": (302, ""),
+}  # fmt: skip
+
+
+class Registry(ThreadingHTTPServer):
+    """`asked`: (path, Authorization) of every request."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str, str | None]] = []
+        self.answers = dict(ANSWERS)
+        self.scheme = "http"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Registry
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["Authorization"]))
+        status, body = self.server.answers.get(self.path, NOT_FOUND)
+        payload = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", f"{self.server.url}/schemas/ids/1")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def registry():
+    server = Registry()
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_schema_is_fetched_once(registry):
+    schemas = SchemaRegistry(registry.url + "/")
+    assert schemas(1) == schemas(1) == ("double",)
+    assert registry.asked == [("/schemas/ids/1", None)]
+
+
+def test_what_a_schema_refers_to_comes_before_it(registry):
+    assert SchemaRegistry(registry.url)(2) == (INSTANT, READING)
+
+
+def test_a_message_is_read_by_its_schema(registry):
+    mapping = {"format": "avro", "tag": {"const": "FT-1"}, "ts": {"path": "at.iso"}, "value": {"path": "v"}}
+    read = compile_payload(mapping, "UTC", SchemaRegistry(registry.url))
+    body = b"\x282026-01-01T00:00:00Z" + struct.pack("<d", 1.5)
+    (reading,) = read(struct.pack(">bI", 0, 2) + body)
+    assert (reading.tag, reading.ts, reading.value) == ("FT-1", 1_767_225_600_000, 1.5)
+    (rejected,) = read(struct.pack(">bI", 0, 77) + body)
+    assert rejected == ("bad-avro", "77: Schema not found")
+
+
+def test_name_and_password_go_along_and_show_nowhere(registry):
+    schemas = SchemaRegistry(registry.url, username="eugenie", password="pässword")
+    schemas(1)
+    assert registry.asked == [("/schemas/ids/1", "Basic ZXVnZW5pZTpww6Rzc3dvcmQ=")]
+    with pytest.raises(RetryableError, match="refuses the user name or password") as refused:
+        schemas(22)
+    assert "pässword" not in f"{refused.value}{schemas!r}"
+
+
+def test_a_redirect_is_not_followed_with_the_password(registry):
+    with pytest.raises(RetryableError, match="answered 302"):
+        SchemaRegistry(registry.url, username="eugenie", password="x")(28)
+    assert [path for path, _ in registry.asked] == ["/schemas/ids/28"]
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (7, "7: Schema not found"),
+        (3, "schema 3 is a PROTOBUF schema"),
+        (4, "schema 4 is not JSON"),
+        (5, "is referred to in a circle"),
+        (6, "1: Version not found"),
+    ],
+)
+def test_a_registry_that_has_no_such_schema(registry, number, why):
+    with pytest.raises(UnknownSchema, match=why):
+        SchemaRegistry(registry.url)(number)
+
+
+@pytest.mark.parametrize("number", range(20, 28))
+def test_an_answer_that_says_nothing_of_the_schema_rejects_nothing(registry, number):
+    schemas = SchemaRegistry(registry.url)
+    for _again in range(2):  # it is asked again: nothing is known
+        with pytest.raises(RetryableError, match=registry.url):
+            schemas(number)
+    assert len({path for path, _ in registry.asked}) < len(registry.asked)
+
+
+def test_an_unknown_schema_is_asked_for_again_after_a_minute(registry):
+    now = [0.0]
+    schemas = SchemaRegistry(registry.url, clock=lambda: now[0])
+    for moment in (0.0, 59.0, 61.0):
+        now[0] = moment
+        with pytest.raises(UnknownSchema, match="Schema not found"):
+            schemas(7)
+    assert len(registry.asked) == 2
+    registry.answers["/schemas/ids/7"] = answer("long")
+    now[0] = 200.0
+    assert schemas(7) == ("long",)
+
+
+def test_a_registry_that_is_away():
+    gone = Registry()
+    gone.server_close()
+    with pytest.raises(RetryableError, match="does not answer"):
+        SchemaRegistry(gone.url)(1)
+
+
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_something_that_is_no_registry(said):
+    """It says nothing for longer than anybody waits, speaks another protocol, or breaks off."""
+    waited = Event()
+
+    class Odd(Registry):
+        def finish_request(self, request, *_) -> None:
+            request.sendall(said)
+            if not said:
+                waited.wait()
+
+    server = Odd()
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        with pytest.raises(RetryableError, match=server.url):
+            SchemaRegistry(server.url, timeout_s=0.2 if not said else 60)(1)
+    finally:
+        waited.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_check_asks_whether_a_registry_is_there(registry):
+    SchemaRegistry(registry.url).check()
+    registry.answers["/schemas/types"] = (403, "")
+    with pytest.raises(RetryableError, match="user name or password"):
+        SchemaRegistry(registry.url).check()
+    with pytest.raises(RetryableError, match="not found"):
+        SchemaRegistry(f"{registry.url}/wrong").check()
+
+
+def test_a_patient_caller_waits_longer_and_longer_and_goes_on():
+    pauses, told, left = [], [], [8]
+
+    def schema_of(number: int):
+        if number == 2:
+            raise UnknownSchema("2")
+        if left[0]:
+            left[0] -= 1
+            raise RetryableError("away")
+        return ("double",)
+
+    waiting = patient(schema_of, told.append, pauses.append)
+    assert waiting(1) == ("double",)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert told == ["away"] * 8
+    with pytest.raises(UnknownSchema):
+        waiting(2)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """A PEM file with a certificate of 127.0.0.1 that signed itself, and one with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = dt.datetime.now(dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - dt.timedelta(days=1), now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (tmp_path / "ca.pem").write_bytes(certificate.public_bytes(pem))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, *plain))
+    return tmp_path / "ca.pem", tmp_path / "key.pem"
+
+
+def test_the_plants_own_authority(registry, authority):
+    certificate, key = authority
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    registry.socket = context.wrap_socket(registry.socket, server_side=True)
+    registry.scheme = "https"
+    assert SchemaRegistry(registry.url, ca=str(certificate))(1) == ("double",)
+    with pytest.raises(RetryableError, match="CERTIFICATE_VERIFY_FAILED"):
+        SchemaRegistry(registry.url)(1)
