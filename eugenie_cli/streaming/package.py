@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.secrets import reveal
-from eugenie_cli.streamjob import payload_sql
 from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
 SHIPPED = ("readings", "episodes", "streamjob", "serving/protos", "serving/client.py", "serving/tensors.py")
@@ -29,18 +29,19 @@ class JobPackage:
     spec: Path
 
 
-def job_spec(site: Site, start: str, partitions: int = 1) -> JobSpec:
+def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None = None) -> JobSpec:
     """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read.
+
+    `start` and `start_ms` (with "timestamp"): where reading begins when there is no savepoint.
 
     `partitions` of the readings topic: one alone cannot hold others up, and is never called idle, since an idle source
     does not pass on the end of event time when it is drained.
     """
     mapping = site.kafka.readings.model_dump(mode="json")
-    refused = payload_sql.unsupported(mapping)
-    if refused:
+    if site.kafka.readings.format == "csv":
         raise EugenieError(
-            f"{site.file}: kafka.readings: the stream cannot read {'; '.join(refused)}",
-            "let the gateway send one reading a message, as flat or nested JSON",
+            f"{site.file}: kafka.readings.format: the stream reads messages of JSON or Avro, not CSV",
+            "let the gateway send JSON",
         )
     topics = site.topics
     classes = tuple(
@@ -83,6 +84,7 @@ def job_spec(site: Site, start: str, partitions: int = 1) -> JobSpec:
         checkpoint_ms=site.stream.checkpoint,
         delivery=site.stream.delivery,
         start=start,
+        start_ms=start_ms,
         partitions=partitions,
     )
 
@@ -100,6 +102,15 @@ def write(spec: JobSpec, folder: Path) -> JobPackage:
             archive.write(file, Path(source.name) / file.relative_to(source))
     spec.save(package.spec)
     return package
+
+
+def code_digest() -> str:
+    """SHA-256 of the job's own program, as this version of eugenie would ship it."""
+    source = Path(eugenie_cli.__file__).parent
+    digest = hashlib.sha256()
+    for file in _shipped_files(source):
+        digest.update(str(file.relative_to(source)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _shipped_files(source: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
+from eugenie_cli.readings.reasons import REASONS
 from eugenie_cli.streamjob.desk import Desk
 from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.predict import SCORED
@@ -17,7 +18,7 @@ from eugenie_cli.streamjob.spec import JobSpec
 
 
 class Alarms(KeyedProcessFunction):
-    """(shard, SCORED, ScoredBatch) -> (kind, key, JSON); dead letters pass through.
+    """(shard, SCORED, ScoredBatch) -> (kind, key, JSON); dead letters pass through, and everything is counted.
 
     Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes;
     then the wall clock closes what is open, `silent_plant_ms` after the last row.
@@ -33,12 +34,22 @@ class Alarms(KeyedProcessFunction):
         self._heard: dict[int, int] = {}
         self._deadline: dict[int, int] = {}
         self._alarm_clock: set[int] = set()
+        # counted here: PyFlink loses what is counted on an asynchronous function's own thread
+        group = runtime_context.get_metrics_group()
+        self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
+        self._millis = group.counter("predictMillis")
+        self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard, kind, content = value
         if kind != SCORED:
-            yield Row(kind, "", content.decode())
+            for reason, letter in content:
+                self._letters[reason].inc()
+                yield Row(kind, "", letter.decode())
             return
+        self._calls.inc()
+        self._windows.inc(content.score.size)
+        self._millis.inc(round(content.took_ms))
         desk = self._desk(shard)
         self._heard[shard] = _wall_ms()
         for record in desk.take(content):

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from pyflink.common import Configuration, Time, Types
 from pyflink.datastream import AsyncDataStream, DataStream, StreamExecutionEnvironment
-from pyflink.table import DataTypes, Schema, StreamTableEnvironment
+from pyflink.table import StreamTableEnvironment
 
-from eugenie_cli.streamjob import front_sql, sinks
+from eugenie_cli.streamjob import front, sinks
 from eugenie_cli.streamjob.alarms import Alarms
 from eugenie_cli.streamjob.predict import Predict
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.windows import Windows
+
+BATCH = 10_000
+"""Messages that are decoded at once when there are enough: their costs are shared, and a batch takes about 30 ms."""
 
 ELEMENT = Types.PICKLED_BYTE_ARRAY()
 RECORD = Types.ROW_NAMED(["kind", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
@@ -26,10 +29,12 @@ def settings(spec: JobSpec) -> Configuration:
         "parallelism.default": str(spec.parallelism),
         "table.local-time-zone": "UTC",
         "pipeline.object-reuse": "true",
-        "pipeline.auto-watermark-interval": "100 ms",
+        "pipeline.auto-watermark-interval": "20 ms",
         "execution.buffer-timeout.interval": "10 ms",
         "python.execution-mode": "process",
         "python.fn-execution.bundle.time": str(spec.bundle_ms),
+        "python.fn-execution.bundle.size": str(BATCH),
+        "python.fn-execution.arrow.batch.size": str(BATCH),
         "execution.checkpointing.interval": f"{spec.checkpoint_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -45,38 +50,19 @@ def settings(spec: JobSpec) -> Configuration:
 
 
 def build(spec: JobSpec) -> StreamExecutionEnvironment:
-    """The job graph: SQL front, rows, Predict, alarms, three topics."""
+    """The job graph: decode, rows, Predict, alarms, three topics."""
     env = StreamExecutionEnvironment.get_execution_environment(settings(spec))
     tables = StreamTableEnvironment.create(env)
-    judge(spec, tables)
-    tables.execute_sql(front_sql.readings_view(spec))
-
-    records = scored_records(spec, tables.to_data_stream(tables.sql_query(front_sql.steps_query(spec))))
+    records = scored_records(spec, front.portions(spec, tables))
     tables.create_temporary_view("records", tables.from_data_stream(records))
     sinks.attach(spec, tables)
     return env
 
 
-def judge(spec: JobSpec, tables: StreamTableEnvironment) -> None:
-    """Add the front up to its verdicts: the views `fields` and `judged`."""
-    tables.execute_sql(front_sql.source_table(spec))
-    fields = tables.to_data_stream(tables.sql_query(front_sql.fields_query(spec)))
-    rowtime = Schema.new_builder()
-    for name in ("payload", "ts_text", "asset", "sensor", "tag", "value_text", "quality_text"):
-        rowtime.column(name, DataTypes.STRING())
-    rowtime.column("partition", DataTypes.INT()).column("offset", DataTypes.BIGINT())
-    rowtime.column("rt", DataTypes.TIMESTAMP(3))
-    tables.create_temporary_view(
-        front_sql.FIELDS, tables.from_data_stream(fields, rowtime.watermark("rt", "SOURCE_WATERMARK()").build())
-    )
-    tables.execute_sql(front_sql.judged_view(spec))
-
-
-def scored_records(spec: JobSpec, steps: DataStream) -> DataStream:
-    """The Python part: (shard, edge, items) -> (kind, key, JSON)."""
-    segments = (
-        steps.key_by(lambda step: step[0], Types.INT()).process(Windows(spec), ELEMENT).name("windows").uid("windows")
-    )
+def scored_records(spec: JobSpec, portions: DataStream) -> DataStream:
+    """(shard, Portion) -> (kind, key, JSON)."""
+    keyed = portions.key_by(lambda one: one[0], Types.INT())
+    segments = keyed.process(Windows(spec), ELEMENT).name("windows").uid("windows")
     scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
     scored = scored.name("predict").uid("predict")
     return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORD).name("alarms").uid("alarms")

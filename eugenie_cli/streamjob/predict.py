@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 
 import grpc
@@ -34,6 +35,8 @@ class ScoredBatch:
     contribution: np.ndarray
     expected: np.ndarray
     version: int
+    took_ms: float
+    """From the first attempt to the answer."""
 
 
 class Predict(AsyncFunction):
@@ -54,10 +57,17 @@ class Predict(AsyncFunction):
         shard, kind, batch = value
         if kind != SEGMENTS:
             return [value]
+        began = time.monotonic()
         answer = await self._predict(batch)
         steps = batch.readings.shape[1]
         scored = ScoredBatch(
-            batch, batch.rows[:, -steps:], answer.score, answer.contribution, answer.expected, answer.version
+            batch,
+            batch.rows[:, -steps:],
+            answer.score,
+            answer.contribution,
+            answer.expected,
+            answer.version,
+            (time.monotonic() - began) * 1000,
         )
         return [(shard, SCORED, scored)]
 

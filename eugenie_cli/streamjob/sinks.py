@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pyflink.table import StreamTableEnvironment
 
-from eugenie_cli.episodes.records import DEAD_LETTER_SCHEMA
-from eugenie_cli.streamjob import front_sql
 from eugenie_cli.streamjob.desk import ANOMALY, SCORE
-from eugenie_cli.streamjob.instant_sql import literal
 from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.sql import options_clause
 from eugenie_cli.streamjob.windows import DEAD
 
 EXACTLY_ONCE = "exactly-once"
@@ -23,8 +21,7 @@ def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
     statements.add_insert_sql(f"INSERT INTO anomalies SELECT k, v FROM records WHERE kind = '{ANOMALY}'")
     statements.add_insert_sql(f"INSERT INTO scores SELECT k, v FROM records WHERE kind = '{SCORE}'")
     statements.add_insert_sql(
-        f"INSERT INTO dead_letters {dead_letters_query(spec)}"
-        f" UNION ALL SELECT CAST(NULL AS STRING), v FROM records WHERE kind = '{DEAD}'"
+        f"INSERT INTO dead_letters SELECT CAST(NULL AS STRING), v FROM records WHERE kind = '{DEAD}'"
     )
     statements.attach_as_datastream()
 
@@ -47,14 +44,4 @@ def sink_table(spec: JobSpec, name: str, topic: str) -> str:
     if exactly_once:
         options["sink.transactional-id-prefix"] = f"eugenie.{spec.site}.{name}"
         options["properties.transaction.timeout.ms"] = str(spec.kafka.transaction_timeout_ms)
-    pairs = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
-    return f"CREATE TEMPORARY TABLE {name} (k STRING, v STRING) WITH ({pairs})"
-
-
-def dead_letters_query(spec: JobSpec) -> str:
-    """What the front refused, as dead letter records."""
-    return f"""
-SELECT CAST(NULL AS STRING), JSON_OBJECT(
-  'schema' VALUE {literal(DEAD_LETTER_SCHEMA)}, 'reason' VALUE reason, 'detail' VALUE detail, 'payload' VALUE payload,
-  'topic' VALUE {literal(spec.kafka.readings)}, 'partition' VALUE `partition`, 'offset' VALUE `offset`)
-FROM ({front_sql.rejected_query()})"""
+    return f"CREATE TEMPORARY TABLE {name} (k STRING, v STRING) WITH ({options_clause(options)})"

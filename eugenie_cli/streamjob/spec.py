@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import reduce
-from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +83,6 @@ class JobSpec:
     in_flight: int = 4
     silent_plant_ms: int = 300_000
     """Wall clock without a row from any asset of a shard before what is open there is closed."""
-
-    @property
-    def base_step_ms(self) -> int:
-        """The step that all classes' steps are multiples of: the width of the front's windows."""
-        return reduce(gcd, (one.step_ms for one in self.classes))
 
     def save(self, path: Path) -> None:
         """Write as JSON, readable by the owner alone."""

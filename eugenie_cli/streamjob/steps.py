@@ -52,6 +52,7 @@ class ClassRows:
     def __init__(self, spec: ClassSpec, assets: tuple[str, ...]) -> None:
         count, sensors = len(assets), len(spec.sensors)
         self._assets = assets
+        self._sensors = spec.sensors
         self._step = spec.step_ms
         self._max_gap = spec.max_gap_ms
         self._name = spec.name
@@ -68,21 +69,29 @@ class ClassRows:
         self._value = np.empty(0, np.float64)
 
     def state(self) -> dict[str, object]:
-        """What `restore` needs, as plain data."""
+        """What `restore` needs, as plain data. Pending readings are kept elsewhere: they change far more often."""
         # the assets that have been heard are worth keeping; the class's settings come anew with the job
         heard = np.flatnonzero((self._last_ts > NEVER).any(axis=1))
         return {
             "assets": [self._assets[index] for index in heard],
+            "sensors": self._sensors,
+            "step": self._step,
             "edge": self.edge,
             "last_ts": self._last_ts[heard],
             "last_value": self._last_value[heard],
             "window": self._window[heard],
-            "pending": ([self._assets[index] for index in self._asset], self._sensor, self._ts, self._value),
         }
 
     def restore(self, state: dict) -> None:
-        """Take over the state of an earlier job; assets that the site no longer has are dropped."""
+        """Take over the state of an earlier job, asset by asset; those that the site no longer has are dropped.
+
+        Rows of other sensors, another step or another window are not these rows: then the class begins anew.
+        """
+        if state["sensors"] != self._sensors or state["step"] != self._step:
+            return
         self.edge = state["edge"]
+        if not len(state["assets"]) or state["window"].shape[1:] != self._window.shape[1:]:
+            return
         places = {asset: index for index, asset in enumerate(self._assets)}
         for position, asset in enumerate(state["assets"]):
             if asset in places:
@@ -90,10 +99,10 @@ class ClassRows:
                 self._last_ts[here] = state["last_ts"][position]
                 self._last_value[here] = state["last_value"][position]
                 self._window[here] = state["window"][position]
-        assets, sensor, ts, value = state["pending"]
-        kept = np.array([asset in places for asset in assets], bool)
-        self._asset = np.array([places[asset] for asset in assets if asset in places], np.int32)
-        self._sensor, self._ts, self._value = sensor[kept], ts[kept], value[kept]
+
+    def pending(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Readings that wait for their row: as `add` takes them."""
+        return self._asset, self._sensor, self._ts, self._value
 
     def add(self, asset: np.ndarray, sensor: np.ndarray, ts: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Take readings in: indices [N], instants [N] in ms, values [N] (NaN: bad).

@@ -1,73 +1,122 @@
-"""The keyed operator that turns steps into segments: event time decides when a row is complete."""
+"""The keyed operator that turns readings into segments: event time decides when a row is complete."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from pyflink.common import Types
-from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
+from eugenie_cli.streamjob.decode import Portion
 from eugenie_cli.streamjob.kept import Kept
-from eugenie_cli.streamjob.shard import Routes, Shard
+from eugenie_cli.streamjob.routes import Routes
+from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.strange import StrangeTags
+from eugenie_cli.streamjob.waiting import Waiting
 
 SEGMENTS = "segments"
 DEAD = "dead"
 
-BEHIND_MS = 1
-"""Event time runs this much behind the readings' instants; `front_sql.rowtime` says why."""
-
 LAST_INSTANT = 253_402_300_799_000
 """The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
 
+STRANGE_EVERY_MS = 10_000
+"""Of the wall clock: how often a tag that the site does not have is written of."""
+
 
 class Windows(KeyedProcessFunction):
-    """(shard, edge, items) -> (shard, SEGMENTS, Batch) and (shard, DEAD, record).
+    """(shard, Portion) -> (shard, SEGMENTS, Batch) and (shard, DEAD, [(reason, record)]).
 
     Rows are made when the watermark passes, all that are due at once: live that is one row an asset, behind it is long
-    segments. The state is the shard itself. It is handed to Flink as an object and pickled when a bundle ends, not
-    with every element.
+    segments. State is written as it changes: readings that wait are appended with each portion; rows, which are much
+    larger, only when rows were made.
     """
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = runtime_context.get_state(ValueStateDescriptor("shard", Types.PICKLED_BYTE_ARRAY()))
+        blob = Types.PICKLED_BYTE_ARRAY()
+        self._rows = runtime_context.get_state(ValueStateDescriptor("rows", blob))
+        self._waiting = Waiting(
+            runtime_context.get_list_state(ListStateDescriptor("waiting", blob)),
+            runtime_context.get_state(ValueStateDescriptor("places", blob)),
+        )
+        self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
         self._routes = Routes(self._spec)
         self._shards: dict[int, Shard] = {}
-        # counted here: PyFlink loses what is counted on an asynchronous function's own thread
-        group = runtime_context.get_metrics_group()
-        self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
+        self._strange: dict[int, StrangeTags] = {}
+        self._timer: dict[int, int] = {}
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[tuple]:
-        shard = self._shard(ctx.get_current_key())
-        for letter in shard.take(value[2]):
-            yield ctx.get_current_key(), DEAD, letter
-        self._state.update(Kept(shard))
-        ctx.timer_service().register_event_time_timer(value[1] - BEHIND_MS)
+        key, portion = value
+        shard = self._shard(key)
+        letters = portion.letters
+        if len(portion.place):
+            taken, late = shard.take((portion.place, portion.ts, portion.value))
+            letters = letters + late
+            if len(taken[0]):
+                self._waiting.append(taken)
+        if portion.strange:
+            letters = letters + self._count(key, portion, ctx)
+        if letters:
+            yield key, DEAD, letters
+        self._watch(key, shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[tuple]:
-        shard = self._shard(ctx.get_current_key())
-        complete = min(max(ctx.timer_service().current_watermark(), timestamp) + BEHIND_MS, LAST_INSTANT)
+        key = ctx.get_current_key()
+        shard = self._shard(key)
+        is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
+        if not is_event_time or timestamp >= LAST_INSTANT:
+            letters = self._strange_of(key).letters()
+            self._strange_state.clear()
+            if letters:
+                yield key, DEAD, letters
+        if not is_event_time:
+            return
+        self._timer.pop(key, None)
+        complete = min(max(ctx.timer_service().current_watermark(), timestamp), LAST_INSTANT)
         due = shard.next_edge()
         if due is not None and due <= complete:
             for batch in shard.advance(complete):
-                self._calls.inc()
-                self._windows.inc(batch.readings.size)
-                yield ctx.get_current_key(), SEGMENTS, batch
-            self._state.update(Kept(shard))
-            due = shard.next_edge()
-        if due is not None:
-            ctx.timer_service().register_event_time_timer(due - BEHIND_MS)
+                yield key, SEGMENTS, batch
+            self._rows.update(Kept(shard))
+            self._waiting.replace(shard.pending())
+        self._watch(key, shard, ctx)
+
+    def _watch(self, key: int, shard: Shard, ctx: KeyedProcessFunction.Context) -> None:
+        """Set the timer of the next row, unless an earlier one is set."""
+        due = shard.next_edge()
+        if due is not None and due < self._timer.get(key, LAST_INSTANT):
+            self._timer[key] = due
+            ctx.timer_service().register_event_time_timer(due)
+
+    def _count(self, key: int, portion: Portion, ctx: KeyedProcessFunction.Context) -> list[tuple[str, bytes]]:
+        tags = self._strange_of(key)
+        if not tags.counts:
+            ctx.timer_service().register_processing_time_timer(int(time.time() * 1000) + STRANGE_EVERY_MS)
+            ctx.timer_service().register_event_time_timer(LAST_INSTANT)  # a drained stream leaves none behind
+        letters = tags.add(portion.strange)
+        self._strange_state.update(tags.counts)
+        return letters
+
+    def _strange_of(self, key: int) -> StrangeTags:
+        tags = self._strange.get(key)
+        if tags is None:
+            tags = self._strange[key] = StrangeTags(self._spec.kafka.readings)
+            tags.counts = self._strange_state.value() or {}
+        return tags
 
     def _shard(self, key: int) -> Shard:
         shard = self._shards.get(key)
         if shard is None:
-            shard = self._shards[key] = Shard(self._routes)
-            kept = self._state.value()
+            shard = self._shards[key] = Shard(self._routes, key)
+            kept = self._rows.value()
             if kept is not None:
                 shard.restore(kept)
+            shard.take(self._waiting.restore(self._routes.names))
         return shard

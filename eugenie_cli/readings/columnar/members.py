@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -35,25 +35,34 @@ def getter(part: Mapping[str, Any]) -> Getter:
     return descend
 
 
-def getters(parts: Sequence[Mapping[str, Any]]) -> Callable[[Any], tuple[Any, ...]]:
-    """Several parts of a record at once; plain members by one call into C."""
-    plain = [part["path"] for part in parts if part.get("path") and "." not in part["path"]]
-    if len(plain) == len(parts) > 1:
-        return itemgetter(*plain)  # with one name it would give no tuple
-    each = [getter(part) for part in parts]
-    return lambda record: tuple([get(record) for get in each])
+def is_plain(part: Mapping[str, Any]) -> bool:
+    """True for a member of the record itself, found by its name alone."""
+    return part.get("path") is not None and "." not in part["path"]
 
 
-def around(get: Getter) -> Callable[[Any, Any], Any]:
-    """A part of a record in an array: the record's own, else that of the object round it."""
+def around(get: Getter) -> Getter:
+    """(record, the object round it) -> a part: the record's own, else that of the object round it."""
 
-    def find(record: Any, outer: Any) -> Any:
+    def find(pair: tuple[Any, Any]) -> Any:
+        record, outer = pair
         try:
             return get(record)
         except KeyError:
             if outer is None:
                 raise
             return get(outer)
+
+    return find
+
+
+def optional(get: Getter) -> Getter:
+    """None in the place of a part that is missing."""
+
+    def find(record: Any) -> Any:
+        try:
+            return get(record)
+        except KeyError:
+            return None
 
     return find
 

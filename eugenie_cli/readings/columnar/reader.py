@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.avro import SchemaOf, compile_avro
 from eugenie_cli.readings.columnar.instants import compile_instants
 from eugenie_cli.readings.columnar.long import LongRows
 from eugenie_cli.readings.columnar.places import UNREAD, Identity, PlaceOf, Places
@@ -46,14 +47,21 @@ class Columns:
 ReadColumns = Callable[[Sequence["bytes | None"]], Columns]
 
 
-def compile_columns(mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf) -> ReadColumns:
-    """The mapping as a function of many payloads. Arguments and errors as `compile_payload` has them."""
-    return _Reader(mapping, timezone, place_of).read
+def compile_columns(
+    mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None = None
+) -> ReadColumns:
+    """The mapping as a function of many payloads. Other arguments and errors as `compile_payload` has them."""
+    return _Reader(mapping, timezone, place_of, schema_of).read
 
 
 class _Reader:
-    def __init__(self, mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf) -> None:
-        self._reference = compile_payload(mapping, timezone)
+    def __init__(
+        self, mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None
+    ) -> None:
+        self._reference = compile_payload(mapping, timezone, schema_of)
+        self._decode: Callable[[bytes], Any] = orjson.loads
+        if mapping.get("format") == "avro" and schema_of is not None:
+            self._decode = compile_avro(schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
         self._instants = compile_instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
         self._places = Places(place_of)
@@ -63,21 +71,12 @@ class _Reader:
 
     def read(self, payloads: Sequence[bytes | None]) -> Columns:
         """Payloads, None for a message without one, as columns."""
-        rows, places = self._rows, self._places
-        rows.begin()
-        places.begin()
-        rest: set[int] = set()
-        for index, payload in enumerate(payloads):
-            try:
-                if payload is None or len(payload) > MAX_PAYLOAD:
-                    rest.add(index)
-                else:
-                    rows.add(index, orjson.loads(payload))
-            except (KeyError, TypeError, ValueError):
-                rest.add(index)
-        raw = rows.columns()
+        self._places.begin()
+        index, messages, unread = self._messages(payloads)
+        raw, refused = self._rows.read(index, messages)
+        rest = {*unread, *refused}
         ts, fine = self._instants(raw.ts)
-        place = places.of_column(raw.identity)
+        place = self._places.of_column(raw.identity)
         fine &= place != UNREAD
         good = None
         if raw.quality is not None:
@@ -91,6 +90,24 @@ class _Reader:
         kept = kept[raw.message]
         columns = Columns(raw.message[kept], place[kept], ts[kept], value[kept], [], [])
         return self._with_rest(columns, payloads, sorted(rest))
+
+    def _messages(self, payloads: Sequence[bytes | None]) -> tuple[Sequence[int], list[Any], list[int]]:
+        """Decoded messages, their numbers before them, and the numbers of those that could not be decoded."""
+        try:
+            if max(map(len, payloads), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
+                return range(len(payloads)), list(map(self._decode, payloads)), []  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            pass  # one of thousands: then one by one
+        index, messages, unread = [], [], []
+        for number, payload in enumerate(payloads):
+            try:
+                if payload is None or len(payload) > MAX_PAYLOAD:
+                    raise ValueError
+                messages.append(self._decode(payload))
+                index.append(number)
+            except ValueError:
+                unread.append(number)
+        return index, messages, unread
 
     def _with_rest(self, columns: Columns, payloads: Sequence[bytes | None], rest: list[int]) -> Columns:
         """Columns with the outcomes of the messages that the reference reads."""

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from eugenie_cli.readings.columnar.long import RawColumns
-from eugenie_cli.readings.columnar.members import around, elements_of, getter
+from eugenie_cli.readings.columnar.members import around, elements_of, getter, optional
 
 REMEMBERED = 10_000
 """Layouts (an asset and the names in its records) that are remembered: about as many as there are assets."""
 
 
 class WideRows:
-    """Collects records of a batch, one row for each of their measurements."""
+    """Takes messages apart, one row for each measurement."""
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         self._ts = around(getter(mapping.get("ts") or {"path": "ts"}))
         self._asset = around(getter(mapping["asset"])) if mapping.get("asset") is not None else None
-        self._quality = around(getter(mapping["quality"])) if mapping.get("quality") is not None else None
+        self._quality = optional(around(getter(mapping["quality"]))) if mapping.get("quality") is not None else None
         value = mapping.get("value") or {"path": "value"}
         self._inner = around(getter(value)) if value.get("path") is not None else None
         parts = (mapping.get("ts") or {"path": "ts"}, mapping.get("asset"), mapping.get("quality"))
@@ -28,35 +28,33 @@ class WideRows:
         self._ignored = frozenset(mapping.get("ignore") or ())
         self._elements = elements_of(mapping.get("records"))
         self._layouts: dict[Any, tuple[list[Any], list[str] | None]] = {}
-        self.begin()
 
-    def begin(self) -> None:
-        """A new batch."""
-        self._message: list[int] = []
-        self._identity: list[Any] = []
-        self._times: list[Any] = []
-        self._values: list[Any] = []
-        self._qualities: list[Any] = []
-
-    def add(self, index: int, message: Any) -> None:
-        """A decoded message. Raises KeyError or TypeError, and keeps nothing of it, when it has not all parts."""
-        records, outer = self._elements(message)
-        rows = [self._row(record, outer) for record in records]
-        for identity, ts, values, quality in rows:
-            count = len(identity)
-            self._message += [index] * count
-            self._identity += identity
-            self._times += [ts] * count
-            self._values += values
-            self._qualities += [quality] * count
+    def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
+        """Decoded messages and their numbers -> columns, and the numbers of those that the reference must read."""
+        found = RawColumns(np.empty(0, np.int64), [], [], [], [] if self._quality is not None else None)
+        message: list[int] = []
+        refused: list[int] = []
+        for number, one in zip(index, messages, strict=True):
+            try:
+                records, outer = self._elements(one)
+                rows = [self._row(record, outer) for record in records]
+            except (KeyError, TypeError):
+                refused.append(number)
+                continue
+            for identity, ts, values, quality in rows:
+                count = len(identity)
+                message += [number] * count
+                found.identity.extend(identity)
+                found.ts.extend([ts] * count)
+                found.value.extend(values)
+                if found.quality is not None:
+                    found.quality.extend([quality] * count)
+        return found._replace(message=np.array(message, np.int64)), refused
 
     def _row(self, record: Any, outer: Any) -> tuple[list[Any], Any, list[Any], Any]:
-        asset = self._asset(record, outer) if self._asset is not None else None
-        ts = self._ts(record, outer)
-        try:
-            quality = self._quality(record, outer) if self._quality is not None else None
-        except KeyError:
-            quality = None
+        asset = self._asset((record, outer)) if self._asset is not None else None
+        ts = self._ts((record, outer))
+        quality = self._quality((record, outer)) if self._quality is not None else None
         inner = self._measurements(record, outer)
         nested = inner is not record
         key = (asset, nested, *inner)
@@ -72,7 +70,7 @@ class WideRows:
         """The object that holds the measurements: what is at the value's path, or the record itself."""
         if self._inner is not None:
             try:
-                inner = self._inner(record, outer)
+                inner = self._inner((record, outer))
             except KeyError:
                 return record
             if type(inner) is dict:
@@ -87,12 +85,9 @@ class WideRows:
         if not nested:
             other |= {path if path in inner else path.split(".")[0] for path in self._paths}
         chosen = [name for name in inner if name not in other]
+        if not chosen:
+            raise TypeError("the reference says whether anything is wrong with a record without measurements")
         identity = [(asset, None, name) for name in chosen]
         if any(not name.strip(" \t") for name in chosen):
             raise TypeError("a measurement without a name")
         return identity, None if len(chosen) == len(inner) else chosen
-
-    def columns(self) -> RawColumns:
-        """All that was added."""
-        qualities = self._qualities if self._quality is not None else None
-        return RawColumns(np.array(self._message, np.int64), self._identity, self._times, self._values, qualities)

@@ -1,0 +1,39 @@
+"""The readings topic as a table: raw payloads with where they lie, nothing parsed."""
+
+from __future__ import annotations
+
+from eugenie_cli.streamjob.spec import JobSpec, consumer_group
+from eugenie_cli.streamjob.sql import options_clause
+
+SOURCE = "source"
+
+
+def source_table(spec: JobSpec) -> str:
+    """`payload BYTES`, `partition`, `offset`, and `sent`, the record's own timestamp in Kafka."""
+    options = {
+        "connector": "kafka",
+        "topic": spec.kafka.readings,
+        "format": "raw",
+        "properties.group.id": consumer_group(spec.site),
+        "scan.topic-partition-discovery.interval": "60 s",
+        "properties.isolation.level": "read_committed",
+        **startup(spec),
+        **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
+    }
+    return f"""
+CREATE TEMPORARY TABLE {SOURCE} (
+  payload BYTES,
+  `partition` INT METADATA VIRTUAL,
+  `offset` BIGINT METADATA VIRTUAL,
+  sent TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
+) WITH ({options_clause(options)})"""
+
+
+def startup(spec: JobSpec) -> dict[str, str]:
+    """Where a job without a savepoint begins."""
+    if spec.start == "timestamp":
+        return {"scan.startup.mode": "timestamp", "scan.startup.timestamp-millis": str(spec.start_ms)}
+    if spec.start == "auto":
+        # where the site's last job got to, as its checkpoints told Kafka; a first job reads all there is
+        return {"scan.startup.mode": "group-offsets", "properties.auto.offset.reset": "earliest"}
+    return {"scan.startup.mode": f"{spec.start}-offset"}
