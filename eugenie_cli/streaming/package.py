@@ -7,12 +7,14 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import eugenie_cli
 from eugenie_cli.broker import client
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.model import Site
+from eugenie_cli.readings.columnar.reader import compile_columns
+from eugenie_cli.site.model import KafkaSecurity, Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
@@ -37,12 +39,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     `partitions` of the readings topic: one alone cannot hold others up, and is never called idle, since an idle source
     does not pass on the end of event time when it is drained.
     """
-    mapping = site.kafka.readings.model_dump(mode="json")
-    if site.kafka.readings.format == "csv":
-        raise EugenieError(
-            f"{site.file}: kafka.readings.format: the stream reads messages of JSON or Avro, not CSV",
-            "let the gateway send JSON",
-        )
+    mapping = _mapping(site)
     topics = site.topics
     classes = tuple(
         ClassSpec(
@@ -89,6 +86,24 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     )
 
 
+def _mapping(site: Site) -> dict[str, Any]:
+    """`kafka.readings` as plain data, with the schema registry's password: the job's file is private."""
+    readings = site.kafka.readings
+    mapping = readings.model_dump(mode="json")
+    registry = readings.registry
+    if registry is not None:
+        password = None if registry.password is None else reveal(registry.password)
+        ca = None if registry.ca is None else str(site.resolve(registry.ca))
+        mapping["registry"] = {"url": registry.url, "username": registry.username, "password": password, "ca": ca}
+    try:
+        if readings.format == "csv":
+            raise ValueError("format: the stream reads messages of JSON or Avro, not CSV")
+        compile_columns(mapping, site.timezone, lambda *_: None, lambda _: ())
+    except ValueError as error:
+        raise EugenieError(f"{site.file}: kafka.readings.{error}", "see docs/readings.md") from None
+    return mapping
+
+
 def write(spec: JobSpec, folder: Path) -> JobPackage:
     """Write the package into `folder`, replacing what is there."""
     if folder.exists():
@@ -130,14 +145,18 @@ def _java_properties(site: Site) -> dict[str, str]:
     if security.ca is not None:
         properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(site.resolve(security.ca))}
     if security.mechanism is not None:
-        module = "plain.PlainLoginModule" if security.mechanism == "PLAIN" else "scram.ScramLoginModule"
         password = reveal(security.password) if security.password is not None else ""
-        properties["sasl.mechanism"] = security.mechanism
-        properties["sasl.jaas.config"] = (
-            f"org.apache.flink.kafka.shaded.org.apache.kafka.common.security.{module} required"
-            f' username="{_quoted(security.username or "")}" password="{_quoted(password)}";'
-        )
+        properties |= {"sasl.mechanism": security.mechanism, "sasl.jaas.config": jaas(security, _quoted(password))}
     return properties
+
+
+def jaas(security: KafkaSecurity, password: str) -> str:
+    """The login module of the Java client, of the connector's own copy. `password` is quoted already."""
+    module = "plain.PlainLoginModule" if security.mechanism == "PLAIN" else "scram.ScramLoginModule"
+    return (
+        f"org.apache.flink.kafka.shaded.org.apache.kafka.common.security.{module} required"
+        f' username="{_quoted(security.username or "")}" password="{password}";'
+    )
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ have, late. `windows` has only to make rows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,15 @@ from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.readings import reasons
+from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columnar.places import Identity
 from eugenie_cli.readings.columnar.reader import Columns, compile_columns
+from eugenie_cli.readings.registry import SchemaRegistry, patient
 from eugenie_cli.streamjob.clock import Clock
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.spec import JobSpec
+
+log = logging.getLogger(__name__)
 
 FOR_LETTERS = 0
 """The shard that dead letters travel with."""
@@ -67,7 +72,7 @@ class Decoder:
         self._max_ahead = spec.max_ahead_ms
         self._shards = spec.shards
         self._routes = Routes(spec)
-        self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of)
+        self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
         self.clock = Clock(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
 
     def decode(self, messages: Messages, wall_ms: int) -> dict[int, Portion]:
@@ -139,6 +144,14 @@ class Decoder:
             else:
                 found[identity] = Strange(before.count + 1, before.partition, before.offset)
         return found
+
+
+def _schemas(spec: JobSpec) -> SchemaOf | None:
+    """The registry of Avro schemas. While it is away decoding waits, and Flink holds the readings back."""
+    registry = spec.mapping.get("registry")
+    if registry is None:
+        return None
+    return patient(SchemaRegistry(**registry), lambda text: log.warning("%s", text))
 
 
 class Refusals:

@@ -1,4 +1,4 @@
-"""A shard takes the front's texts: routing, unknown tags, late readings, and a state that goes on where it was."""
+"""A shard takes readings in columns: classes with steps of their own, late readings, a state that goes on."""
 
 from __future__ import annotations
 
@@ -7,45 +7,81 @@ import pickle
 
 import numpy as np
 
-from eugenie_cli.streamjob.front_sql import FIELD_SEPARATOR, ITEM_SEPARATOR
 from eugenie_cli.streamjob.kept import Kept
-from eugenie_cli.streamjob.shard import Routes, Shard
+from eugenie_cli.streamjob.routes import Routes, shard_of
+from eugenie_cli.streamjob.shard import Readings, Shard
 from eugenie_cli.streamjob.spec import AssetSpec
+from eugenie_cli.streamjob.waiting import Waiting
 
 from .conftest import class_spec
 
-
-def item(asset="", sensor="", tag="", ts=0, value="1.5") -> str:
-    return FIELD_SEPARATOR.join((asset, sensor, tag, str(ts), value))
+ONE_SHARD = {"shards": 1}
 
 
-def items(*ones: str) -> str:
-    return ITEM_SEPARATOR.join(ones)
+def readings(routes: Routes, *ones: tuple[str, str, int, float]) -> Readings:
+    """(asset, sensor, ts, value) as columns."""
+    place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in ones]
+    return (
+        np.array(place, np.int64),
+        np.array([ts for _, _, ts, _ in ones], np.int64),
+        np.array([value for _, _, _, value in ones], np.float64),
+    )
 
 
-def test_readings_are_routed_by_sensor_by_tag_and_by_tag_alone(job_spec):
-    spec = job_spec(assets={"p1": "pump"})
-    spec = job_spec(assets=None, classes=spec.classes)
+class Cell:
+    """A value or list of Flink's state, in memory."""
+
+    def __init__(self) -> None:
+        self.content: list = []
+
+    def value(self):
+        return self.content[-1] if self.content else None
+
+    def update(self, value) -> None:
+        self.content = [pickle.loads(pickle.dumps(value))]  # noqa: S301
+
+    def add(self, value) -> None:
+        self.content.append(pickle.loads(pickle.dumps(value)))  # noqa: S301
+
+    def get(self):
+        return iter(self.content)
+
+    def clear(self) -> None:
+        self.content = []
+
+
+def test_routes_name_every_sensor_once(job_spec):
+    spec = job_spec(assets={f"p{number}": "pump" for number in range(40)})
+    routes = Routes(spec)
+    assert len(set(routes.names)) == 80
+    for place, (asset, sensor) in enumerate(routes.names):
+        assert routes.place_of(asset, sensor, None) == place
+        assert routes.shard[place] == shard_of(asset, spec.shards)
+    assert len(set(routes.shard.tolist())) == spec.shards
+    for shard in range(spec.shards):
+        for one, first in zip(routes.classes, routes.first_places(shard), strict=True):
+            assert [routes.name_of(place)[0] for place in first] == list(one.assets[shard])
+
+
+def test_tags_lead_to_sensors(job_spec):
+    spec = job_spec()
     spec = type(spec)(
         **{**spec.__dict__, "assets": (AssetSpec("p1", "pump", {"a": "PT-1"}), AssetSpec("p2", "pump", {}))}
     )
-    shard = Shard(Routes(spec))
-    assert shard.take(items(item("p1", "a", ts=900, value="1"), item("p2", tag="b", ts=900, value="2"))) == []
-    assert shard.take(item(tag="PT-1", ts=950, value="3")) == []
-    (batch,) = shard.advance(1_000)
-    assert batch.assets == ("p1", "p2")
-    np.testing.assert_array_equal(batch.rows[:, -1], np.array([[3.0, np.nan], [np.nan, 2.0]], np.float32))
+    routes = Routes(spec)
+    assert routes.place_of(None, None, "PT-1") == routes.place_of("p1", "a", None)
+    assert routes.place_of("p2", None, "b") == routes.place_of("p2", "b", None)
+    assert routes.place_of(None, None, "b") is None  # both have one
 
 
 def test_classes_have_steps_of_their_own(job_spec):
     slow = class_spec(
         "tank", sensors=("level",), units=("m",), low=(None,), high=(None,), step_ms=5_000, max_gap_ms=9_000
     )
-    spec = job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"})
-    assert spec.base_step_ms == 1_000
-    shard = Shard(Routes(spec))
+    routes = Routes(job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"}, **ONE_SHARD))
+    shard = Shard(routes, 0)
     for second in range(1, 6):
-        shard.take(items(item("p1", "a", ts=1_000 * second), item("t1", "level", ts=1_000 * second, value=str(second))))
+        shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)))
     made = shard.advance(5_000)
     assert {batch.class_name: (batch.first_edge, batch.readings.tolist()) for batch in made} == {
         "pump": (1_000, [[1, 1, 1, 1, 1]]),
@@ -53,35 +89,57 @@ def test_classes_have_steps_of_their_own(job_spec):
     }
 
 
-def test_an_unknown_tag_is_one_dead_letter_with_a_count(job_spec):
-    shard = Shard(Routes(job_spec()))
-    letters = shard.take(
-        items(item("p1", "zz", ts=1), item("p1", "zz", ts=2), item("nobody", "a", ts=3), item("p1", "a", ts=4))
-    )
-    found = [json.loads(letter) for letter in letters]
-    assert [(one["reason"], json.loads(one["payload"]), one["count"]) for one in found] == [
-        ("unknown-tag", {"asset": "p1", "sensor": "zz"}, 2),
-        ("unknown-tag", {"asset": "nobody", "sensor": "a"}, 1),
-    ]
-
-
 def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
-    shard = Shard(Routes(job_spec()))
-    shard.take(item("p1", "a", ts=1_000))
+    routes = Routes(job_spec(**ONE_SHARD))
+    shard = Shard(routes, 0)
+    shard.take(readings(routes, ("p1", "a", 1_000, 1)))
     shard.advance(1_000)
-    (letter,) = shard.take(items(item("p1", "a", ts=500), item("p1", "a", ts=1_500)))
-    assert (json.loads(letter)["reason"], json.loads(letter)["count"]) == ("late", 1)
+    taken, ((reason, letter),) = shard.take(readings(routes, ("p1", "a", 500, 1), ("p1", "a", 1_500, 1)))
+    assert taken[1].tolist() == [1_500]
+    assert (reason, json.loads(letter)["reason"], json.loads(letter)["count"]) == ("late", "late", 1)
 
 
 def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job_spec):
-    shard = Shard(Routes(job_spec()))
-    shard.take(items(item("p1", "a", ts=1_000, value="1"), item("p2", "a", ts=1_000, value="2")))
+    routes = Routes(job_spec(**ONE_SHARD))
+    shard = Shard(routes, 0)
+    names, pieces = Cell(), Cell()
+    waiting = Waiting(pieces, names)
+    assert len(waiting.restore(routes.names)[0]) == 0
+    shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)))
     shard.advance(1_000)
-    shard.take(items(item("p1", "a", ts=1_700, value="7"), item("p2", "b", ts=1_700, value="8")))
+    taken, _ = shard.take(readings(routes, ("p1", "a", 1_700, 7), ("p2", "b", 1_700, 8)))
+    waiting.append(taken)
     kept = pickle.loads(pickle.dumps(Kept(shard)))  # noqa: S301
     assert isinstance(kept, dict)
-    later = Shard(Routes(job_spec(assets={"p3": "pump", "p2": "pump"})))
+
+    others = Routes(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
+    later = Shard(others, 0)
     later.restore(kept)
+    later.take(Waiting(pieces, names).restore(others.names))
     (batch,) = later.advance(2_000)
     assert batch.assets == ("p2",)
     np.testing.assert_array_equal(batch.rows[0, -2:], np.array([[2.0, np.nan], [2.0, 8.0]], np.float32))
+    # and once more, now that what waits is in the new job's places
+    again = Waiting(pieces, names).restore(others.names)
+    assert [others.name_of(place) for place in again[0]] == [("p2", "b")]
+
+
+def test_a_class_with_other_sensors_begins_anew(job_spec):
+    routes = Routes(job_spec(**ONE_SHARD))
+    shard = Shard(routes, 0)
+    shard.take(readings(routes, ("p1", "a", 1_000, 1)))
+    shard.advance(1_000)
+    other = class_spec(sensors=("b", "c"), units=("", ""))
+    later = Shard(Routes(job_spec(classes=(other,), **ONE_SHARD)), 0)
+    later.restore(pickle.loads(pickle.dumps(Kept(shard))))  # noqa: S301
+    assert later.next_edge() is None
+
+
+def test_what_waits_is_what_was_taken_and_not_yet_made(job_spec):
+    routes = Routes(job_spec(**ONE_SHARD))
+    shard = Shard(routes, 0)
+    shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)))
+    shard.advance(1_000)
+    place, ts, value = shard.pending()
+    assert [routes.name_of(one) for one in place] == [("p2", "b")]
+    assert (ts.tolist(), value.tolist()) == ([1_900], [2.0])

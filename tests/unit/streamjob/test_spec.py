@@ -22,9 +22,8 @@ def test_a_specification_survives_its_file(job_spec, tmp_path):
 @pytest.mark.parametrize(
     ("readings", "words"),
     [
-        ({"shape": "wide", "asset": {"path": "a"}}, "shape: wide"),
-        ({"ts": {"path": "t", "format": "%d.%m.%Y"}, "tag": {"path": "t"}}, "ts.format"),
-        ({"asset": {"file": "{stem}"}, "tag": {"path": "t"}}, "asset.file"),
+        ({"format": "csv", "tag": {"path": "t"}}, "format"),
+        ({"asset": {"file": "{stem}"}, "tag": {"path": "t"}}, "asset: a file pattern"),
     ],
 )
 def test_a_mapping_that_the_stream_cannot_read_is_refused_before_anything_starts(readings, words):

@@ -66,9 +66,10 @@ def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = N
         if shuffle.random() < 0.7:  # sometimes the watermark lags, and several steps are made at once
             batches += rows.advance(edge)
         if count == restart_at:
-            kept = pickle.loads(pickle.dumps(rows.state()))  # noqa: S301
+            kept, waiting = pickle.loads(pickle.dumps((rows.state(), rows.pending())))  # noqa: S301
             rows = ClassRows(class_spec(window=WINDOW), ASSETS)
             rows.restore(kept)
+            rows.add(*waiting)
     return batches + rows.advance(10_000_000)
 
 

@@ -1,0 +1,186 @@
+"""Batches of messages: verdicts, shares of the shards, and rows that no order of arrival changes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.streamjob.clock import NOT_YET, Clock
+from eugenie_cli.streamjob.decode import Decoder, Messages, Portion
+from eugenie_cli.streamjob.routes import Routes
+from eugenie_cli.streamjob.shard import Shard
+from eugenie_cli.streamjob.strange import MOST, Strange, StrangeTags
+
+START = 1_767_225_600_000
+BOUND = 2_000
+
+
+def message(asset: str, sensor: str, ts: int | str, value: object = 1.0) -> bytes:
+    text = iso(ts) if isinstance(ts, int) else ts
+    return json.dumps({"asset": asset, "sensor": sensor, "ts": text, "value": value}).encode()
+
+
+def messages(payloads: list[bytes | None], first_offset: int = 0, partition: int = 0, sent: int = START) -> Messages:
+    count = len(payloads)
+    return Messages(
+        payloads, np.full(count, partition), first_offset + np.arange(count), np.full(count, sent, np.int64)
+    )
+
+
+def letters(portions: dict[int, Portion]) -> list[dict]:
+    return [json.loads(letter) for portion in portions.values() for _, letter in portion.letters]
+
+
+def test_every_message_ends_in_one_place(job_spec):
+    decoder = Decoder(job_spec())
+    portions = decoder.decode(
+        messages(
+            [
+                message("p1", "a", START),
+                b"{",
+                message("p1", "a", "yesterday"),
+                None,
+                message("p1", "a", START + 3_600_001),
+                message("p1", "zz", START),
+                message("p1", "zz", START + 1),
+                message("p2", "b", START, "bad"),
+            ],
+            first_offset=100,
+        ),
+        START,
+    )
+    taken = sum(len(portion.place) for portion in portions.values())
+    found = letters(portions)
+    strange = {identity: one for portion in portions.values() for identity, one in portion.strange.items()}
+    assert taken == 2
+    assert [(one["reason"], one["partition"], one["offset"]) for one in found] == [
+        ("bad-json", 0, 101),
+        ("bad-timestamp", 0, 102),
+        ("bad-json", 0, 103),
+        ("future", 0, 104),
+    ]
+    assert strange == {("p1", "zz", None): Strange(2, 0, 105)}
+    assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
+
+
+def test_readings_whose_row_is_made_are_late(job_spec):
+    decoder = Decoder(job_spec())
+    decoder.decode(messages([message("p1", "a", START + BOUND + 1)]), START)
+    assert decoder.clock.now == START
+    portions = decoder.decode(messages([message("p1", "a", START), message("p1", "a", START + 1)], 1), START)
+    (letter,) = letters(portions)
+    assert (letter["reason"], letter["offset"], json.loads(letter["payload"])["ts"]) == ("late", 1, iso(START))
+    assert sum(len(portion.place) for portion in portions.values()) == 1
+
+
+def test_an_array_of_late_readings_is_one_letter_with_a_count(job_spec):
+    mapping = {"shape": "wide", "ts": {"path": "ts"}, "asset": {"path": "asset"}}
+    decoder = Decoder(job_spec(mapping=mapping))
+    decoder.decode(messages([json.dumps({"ts": iso(START), "asset": "p1", "a": 1}).encode()]), START)
+    late = json.dumps({"ts": iso(START - 10_000), "asset": "p1", "a": 1, "b": 2}).encode()
+    (letter,) = letters(decoder.decode(messages([late], 1), START))
+    assert (letter["reason"], letter["count"]) == ("late", 2)
+
+
+def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
+    tags = StrangeTags("readings")
+    assert tags.add({(None, None, "x"): Strange(3, 0, 7)}) == []
+    assert tags.add({(None, None, "x"): Strange(4, 1, 9)}) == []
+    ((_, letter),) = tags.letters()
+    assert {"count": 7, "partition": 0, "offset": 7}.items() <= json.loads(letter).items()
+    flood = tags.add({(None, None, str(number)): Strange(1, 0, number) for number in range(MOST + 1)})
+    assert len(flood) == MOST + 1 and tags.letters() == []
+
+
+class TestClock:
+    def test_follows_the_slowest_partition_and_never_goes_back(self):
+        clock = Clock(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        assert clock.advance({0: START}, 0) == NOT_YET  # the other has not spoken
+        assert clock.advance({1: START - 5_000}, 1) == START - 5_000 - BOUND - 1
+        assert clock.advance({1: START - 9_000}, 2) == START - 5_000 - BOUND - 1
+        assert clock.advance({1: START + 9_000}, 3) == START - BOUND - 1
+
+    def test_goes_on_without_a_partition_that_is_silent(self):
+        clock = Clock(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        clock.advance({0: START, 1: START}, 0)
+        assert clock.advance({0: START + 60_000}, 10_000) == START - BOUND - 1
+        assert clock.advance({0: START + 60_000}, 10_001) == START + 60_000 - BOUND - 1
+
+    def test_does_not_wait_for_ever_for_a_partition_that_never_spoke(self):
+        clock = Clock(partitions=3, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        assert clock.advance({0: START}, 5) == NOT_YET
+        assert clock.advance({0: START}, 10_006) == START - BOUND - 1
+
+    def test_a_task_waits_for_its_share_of_the_partitions(self):
+        clock = Clock(partitions=4, parallelism=2, out_of_orderness_ms=0, idle_timeout_ms=10_000)
+        clock.advance({1: START}, 0)
+        assert clock.advance({3: START + 1}, 0) == START - 1
+
+
+def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[dict, Counter]:
+    """(partition, payload) in order of arrival, in batches that end at `cuts` -> the rows of each asset."""
+    decoder, routes = Decoder(spec), Routes(spec)
+    shards = {number: Shard(routes, number) for number in range(spec.shards)}
+    rows: dict = {}
+    books: Counter = Counter()
+
+    def collect(batches):
+        for batch in batches:
+            for asset, segment, good, bad in zip(
+                batch.assets, batch.rows, batch.readings, batch.bad_quality, strict=True
+            ):
+                for index, edge in enumerate(batch.edges.tolist()):
+                    assert (asset, edge) not in rows
+                    rows[asset, edge] = segment[len(segment) - len(good) + index].tobytes()
+                    books.update(rows=int(good[index]), bad=int(bad[index]))
+
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        part = stream[begin:end]
+        batch = Messages(
+            [payload for _, payload in part],
+            np.array([partition for partition, _ in part], np.int64),
+            np.arange(begin, end),
+            np.full(len(part), START + 10**7, np.int64),
+        )
+        portions = decoder.decode(batch, 0)
+        for number, portion in portions.items():
+            _, late = shards[number].take((portion.place, portion.ts, portion.value))
+            books.update(dead=len(portion.letters) + len(late) + sum(one.count for one in portion.strange.values()))
+        for shard in shards.values():
+            collect(shard.advance(decoder.clock.now))
+    for shard in shards.values():
+        collect(shard.advance(START + 10**6))
+    return rows, books
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_order_of_arrival_within_the_bound_and_no_batching_changes_a_row(job_spec_factory, data):
+    spec = job_spec_factory(assets={f"p{number}": "pump" for number in range(5)}, partitions=2)
+    count = data.draw(st.integers(1, 120))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    instants = START + np.sort(rng.integers(0, 20_000, count))
+    value = np.where(rng.random(count) < 0.1, None, rng.integers(0, 5, count))  # values tie, some are bad
+    sent = [
+        (int(rng.integers(2)), message(f"p{rng.integers(5)}", "ab"[rng.integers(2)], int(ts), one))
+        for ts, one in zip(instants, value, strict=True)
+    ]
+    expected = made_rows(spec, sent, [])
+    # each is held up by at most the bound: so no reading comes more than the bound after a younger one
+    order = np.argsort(instants + rng.integers(0, BOUND + 1, count), kind="stable")
+    cuts = sorted(set(rng.integers(0, count + 1, data.draw(st.integers(0, 10))).tolist()))
+    assert made_rows(spec, [sent[index] for index in order], cuts) == expected
+    assert expected[1].total() == count and expected[1]["dead"] == 0
+
+
+@pytest.fixture(scope="module")
+def job_spec_factory():
+    from .conftest import build_spec
+
+    return build_spec
