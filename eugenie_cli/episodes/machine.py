@@ -118,6 +118,11 @@ class Episode:
     def is_open(self) -> bool:
         return self.detected is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing open, nothing counted, nothing to wait for: a row at or below 1 changes only `last`."""
+        return self.start is None and self.cooldown == 0
+
     def to_state(self) -> list[Any]:
         """Plain numbers, None and lists of them; 2 entries while idle."""
         state: list[Any] = [self.last, self.cooldown]

@@ -73,7 +73,8 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
             dead_letters=str(topics.dead_letters),
             properties=_java_properties(site),
         ),
-        model_server=endpoints.model_server(site),
+        # on one machine over a unix socket: no TCP between the job and the model
+        model_server=endpoints.model_socket(site) or endpoints.model_server(site),
         parallelism=site.stream.parallelism,
         out_of_orderness_ms=site.stream.out_of_orderness,
         idle_timeout_ms=site.stream.idle_timeout if partitions > 1 else None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from eugenie_cli.episodes.machine import AlarmRule, Episode, Event, ScoredRow, close_silent, deadline, step
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
 from eugenie_cli.streamjob.predict import ScoredBatch
@@ -36,35 +38,44 @@ class Desk:
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
         """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
         batch = scored.batch
-        rule, write = self._rules[batch.class_name], self._format[batch.class_name]
-        edges = batch.edges.tolist()
         for place, asset in enumerate(batch.assets):
             episode = self._episodes.get(asset)
             if episode is None:
                 episode = self._episodes[asset] = Episode()
-            readings, bad_quality = batch.readings[place].tolist(), batch.bad_quality[place].tolist()
-            contribution, expected, values = (
-                array[place] for array in (scored.contribution, scored.expected, scored.values)
-            )
-            for index, score in enumerate(scored.score[place].tolist()):
-                is_scored = score == score
-                if is_scored or readings[index] or bad_quality[index]:
-                    version = scored.version if is_scored else None
-                    record = write(asset, edges[index], score, readings[index], bad_quality[index], version)
-                    yield SCORE, asset, record.decode()
-                if score > 1 or episode.start is not None:
-                    row = ScoredRow(
-                        edges[index],
-                        score,
-                        scored.version,
-                        contribution[index].tolist(),
-                        expected[index].tolist(),
-                        values[index].tolist(),
-                    )
-                    yield from self._records(asset, batch.class_name, step(rule, episode, row))
-                elif is_scored:
-                    step(rule, episode, ScoredRow(edges[index], score, scored.version, (), (), ()))
-            self._note(asset, episode)
+            yield from self._scores(scored, place, asset)
+            row_scores = scored.score[place]
+            if episode.is_idle and not (row_scores > 1).any():
+                scored_rows = np.flatnonzero(row_scores == row_scores)
+                if len(scored_rows):  # nothing happens, which is the rule: all rows at once
+                    episode.last = int(batch.edges[scored_rows[-1]])
+            else:
+                yield from self._episode_records(scored, place, asset, episode)
+
+    def _scores(self, scored: ScoredBatch, place: int, asset: str) -> Iterator[Record]:
+        """A record for each row of an asset that took a reading or has a score."""
+        batch = scored.batch
+        write = self._format[batch.class_name]
+        columns = (batch.edges, scored.score[place], batch.readings[place], batch.bad_quality[place])
+        for edge, score, readings, bad_quality in zip(*(column.tolist() for column in columns), strict=True):
+            if score == score:
+                record = write(asset, edge, score, readings, bad_quality, scored.version)
+                yield SCORE, asset, record.decode()
+            elif readings or bad_quality:
+                yield SCORE, asset, write(asset, edge, score, readings, bad_quality, None).decode()
+
+    def _episode_records(self, scored: ScoredBatch, place: int, asset: str, episode: Episode) -> Iterator[Record]:
+        batch = scored.batch
+        rule = self._rules[batch.class_name]
+        arrays = (scored.contribution, scored.expected, scored.values)
+        rows = zip(batch.edges.tolist(), scored.score[place].tolist(), strict=True)
+        for index, (edge, score) in enumerate(rows):
+            if score > 1 or episode.start is not None:
+                reasons = [array[place, index].tolist() for array in arrays]
+                events = step(rule, episode, ScoredRow(edge, score, scored.version, *reasons))
+                yield from self._records(asset, batch.class_name, events)
+            elif score == score:
+                step(rule, episode, ScoredRow(edge, score, scored.version, (), (), ()))
+        self._note(asset, episode)
 
     def close_silent(self, now_ms: int) -> Iterator[Record]:
         """Close what has been silent for too long at event time `now_ms`."""
