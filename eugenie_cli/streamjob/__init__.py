@@ -1,6 +1,9 @@
-"""The Flink job: Kafka readings -> SQL front -> rows -> segments -> Predict -> anomalies, in the order of the modules.
+"""The Flink job: Kafka readings -> decoded batches -> rows -> segments -> Predict -> anomalies.
 
-`spec` what the job is told · `payload_sql` and `front_sql` the JVM's part · `steps` readings onto the grid ·
-`windows` rows into segments · `predict` the model's answer · `alarms` episodes and records · `job` the wiring.
-Ships to Flink workers: numpy, grpcio, protobuf and pyflink only.
+In the order of the data: `spec` what the job is told · `source` the topic, as bytes · `front` batches through Arrow,
+`decode` what they say, `clock` event time, `routes` where readings belong · `windows` rows into segments, with `shard`,
+`steps` (readings onto the grid), `waiting` (what waits for its row), `strange` (unknown tags) · `predict` the model's
+answer · `alarms`, `desk` episodes and records · `sinks` topics · `job` the wiring.
+
+Ships to Flink workers: numpy, orjson, grpcio, protobuf and what pyflink brings.
 """

@@ -33,7 +33,11 @@ class Routes:
         self.spec = spec
         self.classes: list[ClassRoutes] = []
         self._first: dict[str, int] = {}
-        shard, klass, asset, sensor, step = [], [], [], [], []
+        shard: list[int] = []
+        klass: list[int] = []
+        asset: list[int] = []
+        sensor: list[int] = []
+        step: list[int] = []
         for index, one in enumerate(spec.classes):
             by_shard: list[list[str]] = [[] for _ in range(spec.shards)]
             for name in (each.name for each in spec.assets if each.class_name == one.name):

@@ -80,7 +80,7 @@ class JobSpec:
     shards: int = 8
     """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
     bundle_ms: int = 20
-    in_flight: int = 4
+    in_flight: int = 8
     silent_plant_ms: int = 300_000
     """Wall clock without a row from any asset of a shard before what is open there is closed."""
 

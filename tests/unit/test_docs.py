@@ -303,10 +303,8 @@ def test_the_messages_are_readings_that_lead_to_their_sensors(site):
     from eugenie_cli.readings.mapping import compile_mapping
     from eugenie_cli.readings.reading import Reading
     from eugenie_cli.readings.routing import Router
-    from eugenie_cli.streamjob import payload_sql
 
     mapping = site.kafka.readings.model_dump(mode="json")
-    assert payload_sql.unsupported(mapping) == []
     to_readings = compile_mapping(mapping, site.timezone)
     router = Router(
         {name: {"class": asset.class_name, "tags": asset.tags} for name, asset in site.assets.items()},

@@ -26,7 +26,7 @@ class Qualities:
         """Members [N], None where there is none -> good [N], and a mask [N] of those that could be read."""
         kinds = set(map(type, members))
         known = self._known.get(next(iter(kinds))) if len(kinds) == 1 else None
-        found = list(map(known.get, members)) if known is not None else [None] * len(members)
+        found: list[int | None] = list(map(known.get, members)) if known is not None else [None] * len(members)
         if None in found:
             found = [self._one(member) if code is None else code for member, code in zip(members, found, strict=True)]
         codes = np.array(found, np.int8)

@@ -118,9 +118,9 @@ class _Reader:
                 if isinstance(outcome, Rejected):
                     rejected.append((index, outcome))
                 else:
-                    place = self._places.of((outcome.asset, outcome.sensor, outcome.tag))
-                    more.append((index, place, outcome.ts, outcome.value))
-        message, place, ts, value = list(zip(*more, strict=True)) if more else ((), (), (), ())
+                    at = self._places.of((outcome.asset, outcome.sensor, outcome.tag))
+                    more.append((index, at, outcome.ts, outcome.value))
+        message, place, ts, value = ([row[column] for row in more] for column in range(4))
         return Columns(
             np.concatenate([columns.message, np.array(message, np.int64)]),
             np.concatenate([columns.place, np.array(place, np.int64)]),
