@@ -255,6 +255,12 @@ class Stream(_Section):
     idle_timeout: PositiveMs = 10_000
     max_ahead: PositiveMs = Field(3_600_000, description="readings further in the future than this are dead letters")
     checkpoint: PositiveMs = 10_000
+    checkpoints: str | None = Field(
+        None, description="a directory that all of Flink can write, as a URI; default: the cluster's own"
+    )
+    state: Literal["hashmap", "rocksdb"] = Field(
+        "hashmap", description="hashmap: on the heap, faster; rocksdb: on disk, for more assets than fit into memory"
+    )
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
 
 

@@ -35,9 +35,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read.
 
     `start` and `start_ms` (with "timestamp"): where reading begins when there is no savepoint.
-
-    `partitions` of the readings topic: one alone cannot hold others up, and is never called idle, since an idle source
-    does not pass on the end of event time when it is drained.
+    `partitions`: of the readings topic.
     """
     mapping = _mapping(site)
     topics = site.topics
@@ -77,10 +75,12 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
         model_server=endpoints.model_socket(site) or endpoints.model_server(site),
         parallelism=site.stream.parallelism,
         out_of_orderness_ms=site.stream.out_of_orderness,
-        idle_timeout_ms=site.stream.idle_timeout if partitions > 1 else None,
+        idle_timeout_ms=site.stream.idle_timeout,
         max_ahead_ms=site.stream.max_ahead,
         checkpoint_ms=site.stream.checkpoint,
         delivery=site.stream.delivery,
+        checkpoints=site.stream.checkpoints,
+        state=site.stream.state,
         start=start,
         start_ms=start_ms,
         partitions=partitions,

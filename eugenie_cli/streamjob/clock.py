@@ -16,9 +16,7 @@ NOT_YET = 0
 class Clock:
     """Follows the partitions that one source task reads."""
 
-    def __init__(
-        self, partitions: int, parallelism: int, out_of_orderness_ms: int, idle_timeout_ms: int | None
-    ) -> None:
+    def __init__(self, partitions: int, parallelism: int, out_of_orderness_ms: int, idle_timeout_ms: int) -> None:
         # Flink deals partitions out evenly, so no task has more than this
         self._awaited = -(-partitions // parallelism)
         self._behind = out_of_orderness_ms + 1
@@ -48,4 +46,4 @@ class Clock:
         return self.now
 
     def _is_over(self, since_ms: int, wall_ms: int) -> bool:
-        return self._idle_timeout is not None and wall_ms - since_ms > self._idle_timeout
+        return wall_ms - since_ms > self._idle_timeout

@@ -38,11 +38,15 @@ def settings(spec: JobSpec) -> Configuration:
         "execution.checkpointing.interval": f"{spec.checkpoint_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        # a directory that is full, a server that is away: a restart would heal neither, and Kafka keeps the readings
+        "execution.checkpointing.tolerable-failed-checkpoints": str(2**31 - 1),
+        "state.backend.type": spec.state,
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "30 s",
     }
+    if spec.checkpoints is not None:
+        values["execution.checkpointing.dir"] = spec.checkpoints
     configuration = Configuration()
     for key, value in values.items():
         configuration.set_string(key, value)

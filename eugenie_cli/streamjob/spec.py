@@ -66,8 +66,8 @@ class JobSpec:
     model_server: str
     parallelism: int
     out_of_orderness_ms: int
-    idle_timeout_ms: int | None
-    """How long a partition may be silent before the others go on without it; None where there is only one."""
+    idle_timeout_ms: int
+    """How long a partition may be silent before the others go on without it."""
     max_ahead_ms: int
     checkpoint_ms: int
     delivery: str
@@ -79,6 +79,9 @@ class JobSpec:
     """Of the readings topic, when the job was submitted."""
     shards: int = 8
     """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
+    checkpoints: str | None = None
+    """URI of a directory; None: the cluster's."""
+    state: str = "hashmap"
     bundle_ms: int = 20
     in_flight: int = 8
     silent_plant_ms: int = 300_000
