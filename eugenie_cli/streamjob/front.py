@@ -19,6 +19,7 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from eugenie_cli.streamjob.decode import Decoder, Messages, Portion
+from eugenie_cli.streamjob.keys import keys
 from eugenie_cli.streamjob.source import SOURCE, source_table
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -54,7 +55,7 @@ class Decode(ScalarFunction):
 
 
 def portions(spec: JobSpec, tables: StreamTableEnvironment) -> DataStream:
-    """The readings topic as (shard, Portion), with watermarks."""
+    """The readings topic as (key of the shard, Portion), with watermarks."""
     tables.execute_sql(source_table(spec))
     tables.create_temporary_system_function(
         "decode_batch", udf(Decode(spec), result_type=DECODED, func_type="pandas", deterministic=False)
@@ -72,8 +73,10 @@ def portions(spec: JobSpec, tables: StreamTableEnvironment) -> DataStream:
     )
     timed = tables.from_data_stream(batches, schema.build())
     elements = tables.to_data_stream(timed.select(timed.batch, timed.rt))
-    return elements.flat_map(_deal, ELEMENT).name("deal").uid("deal")
+    key_of = keys(spec.shards)
 
+    def deal(element: tuple) -> Iterator[tuple[int, Portion]]:
+        for shard, portion in pickle.loads(element[0]).items():  # noqa: S301 - our own, from the operator before
+            yield key_of[shard], portion
 
-def _deal(element: tuple) -> Iterator[tuple[int, Portion]]:
-    yield from pickle.loads(element[0]).items()  # noqa: S301 - our own, from the operator before
+    return elements.flat_map(deal, ELEMENT).name("deal").uid("deal")

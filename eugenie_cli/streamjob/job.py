@@ -12,6 +12,7 @@ from pyflink.table import StreamTableEnvironment
 
 from eugenie_cli.streamjob import front, sinks
 from eugenie_cli.streamjob.alarms import Alarms
+from eugenie_cli.streamjob.keys import MAX_PARALLELISM
 from eugenie_cli.streamjob.predict import Predict
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.windows import Windows
@@ -27,6 +28,7 @@ def settings(spec: JobSpec) -> Configuration:
     """The job's own settings; where checkpoints lie is the cluster's."""
     values = {
         "parallelism.default": str(spec.parallelism),
+        "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "table.local-time-zone": "UTC",
         "pipeline.object-reuse": "true",
         "pipeline.auto-watermark-interval": "20 ms",

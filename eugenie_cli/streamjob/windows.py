@@ -12,6 +12,7 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from eugenie_cli.streamjob.decode import Portion
 from eugenie_cli.streamjob.kept import Kept
+from eugenie_cli.streamjob.keys import shards_of
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.spec import JobSpec
@@ -29,7 +30,7 @@ STRANGE_EVERY_MS = 10_000
 
 
 class Windows(KeyedProcessFunction):
-    """(shard, Portion) -> (shard, SEGMENTS, Batch) and (shard, DEAD, [(reason, record)]).
+    """(key, Portion) -> (key, SEGMENTS, Batch) and (key, DEAD, [(reason, record)]). A key stands for a shard.
 
     Rows are made when the watermark passes, all that are due at once: live that is one row an asset, behind it is long
     segments. State is written as it changes: readings that wait are appended with each portion; rows, which are much
@@ -114,7 +115,7 @@ class Windows(KeyedProcessFunction):
     def _shard(self, key: int) -> Shard:
         shard = self._shards.get(key)
         if shard is None:
-            shard = self._shards[key] = Shard(self._routes, key)
+            shard = self._shards[key] = Shard(self._routes, shards_of(self._spec.shards)[key])
             kept = self._rows.value()
             if kept is not None:
                 shard.restore(kept)

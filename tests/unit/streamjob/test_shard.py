@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections import Counter
 
 import numpy as np
+import pytest
 
 from eugenie_cli.streamjob.kept import Kept
+from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group, keys
 from eugenie_cli.streamjob.routes import Routes, shard_of
 from eugenie_cli.streamjob.shard import Readings, Shard
 from eugenie_cli.streamjob.spec import AssetSpec
@@ -61,6 +64,13 @@ def test_routes_name_every_sensor_once(job_spec):
     for shard in range(spec.shards):
         for one, first in zip(routes.classes, routes.first_places(shard), strict=True):
             assert [routes.name_of(place)[0] for place in first] == list(one.assets[shard])
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 4, 8])
+def test_flink_deals_the_shards_out_evenly(parallelism):
+    # 128 groups in equal ranges, as KeyGroupRangeAssignment.computeOperatorIndexForKeyGroup has it
+    tasks = Counter(key_group(key) * parallelism // MAX_PARALLELISM for key in keys(8))
+    assert tasks == dict.fromkeys(range(parallelism), 8 // parallelism)
 
 
 def test_tags_lead_to_sensors(job_spec):

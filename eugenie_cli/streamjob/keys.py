@@ -1,0 +1,48 @@
+"""Keys for the shards that Flink deals out evenly.
+
+Flink hashes a key into one of `MAX_PARALLELISM` key groups, and gives each task an equal range of these. The hashes of
+0 to 7 fall 2 and 6 on two tasks. So each shard has as key the smallest number whose group lies in its own part of the
+range: as even as it can be for every parallelism that divides the shards.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+MAX_PARALLELISM = 128
+"""Key groups, Flink's default for small jobs, and said in the job's settings: the state of a job depends on it."""
+
+_BITS = 0xFFFF_FFFF
+
+
+@lru_cache
+def keys(shards: int) -> tuple[int, ...]:
+    """The key of each shard. `shards` is at most `MAX_PARALLELISM`."""
+    found: dict[int, int] = {}
+    key = 0
+    while len(found) < shards:
+        found.setdefault(key_group(key) * shards // MAX_PARALLELISM, key)
+        key += 1
+    return tuple(found[shard] for shard in range(shards))
+
+
+@lru_cache
+def shards_of(shards: int) -> dict[int, int]:
+    """Key -> shard."""
+    return {key: shard for shard, key in enumerate(keys(shards))}
+
+
+def key_group(key: int) -> int:
+    """Flink's key group of an int (`KeyGroupRangeAssignment`): its Murmur3 hash modulo the number of groups."""
+    code = _rotated(key * 0xCC9E2D51 & _BITS, 15)
+    code = _rotated(code * 0x1B873593 & _BITS, 13)
+    code = (code * 5 + 0xE6546B64 & _BITS) ^ 4
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        code = (code ^ code >> shift) * factor & _BITS
+    code ^= code >> 16
+    signed = code - (1 << 32) if code >> 31 else code
+    return abs(signed) % MAX_PARALLELISM
+
+
+def _rotated(code: int, by: int) -> int:
+    return (code << by | code >> 32 - by) & _BITS
