@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from golden_cases import Golden, goldens, payload_of, shown
 
+from eugenie_cli.readings.columnar.reader import compile_columns
 from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.reading import Reading
 
 
 def reference(golden: Golden):
@@ -25,3 +27,22 @@ CASES = [
 def test_payload_becomes_what_the_golden_file_says(golden, case, reader):
     read = READERS[reader](golden)
     assert [shown(outcome) for outcome in read(payload_of(case))] == case["expect"]
+
+
+@pytest.mark.parametrize("golden", goldens(), ids=lambda golden: golden.name)
+def test_many_at_once_become_what_the_golden_file_says(golden):
+    names: dict = {}
+    read = compile_columns(
+        golden.mapping, golden.timezone, lambda *identity: names.setdefault(identity, len(names)), golden.schema_of
+    )
+    cases = golden.cases * 2  # the second half from what the first left in the caches
+    columns = read([payload_of(case) for case in cases])
+    identities = list(names)
+    found: list[list] = [[] for _ in cases]
+    for message, place, ts, value in zip(columns.message, columns.place, columns.ts, columns.value, strict=True):
+        reading = Reading(*identities[place], int(ts), float(value), bool(value == value))
+        found[message].append(shown(reading))
+    for message, rejected in columns.rejected:
+        found[message].append(shown(rejected))
+    for case, outcomes in zip(cases, found, strict=True):
+        assert sorted(outcomes, key=repr) == sorted(case["expect"], key=repr), case["about"]
