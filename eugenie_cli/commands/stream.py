@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-app = typer.Typer(help="The stream job: submit, watch and stop it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The stream job: submit, watch, upgrade and stop it; replay.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command()
 def submit(
     site: SiteOption = None,
     start: Annotated[
-        str, typer.Option("--from", help="auto (where the last job stopped), earliest or latest.")
+        str,
+        typer.Option(
+            "--from", metavar="WHERE", help="auto, savepoint, latest, earliest, or an instant of arrival in Kafka."
+        ),
     ] = "auto",
+    savepoint: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Resume from this savepoint or checkpoint.")
+    ] = None,
+    parallelism: Annotated[int | None, typer.Option(min=1, help="Default: stream.parallelism of the site.")] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Replace the running job; it is checked first, and nothing is lost.")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Start the job, or resume it from its last savepoint. Does nothing when it runs already."""
-    from eugenie_cli.errors import EugenieError, ExitCode
+    """Start the job, where the last one ended. Does nothing when it runs already."""
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.submit import STARTS
     from eugenie_cli.streaming.submit import submit as submit_job
 
-    if start not in STARTS:
-        raise EugenieError(f"--from {start}: unknown", f"choose one of {', '.join(STARTS)}", ExitCode.USAGE)
     console = Console()
-    done = submit_job(open_site(site), console, start)
+    done = submit_job(
+        open_site(site), console, start, savepoint=savepoint, parallelism=parallelism, upgrade=upgrade
+    )  # fmt: skip
     if output is Output.json:
         console.json(done)
         return
-    origin = f"resumed from {done.resumed_from}" if done.resumed_from else "new state"
-    console.line(f"job {done.job_id}: {origin if done.started else 'ran already'}\n{done.address}")
+    where = f"resumed from {done.resumed_from}" if done.resumed_from else f"new state, from {done.origin}"
+    console.line(f"job {done.job_id}: {where if done.started else 'ran already'}\n{done.address}")
 
 
 @app.command()
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the job's state, checkpoints and Predict calls."""
-    from dataclasses import asdict
-
+    """Show how the job is doing: lag, rates, event time, checkpoints, Predict calls, dead letters, load."""
+    from eugenie_cli.commands.stream_table import show
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.status import status as job_status
 
@@ -50,7 +60,7 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
     if output is Output.json:
         console.json(found)
     else:
-        console.table(["what", "value"], [(key.replace("_", " "), value) for key, value in asdict(found).items()])
+        show(console, found)
 
 
 @app.command()
@@ -71,5 +81,100 @@ def stop(
     if output is Output.json:
         console.json(done)
     elif done.job_id is not None:
-        kept = f"savepoint {done.savepoint}" if done.savepoint and not done.drained else "nothing kept to resume from"
+        kept = f"savepoint {done.savepoint}" if done.savepoint else "its last checkpoint is kept"
         console.line(f"job {done.job_id} stopped: {'drained' if done.drained else kept}")
+
+
+@app.command()
+def logs(
+    site: SiteOption = None,
+    lines: Annotated[int, typer.Option(min=0, help="Last lines of each process.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+) -> None:
+    """Print the logs of Flink's processes; what the job's Python says is in the TaskManager's."""
+    from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.logs import logs as read_logs
+
+    console = Console()
+    for line in read_logs(open_site(site), lines, follow):
+        console.line(f"{line.process}  {line.text}")
+
+
+@app.command()
+def replay(
+    file: Annotated[Path | None, typer.Argument(help="JSON lines of payloads, or CSV. Default: the history.")] = None,
+    site: SiteOption = None,
+    start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
+    assets: Annotated[list[str] | None, typer.Option("--asset", help="May be given several times.")] = None,
+    class_names: ClassOption = None,
+    source: Annotated[
+        str | None, typer.Option(help="The csv source that describes FILE. Default: the only one.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.01, help="Plant seconds per second. Default: as fast as Kafka takes them.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Even where a running job calls the readings late.")] = False,
+    bounded: Annotated[
+        bool, typer.Option("--bounded", help="Without Kafka and Flink: score, and write the stream's records.")
+    ] = False,
+    version: Annotated[str, typer.Option(help="Bounded: model version, or champion or challenger.")] = "champion",
+    scores: Annotated[Path | None, typer.Option(help="Bounded: write score records, JSON lines.")] = None,
+    anomalies: Annotated[
+        Path | None, typer.Option(help="Bounded: write anomaly records, JSON lines. Default: stdout.")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Send history or a file to the readings topic in time order; or score it at once, with --bounded."""
+    from eugenie_cli.commands import stream_table
+    from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.bounded import score
+    from eugenie_cli.streaming.replay import choose
+    from eugenie_cli.streaming.replay import replay as send
+
+    console = Console()
+    opened = open_site(site)
+    chosen = choose(opened, assets or (), class_names or (), start, end)
+    stream_table.check_replay(bounded, version, scores, anomalies, speed, force)
+    if not bounded:
+        sent = send(opened, chosen, file=file, source=source, speed=speed, force=force, progress=console)
+        stream_table.show_replay(console, sent, output)
+        return
+    to_stdout = console.json_line if anomalies is None else lambda _: None
+    found = score(
+        opened, chosen, file=file, source=source, version=version, scores_to=scores, anomalies_to=anomalies,
+        on_anomaly=to_stdout, progress=console,
+    )  # fmt: skip
+    stream_table.say_scored(console, found)
+
+
+@app.command()
+def render(
+    site: SiteOption = None,
+    kubernetes: Annotated[bool, typer.Option("--kubernetes", help="For Flink's Kubernetes operator.")] = False,
+    folder: Annotated[Path, typer.Option("--dir", help="Where the files are written.")] = Path("stream-kubernetes"),
+    image: Annotated[str | None, typer.Option(help="Name of the image. Default: eugenie-stream:VERSION.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Of checkpoints and savepoints, s3://... Default: a volume claim."),
+    ] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="Kubernetes secret of Kafka's password. Default: eugenie-SITE-kafka.")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Write what runs the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
+    from eugenie_cli.errors import EugenieError, ExitCode
+    from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.kubernetes import render as render_deployment
+
+    if not kubernetes:
+        raise EugenieError("render for what?", "eugenie stream render --kubernetes", ExitCode.USAGE)
+    console = Console()
+    done = render_deployment(open_site(site), folder, image=image, state=state, secret=secret)
+    if output is Output.json:
+        console.json(done)
+        return
+    console.table(["file"], [[file] for file in done.files])
+    for step in done.steps:
+        console.say(f"next: {step}")

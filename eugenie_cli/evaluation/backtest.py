@@ -60,12 +60,14 @@ def backtest(
     version: str | int = "champion",
     start_ms: int | None = None,
     end_ms: int | None = None,
+    history: History | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Backtest]:
     """Score each asset of the class, one after the other: rows with start_ms <= edge < end_ms.
 
     `version` is a number or an alias; it is exported first if it was not. Rows before `start_ms` fill the
-    first windows and are not part of the result. Assets without history in the period come with T = 0.
+    first windows and are not part of the result. Assets without history in the period come with T = 0. `history`: the
+    readings; by default the site's.
 
     Raises:
         EugenieError: no such version, or it does not fit the site's class.
@@ -75,10 +77,10 @@ def backtest(
         raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
     graph = Graph(exported(site, class_name, version, progress))
     manifest.check(graph.info, site, class_name)
-    history, assets = open_history(site), site.assets_of(class_name)
+    readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:
-            yield _of_asset(site, history, asset, graph, start_ms, end_ms, advance)
+            yield _of_asset(site, readings, asset, graph, start_ms, end_ms, advance)
 
 
 def _of_asset(

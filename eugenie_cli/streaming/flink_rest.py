@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -17,6 +19,22 @@ SUBMIT_S = 300.0
 
 POLL_S = 0.2
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+NAMES_CHARACTERS = 3_500
+"""Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a vertex over its subtasks."""
+
+    least: float
+    most: float
+    total: float
+
+
+class SavepointError(EugenieError):
+    """Flink took no savepoint, and the job runs on."""
 
 
 class FlinkRest:
@@ -51,26 +69,60 @@ class FlinkRest:
 
     def exceptions(self, job_id: str) -> str | None:
         """What last failed in a job, as Java printed it."""
+        failed = self.last_failure(job_id)
+        return failed[1] if failed is not None else None
+
+    def last_failure(self, job_id: str) -> tuple[int, str] | None:
+        """When a job last failed (ms since 1970 UTC), and the stack trace; None when it never did."""
         history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        return history[0]["stacktrace"] if history else None
+        return (history[0]["timestamp"], history[0]["stacktrace"]) if history else None
 
     def checkpoints(self, job_id: str) -> dict[str, Any]:
         """Counts, sizes and the latest checkpoints of a job."""
         return self._call("GET", f"/jobs/{job_id}/checkpoints")
 
-    def metrics(self, job_id: str, vertex_id: str, wanted: str) -> dict[str, float]:
-        """Metrics of a vertex whose names contain `wanted`, summed over its subtasks; by name."""
+    def metrics(self, job_id: str, vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
+        """The metrics of a vertex whose names are `wanted`, over its subtasks; by name."""
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
-        names = [entry["id"] for entry in self._call("GET", path) if wanted in entry["id"]]
-        if not names:
-            return {}
-        found = self._call("GET", path, params={"get": ",".join(names), "agg": "sum"})
-        return {entry["id"]: float(entry["sum"]) for entry in found}
+        names = [entry["id"] for entry in self._call("GET", path) if wanted(entry["id"])]
+        found: dict[str, Metric] = {}
+        for some in _requests(names):
+            for entry in self._call("GET", path, params={"get": ",".join(some)}):
+                found[entry["id"]] = Metric(float(entry["min"]), float(entry["max"]), float(entry["sum"]))
+        return found
+
+    def job_metrics(self, job_id: str, names: Iterable[str]) -> dict[str, float]:
+        """Metrics of a whole job; those that it does not have are left out."""
+        answer = self._call("GET", f"/jobs/{job_id}/metrics", params={"get": ",".join(names)})
+        return {entry["id"]: float(entry["value"]) for entry in answer}
+
+    def settings(self) -> dict[str, str]:
+        """The JobManager's configuration."""
+        return {entry["key"]: entry["value"] for entry in self._call("GET", "/jobmanager/config")}
+
+    def overview(self) -> dict[str, Any]:
+        """Slots, TaskManagers, Flink's version."""
+        return self._call("GET", "/overview")
+
+    def task_managers(self) -> list[str]:
+        """Ids of the TaskManagers that are registered."""
+        return [one["id"] for one in self._call("GET", "/taskmanagers")["taskmanagers"]]
+
+    def log(self, process: str) -> str:
+        """The log of `jobmanager` or `taskmanagers/<id>`: as far as Flink gives it out, all of it."""
+        try:
+            answer = self._session.get(f"{self.address}/{process}/log", timeout=SUBMIT_S)
+        except requests.RequestException as error:
+            raise self._unreachable(error) from None
+        if not answer.ok:
+            raise EugenieError(f"Flink has no log of {process}: {_reason(answer)}", "see where its processes run")
+        return answer.content.decode("utf-8", "replace")
 
     def stop(self, job_id: str, savepoint_folder: str, drain: bool) -> str:
         """Stop with a savepoint, and wait for it; returns where it lies.
 
         `drain` also ends event time: every row is made, every timer fires, and the savepoint is not for resuming.
+        Raises SavepointError when the job runs on; after another EugenieError it may still stop.
         """
         body = {"targetDirectory": savepoint_folder, "drain": drain}
         trigger = self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"]
@@ -80,7 +132,7 @@ class FlinkRest:
             if answer["status"]["id"] == "COMPLETED":
                 operation = answer["operation"]
                 if "failure-cause" in operation:
-                    raise EugenieError(
+                    raise SavepointError(
                         f"Flink could not take the savepoint: {_cause(operation['failure-cause'])}",
                         "the job runs on; see its page on Flink, or `eugenie stream stop --no-savepoint`",
                     )
@@ -117,16 +169,34 @@ class FlinkRest:
         try:
             answer = self._session.request(verb, self.address + path, timeout=timeout, **body)
         except requests.RequestException as error:
-            raise EugenieError(
-                f"Flink at {self.address} does not answer ({type(error).__name__})",
-                "eugenie up; or correct stream.flink in the site file",
-                ExitCode.UNREACHABLE,
-            ) from None
+            raise self._unreachable(error) from None
         if missing_is_none and answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:
             raise EugenieError(f"Flink refused {verb} {path}: {_reason(answer)}", "see the JobManager's log")
         return answer.json() if answer.content else {}
+
+    def _unreachable(self, error: Exception) -> EugenieError:
+        return EugenieError(
+            f"Flink at {self.address} does not answer ({type(error).__name__})",
+            "eugenie up; or correct stream.flink in the site file",
+            ExitCode.UNREACHABLE,
+        )
+
+
+def _requests(names: Iterable[str]) -> Iterator[list[str]]:
+    """The names in portions that fit into a request line."""
+    portion: list[str] = []
+    length = 0
+    for name in names:
+        cost = len(quote(name, safe="")) + len("%2C")
+        if portion and length + cost > NAMES_CHARACTERS:
+            yield portion
+            portion, length = [], 0
+        portion.append(name)
+        length += cost
+    if portion:
+        yield portion
 
 
 def _reason(answer: requests.Response) -> str:

@@ -40,12 +40,11 @@ def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
     read: dict[int, int] = {}
     job = rest.job(job_id)
     for vertex in job["vertices"] if job is not None else []:
-        if "KafkaSource" in vertex["name"]:
-            for name, value in rest.metrics(job_id, vertex["id"], "Offset").items():
-                found = _OFFSET.search(name)
-                if found is not None:  # the offset of the last record read; the offset that was committed, after it
-                    after = int(value) + (found[2] == "currentOffset")
-                    read[int(found[1])] = max(read.get(int(found[1]), 0), after)
+        for name, value in rest.metrics(job_id, vertex["id"], lambda name: _OFFSET.search(name) is not None).items():
+            found = _OFFSET.search(name)
+            if found is not None:  # the offset of the last record read; the offset that was committed, after it
+                after = int(value.most) + (found[2] == "currentOffset")
+                read[int(found[1])] = max(read.get(int(found[1]), 0), after)
     return read
 
 

@@ -1,8 +1,10 @@
-"""Submit the stream job: check what it depends on, package it, run it; resume from the last savepoint."""
+"""Submit the stream job: check what it depends on, package it, run it; go on where the last one ended."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from eugenie_cli.broker import topics
@@ -12,61 +14,110 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import package, record
+from eugenie_cli.streaming import beginning, package, record
+from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, Snapshot, Start
+from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streamjob.spec import JobSpec
 
 DRIVER = "org.apache.flink.client.python.PythonDriver"
 RUNNING = frozenset({"RUNNING"})
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
-STARTS = ("auto", "earliest", "latest")
+
+CHECKPOINT_DIR = "execution.checkpointing.dir"
+
+DIGEST = 12
+"""Hex digits of the program's digest that are kept: enough to tell two programs apart."""
+
+UPGRADE = "eugenie stream submit --upgrade"
+ANEW = "`eugenie stream stop`, then `eugenie stream submit --from latest` begins with empty windows"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A job as it was found or started. `resumed_from` is the savepoint, `started` False when it ran already."""
+    """A job as it was found or started."""
 
     job_id: str
     address: str
     started: bool
+    """False when it ran already, and was left alone."""
     resumed_from: str | None
+    """The savepoint or checkpoint that it goes on from."""
+    origin: str
+    """savepoint | checkpoint | group offsets | earliest | latest | timestamp; empty when it was not started."""
+    changes: tuple[Change, ...] = ()
+    """What the site file changes: in the job that was started, or would change in the one that runs."""
 
 
-def submit(site: Site, progress: Progress = SILENT, start: str = "auto") -> Submission:
+def submit(
+    site: Site,
+    progress: Progress = SILENT,
+    start: str = AUTO,
+    *,
+    savepoint: str | None = None,
+    parallelism: int | None = None,
+    upgrade: bool = False,
+) -> Submission:
     """Make the site's stream job run.
 
-    `start`: "auto" resumes from the last savepoint, and without one goes on after the last reading that a job of the
-    site took, or begins with the first there is; "earliest" and "latest" start anew there. A job that runs already is
-    left alone. Raises EugenieError: an engine or the model server is not there (UNREACHABLE), the models disagree with
-    the site (REFUSED), the job fails.
+    `start`: "auto" resumes from the savepoint of the last stop, or the last checkpoint of a job that ended without one;
+    when there is neither it goes on after the last reading that a job of the site took, or begins with the first there
+    is. "savepoint" does the same and insists on a state (`savepoint` names one). "earliest", "latest" and an instant
+    (of the records' arrival) start anew there. `parallelism` goes before the site file's.
+
+    A job that runs already is left alone. With `upgrade` it is stopped with a savepoint, and the new one goes on from
+    there; all that can be known to fail is found before the old one stops.
+
+    Raises EugenieError: an engine or the model server is not there (UNREACHABLE); the models, the parallelism or the
+    state of the last job do not fit the site file (REFUSED); the job fails.
     """
-    workspace = workspace_of(site)
+    site = _with_parallelism(site, parallelism)
+    asked = beginning.parse_start(site, start, savepoint)
     rest = FlinkRest(endpoints.flink(site))
-    last = record.load(workspace)
+    last = record.load(workspace_of(site))
     running = running_job(rest, site)
-    if running is not None:
-        progress.say(f"the stream job of {site.site} runs already")
-        return Submission(running, f"{rest.address}/#/job/{running}/overview", False, None)
+    if upgrade and asked.kind != AUTO:
+        raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
+    if running is not None and not upgrade:
+        return _left_alone(site, rest, running, last, progress)
+
     check_models(site)
     topics.ensure(site, progress)
-    savepoint = last.savepoint if last is not None and start == "auto" else None
-    spec = package.job_spec(site, start, topics.partitions(site, str(site.topics.readings)))
+    spec = _specify(site, asked)
+    check_shards(spec)
+    _check_slots(site, spec, rest)
+    shape = shape_of(spec, package.code_digest()[:DIGEST])
+    if running is not None:
+        changed = _check_upgrade(running, last, shape)
+        if not changed:
+            progress.say(f"the stream job of {site.site} runs already, as the site file says")
+            return Submission(running, _page(rest, running), False, None, "")
+        state: Snapshot | None = None
+    else:
+        state = _state(rest, last, asked)
+        changed = changes(last.shape, shape) if last is not None and last.shape else ()
+        if state is not None and asked.path is None:
+            _check_state(state, changed)
+        _say_origin(last, asked, state, progress)
+
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
-    files = package.write(spec, workspace.flink.absolute() / "job")
-    try:
-        with progress.task("submitting the job to Flink (it plans the SQL)"):
-            jar = rest.upload_jar(next((flink.home() / "opt").glob("flink-python-*.jar")))
-            arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
-            arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
-            request = {"entryClass": DRIVER, "programArgsList": arguments, "parallelism": spec.parallelism}
-            if savepoint is not None:
-                request["savepointPath"] = savepoint
-            job_id = rest.run_jar(jar, request)
-    finally:
-        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has it now
-    record.save(workspace, record.JobRecord(job_id, rest.address))
+    with _packaged(site, rest, spec) as request:
+        if running is not None:
+            state = Snapshot(SAVEPOINT, _stop_old(site, progress))
+        if state is not None:
+            request["savepointPath"] = state.path
+        with progress.task("submitting the job to Flink"):
+            job_id = _run(rest, request, running is not None)
+    path = state.path if state is not None else None
+    checkpoints = spec.checkpoints or rest.settings().get(CHECKPOINT_DIR)
+    record.save(
+        workspace_of(site),
+        JobRecord(job_id, rest.address, resumed_from=path, checkpoints=checkpoints, shape=shape),
+    )
     _wait_until_running(rest, job_id, progress)
-    return Submission(job_id, f"{rest.address}/#/job/{job_id}/overview", True, savepoint)
+    return Submission(job_id, _page(rest, job_id), True, path, _origin(asked, state), changed)
 
 
 def running_job(rest: FlinkRest, site: Site) -> str | None:
@@ -100,6 +151,174 @@ def check_models(site: Site) -> None:
                 manifest.check(manifest.read(folder), site, class_name)
 
 
+# -- what is asked for ----------------------------------------------------------------------------------------
+
+
+def _with_parallelism(site: Site, parallelism: int | None) -> Site:
+    if parallelism is None:
+        return site
+    return site.model_copy(update={"stream": site.stream.model_copy(update={"parallelism": parallelism})})
+
+
+def _specify(site: Site, asked: Start) -> JobSpec:
+    begin = AUTO if asked.kind == SAVEPOINT else asked.kind
+    return package.job_spec(site, begin, topics.partitions(site, str(site.topics.readings)), asked.ms)
+
+
+def check_shards(spec: JobSpec) -> None:
+    """Refuse a parallelism above the number of shards, the groups in which assets are kept."""
+    if spec.parallelism > spec.shards:
+        raise EugenieError(
+            f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards that assets are divided into:"
+            " the others would have nothing to do",
+            f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
+            ExitCode.REFUSED,
+        )
+
+
+def _check_slots(site: Site, spec: JobSpec, rest: FlinkRest) -> None:
+    slots = rest.overview()["slots-total"]
+    if site.stream.flink == endpoints.EMBEDDED and spec.parallelism > slots:
+        raise EugenieError(
+            f"a parallelism of {spec.parallelism} is more than the {slots} slots of the embedded Flink",
+            "raise engines.slots in the site file, then `eugenie down` and `eugenie up`",
+            ExitCode.REFUSED,
+        )
+
+
+def _state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
+    """The state to resume from. Raises EugenieError when one is insisted on and there is none."""
+    if asked.kind not in (AUTO, SAVEPOINT):
+        return None
+    found = beginning.named(rest, asked.path) if asked.path is not None else beginning.newest(rest, last)
+    if found is None and asked.kind == SAVEPOINT:
+        raise EugenieError(
+            "the last job left no savepoint and no checkpoint that can be found",
+            "name one with --savepoint, or leave out --from",
+            ExitCode.REFUSED,
+        )
+    return found
+
+
+def _origin(asked: Start, state: Snapshot | None) -> str:
+    if state is not None:
+        return state.kind
+    return GROUP_OFFSETS if asked.kind == AUTO else asked.kind
+
+
+def _say_origin(last: JobRecord | None, asked: Start, state: Snapshot | None, progress: Progress) -> None:
+    if state is not None:
+        progress.say(f"going on from the {state.kind} {state.path}")
+    elif asked.kind == AUTO and last is not None and not last.drained:
+        progress.say(
+            "the last job left no state that can be found: going on after the readings that it had committed,"
+            " with empty windows"
+        )
+
+
+# -- what differs ---------------------------------------------------------------------------------------------
+
+
+def _left_alone(site: Site, rest: FlinkRest, running: str, last: JobRecord | None, progress: Progress) -> Submission:
+    """The job that runs, and what the site file would change in it."""
+    found: tuple[Change, ...] = ()
+    progress.say(f"the stream job of {site.site} runs already")
+    if last is not None and last.job_id == running and last.shape:
+        try:
+            spec = _specify(site, Start(AUTO))
+        except EugenieError as error:
+            progress.say(f"it was not compared with the site file: {error.reason}")
+        else:
+            found = changes(last.shape, shape_of(spec, package.code_digest()[:DIGEST]))
+    if found:
+        progress.say("the site file differs from it:\n" + _listed(found))
+        lost = any(not change.compatible for change in found)
+        progress.say(f"next: {ANEW}" if lost else f"next: {UPGRADE}")
+    return Submission(running, _page(rest, running), False, None, "", found)
+
+
+def _check_upgrade(running: str, last: JobRecord | None, shape: dict) -> tuple[Change, ...]:
+    """What an upgrade changes. Raises EugenieError (REFUSED) when the state cannot be kept, or is not known."""
+    if last is None or last.job_id != running or not last.shape:
+        raise EugenieError(
+            f"it is not known how the job {running} was specified: it was submitted from another workspace",
+            "stop it and submit it from here: `eugenie stream stop`, then `eugenie stream submit`",
+            ExitCode.REFUSED,
+        )
+    found = changes(last.shape, shape)
+    refused = [change for change in found if not change.compatible]
+    if refused:
+        raise EugenieError(
+            f"the running job's state does not fit the site file any more, so it runs on:\n{_listed(refused)}",
+            f"undo these changes; or {ANEW}",
+            ExitCode.REFUSED,
+        )
+    return found
+
+
+def _check_state(state: Snapshot, changed: tuple[Change, ...]) -> None:
+    # a savepoint can be read by another backend, a checkpoint is in its backend's own format
+    unreadable = STATE_BACKEND if state.kind == CHECKPOINT else None
+    refused = [change for change in changed if not change.compatible or change.what == unreadable]
+    if refused:
+        raise EugenieError(
+            f"the last job's {state.kind} does not fit the site file any more:\n{_listed(refused)}",
+            "undo these changes; or begin with empty windows: `eugenie stream submit --from latest`, earliest or"
+            " an instant",
+            ExitCode.REFUSED,
+        )
+
+
+def _listed(found: tuple[Change, ...] | list[Change]) -> str:
+    return "\n".join(f"  {change}" for change in found)
+
+
+# -- running --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _packaged(site: Site, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
+    """The job's files written and its jar uploaded: what is left is one request."""
+    files = package.write(spec, workspace_of(site).flink.absolute() / "job")
+    try:
+        jar = rest.upload_jar(next((flink.home() / "opt").glob("flink-python-*.jar")))
+        arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
+        arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
+        yield {
+            "jar": jar,
+            "entryClass": DRIVER,
+            "programArgsList": arguments,
+            "parallelism": spec.parallelism,
+        }
+    finally:
+        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has it now
+
+
+def _run(rest: FlinkRest, request: dict[str, object], upgrading: bool) -> str:
+    try:
+        return rest.run_jar(str(request.pop("jar")), request)
+    except EugenieError as error:
+        if not upgrading:
+            raise
+        raise EugenieError(
+            f"the old job is stopped, and the new one was not accepted: {error.reason}",
+            "correct it, then `eugenie stream submit`: it goes on from the savepoint, and readings wait in Kafka",
+        ) from error
+
+
+def _stop_old(site: Site, progress: Progress) -> str:
+    from eugenie_cli.streaming.stop import stop
+
+    stopped = stop(site, progress)
+    if stopped.savepoint is None:  # it ended by itself just now: its last checkpoint is what there is
+        raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
+    return stopped.savepoint
+
+
+def _page(rest: FlinkRest, job_id: str) -> str:
+    return f"{rest.address}/#/job/{job_id}/overview"
+
+
 def _wait_until_running(rest: FlinkRest, job_id: str, progress: Progress) -> None:
     with progress.task("waiting for the job to run"):
         state = rest.wait(job_id, RUNNING, STARTED_WITHIN_S)
@@ -107,5 +326,5 @@ def _wait_until_running(rest: FlinkRest, job_id: str, progress: Progress) -> Non
         cause = rest.exceptions(job_id)
         raise EugenieError(
             f"the job is {state} after {STARTED_WITHIN_S:.0f} s at most\n{(cause or '')[:2000]}",
-            f"see {rest.address}/#/job/{job_id}/exceptions and the Flink logs (`eugenie status` names them)",
+            f"see {rest.address}/#/job/{job_id}/exceptions and `eugenie stream logs`",
         )

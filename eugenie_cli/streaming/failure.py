@@ -1,0 +1,27 @@
+"""A Java stack trace, with the Python one that may be within, in a line or two."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 500
+"""Characters of a summary."""
+
+_TRACEBACK = "Traceback (most recent call last)"
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b.*")
+
+
+def summary(stacktrace: str) -> str:
+    """What failed: the last line of a Python traceback if there is one, else the innermost cause that Java names."""
+    lines = [line.rstrip() for line in stacktrace.splitlines()]
+    if any(_TRACEBACK in line for line in lines):
+        start = max(place for place, line in enumerate(lines) if _TRACEBACK in line)
+        python = [line.strip() for line in lines[start + 1 :] if _EXCEPTION.match(line.strip()) and not _is_java(line)]
+        if python:
+            return python[0][:LONGEST]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1] if causes else next(iter(lines), ""))[:LONGEST]
+
+
+def _is_java(line: str) -> bool:
+    return line.strip().startswith(("at ", "java.", "org.apache.", "Caused by"))

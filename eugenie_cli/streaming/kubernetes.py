@@ -1,0 +1,277 @@
+"""The stream job for Kubernetes: a FlinkDeployment of Flink's operator, and the image that it runs.
+
+The files hold no secret. Kafka's password is a Kubernetes secret that is mounted as a file; the Kafka client itself
+reads it from there (its DirectoryConfigProvider), so that it is in no specification, argument or variable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eugenie_cli.embedded import endpoints, jars
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.model import KafkaSecurity, Site
+from eugenie_cli.streaming import package
+from eugenie_cli.streaming.submit import DRIVER, check_shards
+from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.workspace import shipped
+
+ROOT = "/opt/eugenie"
+PYTHON = f"{ROOT}/python/bin/python"
+SPEC_FOLDER, SECRET_FOLDER, STATE_FOLDER = f"{ROOT}/site", f"{ROOT}/kafka", f"{ROOT}/state"
+PASSWORD, AUTHORITY = "password", "ca.pem"
+"""Keys of the secret: Kafka's password, and the PEM of its certificate authority."""
+
+USER = 9999
+"""Of Flink's own image."""
+
+SLOTS = 2
+"""Of a TaskManager: each has a Python worker beside the JVM, and two share a JVM's memory well."""
+
+MEMORY = {"jobManager": ("1g", 0.5), "taskManager": ("2g", 2)}
+METRICS_PORT = 9249
+
+LONGEST_NAME = 45
+"""The operator's limit: it makes names of pods and services of it."""
+
+LARGEST_SPEC = 1_000_000
+"""Bytes. A ConfigMap holds a mebibyte."""
+
+REQUIREMENTS = ("apache-flink", "numpy", "grpcio", "protobuf", "orjson")
+"""What the job imports; the rest comes with them."""
+
+_PROVIDER = "org.apache.flink.kafka.shaded.org.apache.kafka.common.config.provider.DirectoryConfigProvider"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The files that were written, and what to do with them."""
+
+    folder: str
+    files: tuple[str, ...]
+    steps: tuple[str, ...]
+
+
+def render(
+    site: Site,
+    folder: Path,
+    *,
+    image: str | None = None,
+    state: str | None = None,
+    secret: str | None = None,
+    progress: Progress = SILENT,
+) -> Rendered:
+    """Write `deployment.yaml`, `Dockerfile` and what goes into the image, replacing what is there.
+
+    `state`: URI of the folder of checkpoints and savepoints; None: on a volume claim, which is rendered too. `secret`:
+    name of the Kubernetes secret of Kafka's password. Raises EugenieError (REFUSED) for a site whose Kafka or model
+    server runs on this machine alone.
+    """
+    name = resource_name(site.site)
+    image = image or f"eugenie-stream:{metadata.version('eugenie')}"
+    secret = secret or f"{name}-kafka"
+    spec = specification(site)
+    check_shards(spec)
+    documents = manifests(site, spec, name, image, state, secret)
+    written = [*_image_files(site, spec, folder, progress), folder / "deployment.yaml"]
+    written[-1].write_text(yaml.safe_dump_all(documents, sort_keys=False, width=120), encoding="utf-8")
+    return Rendered(str(folder), tuple(str(file) for file in written), tuple(_steps(site, folder, image, secret)))
+
+
+def resource_name(site: str) -> str:
+    """`eugenie-<site>` as Kubernetes allows it: lower case, digits and dashes, short."""
+    name = "eugenie-" + re.sub(r"[^a-z0-9]+", "-", site.lower()).strip("-")
+    if len(name) <= LONGEST_NAME and name == f"eugenie-{site}":
+        return name
+    digest = hashlib.sha256(site.encode()).hexdigest()[:8]  # two sites may be alike otherwise
+    return f"{name[: LONGEST_NAME - 9].rstrip('-')}-{digest}"
+
+
+def specification(site: Site) -> JobSpec:
+    """The job's specification without secrets: in their place is where the Kafka client finds them."""
+    for wanted, given, words in (
+        ("kafka.bootstrap", site.kafka.bootstrap != endpoints.EMBEDDED, "Kafka"),
+        ("serving.address", site.serving.address is not None, "the model server"),
+    ):
+        if not given:
+            raise EugenieError(
+                f"{words} of {site.site} runs on this machine alone: pods cannot reach it",
+                f"set {wanted} in the site file to an address within the cluster",
+                ExitCode.REFUSED,
+            )
+    registry = site.kafka.readings.registry
+    if registry is not None and (registry.password is not None or registry.ca is not None):
+        raise EugenieError(
+            "kafka.readings.registry: a password and an authority of a schema registry are not rendered",
+            "give the pods a registry that needs neither, within the cluster",
+            ExitCode.REFUSED,
+        )
+    security = site.kafka.security
+    plain = site.model_copy(update={"kafka": site.kafka.model_copy(update={"security": KafkaSecurity()})})
+    spec = package.job_spec(plain, "auto", site.kafka.partitions)
+    properties = dict(spec.kafka.properties)
+    if security.protocol != "PLAINTEXT":
+        properties["security.protocol"] = security.protocol
+    if security.ca is not None:
+        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": f"{SECRET_FOLDER}/{AUTHORITY}"}
+    if security.mechanism is not None:
+        properties |= {
+            "config.providers": "mounted",
+            "config.providers.mounted.class": _PROVIDER,
+            "config.providers.mounted.param.allowed.paths": SECRET_FOLDER,
+            "sasl.mechanism": security.mechanism,
+            "sasl.jaas.config": package.jaas(security, f"${{mounted:{SECRET_FOLDER}:{PASSWORD}}}"),
+        }
+    return replace(spec, kafka=replace(spec.kafka, properties=properties))
+
+
+def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | None, secret: str) -> list[dict[str, Any]]:
+    """The ConfigMap of the site, the volume claim if there is one, and the FlinkDeployment."""
+    text = json.dumps(asdict(spec), ensure_ascii=False)
+    if len(text.encode()) > LARGEST_SPEC:
+        raise EugenieError(
+            f"the specification of {len(spec.assets)} assets has {len(text.encode()):,} bytes, a ConfigMap holds"
+            f" {LARGEST_SPEC:,}",
+            "divide the site into several, each with topics of its own",
+            ExitCode.REFUSED,
+        )
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "eugenie"}
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": f"{name}-state", "labels": labels},
+        # the JobManager and every TaskManager write to it
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "10Gi"}}},
+    }
+    site_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{name}-site", "labels": labels},
+        "data": {"job.json": text},
+    }
+    deployment = {
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkDeployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "image": image,
+            "flinkVersion": "v" + "_".join(flink_version().split(".")[:2]),
+            "serviceAccount": "flink",
+            "flinkConfiguration": _configuration(state or f"file://{STATE_FOLDER}", spec),
+            **{part: {"resource": {"memory": memory, "cpu": cpu}} for part, (memory, cpu) in MEMORY.items()},
+            "podTemplate": _pod(site, name, state is None, secret, labels),
+            "job": _job(spec),
+        },
+    }
+    return [site_map, *([claim] if state is None else []), deployment]
+
+
+def flink_version() -> str:
+    """Of the installed `apache-flink`: the cluster must be of the same."""
+    return metadata.version("apache-flink")
+
+
+def _job(spec: JobSpec) -> dict[str, Any]:
+    return {
+        "jarURI": f"local:///opt/flink/opt/flink-python-{flink_version()}.jar",
+        "entryClass": DRIVER,
+        "args": [
+            *("-py", f"{ROOT}/job/job.py", "-pyfs", f"{ROOT}/job/eugenie_job.zip"),
+            *("-pyexec", PYTHON, "-pyclientexec", PYTHON, f"{SPEC_FOLDER}/job.json"),
+        ],
+        "parallelism": spec.parallelism,
+        "upgradeMode": "savepoint",
+        "allowNonRestoredState": False,
+        "state": "running",
+    }
+
+
+def _configuration(state: str, spec: JobSpec) -> dict[str, str]:
+    root = state.rstrip("/")
+    return {
+        "taskmanager.numberOfTaskSlots": str(SLOTS),
+        "execution.checkpointing.dir": spec.checkpoints or f"{root}/checkpoints",
+        "execution.checkpointing.savepoint-dir": f"{root}/savepoints",
+        # a JobManager that is replaced finds its job's last checkpoint
+        "high-availability.type": "kubernetes",
+        "high-availability.storageDir": f"{root}/ha",
+        "python.executable": PYTHON,
+        "python.client.executable": PYTHON,
+        "metrics.reporters": "prom",
+        "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
+        "metrics.reporter.prom.port": str(METRICS_PORT),
+    }
+
+
+def _pod(site: Site, name: str, with_claim: bool, secret: str, labels: dict[str, str]) -> dict[str, Any]:
+    volumes: list[dict[str, Any]] = [{"name": "site", "configMap": {"name": f"{name}-site"}}]
+    mounts: list[dict[str, Any]] = [{"name": "site", "mountPath": SPEC_FOLDER, "readOnly": True}]
+    security = site.kafka.security
+    items = [PASSWORD] * (security.mechanism is not None) + [AUTHORITY] * (security.ca is not None)
+    if items:
+        files = [{"key": key, "path": key} for key in items]
+        # group-readable: the files are root's, the job is not
+        volumes.append({"name": "kafka", "secret": {"secretName": secret, "defaultMode": 0o440, "items": files}})
+        mounts.append({"name": "kafka", "mountPath": SECRET_FOLDER, "readOnly": True})
+    if with_claim:
+        volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": f"{name}-state"}})
+        mounts.append({"name": "state", "mountPath": STATE_FOLDER})
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"labels": labels},
+        "spec": {
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "flink-main-container",
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+                    "volumeMounts": mounts,
+                }
+            ],
+            "volumes": volumes,
+        },
+    }
+
+
+def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
+    job = package.write(spec, folder / "job")
+    job.spec.unlink()  # it goes into the ConfigMap
+    dockerfile, requirements = folder / "Dockerfile", folder / "requirements.txt"
+    template = (shipped("templates") / "kubernetes" / "Dockerfile").read_text(encoding="utf-8")
+    dockerfile.write_text(template.replace("@FLINK@", flink_version()), encoding="utf-8")
+    pins = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
+    requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    lib = folder / "lib"
+    lib.mkdir(parents=True, exist_ok=True)
+    connectors = jars.provide(["flink"], jars.folder_of(site), progress)["flink"]
+    copies = [Path(shutil.copyfile(jar, lib / jar.name)) for jar in connectors]
+    return [dockerfile, requirements, *copies, job.entry, job.code]
+
+
+def _steps(site: Site, folder: Path, image: str, secret: str) -> list[str]:
+    steps = [f"docker build --tag {image} {folder}, and push it to where the cluster pulls from"]
+    security = site.kafka.security
+    keys = [f"--from-file={PASSWORD}=FILE"] * (security.mechanism is not None)
+    keys += [f"--from-file={AUTHORITY}=FILE"] * (security.ca is not None)
+    if keys:
+        steps.append(f"kubectl create secret generic {secret} {' '.join(keys)}")
+    steps.append(f"kubectl apply --filename {folder / 'deployment.yaml'}")
+    return steps

@@ -1,0 +1,112 @@
+"""The logs of Flink's processes: files of the embedded cluster, or through the REST API of another.
+
+What the job's Python says is in the TaskManager's log: its workers send their lines there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from eugenie_cli.embedded import endpoints
+from eugenie_cli.embedded.engine import log_file
+from eugenie_cli.embedded.flink import JOBMANAGER, TASKMANAGER
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.flink_rest import FlinkRest
+
+FILE_POLL_S, REST_POLL_S = 0.3, 2.0
+"""Flink gives out a log as a whole, so another cluster is asked less often."""
+
+
+class LogLine(NamedTuple):
+    """A line, and the process that wrote it."""
+
+    process: str
+    text: str
+
+
+class Log(Protocol):
+    """The log of one process."""
+
+    @property
+    def name(self) -> str: ...
+
+    def more(self) -> list[str]:
+        """The whole lines that came since the last call; at first, all there are."""
+
+
+def logs(
+    site: Site,
+    lines: int = 100,
+    follow: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[LogLine]:
+    """The last `lines` of each process, and with `follow` what comes, until `stopped()`.
+
+    Raises EugenieError: there is no log yet, or a cluster that is not eugenie's does not answer.
+    """
+    embedded = site.stream.flink == endpoints.EMBEDDED
+    found = _files(site) if embedded else _of_cluster(FlinkRest(endpoints.flink(site)))
+    for log in found:
+        yield from (LogLine(log.name, text) for text in deque(log.more(), maxlen=lines))
+    while follow and not stopped():
+        sleep(FILE_POLL_S if embedded else REST_POLL_S)
+        for log in found:
+            yield from (LogLine(log.name, text) for text in log.more())
+
+
+def _files(site: Site) -> list[Log]:
+    workspace = workspace_of(site)
+    files = [_File(name, log_file(workspace, name)) for name in (JOBMANAGER, TASKMANAGER)]
+    if not any(file.path.exists() for file in files):
+        raise EugenieError(f"the Flink cluster of {site.site} has no log yet", "eugenie up", ExitCode.UNREACHABLE)
+    return list(files)
+
+
+def _of_cluster(rest: FlinkRest) -> list[Log]:
+    return [_Remote(rest, name) for name in ("jobmanager", *(f"taskmanagers/{one}" for one in rest.task_managers()))]
+
+
+class _File:
+    """A log file that is rolled: renamed, and begun anew under its name."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self._read = self._inode = 0
+        self._rest = b""
+
+    def more(self) -> list[str]:
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return []
+        if state.st_ino != self._inode or state.st_size < self._read:
+            self._read, self._inode, self._rest = 0, state.st_ino, b""
+        with self.path.open("rb") as stream:
+            stream.seek(self._read)
+            content = stream.read()
+        self._read += len(content)
+        *whole, self._rest = (self._rest + content).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in whole]
+
+
+class _Remote:
+    """A log that Flink gives out."""
+
+    def __init__(self, rest: FlinkRest, process: str) -> None:
+        self.name = process.rpartition("/")[2]
+        self._rest, self._process = rest, process
+        self._seen = 0
+
+    def more(self) -> list[str]:
+        whole = self._rest.log(self._process).split("\n")[:-1]
+        if len(whole) < self._seen:  # it was rolled
+            self._seen = 0
+        new, self._seen = whole[self._seen :], len(whole)
+        return new

@@ -1,0 +1,113 @@
+"""The stream job's metrics, from Flink's REST API: rates, event time, the load of each operator, the job's own counts.
+
+Rates are Flink's own, averages of the last minute. Counts begin at 0 when the job is started or restarted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from eugenie_cli.readings.reasons import REASONS
+from eugenie_cli.streaming.flink_rest import FlinkRest, Metric
+
+CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
+DEAD_LETTERS = "deadLetters_"
+
+_IN, _OUT = "numRecordsInPerSecond", "numRecordsOutPerSecond"
+_BUSY, _BACK_PRESSURED = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
+_WATERMARK = "currentInputWatermark"
+_SOURCE = re.compile(rf"Source__[^.]*\.{_IN}")
+_SCORES = re.compile(rf"scores\b[^.]*Writer[^.]*\.{_OUT}")
+_COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{DEAD_LETTERS}[\w-]+)$")
+
+NO_WATERMARK = -(2**63)
+END_OF_TIME = 253_402_300_799_999
+"""The last instant of the year 9999: a watermark beyond it is that of a drained stream."""
+
+
+@dataclass(frozen=True)
+class OperatorLoad:
+    """A chain of operators that run as one task. Shares are of its busiest subtask, 0 to 1; None: not known."""
+
+    name: str
+    parallelism: int
+    busy: float | None
+    back_pressured: float | None
+    records_in_per_s: float
+    records_out_per_s: float
+
+
+@dataclass(frozen=True)
+class JobMetrics:
+    """What the job's tasks say of themselves."""
+
+    readings_per_s: float = 0.0
+    scores_per_s: float = 0.0
+    watermark_ms: int | None = None
+    """Event time, ms since 1970 UTC; None before the first reading, and after the last of a drained stream."""
+    predict_calls: int = 0
+    predict_windows: int = 0
+    predict_ms: int = 0
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    operators: tuple[OperatorLoad, ...] = ()
+
+
+def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
+    """Ask for the metrics of a job that `FlinkRest.job` described. Raises EugenieError."""
+    readings = scores = 0.0
+    counts: Counter[str] = Counter()
+    watermarks: list[int] = []
+    loads = []
+    for vertex in job["vertices"]:
+        found = rest.metrics(job["jid"], vertex["id"], _wanted)
+        loads.append(_load(vertex, found))
+        readings += sum(metric.total for name, metric in found.items() if _SOURCE.fullmatch(name))
+        scores += sum(metric.total for name, metric in found.items() if _SCORES.fullmatch(name))
+        for name, metric in found.items():
+            counter = _COUNTER.search(name)
+            if counter is not None:
+                counts[counter[1]] += int(metric.total)
+        if _WATERMARK in found and NO_WATERMARK < found[_WATERMARK].least <= END_OF_TIME:
+            watermarks.append(int(found[_WATERMARK].least))
+    letters = {reason: counts[DEAD_LETTERS + reason] for reason in REASONS if counts[DEAD_LETTERS + reason]}
+    return JobMetrics(
+        readings_per_s=readings,
+        scores_per_s=scores,
+        watermark_ms=min(watermarks, default=None),
+        predict_calls=counts[CALLS],
+        predict_windows=counts[WINDOWS],
+        predict_ms=counts[MILLIS],
+        dead_letters=letters,
+        operators=tuple(loads),
+    )
+
+
+def _wanted(name: str) -> bool:
+    return (
+        name in (_IN, _OUT, _BUSY, _BACK_PRESSURED, _WATERMARK)
+        or _COUNTER.search(name) is not None
+        or _SOURCE.fullmatch(name) is not None
+        or _SCORES.fullmatch(name) is not None
+    )
+
+
+def _load(vertex: dict[str, Any], found: dict[str, Metric]) -> OperatorLoad:
+    def share(name: str) -> float | None:
+        most = found[name].most if name in found else math.nan
+        return None if math.isnan(most) else round(most / 1000, 3)
+
+    def rate(name: str) -> float:
+        return round(found[name].total, 3) if name in found else 0.0
+
+    return OperatorLoad(
+        name=vertex["name"],
+        parallelism=vertex["parallelism"],
+        busy=share(_BUSY),
+        back_pressured=share(_BACK_PRESSURED),
+        records_in_per_s=rate(_IN),
+        records_out_per_s=rate(_OUT),
+    )

@@ -1,0 +1,180 @@
+"""Replay readings into the readings topic, in time order: a rehearsal of the stream, or a backfill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from eugenie_cli.broker import topics
+from eugenie_cli.broker.produce import Producer
+from eugenie_cli.embedded import endpoints
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT, Advance, Progress
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.problems import did_you_mean
+from eugenie_cli.site.values import localize, parse_instant, to_ms
+from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.metrics import read_metrics
+from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines
+from eugenie_cli.streaming.recordings import Chosen, Recording, Stretch, of_history
+from eugenie_cli.streaming.submit import running_job
+
+TURN_S = 0.05
+"""How often messages are sent that have come due; well below what a watermark waits for."""
+
+AT_ONCE = 10_000
+"""Messages sent between two looks at the progress bar when nothing is waited for."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was sent. `start`, `end`: the first and last instant, ISO 8601; None when nothing was."""
+
+    messages: int
+    start: str | None
+    end: str | None
+    seconds: float
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Records of a CSV file that are no readings, by reason."""
+
+
+def choose(
+    site: Site,
+    assets: Sequence[str] = (),
+    class_names: Sequence[str] = (),
+    start: str | None = None,
+    end: str | None = None,
+) -> Chosen:
+    """Options as a person gives them. Raises EugenieError (USAGE) for names and instants that are none."""
+    _check_names(site, "asset", assets, list(site.assets))
+    _check_names(site, "class", class_names, list(site.classes))
+    named = [*assets, *(asset for name in class_names for asset in site.assets_of(name))]
+    start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
+    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+        raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
+    return Chosen(tuple(dict.fromkeys(named)) or tuple(site.assets), start_ms, end_ms)
+
+
+def replay(
+    site: Site,
+    chosen: Chosen,
+    *,
+    file: Path | None = None,
+    source: str | None = None,
+    speed: float | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Replayed:
+    """Send history, or `file`, to the readings topic: JSON lines as they are, CSV by the mapping of `source`.
+
+    `speed`: plant seconds in a second; None: as fast as Kafka takes them. Raises EugenieError: Kafka does not answer,
+    the mapping cannot carry a reading; and, unless `force`, when a running job has passed the first instant, so that
+    it would call the readings late (REFUSED).
+    """
+    began = clock()
+    with _recording(site, chosen, file, source, progress) as recording:
+        if not force:
+            _refuse_late(site, recording)
+        topics.ensure(site, progress)
+        span = 0.0 if recording.start_ms is None else ((recording.end_ms or 0) - recording.start_ms) / 1000
+        with Producer(site) as producer, progress.task("replaying", total=span, unit="s of the plant") as advance:
+            _send(site, recording, producer, speed, advance, clock, sleep)
+    return Replayed(
+        messages=producer.delivered,
+        start=None if recording.start_ms is None else iso(recording.start_ms),
+        end=None if recording.end_ms is None else iso(recording.end_ms),
+        seconds=round(clock() - began, 1),
+        rejected=dict(recording.rejected),
+    )
+
+
+@contextmanager
+def _recording(
+    site: Site, chosen: Chosen, file: Path | None, source: str | None, progress: Progress
+) -> Iterator[Recording]:
+    if file is None:
+        yield of_history(site, open_history(site), chosen)
+    elif is_csv(file):
+        with history_of_file(site, file, source, progress) as read:
+            yield replace(of_history(site, read.history, chosen), rejected=read.rejected)
+    else:
+        yield of_json_lines(site, file, chosen)
+
+
+def _refuse_late(site: Site, recording: Recording) -> None:
+    try:
+        rest = FlinkRest(endpoints.flink(site))
+        job_id = running_job(rest, site)
+    except EugenieError:  # no Flink, so no job whose clock could be ahead
+        return
+    job = rest.job(job_id) if job_id is not None else None
+    now = read_metrics(rest, job).watermark_ms if job is not None else None
+    if now is not None and recording.start_ms is not None and recording.start_ms < now:
+        raise EugenieError(
+            f"the running job has made every row up to {iso(now)}, and the replay begins at"
+            f" {iso(recording.start_ms)}: the readings before would be dead letters, late",
+            "`eugenie stream replay --bounded` scores them without the job; a site file with topics of its own keeps"
+            " them apart; --force sends them all the same",
+            ExitCode.REFUSED,
+        )
+
+
+def _send(
+    site: Site,
+    recording: Recording,
+    producer: Producer,
+    speed: float | None,
+    advance: Advance,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    topic, begin, began = str(site.topics.readings), recording.start_ms or 0, clock()
+    shown = begin
+    for stretch in recording.stretches():
+        sent = 0
+        while sent < len(stretch.ts):
+            due = _due(stretch, sent, None if speed is None else begin + int((clock() - began) * 1000 * speed))
+            for place in range(sent, due):
+                key, payload = stretch.message(place)
+                producer.send(topic, key, payload)
+            if due > sent:
+                reached = max(int(stretch.ts[due - 1]), shown)
+                advance((reached - shown) / 1000)
+                shown, sent = reached, due
+            else:
+                sleep(TURN_S)
+
+
+def _due(stretch: Stretch, sent: int, now: int | None) -> int:
+    """The place after the last message that is due at the plant's time `now`."""
+    there = len(stretch.ts) if now is None else int(np.searchsorted(stretch.ts, now, side="right"))
+    return min(max(there, sent), sent + AT_ONCE)
+
+
+def _check_names(site: Site, what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise EugenieError(
+                f"site {site.site} has no {what} {name}{did_you_mean(name, list(known))}",
+                f"it has {', '.join(known[:20])}",
+                ExitCode.USAGE,
+            )
+
+
+def _instant(site: Site, option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return to_ms(localize(parse_instant(text), ZoneInfo(site.timezone)))
+    except ValueError as error:
+        raise EugenieError(f"{option}: {error}", "write it as 2026-01-03T06:00:00Z", ExitCode.USAGE) from error
