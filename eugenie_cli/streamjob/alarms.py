@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pyflink.common import Row, Types
@@ -11,14 +13,16 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
 from eugenie_cli.readings.reasons import REASONS
-from eugenie_cli.streamjob.desk import Desk
+from eugenie_cli.streamjob.desk import Desk, Record
 from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.predict import SCORED
 from eugenie_cli.streamjob.spec import JobSpec
 
 
 class Alarms(KeyedProcessFunction):
-    """(shard, SCORED, ScoredBatch) -> (kind, key, JSON); dead letters pass through, and everything is counted.
+    """(shard, SCORED, ScoredBatch) -> (kind, key, [JSON]); dead letters pass through, and everything is counted.
+
+    Records of a kind and key leave together: a row of Flink's costs more than the text in it.
 
     Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes;
     then the wall clock closes what is open, `silent_plant_ms` after the last row.
@@ -43,17 +47,16 @@ class Alarms(KeyedProcessFunction):
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard, kind, content = value
         if kind != SCORED:
-            for reason, letter in content:
+            for reason, _ in content:
                 self._letters[reason].inc()
-                yield Row(kind, "", letter.decode())
+            yield Row(kind, "", [letter.decode() for _, letter in content])
             return
         self._calls.inc()
         self._windows.inc(content.score.size)
         self._millis.inc(round(content.took_ms))
         desk = self._desk(shard)
         self._heard[shard] = _wall_ms()
-        for record in desk.take(content):
-            yield Row(*record)
+        yield from _together(desk.take(content))
         self._keep(shard, desk, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
@@ -66,8 +69,7 @@ class Alarms(KeyedProcessFunction):
             self._alarm_clock.discard(shard)
             quiet_ms = _wall_ms() - self._heard.setdefault(shard, _wall_ms())
             records = desk.close_all() if quiet_ms >= self._spec.silent_plant_ms else iter(())
-        for record in records:
-            yield Row(*record)
+        yield from _together(records)
         self._keep(shard, desk, ctx)
 
     def _desk(self, shard: int) -> Desk:
@@ -91,6 +93,11 @@ class Alarms(KeyedProcessFunction):
         if shard not in self._alarm_clock:
             self._alarm_clock.add(shard)
             ctx.timer_service().register_processing_time_timer(_wall_ms() + self._spec.silent_plant_ms)
+
+
+def _together(records: Iterable[Record]) -> Iterator[Row]:
+    for (kind, key), group in groupby(records, itemgetter(0, 1)):
+        yield Row(kind, key, [text for _, _, text in group])
 
 
 def _wall_ms() -> int:

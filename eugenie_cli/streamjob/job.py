@@ -21,7 +21,7 @@ BATCH = 10_000
 """Messages that are decoded at once when there are enough: their costs are shared, and a batch takes about 30 ms."""
 
 ELEMENT = Types.PICKLED_BYTE_ARRAY()
-RECORD = Types.ROW_NAMED(["kind", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
+RECORDS = Types.ROW_NAMED(["kind", "k", "vs"], [Types.STRING(), Types.STRING(), Types.OBJECT_ARRAY(Types.STRING())])
 
 
 def settings(spec: JobSpec) -> Configuration:
@@ -66,12 +66,12 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
 
 
 def scored_records(spec: JobSpec, portions: DataStream) -> DataStream:
-    """(shard, Portion) -> (kind, key, JSON)."""
+    """(key, Portion) -> (kind, key, [JSON])."""
     keyed = portions.key_by(lambda one: one[0], Types.INT())
     segments = keyed.process(Windows(spec), ELEMENT).name("windows").uid("windows")
     scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
     scored = scored.name("predict").uid("predict")
-    return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORD).name("alarms").uid("alarms")
+    return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORDS).name("alarms").uid("alarms")
 
 
 def main(spec_file: str) -> None:

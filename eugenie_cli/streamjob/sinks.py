@@ -10,6 +10,7 @@ from eugenie_cli.streamjob.sql import options_clause
 from eugenie_cli.streamjob.windows import DEAD
 
 EXACTLY_ONCE = "exactly-once"
+NO_KEY = "CAST(NULL AS STRING)"
 
 
 def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
@@ -18,11 +19,10 @@ def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
     for name, topic in topics.items():
         tables.execute_sql(sink_table(spec, name, topic))
     statements = tables.create_statement_set()
-    statements.add_insert_sql(f"INSERT INTO anomalies SELECT k, v FROM records WHERE kind = '{ANOMALY}'")
-    statements.add_insert_sql(f"INSERT INTO scores SELECT k, v FROM records WHERE kind = '{SCORE}'")
-    statements.add_insert_sql(
-        f"INSERT INTO dead_letters SELECT CAST(NULL AS STRING), v FROM records WHERE kind = '{DEAD}'"
-    )
+    for name, key, kind in (("anomalies", "k", ANOMALY), ("scores", "k", SCORE), ("dead_letters", NO_KEY, DEAD)):
+        statements.add_insert_sql(
+            f"INSERT INTO {name} SELECT {key}, v FROM records CROSS JOIN UNNEST(vs) AS one (v) WHERE kind = '{kind}'"
+        )
     statements.attach_as_datastream()
 
 

@@ -60,6 +60,14 @@ def _read(
     return instants, good
 
 
+def read_matrix(characters: NDArray[np.uint8], timezone: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """ISO instants of one length, uint8 [N, L] -> as `ReadInstants`. Texts that are not plain are left out."""
+    if not 0 < characters.shape[1] <= LONGEST_TEXT:
+        return np.zeros(len(characters), np.int64), np.zeros(len(characters), bool)
+    instants, good = _iso_of_length(np.ascontiguousarray(characters.T), zone(timezone) is utc_zone.utc)
+    return instants, good & (instants >= MIN_INSTANT) & (instants <= MAX_INSTANT)
+
+
 def _nothing(members: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return np.zeros(len(members), np.int64), np.zeros(len(members), bool)
 

@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
+from eugenie_cli.readings.columnar.flat import FlatJson
 from eugenie_cli.readings.columnar.instants import compile_instants
 from eugenie_cli.readings.columnar.long import LongRows
 from eugenie_cli.readings.columnar.places import UNREAD, Identity, PlaceOf, Places
@@ -43,6 +44,23 @@ class Columns:
     rejected: list[tuple[int, Rejected]]
     """(index of the message, why): messages, or measurements of one, that are no readings."""
 
+    def after(
+        self,
+        message: NDArray[np.int64],
+        place: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        value: NDArray[np.float64],
+    ) -> Columns:
+        """These columns behind others of the same batch."""
+        return Columns(
+            np.concatenate([message, self.message]),
+            np.concatenate([place, self.place]),
+            np.concatenate([ts, self.ts]),
+            np.concatenate([value, self.value]),
+            self.unknown,
+            self.rejected,
+        )
+
 
 ReadColumns = Callable[[Sequence["bytes | None"]], Columns]
 
@@ -68,13 +86,27 @@ class _Reader:
         self._qualities = Qualities(mapping.get("quality"))
         self._values = Values(mapping.get("value"))
         self._rows = WideRows(mapping) if mapping.get("shape") == "wide" else LongRows(mapping)
+        self._flat: FlatJson | None = None
+        if FlatJson.can_read(mapping):
+            self._flat = FlatJson(mapping, timezone, self._places, self._qualities)
 
     def read(self, payloads: Sequence[bytes | None]) -> Columns:
         """Payloads, None for a message without one, as columns."""
         self._places.begin()
-        index, messages, unread = self._messages(payloads)
+        everything = np.arange(len(payloads))
+        flat = None if self._flat is None else self._flat.read(payloads)
+        if flat is None:
+            return self._general(payloads, everything)
+        place, ts, value, fine = flat
+        if fine.all():
+            return Columns(everything, place, ts, value, self._places.unknown(), [])
+        rest = self._general(payloads, np.flatnonzero(~fine))
+        return rest.after(everything[fine], place[fine], ts[fine], value[fine])
+
+    def _general(self, payloads: Sequence[bytes | None], numbers: NDArray[np.int64]) -> Columns:
+        """The messages that `numbers` name, whatever they are."""
+        index, messages, unread = self._messages(payloads, numbers.tolist())
         raw, refused = self._rows.read(index, messages)
-        rest = {*unread, *refused}
         ts, fine = self._instants(raw.ts)
         place = self._places.of_column(raw.identity)
         fine &= place != UNREAD
@@ -84,22 +116,21 @@ class _Reader:
             fine &= readable
         value, readable = self._values.of_column(raw.value, good)
         fine &= readable
-        rest.update(raw.message[~fine].tolist())
-        kept = np.ones(len(payloads), bool)
-        kept[list(rest)] = False
-        kept = kept[raw.message]
-        columns = Columns(raw.message[kept], place[kept], ts[kept], value[kept], [], [])
-        return self._with_rest(columns, payloads, sorted(rest))
+        rest = {*unread, *refused, *raw.message[~fine].tolist()}
+        kept = ~np.isin(raw.message, list(rest)) if rest else np.ones(len(raw.message), bool)
+        by_reference = self._by_reference(payloads, sorted(rest))
+        return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
 
-    def _messages(self, payloads: Sequence[bytes | None]) -> tuple[Sequence[int], list[Any], list[int]]:
+    def _messages(self, payloads: Sequence[bytes | None], numbers: list[int]) -> tuple[list[int], list[Any], list[int]]:
         """Decoded messages, their numbers before them, and the numbers of those that could not be decoded."""
+        chosen = payloads if len(numbers) == len(payloads) else [payloads[number] for number in numbers]
         try:
-            if max(map(len, payloads), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
-                return range(len(payloads)), list(map(self._decode, payloads)), []  # type: ignore[arg-type]
+            if max(map(len, chosen), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
+                return numbers, list(map(self._decode, chosen)), []  # type: ignore[arg-type]
         except (TypeError, ValueError):
             pass  # one of thousands: then one by one
         index, messages, unread = [], [], []
-        for number, payload in enumerate(payloads):
+        for number, payload in zip(numbers, chosen, strict=True):
             try:
                 if payload is None or len(payload) > MAX_PAYLOAD:
                     raise ValueError
@@ -109,23 +140,23 @@ class _Reader:
                 unread.append(number)
         return index, messages, unread
 
-    def _with_rest(self, columns: Columns, payloads: Sequence[bytes | None], rest: list[int]) -> Columns:
-        """Columns with the outcomes of the messages that the reference reads."""
+    def _by_reference(self, payloads: Sequence[bytes | None], numbers: list[int]) -> Columns:
+        """The outcomes of the messages that only the reference reads."""
         rejected: list[tuple[int, Rejected]] = []
-        more: list[tuple[int, int, int, float]] = []
-        for index in rest:
-            for outcome in self._reference(payloads[index]):
+        found: list[tuple[int, int, int, float]] = []
+        for number in numbers:
+            for outcome in self._reference(payloads[number]):
                 if isinstance(outcome, Rejected):
-                    rejected.append((index, outcome))
+                    rejected.append((number, outcome))
                 else:
                     at = self._places.of((outcome.asset, outcome.sensor, outcome.tag))
-                    more.append((index, at, outcome.ts, outcome.value))
-        message, place, ts, value = ([row[column] for row in more] for column in range(4))
+                    found.append((number, at, outcome.ts, outcome.value))
+        message, place, ts, value = ([row[column] for row in found] for column in range(4))
         return Columns(
-            np.concatenate([columns.message, np.array(message, np.int64)]),
-            np.concatenate([columns.place, np.array(place, np.int64)]),
-            np.concatenate([columns.ts, np.array(ts, np.int64)]),
-            np.concatenate([columns.value, np.array(value, np.float64)]),
+            np.array(message, np.int64),
+            np.array(place, np.int64),
+            np.array(ts, np.int64),
+            np.array(value, np.float64),
             self._places.unknown(),
             rejected,
         )

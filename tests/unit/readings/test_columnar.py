@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eugenie_cli.readings.columnar import flat
 from eugenie_cli.readings.columnar.reader import Columns, compile_columns
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
@@ -60,8 +61,23 @@ MAPPINGS: dict[str, dict[str, Any]] = {
 }
 
 TIMES = st.sampled_from(
-    ["2026-03-01T00:00:00Z", "2026-03-29T02:30:00", "2026-03-01T00:00:00.123+01:00", "2026-02-30T00:00:00Z", "", " "]
-    + ["2026-03-01T00:00:00Z\0", 1767225600, 1767225600123, 1767225600.5, "1767225600.25", None, True, 10**30, -5]
+    [
+        "2026-03-01T00:00:00Z",
+        "2026-03-29T02:30:00",
+        "2026-03-01T00:00:00.123+01:00",
+        "2026-02-30T00:00:00Z",
+        "",
+        " ",
+        "2026-03-01T00:00:00Z\0",
+        1767225600,
+        1767225600123,
+        1767225600.5,
+        "1767225600.25",
+        None,
+        True,
+        10**30,
+        -5,
+    ]
 )
 NAMES = st.sampled_from(["p-1", "pressure", "flow", "PT-1.PV", " flow ", "", "Ü", None, 7, [], {}])
 SCALARS = st.one_of(
@@ -123,7 +139,7 @@ def expected(mapping: dict[str, Any], payload: bytes | None) -> tuple[list[Any],
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(PAYLOADS, max_size=12))
 def test_says_what_the_reference_says(name, payloads):
     mapping = MAPPINGS[name]
@@ -132,6 +148,66 @@ def test_says_what_the_reference_says(name, payloads):
         columns = read(payloads)
         for index, payload in enumerate(payloads):
             assert outcomes(columns, index) == expected(mapping, payload), payload
+
+
+FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms")}
+FLAT["quality by number"] = {**LONG, "quality": {"path": "q", "scheme": "opcda"}}
+FLAT["quality by truth"] = {**LONG, "quality": {"path": "q", "scheme": "boolean"}}
+ODD_FLAT = [
+    b'{"ts": "2026-03-01T00:00:00Z", "sensor": "flow", "asset": "p-1", "value": 1, "value": 2}',
+    b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00Z", "value": [1}',
+    b"2]}",
+    b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00Z", "value": 1}{"asset": "p-1"}',
+    b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00Z",\n "value": 1}',
+    b'{"asset": "p-1", "sensor": "fl\\u006fw", "ts": "2026-03-01T00:00:00Z", "value": 1e400}',
+    b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00\\u0000", "value": 01}',
+    b'{"asset": "p-1", "sensor": "\xff", "ts": "2026-03-01T00:00:00Z", "value": 1}',
+    b'{"asset": "p-1", "sensor": "{}", "ts": "2026-03-01T00:00:00Z", "value": 1}',
+    b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00Z", "value": NaN}',
+    b' {"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00Z", "value": 1} ',
+    b"{}",
+]
+
+
+@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("odd", [0, 1, 3])
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_flat_messages_are_read_by_arrow_with_the_same_outcome(name, odd, data):
+    number = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**70), 2**70), st.none())
+    optional = {
+        "value": number,
+        "q": {"quality by number": st.sampled_from([192, 0, 7]), "quality by truth": st.booleans()}.get(
+            name, st.sampled_from(["good", "bad", "odd", ""])
+        ),
+    }
+    unit = (
+        st.sampled_from([1767225600000, -1, 2**60])
+        if "epoch" in name
+        else st.sampled_from(
+            ["2026-03-01T00:00:00Z", "2026-03-01T00:00:01Z", "2026-02-30T00:00:01Z", "2026-03-01T00:00:00.25+01:00", ""]
+        )
+    )
+    names = st.sampled_from(["p-1", "flow", "pressure", "PT-1.PV", " ", "zz"])
+    message = st.fixed_dictionaries({"ts": unit, "asset": names, "sensor": names}, optional=optional)
+    payloads = [json.dumps(one).encode() for one in data.draw(st.lists(message, min_size=1, max_size=12))]
+    payloads += data.draw(st.lists(st.sampled_from(ODD_FLAT), max_size=odd))
+    payloads = data.draw(st.permutations(payloads))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flat, "FEWEST", 1)
+        columns = compile_columns(FLAT[name], "UTC", place_of)(payloads)
+    for index, payload in enumerate(payloads):
+        assert outcomes(columns, index) == expected(FLAT[name], payload), payload
+
+
+def test_arrow_reads_what_gateways_send(monkeypatch):
+    monkeypatch.setattr(flat, "FEWEST", 1)
+    reader = compile_columns(LONG, "UTC", place_of).__self__
+    monkeypatch.setattr(reader, "_messages", None)  # the general way: not needed
+    good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
+    columns = reader.read([good, good.replace(b', "q": "good"', b""), good.replace(b'"good"', b'"bad"')])
+    assert columns.place.tolist() == [1] * 3 and columns.ts.tolist() == [1772323200500] * 3
+    assert columns.value.tolist()[:2] == [1.5, 1.5] and math.isnan(columns.value[2])
 
 
 def test_what_gateways_send_is_read_without_the_reference(monkeypatch):
