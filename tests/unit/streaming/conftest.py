@@ -1,0 +1,22 @@
+"""Sites of the stream's operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from operated_sites import DOCUMENT
+
+from eugenie_cli.site.model import Site
+
+
+@pytest.fixture
+def site_of(tmp_path) -> Callable[..., Site]:
+    """`site_of(kafka=..., ...)`: the site with other sections, in a temporary folder."""
+
+    def build(**sections: Any) -> Site:
+        site = Site.model_validate({**DOCUMENT, **sections})
+        return site.model_copy(update={"base": tmp_path, "file": tmp_path / "plant.yaml"})
+
+    return build

@@ -1,0 +1,154 @@
+"""What is rendered for Kubernetes: well-formed, unprivileged, without a secret, and the job as it is submitted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eugenie_cli.embedded import jars
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.streaming import kubernetes
+from eugenie_cli.streaming.kubernetes import manifests, resource_name, specification
+from eugenie_cli.streamjob.spec import JobSpec
+
+SECURITY = {
+    "protocol": "SASL_SSL",
+    "mechanism": "SCRAM-SHA-512",
+    "username": "eugenie",
+    "password": "${env:A_VARIABLE_THAT_IS_NOT_SET}",
+    "ca": "ca.pem",
+}
+SECURE = {"kafka": {"bootstrap": "broker.plant:9093", "security": SECURITY}}
+
+
+def rendered(site, state: str | None = None) -> dict[str, Any]:
+    """The documents by kind, as they are after a way through YAML."""
+    name = resource_name(site.site)
+    documents = manifests(site, specification(site), name, "registry/eugenie:1", state, "the-secret")
+    return {one["kind"]: one for one in yaml.safe_load_all(yaml.safe_dump_all(documents))}
+
+
+def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(site_of, tmp_path):
+    found = rendered(site_of(stream={"parallelism": 2}))
+    deployment = found["FlinkDeployment"]
+    assert deployment["apiVersion"] == "flink.apache.org/v1beta1"
+    spec = deployment["spec"]
+    assert spec.keys() == {
+        "image", "flinkVersion", "serviceAccount", "flinkConfiguration", "jobManager", "taskManager", "podTemplate",
+        "job",
+    }  # fmt: skip
+    assert spec["image"] == "registry/eugenie:1"
+    assert spec["flinkVersion"] == "v" + "_".join(kubernetes.flink_version().split(".")[:2])
+    job = spec["job"]
+    assert (job["parallelism"], job["upgradeMode"], job["state"]) == (2, "savepoint", "running")
+    assert job["entryClass"].endswith(".PythonDriver") and job["jarURI"].startswith("local:///opt/flink/opt/")
+    assert all(isinstance(value, str) for value in spec["flinkConfiguration"].values())
+
+    text = found["ConfigMap"]["data"]["job.json"]
+    (container,) = spec["podTemplate"]["spec"]["containers"]
+    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert job["args"][-1] == f"{mounts['site']}/job.json"
+    (tmp_path / "job.json").write_text(text)
+    loaded = JobSpec.load(tmp_path / "job.json")
+    assert (loaded.site, loaded.model_server, loaded.start) == ("plant", "models:8500", "auto")
+
+
+def test_pods_are_unprivileged(site_of):
+    pod = rendered(site_of())["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+    (container,) = pod["containers"]
+    assert container["name"] == "flink-main-container"  # the operator merges the container of this name alone
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_every_mount_has_its_volume_and_every_volume_what_it_names(site_of):
+    for site in (site_of(), site_of(**SECURE)):
+        found = rendered(site)
+        pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
+        volumes = {one["name"]: one for one in pod["volumes"]}
+        assert {one["name"] for one in pod["containers"][0]["volumeMounts"]} == set(volumes)
+        assert volumes["site"]["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
+        claim = found["PersistentVolumeClaim"]["metadata"]["name"]
+        assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim
+
+
+def test_state_elsewhere_needs_no_claim(site_of):
+    found = rendered(site_of(), state="s3://plant/flink/")
+    assert set(found) == {"ConfigMap", "FlinkDeployment"}
+    configuration = found["FlinkDeployment"]["spec"]["flinkConfiguration"]
+    assert configuration["execution.checkpointing.dir"] == "s3://plant/flink/checkpoints"
+    assert configuration["execution.checkpointing.savepoint-dir"] == "s3://plant/flink/savepoints"
+    volumes = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
+    assert [one["name"] for one in volumes] == ["site"]
+
+
+def test_a_password_is_a_mounted_secret_and_needs_not_even_be_known_here(site_of):
+    found = rendered(site_of(**SECURE))
+    (volume,) = (
+        one for one in found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"] if one["name"] == "kafka"
+    )
+    assert volume["secret"]["secretName"] == "the-secret"
+    assert [one["key"] for one in volume["secret"]["items"]] == ["password", "ca.pem"]
+    properties = json.loads(found["ConfigMap"]["data"]["job.json"])["kafka"]["properties"]
+    assert 'password="${mounted:/opt/eugenie/kafka:password}"' in properties["sasl.jaas.config"]
+    assert properties["config.providers"] == "mounted"
+    assert properties["ssl.truststore.location"] == "/opt/eugenie/kafka/ca.pem"
+
+
+def test_a_password_that_the_site_file_holds_itself_is_left_out(site_of):
+    security = {**SECURITY, "password": "tiger-in-the-file"}
+    found = rendered(site_of(kafka={"bootstrap": "broker:9093", "security": security}))
+    assert "tiger-in-the-file" not in yaml.safe_dump(found)
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"kafka": "embedded"}, "Kafka of plant runs on this machine alone"),
+        ({"serving": {}}, "the model server of plant runs on this machine alone"),
+    ],
+)
+def test_engines_of_this_machine_are_out_of_reach(site_of, sections, words):
+    with pytest.raises(EugenieError, match=words) as raised:
+        specification(site_of(**sections))
+    assert raised.value.exit_code is ExitCode.REFUSED
+
+
+def test_a_site_that_a_configmap_cannot_hold_is_refused(site_of):
+    many = {f"p-{number}": {"class": "pump"} for number in range(40_000)}
+    site = site_of(assets=many)
+    with pytest.raises(EugenieError, match="a ConfigMap holds 1,000,000"):
+        manifests(site, specification(site), "eugenie-plant", "i", None, "s")
+
+
+def test_names_are_what_kubernetes_and_the_operator_take():
+    assert resource_name("demo-plant") == "eugenie-demo-plant"
+    strange = {resource_name(site) for site in ("Plant_A", "plant.a", "plant-a", "P" * 128)}
+    assert len(strange) == 4
+    for name in strange:
+        assert len(name) <= 45 and name == name.lower() and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tmp_path, monkeypatch):
+    jar = tmp_path / "connector.jar"
+    jar.write_bytes(b"jar")
+    monkeypatch.setattr(jars, "provide", lambda roles, folder, progress: {role: [jar] for role in roles})
+    done = kubernetes.render(site_of(**SECURE), tmp_path / "out")
+    names = {str(Path(file).relative_to(tmp_path / "out")) for file in done.files}
+    assert names == {
+        "Dockerfile", "requirements.txt", "deployment.yaml", "lib/connector.jar", "job/job.py", "job/eugenie_job.zip",
+    }  # fmt: skip
+    assert {
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
+    } == names
+    dockerfile = (tmp_path / "out" / "Dockerfile").read_text()
+    assert f"FROM flink:{kubernetes.flink_version()}-" in dockerfile and "@" not in dockerfile
+    copied = [line.split()[1].rstrip("/") for line in dockerfile.splitlines() if line.startswith("COPY")]
+    assert {name.split("/")[0] for name in names} - {"Dockerfile", "deployment.yaml"} == set(copied)
+    users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
+    assert users[-1] == "9999:9999"
+    assert "kubectl create secret generic eugenie-plant-kafka --from-file=password=FILE" in done.steps[1]

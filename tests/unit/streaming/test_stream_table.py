@@ -1,0 +1,94 @@
+"""How a status looks on a terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from eugenie_cli.commands.stream_table import check_replay, duration, show
+from eugenie_cli.console import Console
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.streaming.metrics import OperatorLoad
+from eugenie_cli.streaming.status import AWAY, ModelServer, StreamStatus
+
+RUNNING = StreamStatus(
+    state="RUNNING",
+    job_id="a1b2",
+    address="http://127.0.0.1:8081/#/job/a1b2/overview",
+    uptime_s=7_300.0,
+    restarts=2,
+    failure="java.lang.Exception: TaskManager lost",
+    failed_at="2026-03-01T00:00:00.000Z",
+    lag=1_234,
+    readings_per_s=5_012.4,
+    scores_per_s=625.0,
+    watermark="2026-03-01T02:00:00.000Z",
+    watermark_delay_s=2.5,
+    checkpoints=730,
+    failed_checkpoints=1,
+    last_checkpoint_bytes=3 * 2**20,
+    last_checkpoint_s=0.21,
+    last_checkpoint_age_s=4.0,
+    predict_calls=1_000,
+    predict_windows=40_000,
+    predict_mean_ms=12.3,
+    dead_letters={"bad-json": 3, "late": 1_200},
+    operators=(OperatorLoad("Source: readings -> decode" * 4, 2, 0.62, 0.0, 5_012.4, 30.0),),
+    model_server=ModelServer("127.0.0.1:8500", False, f"{AWAY} (UNAVAILABLE)"),
+    notes=("the lag is not known: so it is",),
+)
+
+
+def shown(found: StreamStatus) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    show(Console(out, err), found)
+    return " ".join(out.getvalue().split()), err.getvalue()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "state RUNNING for 2.0 h, 2 restarts",
+        "last failure 2026-03-01T00:00:00.000Z: java.lang.Exception: TaskManager lost",
+        "lag 1,234 records not read yet",
+        "readings 5,012.4 records/s in",
+        "scores 625.0 records/s out",
+        "event time 2026-03-01T02:00:00.000Z, 2.5 s behind the clock",
+        "checkpoints 730 done, 1 failed; the last 4.0 s ago, 3.00 MiB in 0.21 s",
+        "Predict 1,000 calls for 40,000 windows, 12.3 ms each",
+        "dead letters 3 bad-json, 1,200 late",
+        "model server 127.0.0.1:8500: away: readings wait in Kafka, nothing is lost (UNAVAILABLE)",
+        "... 2 62% 0% 5,012.4 30.0",
+    ],
+)
+def test_a_running_job(words):
+    assert words in shown(RUNNING)[0]
+
+
+def test_what_could_not_be_asked_is_said_apart_from_the_data():
+    assert shown(RUNNING)[1] == "the lag is not known: so it is\n"
+
+
+def test_a_stopped_job_shows_where_it_goes_on_and_no_empty_figures():
+    server = ModelServer("127.0.0.1:8500", True, "reachable", {"pump": 3})
+    out, _ = shown(StreamStatus("STOPPED", None, "x", savepoint="file:/s", model_server=server))
+    assert "state STOPPED" in out and "savepoint file:/s" in out and "reachable; pump 3" in out
+    assert "lag" not in out and "Predict" not in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1.0 min"), (5_400, "1.5 h"), (90_000, "1.0 d"), (-120, "-2.0 min")],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_options_of_the_other_kind_of_replay_are_refused(tmp_path):
+    check_replay(True, "2", tmp_path, None, None, False)
+    check_replay(False, "champion", None, None, 10.0, True)
+    with pytest.raises(EugenieError, match="--speed, --force has nothing to wait for"):
+        check_replay(True, "champion", None, None, 1.0, True)
+    with pytest.raises(EugenieError, match="--scores, --version is for --bounded"):
+        check_replay(False, "2", tmp_path, None, None, False)
