@@ -21,7 +21,7 @@ def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
     statements = tables.create_statement_set()
     for name, key, kind in (("anomalies", "k", ANOMALY), ("scores", "k", SCORE), ("dead_letters", NO_KEY, DEAD)):
         statements.add_insert_sql(
-            f"INSERT INTO {name} SELECT {key}, v FROM records CROSS JOIN UNNEST(vs) AS one (v) WHERE kind = '{kind}'"
+            f"INSERT INTO {name} SELECT {key}, v FROM records CROSS JOIN UNNEST(vs) AS t (v) WHERE kind = '{kind}'"
         )
     statements.attach_as_datastream()
 
