@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 SIGNIFICANT = 4
 """Digits that a figure keeps: a benchmark repeats to two of them at best."""
+
+
+def end_on_term() -> None:
+    """TERM ends a benchmark as Ctrl-C does, so that it can stop the engines that it started."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def finish(name: str, figures: Mapping[str, Any]) -> None:

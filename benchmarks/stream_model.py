@@ -1,18 +1,23 @@
-"""The model of the stream benchmark: really trained, if briefly, and exported as every model is."""
+"""The model of the stream benchmarks: really trained, if briefly, and exported as every model is."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from stream_plant import CLASS, STEP_MS, Plant
+from stream_plant import ALIKE, CLASS, STEP_MS, Plant
 
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import manifest
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
+
+if TYPE_CHECKING:
+    from eugenie_cli.detection.trained import TrainedDetector
 
 ROWS = 2_400
 """Rows of history for each asset: 40 minutes, before the stream begins."""
@@ -22,7 +27,10 @@ VERSION = 1
 
 
 def publish(site: Site, plant: Plant, progress: Progress) -> Path:
-    """Train on the plant's history and write `models/pump/1`; returns the directory."""
+    """Train on the plant's history and write `models/pump/1`; returns the directory.
+
+    Assets that run alike are trained once, and take the same tables of the model.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
@@ -36,9 +44,9 @@ def publish(site: Site, plant: Plant, progress: Progress) -> Path:
     edges = STEP_MS * np.arange(-ROWS, 0, dtype=np.int64)
     grids = [
         datasets.split(Grid(name, edges, history[:, index]), np.ones(ROWS, bool), equipment.model.calibration)
-        for index, name in enumerate(plant.names)
+        for index, name in enumerate(plant.names[:ALIKE])
     ]
-    detector = build(CLASS, equipment, grids, progress, epochs=EPOCHS).detector
+    detector = widened(build(CLASS, equipment, grids, progress, epochs=EPOCHS).detector, plant)
     target = workspace_of(site).models / CLASS / str(VERSION)
     target.parent.mkdir(parents=True, exist_ok=True)
     with progress.task("exporting the model"), tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as hidden:
@@ -53,3 +61,23 @@ def publish(site: Site, plant: Plant, progress: Progress) -> Path:
         (staged / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
         staged.rename(target)
     return target
+
+
+def widened(detector: TrainedDetector, plant: Plant) -> TrainedDetector:
+    """The detector of the first ALIKE assets for all of them."""
+    from eugenie_cli.detection.covariance import Baseline
+
+    of = np.arange(plant.assets) % ALIKE
+
+    def all_assets(baseline: Baseline) -> Baseline:
+        return Baseline(baseline.mean[of], baseline.deviation[of], baseline.whitening[of])
+
+    return replace(
+        detector,
+        assets=plant.names,
+        mean=detector.mean[of],
+        deviation=detector.deviation[of],
+        threshold=detector.threshold[of],
+        residual=all_assets(detector.residual),
+        level=all_assets(detector.level),
+    )
