@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from eugenie_cli.embedded import endpoints, flink, jars, kafka, mlflow, ports, process
+from eugenie_cli.embedded import endpoints, flink, jars, kafka, metrics, mlflow, ports, process
 from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, run_file
 from eugenie_cli.embedded.java import java
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -28,7 +28,7 @@ from eugenie_cli.workspace import Workspace
 SERVING = "serving"
 
 PARTS = ("kafka", "flink", "mlflow")
-"""What `up` can be limited to. `flink` is two processes."""
+"""What `up` can be limited to. `flink` is three processes."""
 
 READY_WITHIN_S = 180.0
 """Generous: an engine that ends is noticed at once, and a machine with a load of 10 needed 60 s."""
@@ -80,7 +80,7 @@ def down(site: Site, progress: Progress = SILENT) -> list[str]:
         if jobs:
             progress.say(f"ending without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
         # the broker last: what writes to it ends in good order only while it is there
-        first = [SERVING, flink.TASKMANAGER, flink.JOBMANAGER, mlflow.NAME]
+        first = [SERVING, flink.TASKMANAGER, flink.JOBMANAGER, flink.METRICS, mlflow.NAME]
         with ThreadPoolExecutor(len(first)) as pool:
             stopped = list(pool.map(lambda name: _stop(workspace, name, progress), first))
         stopped.append(_stop(workspace, kafka.NAME, progress))
@@ -102,7 +102,11 @@ def status(site: Site) -> list[EngineStatus]:
         return [*pool.map(lambda name: _status(workspace, name), names), *found]
 
 
-_NAMES = {"kafka": (kafka.NAME,), "flink": (flink.JOBMANAGER, flink.TASKMANAGER), "mlflow": (mlflow.NAME,)}
+_NAMES = {
+    "kafka": (kafka.NAME,),
+    "flink": (flink.JOBMANAGER, flink.TASKMANAGER, flink.METRICS),
+    "mlflow": (mlflow.NAME,),
+}
 
 
 # -- what a site needs ------------------------------------------------------------------------------------
@@ -142,7 +146,12 @@ def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: P
         "flink": site.engines.flink_port,
         "mlflow": site.engines.mlflow_port,
     }
-    owners = {kafka.NAME: kafka.PORTS, flink.JOBMANAGER: flink.PORTS, mlflow.NAME: mlflow.PORTS}
+    owners = {
+        kafka.NAME: kafka.PORTS,
+        flink.JOBMANAGER: flink.PORTS,
+        flink.METRICS: flink.METRICS_PORTS,
+        mlflow.NAME: mlflow.PORTS,
+    }
     alive = [name for name in owners if process.identify(run_file(workspace, name)) is not None]
     wanted = [port for part in parts for name in _NAMES[part] for port in owners.get(name, ())]
     chosen = ports.assign(
@@ -242,6 +251,8 @@ def _answers(workspace: Workspace, name: str, address: str) -> bool:
         return kafka.is_healthy(address)
     if name == mlflow.NAME:
         return mlflow.is_healthy(address)
+    if name == flink.METRICS:
+        return metrics.is_healthy(address)
     if name == flink.JOBMANAGER:
         return flink.overview(address) is not None
     if name == flink.TASKMANAGER:

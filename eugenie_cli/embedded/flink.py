@@ -1,4 +1,4 @@
-"""A Flink session cluster: a JobManager and a TaskManager, each a process of its own, on loopback only.
+"""A Flink session cluster: a JobManager, a TaskManager and their metrics, each a process of its own, on loopback only.
 
 The programs are those of the pip package `apache-flink`, started as Java without its shell scripts. The
 Kafka connector is on the cluster's class path, so jobs do not bring it.
@@ -17,9 +17,11 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from eugenie_cli.embedded import metrics
 from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import (
@@ -35,13 +37,18 @@ from eugenie_cli.workspace import Workspace
 
 JOBMANAGER = "flink-jobmanager"
 TASKMANAGER = "flink-taskmanager"
+METRICS = "flink-metrics"
 PORTS = ("flink", "flink_rpc")
+METRICS_PORTS = ("flink_metrics",)
 
 JOBMANAGER_HEAP = "512m"
 """The JobManager also plans the SQL of a job that is submitted, in its own heap."""
 
 HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 2_000, 12_000
 """On one machine a silent process is a dead one: its jobs restart after 12 s, not after the usual 50."""
+
+_REPORTER = "org.apache.flink.metrics.prometheus.PrometheusPushGatewayReporterFactory"
+"""A plugin of the pip package. It pushes: the one that is scraped listens on every interface."""
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 _ASK_TIMEOUT_S = 2.0
@@ -57,9 +64,16 @@ def home() -> Path:
 
 
 def engines(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> list[Engine]:
-    """JobManager and TaskManager. The TaskManager is healthy when the JobManager counts its slots."""
+    """Metrics, JobManager and TaskManager. The last is healthy when the JobManager counts its slots."""
     address = f"http://{LOOPBACK}:{ports['flink']}"
+    page = f"{_gateway(ports)}{metrics.PAGE}"
     return [
+        Engine(
+            METRICS,
+            run_file(workspace, METRICS),
+            launch=lambda: _launch_metrics(workspace, page),
+            healthy=lambda: metrics.is_healthy(page),
+        ),
         Engine(
             JOBMANAGER,
             run_file(workspace, JOBMANAGER),
@@ -92,6 +106,13 @@ def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict
         "heartbeat.interval": HEARTBEAT_MS,
         "heartbeat.timeout": HEARTBEAT_TIMEOUT_MS,
         "metrics.fetcher.update-interval": 1_000,  # what REST tells is at most this old; the default is 10 s
+        "metrics.reporters": "prometheus",
+        "metrics.reporter.prometheus.factory.class": _REPORTER,
+        "metrics.reporter.prometheus.hostUrl": _gateway(ports),
+        "metrics.reporter.prometheus.interval": f"{metrics.PUSH_EVERY_S} SECONDS",
+        "metrics.reporter.prometheus.jobName": "flink",
+        "metrics.reporter.prometheus.randomJobNameSuffix": True,
+        "metrics.reporter.prometheus.deleteOnShutdown": True,
         "execution.checkpointing.dir": workspace.checkpoints.absolute().as_uri(),
         "execution.checkpointing.savepoint-dir": workspace.savepoints.absolute().as_uri(),
         "io.tmp.dirs": str(_temporary(workspace)),
@@ -128,6 +149,10 @@ def _get(url: str) -> dict[str, Any] | None:
             return json.load(answer)
     except (urllib.error.URLError, OSError, json.JSONDecodeError):
         return None
+
+
+def _gateway(ports: Mapping[str, int]) -> str:
+    return f"http://{LOOPBACK}:{ports['flink_metrics']}"
 
 
 def _temporary(workspace: Workspace) -> Path:
@@ -175,6 +200,17 @@ def _package_options() -> list[str]:
     """The `--add-opens` and `--add-exports` that this release of Flink asks for in its own `config.yaml`."""
     shipped = yaml.safe_load((home() / "conf" / "config.yaml").read_text(encoding="utf-8"))
     return shlex.split(shipped["env"]["java"]["opts"]["all"])
+
+
+def _launch_metrics(workspace: Workspace, page: str) -> Process:
+    return start_detached(
+        METRICS,
+        [sys.executable, "-m", metrics.__name__, "--port", str(urlsplit(page).port)],
+        env=minimal_env(),
+        log=log_file(workspace, METRICS),
+        run_file=run_file(workspace, METRICS),
+        address=page,
+    )
 
 
 def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:

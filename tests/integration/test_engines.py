@@ -23,7 +23,7 @@ from eugenie_cli.site.load import workspace_of
 
 pytestmark = pytest.mark.integration
 
-ENGINES = ("kafka", "flink-jobmanager", "flink-taskmanager", "mlflow")
+ENGINES = ("kafka", "flink-jobmanager", "flink-taskmanager", "flink-metrics", "mlflow")
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def get(url: str) -> bytes:
 
 
 def test_every_engine_runs_in_a_process_of_its_own_without_java_on_the_machine(site):
-    assert [state for name, state in states(site).items() if name in ENGINES] == ["running"] * 4
-    assert len({pid for name, pid in pids(site).items() if name in ENGINES}) == 4
+    assert [state for name, state in states(site).items() if name in ENGINES] == ["running"] * len(ENGINES)
+    assert len({pid for name, pid in pids(site).items() if name in ENGINES}) == len(ENGINES)
 
 
 def test_everything_listens_on_loopback_only(site):
@@ -99,6 +99,15 @@ def test_everything_listens_on_loopback_only(site):
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening and all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listening)
+
+
+def test_prometheus_finds_the_metrics_of_both_flink_processes_on_one_page(site):
+    (page,) = (one.address for one in service.status(site) if one.name == "flink-metrics")
+    deadline = time.monotonic() + 60  # they are pushed every ten seconds
+    while not ((text := get(page).decode()).count("# TYPE flink_jobmanager") and "# TYPE flink_taskmanager" in text):
+        assert time.monotonic() < deadline, text[:500]
+        time.sleep(0.5)
+    assert "flink_jobmanager_numRegisteredTaskManagers" in text and text.count("# TYPE flink_taskmanager_Status") > 10
 
 
 def test_kafka_keeps_what_is_committed_and_hides_what_is_aborted(site):

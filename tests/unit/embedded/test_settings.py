@@ -11,7 +11,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 
-PORTS = {"kafka": 9092, "kafka_controller": 9093, "flink": 8081, "flink_rpc": 6123}
+PORTS = {"kafka": 9092, "kafka_controller": 9093, "flink": 8081, "flink_rpc": 6123, "flink_metrics": 9091}
 
 
 def site(tmp_path, **sections) -> Site:
