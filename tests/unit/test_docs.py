@@ -138,8 +138,8 @@ def test_every_command_that_is_shown_can_be_given(path):
 
 
 def test_a_command_or_option_that_does_not_exist_would_be_noticed():
-    with pytest.raises(AssertionError, match="has no command replay"):
-        parse("eugenie stream replay")
+    with pytest.raises(AssertionError, match="has no command rewind"):
+        parse("eugenie stream rewind")
     with pytest.raises(Exception, match="No such option"):
         parse("eugenie train --gpu")
     with pytest.raises(Exception, match="Missing parameter"):
