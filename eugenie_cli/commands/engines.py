@@ -19,14 +19,33 @@ OnlyOption = Annotated[
 ]
 
 
-def up(site: SiteOption = None, only: OnlyOption = None, output: OutputOption = Output.table) -> None:
+KeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep", help="Stay, and start again what dies, the stream job too. Ctrl-C ends that, not the engines."
+    ),
+]
+DownOnExitOption = Annotated[bool, typer.Option("--down-on-exit", help="With --keep: stop the engines at its end.")]
+
+
+def up(
+    site: SiteOption = None,
+    only: OnlyOption = None,
+    keep: KeepOption = False,
+    down_on_exit: DownOnExitOption = False,
+    output: OutputOption = Output.table,
+) -> None:
     """Start what the site needs and does not run: Kafka, Flink, MLflow."""
-    from eugenie_cli.embedded import engines
+    from eugenie_cli.embedded import engines, keeper
     from eugenie_cli.site.load import open_site
 
-    console = Console()
+    if down_on_exit and not keep:
+        raise typer.BadParameter("goes with --keep only", param_hint="--down-on-exit")
+    console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
-    _show(console, engines.up(open_site(site), console, parts), output)
+    _show(console, engines.up(opened, console, parts), output)
+    if keep:
+        keeper.keep(opened, console, parts, down_on_exit)
 
 
 def down(site: SiteOption = None) -> None:

@@ -102,6 +102,53 @@ def status(site: Site) -> list[EngineStatus]:
         return [*pool.map(lambda name: _status(workspace, name), names), *found]
 
 
+def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
+    """The engines (of `only`, if given) that were started and not stopped since; False: it died.
+
+    In the order in which one needs the other. The model server belongs to them unless `only` is given.
+    """
+    _check_parts(only)
+    workspace = _workspace(site)
+    names = [name for part in needed(site, only) for name in _NAMES[part]]
+    if site.serving.address is None and not only:
+        names.append(SERVING)
+    files = {name: run_file(workspace, name) for name in names}
+    return {
+        name: process.identify(file) is not None
+        for name, file in files.items()
+        if process.read_run_file(file) is not None
+    }
+
+
+def settled(site: Site) -> None:
+    """Wait until no `up` or `down` of the site is under way."""
+    with _alone(_workspace(site)):
+        pass
+
+
+def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
+    """Launch an engine of PARTS that died, at the address that it had, and do not wait until it answers.
+
+    False when it runs, or was stopped meanwhile. Raises EugenieError when it cannot be launched; it still counts as
+    started then, so that it can be tried again.
+    """
+    workspace = _workspace(site)
+    (part,) = (part for part, names in _NAMES.items() if name in names)
+    file = run_file(workspace, name)
+    with _alone(workspace):
+        before = process.read_run_file(file)
+        if before is None or process.identify(file) is not None:
+            return False
+        try:
+            engines = _engines(site, workspace, [part], progress)
+            next(engine for engine in engines if engine.name == name).launch()
+        except BaseException:
+            if process.identify(file) is None:
+                process.write_run_file(file, before)
+            raise
+    return True
+
+
 _NAMES = {
     "kafka": (kafka.NAME,),
     "flink": (flink.JOBMANAGER, flink.TASKMANAGER, flink.METRICS),

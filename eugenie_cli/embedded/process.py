@@ -113,7 +113,7 @@ def start_detached(
     except psutil.Error:  # it is gone already, and reaped by someone else: what it said is in its log
         created = time.time()
     process = Process(name, child.pid, created, address, str(log), dict(details or {}))
-    write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
+    write_run_file(run_file, process)
     return process
 
 
@@ -138,8 +138,13 @@ def set_address(run_file: Path, address: str, details: Mapping[str, Any] | None 
     if recorded is None:
         raise EugenieError(f"{run_file} does not exist or is not a run file", "eugenie up")
     process = replace(recorded, address=address, details={**recorded.details, **(details or {})})
-    write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
+    write_run_file(run_file, process)
     return process
+
+
+def write_run_file(run_file: Path, process: Process) -> None:
+    """Say that `run_file` stands for `process`."""
+    write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
 
 
 def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:

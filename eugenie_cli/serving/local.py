@@ -71,21 +71,33 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
         return _external(site, progress)
     _check_runtime(site)
     workspace = workspace_of(site)
+    with _alone(workspace):
+        running = _serve(site, workspace, progress)
+    if running is not None:
+        progress.say(f"the model server answers at {running.address}")
+    return status(site)
+
+
+def revive(site: Site, progress: Progress = SILENT) -> bool:
+    """Start the site's own server again if it died, and wait until it answers.
+
+    False when it runs, was stopped meanwhile, or is not eugenie's. Raises EugenieError as `start` does; the server
+    still counts as started then, so that it can be tried again.
+    """
+    if site.serving.address is not None:
+        return False
+    workspace = workspace_of(site)
     file = run_file(workspace, NAME)
     with _alone(workspace):
-        running = process.identify(file)
-        if running is not None and is_serving(running.address):
-            progress.say(f"the model server runs already, at {running.address}")
-            return status(site)
+        before = process.read_run_file(file)
+        if before is None or process.identify(file) is not None:
+            return False
         try:
-            if running is None:
-                running = _launch(site, workspace, progress)
-            _await_ready(running, file, progress)
-        except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
-            process.stop(file)
+            _serve(site, workspace, progress)
+        except BaseException:
+            process.write_run_file(file, before)
             raise
-    progress.say(f"the model server answers at {running.address}")
-    return status(site)
+    return True
 
 
 def stop(site: Site, progress: Progress = SILENT) -> bool:
@@ -162,6 +174,23 @@ def _check_runtime(site: Site) -> None:
             "set serving.runtime to local, or serving.address to a TensorFlow Serving that runs already",
             ExitCode.USAGE,
         )
+
+
+def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Process | None:
+    """Launch the server unless it runs, and wait until it answers; None when it answered already."""
+    file = run_file(workspace, NAME)
+    running = process.identify(file)
+    if running is not None and is_serving(running.address):
+        progress.say(f"the model server runs already, at {running.address}")
+        return None
+    try:
+        if running is None:
+            running = _launch(site, workspace, progress)
+        _await_ready(running, file, progress)
+    except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
+        process.stop(file)
+        raise
+    return running
 
 
 def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Process:

@@ -1,0 +1,124 @@
+"""The keeper's patience, and what it leaves alone."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from eugenie_cli.embedded import engines, keeper, process
+from eugenie_cli.embedded.keeper import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Keeper, Patience
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.main import app
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+UNIT = Path(__file__).parents[3] / "templates" / "eugenie@.service"
+
+
+@pytest.fixture
+def site(tmp_path) -> Site:
+    document = {
+        "site": "plant",
+        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+        "assets": {"p-1": {"class": "pump"}},
+    }
+    return Site.model_validate(document).model_copy(update={"base": tmp_path})
+
+
+class Told:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+    task = None
+
+
+def test_the_first_attempt_comes_at_once_and_the_pauses_double_up_to_a_minute():
+    patience, now, waited = Patience(), 1_000.0, []
+    for _ in range(10):
+        began = now
+        while not patience.is_due(now):
+            now += 0.5
+        waited.append(now - began)
+        patience.tried(now)
+    assert waited[:4] == [0.0, FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
+    assert waited[-3:] == [LONGEST_PAUSE_S] * 3
+    assert patience.attempts == 10
+
+
+def test_what_ran_for_long_is_met_at_once_again():
+    patience = Patience()
+    for at in (0.0, 1.0, 3.0):
+        assert patience.is_due(at)
+        patience.tried(at)
+    assert not patience.is_due(3.0 + patience.pause_s - 0.1)
+    assert patience.is_due(3.0 + patience.pause_s + STEADY_S)
+    assert patience.attempts == 0
+
+
+def died(site: Site, name: str) -> Path:
+    """The run file of an engine whose process is gone."""
+    file = workspace_of(site).run / f"{name}.json"
+    process.write_run_file(file, process.Process(name, 2**22 - 1, 1.0, "127.0.0.1:1", "its.log"))
+    return file
+
+
+def test_what_was_started_and_died_is_told_from_what_was_stopped(site):
+    died(site, "kafka")
+    died(site, "serving")
+    assert engines.started(site) == {"kafka": False, "serving": False}
+    assert engines.started(site, only=["kafka"]) == {"kafka": False}
+    (workspace_of(site).run / "serving.json").unlink()
+    assert engines.started(site) == {"kafka": False}
+
+
+def test_an_engine_that_was_stopped_is_not_revived(site):
+    assert engines.revive(site, "kafka") is False
+
+
+def test_an_engine_that_cannot_be_launched_still_counts_as_started(site, monkeypatch, tmp_path):
+    file = died(site, "kafka")
+    monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "no-such-folder"))
+    with pytest.raises(EugenieError):
+        engines.revive(site, "kafka")
+    assert file.exists() and engines.started(site) == {"kafka": False}
+
+
+def test_it_says_what_it_does_and_does_not_hurry(site, monkeypatch, tmp_path):
+    died(site, "kafka")
+    monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "no-such-folder"))
+    told = Told()
+    one = Keeper(site, told, only=["kafka"])
+    assert one.look() and one.look() and one.look()
+    assert [line for line in told.lines if "starting it again" in line] == ["kafka died: starting it again"]
+    assert sum("could not be started" in line for line in told.lines) == 1
+    assert one.revived["kafka"] == 0
+
+
+def test_it_ends_when_everything_was_stopped(site):
+    told = Told()
+    assert Keeper(site, told).look() is False
+    assert told.lines == ["every engine was stopped: nothing left to keep"]
+
+
+def test_a_site_has_one_keeper(site):
+    with keeper._only_one(workspace_of(site)), pytest.raises(EugenieError, match="has a keeper already"):
+        keeper.keep(site)
+    keeper.keep(site)  # nothing runs: it ends at once
+
+
+def test_the_systemd_unit_runs_a_command_that_exists():
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(UNIT.read_text(encoding="utf-8"))
+    program, *words = shlex.split(unit["Service"]["ExecStart"])
+    assert Path(program).name == "eugenie"
+    command = get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    given = command.make_context("up", words[1:]).params
+    assert (given["keep"], given["down_on_exit"], given["site"]) == (True, True, "%i")
