@@ -17,7 +17,7 @@ from eugenie_cli.streamjob.spec import ClassSpec
 NEVER = np.iinfo(np.int64).min // 4
 """The instant of a sensor's last reading before there is one: older than any max_gap, safe to subtract from."""
 
-MAX_STEPS = 64
+MAX_STEPS = 256
 """Rows of one asset in a segment. Each window is computed on its own, so longer segments save only call overhead."""
 
 MAX_WINDOWS = 4_096

@@ -133,9 +133,9 @@ def test_a_value_outside_the_limits_is_bad_quality():
 
 def test_a_backlog_is_made_in_long_segments():
     rows = ClassRows(class_spec(), ASSETS)
-    rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 201)]))
-    sizes = [(len(batch.assets), batch.readings.shape[1]) for batch in rows.advance(200_000)]
-    assert sizes == [(2, MAX_STEPS)] * 3 + [(2, 200 - 3 * MAX_STEPS)]
+    rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 1_001)]))
+    sizes = [(len(batch.assets), batch.readings.shape[1]) for batch in rows.advance(1_000_000)]
+    assert sizes == [(2, MAX_STEPS)] * 3 + [(2, 1_000 - 3 * MAX_STEPS)]
 
 
 def test_a_day_of_silence_makes_no_rows():
