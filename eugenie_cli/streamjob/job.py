@@ -18,8 +18,8 @@ from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.windows import Windows
 
 BATCH = 30_000
-"""Messages that are decoded at once when so many wait. Bundles and calls cost the same whatever is in them; 30,000 share
-that, and a checkpoint waits for about a second of work at most."""
+"""Messages that are decoded at once when so many wait. Bundles and calls cost the same whatever is in them; 30,000
+share that, and a checkpoint waits for about a second of work at most."""
 
 ELEMENT = Types.PICKLED_BYTE_ARRAY()
 RECORDS = Types.ROW_NAMED(["kind", "k", "vs"], [Types.STRING(), Types.STRING(), Types.OBJECT_ARRAY(Types.STRING())])
