@@ -232,7 +232,7 @@ def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int
 def _launch_taskmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     conf = _configure(site, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
-    argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, "-XX:+ExitOnOutOfMemoryError"])
+    argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, *LIGHT])
     argv += ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "--configDir", str(conf), *dynamic]
     identity = f"taskmanager-{os.urandom(4).hex()}"
     return start_detached(

@@ -2,7 +2,7 @@
 
 Flink hands a vectorised Python function thousands of messages at once, through Arrow. The function answers for all of
 them in its first row and leaves the others empty: what the JVM passes on is one element a batch. A batch ends when it
-is full, and at the latest when the bundle does: before every checkpoint, and every `bundle_ms`.
+is full, and at the latest when the bundle does: before every checkpoint, and every `gather_ms`.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Decode(ScalarFunction):
 
 def portions(spec: JobSpec, tables: StreamTableEnvironment) -> DataStream:
     """The readings topic as (key of the shard, Portion), with watermarks."""
+    # for the table's Python operator alone: the others have the environment's
+    tables.get_config().set("python.fn-execution.bundle.time", str(spec.gather_ms))
     tables.execute_sql(source_table(spec))
     tables.create_temporary_system_function(
         "decode_batch", udf(Decode(spec), result_type=DECODED, func_type="pandas", deterministic=False)
