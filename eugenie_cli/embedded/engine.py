@@ -13,8 +13,8 @@ LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryE
 """Java options of what waits more than it computes: the broker, the JobManager, tools.
 
 Measured for the broker: ready after 6.1 CPU seconds, against 9.7 with the optimising compiler,
-which a plant's thousands of readings a second never pay back. The TaskManager too moves bytes more than it computes: with
-the optimising compiler half of its CPU time in a million readings was the compiler's.
+which a plant's thousands of readings a second never pay back. The TaskManager too moves bytes more than it
+computes: with the optimising compiler half of its CPU time in a million readings was the compiler's.
 """
 
 
