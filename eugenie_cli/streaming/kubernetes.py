@@ -38,7 +38,7 @@ USER = 9999
 SLOTS = 2
 """Of a TaskManager: each has a Python worker beside the JVM, and two share a JVM's memory well."""
 
-MEMORY = {"jobManager": ("1g", 0.5), "taskManager": ("2g", 2)}
+MEMORY = {"jobManager": ("1600m", 0.5), "taskManager": ("2g", 2)}
 METRICS_PORT = 9249
 
 LONGEST_NAME = 45
@@ -145,31 +145,43 @@ def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | Non
             "divide the site into several, each with topics of its own",
             ExitCode.REFUSED,
         )
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "eugenie"}
+
+    def about(resource: str) -> dict[str, Any]:
+        return {
+            "name": resource,
+            "labels": {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "eugenie"},
+        }
+
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": f"{name}-state", "labels": labels},
+        "metadata": about(f"{name}-state"),
         # the JobManager and every TaskManager write to it
         "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "10Gi"}}},
     }
     site_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": f"{name}-site", "labels": labels},
+        "metadata": about(f"{name}-site"),
         "data": {"job.json": text},
     }
     deployment = {
         "apiVersion": "flink.apache.org/v1beta1",
         "kind": "FlinkDeployment",
-        "metadata": {"name": name, "labels": labels},
+        "metadata": about(name),
         "spec": {
             "image": image,
             "flinkVersion": "v" + "_".join(flink_version().split(".")[:2]),
             "serviceAccount": "flink",
             "flinkConfiguration": _configuration(state or f"file://{STATE_FOLDER}", spec),
             **{part: {"resource": {"memory": memory, "cpu": cpu}} for part, (memory, cpu) in MEMORY.items()},
-            "podTemplate": _pod(site, name, state is None, secret, labels),
+            "podTemplate": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                # a ConfigMap that changes alone would change nothing that runs
+                "metadata": {"annotations": {"eugenie/site": hashlib.sha256(text.encode()).hexdigest()}},
+                "spec": _pod(site, name, state is None, secret),
+            },
             "job": _job(spec),
         },
     }
@@ -213,7 +225,7 @@ def _configuration(state: str, spec: JobSpec) -> dict[str, str]:
     }
 
 
-def _pod(site: Site, name: str, with_claim: bool, secret: str, labels: dict[str, str]) -> dict[str, Any]:
+def _pod(site: Site, name: str, with_claim: bool, secret: str) -> dict[str, Any]:
     volumes: list[dict[str, Any]] = [{"name": "site", "configMap": {"name": f"{name}-site"}}]
     mounts: list[dict[str, Any]] = [{"name": "site", "mountPath": SPEC_FOLDER, "readOnly": True}]
     security = site.kafka.security
@@ -227,27 +239,22 @@ def _pod(site: Site, name: str, with_claim: bool, secret: str, labels: dict[str,
         volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": f"{name}-state"}})
         mounts.append({"name": "state", "mountPath": STATE_FOLDER})
     return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"labels": labels},
-        "spec": {
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "flink-main-container",
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                    "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-                    "volumeMounts": mounts,
-                }
-            ],
-            "volumes": volumes,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "containers": [
+            {
+                "name": "flink-main-container",
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+                "volumeMounts": mounts,
+            }
+        ],
+        "volumes": volumes,
     }
 
 

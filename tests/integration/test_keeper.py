@@ -61,7 +61,8 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
     with told.open("w") as stderr:
         keeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
     try:
-        wait_until(lambda: "keeping kafka, flink-jobmanager, flink-taskmanager, flink-metrics, mlflow" in told.read_text(), keeper)
+        engines = "kafka, flink-jobmanager, flink-taskmanager, flink-metrics, mlflow"
+        wait_until(lambda: f"keeping {engines}" in told.read_text(), keeper)
         local.start(site)
         before = pids(site)
         assert before.keys() == EVERY

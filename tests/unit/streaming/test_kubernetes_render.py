@@ -57,6 +57,19 @@ def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(s
     assert (loaded.site, loaded.model_server, loaded.start) == ("plant", "models:8500", "auto")
 
 
+def test_a_site_file_that_changes_changes_the_deployment_and_not_only_what_it_mounts(site_of):
+    before, again, after = (
+        rendered(site_of(**sections))["FlinkDeployment"]["spec"]
+        for sections in ({}, {}, {"stream": {"max_ahead": "2h"}})
+    )
+    assert before == again != after
+
+
+def test_no_document_needs_another_ones_anchors(site_of):
+    site = site_of(**SECURE)
+    assert "&id" not in yaml.safe_dump_all(manifests(site, specification(site), "n", "i", None, "s"))
+
+
 def test_pods_are_unprivileged(site_of):
     pod = rendered(site_of())["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
