@@ -36,8 +36,8 @@ class StreamRun:
     busy: dict[str, float]
 
 
-def stream_job(site: Site, plant: Plant, sent: int, progress: Progress) -> StreamRun:
-    """The real job, submitted as a user submits it.
+def stream_job(site: Site, plant: Plant, sent: int, progress: Progress, owner: Site | None = None) -> StreamRun:
+    """The real job, submitted as a user submits it. `owner`: whose engines run, where they are not the site's own.
 
     Its last rows wait for the watermark, so the pace is taken up to the rows that the watermark lets through; then
     the stream is drained, and every reading must be in a score record or a dead letter.
@@ -46,7 +46,7 @@ def stream_job(site: Site, plant: Plant, sent: int, progress: Progress) -> Strea
     through = plant.start_ms + (steps - 1) * STEP_MS - site.stream.out_of_orderness
     rows = (through - plant.start_ms) // STEP_MS * plant.assets
     scores = str(site.topics.scores)
-    with Meter(site) as meter, Profile(meter.busiest_worker, progress) as profile:
+    with Meter(owner or site) as meter, Profile(meter.busiest_worker, progress) as profile:
         job = submit(site, progress, start="earliest").job_id
         meter.watch(job)
         stream_jobs.await_records(site, scores, rows, job, progress)

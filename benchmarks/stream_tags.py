@@ -33,7 +33,7 @@ def compare(owner: Site, readings: int, progress: Progress) -> dict[str, Any]:
         topics.ensure(site, progress)
         sent = (WINDOW + -(-readings // tags)) * tags
         preload(site, plant.messages(sent), sent, progress)
-        run = stream_runs.stream_job(site, plant, sent, progress)
+        run = stream_runs.stream_job(site, plant, sent, progress, owner)
         progress.say(f"{tags:,} tags: {run.whole.readings_per_s:,.0f} readings/s, {run.memory_mib:,.0f} MiB")
         cost[tags] = 1 / run.whole.readings_per_cpu_s
         figures |= {
