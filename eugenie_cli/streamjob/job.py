@@ -71,7 +71,8 @@ def scored_records(spec: JobSpec, portions: DataStream) -> DataStream:
     keyed = portions.key_by(lambda one: one[0], Types.INT())
     segments = keyed.process(Windows(spec), ELEMENT).name("windows").uid("windows")
     scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
-    scored = scored.name("predict").uid("predict")
+    # a task of its own: rows of the next batch are made while the model works on this one
+    scored = scored.start_new_chain().name("predict").uid("predict")
     return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORDS).name("alarms").uid("alarms")
 
 
