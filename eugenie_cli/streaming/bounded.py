@@ -58,7 +58,7 @@ def score(
     `on_anomaly` hears each anomaly record too. Raises EugenieError: no such model version, it does not fit the site, a
     file cannot be read or written.
     """
-    site = site.model_copy(update={"assets": {name: site.assets[name] for name in chosen.assets}})
+    part = site.model_copy(update={"assets": {name: site.assets[name] for name in chosen.assets}})
     counts: Counter[str] = Counter()
     with ExitStack() as opened:
         rejected: Counter[str] = Counter()
@@ -68,9 +68,9 @@ def score(
             history, rejected = read.history, read.rejected
         write_score = opened.enter_context(_lines(scores_to))
         write_anomaly = opened.enter_context(_lines(anomalies_to))
-        for class_name in dict.fromkeys(asset.class_name for asset in site.assets.values()):
+        for class_name in dict.fromkeys(asset.class_name for asset in part.assets.values()):
             found = backtest(
-                site, class_name, version=version, start_ms=chosen.start_ms, end_ms=chosen.end_ms, history=history,
+                part, class_name, version=version, start_ms=chosen.start_ms, end_ms=chosen.end_ms, history=history,
                 progress=progress,
             )  # fmt: skip
             for one in found:
