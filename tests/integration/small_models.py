@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from eugenie_cli.serving import manifest
 
@@ -12,12 +14,45 @@ WINDOW = 8
 SENSORS = 3
 ASSETS = ("pump-101", "pump-102")
 
+Judge = Callable[[Any, int], tuple[Any, Any]]
+"""(windows float32 [B, K, M, S], version) -> (score [B, K], contribution [B, K, S])."""
 
-def write_version(root: Path, name: str, version: int) -> Path:
-    """`root/name/version`, published by rename.
 
-    `score` is 1000 * version plus the sum of the window that ends at the row; an unknown asset scores NaN.
+def thousands(windows: Any, version: int) -> tuple[Any, Any]:
+    """1000 * version plus the sum of the window that ends at the row; every sensor contributes the same."""
+    import tensorflow as tf
+
+    return tf.reduce_sum(windows, axis=[2, 3]) + 1000.0 * version, tf.ones_like(windows[:, :, -1]) / SENSORS
+
+
+def sixteenths(windows: Any, version: int) -> tuple[Any, Any]:
+    """The sum of the window / 16, plus version / 65536; a sensor contributes by its value in the last row.
+
+    Values that are multiples of 1/4 give scores that are exact in float32 in whatever order they are summed, so two
+    runs can be compared to the last digit, and `version_of` reads the version off. As of real models, a row without a
+    value or with less than eight tenths of its window has no score.
     """
+    import tensorflow as tf
+
+    present = tf.math.logical_not(tf.math.is_nan(windows))
+    known = tf.where(present, windows, 0.0)
+    rows = tf.reduce_any(present, axis=3)
+    enough = tf.reduce_sum(tf.cast(rows, tf.float32), axis=2) >= 0.8 * WINDOW
+    score = tf.reduce_sum(known, axis=[2, 3]) / 16.0 + version / 65536.0
+    shares = known[:, :, -1] + 0.125
+    contribution = shares / tf.reduce_sum(shares, axis=-1, keepdims=True)
+    return tf.where(enough & rows[:, :, -1], score, float("nan")), contribution
+
+
+def version_of(score: float) -> int:
+    """The version that a score of `sixteenths` tells; the rest of the score is a multiple of 1/64."""
+    return round(score * 65536) % 1024
+
+
+def write_version(
+    root: Path, name: str, version: int, assets: Sequence[str] = ASSETS, judge: Judge = thousands
+) -> Path:
+    """`root/name/version`, published by rename: scores by `judge`, an unknown asset scores NaN."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
@@ -32,17 +67,16 @@ def write_version(root: Path, name: str, version: int) -> Path:
             long_enough = tf.debugging.assert_greater_equal(tf.shape(rows)[1], WINDOW, "too few rows")
             with tf.control_dependencies([long_enough]):
                 windows = tf.signal.frame(rows, WINDOW, 1, axis=1)
-            total = tf.reduce_sum(windows, axis=[2, 3])
-            known = tf.reduce_any(asset[:, None] == tf.constant(ASSETS)[None, :], axis=1)
-            score = tf.where(known[:, None], total + 1000.0 * version, float("nan"))
-            last = windows[:, :, -1, :]
-            return {"score": score, "contribution": tf.ones_like(last) / SENSORS, "expected": last}
+            score, contribution = judge(windows, version)
+            known = tf.reduce_any(asset[:, None] == tf.constant(list(assets))[None, :], axis=1)
+            score = tf.where(known[:, None], score, float("nan"))
+            return {"score": score, "contribution": contribution, "expected": windows[:, :, -1, :]}
 
     model = Model()
     hidden = root / f".{name}-{version}"
     tf.saved_model.save(model, str(hidden), signatures={"serving_default": model.score})
     info = manifest.ModelInfo(
-        name, version, ("a", "b", "c"), ("", "", ""), WINDOW, (1,), 1_000, 5_000, ASSETS, "run", "data"
+        name, version, ("a", "b", "c"), ("", "", ""), WINDOW, (1,), 1_000, 5_000, tuple(assets), "run", "data"
     )
     (hidden / manifest.LOCATION).parent.mkdir()
     (hidden / manifest.LOCATION).write_text(manifest.render(info))

@@ -1,0 +1,294 @@
+"""Whatever is killed, the stream's results are those of a run in which nothing was: to the last digit, none twice.
+
+By default one run goes through every kind of death in turn, and is rescaled in the middle. With EUGENIE_CHAOS=full
+each has a run of its own, the disk is full for a while, models are swapped, and twenty random kills follow one another
+(EUGENIE_CHAOS_SEED). Figures are printed, and appended to EUGENIE_CHAOS_FIGURES as JSON lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from chaos import (
+    FAULTS,
+    RATE,
+    Feed,
+    Outcome,
+    Survived,
+    Told,
+    Watch,
+    differences,
+    finish,
+    keeping,
+    no_checkpoints,
+    on_topics,
+    random_kills,
+    server_away,
+    survive,
+)
+from chaos_plant import ASSETS, CLASS, Message, messages, plant
+from small_models import sixteenths, version_of, write_version
+
+from eugenie_cli.embedded import engines as service
+from eugenie_cli.embedded import flink
+from eugenie_cli.embedded.keeper import JOB
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.serving import local
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.status import status
+from eugenie_cli.streaming.stop import stop
+from eugenie_cli.streaming.submit import submit
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_800)]
+
+FULL = os.environ.get("EUGENIE_CHAOS") == "full"
+SEED = int(os.environ.get("EUGENIE_CHAOS_SEED", "1"))
+FIGURES = os.environ.get("EUGENIE_CHAOS_FIGURES")
+SECONDS = 2_400
+"""Of the plant's time: 54,000 messages."""
+SLICE = 7_000
+"""Readings that arrive while something is killed."""
+KILLS = 20
+
+only_in_full = pytest.mark.skipif(not FULL, reason="a case of its own with EUGENIE_CHAOS=full")
+
+
+@dataclass(frozen=True)
+class Chaos:
+    """The plant on engines of its own, and what a run without faults makes of its messages."""
+
+    site: Site
+    outgoing: list[Message]
+    wanted: Outcome
+
+
+@pytest.fixture(scope="module")
+def chaos(site_factory) -> Iterator[Chaos]:
+    logging.getLogger("eugenie.kafka").setLevel(logging.CRITICAL)  # it tells of each connection that is refused
+    site = plant(site_factory, "chaos")
+    write_version(workspace_of(site).models, CLASS, 1, ASSETS, sixteenths)
+    service.up(site, only=("kafka", "flink"))
+    try:
+        local.start(site)
+        outgoing = messages(SEED, SECONDS)
+        yield Chaos(site, outgoing, undisturbed(on_topics(site, "undisturbed"), outgoing))
+    finally:
+        service.down(site)
+
+
+def undisturbed(site: Site, outgoing: list[Message]) -> Outcome:
+    """The run that the others are compared with; it must hold all that they could get wrong."""
+    submit(site, start="earliest")
+    feed = Feed(site, outgoing)
+    while feed.left:  # in portions that are smaller than what the late ones are late
+        feed.send(min(feed.left, SLICE))
+        time.sleep(0.5)
+    found = finish(site, feed)
+    assert found.repeated == 0 and found.accounted == len(outgoing)
+    states = Counter(one["state"] for records in found.anomalies.values() for one in records)
+    reasons = Counter(one["reason"] for records in found.anomalies.values() for one in records)
+    assert states["open"] == states["closed"] > 50 and min(reasons["recovered"], reasons["silent"]) > 5
+    assert found.dead.keys() >= {"bad-json", "bad-timestamp", "missing-field", "bad-value", "unknown-tag", "late"}
+    assert any(one["score"] is None for one in found.scores.values())
+    return found
+
+
+@dataclass
+class Run:
+    """A run with faults: what is needed to strike, and what came of it."""
+
+    site: Site
+    feed: Feed
+    watch: Watch
+    told: Told
+    survived: list[Survived] = field(default_factory=list)
+    revived: Counter[str] = field(default_factory=Counter)
+
+    def strike(self, fault: str, how: Callable[[Site], None] | None = None) -> None:
+        self.survived.append(survive(self.site, self.watch, self.feed, fault, how or FAULTS[fault], SLICE))
+
+
+@contextmanager
+def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
+    """The job on topics of its own, with a keeper. The block ends with the stream's end, or the job is stopped."""
+    site, told = on_topics(chaos.site, name, partitions), Told()
+    submit(site, start="earliest")
+    try:
+        with keeping(site, told) as keeper, Watch(site) as watch:
+            run = Run(site, Feed(site, chaos.outgoing), watch, told, revived=keeper.revived)
+            yield run
+    except BaseException:
+        print("\n".join(["the keeper said:", *told.lines]))
+        with contextlib.suppress(EugenieError):
+            stop(site, savepoint=False)
+        raise
+
+
+def prove(chaos: Chaos, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """End the run: every result equals that of the run without faults, and every message is accounted for."""
+    found = finish(run.site, run.feed)
+    wrong = differences(found, chaos.wanted)
+    assert not wrong, "\n".join([*map(str, run.survived), *run.told.lines, *wrong])
+    assert found.accounted == len(chaos.outgoing)
+    report(capsys, found, run)
+
+
+def report(capsys: pytest.CaptureFixture[str], found: Outcome, run: Run) -> None:
+    anomalies = sum(map(len, found.anomalies.values()))
+    dead = sum(found.dead.values())
+    with capsys.disabled():
+        print(
+            f"\n{run.feed.sent:,} messages = {found.rows['readings']:,} in rows + {found.rows['bad_quality']:,} of bad"
+            f" quality + {dead:,} dead letters; {len(found.scores):,} score and {anomalies} anomaly records, equal;"
+            f" started again: {dict(run.revived) or 'nothing'}"
+        )
+        for one in run.survived:
+            print(f"  {one.fault}: rows again after {one.seconds:.1f} s")
+    if FIGURES:
+        figures = {
+            "case": run.site.topics.scores,
+            "messages": run.feed.sent,
+            "scores": len(found.scores),
+            "anomalies": anomalies,
+            "dead_letters": dead,
+            "faults": len(run.survived),
+            "revived": dict(run.revived),
+            "seconds": [[one.fault, round(one.seconds, 1)] for one in run.survived],
+        }
+        with Path(FIGURES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+
+
+def rescale(run: Run, parallelism: int) -> None:
+    """Stop with a savepoint and go on with another parallelism, while readings arrive."""
+    began = time.monotonic()
+    kept = stop(run.site)
+    wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
+    resumed = submit(wider)
+    assert kept.savepoint is not None and resumed.resumed_from == kept.savepoint
+    run.survived.append(Survived(f"rescaled to {parallelism}", time.monotonic() - began))
+
+
+def test_one_run_through_every_kind_of_death(chaos, capsys):
+    with running(chaos, "all", partitions=2) as run:
+        run.strike("Python worker")
+        run.strike("model server", server_away)
+        run.strike("JobManager")
+        run.strike("broker")
+        with run.feed.trickle(SLICE, RATE):
+            rescale(run, 2)
+        run.strike("TaskManager")
+        prove(chaos, run, capsys)
+    assert run.revived[flink.TASKMANAGER] >= 1
+    assert run.revived[flink.JOBMANAGER] == run.revived[JOB] == run.revived["kafka"] == 1
+
+
+@only_in_full
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_kill_changes_nothing(chaos, capsys, fault):
+    with running(chaos, f"kill-{fault.replace(' ', '-')}") as run:
+        for _ in range(3):
+            run.strike(fault)
+        prove(chaos, run, capsys)
+
+
+@only_in_full
+def test_a_server_that_is_away_is_waited_for(chaos, capsys):
+    with running(chaos, "away") as run:
+        run.strike("model server", server_away)
+        prove(chaos, run, capsys)
+
+
+@only_in_full
+@pytest.mark.parametrize("seconds", [5, 40])
+def test_a_full_disk_stops_checkpoints_and_heals(chaos, capsys, seconds):
+    """5 s: some checkpoints fail. 40 s: so many that the job restarts, and cannot until there is room again."""
+
+    def fill(site: Site) -> None:
+        failed = status(site).failed_checkpoints
+        with no_checkpoints(site):
+            time.sleep(seconds)
+            assert status(site).failed_checkpoints > failed
+
+    with running(chaos, f"full-{seconds}") as run:
+        run.strike("disk", fill)
+        prove(chaos, run, capsys)
+
+
+@only_in_full
+def test_it_is_rescaled_up_and_down(chaos, capsys):
+    with running(chaos, "rescaled", partitions=2) as run:
+        for parallelism in (2, 1, 2):
+            with run.feed.trickle(SLICE, RATE):
+                run.watch.wait_for_rows(200, "rows before the stop")
+                rescale(run, parallelism)
+                run.watch.wait_for_rows(500, "rows after the start")
+        prove(chaos, run, capsys)
+
+
+@only_in_full
+def test_models_are_swapped_while_it_runs(chaos, capsys):
+    """Each score record names the version that made it, and but for the version is what version 1 would have said."""
+    models = workspace_of(chaos.site).models
+    try:
+        with running(chaos, "swapped") as run:
+            for version in (2, 3):
+
+                def swap(site: Site, version: int = version) -> None:
+                    write_version(models, CLASS, version, ASSETS, sixteenths)
+                    run.watch.wait_for(lambda: serves(site, version), f"version {version} serves")
+
+                run.strike(f"swap to {version}", swap)
+            found = finish(run.site, run.feed)
+    finally:
+        for version in (2, 3):
+            shutil.rmtree(models / CLASS / str(version), ignore_errors=True)
+        local.stop(chaos.site)
+        local.start(chaos.site)
+    scored = {key: one for key, one in found.scores.items() if one["score"] is not None}
+    assert found.repeated == 0 and found.accounted == len(chaos.outgoing)
+    assert found.scores.keys() == chaos.wanted.scores.keys()
+    assert all(version_of(one["score"]) == one["model"]["version"] for one in scored.values())
+    assert {one["model"]["version"] for one in scored.values()} == {1, 2, 3}
+    assert {key: base(one) for key, one in found.scores.items()} == {
+        key: base(one) for key, one in chaos.wanted.scores.items()
+    }
+    assert {asset: essences(of) for asset, of in found.anomalies.items()} == {
+        asset: essences(of) for asset, of in chaos.wanted.anomalies.items()
+    }
+    report(capsys, found, run)
+
+
+def serves(site: Site, version: int) -> bool:
+    return any(one.version == version and one.state == "AVAILABLE" for one in local.status(site).models)
+
+
+def base(record: dict) -> tuple:
+    """A score record without the version that made it."""
+    score = record["score"]
+    kept = None if score is None else round(score * 64 - version_of(score) / 1024, 3)
+    return record["asset"], record["ts"], kept, record["readings"], record["bad_quality"]
+
+
+def essences(records: list[dict]) -> list[tuple]:
+    names = ("id", "state", "start", "detected", "end", "reason")
+    return [tuple(one[name] for name in names) for one in records if one["state"] != "update"]
+
+
+@only_in_full
+def test_random_kills_change_nothing(chaos, capsys):
+    with running(chaos, "random", partitions=2) as run:
+        run.survived.extend(random_kills(run.site, run.watch, run.feed, KILLS, SEED))
+        prove(chaos, run, capsys)
