@@ -176,10 +176,13 @@ class Keeper:
 
     def _submit(self) -> bool:
         from eugenie_cli.serving import local
+        from eugenie_cli.streaming import record
         from eugenie_cli.streaming.submit import submit
 
+        last = record.load(_workspace(self._site))
+        parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
         local.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
-        made = submit(self._site, self._progress)
+        made = submit(self._site, self._progress, parallelism=parallelism)
         self._progress.say(f"the stream job runs again, from {made.resumed_from or 'where the last one had read to'}")
         return made.started
 

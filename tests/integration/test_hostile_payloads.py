@@ -1,0 +1,238 @@
+"""A hundred thousand hostile payloads among good readings: the job runs on, and every one of them has its verdict.
+
+The verdicts are those of the pure reference, `readings.payload`: a message that is no reading is in a dead letter with
+that reason, its partition and its offset; what is a reading is in a row.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import confluent_kafka
+import pytest
+from chaos import Watch, records
+from confluent_kafka.admin import AdminClient, NewTopic
+from hostile import bombs, giants, long_members, mutate
+from small_models import ASSETS, WINDOW, sixteenths, write_version
+
+from eugenie_cli.broker.client import bootstrap
+from eugenie_cli.embedded import engines as service
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.readings import reasons
+from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.reading import Reading
+from eugenie_cli.readings.routing import Router
+from eugenie_cli.serving import local
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.stop import stop
+from eugenie_cli.streaming.submit import submit
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+HOSTILE = 100_000
+GOOD = 20_000
+GIANTS = 24
+SEED = 1
+NAMES = ("a", "b", "c")
+LOW, HIGH = -1e6, 1e6
+
+OLD_MS = 60_000
+"""Further before the first good reading than any row is open."""
+AHEAD_MS = 3_600_000
+"""The stream's own limit."""
+FIRST_S = 30
+"""Of the plant's time, before the first hostile payload."""
+MARGIN_MS = 600_000
+"""Between the limit and what is sent as from the future: the test takes less long."""
+DELAY_MS = 1_500
+"""How far a hostile message may be behind the good ones and still be in time; the stream allows 2 s."""
+
+CUT = 60_000
+"""Characters of a payload that a dead letter surely keeps."""
+
+ROW, BAD = "row", "bad quality"
+"""Beside the reasons: a reading, of good or bad quality."""
+
+
+@pytest.fixture(scope="module")
+def site(engines) -> Iterator[Site]:
+    made = engines.site(
+        "hostile",
+        classes={
+            "pump": {
+                "sensors": [{"name": name, "low": LOW, "high": HIGH} for name in NAMES],
+                "model": {"window": WINDOW, "warmup": 4, "horizons": [1]},
+            }
+        },
+        assets={asset: {"class": "pump"} for asset in ASSETS},
+        stream={"checkpoint": "1s"},
+    )
+    write_version(workspace_of(made).models, "pump", 1, ASSETS, sixteenths)
+    settings = {"max.message.bytes": str(8 * 2**20), "message.timestamp.type": "LogAppendTime"}
+    admin = AdminClient(bootstrap(made))
+    topic = NewTopic(str(made.topics.readings), 1, 1, config=settings)
+    admin.create_topics([topic])[topic.topic].result(60)
+    local.start(made)
+    yield made
+    local.stop(made)
+
+
+@dataclass
+class Judge:
+    """What the reference says of a payload: a reason, ROW or BAD; None when only the moment would tell."""
+
+    site: Site
+    begin: int
+    """ms: the first good reading."""
+    strange: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        mapping = self.site.kafka.readings.model_dump(mode="json")
+        self._read = compile_payload(mapping, self.site.timezone)
+        assets = {asset: {"class": "pump", "tags": {}} for asset in ASSETS}
+        self._router = Router(assets, {"pump": NAMES})
+
+    def __call__(self, payload: bytes | None, good_ms: int) -> str | None:
+        """`good_ms`: the newest good reading before this message."""
+        (outcome,) = self._read(payload)
+        if not isinstance(outcome, Reading):
+            return outcome.reason
+        if outcome.ts > time.time() * 1000 + AHEAD_MS + MARGIN_MS:
+            return reasons.FUTURE
+        old = outcome.ts <= self.begin - OLD_MS
+        if not old and not good_ms - DELAY_MS <= outcome.ts <= good_ms:
+            return None
+        identity = outcome.asset, outcome.sensor, outcome.tag
+        if self._router.route(*identity) is None:
+            self.strange[identity] += 1
+            return reasons.UNKNOWN_TAG
+        if old:
+            return reasons.LATE
+        return ROW if LOW <= outcome.value <= HIGH else BAD
+
+
+@dataclass(frozen=True)
+class Message:
+    payload: bytes | None
+    verdict: str
+
+
+def conversation(judge: Judge, rng: random.Random) -> Iterator[Message]:
+    """Good readings in time order with hostile messages between them, each with its verdict."""
+    late = reading(0, judge.begin - 2 * OLD_MS)
+    special = [*bombs(), *long_members(late), *islice(giants(late), GIANTS)]
+    rng.shuffle(special)
+    for number in range(GOOD):
+        now = judge.begin + FIRST_S * 1_000 + number * 1_000 // (len(ASSETS) * len(NAMES))
+        good = reading(number, now)
+        yield Message(good, ROW)
+        for _ in range(HOSTILE // GOOD):
+            verdict = None
+            while verdict is None:
+                payload = special.pop() if special and rng.random() < 0.002 else mutate(rng, good)
+                verdict = judge(payload, now)
+            yield Message(payload, verdict)
+    assert not special, "some were not sent"
+
+
+def reading(number: int, now: int) -> bytes:
+    asset, sensor = ASSETS[number % 2], NAMES[number // 2 % 3]
+    record = {"asset": asset, "sensor": sensor, "ts": iso(now), "value": number % 7 / 4, "quality": "good"}
+    return json.dumps(record).encode()
+
+
+def send(site: Site, outgoing: list[Message]) -> dict[int, Message]:
+    """Offset -> message, as the broker says where each lies."""
+    settings = {**bootstrap(site), "enable.idempotence": True, "message.max.bytes": 8 * 2**20, "linger.ms": 20}
+    producer = confluent_kafka.Producer({**settings, "queue.buffering.max.kbytes": 400_000})
+    where: dict[int, Message] = {}
+
+    def note(message: Message) -> Callable:
+        def delivered(error: object, record: confluent_kafka.Message) -> None:
+            assert error is None, error
+            where[record.offset()] = message
+
+        return delivered
+
+    for message in outgoing:
+        producer.produce(str(site.topics.readings), message.payload, on_delivery=note(message))
+        producer.poll(0)
+    assert producer.flush(120) == 0
+    return where
+
+
+def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, capsys):
+    judge = Judge(site, begin=int(time.time() - 7_200) * 1_000)
+    outgoing = list(conversation(judge, random.Random(SEED)))
+    before = pids(engines.owner)
+    job = submit(site, start="earliest").job_id
+    began = time.monotonic()
+    with Watch(site) as watch:
+        # rows are being made before anything old comes, so that all of it is late
+        first = [reading(number, judge.begin + second * 1_000) for second in range(FIRST_S) for number in range(6)]
+        where = send(site, [Message(payload, ROW) for payload in first])
+        watch.wait_for_rows(1, "rows before the hostile payloads")
+    where |= send(site, outgoing)
+    stop(site, drain=True)
+    took = time.monotonic() - began
+
+    assert FlinkRest(engines.flink).exceptions(job) is None, "the job was restarted"
+    assert pids(engines.owner) == before, "an engine was restarted"
+    wanted = Counter(one.verdict for one in where.values())
+    rows, letters = Counter[str](), list(records(site, site.topics.dead_letters))
+    for one in records(site, site.topics.scores):
+        rows.update({ROW: one["readings"], BAD: one["bad_quality"]})
+    assert (rows[ROW], rows[BAD]) == (wanted.pop(ROW), wanted.pop(BAD))
+    dead = Counter()
+    for one in letters:
+        dead[one["reason"]] += one.get("count", 1)
+    assert dead == wanted
+    check_places(site, where, letters)
+    check_strange(judge, letters)
+    with capsys.disabled():
+        told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dead.items()))
+        print(f"\n{len(where):,} messages in {took:.0f} s: {rows[ROW]:,} in rows, {rows[BAD]:,} of bad quality, {told}")
+
+
+def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> None:
+    """Every message that is no reading has one letter, with its reason and where it lies."""
+    found = {one["offset"]: one for one in letters if one["reason"] != reasons.UNKNOWN_TAG}
+    wanted = {
+        offset: message for offset, message in where.items() if message.verdict not in (ROW, BAD, reasons.UNKNOWN_TAG)
+    }
+    wrong = [
+        f"{offset}: {wanted.get(offset)} but {found.get(offset)}"[:600]
+        for offset in sorted(found.keys() | wanted.keys())
+        if offset not in found or offset not in wanted or found[offset]["reason"] != wanted[offset].verdict
+    ]
+    assert not wrong, "\n".join([f"{len(wrong)} verdicts differ", *wrong[:10]])
+    for offset, letter in found.items():
+        assert (letter["topic"], letter["partition"], letter.get("count", 1)) == (site.topics.readings, 0, 1)
+        sent = wanted[offset].payload
+        kept = None if sent is None else sent.decode("utf-8", "backslashreplace")
+        assert letter["payload"] == kept or (kept and len(kept) > CUT and kept.startswith(letter["payload"]))
+
+
+def check_strange(judge: Judge, letters: list[dict]) -> None:
+    """What the site does not have is counted by what it was called."""
+    found: Counter[str] = Counter()
+    for one in letters:
+        if one["reason"] == reasons.UNKNOWN_TAG:
+            found[one["payload"][:CUT]] += one.get("count", 1)
+    wanted: Counter[str] = Counter()
+    for names, count in judge.strange.items():
+        named = {name: text for name, text in zip(("asset", "sensor", "tag"), names, strict=True) if text is not None}
+        wanted[json.dumps(named, ensure_ascii=False)[:CUT]] += count
+    assert found == wanted
+
+
+def pids(owner: Site) -> dict[str, int | None]:
+    return {one.name: one.pid for one in service.status(owner)}
