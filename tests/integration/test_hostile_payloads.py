@@ -7,6 +7,7 @@ that reason, its partition and its offset; what is a reading is in a row.
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections import Counter
@@ -35,7 +36,11 @@ from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(os.environ.get("EUGENIE_CHAOS") != "full", reason="takes minutes: with EUGENIE_CHAOS=full"),
+]
 
 HOSTILE = 100_000
 GOOD = 20_000
