@@ -29,7 +29,8 @@ classes:
 assets:
   pump-101: {class: pump}
 """
-EVERY = {"kafka", "flink-jobmanager", "flink-taskmanager", "flink-metrics", "mlflow", "serving"}
+STARTED = ("kafka", "flink-jobmanager", "flink-taskmanager", "flink-metrics", "mlflow")
+EVERY = {*STARTED, "serving"}
 WITHIN_S = 180.0
 
 
@@ -61,8 +62,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
     with told.open("w") as stderr:
         keeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
     try:
-        engines = "kafka, flink-jobmanager, flink-taskmanager, flink-metrics, mlflow"
-        wait_until(lambda: f"keeping {engines}" in told.read_text(), keeper)
+        wait_until(lambda: f"keeping {', '.join(STARTED)}; Ctrl-C" in told.read_text(), keeper)
         local.start(site)
         before = pids(site)
         assert before.keys() == EVERY
