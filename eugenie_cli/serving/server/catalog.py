@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,20 +41,34 @@ class Found:
 
 
 def scan(root: Path) -> dict[str, list[Found]]:
-    """`root/<class>/<version>/saved_model.pb` -> versions by model, newest first, without hidden ones."""
+    """`root/<class>/<version>/saved_model.pb` -> versions by model, newest first, without hidden ones.
+
+    Directories may come and go meanwhile: what cannot be read now is left for the next look.
+    """
     models: dict[str, list[Found]] = {}
-    for graph in root.glob("*/*/saved_model.pb"):
-        directory = graph.parent
-        name = directory.parent.name
-        if name.startswith(".") or not (directory.name.isascii() and directory.name.isdigit()):
-            continue
-        try:
-            status = graph.stat()
-        except FileNotFoundError:  # removed since it was listed
-            continue
-        found = Found(int(directory.name), directory, (status.st_ino, status.st_mtime_ns))
-        models.setdefault(name, []).append(found)
-    return {name: sorted(versions, key=lambda each: -each.version) for name, versions in models.items()}
+    for model in _directories(root):
+        versions = [found for each in _directories(model) if each.name.isdigit() and (found := _version(each))]
+        if versions:
+            models[model.name] = sorted(versions, key=lambda each: -each.version)
+    return models
+
+
+def _directories(parent: Path) -> list[Path]:
+    """The directories in `parent` whose names are ASCII and not hidden."""
+    try:
+        with os.scandir(parent) as entries:
+            names = [each.name for each in entries if each.is_dir()]
+    except OSError:
+        return []
+    return [parent / name for name in names if name.isascii() and not name.startswith(".")]
+
+
+def _version(directory: Path) -> Found | None:
+    try:
+        status = (directory / "saved_model.pb").stat()
+    except OSError:
+        return None
+    return Found(int(directory.name), directory, (status.st_ino, status.st_mtime_ns))
 
 
 class Catalog:
@@ -100,7 +115,10 @@ class Catalog:
         """Follow the directory until cancelled."""
         while True:
             await asyncio.sleep(poll_s)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:  # noqa: BLE001 - what serves goes on serving, whatever lies in the directory
+                _LOG.exception("cannot follow %s; trying again", self._root)
 
     async def refresh(self) -> None:
         """Make what serves equal to what is on disk."""
