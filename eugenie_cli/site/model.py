@@ -253,7 +253,9 @@ class Stream(_Section):
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
     out_of_orderness: Milliseconds = 2_000
     idle_timeout: PositiveMs = 10_000
-    max_ahead: PositiveMs = Field(3_600_000, description="readings further in the future than this are dead letters")
+    max_ahead: PositiveMs = Field(
+        60_000, description="readings further ahead of their arrival are dead letters: a wrong clock ages all others"
+    )
     checkpoint: PositiveMs = 10_000
     checkpoints: str | None = Field(
         None, description="a directory that all of Flink can write, as a URI; default: the cluster's own"

@@ -13,6 +13,7 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
 from eugenie_cli.readings.reasons import REASONS
+from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.desk import Desk, Record
 from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.predict import SCORED
@@ -32,6 +33,7 @@ class Alarms(KeyedProcessFunction):
         self._spec = spec
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        beam.hasten()
         self._state = runtime_context.get_state(ValueStateDescriptor("episodes", Types.PICKLED_BYTE_ARRAY()))
         self._desks: dict[int, Desk] = {}
         # the wall clock of the last row, and the timers that are set: not kept, because a restart is no silence

@@ -1,39 +1,46 @@
-"""The vectorised front: batches of raw messages -> one element a batch, with the clock that follows it.
+"""The vectorised front: batches of raw messages -> what each shard gets of them, with the clock that follows.
 
 Flink hands a vectorised Python function thousands of messages at once, through Arrow. The function answers for all of
-them in its first row and leaves the others empty: what the JVM passes on is one element a batch. A batch ends when it
-is full, and at the latest when the bundle does: before every checkpoint, and every `gather_ms`.
+them in its first row and leaves the others empty: what the JVM passes on is one row a batch, which it then parts into
+one element a shard, so that no Python stands between decoding and the rows. A batch ends when it is full, and at the
+latest when the bundle does: before every checkpoint, and every `gather_ms`.
 """
 
 from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from pyflink.common import Types
-from pyflink.datastream import DataStream
+from pyflink.datastream import DataStream, KeyedStream
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
-from eugenie_cli.streamjob.decode import Decoder, Messages, Portion
+from eugenie_cli.streamjob import beam
+from eugenie_cli.streamjob.decode import Decoder, Messages
 from eugenie_cli.streamjob.keys import keys
 from eugenie_cli.streamjob.source import SOURCE, source_table
 from eugenie_cli.streamjob.spec import JobSpec
 
-DECODED = DataTypes.ROW([DataTypes.FIELD("clock", DataTypes.BIGINT()), DataTypes.FIELD("batch", DataTypes.BYTES())])
-ELEMENT = Types.PICKLED_BYTE_ARRAY()
+PARTS = DataTypes.ARRAY(DataTypes.BYTES())
+DECODED = DataTypes.ROW([DataTypes.FIELD("clock", DataTypes.BIGINT()), DataTypes.FIELD("parts", PARTS)])
+KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
 class Decode(ScalarFunction):
-    """payload, partition, offset, sent: a batch of N messages -> (clock, pickled portions) in row 0 of N."""
+    """payload, partition, offset, sent: a batch of N messages -> (clock, parts) in row 0 of N.
+
+    `parts` has a pickled `Portion`, or nothing, for each shard.
+    """
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
 
     def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002 - Flink's signature
+        beam.hasten()
         self._decoder = Decoder(self._spec)
 
     def is_deterministic(self) -> bool:
@@ -47,15 +54,21 @@ class Decode(ScalarFunction):
             sent.to_numpy().astype("datetime64[ms]").astype(np.int64),
         )
         portions = self._decoder.decode(messages, int(time.time() * 1000))
-        empty = [None] * (len(payload) - 1)
-        batch = pickle.dumps(portions, pickle.HIGHEST_PROTOCOL)
+        parts = [
+            pickle.dumps(portions[shard], pickle.HIGHEST_PROTOCOL) if shard in portions else None
+            for shard in range(self._spec.shards)
+        ]
+        rest = len(payload) - 1
         return pd.DataFrame(
-            {"clock": [self._decoder.clock.now, *[0] * len(empty)], "batch": pd.Series([batch, *empty], dtype=object)}
+            {
+                "clock": [self._decoder.clock.now, *[0] * rest],
+                "parts": pd.Series([parts, *[None] * rest], dtype=object),
+            }
         )
 
 
-def portions(spec: JobSpec, tables: StreamTableEnvironment) -> DataStream:
-    """The readings topic as (key of the shard, Portion), with watermarks."""
+def portions(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
+    """The readings topic as pickled portions by the key of their shard, with watermarks."""
     # for the table's Python operator alone: the others have the environment's
     tables.get_config().set("python.fn-execution.bundle.time", str(spec.gather_ms))
     tables.execute_sql(source_table(spec))
@@ -65,20 +78,32 @@ def portions(spec: JobSpec, tables: StreamTableEnvironment) -> DataStream:
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW decoded AS
         SELECT decode_batch(payload, `partition`, `offset`, CAST(sent AS TIMESTAMP(3))) AS d FROM {SOURCE}""")
-    batches = tables.to_data_stream(tables.sql_query("SELECT d.clock, d.batch FROM decoded WHERE d.batch IS NOT NULL"))
+    batches = tables.to_data_stream(tables.sql_query("SELECT d.clock, d.parts FROM decoded WHERE d.parts IS NOT NULL"))
     schema = (
         Schema.new_builder()
         .column("clock", DataTypes.BIGINT())
-        .column("batch", DataTypes.BYTES())
+        .column("parts", PARTS)
         .column_by_expression("rt", "TO_TIMESTAMP_LTZ(clock, 3)")
         .watermark("rt", "rt")
     )
-    timed = tables.from_data_stream(batches, schema.build())
-    elements = tables.to_data_stream(timed.select(timed.batch, timed.rt))
-    key_of = keys(spec.shards)
+    tables.create_temporary_view("timed", tables.from_data_stream(batches, schema.build()))
+    # parted only now: no watermark may pass between the parts of a batch
+    parted = tables.sql_query(f"""
+        SELECT {key_of_place(spec.shards)} AS k, part
+        FROM timed CROSS JOIN UNNEST(parts) WITH ORDINALITY AS t (part, place) WHERE part IS NOT NULL""")
+    return by_key(tables.to_append_stream(parted, Types.ROW([KEY, PART])))
 
-    def deal(element: tuple) -> Iterator[tuple[int, Portion]]:
-        for shard, portion in pickle.loads(element[0]).items():  # noqa: S301 - our own, from the operator before
-            yield key_of[shard], portion
 
-    return elements.flat_map(deal, ELEMENT).name("deal").uid("deal")
+def key_of_place(shards: int) -> str:
+    """SQL: the key of the shard whose part has this `place` in the array, from 1."""
+    cases = " ".join(f"WHEN {place} THEN {key}" for place, key in enumerate(keys(shards), 1))
+    return f"CASE place {cases} END"
+
+
+def by_key(rows: DataStream) -> KeyedStream:
+    """Rows (key, value) as a stream of values by key.
+
+    `key_by` would call Python to find the key of each element. Here it lies in the row, as `key_by` would have put it.
+    """
+    keyed = rows._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), Types.ROW([KEY]).get_java_type_info())
+    return KeyedStream(keyed, PART, rows)

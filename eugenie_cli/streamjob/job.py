@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pyflink.common import Configuration, Time, Types
-from pyflink.datastream import AsyncDataStream, DataStream, StreamExecutionEnvironment
+from pyflink.datastream import AsyncDataStream, DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
 from eugenie_cli.streamjob import front, sinks
@@ -66,10 +66,9 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
     return env
 
 
-def scored_records(spec: JobSpec, portions: DataStream) -> DataStream:
-    """(key, Portion) -> (kind, key, [JSON])."""
-    keyed = portions.key_by(lambda one: one[0], Types.INT())
-    segments = keyed.process(Windows(spec), ELEMENT).name("windows").uid("windows")
+def scored_records(spec: JobSpec, portions: KeyedStream) -> DataStream:
+    """Pickled portions by key -> (kind, key, [JSON])."""
+    segments = portions.process(Windows(spec), ELEMENT).name("windows").uid("windows")
     scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
     # a task of its own: rows of the next batch are made while the model works on this one
     scored = scored.start_new_chain().name("predict").uid("predict")

@@ -12,6 +12,7 @@ import numpy as np
 from pyflink.datastream import AsyncFunction, RuntimeContext
 
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, Prediction
+from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.steps import Batch
 from eugenie_cli.streamjob.windows import SEGMENTS
@@ -50,6 +51,7 @@ class Predict(AsyncFunction):
         self._spec = spec
 
     def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - Flink's signature
+        beam.hasten()
         self._models = {one.name: one.model for one in self._spec.classes}
         self._client = AsyncPredictClient(self._spec.model_server)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
+from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.decode import Portion
 from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.keys import shards_of
@@ -30,7 +32,7 @@ STRANGE_EVERY_MS = 10_000
 
 
 class Windows(KeyedProcessFunction):
-    """(key, Portion) -> (key, SEGMENTS, Batch) and (key, DEAD, [(reason, record)]). A key stands for a shard.
+    """Pickled portions by key -> (key, SEGMENTS, Batch) and (key, DEAD, [(reason, record)]). A key stands for a shard.
 
     Rows are made when the watermark passes, all that are due at once: live that is one row an asset, behind it is long
     segments. State is written as it changes: readings that wait are appended with each portion; rows, which are much
@@ -41,6 +43,7 @@ class Windows(KeyedProcessFunction):
         self._spec = spec
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        beam.hasten()
         blob = Types.PICKLED_BYTE_ARRAY()
         self._rows = runtime_context.get_state(ValueStateDescriptor("rows", blob))
         self._waiting = Waiting(
@@ -54,7 +57,7 @@ class Windows(KeyedProcessFunction):
         self._timer: dict[int, int] = {}
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[tuple]:
-        key, portion = value
+        key, portion = ctx.get_current_key(), pickle.loads(value)  # noqa: S301 - our own, from the operator before
         shard = self._shard(key)
         letters = portion.letters
         if len(portion.place):

@@ -51,7 +51,7 @@ LOW, HIGH = -1e6, 1e6
 
 OLD_MS = 60_000
 """Further before the first good reading than any row is open."""
-AHEAD_MS = 3_600_000
+AHEAD_MS = 60_000
 """The stream's own limit."""
 FIRST_S = 30
 """Of the plant's time, before the first hostile payload."""
