@@ -83,8 +83,9 @@ class Decoder:
             refusals.add(index, rejected.reason, rejected.detail)
         message, place, ts = columns.message, columns.place, columns.ts
         future = ts > messages.sent[message] + self._max_ahead
-        edges = -(-ts // self._routes.step[place]) * self._routes.step[place]
         known = place >= 0
+        step = self._routes.step[np.where(known, place, 0)]
+        edges = -(-ts // step) * step
         late = known & ~future & (edges <= self.clock.now)
         if future.any() or late.any():
             self._refuse(refusals, columns, messages, future, late)

@@ -69,6 +69,14 @@ def test_every_message_ends_in_one_place(job_spec):
     assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
 
 
+def test_more_unknown_tags_than_the_site_has_sensors(job_spec):
+    decoder = Decoder(job_spec())
+    sent = [message("p1", "a", START), *(message("p9", f"x{number}", START) for number in range(200))]
+    portions = decoder.decode(messages(sent), START)
+    assert sum(len(portion.place) for portion in portions.values()) == 1
+    assert sum(len(portion.strange) for portion in portions.values()) == 200
+
+
 def test_readings_whose_row_is_made_are_late(job_spec):
     decoder = Decoder(job_spec())
     decoder.decode(messages([message("p1", "a", START + BOUND + 1)]), START)
