@@ -43,6 +43,8 @@ VALUE_DIGITS = 7
 """Significant digits of a float32."""
 PAYLOAD_LIMIT = 65_536
 """Characters of a payload kept in a dead letter: escaped, they still fit Kafka's default limit of 1 MB."""
+DETAIL_LIMIT = 1_000
+"""Characters of a detail, which may quote what was sent."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -160,6 +162,8 @@ def dead_letter(
 
     Bytes that are not UTF-8 are kept as `\\xNN`; one that no message could hold is cut, and `detail` says so.
     """
+    if len(detail) > DETAIL_LIMIT:
+        detail = f"{detail[:DETAIL_LIMIT]}…"
     text = payload.decode("utf-8", "backslashreplace") if isinstance(payload, bytes) else payload
     if text is not None and len(text) > PAYLOAD_LIMIT:
         detail = f"{detail} (payload cut: {len(text)} characters)".strip()
