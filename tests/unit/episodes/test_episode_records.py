@@ -106,8 +106,10 @@ def test_a_dead_letter_keeps_what_was_sent_and_where():
 
 
 def test_a_dead_letter_always_fits_a_message():
-    record = records.dead_letter("bad-json", "\x00" * 2_000_000, b"\x00" * 2_000_000)
-    assert len(records.dumps(record)) < 1_000_000
+    record = records.dead_letter("bad-json", "", b"\x00" * 2_000_000)
     assert len(records.dumps(record)) < 1_000_000
     assert record["detail"] == "(payload cut: 2000000 characters)"
     assert json.loads(records.dumps(record))["payload"] == "\x00" * records.PAYLOAD_LIMIT
+    quoting = records.dead_letter("bad-timestamp", "\x00" * 2_000_000, b"\x00" * 2_000_000)
+    assert len(records.dumps(quoting)) < 1_000_000
+    assert quoting["detail"] == "\x00" * records.DETAIL_LIMIT + "… (payload cut: 2000000 characters)"
