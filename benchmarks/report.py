@@ -6,11 +6,22 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 SIGNIFICANT = 4
 """Digits that a figure keeps: a benchmark repeats to two of them at best."""
+
+
+def _jiffies() -> tuple[int, int]:
+    """Of all cores since they started: with work to do, and of that stolen. See proc(5)."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    user, nice, system, _idle, _iowait, irq, softirq, stolen = map(int, fields[1:9])
+    return user + nice + system + irq + softirq + stolen, stolen
+
+
+_AT_START = _jiffies()
 
 
 def end_on_term() -> None:
@@ -23,8 +34,10 @@ def end_on_term() -> None:
 
 
 def finish(name: str, figures: Mapping[str, Any]) -> None:
-    """Print `{"name", "figures"}`, the last line of a benchmark."""
-    sys.stdout.write(json.dumps({"name": name, "figures": _rounded(figures)}, allow_nan=False) + "\n")
+    """Print `{"name", "figures"}`, the last line of a benchmark, with `stolen_share` of the time since it began."""
+    wanted, stolen = (now - then for now, then in zip(_jiffies(), _AT_START, strict=True))
+    told = {**figures, "stolen_share": stolen / max(1, wanted)}
+    sys.stdout.write(json.dumps({"name": name, "figures": _rounded(told)}, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
