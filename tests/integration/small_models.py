@@ -13,6 +13,15 @@ from eugenie_cli.serving import manifest
 WINDOW = 8
 SENSORS = 3
 ASSETS = ("pump-101", "pump-102")
+SITE = """\
+site: small
+workspace: work
+classes:
+  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {window: 8, warmup: 4, horizons: [1]}}
+assets:
+  pump-101: {class: pump}
+"""
+"""A site file that such a model fits."""
 
 Judge = Callable[[Any, int], tuple[Any, Any]]
 """(windows float32 [B, K, M, S], version) -> (score [B, K], contribution [B, K, S])."""

@@ -51,8 +51,6 @@ LOW, HIGH = -1e6, 1e6
 
 OLD_MS = 60_000
 """Further before the first good reading than any row is open."""
-AHEAD_MS = 60_000
-"""The stream's own limit."""
 FIRST_S = 30
 """Of the plant's time, before the first hostile payload."""
 MARGIN_MS = 600_000
@@ -110,7 +108,7 @@ class Judge:
         (outcome,) = self._read(payload)
         if not isinstance(outcome, Reading):
             return outcome.reason
-        if outcome.ts > time.time() * 1000 + AHEAD_MS + MARGIN_MS:
+        if outcome.ts > time.time() * 1000 + self.site.stream.max_ahead + MARGIN_MS:
             return reasons.FUTURE
         old = outcome.ts <= self.begin - OLD_MS
         if not old and not good_ms - DELAY_MS <= outcome.ts <= good_ms:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_models import ASSETS, write_version
+from small_models import ASSETS, SITE, write_version
 
 from eugenie_cli.embedded import engines, process
 from eugenie_cli.serving import local
@@ -21,14 +21,6 @@ from eugenie_cli.site.model import Site
 pytestmark = pytest.mark.integration
 
 EUGENIE = str(Path(sys.executable).parent / "eugenie")
-SITE = """\
-site: kept
-workspace: work
-classes:
-  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {window: 8, warmup: 4, horizons: [1]}}
-assets:
-  pump-101: {class: pump}
-"""
 STARTED = ("kafka", "flink-jobmanager", "flink-taskmanager", "flink-metrics", "mlflow")
 EVERY = {*STARTED, "serving"}
 WITHIN_S = 180.0

@@ -22,7 +22,7 @@ import grpc
 import numpy as np
 import psutil
 import pytest
-from small_models import ASSETS, SENSORS, WINDOW, renumbered, write_version
+from small_models import ASSETS, SENSORS, SITE, WINDOW, renumbered, write_version
 
 from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -391,15 +391,6 @@ def test_malformed_requests_are_invalid_arguments(server: Server) -> None:
 
 
 # -- the process ---------------------------------------------------------------------------------------------
-
-SITE = """\
-site: plant
-workspace: work
-classes:
-  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {window: 8, warmup: 4, horizons: [1]}}
-assets:
-  pump-101: {class: pump}
-"""
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from eugenie_cli.serving.server.servable import Servable
 KEPT_ENDED = 8
 """Versions in state END that a model's status still lists."""
 
+_NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
+
 State = serving_pb2.ModelVersionStatus
 _LOG = logging.getLogger(__name__)
 
@@ -43,30 +45,30 @@ class Found:
 def scan(root: Path) -> dict[str, list[Found]]:
     """`root/<class>/<version>/saved_model.pb` -> versions by model, newest first, without hidden ones.
 
-    Directories may come and go meanwhile: what cannot be read now is left for the next look.
+    Directories may come and go meanwhile. Raises OSError when the disk cannot say what there is: that is not "nothing".
     """
     models: dict[str, list[Found]] = {}
     for model in _directories(root):
-        versions = [found for each in _directories(model) if each.name.isdigit() and (found := _version(each))]
+        numbered = [each for each in _directories(model) if each.name.isascii() and each.name.isdigit()]
+        versions = [found for each in numbered if (found := _version(each))]
         if versions:
             models[model.name] = sorted(versions, key=lambda each: -each.version)
     return models
 
 
 def _directories(parent: Path) -> list[Path]:
-    """The directories in `parent` whose names are ASCII and not hidden."""
+    """The directories in `parent` that are not hidden; none where it is gone or not ours to read."""
     try:
         with os.scandir(parent) as entries:
-            names = [each.name for each in entries if each.is_dir()]
-    except OSError:
+            return [parent / each.name for each in entries if not each.name.startswith(".") and each.is_dir()]
+    except _NOT_THERE:
         return []
-    return [parent / name for name in names if name.isascii() and not name.startswith(".")]
 
 
 def _version(directory: Path) -> Found | None:
     try:
         status = (directory / "saved_model.pb").stat()
-    except OSError:
+    except _NOT_THERE:
         return None
     return Found(int(directory.name), directory, (status.st_ino, status.st_mtime_ns))
 

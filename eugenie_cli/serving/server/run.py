@@ -70,9 +70,8 @@ async def serve(settings: Settings) -> None:
     _LOG.info("ready on %s: %s", listening, ", ".join(catalog.models) or "no models yet")
     if settings.ready_file is not None:
         _tell(settings.ready_file, address)
-    ended = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({ended, watch}, return_when=asyncio.FIRST_COMPLETED)
+        await stop.wait()
     finally:
         _LOG.info("draining")
         service.draining = True
@@ -83,7 +82,7 @@ async def serve(settings: Settings) -> None:
         batcher.stop()
         catalog.close()
     with contextlib.suppress(asyncio.CancelledError):
-        await watch  # an error that ended it ends the server, loudly
+        await watch
     _LOG.info("ended")
 
 

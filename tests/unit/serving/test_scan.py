@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
 from pathlib import Path
+
+import pytest
 
 from eugenie_cli.serving.server.catalog import scan
 
@@ -22,10 +25,21 @@ def test_versions_newest_first_without_what_is_hidden_or_half_there(tmp_path: Pa
         version(tmp_path, "pump", number)
     version(tmp_path, ".pump-4", "1")
     (tmp_path / "pump" / "11").mkdir()
-    (tmp_path / "fan").mkdir()
+    (tmp_path / "lüfter").mkdir()
     (tmp_path / "readme").write_text("not a model")
     found = scan(tmp_path)
     assert {name: [each.version for each in versions] for name, versions in found.items()} == {"pump": [10, 2]}
+
+
+def test_a_disk_that_cannot_answer_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version(tmp_path, "pump", "1")
+
+    def fails(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        scan(tmp_path)
 
 
 def test_no_directory_is_no_model(tmp_path: Path) -> None:
