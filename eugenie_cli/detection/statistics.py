@@ -59,19 +59,29 @@ class StatisticsModule(tf.Module):
         self._horizons = tuple(horizons)
         self._scored = np.asarray(scored, dtype=np.int32)
         self._kernel = ewma_kernel(window - warmup).astype(np.float32)
-        self._weights = {name: tf.constant(value, tf.float32, name=name) for name, value in network.items()}
         self._units = int(network["lstm_recurrent"].shape[0])
         self._sensors = int(network["lstm_kernel"].shape[0]) // 2
         # one matrix for input and recurrence, as the block kernel takes it
         self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
+        self._lstm_bias = tf.constant(network["lstm_bias"], tf.float32)
+        # and one for the narrow layer and the heads: nothing comes between them
+        dense, head = network["dense_kernel"].astype(np.float64), network["head_kernel"].astype(np.float64)
+        self._head_kernel = tf.constant(dense @ head, tf.float32)
+        self._head_bias = tf.constant(network["dense_bias"] @ head + network["head_bias"], tf.float32)
 
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
-        """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, row-major."""
-        count = tf.shape(scaled)[0] * (tf.shape(scaled)[1] - self._window + 1)
+        """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, row-major.
+
+        What can be said of a row by itself is said once, before the row enters the M windows that it is in.
+        """
+        length = tf.shape(scaled)[1]
+        frames = length - self._window + 1
+        count = tf.shape(scaled)[0] * frames
         chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
+        rows = tf.reshape(encode(scaled), [-1, 2 * self._sensors])
         sensors, scored = self._sensors, len(self._scored)
-        shapes = WindowStatistics([scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors], [])
-        dtypes = WindowStatistics(tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32, tf.bool)
+        shapes = [[scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors]]
+        dtypes = [tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32]
         arrays = [
             tf.TensorArray(dtype, chunks, element_shape=[None, *shape], infer_shape=False)
             for dtype, shape in zip(dtypes, shapes, strict=True)
@@ -79,40 +89,43 @@ class StatisticsModule(tf.Module):
 
         def body(chunk: tf.Tensor, written: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
             windows = tf.range(chunk * FRAME_WINDOWS, tf.minimum(count, (chunk + 1) * FRAME_WINDOWS))
-            parts = self.of_windows(self._frame(scaled, windows))
+            first = windows // frames * length + windows % frames
+            frame = tf.gather(rows, first[None, :] + tf.range(self._window)[:, None])
+            parts = self._of_windows(frame)
             return chunk + 1, [array.write(chunk, part) for array, part in zip(written, parts, strict=True)]
 
         _, arrays = tf.while_loop(
             lambda chunk, _: chunk < chunks, body, (tf.constant(0), arrays), parallel_iterations=1
         )
-        return WindowStatistics(*(array.concat() for array in arrays))
+        return WindowStatistics._make([*(array.concat() for array in arrays), self._valid(scaled)])
 
-    def _frame(self, scaled: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
-        """The windows numbered `windows`, time first: float32 [M, n, S]."""
-        frames = tf.shape(scaled)[1] - self._window + 1
-        asset, start = windows // frames, windows % frames
-        row = start[None, :] + tf.range(self._window)[:, None]
-        return tf.gather_nd(scaled, tf.stack([tf.broadcast_to(asset[None, :], tf.shape(row)), row], axis=-1))
+    def _valid(self, scaled: tf.Tensor) -> tf.Tensor:
+        """Whether a window has its last row, and enough of the others: bool [B x K]."""
+        there = tf.reduce_any(tf.math.is_finite(scaled), axis=-1)
+        until = tf.cumsum(tf.pad(tf.cast(there, tf.int32), [[0, 0], [1, 0]]), axis=1)
+        count = until[:, self._window :] - until[:, : -self._window]
+        enough = tf.cast(count, tf.float32) >= (MIN_PRESENT - 1e-6) * self._window
+        return tf.reshape(enough & there[:, self._window - 1 :], [-1])
 
-    def of_windows(self, frames: tf.Tensor) -> WindowStatistics:
-        """float32 [M, n, S], time first, NaN where missing -> statistics of the n windows."""
-        present = tf.math.is_finite(frames)
-        values = tf.where(present, frames, 0.0)
-        hidden = self._remember(tf.concat([values, tf.cast(present, tf.float32)], axis=-1))
+    def _of_windows(self, frames: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Encoded rows float32 [M, n, 2S], time first -> `WindowStatistics` of the n windows, all but `valid`."""
+        hidden = self._remember(frames)
         expected = self._forecasts_of_rows(hidden)
-        late, late_present = values[self._warmup :], present[self._warmup :]
-        level, level_present = self._smooth(late, late_present)
-        residual, residual_present = self._smooth(late - expected, late_present)
-        rows = tf.reduce_any(present, axis=-1)
-        enough = tf.reduce_mean(tf.cast(rows, tf.float32), axis=0) >= MIN_PRESENT - 1e-6
-        return WindowStatistics(
-            residual,
-            residual_present,
-            level,
-            level_present,
+        late = frames[self._warmup :]
+        values, present = late[..., : self._sensors], late[..., self._sensors :]
+        smoothed = self._smoothed(late)
+        level, weight = self._of_scored(smoothed[:, : self._sensors]), self._of_scored(smoothed[:, self._sensors :])
+        residual = self._of_scored(self._smoothed((values - expected) * present))
+        # the kernel sums to 1 up to rounding only
+        enough = weight >= MIN_WEIGHT - 1e-6
+        weight = tf.maximum(weight, MIN_WEIGHT)
+        return (
+            tf.where(enough, residual / weight, 0.0),
+            enough,
+            tf.where(enough, level / weight, 0.0),
+            enough,
             expected[-1],
             self._heads(hidden[-1]),
-            enough & rows[-1],
         )
 
     def _remember(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -121,15 +134,14 @@ class StatisticsModule(tf.Module):
         peephole = tf.zeros([self._units])
         return tf.raw_ops.BlockLSTMV2(
             seq_len_max=tf.constant(self._window, tf.int64), x=inputs, cs_prev=zeros, h_prev=zeros, w=self._lstm,
-            wci=peephole, wcf=peephole, wco=peephole, b=self._weights["lstm_bias"], cell_clip=0.0, use_peephole=False,
+            wci=peephole, wcf=peephole, wco=peephole, b=self._lstm_bias, cell_clip=0.0, use_peephole=False,
         ).h  # fmt: skip
 
     def _heads(self, hidden: tf.Tensor) -> tf.Tensor:
         """float32 [..., U] -> forecasts at every horizon, clipped as values are: float32 [..., H, S]."""
-        narrow = tf.tensordot(hidden, self._weights["dense_kernel"], 1) + self._weights["dense_bias"]
-        flat = tf.tensordot(narrow, self._weights["head_kernel"], 1) + self._weights["head_bias"]
-        shape = tf.concat([tf.shape(flat)[:-1], [len(self._horizons), self._sensors]], axis=0)
-        return tf.clip_by_value(tf.reshape(flat, shape), -CLIP, CLIP)
+        flat = tf.nn.bias_add(tf.matmul(tf.reshape(hidden, [-1, self._units]), self._head_kernel), self._head_bias)
+        shape = tf.concat([tf.shape(hidden)[:-1], [len(self._horizons), self._sensors]], axis=0)
+        return tf.reshape(tf.clip_by_value(flat, -CLIP, CLIP), shape)
 
     def _forecasts_of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
         """The window's last R rows as they were forecast, the mean over the horizons: float32 [R, n, S]."""
@@ -142,14 +154,19 @@ class StatisticsModule(tf.Module):
             parts.append(heads[start : start + rows, :, position])
         return tf.add_n(parts) / float(len(parts))
 
-    def _smooth(self, values: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`kernel.smooth` of the scored sensors; time first."""
-        values, present = tf.gather(values, self._scored, axis=-1), tf.gather(present, self._scored, axis=-1)
-        weight = tf.tensordot(self._kernel, tf.cast(present, tf.float32), 1)
-        total = tf.tensordot(self._kernel, tf.where(present, values, 0.0), 1)
-        # the kernel sums to 1 up to rounding only
-        enough = weight >= MIN_WEIGHT - 1e-6
-        return tf.where(enough, total / tf.maximum(weight, MIN_WEIGHT), 0.0), enough
+    def _smoothed(self, values: tf.Tensor) -> tf.Tensor:
+        """`kernel.smooth` before it is divided by the weight of what is present: float32 [R, n, P] -> [n, P]."""
+        return tf.tensordot(self._kernel, values, 1)
+
+    def _of_scored(self, values: tf.Tensor) -> tf.Tensor:
+        """float32 [n, S] -> [n, P]."""
+        return tf.gather(values, self._scored, axis=-1)
+
+
+def encode(scaled: tf.Tensor) -> tf.Tensor:
+    """`network.encode` in the graph: float32 [..., S] with NaN where missing -> [..., 2S]."""
+    present = tf.math.is_finite(scaled)
+    return tf.concat([tf.where(present, scaled, 0.0), tf.cast(present, tf.float32)], axis=-1)
 
 
 def scale(rows: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:

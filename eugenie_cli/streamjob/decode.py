@@ -51,6 +51,8 @@ class Portion:
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """(reason, record) of each message that is no reading."""
     strange: dict[Identity, Strange] = field(default_factory=dict)
+    complete: int | None = None
+    """ms since 1970 UTC: no more readings come up to here. None where other decoders have a say in it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Decoder:
         self._topic = spec.kafka.readings
         self._max_ahead = spec.max_ahead_ms
         self._shards = spec.shards
+        self._alone = spec.parallelism == 1
         self._routes = Routes(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
         self.clock = Clock(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
@@ -97,6 +100,9 @@ class Decoder:
         if refusals.found or strange:
             portion = portions.setdefault(FOR_LETTERS, Portion())
             portion.letters, portion.strange = refusals.letters(messages, self._topic), strange
+        if self._alone:
+            for portion in portions.values():
+                portion.complete = self.clock.now
         return portions
 
     def _deal(

@@ -1,10 +1,11 @@
-"""The asynchronous operator that asks the model server: one Predict call a batch, in order."""
+"""The asynchronous operator that asks the model server: a Predict call for a batch, or for small ones together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -13,6 +14,7 @@ from pyflink.datastream import AsyncFunction, RuntimeContext
 
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, Prediction
 from eugenie_cli.streamjob import beam
+from eugenie_cli.streamjob.joining import Joined
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.steps import Batch
 from eugenie_cli.streamjob.windows import SEGMENTS
@@ -54,13 +56,14 @@ class Predict(AsyncFunction):
         beam.hasten()
         self._models = {one.name: one.model for one in self._spec.classes}
         self._client = AsyncPredictClient(self._spec.model_server)
+        self._joined = Joined(self._predict)
 
     async def async_invoke(self, value: tuple) -> list[tuple]:
         shard, kind, batch = value
         if kind != SEGMENTS:
             return [value]
         began = time.monotonic()
-        answer = await self._predict(batch)
+        answer = await self._joined.predict(batch)
         steps = batch.readings.shape[1]
         scored = ScoredBatch(
             batch,
@@ -73,11 +76,11 @@ class Predict(AsyncFunction):
         )
         return [(shard, SCORED, scored)]
 
-    async def _predict(self, batch: Batch) -> Prediction:
+    async def _predict(self, class_name: str, assets: Sequence[str], rows: np.ndarray) -> Prediction:
         pause = FIRST_PAUSE_S
         while True:
             try:
-                return await self._client.predict(self._models[batch.class_name], batch.assets, batch.rows)
+                return await self._client.predict(self._models[class_name], assets, rows)
             except ModelServerError as error:
                 if not error.retryable and error.code not in _AWAY:
                     raise

@@ -69,6 +69,14 @@ def test_every_message_ends_in_one_place(job_spec):
     assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
 
 
+def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
+    sent = [message("p1", "a", START), message("p2", "a", START + 5_000), b"{"]
+    alone = Decoder(job_spec()).decode(messages(sent), START)
+    assert {portion.complete for portion in alone.values()} == {START + 5_000 - BOUND - 1}
+    one_of_two = Decoder(job_spec(parallelism=2)).decode(messages(sent), START)
+    assert {portion.complete for portion in one_of_two.values()} == {None}
+
+
 def test_more_unknown_tags_than_the_site_has_sensors(job_spec):
     decoder = Decoder(job_spec())
     sent = [message("p1", "a", START), *(message("p9", f"x{number}", START) for number in range(200))]
