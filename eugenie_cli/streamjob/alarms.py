@@ -15,7 +15,6 @@ from pyflink.datastream.state import ValueStateDescriptor
 from eugenie_cli.readings.reasons import REASONS
 from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.desk import Desk, Record
-from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.predict import SCORED
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -36,6 +35,7 @@ class Alarms(KeyedProcessFunction):
         beam.hasten()
         self._state = runtime_context.get_state(ValueStateDescriptor("episodes", Types.PICKLED_BYTE_ARRAY()))
         self._desks: dict[int, Desk] = {}
+        self._has_state: set[int] = set()
         # the wall clock of the last row, and the timers that are set: not kept, because a restart is no silence
         self._heard: dict[int, int] = {}
         self._deadline: dict[int, int] = {}
@@ -81,11 +81,18 @@ class Alarms(KeyedProcessFunction):
             kept = self._state.value()
             if kept is not None:
                 desk.restore(kept)
+                self._has_state.add(shard)
         return desk
 
     def _keep(self, shard: int, desk: Desk, ctx: KeyedProcessFunction.Context) -> None:
         """Hand the state over, and set the timers that watch what is open."""
-        self._state.update(Kept(desk))
+        kept = desk.state()
+        if kept:
+            self._state.update(kept)
+            self._has_state.add(shard)
+        elif shard in self._has_state:
+            self._state.clear()
+            self._has_state.discard(shard)
         deadline = desk.next_deadline()
         if deadline is None:
             return

@@ -74,6 +74,7 @@ class Decoder:
         self._max_ahead = spec.max_ahead_ms
         self._shards = spec.shards
         self._alone = spec.parallelism == 1
+        self._steps = {one.step_ms for one in spec.classes}
         self._routes = Routes(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
         self.clock = Clock(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
@@ -93,6 +94,7 @@ class Decoder:
         if future.any() or late.any():
             self._refuse(refusals, columns, messages, future, late)
         strange = self._strange(columns, messages, ~known & ~future)
+        before = self.clock.now
         self.clock.advance(_largest(messages.partition[message], ts, ~future), wall_ms)
 
         portions: dict[int, Portion] = {}
@@ -101,9 +103,16 @@ class Decoder:
             portion = portions.setdefault(FOR_LETTERS, Portion())
             portion.letters, portion.strange = refusals.letters(messages, self._topic), strange
         if self._alone:
-            for portion in portions.values():
-                portion.complete = self.clock.now
+            self._tell(portions, before)
         return portions
+
+    def _tell(self, portions: dict[int, Portion], before: int) -> None:
+        """Say how far event time has come, also to shards that get nothing else when rows may be due."""
+        if any(self.clock.now // step > before // step for step in self._steps):
+            for shard in range(self._shards):
+                portions.setdefault(shard, Portion())
+        for portion in portions.values():
+            portion.complete = self.clock.now
 
     def _deal(
         self,

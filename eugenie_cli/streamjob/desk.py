@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from eugenie_cli.episodes.machine import AlarmRule, Episode, Event, ScoredRow, close_silent, deadline, step
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
 from eugenie_cli.streamjob.predict import ScoredBatch
@@ -34,6 +32,7 @@ class Desk:
         self._format = {one.name: ScoreFormatter(spec.site, one.name, one.model) for one in spec.classes}
         self._episodes: dict[str, Episode] = {}
         self._open: set[str] = set()
+        self._busy: set[str] = set()
 
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
         """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
@@ -43,12 +42,7 @@ class Desk:
             if episode is None:
                 episode = self._episodes[asset] = Episode()
             yield from self._scores(scored, place, asset)
-            row_scores = scored.score[place]
-            if episode.is_idle and not (row_scores > 1).any():
-                scored_rows = np.flatnonzero(row_scores == row_scores)
-                if len(scored_rows):  # nothing happens, which is the rule: all rows at once
-                    episode.last = int(batch.edges[scored_rows[-1]])
-            else:
+            if not episode.is_idle or (scored.score[place] > 1).any():  # else nothing happens, which is the rule
                 yield from self._episode_records(scored, place, asset, episode)
 
     def _scores(self, scored: ScoredBatch, place: int, asset: str) -> Iterator[Record]:
@@ -94,10 +88,11 @@ class Desk:
         return min((one for one in found if one is not None), default=None)
 
     def _note(self, asset: str, episode: Episode) -> None:
-        if episode.is_open:
-            self._open.add(asset)
-        else:
-            self._open.discard(asset)
+        for assets, belongs in ((self._open, episode.is_open), (self._busy, not episode.is_idle)):
+            if belongs:
+                assets.add(asset)
+            else:
+                assets.discard(asset)
 
     def _records(self, asset: str, class_name: str, events: list[Event]) -> Iterator[Record]:
         one: ClassSpec = self._classes[class_name]
@@ -107,8 +102,8 @@ class Desk:
             yield ANOMALY, asset, dumps(record).decode()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain data."""
-        return {asset: episode.to_state() for asset, episode in self._episodes.items()}
+        """What `restore` needs, as plain data: empty while nothing is open or counted, which is the rule."""
+        return {asset: self._episodes[asset].to_state() for asset in sorted(self._busy)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over the episodes of an earlier job; assets that the site no longer has are dropped."""

@@ -84,6 +84,11 @@ class Shard:
             letters.append((reasons.LATE, dumps({**letter, "count": count})))
         return letters
 
+    @property
+    def cells(self) -> int:
+        """Values in the windows of all assets: what `state` mostly consists of."""
+        return sum(rows.cells for rows in self._rows)
+
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain data."""
         return {one.name: rows.state() for one, rows in zip(self._routes.spec.classes, self._rows, strict=True)}

@@ -68,6 +68,11 @@ class ClassRows:
         self._ts = np.empty(0, np.int64)
         self._value = np.empty(0, np.float64)
 
+    @property
+    def cells(self) -> int:
+        """Values in the windows."""
+        return self._window.size
+
     def state(self) -> dict[str, object]:
         """What `restore` needs, as plain data. Pending readings are kept elsewhere: they change far more often."""
         # the assets that have been heard are worth keeping; the class's settings come anew with the job

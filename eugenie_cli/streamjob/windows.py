@@ -13,13 +13,11 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.decode import Portion
-from eugenie_cli.streamjob.kept import Kept
+from eugenie_cli.streamjob.durable import DurableShard
 from eugenie_cli.streamjob.keys import shards_of
 from eugenie_cli.streamjob.routes import Routes
-from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.strange import StrangeTags
-from eugenie_cli.streamjob.waiting import Waiting
 
 SEGMENTS = "segments"
 DEAD = "dead"
@@ -38,8 +36,7 @@ class Windows(KeyedProcessFunction):
     segments. A portion from the only decoder says itself how far the watermark is about to come, which saves its rows
     the way of a timer through the JVM.
 
-    State is written as it changes: readings that wait are appended with each portion; rows, which are much larger,
-    only when rows were made.
+    State is a snapshot of the rows and a journal of what came since, so that live a portion costs one small write.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -49,13 +46,11 @@ class Windows(KeyedProcessFunction):
         beam.hasten()
         blob = Types.PICKLED_BYTE_ARRAY()
         self._rows = runtime_context.get_state(ValueStateDescriptor("rows", blob))
-        self._waiting = Waiting(
-            runtime_context.get_list_state(ListStateDescriptor("waiting", blob)),
-            runtime_context.get_state(ValueStateDescriptor("places", blob)),
-        )
+        self._journal = runtime_context.get_list_state(ListStateDescriptor("journal", blob))
+        self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
         self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
         self._routes = Routes(self._spec)
-        self._shards: dict[int, Shard] = {}
+        self._shards: dict[int, DurableShard] = {}
         self._strange: dict[int, StrangeTags] = {}
         self._timer: dict[int, int] = {}
 
@@ -64,16 +59,14 @@ class Windows(KeyedProcessFunction):
         shard = self._shard(key)
         letters = portion.letters
         if len(portion.place):
-            taken, late = shard.take((portion.place, portion.ts, portion.value))
-            letters = letters + late
-            if len(taken[0]):
-                self._waiting.append(taken)
+            letters = letters + shard.take((portion.place, portion.ts, portion.value))
         if portion.strange:
             letters = letters + self._count(key, portion, ctx)
         if letters:
             yield key, DEAD, letters
         if portion.complete is not None:
-            yield from self._advance(key, shard, portion.complete)
+            for batch in shard.advance(portion.complete):
+                yield key, SEGMENTS, batch
         self._watch(key, shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[tuple]:
@@ -89,20 +82,11 @@ class Windows(KeyedProcessFunction):
             return
         self._timer.pop(key, None)
         complete = min(max(ctx.timer_service().current_watermark(), timestamp), LAST_INSTANT)
-        yield from self._advance(key, shard, complete)
-        self._watch(key, shard, ctx)
-
-    def _advance(self, key: int, shard: Shard, complete: int) -> Iterator[tuple]:
-        """Make the rows that are due at an instant up to which every reading has come."""
-        due = shard.next_edge()
-        if due is None or due > complete:
-            return
         for batch in shard.advance(complete):
             yield key, SEGMENTS, batch
-        self._rows.update(Kept(shard))
-        self._waiting.replace(shard.pending())
+        self._watch(key, shard, ctx)
 
-    def _watch(self, key: int, shard: Shard, ctx: KeyedProcessFunction.Context) -> None:
+    def _watch(self, key: int, shard: DurableShard, ctx: KeyedProcessFunction.Context) -> None:
         """Set the timer of the next row, unless an earlier one is set."""
         due = shard.next_edge()
         if due is not None and due < self._timer.get(key, LAST_INSTANT):
@@ -125,12 +109,10 @@ class Windows(KeyedProcessFunction):
             tags.counts = self._strange_state.value() or {}
         return tags
 
-    def _shard(self, key: int) -> Shard:
+    def _shard(self, key: int) -> DurableShard:
         shard = self._shards.get(key)
         if shard is None:
-            shard = self._shards[key] = Shard(self._routes, shards_of(self._spec.shards)[key])
-            kept = self._rows.value()
-            if kept is not None:
-                shard.restore(kept)
-            shard.take(self._waiting.restore(self._routes.names))
+            number = shards_of(self._spec.shards)[key]
+            shard = DurableShard(self._routes, number, self._rows, self._journal, self._names)
+            self._shards[key] = shard
         return shard

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+from eugenie_cli.streamjob.routes import Routes
+from eugenie_cli.streamjob.shard import Readings
 from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
 
@@ -61,3 +64,13 @@ def build_spec(classes: tuple[ClassSpec, ...] = (), assets: dict[str, str] | Non
 def job_spec() -> Callable[..., JobSpec]:
     """`build_spec`."""
     return build_spec
+
+
+def readings(routes: Routes, *ones: tuple[str, str, int, float]) -> Readings:
+    """(asset, sensor, ts, value) as columns."""
+    place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in ones]
+    return (
+        np.array(place, np.int64),
+        np.array([ts for _, _, ts, _ in ones], np.int64),
+        np.array([value for _, _, _, value in ones], np.float64),
+    )

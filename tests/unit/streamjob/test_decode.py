@@ -70,11 +70,21 @@ def test_every_message_ends_in_one_place(job_spec):
 
 
 def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
-    sent = [message("p1", "a", START), message("p2", "a", START + 5_000), b"{"]
-    alone = Decoder(job_spec()).decode(messages(sent), START)
-    assert {portion.complete for portion in alone.values()} == {START + 5_000 - BOUND - 1}
-    one_of_two = Decoder(job_spec(parallelism=2)).decode(messages(sent), START)
-    assert {portion.complete for portion in one_of_two.values()} == {None}
+    spec = job_spec()
+    decoder = Decoder(spec)
+    first = decoder.decode(messages([message("p1", "a", START + 100), b"{"]), START)
+    assert {portion.complete for portion in first.values()} == {START - BOUND + 99}
+    same_row = decoder.decode(messages([message("p1", "a", START + 500)]), START)
+    assert [(len(portion.ts), portion.complete) for portion in same_row.values()] == [(1, START - BOUND + 499)]
+    next_row = decoder.decode(messages([message("p1", "a", START + 1_001)]), START)
+    assert len(next_row) == spec.shards and sum(len(portion.ts) for portion in next_row.values()) == 1
+    assert {portion.complete for portion in next_row.values()} == {START - BOUND + 1_000}
+
+
+def test_one_of_several_decoders_says_nothing_of_event_time(job_spec):
+    decoder = Decoder(job_spec(parallelism=2))
+    sent = [message("p1", "a", START), message("p1", "a", START + 10_000)]
+    assert [portion.complete for portion in decoder.decode(messages(sent), START).values()] == [None]
 
 
 def test_more_unknown_tags_than_the_site_has_sensors(job_spec):

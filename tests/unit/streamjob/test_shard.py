@@ -9,48 +9,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eugenie_cli.streamjob.kept import Kept
 from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group, keys
 from eugenie_cli.streamjob.routes import Routes, shard_of
-from eugenie_cli.streamjob.shard import Readings, Shard
+from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.spec import AssetSpec
-from eugenie_cli.streamjob.waiting import Waiting
 
-from .conftest import class_spec
+from .conftest import class_spec, readings
 
 ONE_SHARD = {"shards": 1}
-
-
-def readings(routes: Routes, *ones: tuple[str, str, int, float]) -> Readings:
-    """(asset, sensor, ts, value) as columns."""
-    place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in ones]
-    return (
-        np.array(place, np.int64),
-        np.array([ts for _, _, ts, _ in ones], np.int64),
-        np.array([value for _, _, _, value in ones], np.float64),
-    )
-
-
-class Cell:
-    """A value or list of Flink's state, in memory."""
-
-    def __init__(self) -> None:
-        self.content: list = []
-
-    def value(self):
-        return self.content[-1] if self.content else None
-
-    def update(self, value) -> None:
-        self.content = [pickle.loads(pickle.dumps(value))]  # noqa: S301
-
-    def add(self, value) -> None:
-        self.content.append(pickle.loads(pickle.dumps(value)))  # noqa: S301
-
-    def get(self):
-        return iter(self.content)
-
-    def clear(self) -> None:
-        self.content = []
 
 
 def test_routes_name_every_sensor_once(job_spec):
@@ -112,26 +78,17 @@ def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
 def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job_spec):
     routes = Routes(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
-    names, pieces = Cell(), Cell()
-    waiting = Waiting(pieces, names)
-    assert len(waiting.restore(routes.names)[0]) == 0
     shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)))
     shard.advance(1_000)
-    taken, _ = shard.take(readings(routes, ("p1", "a", 1_700, 7), ("p2", "b", 1_700, 8)))
-    waiting.append(taken)
-    kept = pickle.loads(pickle.dumps(Kept(shard)))  # noqa: S301
-    assert isinstance(kept, dict)
+    kept = pickle.loads(pickle.dumps(shard.state()))  # noqa: S301
 
     others = Routes(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
     later = Shard(others, 0)
     later.restore(kept)
-    later.take(Waiting(pieces, names).restore(others.names))
+    later.take(readings(others, ("p2", "b", 1_700, 8)))
     (batch,) = later.advance(2_000)
     assert batch.assets == ("p2",)
     np.testing.assert_array_equal(batch.rows[0, -2:], np.array([[2.0, np.nan], [2.0, 8.0]], np.float32))
-    # and once more, now that what waits is in the new job's places
-    again = Waiting(pieces, names).restore(others.names)
-    assert [others.name_of(place) for place in again[0]] == [("p2", "b")]
 
 
 def test_a_class_with_other_sensors_begins_anew(job_spec):
@@ -141,7 +98,7 @@ def test_a_class_with_other_sensors_begins_anew(job_spec):
     shard.advance(1_000)
     other = class_spec(sensors=("b", "c"), units=("", ""))
     later = Shard(Routes(job_spec(classes=(other,), **ONE_SHARD)), 0)
-    later.restore(pickle.loads(pickle.dumps(Kept(shard))))  # noqa: S301
+    later.restore(pickle.loads(pickle.dumps(shard.state())))  # noqa: S301
     assert later.next_edge() is None
 
 

@@ -1,0 +1,115 @@
+"""A shard that is lost at any moment goes on as if it had not been, from what it wrote into its state."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.streamjob.durable import DurableShard
+from eugenie_cli.streamjob.routes import Routes
+from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.steps import Batch
+
+from .conftest import build_spec, readings
+
+SENSORS = (("p1", "a"), ("p1", "b"), ("p2", "a"))
+
+
+class Value:
+    """A value of Flink's state, in memory."""
+
+    def __init__(self) -> None:
+        self.content = None
+        self.writes = 0
+
+    def value(self):
+        return None if self.content is None else pickle.loads(self.content)  # noqa: S301
+
+    def update(self, value) -> None:
+        self.content = pickle.dumps(value)
+        self.writes += 1
+
+
+class Pieces:
+    """A list of Flink's state, in memory."""
+
+    def __init__(self) -> None:
+        self.content: list[bytes] = []
+
+    def get(self):
+        return (pickle.loads(piece) for piece in self.content)  # noqa: S301
+
+    def add(self, piece) -> None:
+        self.content.append(pickle.dumps(piece))
+
+    def update(self, pieces) -> None:
+        self.content = [pickle.dumps(piece) for piece in pieces]
+
+    def clear(self) -> None:
+        self.content = []
+
+
+class State:
+    """What Flink keeps of a shard."""
+
+    def __init__(self) -> None:
+        self.rows, self.journal, self.names = Value(), Pieces(), Value()
+
+    def shard(self, spec: JobSpec) -> DurableShard:
+        return DurableShard(Routes(spec), 0, self.rows, self.journal, self.names)
+
+
+def plain(batch: Batch) -> tuple:
+    arrays = (batch.rows, batch.readings, batch.bad_quality)
+    return batch.assets, batch.first_edge, *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_restarts_change_no_row(data) -> None:
+    spec = build_spec(shards=1)
+    routes = Routes(spec)
+    steady, state = State().shard(spec), State()
+    shaken = state.shard(spec)
+    clock = 0
+    for _ in range(data.draw(st.integers(1, 25), "portions")):
+        drawn = data.draw(
+            st.lists(st.tuples(st.sampled_from(SENSORS), st.integers(0, 4_000), st.floats(-9, 9)), max_size=6),
+            "readings",
+        )
+        portion = readings(routes, *((asset, sensor, clock + ahead, value) for (asset, sensor), ahead, value in drawn))
+        clock += data.draw(st.integers(0, 3_000), "time")
+        assert steady.take(portion) == shaken.take(portion)
+        if data.draw(st.booleans(), "complete"):
+            assert [plain(one) for one in steady.advance(clock)] == [plain(one) for one in shaken.advance(clock)]
+        if data.draw(st.booleans(), "lost"):
+            shaken = state.shard(spec)
+        assert steady.next_edge() == shaken.next_edge()
+
+
+def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
+    spec = build_spec(shards=1)
+    routes, state = Routes(spec), State()
+    shard = state.shard(spec)
+    for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as much as two readings
+        shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)))
+        assert len(list(shard.advance(second * 1_000))) == 1
+        assert len(state.journal.content) == second % 2 * 2
+    assert state.rows.writes == 20
+
+
+def test_another_site_file_finds_its_sensors_again() -> None:
+    state = State()
+    before = build_spec(shards=1)
+    shard = state.shard(before)
+    shard.take(readings(Routes(before), ("p1", "a", 900, 1.0)))
+    shard.take(readings(Routes(before), ("p2", "b", 1_700, 8.0)))
+
+    after = build_spec(shards=1, assets={"p3": "pump", "p2": "pump"})
+    state.shard(after)
+    again = state.shard(after)  # from what the first wrote
+    (batch,) = again.advance(2_000)
+    assert (batch.assets, batch.rows[0, -1, 1]) == (("p2",), 8.0)
