@@ -37,30 +37,26 @@ class Desk:
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
         """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
         batch = scored.batch
-        for place, asset in enumerate(batch.assets):
+        edges, scores = batch.edges.tolist(), scored.score.tolist()
+        taken = zip(batch.readings.tolist(), batch.bad_quality.tolist(), strict=True)
+        anomalous = (scored.score > 1).any(axis=1).tolist()
+        write = self._format[batch.class_name]
+        for place, (asset, (readings, bad_quality)) in enumerate(zip(batch.assets, taken, strict=True)):
             episode = self._episodes.get(asset)
             if episode is None:
                 episode = self._episodes[asset] = Episode()
-            yield from self._scores(scored, place, asset)
-            if not episode.is_idle or (scored.score[place] > 1).any():  # else nothing happens, which is the rule
+            for edge, score, good, bad in zip(edges, scores[place], readings, bad_quality, strict=True):
+                if score == score:
+                    yield SCORE, asset, write(asset, edge, score, good, bad, scored.version).decode()
+                elif good or bad:
+                    yield SCORE, asset, write(asset, edge, score, good, bad, None).decode()
+            if anomalous[place] or not episode.is_idle:  # else nothing happens, which is the rule
                 yield from self._episode_records(scored, place, asset, episode)
-
-    def _scores(self, scored: ScoredBatch, place: int, asset: str) -> Iterator[Record]:
-        """A record for each row of an asset that took a reading or has a score."""
-        batch = scored.batch
-        write = self._format[batch.class_name]
-        columns = (batch.edges, scored.score[place], batch.readings[place], batch.bad_quality[place])
-        for edge, score, readings, bad_quality in zip(*(column.tolist() for column in columns), strict=True):
-            if score == score:
-                record = write(asset, edge, score, readings, bad_quality, scored.version)
-                yield SCORE, asset, record.decode()
-            elif readings or bad_quality:
-                yield SCORE, asset, write(asset, edge, score, readings, bad_quality, None).decode()
 
     def _episode_records(self, scored: ScoredBatch, place: int, asset: str, episode: Episode) -> Iterator[Record]:
         batch = scored.batch
         rule = self._rules[batch.class_name]
-        arrays = (scored.contribution, scored.expected, scored.values)
+        arrays = (scored.contribution, scored.expected, batch.rows)
         rows = zip(batch.edges.tolist(), scored.score[place].tolist(), strict=True)
         for index, (edge, score) in enumerate(rows):
             if score > 1 or episode.start is not None:

@@ -25,6 +25,8 @@ from eugenie_cli.streamjob.keys import keys
 from eugenie_cli.streamjob.source import SOURCE, source_table
 from eugenie_cli.streamjob.spec import JobSpec
 
+BUNDLE_TIME = "python.fn-execution.bundle.time"
+
 PARTS = DataTypes.ARRAY(DataTypes.BYTES())
 DECODED = DataTypes.ROW([DataTypes.FIELD("clock", DataTypes.BIGINT()), DataTypes.FIELD("parts", PARTS)])
 KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -69,8 +71,8 @@ class Decode(ScalarFunction):
 
 def portions(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
     """The readings topic as pickled portions by the key of their shard, with watermarks."""
-    # for the table's Python operator alone: the others have the environment's
-    tables.get_config().set("python.fn-execution.bundle.time", str(spec.gather_ms))
+    # the operators that are translated here take this; unless it is taken back every other one takes it, too
+    tables.get_config().set(BUNDLE_TIME, str(spec.gather_ms))
     tables.execute_sql(source_table(spec))
     tables.create_temporary_system_function(
         "decode_batch", udf(Decode(spec), result_type=DECODED, func_type="pandas", deterministic=False)
@@ -79,6 +81,7 @@ def portions(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
         CREATE TEMPORARY VIEW decoded AS
         SELECT decode_batch(payload, `partition`, `offset`, CAST(sent AS TIMESTAMP(3))) AS d FROM {SOURCE}""")
     batches = tables.to_data_stream(tables.sql_query("SELECT d.clock, d.parts FROM decoded WHERE d.parts IS NOT NULL"))
+    tables.get_config().set(BUNDLE_TIME, str(spec.bundle_ms))
     schema = (
         Schema.new_builder()
         .column("clock", DataTypes.BIGINT())

@@ -33,9 +33,9 @@ def settings(spec: JobSpec) -> Configuration:
         "table.local-time-zone": "UTC",
         "pipeline.object-reuse": "true",
         "pipeline.auto-watermark-interval": "20 ms",
-        "execution.buffer-timeout.interval": "10 ms",
+        "execution.buffer-timeout.interval": "0 ms",  # what passes between operators are few and large pieces
         "python.execution-mode": "process",
-        "python.fn-execution.bundle.time": str(spec.bundle_ms),
+        front.BUNDLE_TIME: str(spec.bundle_ms),
         "python.fn-execution.bundle.size": str(BATCH),
         "python.fn-execution.arrow.batch.size": str(BATCH),
         "execution.checkpointing.interval": f"{spec.checkpoint_ms} ms",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 import numpy as np
@@ -30,10 +30,10 @@ _AWAY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITIO
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """A batch and its answer: the last K rows of each segment, float32 [B, K, S], and what the model says of them."""
+    """The rows that were asked about, and what the model says of them."""
 
     batch: Batch
-    values: np.ndarray
+    """`rows` are the last K of each segment alone: [B, K, S]."""
     score: np.ndarray
     contribution: np.ndarray
     expected: np.ndarray
@@ -66,8 +66,7 @@ class Predict(AsyncFunction):
         answer = await self._joined.predict(batch)
         steps = batch.readings.shape[1]
         scored = ScoredBatch(
-            batch,
-            batch.rows[:, -steps:],
+            replace(batch, rows=batch.rows[:, -steps:]),
             answer.score,
             answer.contribution,
             answer.expected,

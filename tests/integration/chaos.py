@@ -140,9 +140,10 @@ class Watch:
         self._site = site
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch")
-        self.rows = 0
         self.latest = ""
         """The newest row's instant, ISO 8601."""
+        self._made: list[int] = []
+        """When the rows were made, ms since 1970: what is read after a fault may have been made before it."""
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -161,16 +162,16 @@ class Watch:
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def wait_for_rows(self, more: int, what: str) -> float:
-        """Wait for `more` committed rows than there are now."""
-        goal = self.rows + more
-        return self.wait_for(lambda: self.rows >= goal, what)
+    def wait_for_rows(self, count: int, what: str, since_ms: int | None = None) -> float:
+        """Wait for `count` committed rows that were made after an instant (left out: now)."""
+        since = int(time.time() * 1000) if since_ms is None else since_ms
+        return self.wait_for(lambda: sum(made > since for made in self._made) >= count, what)
 
     def _run(self) -> None:
         topic = str(self._site.topics.scores)
         for one in consume.read(self._site, topic, since_ms=0, follow=True, stop=self._ended.is_set):
             self.latest = max(self.latest, json.loads(one.value or b"{}").get("ts", ""))
-            self.rows += 1
+            self._made.append(one.timestamp_ms)
 
 
 # -- faults -------------------------------------------------------------------------------------------------
@@ -249,9 +250,9 @@ def survive(site: Site, watch: Watch, feed: Feed, fault: str, strike: Callable[[
     """Strike while the next `count` readings arrive, and wait until the stream gives rows for readings after that."""
     with feed.trickle(count, rate=RATE):
         watch.wait_for_rows(ROWS_BEFORE, f"rows before the end of the {fault}")
-        began = time.monotonic()
+        began, since_ms = time.monotonic(), int(time.time() * 1000)
         strike(site)
-        watch.wait_for_rows(IN_FLIGHT_ROWS, f"rows after the end of the {fault}")
+        watch.wait_for_rows(IN_FLIGHT_ROWS, f"rows after the end of the {fault}", since_ms)
         return Survived(fault, time.monotonic() - began)
 
 

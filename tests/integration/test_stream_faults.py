@@ -234,7 +234,9 @@ def test_it_is_rescaled_up_and_down(chaos, capsys):
             with run.feed.trickle(SLICE, RATE):
                 run.watch.wait_for_rows(200, "rows before the stop")
                 rescale(run, parallelism)
-                run.watch.wait_for_rows(500, "rows after the start")
+            since_ms = int(time.time() * 1000)
+            run.feed.send(SLICE)
+            run.watch.wait_for_rows(500, "rows after the start", since_ms)
         prove(chaos, run, capsys)
 
 
