@@ -82,8 +82,6 @@ class JobSpec:
     checkpoints: str | None = None
     """URI of a directory; None: the cluster's."""
     state: str = "hashmap"
-    bundle_ms: int = 10
-    """The longest that an element waits in a Python operator before it is worked on."""
     in_flight: int = 8
     silent_plant_ms: int = 300_000
     """Wall clock without a row from any asset of a shard before what is open there is closed."""
@@ -95,6 +93,11 @@ class JobSpec:
         Exactly-once, a result is seen when its checkpoint is complete; there a fifth of a second is no delay.
         """
         return 200 if self.delivery == "exactly-once" else 30
+
+    @property
+    def bundle_ms(self) -> int:
+        """The longest that an element waits in another Python operator before it is worked on: the same bargain."""
+        return 200 if self.delivery == "exactly-once" else 5
 
     def save(self, path: Path) -> None:
         """Write as JSON, readable by the owner alone."""
