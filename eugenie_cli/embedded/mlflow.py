@@ -1,12 +1,17 @@
-"""The MLflow server on the site's local store (`workspace.mlflow`): sqlite and a folder of artifacts."""
+"""The MLflow server on the site's local store (`workspace.mlflow`): sqlite and a folder of artifacts.
+
+`python -m eugenie_cli.embedded.mlflow STORE ARGUMENTS...` makes the store, if it is not there, and becomes the server.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from eugenie_cli.embedded.engine import Engine, log_file, run_file
@@ -33,7 +38,21 @@ def engine(workspace: Workspace, ports: Mapping[str, int]) -> Engine:
 
 def store_uri(workspace: Workspace) -> str:
     """The tracking URI of the local store."""
-    return f"sqlite:///{workspace.mlflow.absolute() / 'mlflow.db'}"
+    return f"sqlite:///{database(workspace)}"
+
+
+def database(workspace: Workspace) -> Path:
+    """The file of the local store."""
+    return workspace.mlflow.absolute() / "mlflow.db"
+
+
+@contextmanager
+def store_alone(database: Path) -> Iterator[None]:
+    """Nobody else makes the store meanwhile: MLflow's migrations spoil each other's tables when two run at once."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with (database.parent / f".{database.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_healthy(address: str) -> bool:
@@ -51,7 +70,7 @@ def _launch(workspace: Workspace, address: str) -> Process:
     return start_detached(
         NAME,
         [
-            sys.executable, "-m", "mlflow", "server",
+            sys.executable, "-m", __name__, str(database(workspace)),
             "--backend-store-uri", store_uri(workspace),
             "--default-artifact-root", artifacts.as_uri(),
             "--no-serve-artifacts",
@@ -71,3 +90,17 @@ def _launch(workspace: Workspace, address: str) -> Process:
         address=address,
         cwd=workspace.mlflow,
     )  # fmt: skip
+
+
+def main(store: str, arguments: list[str]) -> None:
+    """Make the store, and become the server."""
+    with store_alone(Path(store)):
+        if not Path(store).exists():
+            from mlflow import MlflowClient
+
+            MlflowClient(tracking_uri=f"sqlite:///{store}").search_experiments(max_results=1)
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", *arguments])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

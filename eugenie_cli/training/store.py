@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eugenie_cli.embedded.mlflow import store_uri
+from eugenie_cli.embedded.mlflow import database, store_alone, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -58,9 +59,10 @@ def client(site: Site) -> MlflowClient:
     uri = tracking_uri(site)
     if is_local(site):
         artifact_root(site).mkdir(parents=True, exist_ok=True)
-    made = MlflowClient(tracking_uri=uri, registry_uri=uri)
     try:
-        made.search_registered_models(max_results=1)
+        with store_alone(database(workspace_of(site))) if is_local(site) else nullcontext():
+            made = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            made.search_registered_models(max_results=1)
     except MlflowException as problem:
         raise EugenieError(
             f"the tracking store {uri} does not answer: {str(problem).splitlines()[0]}",
