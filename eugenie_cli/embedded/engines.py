@@ -6,7 +6,6 @@ that runs; what ends it early (an error, Ctrl-C) ends what this call started, an
 
 from __future__ import annotations
 
-import fcntl
 import signal
 import threading
 import time
@@ -21,11 +20,15 @@ from eugenie_cli.embedded import endpoints, flink, jars, kafka, metrics, mlflow,
 from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, run_file
 from eugenie_cli.embedded.java import java
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 
 SERVING = "serving"
+
+LOCK = ".lock"
+"""In the run folder: one `up` or `down` of a site at a time."""
 
 PARTS = ("kafka", "flink", "mlflow")
 """What `up` can be limited to. `flink` is three processes."""
@@ -60,7 +63,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
     """
     _check_parts(only)
     workspace = _workspace(site)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         for name, address in _external(site, only).items():
             if not _reachable(name, address):
                 hint = "start it, or correct its address in the site file"
@@ -75,7 +78,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
 def down(site: Site, progress: Progress = SILENT) -> list[str]:
     """Stop every engine of the site, its model server too. Returns the names of what ran."""
     workspace = _workspace(site)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         jobs = _jobs(workspace)
         if jobs:
             progress.say(f"ending without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
@@ -122,7 +125,7 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
 
 def settled(site: Site) -> None:
     """Wait until no `up` or `down` of the site is under way."""
-    with _alone(_workspace(site)):
+    with alone(_workspace(site).run / LOCK):
         pass
 
 
@@ -135,7 +138,7 @@ def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
     workspace = _workspace(site)
     (part,) = (part for part, names in _NAMES.items() if name in names)
     file = run_file(workspace, name)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         before = process.read_run_file(file)
         if before is None or process.identify(file) is not None:
             return False
@@ -314,15 +317,6 @@ def _jobs(workspace: Workspace) -> list[str]:
 
 
 # -- one at a time, and interrupted well --------------------------------------------------------------------
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """One `up` or `down` of a site at a time; the kernel drops the lock when its holder dies."""
-    workspace.run.mkdir(parents=True, exist_ok=True)
-    with (workspace.run / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

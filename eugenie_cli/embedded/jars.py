@@ -6,19 +6,18 @@ They lie in `cache_dir()/jars`, shared by all sites. A plant without internet na
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import cache_dir
@@ -107,7 +106,7 @@ def check_folder(jars: Sequence[Jar], folder: Path) -> None:
 def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
     if not _lacking(jars, folder):
         return
-    with _only_one(folder):
+    with alone(folder / ".lock"):
         lacking = _lacking(jars, folder)  # another process may have filled it meanwhile
         if not lacking:
             return
@@ -169,12 +168,3 @@ def sha256(path: Path) -> str:
 def _lacking(jars: Sequence[Jar], folder: Path) -> list[Jar]:
     paths = {jar: folder / jar.filename for jar in jars}
     return [jar for jar, path in paths.items() if not path.is_file() or sha256(path) != jar.sha256]
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """One process at a time fills the folder; the kernel drops the lock when its holder dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from eugenie_cli.embedded.engine import Engine, log_file, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import Process, minimal_env, start_detached
+from eugenie_cli.locks import alone
 from eugenie_cli.workspace import Workspace
 
 NAME = "mlflow"
@@ -46,13 +45,9 @@ def database(workspace: Workspace) -> Path:
     return workspace.mlflow.absolute() / "mlflow.db"
 
 
-@contextmanager
-def store_alone(database: Path) -> Iterator[None]:
-    """Nobody else makes the store meanwhile: MLflow's migrations spoil each other's tables when two run at once."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with (database.parent / f".{database.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def lock_of(store: Path) -> Path:
+    """Held while a store is made: MLflow's migrations spoil each other's tables when two run at once."""
+    return store.with_name(f".{store.name}.lock")
 
 
 def is_healthy(address: str) -> bool:
@@ -94,7 +89,7 @@ def _launch(workspace: Workspace, address: str) -> Process:
 
 def main(store: str, arguments: list[str]) -> None:
     """Make the store, and become the server."""
-    with store_alone(Path(store)):
+    with alone(lock_of(Path(store))):
         if not Path(store).exists():
             from mlflow import MlflowClient
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 
 SCHEMA = "eugenie.history.v1"
 
@@ -103,9 +104,7 @@ def _encode(item: Item) -> dict[str, Any]:
 
 def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources:
     """Replace the manifest by `change` of its present state: the commit. Other writers wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(path.with_suffix(".lock")):
         sources = change(read_manifest(path))
         encoded = {name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()}
         text = json.dumps({"schema": SCHEMA, "sources": encoded}, separators=(",", ":"), sort_keys=True)

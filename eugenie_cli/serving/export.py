@@ -5,12 +5,10 @@ It is written beside its place under a hidden name, checked against the trained 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import numpy as np
 
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import manifest, samples, tensors
 from eugenie_cli.serving.protos import serving_pb2
@@ -73,7 +72,7 @@ def export_class(
     registered = registry.resolve(class_name, CHAMPION if version is None else version)
     folder = (models or workspace_of(site).models) / class_name
     target = folder / str(registered.version)
-    with _alone(folder):
+    with alone(folder / ".lock"):
         if target.exists():
             _check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
@@ -166,15 +165,6 @@ def _check_same(target: Path, registered: RegisteredVersion) -> None:
             f"the registry has begun anew: move {target.parent} away, then export again",
             ExitCode.REFUSED,
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One export of a class at a time; the kernel drops the lock when its holder dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _sync(directory: Path) -> None:

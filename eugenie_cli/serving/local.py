@@ -7,11 +7,8 @@ to start, so that a stream job finds it again, and is asked for its health by gR
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from eugenie_cli.embedded import ports, process
 from eugenie_cli.embedded.endpoints import SOCKET
 from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import protos, sockets
 from eugenie_cli.serving.client import ModelServerError, PredictClient
@@ -30,6 +28,8 @@ from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 
 NAME = "serving"
+LOCK = f".{NAME}.lock"
+"""In the run folder: one start or stop at a time."""
 
 READY_WITHIN_S = 180.0
 """TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
@@ -71,7 +71,7 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
         return _external(site, progress)
     _check_runtime(site)
     workspace = workspace_of(site)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         running = _serve(site, workspace, progress)
     if running is not None:
         progress.say(f"the model server answers at {running.address}")
@@ -88,7 +88,7 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
         return False
     workspace = workspace_of(site)
     file = run_file(workspace, NAME)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         before = process.read_run_file(file)
         if before is None or process.identify(file) is not None:
             return False
@@ -109,7 +109,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
             ExitCode.USAGE,
         )
     workspace = workspace_of(site)
-    with _alone(workspace):
+    with alone(workspace.run / LOCK):
         recorded = process.read_run_file(run_file(workspace, NAME))
         ran = process.stop(run_file(workspace, NAME))
         if recorded is not None:
@@ -274,12 +274,3 @@ def _models(address: str, site: Site) -> tuple[ServedModel, ...]:
                 raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
             found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
     return tuple(found)
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """One start or stop at a time; the kernel drops the lock when its holder dies."""
-    workspace.run.mkdir(parents=True, exist_ok=True)
-    with (workspace.run / f".{NAME}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

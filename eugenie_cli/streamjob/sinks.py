@@ -9,7 +9,6 @@ from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.sql import options_clause
 from eugenie_cli.streamjob.windows import DEAD
 
-EXACTLY_ONCE = "exactly-once"
 NO_KEY = "CAST(NULL AS STRING)"
 
 
@@ -28,7 +27,6 @@ def attach(spec: JobSpec, tables: StreamTableEnvironment) -> None:
 
 def sink_table(spec: JobSpec, name: str, topic: str) -> str:
     """A Kafka topic of raw keys and JSON values."""
-    exactly_once = spec.delivery == EXACTLY_ONCE
     options = {
         "connector": "kafka",
         "topic": topic,
@@ -36,12 +34,12 @@ def sink_table(spec: JobSpec, name: str, topic: str) -> str:
         "key.fields": "k",
         "value.format": "raw",
         "value.fields-include": "EXCEPT_KEY",
-        "sink.delivery-guarantee": EXACTLY_ONCE if exactly_once else "at-least-once",
+        "sink.delivery-guarantee": spec.delivery,
         "properties.linger.ms": "5",
         "properties.compression.type": "lz4",
         **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
     }
-    if exactly_once:
+    if spec.exactly_once:
         options["sink.transactional-id-prefix"] = f"eugenie.{spec.site}.{name}"
         options["properties.transaction.timeout.ms"] = str(spec.kafka.transaction_timeout_ms)
     return f"CREATE TEMPORARY TABLE {name} (k STRING, v STRING) WITH ({options_clause(options)})"

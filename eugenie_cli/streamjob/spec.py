@@ -87,17 +87,22 @@ class JobSpec:
     """Wall clock without a row from any asset of a shard before what is open there is closed."""
 
     @property
+    def exactly_once(self) -> bool:
+        """Whether a result is seen when its checkpoint is complete, and once."""
+        return self.delivery == "exactly-once"
+
+    @property
     def gather_ms(self) -> int:
         """How long messages are gathered to be decoded together: larger batches cost less, and wait longer.
 
         Exactly-once, a result is seen when its checkpoint is complete; there a fifth of a second is no delay.
         """
-        return 200 if self.delivery == "exactly-once" else 30
+        return 200 if self.exactly_once else 30
 
     @property
     def bundle_ms(self) -> int:
         """The longest that an element waits in another Python operator before it is worked on: the same bargain."""
-        return 200 if self.delivery == "exactly-once" else 5
+        return 200 if self.exactly_once else 5
 
     def save(self, path: Path) -> None:
         """Write as JSON, readable by the owner alone."""

@@ -8,8 +8,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eugenie_cli.embedded.mlflow import database, store_alone, store_uri
+from eugenie_cli.embedded.mlflow import database, lock_of, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
@@ -60,7 +61,7 @@ def client(site: Site) -> MlflowClient:
     if is_local(site):
         artifact_root(site).mkdir(parents=True, exist_ok=True)
     try:
-        with store_alone(database(workspace_of(site))) if is_local(site) else nullcontext():
+        with alone(lock_of(database(workspace_of(site)))) if is_local(site) else nullcontext():
             made = MlflowClient(tracking_uri=uri, registry_uri=uri)
             made.search_registered_models(max_results=1)
     except MlflowException as problem:
