@@ -119,6 +119,23 @@ class Metadata:
     signatures: Mapping[str, Signature]
 
 
+class PendingPrediction:
+    """A Predict call on its way."""
+
+    def __init__(self, future: Any, address: str) -> None:
+        self._future = future
+        self._address = address
+
+    def result(self) -> Prediction:
+        """Wait for the answer. Raises ModelServerError."""
+        try:
+            return _prediction(_answer(self._future.result()))
+        except grpc.FutureCancelledError:
+            raise ModelServerError(grpc.StatusCode.CANCELLED, "the call was cancelled", self._address) from None
+        except grpc.RpcError as error:
+            raise _refused(error, self._address) from None
+
+
 class PredictClient:
     """Synchronous client. Connects on the first call; a context manager."""
 
@@ -141,6 +158,19 @@ class PredictClient:
         `version` None is the latest. Raises ModelServerError, ValueError for shapes that cannot be right.
         """
         return _prediction(self.call(model, _inputs(assets, rows), version, signature, timeout))
+
+    def begin(
+        self,
+        model: str,
+        assets: Sequence[str],
+        rows: np.ndarray,
+        version: int | None = None,
+        signature: str = DEFAULT_SIGNATURE,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> PendingPrediction:
+        """`predict`, without waiting for the answer. Raises ValueError for shapes that cannot be right."""
+        request = _predict_request(model, _inputs(assets, rows), version, signature)
+        return PendingPrediction(self._methods[protos.PREDICT].future(request, timeout=timeout), self.address)
 
     def call(
         self,
@@ -165,7 +195,7 @@ class PredictClient:
         try:
             return self._methods[method](request, timeout=timeout)
         except grpc.RpcError as error:
-            raise ModelServerError(error.code(), error.details() or "", self.address) from None
+            raise _refused(error, self.address) from None
 
     def close(self) -> None:
         self._channel.close()
@@ -233,7 +263,7 @@ class AsyncPredictClient:
         try:
             return await self._methods[method](request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise ModelServerError(error.code(), error.details() or "", self.address) from None
+            raise _refused(error, self.address) from None
 
     async def close(self) -> None:
         """Ends the calls in flight and closes the channel; the client connects anew when used again."""
@@ -264,6 +294,10 @@ def _methods(channel: Any) -> dict[str, Any]:
         path: channel.unary_unary(path, lambda message: message.SerializeToString(), response.FromString)
         for path, response in _RESPONSES.items()
     }
+
+
+def _refused(error: Any, address: str) -> ModelServerError:
+    return ModelServerError(error.code(), error.details() or "", address)
 
 
 def _inputs(assets: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:

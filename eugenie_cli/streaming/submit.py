@@ -14,7 +14,7 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import beginning, package, record
+from eugenie_cli.streaming import beginning, package, record, slots
 from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, Snapshot, Start
 from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
 from eugenie_cli.streaming.flink_rest import FlinkRest
@@ -87,7 +87,8 @@ def submit(
     topics.ensure(site, progress)
     spec = _specify(site, asked)
     check_shards(spec)
-    _check_slots(site, spec, rest)
+    if site.stream.flink == endpoints.EMBEDDED:
+        slots.check(spec.parallelism, rest, progress)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = _check_upgrade(running, last, shape)
@@ -172,16 +173,6 @@ def check_shards(spec: JobSpec) -> None:
             f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards that assets are divided into:"
             " the others would have nothing to do",
             f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
-            ExitCode.REFUSED,
-        )
-
-
-def _check_slots(site: Site, spec: JobSpec, rest: FlinkRest) -> None:
-    slots = rest.overview()["slots-total"]
-    if site.stream.flink == endpoints.EMBEDDED and spec.parallelism > slots:
-        raise EugenieError(
-            f"a parallelism of {spec.parallelism} is more than the {slots} slots of the embedded Flink",
-            "raise engines.slots in the site file, then `eugenie down` and `eugenie up`",
             ExitCode.REFUSED,
         )
 

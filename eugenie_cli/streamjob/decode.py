@@ -1,4 +1,4 @@
-"""Messages of a batch -> what each shard gets of it: readings in columns, dead letters, and the clock. Pure.
+"""Messages of a batch -> what each task gets of it: readings in columns, dead letters, and the clock. Pure.
 
 Every verdict that needs the message itself falls here: malformed, from the future, of a tag that the site does not
 have, late. `windows` has only to make rows.
@@ -20,13 +20,14 @@ from eugenie_cli.readings.columnar.places import Identity
 from eugenie_cli.readings.columnar.reader import Columns, compile_columns
 from eugenie_cli.readings.registry import SchemaRegistry, patient
 from eugenie_cli.streamjob.clock import Clock
+from eugenie_cli.streamjob.keys import tasks
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.spec import JobSpec
 
 log = logging.getLogger(__name__)
 
 FOR_LETTERS = 0
-"""The shard that dead letters travel with."""
+"""The task that dead letters go to. It has the first shard, with which tags that the site does not have are counted."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,16 @@ class Strange:
     offset: int
 
 
-@dataclass
-class Portion:
-    """What one shard gets of a batch."""
+Readings = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
+"""N readings in columns: places, instants in ms since 1970 UTC, values in engineering units (NaN: bad quality)."""
 
-    place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """[N], of this shard."""
-    ts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """[N]: ms since 1970 UTC."""
-    value: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
-    """[N]: engineering units, NaN when the quality is bad."""
+
+@dataclass
+class Share:
+    """What one task gets of a batch."""
+
+    readings: dict[int, Readings] = field(default_factory=dict)
+    """By shard."""
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """(reason, record) of each message that is no reading."""
     strange: dict[Identity, Strange] = field(default_factory=dict)
@@ -73,14 +74,17 @@ class Decoder:
         self._topic = spec.kafka.readings
         self._max_ahead = spec.max_ahead_ms
         self._shards = spec.shards
+        self._task_of = {
+            shard: task for task, shards in tasks(spec.shards, spec.parallelism).items() for shard in shards
+        }
         self._alone = spec.parallelism == 1
         self._steps = {one.step_ms for one in spec.classes}
         self._routes = Routes(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
         self.clock = Clock(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
 
-    def decode(self, messages: Messages, wall_ms: int) -> dict[int, Portion]:
-        """Shard -> its portion, for the shards that get any."""
+    def decode(self, messages: Messages, wall_ms: int) -> dict[int, Share]:
+        """Task -> its share, for the tasks that get any."""
         columns = self._read(messages.payload)
         refusals = Refusals()
         for index, rejected in columns.rejected:
@@ -97,32 +101,28 @@ class Decoder:
         before = self.clock.now
         self.clock.advance(_largest(messages.partition[message], ts, ~future), wall_ms)
 
-        portions: dict[int, Portion] = {}
-        self._deal(portions, place, ts, columns.value, known & ~future & ~late)
+        shares: dict[int, Share] = {}
+        self._deal(shares, place, ts, columns.value, known & ~future & ~late)
         if refusals.found or strange:
-            portion = portions.setdefault(FOR_LETTERS, Portion())
-            portion.letters, portion.strange = refusals.letters(messages, self._topic), strange
-        if self._alone:
-            self._tell(portions, before)
-        return portions
+            share = shares.setdefault(FOR_LETTERS, Share())
+            share.letters, share.strange = refusals.letters(messages, self._topic), strange
+        if self._alone and (shares or self._crossed(before)):
+            shares.setdefault(0, Share()).complete = self.clock.now
+        return shares
 
-    def _tell(self, portions: dict[int, Portion], before: int) -> None:
-        """Say how far event time has come, also to shards that get nothing else when rows may be due."""
-        if any(self.clock.now // step > before // step for step in self._steps):
-            for shard in range(self._shards):
-                portions.setdefault(shard, Portion())
-        for portion in portions.values():
-            portion.complete = self.clock.now
+    def _crossed(self, before: int) -> bool:
+        """Whether rows may be due since the clock showed `before`."""
+        return any(self.clock.now // step > before // step for step in self._steps)
 
     def _deal(
         self,
-        portions: dict[int, Portion],
+        shares: dict[int, Share],
         place: NDArray[np.int64],
         ts: NDArray[np.int64],
         value: NDArray[np.float64],
         taken: NDArray[np.bool_],
     ) -> None:
-        """Readings to their shards."""
+        """Readings to the tasks of their shards."""
         if not taken.all():
             place, ts, value = place[taken], ts[taken], value[taken]
         shard = self._routes.shard[place]
@@ -131,7 +131,8 @@ class Decoder:
         ends = np.cumsum(np.bincount(shard, minlength=self._shards)).tolist()
         for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
             if end > begin:
-                portions[number] = Portion(place[begin:end], ts[begin:end], value[begin:end])
+                share = shares.setdefault(self._task_of[number], Share())
+                share.readings[number] = place[begin:end], ts[begin:end], value[begin:end]
 
     def _refuse(
         self,

@@ -12,6 +12,7 @@ from eugenie_cli.streamjob.spec import ClassSpec, JobSpec
 
 ANOMALY = "anomaly"
 SCORE = "score"
+DEAD = "dead"
 
 Record = tuple[str, str, str]
 """(kind, key, JSON)."""

@@ -6,13 +6,12 @@ its tables. They are a pure function of readings, and of how far rows were made 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from pyflink.datastream.state import ListState, ValueState
 
+from eugenie_cli.streamjob.decode import Readings
 from eugenie_cli.streamjob.routes import Routes
-from eugenie_cli.streamjob.shard import Readings, Shard
+from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.steps import Batch
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
@@ -57,21 +56,22 @@ class DurableShard:
             self._written += len(taken[0])
         return letters
 
-    def advance(self, until: int) -> Iterator[Batch]:
-        """`Shard.advance`, when rows are due. To be exhausted."""
+    def advance(self, until: int) -> list[Batch]:
+        """`Shard.advance`."""
         due = self._shard.next_edge()
         if due is None or due > until:
-            return
-        yield from self._shard.advance(until)
+            return []
+        batches = self._shard.advance(until)
         if self._written * BYTES_OF_A_READING < self._shard.cells * BYTES_OF_A_CELL:
             self._journal.add(until)
-            return
+            return batches
         self._rows.update(self._shard.state())
         pending = self._shard.pending()
         self._written = len(pending[0])
         self._journal.clear()
         if self._written:
             self._journal.add(pending)
+        return batches
 
     def next_edge(self) -> int | None:
         """`Shard.next_edge`."""

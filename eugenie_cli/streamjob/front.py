@@ -1,8 +1,8 @@
-"""The vectorised front: batches of raw messages -> what each shard gets of them, with the clock that follows.
+"""The vectorised front: batches of raw messages -> what each task gets of them, with the clock that follows.
 
 Flink hands a vectorised Python function thousands of messages at once, through Arrow. The function answers for all of
 them in its first row and leaves the others empty: what the JVM passes on is one row a batch, which it then parts into
-one element a shard, so that no Python stands between decoding and the rows. A batch ends when it is full, and at the
+one element a task, so that no Python stands between decoding and the rows. A batch ends when it is full, and at the
 latest when the bundle does: before every checkpoint, and every `gather_ms`.
 """
 
@@ -21,7 +21,7 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.decode import Decoder, Messages
-from eugenie_cli.streamjob.keys import keys
+from eugenie_cli.streamjob.keys import keys, tasks
 from eugenie_cli.streamjob.source import SOURCE, source_table
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -35,7 +35,7 @@ KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
 class Decode(ScalarFunction):
     """payload, partition, offset, sent: a batch of N messages -> (clock, parts) in row 0 of N.
 
-    `parts` has a pickled `Portion`, or nothing, for each shard.
+    `parts` has a pickled `Share`, or nothing, for each task.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -44,6 +44,7 @@ class Decode(ScalarFunction):
     def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002 - Flink's signature
         beam.hasten()
         self._decoder = Decoder(self._spec)
+        self._tasks = tasks(self._spec.shards, self._spec.parallelism)
 
     def is_deterministic(self) -> bool:
         return False  # the planner must not call it twice for two uses of its result
@@ -55,10 +56,9 @@ class Decode(ScalarFunction):
             offset.to_numpy(np.int64),
             sent.to_numpy().astype("datetime64[ms]").astype(np.int64),
         )
-        portions = self._decoder.decode(messages, int(time.time() * 1000))
+        shares = self._decoder.decode(messages, int(time.time() * 1000))
         parts = [
-            pickle.dumps(portions[shard], pickle.HIGHEST_PROTOCOL) if shard in portions else None
-            for shard in range(self._spec.shards)
+            pickle.dumps(shares[task], pickle.HIGHEST_PROTOCOL) if task in shares else None for task in self._tasks
         ]
         rest = len(payload) - 1
         return pd.DataFrame(
@@ -69,8 +69,8 @@ class Decode(ScalarFunction):
         )
 
 
-def portions(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
-    """The readings topic as pickled portions by the key of their shard, with watermarks."""
+def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
+    """The readings topic as pickled shares by the key of a shard that their task has, with watermarks."""
     # the operators that are translated here take this; unless it is taken back every other one takes it, too
     tables.get_config().set(BUNDLE_TIME, str(spec.gather_ms))
     tables.execute_sql(source_table(spec))
@@ -92,14 +92,15 @@ def portions(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
     tables.create_temporary_view("timed", tables.from_data_stream(batches, schema.build()))
     # parted only now: no watermark may pass between the parts of a batch
     parted = tables.sql_query(f"""
-        SELECT {key_of_place(spec.shards)} AS k, part
+        SELECT {key_of_place(spec)} AS k, part
         FROM timed CROSS JOIN UNNEST(parts) WITH ORDINALITY AS t (part, place) WHERE part IS NOT NULL""")
     return by_key(tables.to_append_stream(parted, Types.ROW([KEY, PART])))
 
 
-def key_of_place(shards: int) -> str:
-    """SQL: the key of the shard whose part has this `place` in the array, from 1."""
-    cases = " ".join(f"WHEN {place} THEN {key}" for place, key in enumerate(keys(shards), 1))
+def key_of_place(spec: JobSpec) -> str:
+    """SQL: a key of the task whose part has this `place` in the array, from 1."""
+    shards = tasks(spec.shards, spec.parallelism).values()
+    cases = " ".join(f"WHEN {place} THEN {keys(spec.shards)[mine[0]]}" for place, mine in enumerate(shards, 1))
     return f"CASE place {cases} END"
 
 

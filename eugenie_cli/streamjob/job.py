@@ -6,22 +6,19 @@ import logging
 import sys
 from pathlib import Path
 
-from pyflink.common import Configuration, Time, Types
-from pyflink.datastream import AsyncDataStream, DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.common import Configuration, Types
+from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
 from eugenie_cli.streamjob import front, sinks
-from eugenie_cli.streamjob.alarms import Alarms
+from eugenie_cli.streamjob.detect import Detect
 from eugenie_cli.streamjob.keys import MAX_PARALLELISM
-from eugenie_cli.streamjob.predict import Predict
 from eugenie_cli.streamjob.spec import JobSpec
-from eugenie_cli.streamjob.windows import Windows
 
 BATCH = 30_000
 """Messages that are decoded at once when so many wait. Bundles and calls cost the same whatever is in them; 30,000
 share that, and a checkpoint waits for about a second of work at most."""
 
-ELEMENT = Types.PICKLED_BYTE_ARRAY()
 RECORDS = Types.ROW_NAMED(["kind", "k", "vs"], [Types.STRING(), Types.STRING(), Types.OBJECT_ARRAY(Types.STRING())])
 
 
@@ -57,22 +54,13 @@ def settings(spec: JobSpec) -> Configuration:
 
 
 def build(spec: JobSpec) -> StreamExecutionEnvironment:
-    """The job graph: decode, rows, Predict, alarms, three topics."""
+    """The job graph: decode, detect, three topics."""
     env = StreamExecutionEnvironment.get_execution_environment(settings(spec))
     tables = StreamTableEnvironment.create(env)
-    records = scored_records(spec, front.portions(spec, tables))
+    records = front.shares(spec, tables).process(Detect(spec), RECORDS).name("detect").uid("detect")
     tables.create_temporary_view("records", tables.from_data_stream(records))
     sinks.attach(spec, tables)
     return env
-
-
-def scored_records(spec: JobSpec, portions: KeyedStream) -> DataStream:
-    """Pickled portions by key -> (kind, key, [JSON])."""
-    segments = portions.process(Windows(spec), ELEMENT).name("windows").uid("windows")
-    scored = AsyncDataStream.ordered_wait(segments, Predict(spec), Time.milliseconds(0), spec.in_flight, ELEMENT)
-    # a task of its own: rows of the next batch are made while the model works on this one
-    scored = scored.start_new_chain().name("predict").uid("predict")
-    return scored.key_by(lambda one: one[0], Types.INT()).process(Alarms(spec), RECORDS).name("alarms").uid("alarms")
 
 
 def main(spec_file: str) -> None:

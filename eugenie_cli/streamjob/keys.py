@@ -32,6 +32,16 @@ def shards_of(shards: int) -> dict[int, int]:
     return {key: shard for shard, key in enumerate(keys(shards))}
 
 
+@lru_cache
+def tasks(shards: int, parallelism: int) -> dict[int, tuple[int, ...]]:
+    """Task -> the shards that Flink gives it. With some parallelisms a task gets none, and is not there."""
+    found: dict[int, tuple[int, ...]] = {}
+    for shard, key in enumerate(keys(shards)):
+        task = key_group(key) * parallelism // MAX_PARALLELISM  # `computeOperatorIndexForKeyGroup`
+        found[task] = (*found.get(task, ()), shard)
+    return found
+
+
 def key_group(key: int) -> int:
     """Flink's key group of an int (`KeyGroupRangeAssignment`): its Murmur3 hash modulo the number of groups."""
     code = _rotated(key * 0xCC9E2D51 & _BITS, 15)

@@ -1,27 +1,23 @@
-"""The asynchronous operator that asks the model server: a Predict call for a batch, or for small ones together."""
+"""Asks the model server what it says of rows: several calls at a time, answers in the order of the questions."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import grpc
 import numpy as np
-from pyflink.datastream import AsyncFunction, RuntimeContext
 
-from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, Prediction
-from eugenie_cli.streamjob import beam
-from eugenie_cli.streamjob.joining import Joined
+from eugenie_cli.serving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
+from eugenie_cli.streamjob.joining import Work, joined
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.steps import Batch
-from eugenie_cli.streamjob.windows import SEGMENTS
 
 log = logging.getLogger(__name__)
 
-SCORED = "scored"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 _AWAY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.CANCELLED})
@@ -38,54 +34,75 @@ class ScoredBatch:
     contribution: np.ndarray
     expected: np.ndarray
     version: int
-    took_ms: float
-    """From the first attempt to the answer."""
 
 
-class Predict(AsyncFunction):
-    """(shard, SEGMENTS, Batch) -> (shard, SCORED, ScoredBatch); everything else passes through.
+@dataclass(frozen=True)
+class _Call:
+    """A question on its way."""
+
+    work: list[Work]
+    model: str
+    assets: list[str]
+    rows: np.ndarray
+    began: float
+    pending: PendingPrediction
+
+
+class Predictor:
+    """Scores batches. While the model works on one call, the rows of the next are made: `work` is asked for as needed.
 
     A server that is away is waited for, without end: Flink holds the readings back meanwhile, and nothing is lost. An
-    answer that says the request is wrong fails the job.
+    answer that says the request is wrong is a ModelServerError, and fails the job.
     """
 
-    def __init__(self, spec: JobSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: JobSpec, note: Callable[[int, float], None]) -> None:
+        """`note` is told the windows of each call, and the milliseconds from its first attempt to its answer."""
+        self._models = {one.name: one.model for one in spec.classes}
+        self._in_flight = spec.in_flight
+        self._client = PredictClient(spec.model_server)
+        self._note = note
 
-    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - Flink's signature
-        beam.hasten()
-        self._models = {one.name: one.model for one in self._spec.classes}
-        self._client = AsyncPredictClient(self._spec.model_server)
-        self._joined = Joined(self._predict)
+    def scored(self, work: Iterable[Work]) -> Iterator[tuple[int, ScoredBatch]]:
+        """(shard, batch) -> (shard, scored batch), in the same order within a class."""
+        calls: deque[_Call] = deque()
+        for items in joined(work):
+            calls.append(self._begin(items))
+            if len(calls) == self._in_flight:
+                yield from self._end(calls.popleft())
+        while calls:
+            yield from self._end(calls.popleft())
 
-    async def async_invoke(self, value: tuple) -> list[tuple]:
-        shard, kind, batch = value
-        if kind != SEGMENTS:
-            return [value]
-        began = time.monotonic()
-        answer = await self._joined.predict(batch)
-        steps = batch.readings.shape[1]
-        scored = ScoredBatch(
-            replace(batch, rows=batch.rows[:, -steps:]),
-            answer.score,
-            answer.contribution,
-            answer.expected,
-            answer.version,
-            (time.monotonic() - began) * 1000,
-        )
-        return [(shard, SCORED, scored)]
+    def close(self) -> None:
+        """End what is on its way."""
+        self._client.close()
 
-    async def _predict(self, class_name: str, assets: Sequence[str], rows: np.ndarray) -> Prediction:
-        pause = FIRST_PAUSE_S
+    def _begin(self, work: list[Work]) -> _Call:
+        batches = [batch for _, batch in work]
+        model = self._models[batches[0].class_name]
+        assets = [asset for batch in batches for asset in batch.assets]
+        rows = batches[0].rows if len(batches) == 1 else np.concatenate([batch.rows for batch in batches])
+        return _Call(work, model, assets, rows, time.monotonic(), self._client.begin(model, assets, rows))
+
+    def _end(self, call: _Call) -> Iterator[tuple[int, ScoredBatch]]:
+        answer = self._answer(call)
+        self._note(answer.score.size, (time.monotonic() - call.began) * 1000)
+        begin = 0
+        for shard, batch in call.work:
+            steps = batch.readings.shape[1]
+            mine = slice(begin, begin := begin + len(batch.assets))
+            rows_scored = replace(batch, rows=batch.rows[:, -steps:])
+            answers = answer.score[mine], answer.contribution[mine], answer.expected[mine]
+            yield shard, ScoredBatch(rows_scored, *answers, answer.version)
+
+    def _answer(self, call: _Call) -> Prediction:
+        pause, pending = FIRST_PAUSE_S, call.pending
         while True:
             try:
-                return await self._client.predict(self._models[class_name], assets, rows)
+                return pending.result()
             except ModelServerError as error:
                 if not error.retryable and error.code not in _AWAY:
                     raise
                 log.warning("%s; trying again in %.1f s", error, pause)
-            await asyncio.sleep(pause)
+            time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
-
-    def timeout(self, value: tuple) -> list[tuple]:
-        raise RuntimeError(f"no answer for {value[2].class_name}")  # never called: the wait has no limit
+            pending = self._client.begin(call.model, call.assets, call.rows)

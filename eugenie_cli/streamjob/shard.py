@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.readings import reasons
-from eugenie_cli.streamjob.decode import Portion
+from eugenie_cli.streamjob.decode import Readings
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.steps import Batch, ClassRows
 
-Readings = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
-"""Places, instants in ms and values, each [N]."""
+NO_READINGS: Readings = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 class Shard:
@@ -69,8 +68,7 @@ class Shard:
         ]
         if len(parts) == 1:
             return parts[0]
-        empty = Portion()
-        place, ts, value = zip((empty.place, empty.ts, empty.value), *parts, strict=True)
+        place, ts, value = zip(NO_READINGS, *parts, strict=True)
         return np.concatenate(place), np.concatenate(ts), np.concatenate(value)
 
     def _late_letters(self, places: NDArray[np.int64]) -> list[tuple[str, bytes]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pyflink.table import StreamTableEnvironment
 
-from eugenie_cli.streamjob.desk import ANOMALY, SCORE
+from eugenie_cli.streamjob.desk import ANOMALY, DEAD, SCORE
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.streamjob.sql import options_clause
-from eugenie_cli.streamjob.windows import DEAD
 
 NO_KEY = "CAST(NULL AS STRING)"
 

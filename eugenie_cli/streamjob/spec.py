@@ -97,7 +97,7 @@ class JobSpec:
 
         Exactly-once, a result is seen when its checkpoint is complete; there a fifth of a second is no delay.
         """
-        return 200 if self.exactly_once else 30
+        return 200 if self.exactly_once else 20
 
     @property
     def bundle_ms(self) -> int:

@@ -1,4 +1,4 @@
-"""Batches of messages: verdicts, shares of the shards, and rows that no order of arrival changes."""
+"""Batches of messages: verdicts, shares of the tasks, and rows that no order of arrival changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.streamjob.clock import NOT_YET, Clock
-from eugenie_cli.streamjob.decode import Decoder, Messages, Portion
+from eugenie_cli.streamjob.decode import Decoder, Messages, Share
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.strange import MOST, Strange, StrangeTags
@@ -33,13 +33,17 @@ def messages(payloads: list[bytes | None], first_offset: int = 0, partition: int
     )
 
 
-def letters(portions: dict[int, Portion]) -> list[dict]:
-    return [json.loads(letter) for portion in portions.values() for _, letter in portion.letters]
+def letters(shares: dict[int, Share]) -> list[dict]:
+    return [json.loads(letter) for share in shares.values() for _, letter in share.letters]
+
+
+def taken(shares: dict[int, Share]) -> int:
+    return sum(len(ts) for share in shares.values() for _, ts, _ in share.readings.values())
 
 
 def test_every_message_ends_in_one_place(job_spec):
     decoder = Decoder(job_spec())
-    portions = decoder.decode(
+    shares = decoder.decode(
         messages(
             [
                 message("p1", "a", START),
@@ -55,17 +59,15 @@ def test_every_message_ends_in_one_place(job_spec):
         ),
         START,
     )
-    taken = sum(len(portion.place) for portion in portions.values())
-    found = letters(portions)
-    strange = {identity: one for portion in portions.values() for identity, one in portion.strange.items()}
-    assert taken == 2
+    found = letters(shares)
+    assert taken(shares) == 2
     assert [(one["reason"], one["partition"], one["offset"]) for one in found] == [
         ("bad-json", 0, 101),
         ("bad-timestamp", 0, 102),
         ("bad-json", 0, 103),
         ("future", 0, 104),
     ]
-    assert strange == {("p1", "zz", None): Strange(2, 0, 105)}
+    assert shares[0].strange == {("p1", "zz", None): Strange(2, 0, 105)}
     assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
 
 
@@ -73,36 +75,43 @@ def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
     spec = job_spec()
     decoder = Decoder(spec)
     first = decoder.decode(messages([message("p1", "a", START + 100), b"{"]), START)
-    assert {portion.complete for portion in first.values()} == {START - BOUND + 99}
+    assert {task: share.complete for task, share in first.items()} == {0: START - BOUND + 99}
     same_row = decoder.decode(messages([message("p1", "a", START + 500)]), START)
-    assert [(len(portion.ts), portion.complete) for portion in same_row.values()] == [(1, START - BOUND + 499)]
-    next_row = decoder.decode(messages([message("p1", "a", START + 1_001)]), START)
-    assert len(next_row) == spec.shards and sum(len(portion.ts) for portion in next_row.values()) == 1
-    assert {portion.complete for portion in next_row.values()} == {START - BOUND + 1_000}
+    assert (taken(same_row), same_row[0].complete) == (1, START - BOUND + 499)
+    next_row = decoder.decode(messages([message("p9", "x", START + 1_001)]), START)
+    assert (taken(next_row), next_row[0].complete) == (0, START - BOUND + 1_000)
+    assert decoder.decode(messages([message("p9", "x", START + 1_002)]), START)[0].readings == {}
 
 
 def test_one_of_several_decoders_says_nothing_of_event_time(job_spec):
     decoder = Decoder(job_spec(parallelism=2))
     sent = [message("p1", "a", START), message("p1", "a", START + 10_000)]
-    assert [portion.complete for portion in decoder.decode(messages(sent), START).values()] == [None]
+    assert [share.complete for share in decoder.decode(messages(sent), START).values()] == [None]
+
+
+def test_each_task_gets_the_readings_of_its_shards(job_spec):
+    spec = job_spec(parallelism=2, assets={f"p{number}": "pump" for number in range(20)})
+    sent = [message(f"p{number}", "a", START) for number in range(20)] + [b"{"]
+    shares = Decoder(spec).decode(messages(sent), START)
+    assert {task: tuple(share.readings) for task, share in shares.items()} == {0: (0, 1, 2, 3), 1: (4, 5, 6, 7)}
+    assert (taken(shares), len(shares[0].letters), shares[1].letters) == (20, 1, [])
 
 
 def test_more_unknown_tags_than_the_site_has_sensors(job_spec):
     decoder = Decoder(job_spec())
     sent = [message("p1", "a", START), *(message("p9", f"x{number}", START) for number in range(200))]
-    portions = decoder.decode(messages(sent), START)
-    assert sum(len(portion.place) for portion in portions.values()) == 1
-    assert sum(len(portion.strange) for portion in portions.values()) == 200
+    shares = decoder.decode(messages(sent), START)
+    assert (taken(shares), len(shares[0].strange)) == (1, 200)
 
 
 def test_readings_whose_row_is_made_are_late(job_spec):
     decoder = Decoder(job_spec())
     decoder.decode(messages([message("p1", "a", START + BOUND + 1)]), START)
     assert decoder.clock.now == START
-    portions = decoder.decode(messages([message("p1", "a", START), message("p1", "a", START + 1)], 1), START)
-    (letter,) = letters(portions)
+    shares = decoder.decode(messages([message("p1", "a", START), message("p1", "a", START + 1)], 1), START)
+    (letter,) = letters(shares)
     assert (letter["reason"], letter["offset"], json.loads(letter["payload"])["ts"]) == ("late", 1, iso(START))
-    assert sum(len(portion.place) for portion in portions.values()) == 1
+    assert taken(shares) == 1
 
 
 def test_an_array_of_late_readings_is_one_letter_with_a_count(job_spec):
@@ -174,10 +183,9 @@ def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[d
             np.arange(begin, end),
             np.full(len(part), START + 10**7, np.int64),
         )
-        portions = decoder.decode(batch, 0)
-        for number, portion in portions.items():
-            _, late = shards[number].take((portion.place, portion.ts, portion.value))
-            books.update(dead=len(portion.letters) + len(late) + sum(one.count for one in portion.strange.values()))
+        for share in decoder.decode(batch, 0).values():
+            late = [letter for number, part in share.readings.items() for letter in shards[number].take(part)[1]]
+            books.update(dead=len(share.letters) + len(late) + sum(one.count for one in share.strange.values()))
         for shard in shards.values():
             collect(shard.advance(decoder.clock.now))
     for shard in shards.values():

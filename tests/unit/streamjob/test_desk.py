@@ -18,7 +18,7 @@ def scored(scores: list[list[float]], first_edge: int = 1_000, assets=("p1", "p2
     taken = np.full((count, steps), readings, np.int32)
     batch = Batch("pump", tuple(assets[:count]), first_edge, 1_000, rows, taken, taken * 0)
     share = np.tile(np.array([0.25, 0.75], np.float32), (count, steps, 1))
-    return ScoredBatch(batch, score, share, rows + 10, 7, 1.5)
+    return ScoredBatch(batch, score, share, rows + 10, 7)
 
 
 def records(desk: Desk, batch: ScoredBatch) -> list[tuple[str, str, dict]]:

@@ -96,7 +96,7 @@ def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
     shard = state.shard(spec)
     for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as much as two readings
         shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)))
-        assert len(list(shard.advance(second * 1_000))) == 1
+        assert len(shard.advance(second * 1_000)) == 1
         assert len(state.journal.content) == second % 2 * 2
     assert state.rows.writes == 20
 

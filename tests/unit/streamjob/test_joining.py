@@ -1,81 +1,53 @@
-"""Small batches share a call, each gets its own part of the answer, and an error reaches all who share it."""
+"""Small batches of a class and length share a call, a large one goes by itself, and nothing overtakes in a class."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
 import numpy as np
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from eugenie_cli.serving.client import Prediction
-from eugenie_cli.streamjob.joining import LARGE, Joined
+from eugenie_cli.streamjob.joining import LARGE, joined
 from eugenie_cli.streamjob.steps import Batch
 
 WINDOW = 4
 
 
 def batch(assets: str, steps: int = 1, class_name: str = "pump") -> Batch:
-    """An asset's rows are full of the code of its letter."""
-    rows = np.array([np.full((WINDOW - 1 + steps, 2), ord(name)) for name in assets], np.float32)
+    rows = np.zeros((len(assets), WINDOW - 1 + steps, 2), np.float32)
     counts = np.ones((len(assets), steps), np.int32)
     return Batch(class_name, tuple(assets), 1_000, 1_000, rows, counts, counts * 0)
 
 
-class Server:
-    """Answers with what it was asked, and notes the calls."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, str, int]] = []
-
-    async def ask(self, class_name: str, assets: Sequence[str], rows: np.ndarray) -> Prediction:
-        self.calls.append((class_name, "".join(assets), rows.shape[1]))
-        await asyncio.sleep(0.001)
-        if "x" in assets:
-            raise ValueError("no x")
-        steps = rows.shape[1] - WINDOW + 1
-        return Prediction(rows[:, -steps:, 0], rows[:, -steps:], rows[:, -steps:], 7)
+def calls(*batches: Batch) -> list[tuple[str, int]]:
+    """The assets and the steps of each call."""
+    found = joined((shard, one) for shard, one in enumerate(batches))
+    return [("".join(asset for _, one in call for asset in one.assets), call[0][1].readings.shape[1]) for call in found]
 
 
-def predict(batches: list[Batch]) -> tuple[Server, list[Prediction | BaseException]]:
-    async def together() -> list[Prediction | BaseException]:
-        joined = Joined(server.ask)
-        return await asyncio.gather(*map(joined.predict, batches), return_exceptions=True)
-
-    server = Server()
-    return server, asyncio.run(together())
+def test_small_batches_of_a_class_share_a_call() -> None:
+    batches = batch("ab"), batch("c"), batch("e", class_name="fan"), batch("fgh"), batch("i", class_name="fan")
+    assert calls(*batches) == [("abcfgh", 1), ("ei", 1)]
 
 
-def test_small_batches_of_a_class_and_length_share_a_call() -> None:
-    batches = [batch("ab"), batch("c"), batch("d", steps=2), batch("e", class_name="fan"), batch("fgh")]
-    server, answers = predict(batches)
-    assert sorted(server.calls) == [("fan", "e", WINDOW), ("pump", "abcfgh", WINDOW), ("pump", "d", WINDOW + 1)]
-    for asked, answer in zip(batches, answers, strict=True):
-        assert answer.score.shape == asked.readings.shape and answer.version == 7
-        assert answer.contribution.shape == answer.expected.shape == (*asked.readings.shape, 2)
-        assert [chr(int(code)) for code in answer.score[:, 0]] == list(asked.assets)
+def test_another_length_is_another_call() -> None:
+    assert calls(batch("a"), batch("b", steps=2), batch("c", steps=2), batch("d")) == [("a", 1), ("bc", 2), ("d", 1)]
 
 
-def test_a_large_batch_goes_by_itself() -> None:
-    server, _ = predict([batch("a"), batch("b", steps=LARGE), batch("c", steps=LARGE)])
-    lengths = [(assets, length) for _, assets, length in server.calls]
-    assert sorted(lengths) == [("a", WINDOW), ("b", WINDOW - 1 + LARGE), ("c", WINDOW - 1 + LARGE)]
+def test_a_large_batch_goes_by_itself_and_at_once() -> None:
+    assert calls(batch("a", LARGE - 1), batch("b", LARGE - 1), batch("c", LARGE - 1)) == [("ab", 127), ("c", 127)]
+    assert calls(batch("a", LARGE), batch("b", LARGE)) == [("a", LARGE), ("b", LARGE)]
+    assert calls(batch("a"), batch("b" * LARGE), batch("c")) == [("a", 1), ("b" * LARGE, 1), ("c", 1)]
 
 
-def test_an_error_reaches_everybody_in_the_call_and_nobody_else() -> None:
-    _, answers = predict([batch("a"), batch("x"), batch("c", steps=2)])
-    assert [type(answer) for answer in answers] == [ValueError, ValueError, Prediction]
-
-
-def test_a_caller_that_gave_up_spoils_nothing() -> None:
-    async def together() -> Prediction:
-        joined = Joined(Server().ask)
-        gone, stays = (asyncio.ensure_future(joined.predict(batch(name))) for name in "ab")
-        await asyncio.sleep(0)
-        gone.cancel()
-        answer = await stays
-        with pytest.raises(asyncio.CancelledError):
-            await gone
-        return answer
-
-    assert asyncio.run(together()).score[0, 0] == ord("b")
+@given(
+    st.lists(st.tuples(st.sampled_from(["pump", "fan"]), st.integers(1, 90), st.sampled_from([1, 2, 200])), max_size=25)
+)
+def test_all_work_is_in_one_call_and_in_order_within_its_class(drawn: list[tuple[str, int, int]]) -> None:
+    work = [(shard, batch("x" * assets, steps, name)) for shard, (name, assets, steps) in enumerate(drawn)]
+    found = list(joined(work))
+    assert sorted(shard for call in found for shard, _ in call) == list(range(len(work)))
+    for name in ("pump", "fan"):
+        order = [shard for call in found for shard, one in call if one.class_name == name]
+        assert order == sorted(order)
+    for call in found:
+        assert len({(one.class_name, one.rows.shape[1]) for _, one in call}) == 1

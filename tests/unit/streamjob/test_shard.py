@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group, keys
+from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group, keys, tasks
 from eugenie_cli.streamjob.routes import Routes, shard_of
 from eugenie_cli.streamjob.shard import Shard
 from eugenie_cli.streamjob.spec import AssetSpec
@@ -35,8 +35,17 @@ def test_routes_name_every_sensor_once(job_spec):
 @pytest.mark.parametrize("parallelism", [1, 2, 4, 8])
 def test_flink_deals_the_shards_out_evenly(parallelism):
     # 128 groups in equal ranges, as KeyGroupRangeAssignment.computeOperatorIndexForKeyGroup has it
-    tasks = Counter(key_group(key) * parallelism // MAX_PARALLELISM for key in keys(8))
-    assert tasks == dict.fromkeys(range(parallelism), 8 // parallelism)
+    found = Counter(key_group(key) * parallelism // MAX_PARALLELISM for key in keys(8))
+    assert found == dict.fromkeys(range(parallelism), 8 // parallelism)
+
+
+@pytest.mark.parametrize("parallelism", range(1, 9))
+def test_every_shard_is_of_one_task_and_the_first_of_the_first(parallelism):
+    dealt = tasks(8, parallelism)
+    assert sorted(shard for mine in dealt.values() for shard in mine) == list(range(8))
+    assert dealt[0][0] == 0 and set(dealt) <= set(range(parallelism))
+    for task, mine in dealt.items():
+        assert {key_group(keys(8)[shard]) * parallelism // MAX_PARALLELISM for shard in mine} == {task}
 
 
 def test_tags_lead_to_sensors(job_spec):

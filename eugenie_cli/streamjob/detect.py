@@ -1,0 +1,177 @@
+"""The keyed operator that does the work: readings -> rows -> what the model says of them -> scores and anomalies."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain, TimerService
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+
+from eugenie_cli.readings.reasons import REASONS
+from eugenie_cli.streamjob import beam
+from eugenie_cli.streamjob.alarms import Alarms
+from eugenie_cli.streamjob.current import CurrentShard
+from eugenie_cli.streamjob.decode import Share
+from eugenie_cli.streamjob.desk import DEAD, Record
+from eugenie_cli.streamjob.durable import DurableShard
+from eugenie_cli.streamjob.joining import Work
+from eugenie_cli.streamjob.keys import shards_of, tasks
+from eugenie_cli.streamjob.predict import Predictor
+from eugenie_cli.streamjob.routes import Routes
+from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streamjob.strange import StrangeTags
+
+LAST_INSTANT = 253_402_300_799_000
+"""The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
+
+STRANGE_EVERY_MS = 10_000
+"""Of the wall clock: how often a tag that the site does not have is written of."""
+
+
+class Detect(KeyedProcessFunction):
+    """Pickled shares -> rows (kind, key, [JSON]). Records of a kind and key leave together.
+
+    An element is what a whole task gets of a batch, whichever of its shards has the key that it came with; state and
+    timers are turned to one shard after the other. So live, a batch costs one element and one call of the model.
+
+    Rows are made when event time passes, all that are due at once: live that is one row an asset, behind it is long
+    segments. A share from the only decoder says itself how far event time has come, which saves its rows the way of a
+    timer through the JVM. The model is asked while the element is worked on: what Flink keeps never has a call in it.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        beam.hasten()
+        spec, blob = self._spec, Types.PICKLED_BYTE_ARRAY()
+        if runtime_context.get_number_of_parallel_subtasks() != spec.parallelism:
+            raise RuntimeError(f"the job was made for a parallelism of {spec.parallelism}: stop it, and submit it anew")
+        self._rows_state = runtime_context.get_state(ValueStateDescriptor("rows", blob))
+        self._journal = runtime_context.get_list_state(ListStateDescriptor("journal", blob))
+        self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
+        self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
+        self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
+        self._current = CurrentShard(runtime_context, spec.shards)
+        self._mine = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
+        self._routes = Routes(spec)
+        self._rows_of: dict[int, DurableShard] = {}
+        self._alarms_of: dict[int, Alarms] = {}
+        self._strange: StrangeTags | None = None
+        self._timer: dict[int, int] = {}
+        group = runtime_context.get_metrics_group()
+        self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
+        self._millis = group.counter("predictMillis")
+        self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
+        self._predictor = Predictor(spec, self._note_call)
+
+    def close(self) -> None:
+        self._predictor.close()
+
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        share: Share = pickle.loads(value)  # noqa: S301 - our own, from the operator before
+        letters = share.letters
+        for shard, readings in share.readings.items():
+            letters = letters + self._rows(shard).take(readings)
+        if share.strange:
+            letters = letters + self._count(share.strange, ctx.timer_service())
+        yield from self._dead(letters)
+        if share.complete is not None:
+            yield from self._detect(share.complete, ctx.timer_service())
+        self._watch(ctx.timer_service())
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        shard, timers = shards_of(self._spec.shards)[ctx.get_current_key()], ctx.timer_service()
+        is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
+        if shard == self._mine[0] and (not is_event_time or timestamp >= LAST_INSTANT):
+            yield from self._dead(self._counted())
+        if not is_event_time:
+            yield from _together(self._alarms(shard).on_wall_clock(timestamp, timers))
+            return
+        self._timer.pop(shard, None)
+        yield from self._detect(min(max(timers.current_watermark(), timestamp), LAST_INSTANT), timers)
+        yield from _together(self._alarms(shard).on_event_time(timestamp, timers))
+        self._watch(timers)
+
+    def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
+        """Make, score and judge the rows of all shards that are due at `until` (ms)."""
+        for shard, scored in self._predictor.scored(self._due(until)):
+            yield from _together(self._alarms(shard).take(scored, timers))
+
+    def _due(self, until: int) -> Iterator[Work]:
+        for shard in self._mine:
+            for batch in self._rows(shard).advance(until):
+                yield shard, batch
+
+    def _watch(self, timers: TimerService) -> None:
+        """Set the timers of the next rows, unless earlier ones are set."""
+        for shard, rows in self._rows_of.items():
+            due = rows.next_edge()
+            if due is not None and due < self._timer.get(shard, LAST_INSTANT):
+                self._timer[shard] = due
+                self._current.turn_to(shard)
+                timers.register_event_time_timer(due)
+
+    # -- tags that the site does not have: counted in the task's first shard --
+
+    def _count(self, found: dict, timers: TimerService) -> list[tuple[str, bytes]]:
+        tags = self._strange_tags()
+        if not tags.counts:
+            timers.register_processing_time_timer(int(time.time() * 1000) + STRANGE_EVERY_MS)
+            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves none behind
+        letters = tags.add(found)
+        self._strange_state.update(tags.counts)
+        return letters
+
+    def _counted(self) -> list[tuple[str, bytes]]:
+        letters = self._strange_tags().letters()
+        if letters:
+            self._strange_state.clear()
+        return letters
+
+    # -- what belongs to a shard, and its key --
+
+    def _strange_tags(self) -> StrangeTags:
+        self._current.turn_to(self._mine[0])
+        if self._strange is None:
+            self._strange = StrangeTags(self._spec.kafka.readings)
+            self._strange.counts = self._strange_state.value() or {}
+        return self._strange
+
+    def _rows(self, shard: int) -> DurableShard:
+        self._current.turn_to(shard)
+        rows = self._rows_of.get(shard)
+        if rows is None:
+            rows = DurableShard(self._routes, shard, self._rows_state, self._journal, self._names)
+            self._rows_of[shard] = rows
+        return rows
+
+    def _alarms(self, shard: int) -> Alarms:
+        self._current.turn_to(shard)
+        alarms = self._alarms_of.get(shard)
+        if alarms is None:
+            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes)
+        return alarms
+
+    # -- what is counted --
+
+    def _note_call(self, windows: int, millis: float) -> None:
+        self._calls.inc()
+        self._windows.inc(windows)
+        self._millis.inc(round(millis))
+
+    def _dead(self, letters: list[tuple[str, bytes]]) -> Iterator[Row]:
+        for reason, _ in letters:
+            self._letters[reason].inc()
+        if letters:
+            yield Row(DEAD, "", [letter.decode() for _, letter in letters])
+
+
+def _together(records: Iterable[Record]) -> Iterator[Row]:
+    for (kind, key), group in groupby(records, itemgetter(0, 1)):
+        yield Row(kind, key, [text for _, _, text in group])
