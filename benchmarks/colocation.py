@@ -7,14 +7,13 @@ so that whatever else the machine does strikes both alike. CPU time is that of t
 from __future__ import annotations
 
 import argparse
-import asyncio
 import ctypes
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from stream_plant import CLASS, SENSORS, WINDOW, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.serving import local
-from eugenie_cli.serving.client import AsyncPredictClient
+from eugenie_cli.serving.client import PredictClient
 from eugenie_cli.serving.local import ServingStatus
 
 WAYS = ("socket", "tcp")
@@ -36,7 +35,7 @@ SEGMENT_ROWS = 64
 BLOCK, HEAVY_BLOCK = 25, 5
 """Calls by one way before the other has its turn: some tenths of a second."""
 
-Call = Callable[[AsyncPredictClient], Awaitable[Any]]
+Call = Callable[[PredictClient], Any]
 
 
 @dataclass
@@ -66,14 +65,14 @@ def main() -> None:
     try:
         stream_model.publish(site, plant, progress)
         server = local.start(site, progress)
-        figures = asyncio.run(measure(server, plant, calls))
+        figures = measure(server, plant, calls)
     finally:
         local.stop(site, progress)
         shutil.rmtree(folder, ignore_errors=True)
     report.finish("colocation", figures)
 
 
-async def measure(server: ServingStatus, plant: Plant, calls: int) -> dict[str, Any]:
+def measure(server: ServingStatus, plant: Plant, calls: int) -> dict[str, Any]:
     """Every kind of call by both ways. Kinds: a live window, a backlog's segments, and a question without any work."""
     kinds: dict[str, tuple[Call, int, int]] = {
         "1_window": (predict(plant, 1, 1), calls, BLOCK),
@@ -81,10 +80,10 @@ async def measure(server: ServingStatus, plant: Plant, calls: int) -> dict[str, 
         "status": (lambda client: client.status(CLASS), calls, BLOCK),
     }
     figures: dict[str, Any] = {}
-    async with AsyncPredictClient(server.socket) as socket, AsyncPredictClient(server.address) as tcp:
+    with PredictClient(server.socket) as socket, PredictClient(server.address) as tcp:
         clients = dict(zip(WAYS, (socket, tcp), strict=True))
         for kind, (call, count, block) in kinds.items():
-            spent = await alternate(call, clients, count, block, server_clock(server))
+            spent = alternate(call, clients, count, block, server_clock(server))
             by_socket, by_tcp = spent["socket"], spent["tcp"]
             figures[f"p50_ratio_{kind}"] = by_socket.p50_ms / by_tcp.p50_ms
             figures[f"cpu_ratio_{kind}"] = by_socket.cpu_ms / by_tcp.cpu_ms
@@ -104,20 +103,20 @@ def predict(plant: Plant, segments: int, rows: int) -> Call:
     return lambda client: client.predict(CLASS, names, segment)
 
 
-async def alternate(
-    call: Call, clients: Mapping[str, AsyncPredictClient], count: int, block: int, server_cpu: Callable[[], float]
+def alternate(
+    call: Call, clients: Mapping[str, PredictClient], count: int, block: int, server_cpu: Callable[[], float]
 ) -> dict[str, Spent]:
     """At least `count` calls by each way, in blocks; who begins changes from round to round."""
     spent = {way: Spent() for way in clients}
     for client in clients.values():
         for _ in range(block):  # connected, and the model warm
-            await call(client)
+            call(client)
     for number in range(-(-count // block)):
         for way in sorted(clients, reverse=bool(number % 2)):
             cpu = time.process_time() + server_cpu()
             for _ in range(block):
                 began = time.perf_counter()
-                await call(clients[way])
+                call(clients[way])
                 spent[way].wall.append(time.perf_counter() - began)
             spent[way].cpu += time.process_time() + server_cpu() - cpu
     return spent

@@ -9,7 +9,7 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.streaming.flink_rest import FlinkRest
 
 THERE_WITHIN_S = 20.0
-"""`eugenie keep` starts a TaskManager that died again, and that takes seconds."""
+"""A keeper starts a TaskManager that died again, and that takes seconds."""
 
 POLL_S = 0.5
 

@@ -1,8 +1,8 @@
 """Keys for the shards that Flink deals out evenly.
 
-Flink hashes a key into one of `MAX_PARALLELISM` key groups, and gives each task an equal range of these. The hashes of
-0 to 7 fall 2 and 6 on two tasks. So each shard has as key the smallest number whose group lies in its own part of the
-range: as even as it can be for every parallelism that divides the shards.
+Flink hashes a key into one of `MAX_PARALLELISM` key groups, and gives each task an equal range of these. Eight keys in
+a row may all but miss one of two tasks. So each shard has as key the smallest number whose group lies in its own part
+of the range: as even as it can be for every parallelism that divides the shards.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ MAX_PARALLELISM = 128
 """Key groups, Flink's default for small jobs, and said in the job's settings: the state of a job depends on it."""
 
 _BITS = 0xFFFF_FFFF
+
+_ROW_OF_ONE = 62
+"""The hash code of a row with one int is this and the int."""
 
 
 @lru_cache
@@ -43,8 +46,11 @@ def tasks(shards: int, parallelism: int) -> dict[int, tuple[int, ...]]:
 
 
 def key_group(key: int) -> int:
-    """Flink's key group of an int (`KeyGroupRangeAssignment`): its Murmur3 hash modulo the number of groups."""
-    code = _rotated(key * 0xCC9E2D51 & _BITS, 15)
+    """Flink's key group of `Row.of(key)`, which is what PyFlink makes of a key: the Murmur3 hash of its hash code.
+
+    As `KeyGroupRangeAssignment.assignToKeyGroup` has it, modulo the number of groups.
+    """
+    code = _rotated((_ROW_OF_ONE + key) * 0xCC9E2D51 & _BITS, 15)
     code = _rotated(code * 0x1B873593 & _BITS, 13)
     code = (code * 5 + 0xE6546B64 & _BITS) ^ 4
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
