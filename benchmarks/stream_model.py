@@ -26,8 +26,8 @@ EPOCHS = 4
 VERSION = 1
 
 
-def publish(site: Site, plant: Plant, progress: Progress) -> Path:
-    """Train on the plant's history and write `models/pump/1`; returns the directory.
+def publish(site: Site, plant: Plant, progress: Progress) -> TrainedDetector:
+    """Train on the plant's history and write `models/pump/1`; returns what was exported.
 
     Assets that run alike are trained once, and take the same tables of the model.
     """
@@ -60,7 +60,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> Path:
         (staged / manifest.LOCATION).parent.mkdir(exist_ok=True)
         (staged / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
         staged.rename(target)
-    return target
+    return detector
 
 
 def widened(detector: TrainedDetector, plant: Plant) -> TrainedDetector:

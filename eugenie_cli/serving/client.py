@@ -17,11 +17,14 @@ import grpc.aio
 import numpy as np
 
 from eugenie_cli.serving import protos, tensors
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.protos import config_pb2, serving_pb2
 
 DEFAULT_SIGNATURE = "serving_default"
 DEFAULT_TIMEOUT_S = 30.0
 """A segment of hours for a whole class takes seconds on two cores; more than this is a fault."""
+
+RELOAD_TIMEOUT_S = 120.0
+"""A version is loaded in a second or two; a busy machine and several of them take longer."""
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """gRPC's own limit, 4 MiB, is 1,000 windows of 120 rows x 8 sensors; a backfill sends more at once."""
@@ -33,6 +36,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),  # a restarted server is found within seconds, not minutes
 )
+
+Version = int | str | None
+"""Which version of a model is asked: its number, a label, or None for the latest."""
 
 _RETRYABLE = frozenset(
     {
@@ -149,13 +155,13 @@ class PredictClient:
         model: str,
         assets: Sequence[str],
         rows: np.ndarray,
-        version: int | None = None,
+        version: Version = None,
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Prediction:
         """Score segments: `assets` has B names, `rows` is float32 [B, L, S], in units, NaN where missing.
 
-        `version` None is the latest. Raises ModelServerError, ValueError for shapes that cannot be right.
+        Raises ModelServerError, ValueError for shapes that cannot be right.
         """
         return _prediction(self.call(model, _inputs(assets, rows), version, signature, timeout))
 
@@ -164,7 +170,7 @@ class PredictClient:
         model: str,
         assets: Sequence[str],
         rows: np.ndarray,
-        version: int | None = None,
+        version: Version = None,
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> PendingPrediction:
@@ -176,20 +182,27 @@ class PredictClient:
         self,
         model: str,
         inputs: Mapping[str, np.ndarray],
-        version: int | None = None,
+        version: Version = None,
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Answer:
         """Predict with any signature, `forecast` for example. Raises ModelServerError."""
         return _answer(self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout))
 
-    def status(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> list[VersionStatus]:
+    def status(self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S) -> list[VersionStatus]:
         """The versions of `model` (or the one asked for), newest first. Raises ModelServerError."""
         return _statuses(self._send(protos.GET_MODEL_STATUS, _status_request(model, version), timeout))
 
-    def metadata(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
+    def metadata(self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
         """The signatures of a version. Raises ModelServerError."""
         return _metadata(self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout))
+
+    def reload(self, config: config_pb2.ModelServerConfig, timeout: float = RELOAD_TIMEOUT_S) -> None:
+        """Serve what `config` says from now on; returns when it is so.
+
+        Raises ModelServerError: a model or a version that a label is for does not come up. Nothing has changed then.
+        """
+        self._send(protos.RELOAD_CONFIG, config_pb2.ReloadConfigRequest(config=config), timeout)
 
     def _send(self, method: str, request: Any, timeout: float) -> Any:
         try:
@@ -226,7 +239,7 @@ class AsyncPredictClient:
         model: str,
         assets: Sequence[str],
         rows: np.ndarray,
-        version: int | None = None,
+        version: Version = None,
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Prediction:
@@ -237,7 +250,7 @@ class AsyncPredictClient:
         self,
         model: str,
         inputs: Mapping[str, np.ndarray],
-        version: int | None = None,
+        version: Version = None,
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Answer:
@@ -245,12 +258,12 @@ class AsyncPredictClient:
         return _answer(await self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout))
 
     async def status(
-        self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S
+        self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S
     ) -> list[VersionStatus]:
         """See PredictClient.status."""
         return _statuses(await self._send(protos.GET_MODEL_STATUS, _status_request(model, version), timeout))
 
-    async def metadata(self, model: str, version: int | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
+    async def metadata(self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
         """See PredictClient.metadata."""
         return _metadata(await self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout))
 
@@ -286,6 +299,7 @@ _RESPONSES: dict[str, Any] = {
     protos.PREDICT: serving_pb2.PredictResponse,
     protos.GET_MODEL_STATUS: serving_pb2.GetModelStatusResponse,
     protos.GET_MODEL_METADATA: serving_pb2.GetModelMetadataResponse,
+    protos.RELOAD_CONFIG: config_pb2.ReloadConfigResponse,
 }
 
 
@@ -307,15 +321,17 @@ def _inputs(assets: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
     return {"asset": np.array([name.encode() for name in assets], object), "rows": values}
 
 
-def _spec(spec: serving_pb2.ModelSpec, model: str, version: int | None) -> serving_pb2.ModelSpec:
+def _spec(spec: serving_pb2.ModelSpec, model: str, version: Version) -> serving_pb2.ModelSpec:
     spec.name = model
-    if version is not None:
+    if isinstance(version, str):
+        spec.version_label = version
+    elif version is not None:
         spec.version.value = version
     return spec
 
 
 def _predict_request(
-    model: str, inputs: Mapping[str, np.ndarray], version: int | None, signature: str
+    model: str, inputs: Mapping[str, np.ndarray], version: Version, signature: str
 ) -> serving_pb2.PredictRequest:
     request = serving_pb2.PredictRequest()
     _spec(request.model_spec, model, version).signature_name = signature
@@ -324,13 +340,13 @@ def _predict_request(
     return request
 
 
-def _status_request(model: str, version: int | None) -> serving_pb2.GetModelStatusRequest:
+def _status_request(model: str, version: Version) -> serving_pb2.GetModelStatusRequest:
     request = serving_pb2.GetModelStatusRequest()
     _spec(request.model_spec, model, version)
     return request
 
 
-def _metadata_request(model: str, version: int | None) -> serving_pb2.GetModelMetadataRequest:
+def _metadata_request(model: str, version: Version) -> serving_pb2.GetModelMetadataRequest:
     request = serving_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     _spec(request.model_spec, model, version)
     return request

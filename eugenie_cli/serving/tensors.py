@@ -50,6 +50,13 @@ class TensorError(ValueError):
     """A TensorProto that is no tensor: an unknown type, or too few or too many elements for its shape."""
 
 
+def numpy_type(data_type: int) -> np.dtype:
+    """The numpy type of a DataType; text is `object`. Raises TensorError for types that are not supported."""
+    if data_type not in _NUMPY:
+        raise TensorError(f"tensors of type {data_type_name(data_type)} are not supported")
+    return _NUMPY[data_type]
+
+
 def data_type_name(data_type: int) -> str:
     """`1` -> `"float"`, as TensorFlow spells types in its messages."""
     if data_type in tensor_pb2.DataType.values():

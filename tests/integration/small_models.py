@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,9 @@ def publish(hidden: Path, target: Path) -> Path:
 
 
 def renumbered(template: Path, target: Path) -> Path:
-    """A copy of a version under another number; published by rename."""
+    """A copy of a version as another one, of another class perhaps; published by rename."""
     hidden = target.parent.parent / f".{target.parent.name}-{target.name}"
     shutil.copytree(template, hidden)
+    info = replace(manifest.read(hidden), class_name=target.parent.name, version=int(target.name))
+    (hidden / manifest.LOCATION).write_text(manifest.render(info))
     return publish(hidden, target)

@@ -12,13 +12,16 @@ from pathlib import Path
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eugenie_cli.serving.server", description=__doc__)
-    parser.add_argument("--models", type=Path, required=True, help="<class>/<version>/saved_model.pb lie under it")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--models", type=Path, help="<model>/<version>/saved_model.pb lie under it")
+    models.add_argument("--model-config", type=Path, metavar="FILE", help="a ModelServerConfig, followed as it changes")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
+    parser.add_argument("--rest-port", type=int, metavar="PORT", help="of the REST API; 0: any free one; without: none")
     parser.add_argument("--socket", type=Path, metavar="PATH", help="listen on a unix socket too, of mode 0600")
     parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for")
     parser.add_argument("--workers", type=int, help="default: one for each core that this process may use")
-    parser.add_argument("--ready-file", type=Path, help="JSON {address, pid}, written when requests are answered")
+    parser.add_argument("--ready-file", type=Path, help="JSON {address, rest, pid}, written when requests are answered")
     return parser.parse_args()
 
 
@@ -30,16 +33,18 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
+    from eugenie_cli.serving.server.wanted import Discovered, Written
 
     workers = arguments.workers or len(os.sched_getaffinity(0))
     settings = Settings(
-        arguments.models,
+        Written(arguments.model_config) if arguments.model_config else Discovered(arguments.models),
         arguments.host,
         arguments.port,
         arguments.poll / 1_000,
         workers,
         arguments.ready_file,
         arguments.socket,
+        arguments.rest_port,
     )
     try:
         asyncio.run(serve(settings))

@@ -1,8 +1,8 @@
-"""Which versions there are and which one answers: watches the models' directory and swaps versions.
+"""Which versions answer: follows what is wanted and what is on disk, and swaps versions without a gap.
 
-Every model's latest version serves. A new one is loaded and warmed beside it, then one reference is swapped;
-requests in flight end on the version they began with, and only then is it dropped. A version that cannot be
-loaded is reported (state END with the error), and the newest one that can keeps serving.
+What is new is loaded and warmed beside what serves, then labels move, and only then is dropped what is not wanted any
+more; requests in flight end on the version they began with. A version that cannot be loaded is reported (state END with
+the error), and what serves goes on serving.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
 from eugenie_cli.serving.protos import serving_pb2
-from eugenie_cli.serving.server.refusal import Refusal, invalid, not_found
+from eugenie_cli.serving.server.refusal import Refusal, invalid, not_found, wrong
+from eugenie_cli.serving.server.scan import Found, scan
 from eugenie_cli.serving.server.servable import Servable
+from eugenie_cli.serving.server.wanted import Wanted, WantedModel
 
 KEPT_ENDED = 8
 """Versions in state END that a model's status still lists."""
-
-_NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 State = serving_pb2.ModelVersionStatus
 _LOG = logging.getLogger(__name__)
@@ -33,160 +32,204 @@ _LOG = logging.getLogger(__name__)
 Loader = Callable[[str, int, Path], Servable]
 
 
-@dataclass(frozen=True)
-class Found:
-    """A version directory on disk; `identity` changes when it is exported anew under the same number."""
+class _Model:
+    """What of one model serves, what failed, and what is said of its versions."""
 
-    version: int
-    directory: Path
-    identity: tuple[int, int]
+    def __init__(self) -> None:
+        self.serving: dict[int, tuple[Found, Servable]] = {}
+        self.failed: set[Found] = set()
+        self.states: dict[int, serving_pb2.ModelVersionStatus] = {}
+        self.labels: dict[str, int] = {}
 
-
-def scan(root: Path) -> dict[str, list[Found]]:
-    """`root/<class>/<version>/saved_model.pb` -> versions by model, newest first, without hidden ones.
-
-    Directories may come and go meanwhile. Raises OSError when the disk cannot say what there is: that is not "nothing".
-    """
-    models: dict[str, list[Found]] = {}
-    for model in _directories(root):
-        numbered = [each for each in _directories(model) if each.name.isascii() and each.name.isdigit()]
-        versions = [found for each in numbered if (found := _version(each))]
-        if versions:
-            models[model.name] = sorted(versions, key=lambda each: -each.version)
-    return models
+    @property
+    def latest(self) -> Servable | None:
+        return self.serving[max(self.serving)][1] if self.serving else None
 
 
-def _directories(parent: Path) -> list[Path]:
-    """The directories in `parent` that are not hidden; none where it is gone or not ours to read."""
-    try:
-        with os.scandir(parent) as entries:
-            return [parent / each.name for each in entries if not each.name.startswith(".") and each.is_dir()]
-    except _NOT_THERE:
-        return []
+@dataclass
+class _Followed:
+    """A wanted model as it was last looked at: the versions on disk, and those of them that are wanted and serve."""
 
-
-def _version(directory: Path) -> Found | None:
-    try:
-        status = (directory / "saved_model.pb").stat()
-    except _NOT_THERE:
-        return None
-    return Found(int(directory.name), directory, (status.st_ino, status.st_mtime_ns))
+    wanted: WantedModel
+    there: set[int]
+    chosen: set[int] = field(default_factory=set)
 
 
 class Catalog:
     """The models that answer. Its methods belong to one event loop; loading happens on a thread."""
 
-    def __init__(self, root: Path, load: Loader) -> None:
-        self._root = root
+    def __init__(self, wanted: Wanted, load: Loader) -> None:
+        self._wanted = wanted
         self._load = load
-        self._serving: dict[str, tuple[Found, Servable]] = {}
-        self._failed: set[tuple[str, Found]] = set()
-        self._states: dict[str, dict[int, serving_pb2.ModelVersionStatus]] = {}
+        self._models: dict[str, _Model] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._followed: dict[str, _Followed] = {}
+        self._changing = asyncio.Lock()
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models that answer."""
-        return tuple(sorted(self._serving))
+        return tuple(sorted(name for name, model in self._models.items() if model.serving))
 
     def find(self, spec: serving_pb2.ModelSpec) -> Servable:
         """The version that answers `spec`. Raises Refusal."""
-        if spec.WhichOneof("version_choice") == "version_label":
-            raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-        serving = self._serving.get(spec.name)
-        if not spec.HasField("version"):
-            if serving is None:
+        model = self._models.get(spec.name, _Model())
+        choice = spec.WhichOneof("version_choice")
+        if choice is None:
+            if model.latest is None:
                 raise not_found(f"Servable not found for request: Latest({spec.name})")
-            return serving[1]
-        if serving is None or serving[1].version != spec.version.value:
-            raise not_found(f"Servable not found for request: Specific({spec.name}, {spec.version.value})")
-        return serving[1]
+            return model.latest
+        version = spec.version.value
+        if choice == "version_label":
+            if spec.version_label not in model.labels:
+                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+            version = model.labels[spec.version_label]
+        if version not in model.serving:
+            raise not_found(f"Servable not found for request: Specific({spec.name}, {version})")
+        return model.serving[version][1]
 
     def statuses(self, spec: serving_pb2.ModelSpec) -> list[serving_pb2.ModelVersionStatus]:
-        """The states of all versions of a model, or of the one asked for. Raises Refusal (NOT_FOUND)."""
-        states = self._states.get(spec.name, {})
-        if spec.HasField("version"):
-            if spec.version.value not in states:
-                raise not_found(f"Could not find version {spec.version.value} of model {spec.name}")
-            return [states[spec.version.value]]
-        if not states:
+        """The states of all versions of a model, or of the one asked for. Raises Refusal."""
+        model = self._models.get(spec.name, _Model())
+        choice, version = spec.WhichOneof("version_choice"), spec.version.value
+        if choice == "version_label":
+            if spec.version_label not in model.labels:
+                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+            version = model.labels[spec.version_label]
+        if choice is not None:
+            if version not in model.states:
+                raise not_found(f"Could not find version {version} of model {spec.name}")
+            return [model.states[version]]
+        if not model.states:
             raise not_found(f"Could not find any versions of model {spec.name}")
-        return [states[version] for version in sorted(states, reverse=True)]
+        return [model.states[each] for each in sorted(model.states, reverse=True)]
 
     async def watch(self, poll_s: float) -> None:
-        """Follow the directory until cancelled."""
+        """Follow what is wanted and what is on disk until cancelled."""
         while True:
             await asyncio.sleep(poll_s)
             try:
                 await self.refresh()
             except Exception:  # noqa: BLE001 - what serves goes on serving, whatever lies in the directory
-                _LOG.exception("cannot follow %s; trying again", self._root)
+                _LOG.exception("cannot follow the models; trying again")
+
+    async def configure(self, models: Mapping[str, WantedModel]) -> None:
+        """Serve these models from now on, whole or not at all: load what is new, move the labels, drop what is left.
+
+        Raises Refusal: of a model that is new or changed no version can be loaded (UNKNOWN), or a label is for a
+        version that does not serve (FAILED_PRECONDITION). What served before then goes on, and so do its labels.
+        """
+        async with self._changing:
+            before, self._wanted = self._wanted, self._wanted.replaced(models)
+            known = {name: one.wanted for name, one in self._followed.items()}
+            try:
+                followed = await self._load_wanted()
+                self._check(one for name, one in followed.items() if known.get(name) != one.wanted)
+            except BaseException:
+                self._wanted = before
+                raise
+            finally:  # also what a configuration that is refused brought in
+                await self._refresh()
 
     async def refresh(self) -> None:
-        """Make what serves equal to what is on disk."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._thread, scan, self._root)
-        for name, versions in found.items():
-            await self._follow(name, versions)
-        for name in self._serving.keys() - found.keys():
-            self._retire(name)
-        self._failed = {(name, version) for name, version in self._failed if version in found.get(name, ())}
+        """Make what serves equal to what is wanted and on disk."""
+        async with self._changing:
+            await self._refresh()
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _follow(self, name: str, versions: list[Found]) -> None:
-        """Serve the newest version that can be loaded."""
-        for candidate in versions:
-            serving = self._serving.get(name)
-            if serving is not None and serving[0] == candidate:
-                return
-            if (name, candidate) in self._failed:
-                continue
-            if await self._start(name, candidate):
-                return
-        if name in self._serving:  # what serves is gone from disk, and nothing that is there can replace it
-            self._retire(name)
+    async def _refresh(self) -> None:
+        """Load what is wanted, then move the labels, then drop the rest."""
+        self._followed = await self._load_wanted()
+        for name, model in self._models.items():
+            one = self._followed.get(name)
+            labels = {} if one is None else one.wanted.labels
+            if all(version in model.serving for version in labels.values()):
+                model.labels = dict(labels)
+            kept = set() if one is None else one.chosen | (one.there & set(model.labels.values()))
+            for version in sorted(model.serving.keys() - kept):
+                self._drop(name, version)
 
-    async def _start(self, name: str, found: Found) -> bool:
-        self._mark(name, found.version, State.LOADING)
-        _LOG.info("loading %s version %d", name, found.version)
+    async def _load_wanted(self) -> dict[str, _Followed]:
+        """Load what the policies say, of what can be loaded."""
         loop = asyncio.get_running_loop()
+        followed: dict[str, _Followed] = {}
+        wanted = await loop.run_in_executor(self._thread, self._wanted.models)
+        for name, each in wanted.items():
+            found = await loop.run_in_executor(self._thread, scan, each.folder)
+            one = followed[name] = _Followed(each, {version.version for version in found})
+            if not found and name not in self._models:
+                continue
+            model = self._models.setdefault(name, _Model())
+            model.failed &= set(found)
+            for candidate in found:
+                if each.policy.wants(candidate.version, len(one.chosen)) and await self._serve(name, model, candidate):
+                    one.chosen.add(candidate.version)
+        return followed
+
+    def _check(self, changed: Iterable[_Followed]) -> None:
+        for one in changed:
+            name, model = one.wanted.name, self._models.get(one.wanted.name, _Model())
+            if not one.chosen:
+                failed = [each for version, each in sorted(model.states.items()) if version in one.there]
+                why = "; ".join(f"version {each.version}: {each.status.error_message}" for each in failed)
+                words = why or f"no version that is wanted is in {one.wanted.folder}"
+                raise Refusal(grpc.StatusCode.UNKNOWN, f"Servable {name} did not become available: {words}")
+            for version in one.wanted.labels.values():
+                if version not in model.serving:
+                    raise wrong(
+                        f"Request to assign label to version {version} of model {name}, "
+                        "which is not currently available for inference"
+                    )
+
+    async def _serve(self, name: str, model: _Model, found: Found) -> bool:
+        """Load a version unless it serves as it lies on disk. True when the version serves, if only as it was."""
+        version = found.version
+        if found in model.failed or (version in model.serving and model.serving[version][0] == found):
+            return version in model.serving
+        loop = asyncio.get_running_loop()
+        if version not in model.serving:
+            self._mark(name, version, State.LOADING)
+        _LOG.info("loading %s version %d", name, version)
         begin = loop.time()
         try:
-            servable = await loop.run_in_executor(self._thread, self._load, name, found.version, found.directory)
+            if found.problem:
+                raise wrong(found.problem)
+            servable = await loop.run_in_executor(self._thread, self._load, name, version, found.directory)
         except Exception as error:  # noqa: BLE001 - whatever a SavedModel can raise; reported in the status and the log
-            words = f"{type(error).__name__}: {error}"
-            _LOG.error("%s version %d cannot be loaded: %s", name, found.version, words)
-            self._failed.add((name, found))
-            code = error.code if isinstance(error, Refusal) else grpc.StatusCode.INTERNAL
-            self._mark(name, found.version, State.END, code, words)
-            return False
-        before = self._serving.get(name)
-        self._serving[name] = (found, servable)
-        self._mark(name, found.version, State.AVAILABLE)
-        _LOG.info("serving %s version %d (%.2f s)", name, found.version, loop.time() - begin)
+            words = error.words if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+            _LOG.error("%s version %d cannot be loaded: %s", name, version, words)
+            model.failed.add(found)
+            if version not in model.serving:
+                code = error.code if isinstance(error, Refusal) else grpc.StatusCode.INTERNAL
+                self._mark(name, version, State.END, code, words)
+            return version in model.serving
+        before = model.serving.get(version)
+        model.serving[version] = (found, servable)
+        self._mark(name, version, State.AVAILABLE)
+        _LOG.info("serving %s version %d (%.2f s)", name, version, loop.time() - begin)
         if before is not None:
-            self._drop(name, before[1], replaced=before[1].version == found.version)
+            self._let_go(name, before[1])
         return True
 
-    def _retire(self, name: str) -> None:
-        _LOG.info("%s is gone from disk", name)
-        self._drop(name, self._serving.pop(name)[1], replaced=False)
+    def _drop(self, name: str, version: int) -> None:
+        """Serve a version no longer."""
+        _, servable = self._models[name].serving.pop(version)
+        self._mark(name, version, State.UNLOADING)
+        self._let_go(name, servable)
 
-    def _drop(self, name: str, servable: Servable, *, replaced: bool) -> None:
-        """Let go of a version once its last request has ended. `replaced`: its number lives on in another."""
+    def _let_go(self, name: str, servable: Servable) -> None:
+        """Forget a version once its last request has ended."""
 
         def ended() -> None:
             servable.on_idle = None
-            if not replaced and self._states[name][servable.version].state == State.UNLOADING:
+            if self._models[name].states[servable.version].state == State.UNLOADING:
                 self._mark(name, servable.version, State.END)
             _LOG.info("dropped %s version %d", name, servable.version)
             # a loaded model is a web of cycles: memory comes back only when they are collected
             asyncio.get_running_loop().call_soon(gc.collect)
 
-        if not replaced:
-            self._mark(name, servable.version, State.UNLOADING)
         if servable.in_flight:
             servable.on_idle = ended
         else:
@@ -195,7 +238,7 @@ class Catalog:
     def _mark(
         self, name: str, version: int, state: int, code: grpc.StatusCode = grpc.StatusCode.OK, words: str = ""
     ) -> None:
-        states = self._states.setdefault(name, {})
+        states = self._models[name].states
         status = serving_pb2.StatusProto(error_code=code.value[0], error_message=words)
         states[version] = State(version=version, state=state, status=status)  # type: ignore[arg-type]
         over = sorted(number for number, each in states.items() if each.state == State.END)[:-KEPT_ENDED]

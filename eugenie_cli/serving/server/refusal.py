@@ -26,6 +26,11 @@ def not_found(words: str) -> Refusal:
     return Refusal(grpc.StatusCode.NOT_FOUND, words)
 
 
+def wrong(words: str) -> Refusal:
+    """FAILED_PRECONDITION: it is not the request that is wrong, but what is there."""
+    return Refusal(grpc.StatusCode.FAILED_PRECONDITION, words)
+
+
 def from_number(number: int, words: str) -> Refusal:
     """The refusal for a canonical error number (TensorFlow's and gRPC's are the same)."""
     return Refusal(_BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN), words)

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from eugenie_cli.serving import sockets
 from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
+from eugenie_cli.serving.server.http import HttpServer
+from eugenie_cli.serving.server.rest import RestApi
 from eugenie_cli.serving.server.servable import load
 from eugenie_cli.serving.server.service import Service
+from eugenie_cli.serving.server.wanted import Wanted
 
 DRAIN_S = 10.0
 """How long requests in flight may take to end after TERM."""
@@ -32,13 +36,14 @@ _LOG = logging.getLogger(__name__)
 class Settings:
     """What the command line says."""
 
-    models: Path
+    wanted: Wanted
     host: str
     port: int
     poll_s: float
     workers: int
     ready_file: Path | None
     socket: Path | None = None
+    rest_port: int | None = None
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
@@ -55,21 +60,27 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    catalog, batcher = Catalog(settings.models, load), Batcher(settings.workers)
+    catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
     service = Service(catalog, batcher)
     server, port = _listen(settings, service)
+    rest = _listen_for_http(settings, service)
     await catalog.refresh()
     # what is loaded now lives as long as the process: collections need not look at it again
     gc.collect()
     gc.freeze()
     batcher.start()
     await server.start()
+    if rest is not None:
+        await rest.start()
     watch = asyncio.create_task(catalog.watch(settings.poll_s))
-    address = f"{settings.host}:{port}"
-    listening = address if settings.socket is None else f"{address} and {settings.socket}"
-    _LOG.info("ready on %s: %s", listening, ", ".join(catalog.models) or "no models yet")
+    addresses = {"address": f"{settings.host}:{port}"}
+    if settings.socket is not None:
+        addresses["socket"] = str(settings.socket)
+    if rest is not None:
+        addresses["rest"] = f"http://{settings.host}:{rest.port}"
+    _LOG.info("ready on %s: %s", ", ".join(addresses.values()), ", ".join(catalog.models) or "no models yet")
     if settings.ready_file is not None:
-        _tell(settings.ready_file, address)
+        _tell(settings.ready_file, addresses)
     try:
         await stop.wait()
     finally:
@@ -78,7 +89,8 @@ async def serve(settings: Settings) -> None:
         watch.cancel()
         if settings.ready_file is not None:
             settings.ready_file.unlink(missing_ok=True)
-        await server.stop(DRAIN_S)
+        ending = [server.stop(DRAIN_S)] if rest is None else [server.stop(DRAIN_S), rest.stop()]
+        await asyncio.gather(*ending)
         batcher.stop()
         catalog.close()
     with contextlib.suppress(asyncio.CancelledError):
@@ -108,11 +120,20 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
     return server, port
 
 
-def _tell(ready_file: Path, address: str) -> None:
+def _listen_for_http(settings: Settings, service: Service) -> HttpServer | None:
+    if settings.rest_port is None:
+        return None
+    try:
+        return HttpServer(RestApi(service), settings.host, settings.rest_port)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {settings.host}:{settings.rest_port}: {error}") from error
+
+
+def _tell(ready_file: Path, addresses: Mapping[str, str]) -> None:
     ready_file.parent.mkdir(parents=True, exist_ok=True)
     temporary = ready_file.with_name(f".{ready_file.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as stream:
-        json.dump({"address": address, "pid": os.getpid()}, stream)
+        json.dump({**addresses, "pid": os.getpid()}, stream)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(ready_file)

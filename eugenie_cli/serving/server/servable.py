@@ -13,11 +13,12 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from eugenie_cli.serving import manifest
 from eugenie_cli.serving.protos import serving_pb2
-from eugenie_cli.serving.server.refusal import Refusal, from_number
+from eugenie_cli.serving.server.refusal import Refusal, from_number, wrong
 from eugenie_cli.serving.server.signature import SignatureSpec, from_definition
 
 SERVE_TAG = "serve"
 DEFAULT_SIGNATURE = "serving_default"
+OUTPUTS = ("score", "contribution", "expected")
 
 _INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})
 _WARM_UP_BATCHES = (1, 32)
@@ -37,7 +38,10 @@ class Servable:
         }
         self.in_flight = 0
         self.on_idle: Callable[[], None] | None = None
-        self._window = _window(directory)
+        info = manifest.read(directory) if (directory / manifest.LOCATION).exists() else None
+        if info is not None:
+            _check(info, name, self.signatures)
+        self._window = None if info is None else info.window
         self._loaded = tf.saved_model.load(str(directory), tags=[SERVE_TAG])
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -103,5 +107,17 @@ def _definitions(directory: Path) -> dict[str, serving_pb2.SignatureDef]:
     raise ValueError(f"{directory} has no graph with the tag {SERVE_TAG!r}")
 
 
-def _window(directory: Path) -> int | None:
-    return manifest.read(directory).window if (directory / manifest.LOCATION).exists() else None
+def _check(info: manifest.ModelInfo, name: str, signatures: Mapping[str, SignatureSpec]) -> None:
+    """A model of ours must be of the class that it is served as, and have the signature that its callers expect."""
+    if info.class_name != name:
+        raise wrong(f"it is a model of the class {info.class_name}, and lies where those of {name} do")
+    spec = signatures.get(DEFAULT_SIGNATURE)
+    if spec is None:
+        raise wrong(f"it has no signature {DEFAULT_SIGNATURE}, only {', '.join(sorted(signatures)) or 'none'}")
+    shapes = {"asset": (-1,), "rows": (-1, -1, len(info.sensors))}
+    found = {each: tensor.shape for each, tensor in spec.inputs.items()}
+    if found != shapes:
+        raise wrong(f"{DEFAULT_SIGNATURE} takes {found}, and a model with its manifest takes {shapes}")
+    missing = [each for each in OUTPUTS if each not in spec.outputs]
+    if missing:
+        raise wrong(f"{DEFAULT_SIGNATURE} does not give {', '.join(missing)}")

@@ -1,18 +1,22 @@
-"""The gRPC methods: Predict, GetModelMetadata, GetModelStatus, and gRPC's own health check."""
+"""The gRPC methods of TensorFlow Serving, and gRPC's own health check."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import grpc
 import grpc.aio
+import numpy as np
 
 from eugenie_cli.serving import protos, tensors
-from eugenie_cli.serving.protos import health_pb2, serving_pb2
+from eugenie_cli.serving.protos import config_pb2, health_pb2, serving_pb2
+from eugenie_cli.serving.server import wanted
 from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
+from eugenie_cli.serving.server.monitoring import GRPC, Monitor
 from eugenie_cli.serving.server.refusal import Refusal, invalid
 from eugenie_cli.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
@@ -27,27 +31,36 @@ class Service:
     """Answers from a catalog through a batcher."""
 
     def __init__(self, catalog: Catalog, batcher: Batcher) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
+        self.monitor = Monitor()
         self._batcher = batcher
         self.draining = False
 
     async def predict(self, request: serving_pb2.PredictRequest) -> serving_pb2.PredictResponse:
         _need_spec(request)
-        servable = self._catalog.find(request.model_spec)
-        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        spec = servable.signatures.get(name)
-        if spec is None:
-            words = f'Serving signature key "{name}" not found.'
-            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, words)
+        servable, name = self.chosen(request.model_spec)
+        spec = servable.signatures[name]
         inputs = spec.read(request)
         chosen = spec.chosen(request.output_filter)
-        with servable.in_use():
-            outputs = await self._batcher.predict(servable, name, inputs)
+        outputs = await self.run(servable, name, inputs)
         response = serving_pb2.PredictResponse()
         _name_version(response.model_spec, servable, name)
         for output in chosen:
             tensors.encode(outputs[output], response.outputs[output])
         return response
+
+    def chosen(self, spec: serving_pb2.ModelSpec) -> tuple[Servable, str]:
+        """The version and the signature that are asked for. Raises Refusal."""
+        servable = self.catalog.find(spec)
+        name = spec.signature_name or DEFAULT_SIGNATURE
+        if name not in servable.signatures:
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        return servable, name
+
+    async def run(self, servable: Servable, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs for inputs that fit the signature. Raises Refusal."""
+        with servable.in_use():
+            return dict(await self._batcher.predict(servable, signature, inputs))
 
     async def metadata(self, request: serving_pb2.GetModelMetadataRequest) -> serving_pb2.GetModelMetadataResponse:
         _need_spec(request)
@@ -56,7 +69,7 @@ class Service:
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")
-        servable = self._catalog.find(request.model_spec)
+        servable = self.catalog.find(request.model_spec)
         definitions = serving_pb2.SignatureDefMap(signature_def=servable.definitions)
         response = serving_pb2.GetModelMetadataResponse()
         _name_version(response.model_spec, servable)
@@ -67,13 +80,27 @@ class Service:
 
     async def status(self, request: serving_pb2.GetModelStatusRequest) -> serving_pb2.GetModelStatusResponse:
         _need_spec(request)
-        statuses = self._catalog.statuses(request.model_spec)
+        statuses = self.catalog.statuses(request.model_spec)
         return serving_pb2.GetModelStatusResponse(model_version_status=statuses)
+
+    async def reload(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest."
+                " Only ModelConfigList is currently supported"
+            )
+        await self.catalog.configure(wanted.read(request.config))
+        return config_pb2.ReloadConfigResponse(status=serving_pb2.StatusProto())
 
     async def health(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
         if request.service not in _SERVICES:
             raise Refusal(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service}")
         return _Health(status=_Health.NOT_SERVING if self.draining else _Health.SERVING)
+
+    async def refuse(self, _request: serving_pb2.GetModelStatusRequest) -> Any:
+        """What TensorFlow Serving has for models of other kinds."""
+        words = "This server has Predict alone: its models take rows, not tf.Examples"
+        raise Refusal(grpc.StatusCode.UNIMPLEMENTED, words)
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """What a grpc.aio server registers."""
@@ -81,32 +108,42 @@ class Service:
             (protos.PREDICT, self.predict, serving_pb2.PredictRequest),
             (protos.GET_MODEL_METADATA, self.metadata, serving_pb2.GetModelMetadataRequest),
             (protos.GET_MODEL_STATUS, self.status, serving_pb2.GetModelStatusRequest),
+            (protos.RELOAD_CONFIG, self.reload, config_pb2.ReloadConfigRequest),
             (protos.HEALTH_CHECK, self.health, health_pb2.HealthCheckRequest),
+            # of their requests only the model is read, which stands where it does in every request
+            *((path, self.refuse, serving_pb2.GetModelStatusRequest) for path in protos.NOT_SUPPORTED),
         ]
         handlers = []
         for path, method, request in methods:
             _, service, name = path.split("/")
             handler = grpc.unary_unary_rpc_method_handler(
-                _answering(method), request.FromString, lambda message: message.SerializeToString()
+                self._answering(name, method), request.FromString, lambda message: message.SerializeToString()
             )
             handlers.append(grpc.method_handlers_generic_handler(service, {name: handler}))
         return handlers
 
+    def _answering(self, name: str, method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]:
+        """Count, and turn refusals into status codes, and anything else into INTERNAL with a trace in the log."""
 
-def _answering(method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]:
-    """Turn refusals into status codes, and anything else into INTERNAL with a trace in the log."""
+        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            try:
+                with self.counted(request, name, GRPC):
+                    return await method(request)
+            except Refusal as refusal:
+                code, words = refusal.code, refusal.words
+            except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
+                _LOG.exception("a request failed")
+                code, words = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
+            return await context.abort(code, words)
 
-    async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
-        try:
-            return await method(request)
-        except Refusal as refusal:
-            code, words = refusal.code, refusal.words
-        except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
-            _LOG.exception("a request failed")
-            code, words = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
-        return await context.abort(code, words)
+        return answer
 
-    return answer
+    def counted(self, request: Any, api: str, entrypoint: str) -> AbstractContextManager[None]:
+        """Counts what the block does, if the request is about a model. Names of no model are counted together."""
+        spec = getattr(request, "model_spec", None)
+        if spec is None:
+            return nullcontext()
+        return self.monitor.request(spec.name if spec.name in self.catalog.models else "", api, entrypoint)
 
 
 def _need_spec(request: Any) -> None:

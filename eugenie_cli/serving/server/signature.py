@@ -51,7 +51,7 @@ class SignatureSpec:
 
     def read(self, request: serving_pb2.PredictRequest) -> dict[str, np.ndarray]:
         """The request's arrays by input name. Raises Refusal (INVALID_ARGUMENT)."""
-        self._check_names(set(request.inputs))
+        self.check_names(set(request.inputs))
         arrays = {}
         for name, spec in self.inputs.items():
             proto = request.inputs[name]
@@ -62,12 +62,17 @@ class SignatureSpec:
                 arrays[name] = tensors.decode(proto)
             except tensors.TensorError as error:
                 raise invalid(f"tensor parsing error: {name}: {error}") from error
+        self.check_shapes(arrays)
+        return arrays
+
+    def check_shapes(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Raises Refusal (INVALID_ARGUMENT) unless they fit the signature and each other."""
+        for name, spec in self.inputs.items():
             if not spec.fits(arrays[name].shape):
                 raise invalid(f"shape of {name} {list(arrays[name].shape)} is not compatible with {_show(spec.shape)}")
         if self.batchable and len({len(array) for array in arrays.values()}) > 1:
             sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
             raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
-        return arrays
 
     def chosen(self, output_filter: Sequence[str]) -> tuple[str, ...]:
         """Output names to return: all, or those of the filter. Raises Refusal (INVALID_ARGUMENT)."""
@@ -81,7 +86,8 @@ class SignatureSpec:
             raise invalid("duplicate output tensor alias in output_filter")
         return tuple(output_filter) or tuple(self.outputs)
 
-    def _check_names(self, given: set[str]) -> None:
+    def check_names(self, given: set[str]) -> None:
+        """Raises Refusal (INVALID_ARGUMENT) unless these are the inputs."""
         wanted = set(self.inputs)
         if given != wanted:
             extra, missing = ",".join(sorted(given - wanted)), ",".join(sorted(wanted - given))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.serving.server.catalog import scan
+from eugenie_cli.serving.server.scan import scan
+from eugenie_cli.serving.server.wanted import Discovered
 
 
 def version(root: Path, name: str, number: str) -> Path:
@@ -20,15 +21,48 @@ def version(root: Path, name: str, number: str) -> Path:
     return made
 
 
-def test_versions_newest_first_without_what_is_hidden_or_half_there(tmp_path: Path) -> None:
+def test_versions_newest_first_without_what_is_hidden(tmp_path: Path) -> None:
     for number in ("2", "10", ".3", "x", "²"):
         version(tmp_path, "pump", number)
+    assert [(each.version, each.problem) for each in scan(tmp_path / "pump")] == [(10, ""), (2, "")]
+
+
+def test_models_are_directories_that_are_not_hidden(tmp_path: Path) -> None:
     version(tmp_path, ".pump-4", "1")
-    (tmp_path / "pump" / "11").mkdir()
     (tmp_path / "lüfter").mkdir()
     (tmp_path / "readme").write_text("not a model")
-    found = scan(tmp_path)
-    assert {name: [each.version for each in versions] for name, versions in found.items()} == {"pump": [10, 2]}
+    assert {name: model.folder for name, model in Discovered(tmp_path).models().items()} == {
+        "lüfter": tmp_path / "lüfter"
+    }
+
+
+def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
+    (tmp_path / "pump" / "11").mkdir(parents=True)
+    version(tmp_path, "pump", "007")
+    version(tmp_path, "fan", "3")
+    (tmp_path / "pump" / "12").symlink_to(tmp_path / "fan" / "3")
+    version(tmp_path, "pump", "9")
+    (tmp_path / "pump" / "10").symlink_to(tmp_path / "pump" / "9")
+    problems = {each.version: each.problem for each in scan(tmp_path / "pump")}
+    assert (problems[9], problems[10]) == ("", "")
+    assert "without leading zeros" in problems[7]
+    assert "no saved_model.pb" in problems[11]
+    assert "leads out of the model's folder" in problems[12]
+
+
+def test_of_two_directories_for_one_version_the_plain_one_counts(tmp_path: Path) -> None:
+    version(tmp_path, "pump", "007")
+    version(tmp_path, "pump", "7")
+    assert [(each.directory.name, each.problem) for each in scan(tmp_path / "pump")] == [("7", "")]
+
+
+def test_a_file_that_is_written_anew_makes_another_identity(tmp_path: Path) -> None:
+    made = version(tmp_path, "pump", "1")
+    (before,) = scan(tmp_path / "pump")
+    assert scan(tmp_path / "pump") == [before]
+    (made / "variables").mkdir()
+    (made / "variables" / "variables.data").write_bytes(b"half")
+    assert scan(tmp_path / "pump") != [before]
 
 
 def test_a_disk_that_cannot_answer_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,11 +73,11 @@ def test_a_disk_that_cannot_answer_is_not_an_empty_one(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(os, "scandir", fails)
     with pytest.raises(OSError, match="Input/output"):
-        scan(tmp_path)
+        scan(tmp_path / "pump")
 
 
 def test_no_directory_is_no_model(tmp_path: Path) -> None:
-    assert scan(tmp_path / "nowhere") == {}
+    assert Discovered(tmp_path / "nowhere").models() == {} and scan(tmp_path / "nowhere") == []
 
 
 def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) -> None:
@@ -63,7 +97,10 @@ def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) ->
         thread.start()
     try:
         for _ in range(1_000):
-            assert [each.version for each in scan(tmp_path)["pump"]] == [1]
+            assert "pump" in Discovered(tmp_path).models()
+            for model in Discovered(tmp_path).models().values():
+                scan(model.folder)
+            assert [each.version for each in scan(tmp_path / "pump")] == [1]
             os.sched_yield()
     finally:
         stop.set()

@@ -1,0 +1,163 @@
+"""TensorFlow Serving's REST API: an ASGI application on the same methods as the gRPC one.
+
+GET  /v1/models/NAME[/versions/N|/labels/L]            the states of versions
+GET  /v1/models/NAME[/versions/N|/labels/L]/metadata   signatures
+POST /v1/models/NAME[/versions/N|/labels/L]:predict    {"instances": [...]} or {"inputs": ...}
+GET  /monitoring/prometheus/metrics
+
+Errors are {"error": words} with the HTTP status that stands for the gRPC code. As in TensorFlow Serving NaN and
+Infinity are written as such, which JSON itself does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+
+from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.server import rows_json
+from eugenie_cli.serving.server.monitoring import CONTENT_TYPE, REST
+from eugenie_cli.serving.server.refusal import Refusal, invalid
+from eugenie_cli.serving.server.service import Service
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
+_MODEL = re.compile(
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"(?P<act>/metadata|:predict|:classify|:regress)?/?"
+)
+_METHOD = {None: "GET", "/metadata": "GET", ":predict": "POST", ":classify": "POST", ":regress": "POST"}
+_STATUS = {
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+}
+_INTERNAL = 500
+_LOG = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class RestApi:
+    """The application. One request is answered at a time on a connection, any number beside each other."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        method, path = scope["method"], scope["path"]
+        if path == METRICS_PATH and method == "GET":
+            await _answer(send, 200, self._service.monitor.page().encode(), CONTENT_TYPE)
+            return
+        try:
+            content = await self._content(method, path, receive)
+            status = 200
+        except Refusal as refusal:
+            content, status = {"error": refusal.words}, _STATUS.get(refusal.code, _INTERNAL)
+        except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
+            _LOG.exception("a request failed")
+            content, status = {"error": f"{type(error).__name__}: {error}"}, _INTERNAL
+        await _answer(send, status, json.dumps(content, ensure_ascii=False).encode(), "application/json")
+
+    async def _content(self, method: str, path: str, receive: Receive) -> dict[str, Any]:
+        found = _MODEL.fullmatch(path)
+        if found is None or method != _METHOD[found["act"]]:
+            raise invalid(f"Malformed request: {method} {path}")
+        spec = serving_pb2.ModelSpec(name=found["name"])
+        if found["version"]:
+            spec.version.value = int(found["version"])
+        if found["label"]:
+            spec.version_label = found["label"]
+        request = serving_pb2.GetModelStatusRequest(model_spec=spec)
+        api, answer = {
+            None: ("GetModelStatus", self._status),
+            "/metadata": ("GetModelMetadata", self._metadata),
+            ":predict": ("Predict", self._predict),
+            ":classify": ("Classify", self._refuse),
+            ":regress": ("Regress", self._refuse),
+        }[found["act"]]
+        with self._service.counted(request, api, REST):
+            return await answer(spec, receive)
+
+    async def _refuse(self, spec: serving_pb2.ModelSpec, _receive: Receive) -> dict[str, Any]:
+        return await self._service.refuse(serving_pb2.GetModelStatusRequest(model_spec=spec))
+
+    async def _status(self, spec: serving_pb2.ModelSpec, _receive: Receive) -> dict[str, Any]:
+        response = await self._service.status(serving_pb2.GetModelStatusRequest(model_spec=spec))
+        return {
+            "model_version_status": [
+                {
+                    "version": str(each.version),
+                    "state": serving_pb2.ModelVersionStatus.State.Name(each.state),
+                    "status": {
+                        "error_code": _code_name(each.status.error_code),
+                        "error_message": each.status.error_message,
+                    },
+                }
+                for each in response.model_version_status
+            ]
+        }
+
+    async def _metadata(self, spec: serving_pb2.ModelSpec, _receive: Receive) -> dict[str, Any]:
+        request = serving_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+        response = await self._service.metadata(request)
+        signatures = serving_pb2.SignatureDefMap.FromString(response.metadata["signature_def"].value)
+        answered = response.model_spec
+        return {
+            "model_spec": {"name": answered.name, "signature_name": "", "version": str(answered.version.value)},
+            "metadata": {
+                "signature_def": MessageToDict(
+                    signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+                )
+            },
+        }
+
+    async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> dict[str, Any]:
+        asked = rows_json.parse(await _body(receive))
+        spec.signature_name = asked.signature
+        servable, name = self._service.chosen(spec)
+        inputs = asked.inputs(servable.signatures[name])
+        outputs = await self._service.run(servable, name, inputs)
+        return asked.answer(outputs)
+
+
+def _code_name(number: int) -> str:
+    return next((code.name for code in grpc.StatusCode if code.value[0] == number), "UNKNOWN")
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise Refusal(grpc.StatusCode.CANCELLED, "the caller went away")
+        parts.append(event.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_MESSAGE_BYTES:
+            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_MESSAGE_BYTES:,} bytes")
+        if not event.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

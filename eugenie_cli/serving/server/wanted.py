@@ -1,0 +1,181 @@
+"""Which models are wanted, and which of their versions: found in a directory, or said in a configuration.
+
+A configuration is TensorFlow Serving's own: `ModelServerConfig`, in a file or in a request to reload it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from google.protobuf import text_format
+
+from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.serving.server.refusal import Refusal, invalid
+from eugenie_cli.serving.server.scan import directories
+
+PLATFORM = "tensorflow"
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The newest versions that can be loaded."""
+
+    count: int = 1
+
+    def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002 - policies are asked alike
+        """Whether a version is to be served when so many newer ones are."""
+        return chosen < self.count
+
+
+@dataclass(frozen=True)
+class Specific:
+    """These versions, as far as they are there."""
+
+    versions: frozenset[int]
+
+    def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002
+        return version in self.versions
+
+
+@dataclass(frozen=True)
+class All:
+    """Every version that is there."""
+
+    def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002
+        return True
+
+
+Policy = Latest | Specific | All
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """A model to serve. Its versions lie in `folder`; `labels` are other names of versions."""
+
+    name: str
+    folder: Path
+    policy: Policy = field(default_factory=Latest)
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+class Wanted(Protocol):
+    """Says which models are wanted now."""
+
+    def models(self) -> Mapping[str, WantedModel]:
+        """By name. Raises OSError when it cannot be known: that is not "none"."""
+        ...
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """What says that these are wanted, because somebody asked for them."""
+        ...
+
+
+class Discovered:
+    """Every directory under `root` is a model, of which the latest version is served."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def models(self) -> dict[str, WantedModel]:
+        """What is there now."""
+        return {folder.name: WantedModel(folder.name, folder) for folder in directories(self._root)}
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """Those of the request for good: the directory is not followed any more."""
+        return Requested(models)
+
+
+class Requested:
+    """The models of a request, until another one comes."""
+
+    def __init__(self, models: Mapping[str, WantedModel]) -> None:
+        self._models = models
+
+    def models(self) -> Mapping[str, WantedModel]:
+        """Whether they are on disk or not."""
+        return self._models
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """Those of the newer request."""
+        return Requested(models)
+
+
+class Written:
+    """The models of a configuration file, which is followed: `text` is what it said last, `models` what is wanted."""
+
+    def __init__(self, file: Path, text: str = "", models: Mapping[str, WantedModel] | None = None) -> None:
+        self._file = file
+        self._text = text
+        self._models = models or {}
+        self._said = ""
+
+    def models(self) -> Mapping[str, WantedModel]:
+        """What the file says; what was wanted before, while it is gone or wrong, which is logged."""
+        said = ""
+        try:
+            text = self._file.read_text(encoding="utf-8")
+            if text != self._text:
+                self._models, self._text = parse(text), text
+        except (OSError, UnicodeDecodeError) as error:
+            said = f"{self._file} cannot be read: {error}"
+        except Refusal as refusal:
+            said = f"{self._file}: {refusal.words}"
+        if said and said != self._said:
+            _LOG.error("%s; what was wanted before goes on", said)
+        self._said = said
+        return self._models
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """Those of the request, until the file says something else than now."""
+        return Written(self._file, self._text, models)
+
+
+def parse(text: str) -> dict[str, WantedModel]:
+    """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax."""
+    config = config_pb2.ModelServerConfig()
+    try:
+        text_format.Parse(text, config)
+    except text_format.ParseError as error:
+        raise invalid(f"Invalid protobuf text: {error}") from error
+    return read(config)
+
+
+def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:
+    """The models of a configuration. Raises Refusal (INVALID_ARGUMENT) that names the model and what is wrong."""
+    if config.WhichOneof("config") == "custom_model_config":
+        raise invalid("custom_model_config is not supported: write a model_config_list")
+    models: dict[str, WantedModel] = {}
+    for each in config.model_config_list.config:
+        model = _model(each)
+        if model.name in models:
+            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
+        models[model.name] = model
+    return models
+
+
+def _model(config: config_pb2.ModelConfig) -> WantedModel:
+    if not config.name:
+        raise invalid("A model of the config list has no name")
+    if not Path(config.base_path).is_absolute():
+        raise invalid(
+            f"Expected model {config.name} to have an absolute path or URI; got base_path()={config.base_path}"
+        )
+    if config.model_platform not in ("", PLATFORM):
+        raise invalid(f"Model {config.name}: model_platform {config.model_platform!r} is not {PLATFORM!r}")
+    labels = dict(config.version_labels)
+    return WantedModel(config.name, Path(config.base_path), _policy(config.model_version_policy), labels)
+
+
+def _policy(policy: config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy) -> Policy:
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "all":
+        return All()
+    if choice == "specific":
+        return Specific(frozenset(policy.specific.versions))
+    return Latest(max(1, policy.latest.num_versions))
