@@ -123,8 +123,8 @@ class Catalog:
             before, self._wanted = self._wanted, self._wanted.replaced(models)
             known = {name: one.wanted for name, one in self._followed.items()}
             try:
-                followed = await self._load_wanted()
-                self._check(one for name, one in followed.items() if known.get(name) != one.wanted)
+                followed = [await self._look(each) for each in (await self._listed()).values()]
+                self._check(one for one in followed if known.get(one.wanted.name) != one.wanted)
             except BaseException:
                 self._wanted = before
                 raise
@@ -140,33 +140,43 @@ class Catalog:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _refresh(self) -> None:
-        """Load what is wanted, then move the labels, then drop the rest."""
-        self._followed = await self._load_wanted()
-        for name, model in self._models.items():
-            one = self._followed.get(name)
-            labels = {} if one is None else one.wanted.labels
-            if all(version in model.serving for version in labels.values()):
-                model.labels = dict(labels)
-            kept = set() if one is None else one.chosen | (one.there & set(model.labels.values()))
-            for version in sorted(model.serving.keys() - kept):
-                self._drop(name, version)
-
-    async def _load_wanted(self) -> dict[str, _Followed]:
-        """Load what the policies say, of what can be loaded."""
-        loop = asyncio.get_running_loop()
-        followed: dict[str, _Followed] = {}
-        wanted = await loop.run_in_executor(self._thread, self._wanted.models)
+        """Model by model: load what is wanted, move the labels, drop the rest."""
+        wanted = await self._listed()
         for name, each in wanted.items():
-            found = await loop.run_in_executor(self._thread, scan, each.folder)
-            one = followed[name] = _Followed(each, {version.version for version in found})
-            if not found and name not in self._models:
-                continue
-            model = self._models.setdefault(name, _Model())
-            model.failed &= set(found)
-            for candidate in found:
-                if each.policy.wants(candidate.version, len(one.chosen)) and await self._serve(name, model, candidate):
-                    one.chosen.add(candidate.version)
+            self._followed[name] = await self._look(each)
+            self._settle(name)
+        for name in self._models.keys() - wanted.keys():
+            self._followed.pop(name, None)
+            self._settle(name)
+
+    async def _listed(self) -> Mapping[str, WantedModel]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._wanted.models)
+
+    async def _look(self, wanted: WantedModel) -> _Followed:
+        """Load the versions that the policy says, of those that can be loaded."""
+        found = await asyncio.get_running_loop().run_in_executor(self._thread, scan, wanted.folder)
+        followed = _Followed(wanted, {version.version for version in found})
+        if not found and wanted.name not in self._models:
+            return followed
+        model = self._models.setdefault(wanted.name, _Model())
+        model.failed &= set(found)
+        for candidate in found:
+            is_wanted = wanted.policy.wants(candidate.version, len(followed.chosen))
+            if is_wanted and await self._serve(wanted.name, model, candidate):
+                followed.chosen.add(candidate.version)
         return followed
+
+    def _settle(self, name: str) -> None:
+        """Move the labels, if all their versions serve, and drop what is neither wanted nor labelled."""
+        model, followed = self._models.get(name), self._followed.get(name)
+        if model is None:
+            return
+        labels = {} if followed is None else followed.wanted.labels
+        if all(version in model.serving for version in labels.values()):
+            model.labels = dict(labels)
+        kept = set() if followed is None else followed.chosen | (followed.there & set(model.labels.values()))
+        for version in sorted(model.serving.keys() - kept):
+            self._drop(name, version)
 
     def _check(self, changed: Iterable[_Followed]) -> None:
         for one in changed:
