@@ -12,7 +12,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import grpc
 import numpy as np
 import psutil
 import pytest
+from model_server import POLL_MS, wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW, renumbered, write_version
 
 from eugenie_cli.embedded.endpoints import model_server, model_socket
@@ -34,7 +34,6 @@ from eugenie_cli.site.model import Site
 
 pytestmark = pytest.mark.integration
 
-POLL_MS = 50
 LAST = 7
 """Versions 1 to LAST are made in advance; publishing is a rename."""
 
@@ -55,13 +54,6 @@ class Model:
 
     def publish(self, version: int) -> Path:
         return renumbered(self.versions / "pump" / str(version), self.folder / str(version))
-
-
-def wait_until(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
