@@ -46,6 +46,22 @@ class _Model:
         return self.serving[max(self.serving)][1] if self.serving else None
 
 
+_NO_MODEL = _Model()
+"""Stands for every model that is not known. Never changed."""
+
+
+def _asked(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
+    """The number of the version that is asked for, by itself or by a label; None for the latest. Raises Refusal."""
+    choice = spec.WhichOneof("version_choice")
+    if choice is None:
+        return None
+    if choice == "version":
+        return spec.version.value
+    if spec.version_label not in model.labels:
+        raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+    return model.labels[spec.version_label]
+
+
 @dataclass
 class _Followed:
     """A wanted model as it was last looked at: the versions on disk, and those of them that are wanted and serve."""
@@ -69,34 +85,30 @@ class Catalog:
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models that answer."""
-        return tuple(sorted(name for name, model in self._models.items() if model.serving))
+        return tuple(sorted(filter(self.serves, self._models)))
+
+    def serves(self, name: str) -> bool:
+        """Whether a version of the model answers."""
+        model = self._models.get(name)
+        return model is not None and bool(model.serving)
 
     def find(self, spec: serving_pb2.ModelSpec) -> Servable:
         """The version that answers `spec`. Raises Refusal."""
-        model = self._models.get(spec.name, _Model())
-        choice = spec.WhichOneof("version_choice")
-        if choice is None:
+        model = self._models.get(spec.name, _NO_MODEL)
+        version = _asked(spec, model)
+        if version is None:
             if model.latest is None:
                 raise not_found(f"Servable not found for request: Latest({spec.name})")
             return model.latest
-        version = spec.version.value
-        if choice == "version_label":
-            if spec.version_label not in model.labels:
-                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-            version = model.labels[spec.version_label]
         if version not in model.serving:
             raise not_found(f"Servable not found for request: Specific({spec.name}, {version})")
         return model.serving[version][1]
 
     def statuses(self, spec: serving_pb2.ModelSpec) -> list[serving_pb2.ModelVersionStatus]:
         """The states of all versions of a model, or of the one asked for. Raises Refusal."""
-        model = self._models.get(spec.name, _Model())
-        choice, version = spec.WhichOneof("version_choice"), spec.version.value
-        if choice == "version_label":
-            if spec.version_label not in model.labels:
-                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-            version = model.labels[spec.version_label]
-        if choice is not None:
+        model = self._models.get(spec.name, _NO_MODEL)
+        version = _asked(spec, model)
+        if version is not None:
             if version not in model.states:
                 raise not_found(f"Could not find version {version} of model {spec.name}")
             return [model.states[version]]
@@ -180,7 +192,7 @@ class Catalog:
 
     def _check(self, changed: Iterable[_Followed]) -> None:
         for one in changed:
-            name, model = one.wanted.name, self._models.get(one.wanted.name, _Model())
+            name, model = one.wanted.name, self._models.get(one.wanted.name, _NO_MODEL)
             if not one.chosen:
                 failed = [each for version, each in sorted(model.states.items()) if version in one.there]
                 why = "; ".join(f"version {each.version}: {each.status.error_message}" for each in failed)

@@ -10,9 +10,6 @@ from typing import Any
 
 import uvicorn
 
-ENDS_WITHIN_S = 10.0
-"""How long answers may take to end after a stop."""
-
 
 class _Server(uvicorn.Server):
     """Signals are the process's: they end both sides."""
@@ -25,8 +22,11 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an ASGI application on one port of one host."""
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
-        """Takes the port (0: any free one). Raises OSError when it cannot be had."""
+    def __init__(self, application: Any, host: str, port: int, drain_s: float) -> None:
+        """Takes the port (0: any free one). After a stop answers may take `drain_s` to end.
+
+        Raises OSError when the port cannot be had.
+        """
         self._socket = _listening(host, port)
         config = uvicorn.Config(
             application,
@@ -34,7 +34,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=int(ENDS_WITHIN_S),
+            timeout_graceful_shutdown=int(drain_s),
         )
         self._server = _Server(config)
         self._running: asyncio.Task[None] | None = None

@@ -24,7 +24,7 @@ from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.serving.server import rows_json
 from eugenie_cli.serving.server.monitoring import CONTENT_TYPE, REST
-from eugenie_cli.serving.server.refusal import Refusal, invalid
+from eugenie_cli.serving.server.refusal import Refusal, from_number, invalid
 from eugenie_cli.serving.server.service import Service
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -33,7 +33,6 @@ _MODEL = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
     r"(?P<act>/metadata|:predict|:classify|:regress)?/?"
 )
-_METHOD = {None: "GET", "/metadata": "GET", ":predict": "POST", ":classify": "POST", ":regress": "POST"}
 _STATUS = {
     grpc.StatusCode.CANCELLED: 499,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -51,6 +50,7 @@ _LOG = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[dict[str, Any]]]
 
 
 class RestApi:
@@ -58,6 +58,14 @@ class RestApi:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._acts: dict[str | None, tuple[str, str, Act]] = {
+            None: ("GET", "GetModelStatus", self._status),
+            "/metadata": ("GET", "GetModelMetadata", self._metadata),
+            ":predict": ("POST", "Predict", self._predict),
+            ":classify": ("POST", "Classify", self._refuse),
+            ":regress": ("POST", "Regress", self._refuse),
+        }
+        """What a path ends with: the method, the name that it is counted under, and what answers."""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +86,8 @@ class RestApi:
 
     async def _content(self, method: str, path: str, receive: Receive) -> dict[str, Any]:
         found = _MODEL.fullmatch(path)
-        if found is None or method != _METHOD[found["act"]]:
+        expected, api, answer = self._acts[found["act"] if found else None]
+        if found is None or method != expected:
             raise invalid(f"Malformed request: {method} {path}")
         spec = serving_pb2.ModelSpec(name=found["name"])
         if found["version"]:
@@ -86,13 +95,6 @@ class RestApi:
         if found["label"]:
             spec.version_label = found["label"]
         request = serving_pb2.GetModelStatusRequest(model_spec=spec)
-        api, answer = {
-            None: ("GetModelStatus", self._status),
-            "/metadata": ("GetModelMetadata", self._metadata),
-            ":predict": ("Predict", self._predict),
-            ":classify": ("Classify", self._refuse),
-            ":regress": ("Regress", self._refuse),
-        }[found["act"]]
         with self._service.counted(request, api, REST):
             return await answer(spec, receive)
 
@@ -107,7 +109,7 @@ class RestApi:
                     "version": str(each.version),
                     "state": serving_pb2.ModelVersionStatus.State.Name(each.state),
                     "status": {
-                        "error_code": _code_name(each.status.error_code),
+                        "error_code": from_number(each.status.error_code, "").code.name,
                         "error_message": each.status.error_message,
                     },
                 }
@@ -136,10 +138,6 @@ class RestApi:
         inputs = asked.inputs(servable.signatures[name])
         outputs = await self._service.run(servable, name, inputs)
         return asked.answer(outputs)
-
-
-def _code_name(number: int) -> str:
-    return next((code.name for code in grpc.StatusCode if code.value[0] == number), "UNKNOWN")
 
 
 async def _body(receive: Receive) -> bytes:

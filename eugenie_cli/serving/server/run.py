@@ -124,7 +124,7 @@ def _listen_for_http(settings: Settings, service: Service) -> HttpServer | None:
     if settings.rest_port is None:
         return None
     try:
-        return HttpServer(RestApi(service), settings.host, settings.rest_port)
+        return HttpServer(RestApi(service), settings.host, settings.rest_port, DRAIN_S)
     except OSError as error:
         raise CannotListen(f"cannot listen on {settings.host}:{settings.rest_port}: {error}") from error
 

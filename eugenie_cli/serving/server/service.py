@@ -84,11 +84,6 @@ class Service:
         return serving_pb2.GetModelStatusResponse(model_version_status=statuses)
 
     async def reload(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
-        if request.config.WhichOneof("config") != "model_config_list":
-            raise invalid(
-                "ServerModelConfig type not supported by HandleReloadConfigRequest."
-                " Only ModelConfigList is currently supported"
-            )
         await self.catalog.configure(wanted.read(request.config))
         return config_pb2.ReloadConfigResponse(status=serving_pb2.StatusProto())
 
@@ -143,7 +138,7 @@ class Service:
         spec = getattr(request, "model_spec", None)
         if spec is None:
             return nullcontext()
-        return self.monitor.request(spec.name if spec.name in self.catalog.models else "", api, entrypoint)
+        return self.monitor.request(spec.name if self.catalog.serves(spec.name) else "", api, entrypoint)
 
 
 def _need_spec(request: Any) -> None:

@@ -148,8 +148,8 @@ def parse(text: str) -> dict[str, WantedModel]:
 
 def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:
     """The models of a configuration. Raises Refusal (INVALID_ARGUMENT) that names the model and what is wrong."""
-    if config.WhichOneof("config") == "custom_model_config":
-        raise invalid("custom_model_config is not supported: write a model_config_list")
+    if config.WhichOneof("config") != "model_config_list":
+        raise invalid("ModelServerConfig type not supported. Only ModelConfigList is currently supported")
     models: dict[str, WantedModel] = {}
     for each in config.model_config_list.config:
         model = _model(each)
