@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,36 +102,37 @@ class Feed:
     def left(self) -> int:
         return len(self._outgoing) - self.sent
 
-    def send(self, count: int, rate: float | None = None, hurry: threading.Event | None = None) -> None:
-        """Send the next `count`, no more than `rate` a second until `hurry` is set; returns when all are delivered."""
-        began, first = time.monotonic(), self.sent
+    def send(self, count: int) -> None:
+        """Send the next `count`; returns when all are delivered."""
         with Producer(self._site) as producer:
-            for key, payload in self._outgoing[first : first + count]:
-                while rate and hurry and not hurry.is_set() and self.sent - first > (time.monotonic() - began) * rate:
-                    time.sleep(0.01)
-                producer.send(str(self._site.topics.readings), key, payload)
-                self.sent += 1
+            self._send(producer, count)
 
     @contextmanager
     def trickle(self, count: int, rate: float) -> Iterator[None]:
-        """Send `count` at `rate` a second for the duration of the block, what is left of them at its end at once."""
-        hurry, failures = threading.Event(), []
+        """Send `count` at `rate` a second for the duration of the block, what is left of them at its end at once.
 
-        def run() -> None:
+        The producer is there before the block begins: whatever the block does to the broker, it sends on.
+        """
+        hurry = threading.Event()
+        with ThreadPoolExecutor(1, "feed") as pool, Producer(self._site) as producer:
+            sending = pool.submit(self._send, producer, count, rate, hurry)
             try:
-                self.send(count, rate, hurry)
-            except Exception as error:  # noqa: BLE001 - raised again below
-                failures.append(error)
+                yield
+            finally:
+                hurry.set()
+                sending.result()
 
-        sender = threading.Thread(target=run, name="feed")
-        sender.start()
-        try:
-            yield
-        finally:
-            hurry.set()
-            sender.join()
-        if failures:
-            raise failures[0]
+    def _send(
+        self, producer: Producer, count: int, rate: float | None = None, hurry: threading.Event | None = None
+    ) -> None:
+        """Send the next `count`, no more than `rate` a second until `hurry` is set."""
+        began, first = time.monotonic(), self.sent
+        for key, payload in self._outgoing[first : first + count]:
+            while rate and hurry and not hurry.is_set() and self.sent - first > (time.monotonic() - began) * rate:
+                time.sleep(0.01)
+            producer.send(str(self._site.topics.readings), key, payload)
+            self.sent += 1
+        producer.flush()
 
 
 class Watch:
