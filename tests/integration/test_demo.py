@@ -31,9 +31,8 @@ def left_behind(folder: Path) -> list[list[str]]:
 
 
 def test_it_finds_the_faults_and_accounts_for_every_reading(tmp_path):
-    done = subprocess.run(
-        [*COMMAND, "--seed", "2", "--speed", "400", "-o", "json"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = [*COMMAND, "--seed", "2", "--speed", "400", "-o", "json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4_000:]
     result = json.loads(done.stdout)
     assert {fault["kind"] for fault in result["faults"]} == KINDS
