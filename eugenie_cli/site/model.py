@@ -9,21 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from eugenie_cli.site.section import Section
+from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
-    )
-
 
 # -- where readings come from ---------------------------------------------------------------------------
 
 
-class Part(_Section):
+class Part(Section):
     """Where a record says something: at a path (a column, or `a.b.c` in JSON), a constant, a file's name."""
 
     path: Label | None = None
@@ -52,7 +47,7 @@ class QualityPart(Part):
     scheme: Literal["opcda", "opcua", "words", "boolean"] = "words"
 
 
-class SchemaRegistry(_Section):
+class SchemaRegistry(Section):
     """Where the schemas of Avro messages are: Confluent's, or one that answers as it does."""
 
     url: str = Field(description="http://host:port or https://..., with a path if it has one")
@@ -61,7 +56,7 @@ class SchemaRegistry(_Section):
     ca: str | None = Field(None, description="PEM file of the certificate authority")
 
 
-class ReadingsMapping(_Section):
+class ReadingsMapping(Section):
     """How a record of a source becomes readings. Used by imports and by the stream alike.
 
     `long`: one reading a record (asset and sensor, or a tag).
@@ -85,7 +80,7 @@ class ReadingsMapping(_Section):
     ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, labels for example")
 
 
-class CsvSource(_Section):
+class CsvSource(Section):
     """CSV files: historian exports, data loggers."""
 
     name: Name
@@ -107,7 +102,7 @@ Source = CsvSource
 # -- the plant ------------------------------------------------------------------------------------------
 
 
-class Period(_Section):
+class Period(Section):
     """A half-open interval [start, end)."""
 
     start: Instant
@@ -121,7 +116,7 @@ class Exclusion(Period):
     reason: str | None = None
 
 
-class Sensor(_Section):
+class Sensor(Section):
     """A measurement that every asset of the class has."""
 
     name: Label
@@ -131,7 +126,7 @@ class Sensor(_Section):
     role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The forecaster of a class and how it is trained. Rows are grid steps."""
 
     type: Literal["lstm"] = "lstm"
@@ -148,7 +143,7 @@ class ModelSettings(_Section):
     seed: int = 0
 
 
-class Alarm(_Section):
+class Alarm(Section):
     """When scores become an anomaly. Delays are in rows."""
 
     budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
@@ -161,7 +156,7 @@ class Alarm(_Section):
     )
 
 
-class EquipmentClass(_Section):
+class EquipmentClass(Section):
     """Assets with the same sensors. One model serves the class."""
 
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
@@ -180,7 +175,7 @@ class EquipmentClass(_Section):
         return self.alarm.silence if self.alarm.silence is not None else self.max_gap + 10 * self.step
 
 
-class Asset(_Section):
+class Asset(Section):
     """One machine of a class."""
 
     class_name: Name = Field(alias="class")
@@ -193,14 +188,14 @@ class Asset(_Section):
 # -- engines --------------------------------------------------------------------------------------------
 
 
-class Tracking(_Section):
+class Tracking(Section):
     """MLflow. `local`: an sqlite store in the workspace."""
 
     uri: str = "local"
     experiment: str | None = Field(None, description="default: the site's name")
 
 
-class KafkaSecurity(_Section):
+class KafkaSecurity(Section):
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
@@ -208,7 +203,7 @@ class KafkaSecurity(_Section):
     ca: str | None = Field(None, description="PEM file of the certificate authority")
 
 
-class Topics(_Section):
+class Topics(Section):
     """Topic names; each default is `<site>.<name>`."""
 
     readings: Name | None = None
@@ -217,7 +212,7 @@ class Topics(_Section):
     dead_letters: Name | None = None
 
 
-class Kafka(_Section):
+class Kafka(Section):
     bootstrap: str = Field("embedded", description="embedded, or host:port[,host:port...]")
     security: KafkaSecurity = KafkaSecurity()
     topics: Topics = Topics()
@@ -236,17 +231,7 @@ class Kafka(_Section):
         return {"bootstrap": given} if isinstance(given, str) else given
 
 
-class Serving(_Section):
-    """TensorFlow Serving or a server that speaks its API."""
-
-    runtime: Literal["local", "docker", "kubernetes"] = "local"
-    address: str | None = Field(None, description="host:port of a server that eugenie does not own")
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="gRPC; 0: any free port")] = 0
-    poll: PositiveMs = 1_000
-
-
-class Stream(_Section):
+class Stream(Section):
     """The Flink job."""
 
     flink: str = Field("embedded", description="embedded, or the JobManager's http://host:port")
@@ -266,7 +251,7 @@ class Stream(_Section):
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
 
 
-class Engines(_Section):
+class Engines(Section):
     """Ports and jars of what `eugenie up` starts; 0 takes any free port."""
 
     kafka_port: Annotated[int, Field(ge=0, le=65535)] = 0
@@ -278,7 +263,7 @@ class Engines(_Section):
     slots: Annotated[int, Field(ge=1, le=256)] = 4
 
 
-class Site(_Section):
+class Site(Section):
     """A whole site file."""
 
     site: Name

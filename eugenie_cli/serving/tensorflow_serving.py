@@ -1,0 +1,78 @@
+"""What TensorFlow Serving reads at its start, rendered: which models, how requests are joined, where metrics are.
+
+The three files are text protos: ModelServerConfig, BatchingParameters and MonitoringConfig of TensorFlow Serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf import text_format
+
+from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.site.serving import Batching
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+"""Where Prometheus finds the metrics, on the REST port."""
+
+
+@dataclass(frozen=True)
+class ReleasedModel:
+    """A model that a server is to serve: these of its versions (empty: the newest), and other names of them.
+
+    `base_path` is where the server finds the folder of versions: absolute, or a URI.
+    """
+
+    name: str
+    base_path: str
+    versions: tuple[int, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def model_config(models: Iterable[ReleasedModel]) -> config_pb2.ModelServerConfig:
+    """The configuration that serves these models and no other."""
+    config = config_pb2.ModelServerConfig()
+    config.model_config_list.SetInParent()  # none of them is a configuration too
+    for model in models:
+        entry = config.model_config_list.config.add(
+            name=model.name, base_path=model.base_path, model_platform="tensorflow"
+        )
+        if model.versions:
+            entry.model_version_policy.specific.versions.extend(sorted(model.versions))
+        for label, version in sorted(model.labels.items()):
+            entry.version_labels[label] = version
+    return config
+
+
+def released_models(config: config_pb2.ModelServerConfig) -> list[ReleasedModel]:
+    """The models of a configuration that `model_config` made."""
+    return [
+        ReleasedModel(
+            entry.name,
+            entry.base_path,
+            tuple(entry.model_version_policy.specific.versions),
+            dict(entry.version_labels),
+        )
+        for entry in config.model_config_list.config
+    ]
+
+
+def model_config_text(models: Iterable[ReleasedModel]) -> str:
+    """`--model_config_file`."""
+    return text_format.MessageToString(model_config(models)) or "model_config_list {\n}\n"
+
+
+def batching_text(batching: Batching, threads: int) -> str:
+    """`--batching_parameters_file`. `threads`: batches that run at once, one a core or a GPU stream."""
+    return (
+        f"max_batch_size {{ value: {batching.max_batch} }}\n"
+        f"batch_timeout_micros {{ value: {batching.timeout_us} }}\n"
+        f"max_enqueued_batches {{ value: {batching.max_waiting} }}\n"
+        f"num_batch_threads {{ value: {threads} }}\n"
+    )
+
+
+def monitoring_text() -> str:
+    """`--monitoring_config_file`."""
+    return f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n'
