@@ -34,20 +34,22 @@ def promote(
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Make a version champion. `eugenie export` then publishes it."""
+    """Make a version champion: published, served beside the old one, and then instead of it."""
+    from eugenie_cli.serving.promotion import promote
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.training.registry import Registry
 
-    _show([Registry(open_site(site)).promote(class_name, version)], output)
+    console = Console()
+    _show([promote(open_site(site), class_name, version, console).registered], output)
 
 
 @app.command()
 def rollback(class_name: ClassArgument, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Make the former champion champion again."""
+    """Make the former champion champion again, as `promote` does."""
+    from eugenie_cli.serving.promotion import rollback
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.training.registry import Registry
 
-    _show([Registry(open_site(site)).rollback(class_name)], output)
+    console = Console()
+    _show([rollback(open_site(site), class_name, console).registered], output)
 
 
 def _show(versions: list, output: Output) -> None:

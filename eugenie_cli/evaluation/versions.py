@@ -22,12 +22,12 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
     for models in (workspace.models, workspace.candidates):
         if (models / class_name / str(number)).is_dir():
             return models / class_name / str(number)
-    from eugenie_cli.serving.export import export_class
+    from eugenie_cli.serving.publish import publish_class
 
     progress.say(f"export {class_name} version {number}")
     champion = number == _resolve(site, class_name, "champion")
     models = workspace.models if champion else workspace.candidates
-    return Path(export_class(site, class_name, number, progress, models=models).path)
+    return Path(publish_class(site, class_name, number, progress, models=models).path)
 
 
 def _resolve(site: Site, class_name: str, alias: str) -> int:

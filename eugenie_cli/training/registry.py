@@ -95,6 +95,11 @@ class Registry:
 
     def rollback(self, class_name: str) -> RegisteredVersion:
         """Makes the former champion champion again."""
+        version = self.former_champion(class_name)
+        return self._crown(class_name, version, self._former(class_name)[:-1])
+
+    def former_champion(self, class_name: str) -> int:
+        """The version that `rollback` returns to. Raises EugenieError (REFUSED) when there is none."""
         former = self._former(class_name)
         if not former:
             raise EugenieError(
@@ -102,8 +107,7 @@ class Registry:
                 "`eugenie models promote` chooses a version",
                 ExitCode.REFUSED,
             )
-        version = former.pop()
-        return self._crown(class_name, self.resolve(class_name, version).version, former)
+        return self.resolve(class_name, former[-1]).version
 
     def download(self, version: RegisteredVersion) -> Path:
         """The folder of the version's detector, on this machine."""

@@ -3,71 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import agreement, export, manifest, samples
+from eugenie_cli.serving import agreement, export, manifest, publish, released, samples
 from eugenie_cli.serving.protos import serving_pb2
-from eugenie_cli.site.load import load_site, workspace_of
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, store, tracking
 from eugenie_cli.training.registry import Registry
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "detection"))
-import sample_detector
 
 pytestmark = pytest.mark.integration
 
-CLASS = """\
-site: plant
-workspace: work
-classes:
-  pump:
-    sensors: [{name: flow}, {name: pressure}, {name: current}, {name: temperature}, {name: vibration}]
-    model: {window: 40, warmup: 20}
-assets:
-  pump-1: {class: pump}
-  pump-2: {class: pump}
-  pump-3: {class: pump}
-sources:
-  - {name: logger, type: csv, path: "*.csv", readings: {shape: wide, ts: {path: ts}, asset: {file: "{stem}"}}}
-"""
-
-
-def register(site: Site, seed: int = 0) -> int:
-    with tracking.training_run(site, "pump") as run:
-        client = store.client(site)
-        folder = workspace_of(site).root / f"detector-{seed}"
-        artifact.save(sample_detector.detector(seed=seed), folder)
-        client.log_param(run.id, "data_fingerprint", "ab12")
-        client.log_artifacts(run.id, str(folder), store.DETECTOR)
-    return Registry(site).register("pump", run.id, run.detector).version
-
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """Ten minutes of readings of pump-1; the detector is version 1, the champion."""
-    from eugenie_cli.history.importing import import_sources
-    from eugenie_cli.progress import SILENT
-
-    (tmp_path / "plant.yaml").write_text(CLASS)
-    detector = sample_detector.detector()
-    rows = sample_detector.rows_of(detector, ["pump-1"], 600)[0]
-    start = np.datetime64("2026-01-01T00:00:00")
-    lines = [
-        f"{start + np.timedelta64(second, 's')}Z," + ",".join(f"{value:.4f}" for value in row)
-        for second, row in enumerate(rows)
-    ]
-    (tmp_path / "pump-1.csv").write_text("\n".join(["ts," + ",".join(detector.sensors), *lines]))
-    opened = load_site(tmp_path / "plant.yaml")
-    import_sources(opened, progress=SILENT)
-    register(opened)
-    yield opened
+def site(tmp_path: Path) -> Site:
+    return registered(tmp_path)
 
 
 def test_the_champion_is_published_once_and_says_what_the_network_says(site: Site) -> None:
@@ -78,14 +32,18 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
     assert not first.already
     assert first.largest_difference is not None
     assert first.largest_difference < 1e-4
-    assert export.export_class(site, "pump", 1) == export.ExportedModel("pump", 1, first.path, already=True)
+    again = export.export_class(site, "pump", 1)
+    assert again == publish.ExportedModel("pump", 1, first.path, already=True, released=True)
+    assert {name: (model.versions, model.labels) for name, model in released.read(site).items()} == {
+        "pump": ((1,), {"champion": 1})
+    }
 
     info = manifest.read(first.path)
     manifest.check(info, site, "pump")
     assert (info.run_id, info.data_fingerprint) == (Registry(site).resolve("pump", 1).run_id, "ab12")
     assert [path.name for path in first.path.parent.glob(".staged-*")] == []
 
-    records = list(tf.data.TFRecordDataset(str(first.path / export.WARM_UP)).as_numpy_iterator())
+    records = list(tf.data.TFRecordDataset(str(first.path / publish.WARM_UP)).as_numpy_iterator())
     requests = [serving_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
     assert [request.inputs["rows"].tensor_shape.dim[0].size for request in requests] == [1, 32]
 
@@ -94,14 +52,14 @@ def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The graph is written from weights of which one gate is off by a little."""
-    write = export._write
+    write = publish._write
 
     def wrong(detector, info, directory):
         weights = {name: value * (1.02 if name == "lstm_kernel" else 1) for name, value in detector.network.items()}
         assert "lstm_kernel" in weights
         write(dataclasses.replace(detector, network=weights), info, directory)
 
-    monkeypatch.setattr(export, "_write", wrong)
+    monkeypatch.setattr(publish, "_write", wrong)
     with pytest.raises(EugenieError) as refused:
         export.export_class(site, "pump")
     assert refused.value.exit_code == ExitCode.REFUSED

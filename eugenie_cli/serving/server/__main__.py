@@ -13,7 +13,11 @@ from pathlib import Path
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eugenie_cli.serving.server", description=__doc__)
     models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument("--models", type=Path, help="<model>/<version>/saved_model.pb lie under it")
+    models.add_argument(
+        "--models",
+        type=Path,
+        help="<model>/<version>/saved_model.pb lie under it, and models.config, which says what is released",
+    )
     models.add_argument("--model-config", type=Path, metavar="FILE", help="a ModelServerConfig, followed as it changes")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
@@ -33,11 +37,11 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
-    from eugenie_cli.serving.server.wanted import Discovered, Written
+    from eugenie_cli.serving.server.wanted import Released, Written
 
     workers = arguments.workers or len(os.sched_getaffinity(0))
     settings = Settings(
-        Written(arguments.model_config) if arguments.model_config else Discovered(arguments.models),
+        Written(arguments.model_config) if arguments.model_config else Released(arguments.models),
         arguments.host,
         arguments.port,
         arguments.poll / 1_000,

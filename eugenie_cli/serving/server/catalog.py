@@ -186,7 +186,9 @@ class Catalog:
         labels = {} if followed is None else followed.wanted.labels
         if all(version in model.serving for version in labels.values()):
             model.labels = dict(labels)
-        kept = set() if followed is None else followed.chosen | (followed.there & set(model.labels.values()))
+        kept: set[int] = set()
+        if followed is not None:  # of versions that cannot be loaded, what serves is not dropped for them
+            kept = (followed.chosen or followed.there) | (followed.there & set(model.labels.values()))
         for version in sorted(model.serving.keys() - kept):
             self._drop(name, version)
 

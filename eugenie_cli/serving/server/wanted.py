@@ -18,6 +18,8 @@ from eugenie_cli.serving.server.refusal import Refusal, invalid
 from eugenie_cli.serving.server.scan import directories
 
 PLATFORM = "tensorflow"
+RELEASED = "models.config"
+"""Beside the models: which of their versions are released. A ModelServerConfig."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,6 +90,29 @@ class Discovered:
 
     def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
         """Those of the request for good: the directory is not followed any more."""
+        return Requested(models)
+
+
+class Released:
+    """The models under `root`: those that `root/models.config` names as it says, the others by their latest version.
+
+    The file is followed; without it every model is served by its latest version.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._found = Discovered(root)
+        self._file = root / RELEASED
+        self._written = Written(self._file)
+
+    def models(self) -> dict[str, WantedModel]:
+        """What is there now, and what the file says of it."""
+        if not self._file.exists():
+            self._written = Written(self._file)  # it was taken away on purpose: nothing that it said goes on
+            return self._found.models()
+        return {**self._found.models(), **self._written.models()}
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """Those of the request for good: neither directory nor file is followed any more."""
         return Requested(models)
 
 

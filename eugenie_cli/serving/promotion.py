@@ -1,0 +1,215 @@
+"""Promotion: the model server and the registry change champions together, and no caller is ever without a version.
+
+The order is that of a blue-green change: the new version is loaded and warmed beside the old one, the label moves, the
+registry's alias moves, and only then is the old version dropped. The server is told by `models.config`, which it
+follows; each step is confirmed by asking it. A step that fails takes back those before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import local, released
+from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
+from eugenie_cli.serving.publish import publish_class
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
+
+LOCK = ".release.lock"
+"""In the models folder: one change at a time."""
+
+CONFIRMED_WITHIN_S = 180.0
+"""Loading takes seconds; a machine that is busy takes a minute. Beyond this it hangs."""
+
+FAILED_POLLS = 3
+"""Looks of the server after which a version that it could not load is not just about to be looked at again."""
+
+_ASK_TIMEOUT_S = 5.0
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A class's champion changed. `confirmed`: a model server said that it serves it; False: none of ours runs."""
+
+    registered: RegisteredVersion
+    before: int | None
+    confirmed: bool
+
+
+def promote(site: Site, class_name: str, version: int, progress: Progress = SILENT) -> Promotion:
+    """Make a registered version champion: published if it is not, served, then crowned.
+
+    Raises EugenieError: REFUSED when it cannot be published or the server cannot load it; the champion before it is
+    then still champion, and serves.
+    """
+    registry = Registry(site)
+    registry.resolve(class_name, version)
+    return _change(site, class_name, version, progress, lambda: registry.promote(class_name, version))
+
+
+def rollback(site: Site, class_name: str, progress: Progress = SILENT) -> Promotion:
+    """Make the former champion champion again, as `promote` does."""
+    registry = Registry(site)
+    version = registry.former_champion(class_name)
+    return _change(site, class_name, version, progress, lambda: registry.rollback(class_name))
+
+
+def release(site: Site, class_name: str, version: int, progress: Progress = SILENT) -> bool:
+    """Let the model server serve a published version as the class's champion, and no other. True when it confirmed."""
+    return _release(site, class_name, version, progress, lambda: None)
+
+
+def _change(
+    site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], RegisteredVersion]
+) -> Promotion:
+    crowned: list[RegisteredVersion] = []
+    before = _champion(released.read(site).get(class_name))
+    publish_class(site, class_name, version, progress)
+    confirmed = _release(site, class_name, version, progress, lambda: crowned.append(crown()))
+    return Promotion(crowned[0], before, confirmed)
+
+
+def _release(site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
+    with alone(workspace_of(site).models / LOCK), _server(site) as server:
+        before = released.read(site)
+        after = {**before, class_name: _one(class_name, version)}
+        old = _champion(before.get(class_name))
+        if server is None:
+            crown()
+            released.write(site, after)
+            return False
+        with _undone(site, before):
+            if old is None or old == version:
+                released.write(site, after)
+                server.confirm(class_name, version)
+                crown()
+                return True
+            progress.say(f"{class_name}: loading version {version} beside version {old}")
+            released.write(site, {**before, class_name: _both(class_name, old, version, champion=old)})
+            server.wait_until_loaded(class_name, version)
+            progress.say(f"{class_name}: version {version} takes over")
+            released.write(site, {**before, class_name: _both(class_name, old, version, champion=version)})
+            server.confirm(class_name, version)
+            crown()
+        released.write(site, after)
+        server.wait_until_dropped(class_name, old)
+        return True
+
+
+@contextmanager
+def _undone(site: Site, before: dict[str, ReleasedModel]) -> Iterator[None]:
+    """What is released is what it was before, if the block fails."""
+    try:
+        yield
+    except BaseException:
+        released.write(site, before)
+        raise
+
+
+class _Server:
+    """The site's own model server, asked whether it did what `models.config` says."""
+
+    def __init__(self, client: PredictClient, poll_ms: int) -> None:
+        self._client = client
+        self._failed_s = 1.0 + FAILED_POLLS * poll_ms / 1_000
+
+    def wait_until_loaded(self, name: str, version: int) -> None:
+        """Raises EugenieError (REFUSED) with the server's words when it cannot load it."""
+        failing_since: float | None = None
+
+        def loaded() -> bool:
+            nonlocal failing_since
+            status = self._status(name).get(version)
+            if status is None or status.state != "END" or not status.error_message:
+                failing_since = None
+                return status is not None and status.state == "AVAILABLE"
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since > self._failed_s:
+                raise EugenieError(
+                    f"the model server cannot load {name} version {version}: {status.error_message}",
+                    "nothing was changed; `eugenie serve status` shows what serves",
+                    ExitCode.REFUSED,
+                )
+            return False
+
+        self._wait(loaded, f"{name} version {version} is not loaded")
+
+    def confirm(self, name: str, version: int) -> None:
+        """Wait until the label `champion` is the version's."""
+        self.wait_until_loaded(name, version)
+        self._wait(lambda: self._labelled(name) == version, f"{CHAMPION} of {name} is not version {version}")
+
+    def wait_until_dropped(self, name: str, version: int) -> None:
+        def gone() -> bool:
+            status = self._status(name).get(version)
+            return status is None or status.state == "END"
+
+        self._wait(gone, f"{name} version {version} is still served")
+
+    def _status(self, name: str) -> dict[int, VersionStatus]:
+        try:
+            return {each.version: each for each in self._client.status(name, timeout=_ASK_TIMEOUT_S)}
+        except ModelServerError as error:
+            if error.code is grpc.StatusCode.NOT_FOUND:
+                return {}
+            raise _unreachable(error) from error
+
+    def _labelled(self, name: str) -> int | None:
+        try:
+            return self._client.status(name, CHAMPION, timeout=_ASK_TIMEOUT_S)[0].version
+        except ModelServerError as error:
+            if error.code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                return None
+            raise _unreachable(error) from error
+
+    def _wait(self, reached: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + CONFIRMED_WITHIN_S
+        while not reached():
+            if time.monotonic() > deadline:
+                raise EugenieError(
+                    f"the model server has not confirmed after {CONFIRMED_WITHIN_S:.0f} s: {otherwise}",
+                    "`eugenie serve status` shows what it does",
+                    ExitCode.UNREACHABLE,
+                )
+            time.sleep(_LOOK_S)
+
+
+def _unreachable(error: ModelServerError) -> EugenieError:
+    return EugenieError(f"the model server went away: {error}", "start it again: `eugenie serve`", ExitCode.UNREACHABLE)
+
+
+@contextmanager
+def _server(site: Site) -> Iterator[_Server | None]:
+    """The site's own server if it answers now. One that is not eugenie's is not followed: it has its own releases."""
+    if site.serving.address is not None:
+        yield None
+        return
+    status = local.status(site)
+    if status.state != "running":
+        yield None
+        return
+    with PredictClient(status.address) as client:
+        yield _Server(client, site.serving.poll)
+
+
+def _champion(model: ReleasedModel | None) -> int | None:
+    return None if model is None else model.labels.get(CHAMPION)
+
+
+def _one(name: str, version: int) -> ReleasedModel:
+    return ReleasedModel(name, "", (version,), {CHAMPION: version})
+
+
+def _both(name: str, old: int, new: int, champion: int) -> ReleasedModel:
+    return ReleasedModel(name, "", (old, new), {CHAMPION: champion})

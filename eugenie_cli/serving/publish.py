@@ -1,0 +1,174 @@
+"""Publish a registered version as a SavedModel: `models/<class>/<version>/`, whole or not at all.
+
+It is written beside its place under a hidden name, checked against the trained network, and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import manifest, samples, tensors
+from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
+
+WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+"""Requests, as TFRecords of PredictionLog, that TensorFlow Serving runs before a version answers."""
+
+_WARM_UP_BATCHES = (1, 32)
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A published version. `already`: it was there before; `largest_difference`: of its scores from the
+    trained network's, relative where they are above 1, as measured now; `released`: model servers serve it."""
+
+    class_name: str
+    version: int
+    path: Path
+    already: bool = False
+    largest_difference: float | None = None
+    released: bool = False
+
+
+def publish_class(
+    site: Site,
+    class_name: str,
+    version: int | None = None,
+    progress: Progress = SILENT,
+    *,
+    models: Path | None = None,
+) -> ExportedModel:
+    """Publish a version of a class (None: the champion). A version that is published already stays as it is.
+
+    `models` is where, by default the folder that the model server watches.
+
+    Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest
+    difference and where), or when the directory holds the export of another training run.
+    """
+    registry = Registry(site)
+    registered = registry.resolve(class_name, CHAMPION if version is None else version)
+    folder = (models or workspace_of(site).models) / class_name
+    target = folder / str(registered.version)
+    with alone(folder / ".lock"):
+        if target.exists():
+            _check_same(target, registered)
+            progress.say(f"{class_name} version {registered.version} is exported already")
+            return ExportedModel(class_name, registered.version, target, already=True)
+        for left in folder.glob(".staged-*"):  # of an export that was killed
+            shutil.rmtree(left)
+        with progress.task(f"exporting {class_name} version {registered.version}"):
+            detector = registry.load(registered)
+            staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
+            try:
+                difference = _publish(site, detector, _info(registry, registered, detector), staged, target)
+            finally:
+                shutil.rmtree(staged, ignore_errors=True)
+    progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
+    return ExportedModel(class_name, registered.version, target, largest_difference=difference)
+
+
+def _publish(site: Site, detector: TrainedDetector, info: manifest.ModelInfo, staged: Path, target: Path) -> float:
+    """Write, check, rename. Returns the largest difference of scores."""
+    from eugenie_cli.serving import agreement
+
+    _write(detector, info, staged)
+    tried = samples.collect(site, detector)
+    found = agreement.compare(staged, detector, tried)
+    if not found.holds:
+        problem = f"largest difference {found.largest:.3g} times the allowed one: {found.where}"
+        if found.scored == 0:
+            problem = "no row of the samples has a score to compare"
+        raise EugenieError(
+            f"{info.class_name} version {info.version} is not published: the SavedModel and the trained "
+            f"network disagree: {problem}",
+            f"train it again: eugenie train --class {info.class_name}",
+            ExitCode.REFUSED,
+        )
+    staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user
+    _sync(staged)
+    staged.rename(target)
+    _sync_directory(target.parent)
+    return found.score_difference
+
+
+def _write(detector: TrainedDetector, info: manifest.ModelInfo, directory: Path) -> None:
+    import tensorflow as tf
+
+    from eugenie_cli.detection.scoring import ScoringModule
+
+    module = ScoringModule(detector)
+    tf.saved_model.save(module, str(directory), signatures=module.signatures())
+    (directory / manifest.LOCATION).parent.mkdir(exist_ok=True)
+    (directory / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
+    with tf.io.TFRecordWriter(str(directory / WARM_UP)) as records:
+        for batch in _WARM_UP_BATCHES:
+            records.write(_warm_up(detector, batch).SerializeToString())
+
+
+def _warm_up(detector: TrainedDetector, batch: int) -> serving_pb2.PredictionLog:
+    log = serving_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name = detector.class_name
+    request.model_spec.signature_name = "serving_default"
+    rows = np.broadcast_to(np.asarray(detector.mean[0], np.float32), (batch, detector.window, len(detector.sensors)))
+    tensors.encode(np.full(batch, detector.assets[0], object), request.inputs["asset"])
+    tensors.encode(rows, request.inputs["rows"])
+    return log
+
+
+def _info(registry: Registry, registered: RegisteredVersion, detector: TrainedDetector) -> manifest.ModelInfo:
+    parameters = registry.client.get_run(registered.run_id).data.params
+    return manifest.ModelInfo(
+        class_name=detector.class_name,
+        version=registered.version,
+        sensors=detector.sensors,
+        units=detector.units,
+        window=detector.window,
+        horizons=detector.horizons,
+        step_ms=detector.step_ms,
+        max_gap_ms=detector.max_gap_ms,
+        assets=detector.assets,
+        run_id=registered.run_id,
+        data_fingerprint=parameters.get("data_fingerprint", ""),
+    )
+
+
+def _check_same(target: Path, registered: RegisteredVersion) -> None:
+    there = manifest.read(target)
+    if there.run_id != registered.run_id:
+        raise EugenieError(
+            f"{target} holds the export of run {there.run_id}, not of {registered.run_id}, which the "
+            f"registry calls version {registered.version}",
+            f"the registry has begun anew: move {target.parent} away, then export again",
+            ExitCode.REFUSED,
+        )
+
+
+def _sync(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        else:
+            _sync_directory(path)
+    _sync_directory(directory)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
