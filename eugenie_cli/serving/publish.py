@@ -11,22 +11,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import manifest, samples, tensors
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving import card, checksums, manifest, samples, warm_up
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
+from eugenie_cli.training import record
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
-
-WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
-"""Requests, as TFRecords of PredictionLog, that TensorFlow Serving runs before a version answers."""
-
-_WARM_UP_BATCHES = (1, 32)
 
 
 @dataclass(frozen=True)
@@ -72,14 +65,23 @@ def publish_class(
             detector = registry.load(registered)
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
-                difference = _publish(site, detector, _info(registry, registered, detector), staged, target)
+                run = record.of_run(registry.client, registered.run_id)
+                difference = _publish(site, detector, _info(registered, run, detector), run, staged, target)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
+            registry.client.log_artifact(registered.run_id, str(target / card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
-def _publish(site: Site, detector: TrainedDetector, info: manifest.ModelInfo, staged: Path, target: Path) -> float:
+def _publish(
+    site: Site,
+    detector: TrainedDetector,
+    info: manifest.ModelInfo,
+    run: record.TrainingRecord,
+    staged: Path,
+    target: Path,
+) -> float:
     """Write, check, rename. Returns the largest difference of scores."""
     from eugenie_cli.serving import agreement
 
@@ -96,6 +98,9 @@ def _publish(site: Site, detector: TrainedDetector, info: manifest.ModelInfo, st
             f"train it again: eugenie train --class {info.class_name}",
             ExitCode.REFUSED,
         )
+    text = card.render(site.site, info, detector, run, found.score_difference)
+    (staged / card.LOCATION).write_text(text, encoding="utf-8")
+    checksums.write(staged)
     staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user
     _sync(staged)
     staged.rename(target)
@@ -112,24 +117,10 @@ def _write(detector: TrainedDetector, info: manifest.ModelInfo, directory: Path)
     tf.saved_model.save(module, str(directory), signatures=module.signatures())
     (directory / manifest.LOCATION).parent.mkdir(exist_ok=True)
     (directory / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
-    with tf.io.TFRecordWriter(str(directory / WARM_UP)) as records:
-        for batch in _WARM_UP_BATCHES:
-            records.write(_warm_up(detector, batch).SerializeToString())
+    warm_up.write(detector, directory)
 
 
-def _warm_up(detector: TrainedDetector, batch: int) -> serving_pb2.PredictionLog:
-    log = serving_pb2.PredictionLog()
-    request = log.predict_log.request
-    request.model_spec.name = detector.class_name
-    request.model_spec.signature_name = "serving_default"
-    rows = np.broadcast_to(np.asarray(detector.mean[0], np.float32), (batch, detector.window, len(detector.sensors)))
-    tensors.encode(np.full(batch, detector.assets[0], object), request.inputs["asset"])
-    tensors.encode(rows, request.inputs["rows"])
-    return log
-
-
-def _info(registry: Registry, registered: RegisteredVersion, detector: TrainedDetector) -> manifest.ModelInfo:
-    parameters = registry.client.get_run(registered.run_id).data.params
+def _info(registered: RegisteredVersion, run: record.TrainingRecord, detector: TrainedDetector) -> manifest.ModelInfo:
     return manifest.ModelInfo(
         class_name=detector.class_name,
         version=registered.version,
@@ -141,7 +132,7 @@ def _info(registry: Registry, registered: RegisteredVersion, detector: TrainedDe
         max_gap_ms=detector.max_gap_ms,
         assets=detector.assets,
         run_id=registered.run_id,
-        data_fingerprint=parameters.get("data_fingerprint", ""),
+        data_fingerprint=run.parameters.get("data_fingerprint", ""),
     )
 
 

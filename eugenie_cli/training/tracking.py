@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eugenie_cli.site.model import EquipmentClass, Site
-from eugenie_cli.training import artifact, plots, store
+from eugenie_cli.training import artifact, code, plots, record, store
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
@@ -45,7 +45,7 @@ class TrainingRun:
         }
         for name, value in known.items():
             self._client.log_param(self.id, name, str(value)[:_LONGEST_VALUE])
-        self._client.log_dict(self.id, {grid.asset: _periods(grid) for grid in grids}, "periods.json")
+        self._client.log_dict(self.id, {grid.asset: _periods(grid) for grid in grids}, record.PERIODS)
 
     def log_epoch(self, epoch: Epoch) -> None:
         """The losses of an epoch, as they come."""
@@ -74,7 +74,12 @@ def training_run(site: Site, class_name: str) -> Iterator[TrainingRun]:
     run = client.create_run(
         store.experiment(site, client),
         run_name=class_name,
-        tags={"eugenie.site": site.site, "eugenie.class": class_name, "mlflow.source.name": "eugenie train"},
+        tags={
+            "eugenie.site": site.site,
+            "eugenie.class": class_name,
+            "mlflow.source.name": "eugenie train",
+            **code.tags(),
+        },
     )
     try:
         yield TrainingRun(client, run.info.run_id, run.info.artifact_uri)

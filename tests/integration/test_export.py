@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,7 @@ import pytest
 from registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import agreement, export, manifest, publish, released, samples
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving import agreement, card, checksums, export, manifest, publish, released, samples, warm_up
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.registry import Registry
@@ -25,7 +25,6 @@ def site(tmp_path: Path) -> Site:
 
 
 def test_the_champion_is_published_once_and_says_what_the_network_says(site: Site) -> None:
-    import tensorflow as tf
 
     first = export.export_class(site, "pump")
     assert first.path == workspace_of(site).models / "pump" / "1"
@@ -43,9 +42,38 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
     assert (info.run_id, info.data_fingerprint) == (Registry(site).resolve("pump", 1).run_id, "ab12")
     assert [path.name for path in first.path.parent.glob(".staged-*")] == []
 
-    records = list(tf.data.TFRecordDataset(str(first.path / publish.WARM_UP)).as_numpy_iterator())
-    requests = [serving_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
-    assert [request.inputs["rows"].tensor_shape.dim[0].size for request in requests] == [1, 32]
+    requests = list(warm_up.read(first.path))
+    shapes = [tuple(size.size for size in request.inputs["rows"].tensor_shape.dim) for request in requests]
+    assert shapes == [(1, 40, 5), (1, 40 + 255, 5), (3, 40, 5)]  # a row of one, many of one, a row of each
+    summed = subprocess.run(
+        ["sha256sum", "--check", "--strict", str(checksums.LOCATION)], cwd=first.path, capture_output=True, check=False
+    )
+    assert summed.returncode == 0 and checksums.problems(first.path) == []
+
+
+def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
+    path = export.export_class(site, "pump").path
+    text = (path / card.LOCATION).read_text()
+    registered = Registry(site).resolve("pump", 1)
+    for words in (
+        "# pump, version 1",
+        "`ab12`",
+        registered.run_id,
+        "| pump-2 | ",
+        "its own rows",
+        "eugenie 0.",
+        "1.2 times",
+    ):
+        assert words in text, words
+    kept = Registry(site).client.download_artifacts(registered.run_id, card.LOCATION.name)
+    assert Path(kept).read_text() == text
+
+    # and what changes afterwards is found
+    (path / "fingerprint.pb").write_bytes(b"other")
+    (path / card.LOCATION).unlink()
+    missing, changed = checksums.problems(path)
+    assert missing == "assets.extra/model_card.md is missing"
+    assert changed.startswith("fingerprint.pb is not the file that was exported")
 
 
 def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from eugenie_cli.serving import manifest
+from eugenie_cli.serving import checksums, manifest, tensors, warm_up
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.serving.server.refusal import Refusal, from_number, wrong
 from eugenie_cli.serving.server.signature import SignatureSpec, from_definition
@@ -21,8 +21,6 @@ DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("score", "contribution", "expected")
 
 _INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})
-_WARM_UP_BATCHES = (1, 32)
-# the first run of a graph optimises it, the first larger one sizes the allocator's pools
 
 
 class Servable:
@@ -62,18 +60,11 @@ class Servable:
             return 1
         return max(1, rows.shape[1] - self._window + 1)
 
-    def warm_up(self) -> None:
-        """Run the default signature of a model of ours, so that the first caller does not wait for it."""
-        spec = self.signatures.get(DEFAULT_SIGNATURE)
-        if self._window is None or spec is None or set(spec.inputs) != {"asset", "rows"}:
-            return
-        shape = spec.inputs["rows"].shape
-        sensors = shape[2] if shape is not None and len(shape) == 3 else -1
-        if sensors < 1:
-            return
-        for batch in _WARM_UP_BATCHES:
-            rows = np.zeros((batch, self._window, sensors), np.float32)
-            self.run(DEFAULT_SIGNATURE, {"asset": np.full(batch, b"", object), "rows": rows})
+    def warm_up(self, directory: Path) -> None:
+        """Run the version's warm-up requests, so that the first caller does not wait. Raises as `run` does."""
+        for request in warm_up.read(directory):
+            signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+            self.run(signature, {name: tensors.decode(proto) for name, proto in request.inputs.items()})
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -88,9 +79,12 @@ class Servable:
 
 
 def load(name: str, version: int, directory: Path) -> Servable:
-    """Load and warm a version."""
+    """Check, load and warm a version."""
+    damaged = checksums.problems(directory)
+    if damaged:
+        raise wrong("; ".join(damaged))
     servable = Servable(name, version, directory)
-    servable.warm_up()
+    servable.warm_up(directory)
     return servable
 
 

@@ -1,0 +1,75 @@
+"""Requests that a model server runs before a version answers, so that no caller waits for the first run of a graph.
+
+TFRecords of PredictionLog in `assets.extra`, where TensorFlow Serving looks for them, and the local server too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eugenie_cli.serving import tensors
+from eugenie_cli.serving.protos import serving_pb2
+
+if TYPE_CHECKING:
+    from eugenie_cli.detection.trained import TrainedDetector
+
+LOCATION = Path("assets.extra") / "tf_serving_warmup_requests"
+
+MAX_ASSETS = 256
+"""Assets of a class that the stream asks about in one warm-up request; more make it longer, and no warmer."""
+
+BEHIND_ROWS = 256
+"""Rows that a job which catches up asks about at once, of one asset."""
+
+MAX_RECORDS = 1_000
+"""TensorFlow Serving refuses more."""
+
+
+def shapes(detector: TrainedDetector) -> list[tuple[int, int]]:
+    """(assets, rows) of what the stream sends: a row of one asset, a row of each, many rows of one."""
+    window = detector.window
+    live = min(len(detector.assets), MAX_ASSETS)
+    return sorted({(1, window), (live, window), (1, window + BEHIND_ROWS - 1)})
+
+
+def write(detector: TrainedDetector, directory: Path) -> None:
+    """The requests into the version's directory."""
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(directory / LOCATION)) as records:
+        for assets, rows in shapes(detector):
+            records.write(_request(detector, assets, rows).SerializeToString())
+
+
+def read(directory: Path) -> Iterator[serving_pb2.PredictRequest]:
+    """The requests of a version's directory, none if it has none.
+
+    Raises ValueError when a record is no request to predict, tf.errors.OpError when the file is damaged.
+    """
+    import tensorflow as tf
+
+    if not (directory / LOCATION).exists():
+        return
+    dataset = tf.data.TFRecordDataset(str(directory / LOCATION)).take(MAX_RECORDS)
+    for number, record in enumerate(dataset.as_numpy_iterator(), 1):
+        log = serving_pb2.PredictionLog.FromString(record)
+        if not log.HasField("predict_log"):
+            raise ValueError(f"{LOCATION}: record {number} is not a PredictLog")
+        yield log.predict_log.request
+
+
+def _request(detector: TrainedDetector, assets: int, length: int) -> serving_pb2.PredictionLog:
+    log = serving_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name = detector.class_name
+    request.model_spec.signature_name = "serving_default"
+    names = np.array(detector.assets[:assets], object)
+    mean = np.asarray(detector.mean[:assets], np.float32)
+    rows = np.broadcast_to(mean[:, None, :], (assets, length, len(detector.sensors)))
+    tensors.encode(names, request.inputs["asset"])
+    tensors.encode(rows, request.inputs["rows"])
+    return log
