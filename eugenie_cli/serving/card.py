@@ -84,7 +84,7 @@ def _spans(periods: Periods) -> Iterable[Sequence[str]]:
 def _thresholds(detector: TrainedDetector) -> list[str]:
     noted = detector.calibration
     told = [
-        f"A threshold is {noted.margin:.3g} times the .999 quantile of the statistic on calibration rows. The margin is",
+        f"A threshold is {noted.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is",
         f"the smallest with which, rehearsed on held-out normal rows, at most {noted.budget:.2%} of them score above 1",
         f"({noted.rehearsal:.2%} did).",
     ]
