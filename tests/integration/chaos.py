@@ -41,7 +41,7 @@ from eugenie_cli.streaming.stop import stop
 RECOVERED_WITHIN_S = 240.0
 """A machine with a load of 10 is slow, not broken: it is a limit for hanging, and measured is what it took."""
 
-AWAY_S = 30.0 if os.environ.get("EUGENIE_CHAOS") == "full" else 10.0
+AWAY_S = float(os.environ.get("EUGENIE_CHAOS_AWAY") or (30 if os.environ.get("EUGENIE_CHAOS") == "full" else 10))
 """How long the model server stays away."""
 
 WORKER_WORDS = "pyflink.fn_execution"
