@@ -20,7 +20,7 @@ from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import protos, sockets
+from eugenie_cli.serving import protos, released, sockets
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.protos import health_pb2
 from eugenie_cli.site.load import workspace_of
@@ -72,6 +72,7 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
     _check_runtime(site)
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
+        released.fetch(site, progress)
         running = _serve(site, workspace, progress)
     if running is not None:
         progress.say(f"the model server answers at {running.address}")

@@ -19,7 +19,7 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import local, released
 from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
-from eugenie_cli.serving.publish import publish_class
+from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -75,7 +75,7 @@ def _change(
 ) -> Promotion:
     crowned: list[RegisteredVersion] = []
     before = _champion(released.read(site).get(class_name))
-    publish_class(site, class_name, version, progress)
+    publish_and_store(site, class_name, version, progress)
     confirmed = _release(site, class_name, version, progress, lambda: crowned.append(crown()))
     return Promotion(crowned[0], before, confirmed)
 

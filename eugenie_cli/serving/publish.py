@@ -15,7 +15,7 @@ from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import card, checksums, manifest, samples, warm_up
+from eugenie_cli.serving import card, checksums, manifest, samples, store, warm_up
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.training import record
@@ -33,6 +33,17 @@ class ExportedModel:
     already: bool = False
     largest_difference: float | None = None
     released: bool = False
+
+
+def publish_and_store(
+    site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT
+) -> ExportedModel:
+    """`publish_class`, and a copy in the site's model store if it has one. Raises EugenieError as both do."""
+    published = publish_class(site, class_name, version, progress)
+    there = store.of_site(site)
+    if there is not None:
+        there.put(class_name, published.version, published.path, progress)
+    return published
 
 
 def publish_class(

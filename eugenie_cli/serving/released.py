@@ -12,8 +12,9 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from eugenie_cli.embedded.process import write_atomically
-from eugenie_cli.errors import EugenieError
-from eugenie_cli.serving import tensorflow_serving
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import store, tensorflow_serving
 from eugenie_cli.serving.protos import config_pb2
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
@@ -31,24 +32,62 @@ def read(site: Site) -> dict[str, ReleasedModel]:
     """What is released, by class. Raises EugenieError that names the file, and line and column of what is wrong."""
     file = file_of(site)
     try:
-        config = text_format.Parse(file.read_text(encoding="utf-8"), config_pb2.ModelServerConfig())
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise EugenieError(
-            f"{file} is not a ModelServerConfig: {error}",
-            "move it away, then `eugenie export` writes it anew",
-        ) from error
-    return {model.name: model for model in tensorflow_serving.released_models(config)}
+    except UnicodeDecodeError as error:
+        raise EugenieError(f"{file} is not text: {error}", "move it away, then `eugenie export`") from error
+    return _parsed(text, str(file))
 
 
 def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
-    """Replace what is released, atomically. Base paths are those under which the site's model server finds models."""
-    placed = [replace(models[name], base_path=base_path(site, name)) for name in sorted(models)]
-    write_atomically(file_of(site), tensorflow_serving.model_config_text(placed))
+    """Replace what is released, atomically, for the site's own server and in its model store if it has one."""
+    _write_here(site, models)
+    there = store.of_site(site)
+    if there is not None:
+        there.write(FILE, _text(models, there.uri))
+
+
+def fetch(site: Site, progress: Progress = SILENT) -> None:
+    """Bring what the site's model store releases into the workspace; nothing without a store.
+
+    Where the store cannot be reached, what was fetched before is good enough. Raises EugenieError when there is
+    nothing, or a version in the store is damaged.
+    """
+    try:
+        there = store.of_site(site)
+        text = there.read(FILE) if there is not None else None
+    except EugenieError as error:
+        if error.exit_code is not ExitCode.UNREACHABLE or not file_of(site).exists():
+            raise
+        progress.say(f"{error.reason}: going on with what was fetched before")
+        return
+    if there is None or text is None:
+        return
+    models = {name: one for name, one in _parsed(text, f"{there.uri}/{FILE}").items() if name in site.classes}
+    for name, model in models.items():
+        for version in model.versions:
+            there.fetch(name, version, workspace_of(site).models, progress)
+    _write_here(site, models)
+
+
+def _write_here(site: Site, models: Mapping[str, ReleasedModel]) -> None:
+    write_atomically(file_of(site), _text(models, str(workspace_of(site).models.absolute())))
     file_of(site).chmod(0o644)  # a model server may run as another user
 
 
-def base_path(site: Site, class_name: str) -> str:
-    """Where the site's model server finds the versions of a class."""
-    return str(workspace_of(site).models.absolute() / class_name)
+def _text(models: Mapping[str, ReleasedModel], root: str) -> str:
+    """The file, for a server that finds the folders of the classes under `root`."""
+    placed = [replace(models[name], base_path=f"{root}/{name}") for name in sorted(models)]
+    return tensorflow_serving.model_config_text(placed)
+
+
+def _parsed(text: str, where: str) -> dict[str, ReleasedModel]:
+    try:
+        config = text_format.Parse(text, config_pb2.ModelServerConfig())
+    except text_format.ParseError as error:
+        raise EugenieError(
+            f"{where} is not a ModelServerConfig: {error}",
+            "move it away, then `eugenie export` writes it anew",
+        ) from error
+    return {model.name: model for model in tensorflow_serving.released_models(config)}
