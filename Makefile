@@ -3,6 +3,8 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.10; do command -v python$$v >/dev/null 2>
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# Test files at a time: engines take seconds to start, in which another file can use the cores.
+WORKERS ?= 2
 
 .PHONY: setup demo test lint bench constraints clean
 
@@ -19,7 +21,7 @@ demo: setup
 	@$(BIN)/eugenie demo $(ARGS)
 
 test: setup lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -172,7 +172,7 @@ def send(site: Site, outgoing: list[Message]) -> dict[int, Message]:
     return where
 
 
-def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, capsys):
+def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, tell):
     judge = Judge(site, begin=int(time.time() - 7_200) * 1_000)
     outgoing = list(conversation(judge, random.Random(SEED)))
     before = pids(engines.owner)
@@ -200,9 +200,8 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, c
     assert dead == wanted
     check_places(site, where, letters)
     check_strange(judge, letters)
-    with capsys.disabled():
-        told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dead.items()))
-        print(f"\n{len(where):,} messages in {took:.0f} s: {rows[ROW]:,} in rows, {rows[BAD]:,} of bad quality, {told}")
+    letters = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dead.items()))
+    tell(f"{len(where):,} messages in {took:.0f} s: {rows[ROW]:,} in rows, {rows[BAD]:,} of bad quality, {letters}")
 
 
 def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -58,7 +58,7 @@ def champion(site: Site) -> int:
     return Registry(site).resolve("pump", "champion").version
 
 
-def test_champions_change_under_load_and_no_request_fails(serving: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: Callable[[str], None]) -> None:
     stop = Event()
 
     def caller(client: PredictClient, version: Version) -> Counter[int]:
@@ -81,8 +81,7 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, capsys:
         finally:
             stop.set()
         answered = [one.result(60) for one in callers]
-    with capsys.disabled():
-        print(f"\n{sum(map(Counter.total, answered)):,} requests while champions changed 4 times: none failed")
+    tell(f"{sum(map(Counter.total, answered)):,} requests while champions changed 4 times: none failed")
     assert set().union(*answered) == {1, 2}
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_a_reload_that_cannot_be_followed_changes_nothing(tmp_path: Path, versio
 
 
 def test_labels_and_versions_move_under_load_without_an_error(
-    tmp_path: Path, versions: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, versions: Path, tell: Callable[[str], None]
 ) -> None:
     """20 versions are swapped, a label is moved 5 times and the file written anew while 8 callers ask on and on.
 
@@ -169,10 +170,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
         finally:
             stop.set()
         answered = [one.result(60) for one in callers]
-    with capsys.disabled():
-        print(
-            f"\n{sum(map(Counter.total, answered)):,} requests during 20 swaps, 5 label moves and a reload: none failed"
-        )
+    tell(f"{sum(map(Counter.total, answered)):,} requests during 20 swaps, 5 label moves and a reload: none failed")
     assert set().union(*answered) == {1, 2, 3, 4}
 
 

@@ -75,7 +75,7 @@ def on_topics_of_its_own(site: Site, name: str) -> Site:
     return site.model_copy(update={"kafka": kafka})
 
 
-def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
+def test_scores_and_anomalies_equal_those_of_evaluate(trained, tell):
     site = on_topics_of_its_own(trained.site, "plain")
     submit(site)
     try:
@@ -85,16 +85,15 @@ def test_scores_and_anomalies_equal_those_of_evaluate(trained, capsys):
         stop(site, drain=True)
     largest, compared = compare_scores(site, trained.expected)
     anomalies = compare_anomalies(site, trained.expected)
-    with capsys.disabled():
-        print(
-            f"\nSKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and"
-            f" the server against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
-            f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows so far"
-        )
+    tell(
+        f"SKAB, {len(trained.expected)} runs, {sent:,} readings: {compared:,} scores through Kafka, Flink and"
+        f" the server against evaluate: largest difference {largest:.2g}; {anomalies} anomaly records the same;"
+        f" {before.predict_calls:,} Predict calls for {before.predict_windows:,} windows so far"
+    )
     assert books(site) == Counter(rows=sent)
 
 
-def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, capsys):
+def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, tell):
     site = on_topics_of_its_own(trained.site, "resumed")
     clean = messages(site, site.assets_of(CLASS))
     outgoing = list(with_faults(clean, malformed=0.005, late=0.01, seed=3))
@@ -113,12 +112,11 @@ def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, c
     anomalies = compare_anomalies(site, trained.expected)
     found = books(site)
     dead = found["dead letters"]
-    with capsys.disabled():
-        print(
-            f"\nSKAB with a savepoint in the middle: {compared:,} scores, largest difference {largest:.2g};"
-            f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} sent ="
-            f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {dead:,} dead letters"
-        )
+    tell(
+        f"SKAB with a savepoint in the middle: {compared:,} scores, largest difference {largest:.2g};"
+        f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} sent ="
+        f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {dead:,} dead letters"
+    )
     assert sum(found.values()) == len(outgoing)
     assert dead > 0.005 * len(clean)
 

@@ -62,6 +62,8 @@ SLICE = 7_000
 """Readings that arrive while something is killed."""
 KILLS = 20
 
+Tell = Callable[[str], None]
+
 only_in_full = pytest.mark.skipif(not FULL, reason="a case of its own with EUGENIE_CHAOS=full")
 
 
@@ -136,26 +138,25 @@ def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
         raise
 
 
-def prove(chaos: Chaos, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def prove(chaos: Chaos, run: Run, tell: Tell) -> None:
     """End the run: every result equals that of the run without faults, and every message is accounted for."""
     found = finish(run.site, run.feed)
     wrong = differences(found, chaos.wanted)
     assert not wrong, "\n".join([*map(str, run.survived), *run.told.lines, *wrong])
     assert found.accounted == len(chaos.outgoing)
-    report(capsys, found, run)
+    report(tell, found, run)
 
 
-def report(capsys: pytest.CaptureFixture[str], found: Outcome, run: Run) -> None:
+def report(tell: Tell, found: Outcome, run: Run) -> None:
     anomalies = sum(map(len, found.anomalies.values()))
     dead = sum(found.dead.values())
-    with capsys.disabled():
-        print(
-            f"\n{run.feed.sent:,} messages = {found.rows['readings']:,} in rows + {found.rows['bad_quality']:,} of bad"
-            f" quality + {dead:,} dead letters; {len(found.scores):,} score and {anomalies} anomaly records, equal;"
-            f" started again: {dict(run.revived) or 'nothing'}"
-        )
-        for one in run.survived:
-            print(f"  {one.fault}: rows again after {one.seconds:.1f} s")
+    tell(
+        f"{run.feed.sent:,} messages = {found.rows['readings']:,} in rows + {found.rows['bad_quality']:,} of bad"
+        f" quality + {dead:,} dead letters; {len(found.scores):,} score and {anomalies} anomaly records, equal;"
+        f" started again: {dict(run.revived) or 'nothing'}"
+    )
+    for one in run.survived:
+        tell(f"  {one.fault}: rows again after {one.seconds:.1f} s")
     if FIGURES:
         figures = {
             "case": run.site.topics.scores,
@@ -181,7 +182,7 @@ def rescale(run: Run, parallelism: int) -> None:
     run.survived.append(Survived(f"rescaled to {parallelism}", time.monotonic() - began))
 
 
-def test_one_run_through_every_kind_of_death(chaos, capsys):
+def test_one_run_through_every_kind_of_death(chaos, tell):
     with running(chaos, "all", partitions=2) as run:
         run.strike("Python worker")
         run.strike("model server", server_away)
@@ -190,30 +191,30 @@ def test_one_run_through_every_kind_of_death(chaos, capsys):
         with run.feed.trickle(SLICE, RATE):
             rescale(run, 2)
         run.strike("TaskManager")
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)
     assert run.revived[flink.TASKMANAGER] >= 1
     assert run.revived[flink.JOBMANAGER] == run.revived[JOB] == run.revived["kafka"] == 1
 
 
 @only_in_full
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_kill_changes_nothing(chaos, capsys, fault):
+def test_a_kill_changes_nothing(chaos, tell, fault):
     with running(chaos, f"kill-{fault.replace(' ', '-')}") as run:
         for _ in range(3):
             run.strike(fault)
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)
 
 
 @only_in_full
-def test_a_server_that_is_away_is_waited_for(chaos, capsys):
+def test_a_server_that_is_away_is_waited_for(chaos, tell):
     with running(chaos, "away") as run:
         run.strike("model server", server_away)
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)
 
 
 @only_in_full
 @pytest.mark.parametrize("seconds", [5, 40])
-def test_a_full_disk_stops_checkpoints_and_heals(chaos, capsys, seconds):
+def test_a_full_disk_stops_checkpoints_and_heals(chaos, tell, seconds):
     """5 s: some checkpoints fail. 40 s: so many that the job restarts, and cannot until there is room again."""
 
     def fill(site: Site) -> None:
@@ -224,11 +225,11 @@ def test_a_full_disk_stops_checkpoints_and_heals(chaos, capsys, seconds):
 
     with running(chaos, f"full-{seconds}") as run:
         run.strike("disk", fill)
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)
 
 
 @only_in_full
-def test_it_is_rescaled_up_and_down(chaos, capsys):
+def test_it_is_rescaled_up_and_down(chaos, tell):
     with running(chaos, "rescaled", partitions=2) as run:
         for parallelism in (2, 1, 2):
             with run.feed.trickle(SLICE, RATE):
@@ -237,11 +238,11 @@ def test_it_is_rescaled_up_and_down(chaos, capsys):
             since_ms = int(time.time() * 1000)
             run.feed.send(SLICE)
             run.watch.wait_for_rows(500, "rows after the start", since_ms)
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)
 
 
 @only_in_full
-def test_models_are_swapped_while_it_runs(chaos, capsys):
+def test_models_are_swapped_while_it_runs(chaos, tell):
     """Each score record names the version that made it, and but for the version is what version 1 would have said."""
     models = workspace_of(chaos.site).models
     try:
@@ -270,7 +271,7 @@ def test_models_are_swapped_while_it_runs(chaos, capsys):
     assert {asset: essences(of) for asset, of in found.anomalies.items()} == {
         asset: essences(of) for asset, of in chaos.wanted.anomalies.items()
     }
-    report(capsys, found, run)
+    report(tell, found, run)
 
 
 def serves(site: Site, version: int) -> bool:
@@ -290,7 +291,7 @@ def essences(records: list[dict]) -> list[tuple]:
 
 
 @only_in_full
-def test_random_kills_change_nothing(chaos, capsys):
+def test_random_kills_change_nothing(chaos, tell):
     with running(chaos, "random", partitions=2) as run:
         run.survived.extend(random_kills(run.site, run.watch, run.feed, KILLS, SEED))
-        prove(chaos, run, capsys)
+        prove(chaos, run, tell)

@@ -146,7 +146,7 @@ def test_a_day_of_silence_makes_no_rows():
     assert np.isnan(batches[-1].rows[0, :-1]).all()
 
 
-def test_twice_the_assets_are_the_same_number_of_predict_calls(capsys):
+def test_twice_the_assets_are_the_same_number_of_predict_calls(tell):
     def calls_and_windows(count: int) -> tuple[int, int]:
         rows = ClassRows(class_spec(), tuple(f"p{index}" for index in range(count)))
         batches: list[Batch] = []
@@ -156,6 +156,5 @@ def test_twice_the_assets_are_the_same_number_of_predict_calls(capsys):
         return len(batches), sum(batch.readings.size for batch in batches)
 
     ten, twenty = calls_and_windows(10), calls_and_windows(20)
-    with capsys.disabled():
-        print(f"\n20 steps: 10 assets {ten[0]} Predict calls, {ten[1]} windows; 20 assets {twenty[0]}, {twenty[1]}")
+    tell(f"20 steps: 10 assets {ten[0]} Predict calls, {ten[1]} windows; 20 assets {twenty[0]}, {twenty[1]}")
     assert (ten, twenty) == ((20, 200), (20, 400))
