@@ -46,7 +46,7 @@ class Service:
         response = serving_pb2.PredictResponse()
         _name_version(response.model_spec, servable, name)
         for output in chosen:
-            tensors.encode(outputs[output], response.outputs[output])
+            tensors.encode(outputs[output], response.outputs[output], typed=True)
         return response
 
     def chosen(self, spec: serving_pb2.ModelSpec) -> tuple[Servable, str]:
