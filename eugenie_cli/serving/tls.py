@@ -24,7 +24,7 @@ def client_of(site: Site, address: str) -> PredictClient:
         return PredictClient(address, credentials_of(site))
     except OSError as error:
         raise EugenieError(
-            f"{error.filename}, of serving.tls, cannot be read: {error.strerror}",
+            f"serving.tls: {error.filename} cannot be read: {error.strerror}",
             "eugenie config check",
             ExitCode.INVALID_SITE,
         ) from error

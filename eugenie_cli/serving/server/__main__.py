@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from eugenie_cli.serving.server.tls import ServerTls
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eugenie_cli.serving.server", description=__doc__)
@@ -44,8 +46,16 @@ def main() -> int:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the batches are cut for CPU cores
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
+    log = logging.getLogger("eugenie_cli.serving")
+    tls = None
+    if arguments.tls_key is not None:
+        tls = ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
+        try:
+            tls.check()  # gRPC itself would only say that it cannot listen
+        except ValueError as error:
+            log.error("TLS: %s", error)
+            return 1
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
-    from eugenie_cli.serving.server.tls import ServerTls
     from eugenie_cli.serving.server.wanted import Discovered, Written
 
     workers = arguments.workers or len(os.sched_getaffinity(0))
@@ -58,12 +68,12 @@ def main() -> int:
         arguments.ready_file,
         arguments.socket,
         arguments.rest_port,
-        ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca) if arguments.tls_key else None,
+        tls,
     )
     try:
         asyncio.run(serve(settings))
     except CannotListen as error:
-        logging.getLogger("eugenie_cli.serving").error("%s", error)
+        log.error("%s", error)
         return 1
     return 0
 

@@ -50,7 +50,7 @@ class Settings:
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
-    """The port or the socket is taken, the address is not this machine's, or a file of TLS is wrong."""
+    """The port or the socket is taken, or the address is not this machine's."""
 
 
 async def serve(settings: Settings) -> None:
@@ -115,10 +115,7 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
         if settings.tls is None:
             port = server.add_insecure_port(address)
         else:
-            settings.tls.check()  # gRPC itself would only say that it cannot listen
             port = server.add_secure_port(address, settings.tls.for_grpc())
-    except ValueError as error:
-        raise CannotListen(f"TLS: {error}") from error
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: {error}") from error
     if settings.socket is not None:  # after the port, which keeps a second server of the same site away

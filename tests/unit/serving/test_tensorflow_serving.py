@@ -2,7 +2,7 @@
 
 ModelServerConfig is in its published Python package: the integration tests parse the file with that. Neither of the
 other two messages is published as a package, so they are built here of what their .proto files say: names, numbers and
-types of all their fields (tensorflow_serving/servables/tensorflow/session_bundle_config.proto and
+types of their single fields (tensorflow_serving/servables/tensorflow/session_bundle_config.proto and
 tensorflow_serving/config/monitoring_config.proto).
 """
 
