@@ -79,6 +79,7 @@ def main() -> None:
     """Entry point. Exit codes: `errors.ExitCode`."""
     # TensorFlow greets on stderr with what it looked for and did not need; what fails is raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a call that fails raises; gRPC would print it a second time
     console = Console()
     try:
         app()

@@ -14,13 +14,16 @@ app = typer.Typer(name="config", help="Check and show site files.", no_args_is_h
 
 @app.command()
 def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Check a site file: every problem at once, with line and column. Exit code 3 when there are any."""
+    """Check a site file: every problem at once, with line and column. Exit code 3 when there are any.
+
+    Certificates and keys of serving.tls are looked at, too.
+    """
     from eugenie_cli.site.load import find_site, load_site
     from eugenie_cli.site.problems import SiteError
 
     console, path = Console(), find_site(site)
     try:
-        loaded = load_site(path)
+        loaded = load_site(path, files=True)
     except SiteError as error:
         if output is Output.json:
             console.json({"file": str(path), "valid": False, "problems": error.listing()})

@@ -1,7 +1,8 @@
 """Clients of TensorFlow Serving's gRPC API. Ships to stream workers: numpy, grpcio and protobuf only.
 
 `PredictClient` is synchronous and may be shared by threads; `AsyncPredictClient` is for one event loop. Both
-take `host:port` or `unix:/path`. Neither retries: `ModelServerError.retryable` says when a caller may.
+take `host:port` or `unix:/path`, and the credentials for a port that speaks TLS. Neither retries:
+`ModelServerError.retryable` says when a caller may.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import grpc.aio
 import numpy as np
 
 from eugenie_cli.serving import protos, tensors
+from eugenie_cli.serving.credentials import Credentials, channel, trouble
 from eugenie_cli.serving.protos import config_pb2, serving_pb2
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -57,14 +59,17 @@ class ModelServerError(Exception):
     (the server is away, slow or full); otherwise it is the request or the model that is wrong.
     """
 
-    def __init__(self, code: grpc.StatusCode, details: str, address: str = "") -> None:
-        super().__init__(code, details, address)  # the arguments, so that it survives pickling
+    def __init__(self, code: grpc.StatusCode, details: str, address: str = "", tls: str = "") -> None:
+        super().__init__(code, details, address, tls)  # the arguments, so that it survives pickling
         self.code = code
         self.details = details
         self.address = address
+        self.tls = tls
+        """What it has to do with TLS; empty: nothing."""
 
     def __str__(self) -> str:
-        return f"model server {self.address or '?'}: {self.code.name}: {self.details}"
+        why = f"{self.tls} ({self.details})" if self.tls else self.details
+        return f"model server {self.address or '?'}: {self.code.name}: {why}"
 
     @property
     def retryable(self) -> bool:
@@ -128,9 +133,10 @@ class Metadata:
 class PendingPrediction:
     """A Predict call on its way."""
 
-    def __init__(self, future: Any, address: str) -> None:
+    def __init__(self, future: Any, address: str, credentials: Credentials | None = None) -> None:
         self._future = future
         self._address = address
+        self._credentials = credentials
 
     def result(self) -> Prediction:
         """Wait for the answer. Raises ModelServerError."""
@@ -139,15 +145,17 @@ class PendingPrediction:
         except grpc.FutureCancelledError:
             raise ModelServerError(grpc.StatusCode.CANCELLED, "the call was cancelled", self._address) from None
         except grpc.RpcError as error:
-            raise _refused(error, self._address) from None
+            raise _refused(error, self._address, self._credentials) from None
 
 
 class PredictClient:
     """Synchronous client. Connects on the first call; a context manager."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: Credentials | None = None) -> None:
+        """Raises OSError when a file of the credentials cannot be read."""
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._credentials = credentials
+        self._channel = channel(address, credentials, CHANNEL_OPTIONS)
         self._methods = _methods(self._channel)
 
     def predict(
@@ -176,7 +184,8 @@ class PredictClient:
     ) -> PendingPrediction:
         """`predict`, without waiting for the answer. Raises ValueError for shapes that cannot be right."""
         request = _predict_request(model, _inputs(assets, rows), version, signature)
-        return PendingPrediction(self._methods[protos.PREDICT].future(request, timeout=timeout), self.address)
+        future = self._methods[protos.PREDICT].future(request, timeout=timeout)
+        return PendingPrediction(future, self.address, self._credentials)
 
     def call(
         self,
@@ -208,7 +217,7 @@ class PredictClient:
         try:
             return self._methods[method](request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _refused(error, self.address) from None
+            raise _refused(error, self.address, self._credentials) from None
 
     def close(self) -> None:
         self._channel.close()
@@ -228,8 +237,9 @@ class AsyncPredictClient:
     Made on one thread and called on another's loop, it connects there; on a second loop it connects again.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: Credentials | None = None) -> None:
         self.address = address
+        self._credentials = credentials
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -270,13 +280,13 @@ class AsyncPredictClient:
     async def _send(self, method: str, request: Any, timeout: float) -> Any:
         loop = asyncio.get_running_loop()
         if self._channel is None or self._loop is not loop:
-            self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+            self._channel = channel(self.address, self._credentials, CHANNEL_OPTIONS, grpc.aio)
             self._methods = _methods(self._channel)
             self._loop = loop
         try:
             return await self._methods[method](request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            raise _refused(error, self.address) from None
+            raise _refused(error, self.address, self._credentials) from None
 
     async def close(self) -> None:
         """Ends the calls in flight and closes the channel; the client connects anew when used again."""
@@ -310,8 +320,9 @@ def _methods(channel: Any) -> dict[str, Any]:
     }
 
 
-def _refused(error: Any, address: str) -> ModelServerError:
-    return ModelServerError(error.code(), error.details() or "", address)
+def _refused(error: Any, address: str, credentials: Credentials | None) -> ModelServerError:
+    details = error.details() or ""
+    return ModelServerError(error.code(), details, address, trouble(details, address, credentials))
 
 
 def _inputs(assets: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -20,8 +20,9 @@ from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import protos, released, sockets
-from eugenie_cli.serving.client import ModelServerError, PredictClient
+from eugenie_cli.serving import protos, released, sockets, tls
+from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.serving.credentials import Credentials, channel, trouble
 from eugenie_cli.serving.protos import health_pb2
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -33,6 +34,9 @@ LOCK = f".{NAME}.lock"
 
 READY_WITHIN_S = 180.0
 """TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
+
+TLS_HINT = "correct serving.tls in the site file, then eugenie config check"
+NO_ANSWER = "nothing answers there"
 
 _ASK_TIMEOUT_S = 2.0
 _POLL_S = 0.1
@@ -123,7 +127,7 @@ def status(site: Site) -> ServingStatus:
     """How the server is, and the model versions on it."""
     if site.serving.address is not None:
         address, log, pid, socket = site.serving.address, "", None, ""
-        state = "reachable" if is_serving(address) else "unreachable"
+        state = "reachable" if is_serving(address, credentials=tls.credentials_of(site)) else "unreachable"
     else:
         workspace = workspace_of(site)
         file = run_file(workspace, NAME)
@@ -133,35 +137,45 @@ def status(site: Site) -> ServingStatus:
         address, log, pid, socket = recorded.address, recorded.log, recorded.pid, _socket(recorded)
         if process.identify(file) is None:
             return ServingStatus("crashed", None, address, log, (), socket)
-        state = "running" if is_serving(address) else "not answering"
+        state = "running" if is_serving(address, credentials=tls.credentials_of(site)) else "not answering"
     answering = state in ("running", "reachable")
     return ServingStatus(state, pid, address, log, _models(address, site) if answering else (), socket)
 
 
-def is_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S) -> bool:
-    """True when the server at `address` says that it answers requests.
+def is_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S, credentials: Credentials | None = None) -> bool:
+    """True when the server at `address` says that it answers requests."""
+    return not why_not_serving(address, timeout_s, credentials)
+
+
+def why_not_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S, credentials: Credentials | None = None) -> str:
+    """Empty when the server at `address` says that it answers requests; else what keeps it, as far as it is known.
 
     TensorFlow Serving has no health service: that it says so (UNIMPLEMENTED) shows that it is there.
     """
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        check = channel.unary_unary(
-            protos.HEALTH_CHECK,
-            lambda message: message.SerializeToString(),
-            health_pb2.HealthCheckResponse.FromString,
-        )
-        try:
+    try:
+        with channel(address, credentials, [("grpc.enable_http_proxy", 0)]) as connected:
+            check = connected.unary_unary(
+                protos.HEALTH_CHECK,
+                lambda message: message.SerializeToString(),
+                health_pb2.HealthCheckResponse.FromString,
+            )
             answer = check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
-        except grpc.RpcError as error:
-            return error.code() is grpc.StatusCode.UNIMPLEMENTED
-        return answer.status == health_pb2.HealthCheckResponse.SERVING
+    except OSError as error:
+        return f"{error.filename} cannot be read: {error.strerror}"
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            return ""
+        return trouble(error.details() or "", address, credentials) or NO_ANSWER
+    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NO_ANSWER
 
 
 def _external(site: Site, progress: Progress) -> ServingStatus:
     found = status(site)
     if found.state != "reachable":
+        why = why_not_serving(found.address, credentials=tls.credentials_of(site))
         raise EugenieError(
-            f"the model server at {found.address} does not answer",
-            "start it, or correct serving.address in the site file",
+            f"the model server at {found.address} does not answer: {why or NO_ANSWER}",
+            "start it, or correct serving.address in the site file" if why in ("", NO_ANSWER) else TLS_HINT,
             ExitCode.UNREACHABLE,
         )
     progress.say(f"the model server at {found.address} answers; it is not eugenie's to start")
@@ -181,13 +195,13 @@ def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Proc
     """Launch the server unless it runs, and wait until it answers; None when it answered already."""
     file = run_file(workspace, NAME)
     running = process.identify(file)
-    if running is not None and is_serving(running.address):
+    if running is not None and is_serving(running.address, credentials=tls.credentials_of(site)):
         progress.say(f"the model server runs already, at {running.address}")
         return None
     try:
         if running is None:
             running = _launch(site, workspace, progress)
-        _await_ready(running, file, progress)
+        _await_ready(running, file, tls.credentials_of(site), progress)
     except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
         process.stop(file)
         raise
@@ -215,6 +229,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
             "--host", host,
             "--port", str(port),
             "--poll", str(site.serving.poll),
+            *tls.server_arguments(site),
             *(["--socket", str(socket)] if socket is not None else []),
         ],
         env=process.minimal_env(),
@@ -245,10 +260,16 @@ def _release(socket: str) -> None:
             sockets.release(sockets.path_of(socket), ports.RELEASE_S)
 
 
-def _await_ready(running: process.Process, file: Path, progress: Progress) -> None:
+def _await_ready(running: process.Process, file: Path, credentials: Credentials | None, progress: Progress) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     with progress.task("starting the model server"):
-        while not is_serving(running.address, timeout_s=0.5):
+        while why := why_not_serving(running.address, 0.5, credentials):
+            if credentials is not None and why != NO_ANSWER:
+                raise EugenieError(
+                    f"the model server at {running.address} does not answer eugenie: {why}",
+                    TLS_HINT,
+                    ExitCode.UNREACHABLE,
+                )
             if process.identify(file) is None:
                 raise EugenieError(
                     f"the model server ended while it started:\n{process.tail(Path(running.log))}",
@@ -265,7 +286,7 @@ def _await_ready(running: process.Process, file: Path, progress: Progress) -> No
 
 def _models(address: str, site: Site) -> tuple[ServedModel, ...]:
     found: list[ServedModel] = []
-    with PredictClient(address) as client:
+    with tls.client_of(site, address) as client:
         for name in sorted(site.classes):
             try:
                 versions = client.status(name, timeout=_ASK_TIMEOUT_S)

@@ -17,7 +17,7 @@ import grpc
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import local, released
+from eugenie_cli.serving import local, released, tls
 from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
 from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
@@ -199,7 +199,7 @@ def _server(site: Site) -> Iterator[_Server | None]:
     if status.state != "running":
         yield None
         return
-    with PredictClient(status.address) as client:
+    with tls.client_of(site, status.address) as client:
         yield _Server(client, site.serving.poll)
 
 

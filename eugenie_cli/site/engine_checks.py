@@ -9,6 +9,7 @@ from eugenie_cli.site.mapping_checks import check_mapping
 from eugenie_cli.site.model import Engines, Kafka, Serving, Stream
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path
+from eugenie_cli.site.tls_checks import check_tls
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 # Kafka brokers refuse longer transactions (transaction.max.timeout.ms), and a transaction spans a checkpoint.
@@ -21,6 +22,8 @@ def check_engines(parts: Parts) -> Iterator[tuple[Path, str]]:
         yield from _kafka(parts.kafka, parts.name)
     if parts.serving is not None and parts.serving.address is not None and not _is_address(parts.serving.address):
         yield ("serving", "address"), "must be host:port"
+    if parts.serving is not None:
+        yield from check_tls(parts.serving)
     if parts.stream is not None:
         yield from _stream(parts.stream)
     if parts.engines is not None:

@@ -13,11 +13,12 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.checks import Finding, check
 from eugenie_cli.site.document import Document, parse
 from eugenie_cli.site.messages import problems_of, unknown_key
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.model import Site, resolved
 from eugenie_cli.site.parts import parts_of
 from eugenie_cli.site.problems import Path as Place
 from eugenie_cli.site.problems import Position, Problem, SiteError, did_you_mean
 from eugenie_cli.site.shape import LOADER_KEYS, secret_keys
+from eugenie_cli.site.tls_checks import check_tls_files
 from eugenie_cli.site.values import zone
 from eugenie_cli.site.variables import anchor, expand
 from eugenie_cli.workspace import Workspace
@@ -60,15 +61,15 @@ def open_site(name_or_path: str | None) -> Site:
     return load_site(find_site(name_or_path))
 
 
-def load_site(path: str | Path) -> Site:
-    """Read and check a site file.
+def load_site(path: str | Path, *, files: bool = False) -> Site:
+    """Read and check a site file. `files`: the certificates and keys that it names, too; they need not be here.
 
     Raises SiteError (exit code 3) with every problem of the file, EugenieError when it cannot be read.
     """
-    return read_site(path)[0]
+    return read_site(path, files=files)[0]
 
 
-def read_site(path: str | Path) -> tuple[Site, Document]:
+def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]:
     """`load_site`, with the document that tells where each value was written."""
     path = Path(path)
     base = base_of(path)
@@ -93,7 +94,11 @@ def read_site(path: str | Path) -> tuple[Site, Document]:
         known = {problem.path for problem in problems}
         wrong = [problem for problem in problems_of(error, document) if problem.path not in known]
         problems += wrong
-    for finding in check(parts_of(site, data, context)):
+    parts = parts_of(site, data, context)
+    findings = list(check(parts))
+    if files and parts.serving is not None:
+        findings += [Finding(*each) for each in check_tls_files(parts.serving, lambda name: resolved(base, name))]
+    for finding in findings:
         if not _follows(finding, wrong):
             position = document.position(finding.path, key=finding.at_key)
             problems.append(Problem(position, finding.path, finding.message))

@@ -289,7 +289,7 @@ class Site(Section):
 
     def resolve(self, path: str) -> Path:
         """A path of the file, made absolute: relative ones start at the folder that holds `site-configs/`."""
-        return (self.base / Path(path).expanduser()).resolve()
+        return resolved(self.base, path)
 
     @property
     def topics(self) -> Topics:
@@ -305,3 +305,8 @@ class Site(Section):
     @property
     def experiment(self) -> str:
         return self.tracking.experiment or self.site
+
+
+def resolved(base: Path, path: str) -> Path:
+    """A path of a site file, made absolute: relative ones start at `base`."""
+    return (base / Path(path).expanduser()).resolve()

@@ -13,10 +13,13 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class ServingTls(Section):
-    """Files in PEM. With `client_ca` the server asks callers for a certificate (mTLS), and ours show `client_*`."""
+    """Files in PEM. With `client_ca` the server asks callers for a certificate (mTLS), and ours show `client_*`.
 
-    certificate: str = Field(description="the server's certificate, with its chain")
-    key: str = Field(description="its private key")
+    `certificate`, `key` and `client_ca` are for a server that eugenie starts.
+    """
+
+    certificate: str | None = Field(None, description="the server's certificate, with its chain")
+    key: str | None = Field(None, description="its private key, without a password")
     ca: str | None = Field(None, description="callers check the server by it; default: the system's authorities")
     client_ca: str | None = Field(None, description="the server checks callers by it")
     client_certificate: str | None = Field(None, description="what eugenie shows as a caller")

@@ -41,6 +41,7 @@ _SECTIONS = {
     "kafka": "kafka.topics",
     "mapping": "kafka.readings",
     "model_server": "the model server's address",
+    "model_server_tls": "serving.tls",
     "parallelism": "stream.parallelism",
     "out_of_orderness_ms": "stream.out_of_orderness",
     "idle_timeout_ms": "stream.idle_timeout",

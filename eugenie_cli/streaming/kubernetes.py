@@ -20,6 +20,8 @@ import yaml
 from eugenie_cli.embedded import endpoints, jars
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.model import KafkaSecurity, Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.submit import DRIVER, check_shards
@@ -31,6 +33,10 @@ PYTHON = f"{ROOT}/python/bin/python"
 SPEC_FOLDER, SECRET_FOLDER, STATE_FOLDER = f"{ROOT}/site", f"{ROOT}/kafka", f"{ROOT}/state"
 PASSWORD, AUTHORITY = "password", "ca.pem"
 """Keys of the secret: Kafka's password, and the PEM of its certificate authority."""
+
+TLS_FOLDER = f"{ROOT}/model-server"
+TLS_FILES = {"ca": "ca.pem", "certificate": "certificate.pem", "key": "key.pem"}
+"""Of the model server's secret: what the job calls it with, and the keys that it is under."""
 
 USER = 9999
 """Of Flink's own image."""
@@ -132,7 +138,15 @@ def specification(site: Site) -> JobSpec:
             "sasl.mechanism": security.mechanism,
             "sasl.jaas.config": package.jaas(security, f"${{mounted:{SECRET_FOLDER}:{PASSWORD}}}"),
         }
-    return replace(spec, kafka=replace(spec.kafka, properties=properties))
+    kafka = replace(spec.kafka, properties=properties)
+    mounted = Credentials(**{part: f"{TLS_FOLDER}/{file}" for part, file in _tls_files(site).items()})
+    return replace(spec, kafka=kafka, model_server_tls=None if site.serving.tls is None else mounted)
+
+
+def _tls_files(site: Site) -> dict[str, str]:
+    """Part of the credentials -> file in the pods, of those that the site file names."""
+    given = credentials_of(site)
+    return {} if given is None else {part: file for part, file in TLS_FILES.items() if getattr(given, part) is not None}
 
 
 def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | None, secret: str) -> list[dict[str, Any]]:
@@ -232,9 +246,12 @@ def _pod(site: Site, name: str, with_claim: bool, secret: str) -> dict[str, Any]
     items = [PASSWORD] * (security.mechanism is not None) + [AUTHORITY] * (security.ca is not None)
     if items:
         files = [{"key": key, "path": key} for key in items]
-        # group-readable: the files are root's, the job is not
-        volumes.append({"name": "kafka", "secret": {"secretName": secret, "defaultMode": 0o440, "items": files}})
+        volumes.append({"name": "kafka", "secret": _mounted(secret, files)})
         mounts.append({"name": "kafka", "mountPath": SECRET_FOLDER, "readOnly": True})
+    if tls := _tls_files(site):
+        files = [{"key": file, "path": file} for file in tls.values()]
+        volumes.append({"name": "model-server", "secret": _mounted(f"{name}-model-server", files)})
+        mounts.append({"name": "model-server", "mountPath": TLS_FOLDER, "readOnly": True})
     if with_claim:
         volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": f"{name}-state"}})
         mounts.append({"name": "state", "mountPath": STATE_FOLDER})
@@ -256,6 +273,11 @@ def _pod(site: Site, name: str, with_claim: bool, secret: str) -> dict[str, Any]
         ],
         "volumes": volumes,
     }
+
+
+def _mounted(secret: str, files: list[dict[str, str]]) -> dict[str, Any]:
+    # group-readable: the files are root's, the job is not
+    return {"secretName": secret, "defaultMode": 0o440, "items": files}
 
 
 def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
@@ -280,5 +302,8 @@ def _steps(site: Site, folder: Path, image: str, secret: str) -> list[str]:
     keys += [f"--from-file={AUTHORITY}=FILE"] * (security.ca is not None)
     if keys:
         steps.append(f"kubectl create secret generic {secret} {' '.join(keys)}")
+    if tls := _tls_files(site):
+        keys = [f"--from-file={file}=FILE" for file in tls.values()]
+        steps.append(f"kubectl create secret generic {resource_name(site.site)}-model-server {' '.join(keys)}")
     steps.append(f"kubectl apply --filename {folder / 'deployment.yaml'}")
     return steps

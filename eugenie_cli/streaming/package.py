@@ -14,11 +14,20 @@ from eugenie_cli.broker import client
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.readings.columnar.reader import compile_columns
+from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.model import KafkaSecurity, Site
 from eugenie_cli.site.secrets import reveal
 from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
-SHIPPED = ("readings", "episodes", "streamjob", "serving/protos", "serving/client.py", "serving/tensors.py")
+SHIPPED = (
+    "readings",
+    "episodes",
+    "streamjob",
+    "serving/protos",
+    "serving/client.py",
+    "serving/credentials.py",
+    "serving/tensors.py",
+)
 """What the job is made of, beside the empty `__init__.py` files above it."""
 
 
@@ -39,6 +48,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     """
     mapping = _mapping(site)
     topics = site.topics
+    socket = endpoints.model_socket(site)
     classes = tuple(
         ClassSpec(
             name=name,
@@ -72,7 +82,8 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
             properties=_java_properties(site),
         ),
         # on one machine over a unix socket: no TCP between the job and the model
-        model_server=endpoints.model_socket(site) or endpoints.model_server(site),
+        model_server=socket or endpoints.model_server(site),
+        model_server_tls=None if socket else credentials_of(site),
         parallelism=site.stream.parallelism,
         out_of_orderness_ms=site.stream.out_of_orderness,
         idle_timeout_ms=site.stream.idle_timeout,

@@ -59,7 +59,7 @@ class Predictor:
         """`note` is told the windows of each call, and the milliseconds from its first attempt to its answer."""
         self._models = {one.name: one.model for one in spec.classes}
         self._in_flight = spec.in_flight
-        self._client = PredictClient(spec.model_server)
+        self._client = PredictClient(spec.model_server, spec.model_server_tls)
         self._note = note
 
     def scored(self, work: Iterable[Work]) -> Iterator[tuple[int, ScoredBatch]]:

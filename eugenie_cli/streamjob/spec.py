@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from eugenie_cli.serving.credentials import Credentials
+
 
 def consumer_group(site: str) -> str:
     """The group under which the site's jobs commit how far they have read."""
@@ -71,6 +73,8 @@ class JobSpec:
     max_ahead_ms: int
     checkpoint_ms: int
     delivery: str
+    model_server_tls: Credentials | None = None
+    """None: the model server speaks no TLS, or is reached over a unix socket. Paths, as the workers see them."""
     start: str = "auto"
     """auto | earliest | latest | timestamp: where reading begins without a savepoint."""
     start_ms: int | None = None
@@ -116,6 +120,8 @@ class JobSpec:
         data["classes"] = tuple(_class_spec(one) for one in data["classes"])
         data["assets"] = tuple(AssetSpec(**one) for one in data["assets"])
         data["kafka"] = KafkaSpec(**data["kafka"])
+        if data.get("model_server_tls") is not None:
+            data["model_server_tls"] = Credentials(**data["model_server_tls"])
         return JobSpec(**data)
 
 

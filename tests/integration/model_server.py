@@ -13,6 +13,7 @@ from pathlib import Path
 from small_models import renumbered
 
 from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.credentials import Credentials
 
 POLL_MS = 50
 READY = "ready.json"
@@ -26,7 +27,7 @@ def publish(versions: Path, folder: Path, *numbers: int) -> Path:
 
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[PredictClient]:
+def served(folder: Path, *arguments: str, credentials: Credentials | None = None) -> Iterator[PredictClient]:
     """A server of the test's own, and a client of it."""
     ready = folder / READY
     argv = [sys.executable, "-m", "eugenie_cli.serving.server", "--port", "0", "--poll", str(POLL_MS), *arguments]
@@ -35,7 +36,7 @@ def served(folder: Path, *arguments: str) -> Iterator[PredictClient]:
     try:
         wait_until(lambda: ready.exists() or process.poll() is not None, 180)
         assert process.poll() is None, (folder / "server.log").read_text()
-        with PredictClient(json.loads(ready.read_text())["address"]) as client:
+        with PredictClient(json.loads(ready.read_text())["address"], credentials) as client:
             yield client
     finally:
         process.terminate()

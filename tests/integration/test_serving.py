@@ -349,7 +349,7 @@ def test_typed_fields_and_an_output_filter_are_understood(server: Server, model:
         raw_call(server.address, protos.PREDICT, request.SerializeToString())
     )
     assert set(answer.outputs) == {"score"}
-    assert answer.outputs["score"].tensor_content
+    assert answer.outputs["score"].float_val and not answer.outputs["score"].tensor_content
     assert tensors.decode(answer.outputs["score"]).tolist() == [[1000 + 0.5 * WINDOW * SENSORS]]
 
 

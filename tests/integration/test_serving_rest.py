@@ -26,7 +26,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Predict
     folder = publish(root / "versions" / "pump", root / "models" / "pump", 1, 2)
     (root / "models.config").write_text(
         f'model_config_list {{ config {{ name: "pump" base_path: "{folder}" model_version_policy {{ all {{}} }} '
-        'version_labels { key: "champion" value: 1 } } }'
+        'model_platform: "tensorflow" version_labels { key: "champion" value: 1 } } }'
     )
     with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0") as client:
         yield json.loads((root / READY).read_text())["rest"], client

@@ -15,11 +15,10 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 GET_MODEL_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 RELOAD_CONFIG = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
-NOT_SUPPORTED = (
-    "/tensorflow.serving.PredictionService/Classify",
-    "/tensorflow.serving.PredictionService/Regress",
-    "/tensorflow.serving.PredictionService/MultiInference",
-)
+CLASSIFY = "/tensorflow.serving.PredictionService/Classify"
+REGRESS = "/tensorflow.serving.PredictionService/Regress"
+MULTI_INFERENCE = "/tensorflow.serving.PredictionService/MultiInference"
+NOT_SUPPORTED = (CLASSIFY, REGRESS, MULTI_INFERENCE)
 """Of TensorFlow Serving's API, for models with signatures of other kinds."""
 
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from eugenie_cli.serving.server.tls import ServerTls
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eugenie_cli.serving.server", description=__doc__)
@@ -23,10 +25,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
     parser.add_argument("--rest-port", type=int, metavar="PORT", help="of the REST API; 0: any free one; without: none")
     parser.add_argument("--socket", type=Path, metavar="PATH", help="listen on a unix socket too, of mode 0600")
+    parser.add_argument(
+        "--tls-certificate", type=Path, metavar="PEM", help="TLS on the ports: the certificate and chain"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key, without a password")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, metavar="PEM", help="callers must show a certificate of it (mTLS)"
+    )
     parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for")
     parser.add_argument("--workers", type=int, help="default: one for each core that this process may use")
     parser.add_argument("--ready-file", type=Path, help="JSON {address, rest, pid}, written when requests are answered")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if (arguments.tls_certificate is None) != (arguments.tls_key is None):
+        parser.error("--tls-certificate and --tls-key belong together")
+    if arguments.tls_client_ca is not None and arguments.tls_key is None:
+        parser.error("--tls-client-ca needs --tls-certificate and --tls-key")
+    return arguments
 
 
 def main() -> int:
@@ -36,6 +50,15 @@ def main() -> int:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the batches are cut for CPU cores
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
+    log = logging.getLogger("eugenie_cli.serving")
+    tls = None
+    if arguments.tls_key is not None:
+        tls = ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
+        try:
+            tls.check()  # gRPC itself would only say that it cannot listen
+        except ValueError as error:
+            log.error("TLS: %s", error)
+            return 1
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
     from eugenie_cli.serving.server.wanted import Released, Written
 
@@ -49,11 +72,12 @@ def main() -> int:
         arguments.ready_file,
         arguments.socket,
         arguments.rest_port,
+        tls,
     )
     try:
         asyncio.run(serve(settings))
     except CannotListen as error:
-        logging.getLogger("eugenie_cli.serving").error("%s", error)
+        log.error("%s", error)
         return 1
     return 0
 

@@ -94,6 +94,8 @@ class Catalog:
 
     def find(self, spec: serving_pb2.ModelSpec) -> Servable:
         """The version that answers `spec`. Raises Refusal."""
+        if not spec.name:
+            raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name, _NO_MODEL)
         version = _asked(spec, model)
         if version is None:

@@ -24,6 +24,7 @@ from eugenie_cli.serving.server.http import HttpServer
 from eugenie_cli.serving.server.rest import RestApi
 from eugenie_cli.serving.server.servable import load
 from eugenie_cli.serving.server.service import Service
+from eugenie_cli.serving.server.tls import ServerTls
 from eugenie_cli.serving.server.wanted import Wanted
 
 DRAIN_S = 10.0
@@ -44,6 +45,8 @@ class Settings:
     ready_file: Path | None
     socket: Path | None = None
     rest_port: int | None = None
+    tls: ServerTls | None = None
+    """Of the ports; the socket is its owner's alone without it."""
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
@@ -77,7 +80,8 @@ async def serve(settings: Settings) -> None:
     if settings.socket is not None:
         addresses["socket"] = str(settings.socket)
     if rest is not None:
-        addresses["rest"] = f"http://{settings.host}:{rest.port}"
+        scheme = "http" if settings.tls is None else "https"
+        addresses["rest"] = f"{scheme}://{settings.host}:{rest.port}"
     _LOG.info("ready on %s: %s", ", ".join(addresses.values()), ", ".join(catalog.models) or "no models yet")
     if settings.ready_file is not None:
         _tell(settings.ready_file, addresses)
@@ -106,10 +110,14 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
     ]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers(tuple(service.handlers()))
+    address = f"{settings.host}:{settings.port}"
     try:
-        port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+        if settings.tls is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, settings.tls.for_grpc())
     except RuntimeError as error:
-        raise CannotListen(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
+        raise CannotListen(f"cannot listen on {address}: {error}") from error
     if settings.socket is not None:  # after the port, which keeps a second server of the same site away
         try:
             sockets.release(settings.socket)
@@ -124,7 +132,7 @@ def _listen_for_http(settings: Settings, service: Service) -> HttpServer | None:
     if settings.rest_port is None:
         return None
     try:
-        return HttpServer(RestApi(service), settings.host, settings.rest_port, DRAIN_S)
+        return HttpServer(RestApi(service), settings.host, settings.rest_port, DRAIN_S, settings.tls)
     except OSError as error:
         raise CannotListen(f"cannot listen on {settings.host}:{settings.rest_port}: {error}") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import numpy as np
+from google.protobuf import empty_pb2
 
 from eugenie_cli.serving import protos, tensors
 from eugenie_cli.serving.protos import config_pb2, health_pb2, serving_pb2
@@ -23,6 +24,15 @@ from eugenie_cli.serving.server.servable import DEFAULT_SIGNATURE, Servable
 _LOG = logging.getLogger(__name__)
 _Health = health_pb2.HealthCheckResponse
 _SERVICES = frozenset({"", *(path.split("/")[1] for path in (protos.PREDICT, protos.GET_MODEL_STATUS))})
+
+_NOT_SUPPORTED = {
+    # of these only the model is read, which stands where it does in the requests that are supported
+    protos.CLASSIFY: serving_pb2.GetModelStatusRequest,
+    protos.REGRESS: serving_pb2.GetModelStatusRequest,
+    # a list of tasks, each with a model of its own: nothing is read
+    protos.MULTI_INFERENCE: empty_pb2.Empty,
+}
+"""What each call that is refused carries."""
 
 Method = Callable[[Any], Awaitable[Any]]
 
@@ -46,7 +56,7 @@ class Service:
         response = serving_pb2.PredictResponse()
         _name_version(response.model_spec, servable, name)
         for output in chosen:
-            tensors.encode(outputs[output], response.outputs[output])
+            tensors.encode(outputs[output], response.outputs[output], typed=True)
         return response
 
     def chosen(self, spec: serving_pb2.ModelSpec) -> tuple[Servable, str]:
@@ -92,7 +102,7 @@ class Service:
             raise Refusal(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service}")
         return _Health(status=_Health.NOT_SERVING if self.draining else _Health.SERVING)
 
-    async def refuse(self, _request: serving_pb2.GetModelStatusRequest) -> Any:
+    async def refuse(self, _request: Any) -> Any:
         """What TensorFlow Serving has for models of other kinds."""
         words = "This server has Predict alone: its models take rows, not tf.Examples"
         raise Refusal(grpc.StatusCode.UNIMPLEMENTED, words)
@@ -105,8 +115,7 @@ class Service:
             (protos.GET_MODEL_STATUS, self.status, serving_pb2.GetModelStatusRequest),
             (protos.RELOAD_CONFIG, self.reload, config_pb2.ReloadConfigRequest),
             (protos.HEALTH_CHECK, self.health, health_pb2.HealthCheckRequest),
-            # of their requests only the model is read, which stands where it does in every request
-            *((path, self.refuse, serving_pb2.GetModelStatusRequest) for path in protos.NOT_SUPPORTED),
+            *((path, self.refuse, request) for path, request in _NOT_SUPPORTED.items()),
         ]
         handlers = []
         for path, method, request in methods:

@@ -76,14 +76,16 @@ class SignatureSpec:
 
     def chosen(self, output_filter: Sequence[str]) -> tuple[str, ...]:
         """Output names to return: all, or those of the filter. Raises Refusal (INVALID_ARGUMENT)."""
+        seen: set[str] = set()
         for name in output_filter:
             if name not in self.outputs:
                 raise invalid(
                     f"output tensor alias not found in signature: {name} "
                     f"Outputs expected to be in the set {{{','.join(sorted(self.outputs))}}}."
                 )
-        if len(set(output_filter)) != len(output_filter):
-            raise invalid("duplicate output tensor alias in output_filter")
+            if name in seen:
+                raise invalid(f"duplicate output tensor alias: {name}")
+            seen.add(name)
         return tuple(output_filter) or tuple(self.outputs)
 
     def check_names(self, given: set[str]) -> None:

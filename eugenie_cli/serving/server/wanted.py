@@ -177,10 +177,9 @@ def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:
         raise invalid("ModelServerConfig type not supported. Only ModelConfigList is currently supported")
     models: dict[str, WantedModel] = {}
     for each in config.model_config_list.config:
-        model = _model(each)
-        if model.name in models:
-            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
-        models[model.name] = model
+        if each.name in models:
+            raise invalid(f"Illegal to list model {each.name} multiple times in config list")
+        models[each.name] = _model(each)
     return models
 
 
@@ -191,7 +190,7 @@ def _model(config: config_pb2.ModelConfig) -> WantedModel:
         raise invalid(
             f"Expected model {config.name} to have an absolute path or URI; got base_path()={config.base_path}"
         )
-    if config.model_platform not in ("", PLATFORM):
+    if config.model_platform != PLATFORM:  # TensorFlow Serving asks for it too
         raise invalid(f"Model {config.name}: model_platform {config.model_platform!r} is not {PLATFORM!r}")
     labels = dict(config.version_labels)
     return WantedModel(config.name, Path(config.base_path), _policy(config.model_version_policy), labels)

@@ -32,13 +32,13 @@ NUMBERS = [
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 
 
-def over_the_wire(array: np.ndarray) -> np.ndarray:
-    return tensors.decode(tensor_pb2.TensorProto.FromString(tensors.encode(array).SerializeToString()))
+def over_the_wire(array: np.ndarray, typed: bool = False) -> np.ndarray:
+    return tensors.decode(tensor_pb2.TensorProto.FromString(tensors.encode(array, typed=typed).SerializeToString()))
 
 
-@given(st.sampled_from(NUMBERS).flatmap(lambda name: hnp.arrays(np.dtype(name), SHAPES)))
-def test_numbers_survive_bit_for_bit(array: np.ndarray) -> None:
-    back = over_the_wire(array)
+@given(st.sampled_from(NUMBERS).flatmap(lambda name: hnp.arrays(np.dtype(name), SHAPES)), st.booleans())
+def test_numbers_survive_bit_for_bit(array: np.ndarray, typed: bool) -> None:
+    back = over_the_wire(array, typed)
     assert back.dtype == array.dtype
     assert back.shape == array.shape
     assert back.tobytes() == array.tobytes()
@@ -56,6 +56,18 @@ def test_numbers_are_sent_as_tensor_content_alone() -> None:
     proto = tensors.encode(np.ones((2, 3), np.float32))
     assert len(proto.tensor_content) == 24
     assert not proto.float_val
+
+
+def test_typed_numbers_are_in_the_field_of_their_type_alone() -> None:
+    for dtype, field in (
+        ("float32", "float_val"),
+        ("float64", "double_val"),
+        ("int16", "int_val"),
+        ("bool", "bool_val"),
+    ):
+        proto = tensors.encode(np.array([[1, 0]], dtype), typed=True)
+        assert not proto.tensor_content
+        assert list(getattr(proto, field)) == [1, 0]
 
 
 def test_memory_order_and_byte_order_do_not_matter() -> None:
@@ -102,9 +114,12 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
     [
         (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_BFLOAT16), "bfloat16"),
         (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, tensor_content=b"abc"), "3 bytes"),
-        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT), "0 elements"),
-        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1.0, 2.0]), "2 elements"),
-        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"a"), "string_val"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x02a"), "1 bytes of text, and says 2"),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x82"), "no lengths of 1"),
+        (
+            tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1], tensor_shape={"dim": [{"size": 10**12}]}),
+            "1 elements stand for 1000000000000",
+        ),
         (
             tensor_pb2.TensorProto(
                 dtype=tensor_pb2.DT_FLOAT, tensor_shape=tensor_pb2.TensorShapeProto(unknown_rank=True)
@@ -116,6 +131,34 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
 def test_what_is_no_tensor_is_refused(proto: tensor_pb2.TensorProto, message: str) -> None:
     with pytest.raises(tensors.TensorError, match=message):
         tensors.decode(proto)
+
+
+PAIR = {"dim": [{"size": 2}]}
+READ_BY_TENSORFLOW = [
+    {"dtype": "DT_FLOAT", "tensor_shape": PAIR},
+    {"dtype": "DT_FLOAT", "tensor_shape": PAIR, "float_val": [1, 2, 3]},
+    {"dtype": "DT_FLOAT", "tensor_shape": PAIR, "float_val": [1, 2], "double_val": [3, 4]},
+    {"dtype": "DT_FLOAT", "tensor_shape": PAIR, "int_val": [5, 6]},
+    {"dtype": "DT_FLOAT", "tensor_shape": {"dim": [{"size": 0}]}, "float_val": [1]},
+    {"dtype": "DT_FLOAT", "float_val": [5]},
+    {"dtype": "DT_INT32", "tensor_shape": PAIR, "int_val": [7]},
+    {"dtype": "DT_HALF", "tensor_shape": PAIR, "half_val": [15360]},
+    {"dtype": "DT_STRING", "tensor_shape": PAIR},
+    {"dtype": "DT_STRING", "tensor_shape": PAIR, "string_val": [b"a"]},
+    {"dtype": "DT_STRING", "tensor_shape": PAIR, "string_val": [b"a", b"b", b"c"]},
+    {"dtype": "DT_STRING", "tensor_shape": PAIR, "tensor_content": b"\x01\x02abc"},
+    {"dtype": "DT_STRING", "tensor_shape": PAIR, "tensor_content": b"\x01\xac\x02a" + b"b" * 300},
+]
+"""Of odd numbers of elements, of the wrong fields, and text that is packed."""
+
+
+def test_what_is_unusual_is_read_as_tensorflow_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    tensorflow = pytest.importorskip("tensorflow")
+    for content in READ_BY_TENSORFLOW:
+        proto = tensor_pb2.TensorProto(**content)
+        theirs = tensorflow.io.parse_tensor(proto.SerializeToString(), proto.dtype).numpy()
+        assert tensors.decode(proto).tolist() == theirs.tolist(), content
 
 
 def test_a_dtype_that_no_tensor_has_is_refused() -> None:

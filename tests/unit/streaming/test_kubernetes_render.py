@@ -165,3 +165,26 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
     assert users[-1] == "9999:9999"
     assert "kubectl create secret generic eugenie-plant-kafka --from-file=password=FILE" in done.steps[1]
+
+
+def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path):
+    tls = {"ca": "ca.pem", "client_certificate": "caller.pem", "client_key": "caller.key"}
+    site = site_of(serving={"address": "models:8500", "tls": tls})
+    found = rendered(site)
+    pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "model-server")
+    assert volume["secret"]["secretName"] == "eugenie-plant-model-server"
+    files = {item["path"] for item in volume["secret"]["items"]}
+    assert files == {"ca.pem", "certificate.pem", "key.pem"}
+    (mount,) = (one["mountPath"] for one in pod["containers"][0]["volumeMounts"] if one["name"] == "model-server")
+    (tmp_path / "job.json").write_text(found["ConfigMap"]["data"]["job.json"])
+    given = JobSpec.load(tmp_path / "job.json").model_server_tls
+    assert given is not None
+    assert {given.ca, given.certificate, given.key} == {f"{mount}/{file}" for file in files}
+    (step,) = (one for one in kubernetes._steps(site, tmp_path, "image", "kafka") if "model-server" in one)
+    assert "--from-file=key.pem=FILE" in step
+
+    with_ca_alone = rendered(site_of(serving={"address": "models:8500", "tls": {"ca": "ca.pem"}}))
+    assert json.loads(with_ca_alone["ConfigMap"]["data"]["job.json"])["model_server_tls"] == {
+        "ca": "/opt/eugenie/model-server/ca.pem", "certificate": None, "key": None,
+    }  # fmt: skip

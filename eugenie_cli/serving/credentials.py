@@ -1,0 +1,75 @@
+"""How a caller reaches a model server over TLS. Ships to stream workers: grpcio and the standard library only."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import grpc
+
+UNIX = ("unix:", "unix-abstract:")
+"""Addresses of sockets: file permissions guard them, and they are never spoken to in TLS."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """PEM files, by path, so that no key is in a specification, a log or an argument; read for each channel.
+
+    `ca`: authorities that the server's certificate is checked by; None: the system's. `certificate` and `key`: what the
+    caller shows to a server that asks for it (mTLS).
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    def read(self) -> grpc.ChannelCredentials:
+        """The contents of the files. Raises OSError that names the file."""
+        ca = self.ca or ssl.get_default_verify_paths().cafile
+        return grpc.ssl_channel_credentials(*(_content(path) for path in (ca, self.key, self.certificate)))
+
+
+def channel(
+    address: str,
+    credentials: Credentials | None,
+    options: Sequence[tuple[str, Any]],
+    kind: ModuleType = grpc,
+) -> Any:
+    """A channel of `kind` (grpc, or grpc.aio): over TLS with credentials, unless `address` is a unix socket.
+
+    Raises OSError when a file of the credentials cannot be read.
+    """
+    if credentials is None or address.startswith(UNIX):
+        return kind.insecure_channel(address, options=options)
+    return kind.secure_channel(address, credentials.read(), options=options)
+
+
+def trouble(details: str, address: str, credentials: Credentials | None) -> str:
+    """What a failed connection has to do with TLS, by gRPC's words for it; empty: nothing.
+
+    A server that speaks TLS hangs up on a caller that does not, and on one without the certificate that it asks for.
+    """
+    if address.startswith(UNIX):
+        return ""
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        checked_by = (credentials and credentials.ca) or "the system's authorities"
+        return f"its certificate is not signed by {checked_by}, or has expired"
+    if "is not in peer certificate" in details:
+        return "its certificate is for other names than this"
+    if "WRONG_VERSION_NUMBER" in details:
+        return "it does not speak TLS"
+    if "failed to connect" in details and "Socket closed" in details:
+        if credentials is None:
+            return "it hung up: it may speak TLS"
+        if credentials.certificate is None:
+            return "it hung up: it may ask for a certificate of its callers"
+        return f"it hung up: it may not take {credentials.certificate}"
+    return ""
+
+
+def _content(path: str | None) -> bytes | None:
+    return None if path is None else Path(path).read_bytes()

@@ -1,0 +1,42 @@
+"""TLS between a site's model server and those who call it, as the site file says."""
+
+from __future__ import annotations
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.tls_checks import check_tls_files
+
+
+def credentials_of(site: Site) -> Credentials | None:
+    """What a caller of the site's model server needs on this machine; None: the server speaks no TLS."""
+    tls = site.serving.tls
+    if tls is None:
+        return None
+    found = (tls.ca, tls.client_certificate, tls.client_key)
+    return Credentials(*(None if path is None else str(site.resolve(path)) for path in found))
+
+
+def client_of(site: Site, address: str) -> PredictClient:
+    """A client of the site's model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
+    try:
+        return PredictClient(address, credentials_of(site))
+    except OSError as error:
+        raise EugenieError(
+            f"serving.tls: {error.filename} cannot be read: {error.strerror}",
+            "eugenie config check",
+            ExitCode.INVALID_SITE,
+        ) from error
+
+
+def server_arguments(site: Site) -> list[str]:
+    """What a server of the site's own is started with: paths. Raises EugenieError (INVALID_SITE) for unusable files."""
+    tls = site.serving.tls
+    if tls is None:
+        return []
+    wrong = [f"{'.'.join(map(str, path))}: {message}" for path, message in check_tls_files(site.serving, site.resolve)]
+    if wrong:
+        raise EugenieError("\n".join(wrong), "eugenie config check", ExitCode.INVALID_SITE)
+    flags = {"--tls-certificate": tls.certificate, "--tls-key": tls.key, "--tls-client-ca": tls.client_ca}
+    return [part for flag, path in flags.items() if path is not None for part in (flag, str(site.resolve(path)))]

@@ -1,0 +1,50 @@
+"""An environment of its own for TensorFlow Serving's official client: its protobuf is too new for this project's.
+
+It is whole but for TensorFlow itself: of that the client imports generated messages alone, and those of the TensorFlow
+that is installed here serve it (older generated code runs on a newer protobuf).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+API = "tensorflow-serving-api==2.21.*"
+NEEDS = ("protobuf>=6.31.1,<7", "grpcio>=1.65", "numpy>=1.26")
+"""Beside TensorFlow. Generated code of protobuf 5, which TensorFlow 2.20 has, runs on 6 and not on 7."""
+
+MESSAGES = ("core", "compiler")
+"""Folders of TensorFlow with the messages that the client imports."""
+
+_NO_NETWORK = ("dns error", "error sending request", "Could not connect", "Connection refused", "network", "timed out")
+
+
+def make(folder: Path) -> Path:
+    """The environment's Python. Skips the test, saying why, only where packages cannot be fetched."""
+    python = folder / "bin" / "python"
+    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    _install(python, "--no-deps", API)
+    _install(python, *NEEDS)
+    site_packages = next((folder / "lib").glob("python*/site-packages"))
+    (site_packages / "tensorflow").mkdir()  # without a module of its own: `import tensorflow` runs nothing
+    installed = find_spec("tensorflow")
+    assert installed is not None and installed.origin is not None
+    for name in MESSAGES:
+        (site_packages / "tensorflow" / name).symlink_to(Path(installed.origin).parent / name)
+    return python
+
+
+def _install(python: Path, *packages: str) -> None:
+    done = _uv("pip", "install", "--quiet", "--system-certs", "--python", str(python), *packages, check=False)
+    if done.returncode != 0 and any(words in done.stderr for words in _NO_NETWORK):
+        pytest.skip(f"the official client is not cached and cannot be fetched: {done.stderr.strip()[-500:]}")
+    assert done.returncode == 0, done.stderr
+
+
+def _uv(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    uv = Path(sys.executable).parent / "uv"
+    return subprocess.run([str(uv), *arguments], capture_output=True, text=True, timeout=300, check=check)

@@ -1,0 +1,258 @@
+"""TensorFlow Serving's official client against the model server, and its messages on the files that are made for it.
+
+The client runs in an environment of its own, `official_environment`, and answers in JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import official_environment
+import pytest
+import requests
+from model_server import READY, served
+from official_requests import (
+    METADATA,
+    MODEL,
+    PREDICT_REFUSED,
+    PREDICTED,
+    REAL,
+    STATUS,
+    VERSIONS,
+    Asked,
+    Tensor,
+    released,
+    reloads,
+)
+from small_models import write_version
+from test_export import CLASS, register
+
+from eugenie_cli.serving import export, tensorflow_serving
+from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.site.load import load_site
+
+pytestmark = pytest.mark.integration
+
+SCRIPT = Path(__file__).with_name("official_caller.py")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What the official client got, what ours and REST get for the same, and where the models are."""
+
+    answers: dict[str, dict[str, Any]]
+    ours: dict[str, dict[str, Any]]
+    rest: dict[str, dict[str, Any]]
+    config: dict[str, Any]
+    warm_up: list[dict[str, Any]]
+    models: Path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`mixer` with two small versions, and an exported version of `pump`."""
+    root = tmp_path_factory.mktemp("official")
+    for version in (1, 2):
+        write_version(root / "models", MODEL, version)
+    (root / "plant.yaml").write_text(CLASS)
+    site = load_site(root / "plant.yaml")
+    register(site)
+    export.export_class(site, REAL, models=root / "models")
+    return root / "models"
+
+
+@pytest.fixture(scope="module")
+def talk(models: Path) -> Talk:
+    root = models.parent
+    python = official_environment.make(root / "environment")
+    config = tensorflow_serving.model_config_text(released(models))
+    (root / "models.config").write_text(config)
+    with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0") as client:
+        rest = json.loads((root / READY).read_text())["rest"]
+        asked = [*PREDICTED, *PREDICT_REFUSED, *METADATA, *STATUS, *reloads(models)]
+        questions = {
+            "address": client.address,
+            "requests": [asdict(one) for one in asked],
+            "model_config": config,
+            "warm_up": warm_up_records(models / REAL / "1"),
+        }
+        assert len({one.name for one in asked}) == len(asked)
+        (root / "questions.json").write_text(json.dumps(questions))
+        arguments = [str(python), str(SCRIPT), str(root / "questions.json"), str(root / "answers.json")]
+        environment = {**os.environ, "PYTHONPATH": "", "PYTHONNOUSERSITE": "1"}
+        run = subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=environment, check=False)
+        assert run.returncode == 0, run.stderr[-3000:]
+        ours = {one.name: asked_by_us(client, one) for one in PREDICTED}
+        by_rest = {one.name: asked_by_rest(rest, one) for one in PREDICTED if one.name != "an empty batch"}
+    found = json.loads((root / "answers.json").read_text())
+    return Talk(found["answers"], ours, by_rest, found["model_config"], found["warm_up"], models)
+
+
+def warm_up_records(version: Path) -> list[str]:
+    import tensorflow as tf
+
+    dataset = tf.data.TFRecordDataset(str(version / export.WARM_UP))
+    return [base64.b64encode(record).decode() for record in dataset.as_numpy_iterator()]
+
+
+def array_of(tensor: Tensor) -> np.ndarray:
+    """What the tensor means."""
+    if tensor.dtype == "DT_STRING":
+        return np.array([value.encode() for value in tensor.values], object).reshape(tensor.shape)
+    count = int(np.prod(tensor.shape))
+    values = (tensor.values or [0.0])[: count or None]
+    return np.array([*values, *values[-1:] * (count - len(values))][:count], np.float32).reshape(tensor.shape)
+
+
+def asked_by_us(client: PredictClient, asked: Asked) -> dict[str, Any]:
+    inputs = {name: array_of(tensor) for name, tensor in asked.inputs.items()}
+    answer = client.call(asked.model or "", inputs, asked.version, asked.signature)
+    return {"version": answer.version, "outputs": answer.outputs}
+
+
+def asked_by_rest(url: str, asked: Asked) -> dict[str, Any]:
+    kind = "" if asked.version is None else "/labels" if isinstance(asked.version, str) else "/versions"
+    path = f"/v1/models/{asked.model}{kind}{f'/{asked.version}' if kind else ''}:predict"
+    columns = {
+        name: [one.decode() for one in array] if array.dtype.kind == "O" else array.tolist()
+        for name, array in ((name, array_of(tensor)) for name, tensor in asked.inputs.items())
+    }
+    body = json.dumps({"inputs": columns, "signature_name": asked.signature})
+    answer = requests.post(f"{url}{path}", body, timeout=60).json()
+    assert "outputs" in answer, answer
+    return answer["outputs"] if isinstance(answer["outputs"], dict) else {"forecast": answer["outputs"]}
+
+
+def named(asked: Iterable[Asked]) -> list[Any]:
+    return [pytest.param(one, id=one.name) for one in asked]
+
+
+@pytest.mark.parametrize("asked", named(PREDICTED))
+def test_predictions_are_what_our_client_and_rest_get(talk: Talk, asked: Asked) -> None:
+    answer = talk.answers[asked.name]
+    assert answer["code"] == "OK", answer["words"]
+    assert (answer["model"], answer["version"]) == (asked.model, asked.answers)
+    assert answer["signature"] == (asked.signature or "serving_default")
+    ours = talk.ours[asked.name]
+    assert ours["version"] == asked.answers
+    assert set(answer["outputs"]) == (set(asked.fields) or set(ours["outputs"]))
+    for name, output in answer["outputs"].items():
+        values = np.array(output["values"], np.float32).reshape(output["shape"])
+        np.testing.assert_array_equal(values, ours["outputs"][name])
+        if asked.name in talk.rest:
+            np.testing.assert_array_equal(values, np.array(talk.rest[asked.name][name], np.float32))
+
+
+def test_the_small_versions_computed_what_they_are_made_for(talk: Talk) -> None:
+    """Not only alike: right. A score is 1000 times the version and the sum of its window, NaN for a stranger."""
+    for asked in PREDICTED:
+        if asked.model != MODEL:
+            continue
+        rows = array_of(asked.inputs["rows"])
+        windows = np.lib.stride_tricks.sliding_window_view(rows, 8, axis=1)
+        expected = windows.sum(axis=(2, 3)) + 1000 * asked.answers
+        expected[[name == "nobody" for name in asked.inputs["asset"].values]] = np.nan
+        output = talk.answers[asked.name]["outputs"]["score"]
+        np.testing.assert_array_equal(np.array(output["values"]).reshape(output["shape"]), expected)
+    holed = talk.answers["NaN in, NaN out"]["outputs"]["score"]["values"]
+    assert np.isnan(holed[0]) and np.isfinite(holed[1:]).all()
+
+
+@pytest.mark.parametrize("asked", named([*PREDICT_REFUSED, *(one for one in METADATA if one.code != "OK")]))
+def test_what_is_refused_has_tensorflow_servings_code_and_words(talk: Talk, asked: Asked) -> None:
+    answer = talk.answers[asked.name]
+    assert answer["code"] == asked.code, answer["words"]
+    assert asked.words in answer["words"] and answer["words"]
+
+
+@pytest.mark.parametrize("asked", named(one for one in METADATA if one.code == "OK"))
+def test_signatures_are_read_by_the_official_messages(talk: Talk, asked: Asked) -> None:
+    answer = talk.answers[asked.name]
+    assert (answer["code"], answer["model"], answer["version"]) == ("OK", asked.model, asked.answers)
+    default = answer["signatures"]["serving_default"]
+    sensors = 5 if asked.model == REAL else 3
+    assert default["method"] == "tensorflow/serving/predict"
+    assert default["inputs"] == {"asset": ["DT_STRING", [-1]], "rows": ["DT_FLOAT", [-1, -1, sensors]]}
+    assert set(default["outputs"]) == {"score", "contribution", "expected"}
+    assert ("forecast" in answer["signatures"]) == (asked.model == REAL)
+
+
+@pytest.mark.parametrize("asked", named(STATUS))
+def test_states_are_tensorflow_servings(talk: Talk, asked: Asked) -> None:
+    answer = talk.answers[asked.name]
+    assert answer["code"] == asked.code, answer["words"]
+    if asked.code == "OK":
+        assert answer["versions"] == [[version, "AVAILABLE", 0, ""] for version in VERSIONS[asked.name]]
+    else:
+        assert asked.words in answer["words"]
+
+
+def test_reloads_are_taken_whole_or_not_at_all(talk: Talk) -> None:
+    for asked in reloads(talk.models):
+        answer = talk.answers[asked.name]
+        assert answer["code"] == asked.code, f"{asked.name}: {answer['words']}"
+        assert asked.words in answer["words"]
+        if asked.method == "Predict":
+            assert answer["version"] == asked.answers, asked.name
+        elif asked.code == "OK":
+            assert (answer["error_code"], answer["error_message"]) == (0, "")
+
+
+def test_the_model_configuration_is_what_the_official_message_reads(talk: Talk) -> None:
+    mixer, pump = talk.config["model_config_list"]["config"]
+    assert mixer == {
+        "name": MODEL,
+        "base_path": str(talk.models / MODEL),
+        "model_platform": "tensorflow",
+        "model_version_policy": {"specific": {"versions": ["1", "2"]}},
+        "version_labels": {"champion": "1", "challenger": "2"},
+    }
+    assert (pump["name"], pump["model_version_policy"]) == (REAL, {"specific": {"versions": ["1"]}})
+
+
+def test_the_warm_up_records_are_prediction_logs_that_the_model_answers(talk: Talk) -> None:
+    assert [(one["kind"], one["model"], one["signature"]) for one in talk.warm_up] == [
+        ("predict_log", REAL, "serving_default")
+    ] * 2
+    assert [one["rows"] for one in talk.warm_up] == [[1, 40, 5], [32, 40, 5]]
+    assert [one["assets"] for one in talk.warm_up] == [["pump-1"], ["pump-1"] * 32]
+    assert not any(one["unknown"] for one in talk.warm_up)
+
+
+def test_tensorflows_own_command_shows_and_runs_an_exported_version(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`saved_model_cli show` and `run`, within this process, which has TensorFlow loaded already."""
+    from absl import flags
+    from tensorflow.python.tools import saved_model_cli
+
+    rows = np.full((2, 41, 5), 50.0).tolist()
+    flags.FLAGS(
+        [
+            "saved_model_cli",
+            f"--dir={models / REAL / '1'}",
+            "--tag_set=serve",
+            "--signature_def=serving_default",
+            f"--input_exprs=asset=['pump-1', 'nobody'];rows={rows}",
+            f"--outdir={tmp_path}",
+        ]
+    )
+    saved_model_cli.show()
+    shown = capsys.readouterr().out
+    for words in (
+        *("inputs['asset']", "inputs['rows']", "shape: (-1, -1, 5)", "outputs['score']", "outputs['expected']"),
+        "Method name is: tensorflow/serving/predict",
+    ):
+        assert words in shown
+    saved_model_cli.run()
+    score = np.load(tmp_path / "score.npy")
+    assert score.shape == (2, 2)
+    assert np.isfinite(score[0]).all() and np.isnan(score[1]).all()

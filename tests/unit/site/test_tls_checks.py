@@ -1,0 +1,119 @@
+"""The model server's certificates in a site file: what must agree, and what `config check` sees in the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from certificates import Authority
+
+from eugenie_cli.errors import ExitCode
+from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.tls import credentials_of
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.problems import SiteError
+
+OWN = "certificate: pki/server.pem, key: pki/server.key"
+MUTUAL = f"{OWN}, ca: pki/plant.pem, client_ca: pki/plant.pem"
+CALLER = "client_certificate: pki/caller.pem, client_key: pki/caller.key"
+
+
+def tls(keys: str, address: str = "") -> str:
+    return f"serving: {{{f'address: {address}, ' if address else ''}tls: {{{keys}}}}}"
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        tls(OWN),
+        tls(f"{OWN}, ca: a.pem"),
+        tls(f"{MUTUAL}, {CALLER}"),
+        tls("ca: pki/plant.pem", "host:8500"),
+        tls(f"ca: pki/plant.pem, {CALLER}", "host:8500"),
+        tls("", "host:8500"),
+    ],
+)
+def test_what_agrees_is_no_problem(problems: Callable[..., list[str]], good: str) -> None:
+    assert problems(good) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (tls("certificate: a.pem"), "serving.tls.key: is required beside certificate"),
+        (tls("key: a.key"), "serving.tls.certificate: is required beside key"),
+        (tls("ca: a.pem"), "serving.tls.certificate: is required, and so is key: eugenie starts this server"),
+        (tls("client_key: a.key", "host:8500"), "serving.tls.client_certificate: is required beside client_key"),
+        (tls("client_certificate: a.pem", "h:1"), "serving.tls.client_key: is required beside client_certificate"),
+        (tls(MUTUAL), "serving.tls.client_certificate: is required beside client_ca: eugenie itself is a caller"),
+    ],
+)
+def test_what_does_not_agree_is_named(problems: Callable[..., list[str]], wrong: str, problem: str) -> None:
+    (found,) = problems(wrong)
+    assert problem in found
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Authority:
+    """`pki/` beside `site-configs/`: plant.pem has signed server and caller."""
+    plant = Authority(tmp_path / "pki", "plant")
+    plant.sign("server")
+    plant.sign("caller")
+    return plant
+
+
+def wrong_files(path: Path) -> list[str]:
+    try:
+        load_site(path, files=True)
+    except SiteError as error:
+        assert error.exit_code is ExitCode.INVALID_SITE
+        return [f"{each['path']}: {each['message']}" for each in error.listing()]
+    return []
+
+
+def test_good_files_are_no_problem_and_callers_are_told_where_they_are(
+    write: Callable[..., Path], pki: Authority, tmp_path: Path
+) -> None:
+    path = write(tls(f"{MUTUAL}, {CALLER}"))
+    assert wrong_files(path) == []
+    folder = tmp_path / "pki"
+    assert credentials_of(load_site(path)) == Credentials(
+        str(folder / "plant.pem"), str(folder / "caller.pem"), str(folder / "caller.key")
+    )
+    assert credentials_of(load_site(write(tls("", "host:8500")))) == Credentials()
+    assert credentials_of(load_site(write("serving: {}"))) is None
+
+
+def test_what_is_wrong_with_a_file_is_said_at_its_key(
+    write: Callable[..., Path], pki: Authority, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pki"
+    pki.sign("old", days=-3)
+    pki.sign("locked", password=b"tiger")
+    (folder / "text.pem").write_text("no certificate")
+    (folder / "text.key").write_text("no key")
+    for keys, problem in [
+        ("certificate: pki/gone.pem, key: pki/server.key", "certificate: {}/gone.pem cannot be read: No such file"),
+        ("certificate: pki, key: pki/server.key", "certificate: {} cannot be read: Is a directory"),
+        ("certificate: pki/text.pem, key: pki/server.key", "certificate: holds no certificate in PEM"),
+        ("certificate: pki/server.pem, key: pki/text.key", "key: holds no private key in PEM"),
+        ("certificate: pki/server.pem, key: pki/caller.key", "key: does not belong to the certificate"),
+        ("certificate: pki/locked.pem, key: pki/locked.key", "key: has a password"),
+        (f"{OWN}, ca: pki/server.key", "ca: holds no certificate in PEM"),
+        (f"{MUTUAL}, client_certificate: pki/server.pem, client_key: pki/caller.key", "client_key: does not belong"),
+    ]:
+        (found,) = wrong_files(write(tls(keys)))
+        assert found.startswith("serving.tls." + problem.format(folder)), found
+    (found,) = wrong_files(write(tls("certificate: pki/old.pem, key: pki/old.key")))
+    assert found.startswith("serving.tls.certificate: expired on 20") and found.endswith(" UTC")
+
+
+def test_files_of_a_server_that_is_not_eugenies_are_not_needed_here(write: Callable[..., Path], pki: Authority) -> None:
+    assert wrong_files(write(tls("certificate: gone.pem, key: gone.key, ca: pki/plant.pem", "host:8500"))) == []
+    (found,) = wrong_files(write(tls("ca: gone.pem", "host:8500")))
+    assert found.startswith("serving.tls.ca: ")
+
+
+def test_a_site_is_loaded_where_its_certificates_are_not(write: Callable[..., Path]) -> None:
+    assert load_site(write(tls(OWN))).serving.tls is not None
