@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 # A busy machine is slow, not wrong: an example has no time limit of its own, only its test has.
 settings.register_profile("eugenie", deadline=None)
 settings.load_profile("eugenie")
+
+# Tables are as wide as they are in a pipe, whatever terminal the tests or their worker processes think they have.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 _TOLD = "told"
 
