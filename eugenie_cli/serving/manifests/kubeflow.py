@@ -6,21 +6,23 @@ nothing of eugenie's modules: it is compiled where the SDK is.
 
 from __future__ import annotations
 
-import pprint
+import json
 import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.serving.manifests import model_copies, model_server
+from eugenie_cli.serving.manifests import model_copies, model_server, pods
 from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.serving.manifests.request import Document, Request, refuse_canaries
+from eugenie_cli.serving.manifests.yaml_text import dump
 from eugenie_cli.site.load import FOLDER, base_of
 from eugenie_cli.workspace import shipped
 
-FILE, COMPILED = "pipeline.py", "pipeline.yaml"
+FILE, COMPILED, CLAIM_FILE = "pipeline.py", "pipeline.yaml", "claim.yaml"
 SDK = "kfp[kubernetes]>=2.14,<3"
 CLAIM_SUFFIX = "-plant"
+CLAIM_SIZE = "50Gi"
 PLANT = "/plant"
 """Where the claim with the plant's folder is mounted: site file, exports and workspace."""
 
@@ -31,17 +33,19 @@ SECRET_KEYS = {
 }
 """Keys of the store's secret that the step which publishes is given, as variables of these names."""
 
+_LONGEST_LIST = 90
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 
 
 def documents(request: Request) -> list[Document]:
-    """`pipeline.py`, and the Dockerfile of the image that its steps run."""
+    """`pipeline.py`, the claim of the plant's folder, and the Dockerfile of the image that its steps run."""
     refuse_canaries(request, "A pipeline")
     templates = shipped("templates") / "kubeflow"
     pipeline = _filled((templates / "pipeline.py.in").read_text(encoding="utf-8"), _values(request))
     dockerfile = (templates / "Dockerfile").read_text(encoding="utf-8")
     return [
         Document(FILE, pipeline),
+        Document(CLAIM_FILE, dump([_claim(request)])),
         Document("Dockerfile", dockerfile.replace("@USER@", str(model_server.USER))),
     ]
 
@@ -52,7 +56,8 @@ def steps(request: Request, folder: Path) -> list[str]:
     told = [
         f"put a wheel of eugenie and its constraints.txt into {folder}, then docker build --tag {image(request)}"
         f" {folder}, and push it to where the cluster pulls from",
-        f"make the claim {claim_name(request)} (ReadWriteMany), and copy {base} into it",
+        f"kubectl apply --filename {folder / CLAIM_FILE}, and copy {base} into the claim; number {model_server.USER}"
+        " must be able to write there",
     ]
     if request.store.kind != "folder" and request.options.secret is not None:
         keys = ", ".join(SECRET_KEYS[request.store.kind])
@@ -74,6 +79,17 @@ def claim_name(request: Request) -> str:
     return site_label(request.site.site) + CLAIM_SUFFIX
 
 
+def _claim(request: Request) -> dict[str, Any]:
+    """Steps run on several nodes, one after the other."""
+    name = claim_name(request)
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "labels": {**request.labels(name), "app.kubernetes.io/name": "training"}},
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": CLAIM_SIZE}}},
+    }
+
+
 def _values(request: Request) -> dict[str, Any]:
     """What stands in the place of `@NAME@`: Python values."""
     site, store = request.site, request.store
@@ -91,9 +107,10 @@ def _values(request: Request) -> dict[str, Any]:
         "SITE_FILE": f"{PLANT}/{file.relative_to(base) if file.is_relative_to(base) else f'{FOLDER}/{file.name}'}",
         "CLASSES": [model.name for model in request.models],
         "USER": model_server.USER,
+        "MODELS": f"{workspace if workspace.startswith('/') else f'{PLANT}/{workspace}'}/models",
+        "SERVED_CLAIM": None if remote else request.name + pods.CLAIM_SUFFIX,
         "PUBLISHER": model_copies.IMAGE if remote else None,
-        "PUBLISHED": workspace if workspace.startswith("/") else f"{PLANT}/{workspace}",
-        "STORE": store.rclone() if remote else "",
+        "STORE": store.rclone() if remote else None,
         "STORE_SETTINGS": {"RCLONE_CONFIG": "/dev/null", **store.rclone_settings()} if remote else {},
         "STORE_SECRET": secret,
         "STORE_SECRET_KEYS": list(SECRET_KEYS[store.kind]) if secret else [],
@@ -101,9 +118,19 @@ def _values(request: Request) -> dict[str, Any]:
 
 
 def _filled(template: str, values: dict[str, Any]) -> str:
-    def literal(match: re.Match[str]) -> str:
-        # as a person would write it: in lines, with double quotes where that changes nothing
-        text = pprint.pformat(values[match[1]], width=100, sort_dicts=False)
-        return text if '"' in text else text.replace("'", '"')
+    return _PLACEHOLDER.sub(lambda match: _literal(values[match[1]]), template)
 
-    return _PLACEHOLDER.sub(literal, template)
+
+def _literal(value: Any) -> str:
+    """A Python literal as a person would write it."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        lines = [f"    {_literal(key)}: {_literal(one)},\n" for key, one in value.items()]
+        return f"{{\n{''.join(lines)}}}" if lines else "{}"
+    if isinstance(value, list):
+        within = ", ".join(_literal(one) for one in value)
+        if len(within) > _LONGEST_LIST:
+            within = "".join(f"\n    {_literal(one)}," for one in value) + "\n"
+        return f"[{within}]"
+    return repr(value)
