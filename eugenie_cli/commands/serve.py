@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,3 +67,47 @@ def _show(console: Console, status: Any, output: Output) -> None:
     if status.models:
         rows = [[model.name, model.version, model.state, model.error] for model in status.models]
         console.table(["model", "version", "state", "error"], rows, right=["version"])
+
+
+@app.command()
+def render(
+    context: typer.Context,
+    target: Annotated[str, typer.Option(metavar="TARGET", help="kubernetes, kserve, seldon, compose or kubeflow.")],
+    site: SiteOption = None,
+    folder: Annotated[
+        Path | None, typer.Option("--output-dir", help="Where the files are written. Default: serve-TARGET.")
+    ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS=PERCENT", help="Share of a class's requests for its newest version; repeatable."),
+    ] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="Kubernetes secret with the credentials of the models' store.")
+    ] = None,
+    service_account: Annotated[
+        str | None, typer.Option(help="Kubernetes service account whose cloud identity may read the store.")
+    ] = None,
+    stream_namespace: Annotated[str | None, typer.Option(help="Of the Flink job. Default: the servers'.")] = None,
+    monitoring_namespace: Annotated[str, typer.Option(help="Of Prometheus.")] = "monitoring",
+    image: Annotated[str | None, typer.Option(help="kubeflow: of the steps. Default: eugenie:VERSION.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Write manifests of the model servers, for a place that eugenie does not start them on."""
+    from eugenie_cli.serving.manifests import render as manifests
+    from eugenie_cli.serving.manifests.request import Options
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    options = Options(
+        secret=secret, service_account=service_account, stream_namespace=stream_namespace,
+        monitoring_namespace=monitoring_namespace, image=image,
+    )  # fmt: skip
+    opened = open_site(context.obj or site)
+    done = manifests.render(opened, target, folder, canaries=canary or (), options=options, force=force)
+    if output is Output.json:
+        console.json(done)
+        return
+    console.table(["file", "state"], [[file.path, file.state] for file in done.files])
+    for step in done.steps:
+        console.say(f"next: {step}")

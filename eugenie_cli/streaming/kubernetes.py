@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -21,6 +20,7 @@ from eugenie_cli.embedded import endpoints, jars
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.model import KafkaSecurity, Site
 from eugenie_cli.streaming import package
@@ -46,9 +46,6 @@ SLOTS = 2
 
 MEMORY = {"jobManager": ("1600m", 0.5), "taskManager": ("2g", 2)}
 METRICS_PORT = 9249
-
-LONGEST_NAME = 45
-"""The operator's limit: it makes names of pods and services of it."""
 
 LARGEST_SPEC = 1_000_000
 """Bytes. A ConfigMap holds a mebibyte."""
@@ -83,7 +80,7 @@ def render(
     name of the Kubernetes secret of Kafka's password. Raises EugenieError (REFUSED) for a site whose Kafka or model
     server runs on this machine alone.
     """
-    name = resource_name(site.site)
+    name = site_label(site.site)
     image = image or f"eugenie-stream:{metadata.version('eugenie')}"
     secret = secret or f"{name}-kafka"
     spec = specification(site)
@@ -92,15 +89,6 @@ def render(
     written = [*_image_files(site, spec, folder, progress), folder / "deployment.yaml"]
     written[-1].write_text(yaml.safe_dump_all(documents, sort_keys=False, width=120), encoding="utf-8")
     return Rendered(str(folder), tuple(str(file) for file in written), tuple(_steps(site, folder, image, secret)))
-
-
-def resource_name(site: str) -> str:
-    """`eugenie-<site>` as Kubernetes allows it: lower case, digits and dashes, short."""
-    name = "eugenie-" + re.sub(r"[^a-z0-9]+", "-", site.lower()).strip("-")
-    if len(name) <= LONGEST_NAME and name == f"eugenie-{site}":
-        return name
-    digest = hashlib.sha256(site.encode()).hexdigest()[:8]  # two sites may be alike otherwise
-    return f"{name[: LONGEST_NAME - 9].rstrip('-')}-{digest}"
 
 
 def specification(site: Site) -> JobSpec:

@@ -11,8 +11,9 @@ import yaml
 
 from eugenie_cli.embedded import jars
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.streaming import kubernetes
-from eugenie_cli.streaming.kubernetes import manifests, resource_name, specification
+from eugenie_cli.streaming.kubernetes import manifests, specification
 from eugenie_cli.streamjob.spec import JobSpec
 
 SECURITY = {
@@ -27,7 +28,7 @@ SECURE = {"kafka": {"bootstrap": "broker.plant:9093", "security": SECURITY}}
 
 def rendered(site, state: str | None = None) -> dict[str, Any]:
     """The documents by kind, as they are after a way through YAML."""
-    name = resource_name(site.site)
+    name = site_label(site.site)
     documents = manifests(site, specification(site), name, "registry/eugenie:1", state, "the-secret")
     return {one["kind"]: one for one in yaml.safe_load_all(yaml.safe_dump_all(documents))}
 
@@ -139,8 +140,8 @@ def test_a_site_that_a_configmap_cannot_hold_is_refused(site_of):
 
 
 def test_names_are_what_kubernetes_and_the_operator_take():
-    assert resource_name("demo-plant") == "eugenie-demo-plant"
-    strange = {resource_name(site) for site in ("Plant_A", "plant.a", "plant-a", "P" * 128)}
+    assert site_label("demo-plant") == "eugenie-demo-plant"
+    strange = {site_label(site) for site in ("Plant_A", "plant.a", "plant-a", "P" * 128)}
     assert len(strange) == 4
     for name in strange:
         assert len(name) <= 45 and name == name.lower() and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

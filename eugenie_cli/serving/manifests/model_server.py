@@ -1,0 +1,101 @@
+"""TensorFlow Serving in a container: its image, its arguments, its three files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from eugenie_cli.serving.manifests.request import Request
+from eugenie_cli.serving.tensorflow_serving import (
+    ReleasedModel,
+    batching_text,
+    model_config_text,
+    monitoring_text,
+)
+from eugenie_cli.site.model import Site
+
+RELEASE = "2.20.0"
+"""Of TensorFlow Serving: the TensorFlow that exports the models."""
+
+COMMAND = "/usr/bin/tensorflow_model_server"
+GRPC_PORT, REST_PORT = 8500, 8501
+MODELS_FOLDER, CONFIG_FOLDER = "/models", "/etc/eugenie"
+MODEL_CONFIG, BATCHING_CONFIG, MONITORING_CONFIG = "models.config", "batching.config", "monitoring.config"
+
+USER = 10_001
+"""Nobody's number: the server needs no account, and its image names none."""
+
+CORES = 2
+"""That a server asks for; without GPUs it runs as many batches at once."""
+
+MEMORY = "4Gi"
+"""TensorFlow Serving itself takes some 300 MiB, a model of this kind 20 to 60 MiB, a large batch the rest."""
+
+CONFIG_POLL_S = 30
+"""A ConfigMap takes about a minute to reach a pod: more often would not be sooner."""
+
+
+def image(site: Site, gpu: bool) -> str:
+    """`serving.image`, or the release that fits."""
+    return site.serving.image or f"tensorflow/serving:{RELEASE}{'-gpu' if gpu else ''}"
+
+
+def batched(site: Site) -> bool:
+    """Whether TensorFlow Serving joins requests: only if the site file says so itself.
+
+    It joins requests of one shape alone and refuses the others, and it refuses a request that is larger than a batch.
+    The stream sends segments of whatever length has gathered, already joined over assets.
+    """
+    return "batching" in site.serving.model_fields_set
+
+
+def arguments(request: Request, gpus: bool) -> list[str]:
+    """What the server is started with."""
+    site = request.site
+    given = [
+        f"--port={GRPC_PORT}",
+        f"--model_config_file={CONFIG_FOLDER}/{MODEL_CONFIG}",
+        f"--model_config_file_poll_wait_seconds={CONFIG_POLL_S}",
+        f"--file_system_poll_wait_seconds={max(1, -(-site.serving.poll // 1000))}",
+        f"--rest_api_port={REST_PORT}",
+        f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
+    ]
+    if any(model.labels for model in request.models):
+        # a label may come with the version that it names, before that has loaded
+        given.append("--allow_version_labels_for_unavailable_models=true")
+    if batched(site):
+        given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG_FOLDER}/{BATCHING_CONFIG}"]
+    return [*given, *gpu_arguments(site, gpus)]
+
+
+def gpu_arguments(site: Site, gpus: bool) -> list[str]:
+    """How much of each GPU's memory the server may take."""
+    if not gpus or site.serving.memory_fraction is None:
+        return []
+    return [f"--per_process_gpu_memory_fraction={site.serving.memory_fraction:g}"]
+
+
+def files(request: Request, threads: int) -> dict[str, str]:
+    """What lies in CONFIG_FOLDER. `threads`: batches that run at once."""
+    written = {MODEL_CONFIG: model_config_text(_within(request)), MONITORING_CONFIG: monitoring_text()}
+    if batched(request.site):
+        written[BATCHING_CONFIG] = batching_text(request.site.serving.batching, threads)
+    return written
+
+
+def unprivileged() -> dict[str, Any]:
+    """What a container may not."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def _within(request: Request) -> list[ReleasedModel]:
+    """The models, with the paths that the server sees: TensorFlow Serving reads gs:// itself, all else is mounted."""
+    store = request.store
+    return [
+        replace(model, base_path=store.uri(model.name) if store.kind == "gs" else f"{MODELS_FOLDER}/{model.name}")
+        for model in request.models
+    ]

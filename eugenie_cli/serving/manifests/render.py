@@ -1,0 +1,66 @@
+"""`eugenie serve render`: the manifests of a target, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests import compose, kserve, kubeflow, kubernetes, seldon
+from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.request import Document, Options, Request, parse_canaries
+from eugenie_cli.serving.manifests.store import store_of
+from eugenie_cli.serving.manifests.writing import WrittenFile, write
+from eugenie_cli.site.model import Site
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of place where servers run."""
+
+    documents: Callable[[Request], list[Document]]
+    steps: Callable[[Request, Path], list[str]]
+
+
+TARGETS = {
+    "kubernetes": Target(kubernetes.documents, kubernetes.steps),
+    "kserve": Target(kserve.documents, kserve.steps),
+    "seldon": Target(seldon.documents, seldon.steps),
+    "compose": Target(compose.documents, compose.steps),
+    "kubeflow": Target(kubeflow.documents, kubeflow.steps),
+}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was written, and what to do with it."""
+
+    target: str
+    folder: str
+    files: tuple[WrittenFile, ...]
+    steps: tuple[str, ...]
+
+
+def render(
+    site: Site,
+    target: str,
+    folder: Path | None = None,
+    *,
+    canaries: Iterable[str] = (),
+    options: Options | None = None,
+    force: bool = False,
+) -> Rendered:
+    """Write the target's manifests into `folder` (None: `serve-<target>`). `canaries`: CLASS=PERCENT.
+
+    Raises EugenieError: USAGE for an unknown target or canary, REFUSED for what the target cannot do or a file that
+    is not this command's.
+    """
+    if target not in TARGETS:
+        raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
+    options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
+    request = Request(site, store_of(site), released(site), exported(site), options)
+    folder = folder or Path(f"serve-{target}")
+    documents = TARGETS[target].documents(request)
+    files = write(folder, target, documents, force)
+    return Rendered(target, str(folder), files, tuple(TARGETS[target].steps(request, folder)))

@@ -1,0 +1,135 @@
+"""What is to be rendered: a site, what is known of its models, and what the command line adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests.names import class_label, server_label
+from eugenie_cli.serving.manifests.store import Store
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.site.model import Site
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file to be: `name` is its path below the output folder."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says, beside the target and where to write.
+
+    `canaries`: class -> percent of its requests that its newest version gets. `secret`: the Kubernetes secret with
+    the store's credentials. `service_account`: whose cloud identity may read the store. `stream_namespace`: of the
+    Flink job, None: the servers' own. `monitoring_namespace`: of Prometheus. `image`: of the pipeline's steps.
+    """
+
+    canaries: Mapping[str, int] = field(default_factory=dict)
+    secret: str | None = None
+    service_account: str | None = None
+    stream_namespace: str | None = None
+    monitoring_namespace: str = "monitoring"
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a target needs. `exported`: class -> versions that the workspace has, ascending."""
+
+    site: Site
+    store: Store
+    models: tuple[ReleasedModel, ...]
+    exported: Mapping[str, tuple[int, ...]]
+    options: Options = Options()
+
+    @property
+    def name(self) -> str:
+        """Of everything that is the whole site's."""
+        return server_label(self.site.site)
+
+    def name_of(self, class_name: str, suffix: str = "") -> str:
+        """Of what is a single class's."""
+        return class_label(self.site.site, class_name, suffix)
+
+    @property
+    def rest(self) -> bool:
+        """Whether callers are to reach the REST port. Within its container a server always has one: whoever watches
+        over it asks for its health and its metrics there."""
+        return self.site.serving.rest_port is not None
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Of a resource."""
+        return {
+            "app.kubernetes.io/name": "model-server",
+            "app.kubernetes.io/instance": name,
+            "app.kubernetes.io/part-of": "eugenie",
+        }
+
+    def versions(self, model: ReleasedModel) -> tuple[int, ...]:
+        """What may be served of a model, ascending. Raises EugenieError (REFUSED) when there is nothing."""
+        versions = tuple(sorted(model.versions)) or self.exported.get(model.name, ())
+        if not versions:
+            raise EugenieError(
+                f"no version of {model.name} is exported",
+                f"eugenie export --class {model.name}",
+                ExitCode.REFUSED,
+            )
+        return versions
+
+    def gpus(self) -> int:
+        """How many GPUs a pod asks for. Raises EugenieError where the site file says what Kubernetes cannot give."""
+        gpus = self.site.serving.gpus
+        if gpus == "none":
+            return 0
+        if isinstance(gpus, int):
+            return gpus
+        said = "all" if gpus == "all" else ", ".join(gpus)
+        raise EugenieError(
+            f"serving.gpus: {said}: Kubernetes gives a pod a number of GPUs, and chooses which",
+            "write a count, such as `gpus: 1`; nodes are chosen by a node selector or a MIG resource of your cluster",
+            ExitCode.REFUSED,
+        )
+
+
+def parse_canaries(texts: Iterable[str], classes: Iterable[str]) -> dict[str, int]:
+    """`CLASS=PERCENT` -> {class: percent}. Raises EugenieError (USAGE)."""
+    known, found = sorted(classes), {}
+    for text in texts:
+        name, equals, percent = text.rpartition("=")
+        if not equals or not percent.isascii() or not percent.isdigit() or not 1 <= int(percent) <= 99:
+            raise EugenieError(
+                f"--canary {text}: a class and the percent of its requests that the newest version gets",
+                f"write --canary {known[0]}=10; 1 to 99",
+                ExitCode.USAGE,
+            )
+        if name not in known:
+            raise EugenieError(f"--canary {text}: there is no class {name}", ", ".join(known), ExitCode.USAGE)
+        if name in found:
+            raise EugenieError(f"--canary: {name} is given twice", "give each class once", ExitCode.USAGE)
+        found[name] = int(percent)
+    return found
+
+
+def refuse_canaries(request: Request, target: str) -> None:
+    """For targets where nothing stands before the server that could divide its requests."""
+    if request.options.canaries:
+        raise EugenieError(
+            f"{target} does not divide requests between two versions",
+            "render for kserve or seldon, or leave --canary out",
+            ExitCode.REFUSED,
+        )
+
+
+def refuse_tls(request: Request) -> None:
+    """TensorFlow Serving wants certificate and key within its configuration file; no manifest may hold a key."""
+    if request.site.serving.tls is not None:
+        raise EugenieError(
+            "serving.tls is not rendered: TensorFlow Serving reads the private key from its configuration itself",
+            "leave serving.tls out of this site file, and let a service mesh or a proxy before the server end TLS",
+            ExitCode.REFUSED,
+        )

@@ -1,0 +1,142 @@
+"""The models of a plant: imported, trained, evaluated, judged, exported. For each class one after the other.
+
+Each step is a container that runs `eugenie` on the plant's folder, a volume claim: site file, exports and workspace.
+A new version is exported when the gate finds it no worse than the champion; otherwise the champion stays.
+
+Compile it where the SDK is (kfp with its extra `kubernetes`): `python pipeline.py` writes pipeline.yaml beside it.
+"""
+
+from pathlib import Path
+
+from kfp import compiler, dsl, kubernetes
+
+SITE_NAME = "plant"
+CLASSES = ["fan.v2", "pump"]
+
+IMAGE = "plant/eugenie:1"
+CLAIM, PLANT = "eugenie-plant-plant", "/plant"
+SITE = "/plant/site-configs/plant.yaml"
+MEMORY, CPU = "8G", "2"
+
+# where the model server finds the models: a claim of its own, or an object store
+MODELS = "/plant/.eugenie/plant/models"
+SERVED_CLAIM, SERVED = "eugenie-plant--serving-models", "/served"
+STORE, PUBLISHER = None, None
+STORE_SETTINGS = {}
+STORE_SECRET = None
+STORE_SECRET_KEYS = []
+
+TRAIN = """\
+mkdir -p "$(dirname "$2")"
+eugenie train --site "$0" --class "$1" --output json > /tmp/trained.json
+python -c "import json; print(json.load(open('/tmp/trained.json'))[0]['version'], end='')" > "$2"
+"""
+EVALUATE = """\
+mkdir -p "$(dirname "$4")" "$(dirname "$5")"
+eugenie evaluate --site "$0" --class "$1" --version "$2" ${3:+--labels "$3"} --output json > "$4"
+eugenie evaluate --site "$0" --class "$1" --version champion ${3:+--labels "$3"} --output json > "$5"
+"""
+GATE = """\
+mkdir -p "$(dirname "$2")"
+python -m eugenie_cli.evaluation.gate "$0" "$1" > "$2"
+"""
+EXPORT = """\
+eugenie models promote --site "$0" "$1" "$2"
+eugenie export --site "$0" --class "$1"
+"""
+PUBLISH_TO_CLAIM = """\
+[ ! -d "$1/$2/$3" ] || exit 0
+rm -rf "$1/.staged-$2-$3"
+mkdir -p "$1/$2"
+cp -R "$0/$2/$3" "$1/.staged-$2-$3"
+mv "$1/.staged-$2-$3" "$1/$2/$3"
+"""
+PUBLISH_TO_STORE = """\
+rclone copy "$0/$2/$3" "$1/$2/$3"
+"""
+
+
+def shell(script: str, *arguments: object) -> dsl.ContainerSpec:
+    """A step: the script's $0, $1 ... are the arguments. The first command that fails ends it."""
+    return dsl.ContainerSpec(image=IMAGE, command=["sh", "-ec", script], args=list(arguments))
+
+
+@dsl.container_component
+def import_readings():
+    """What is new in the sources."""
+    return dsl.ContainerSpec(image=IMAGE, command=["eugenie", "import", "--site", SITE])
+
+
+@dsl.container_component
+def train(class_name: str, version: dsl.OutputPath(int)):
+    """A new version of the class: champion if it is the first, else challenger."""
+    return shell(TRAIN, SITE, class_name, version)
+
+
+@dsl.container_component
+def evaluate(
+    class_name: str,
+    version: int,
+    labels: str,
+    challenger: dsl.Output[dsl.Artifact],
+    champion: dsl.Output[dsl.Artifact],
+):
+    """The figures of the new version and of the champion, on the same history."""
+    return shell(EVALUATE, SITE, class_name, version, labels, challenger.path, champion.path)
+
+
+@dsl.container_component
+def gate(challenger: dsl.Input[dsl.Artifact], champion: dsl.Input[dsl.Artifact], decision: dsl.OutputPath(str)):
+    """`promote` or `keep`; the log says why."""
+    return shell(GATE, challenger.path, champion.path, decision)
+
+
+@dsl.container_component
+def export(class_name: str, version: int):
+    """Make the version champion, and publish it as a SavedModel in the workspace."""
+    return shell(EXPORT, SITE, class_name, version)
+
+
+@dsl.container_component
+def publish(class_name: str, version: int):
+    """Copy the published version to where the model server finds it."""
+    if STORE is None:
+        return shell(PUBLISH_TO_CLAIM, MODELS, SERVED, class_name, version)
+    arguments = [MODELS, STORE, class_name, version]
+    return dsl.ContainerSpec(image=PUBLISHER, command=["sh", "-ec", PUBLISH_TO_STORE], args=arguments)
+
+
+def on_the_plant(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """With the plant's folder, and never from a cache: the readings are another step's input that nobody sees."""
+    kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=PLANT)
+    kubernetes.set_security_context(task, run_as_user=10001, run_as_group=10001)
+    return task.set_caching_options(False).set_memory_limit(MEMORY).set_cpu_request(CPU)
+
+
+def reach_the_server(task: dsl.PipelineTask) -> None:
+    """With the server's claim, or what the store asks for."""
+    if SERVED_CLAIM is not None:
+        kubernetes.mount_pvc(task, pvc_name=SERVED_CLAIM, mount_path=SERVED)
+    for name, value in STORE_SETTINGS.items():
+        task.set_env_variable(name, value)
+    if STORE_SECRET is not None:
+        kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_SECRET_KEYS})
+
+
+@dsl.pipeline(name="eugenie-plant", description=f"Anomaly models of {SITE_NAME}")
+def pipeline(labels: str = ""):
+    """`labels`: a CSV file of known faults, a path below the plant's folder as the steps see it; empty for none."""
+    before = on_the_plant(import_readings())
+    for class_name in CLASSES:
+        trained = on_the_plant(train(class_name=class_name)).after(before)
+        version = trained.outputs["version"]
+        evaluated = on_the_plant(evaluate(class_name=class_name, version=version, labels=labels))
+        judged = gate(challenger=evaluated.outputs["challenger"], champion=evaluated.outputs["champion"])
+        with dsl.If(judged.set_caching_options(False).outputs["decision"] == "promote"):
+            exported = on_the_plant(export(class_name=class_name, version=version))
+            reach_the_server(on_the_plant(publish(class_name=class_name, version=version)).after(exported))
+        before = evaluated
+
+
+if __name__ == "__main__":
+    compiler.Compiler().compile(pipeline, str(Path(__file__).with_name("pipeline.yaml")))

@@ -1,0 +1,177 @@
+"""The pipeline for Kubeflow: compiled by its SDK, and its steps run as the containers would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from foreign_tools import environment
+
+from eugenie_cli.serving.manifests import kubeflow
+from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.request import Options, Request
+from eugenie_cli.serving.manifests.store import store_of
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+
+pytestmark = pytest.mark.integration
+
+SITE = """\
+site: small
+classes:
+  pump:
+    sensors: [{name: flow}, {name: pressure}]
+    model: {window: 40, warmup: 20, horizons: [1], units: 4, epochs: 1}
+assets:
+  pump-1: {class: pump}
+sources:
+  - name: logger
+    type: csv
+    path: exports/*.csv
+    readings: {shape: wide, ts: {path: ts}, asset: {file: "{stem}"}}
+"""
+ROWS = 1_000
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python that has the SDK."""
+    return environment(tmp_path_factory.mktemp("kfp"), kubeflow.SDK) / "python"
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Path:
+    """A plant's folder, with a quarter of an hour of readings."""
+    (tmp_path / "site-configs").mkdir()
+    (tmp_path / "site-configs" / "small.yaml").write_text(SITE)
+    (tmp_path / "exports").mkdir()
+    noise = np.random.default_rng(0).normal(size=(ROWS, 2))
+    lines = [
+        f"2026-01-01T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z,{flow:.3f},{pressure:.3f}"
+        for second, (flow, pressure) in enumerate(noise + 5)
+    ]
+    (tmp_path / "exports" / "pump-1.csv").write_text("\n".join(["ts,flow,pressure", *lines]) + "\n")
+    return tmp_path
+
+
+def request_of(site: Site, **options: Any) -> Request:
+    return Request(site, store_of(site), released(site), exported(site), Options(**options))
+
+
+def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(pipeline, what is Kubernetes' own in it)."""
+    folder.mkdir(exist_ok=True)
+    (folder / kubeflow.FILE).write_text(text)
+    done = subprocess.run([str(sdk), str(folder / kubeflow.FILE)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    pipeline, platform = yaml.safe_load_all((folder / kubeflow.COMPILED).read_text())
+    return pipeline, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def text_of(request: Request) -> str:
+    return next(one.text for one in kubeflow.documents(request) if one.name == kubeflow.FILE)
+
+
+class Steps:
+    """A compiled pipeline's containers, as processes of this machine."""
+
+    def __init__(self, pipeline: dict[str, Any], folder: Path) -> None:
+        self._executors = pipeline["deploymentSpec"]["executors"]
+        self._folder = folder
+
+    def run(self, name: str, **inputs: str) -> dict[str, Path]:
+        """Run a step; its outputs. `{{$.inputs...}}` and `{{$.outputs...}}` are what Kubeflow would put there."""
+        container = self._executors[f"exec-{name}"]["container"]
+        outputs: dict[str, Path] = {}
+
+        def put(match: re.Match[str]) -> str:
+            direction, key = match[1], match[2]
+            if direction == "inputs":
+                return inputs[key]
+            outputs[key] = self._folder / name / key / "data"
+            return str(outputs[key])
+
+        words = [
+            re.sub(r"\{\{\$\.(inputs|outputs)\.\w+\['(\w+)'\]\.?\w*\}\}", put, word)
+            for word in (*container["command"], *container.get("args", []))
+        ]
+        variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TMPDIR": "/tmp"}
+        done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+        return outputs
+
+
+def test_a_version_is_trained_judged_and_published_where_the_server_reads(sdk, plant):
+    site = load_site(plant / "site-configs" / "small.yaml")
+    # the claims' mount points are folders of this test
+    here = text_of(request_of(site)).replace('"/plant', f'"{plant}').replace('"/served"', f'"{plant}/served"')
+    pipeline, _ = compiled(sdk, plant / "out", here)
+    steps = Steps(pipeline, plant / "outputs")
+
+    steps.run("import-readings")
+    trained = steps.run("train", class_name="pump")
+    version = trained["version"].read_text()
+    assert version == "1"
+    evaluated = steps.run("evaluate", class_name="pump", version=version, labels="")
+    decided = steps.run("gate", **{name: str(path) for name, path in evaluated.items()})
+    assert decided["decision"].read_text() == "promote"  # the first version is champion already
+    steps.run("export", class_name="pump", version=version)
+    for _ in range(2):  # a step that is tried again finds its work done
+        steps.run("publish", class_name="pump", version=version)
+
+    served = plant / "served"
+    assert (served / "pump" / "1" / "saved_model.pb").is_file()
+    assert [path.name for path in served.iterdir()] == ["pump"]
+
+
+def test_the_pipeline_exports_only_what_the_gate_promotes(sdk, tmp_path, plant):
+    site = load_site(plant / "site-configs" / "small.yaml")
+    pipeline, platform = compiled(sdk, tmp_path / "out", text_of(request_of(site, image="plant/eugenie:1")))
+    tasks = pipeline["root"]["dag"]["tasks"]
+    (condition,) = (task for name, task in tasks.items() if name.startswith("condition"))
+    assert condition["triggerPolicy"]["condition"].endswith("== 'promote'")
+    guarded = pipeline["components"][condition["componentRef"]["name"]]["dag"]["tasks"]
+    assert set(guarded) == {"export", "publish"} and guarded["publish"]["dependentTasks"] == ["export"]
+    assert set(tasks) - {"condition-1"} == {"import-readings", "train", "evaluate", "gate"}
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in (*tasks.values(), *guarded.values()))
+    for name, executor in pipeline["deploymentSpec"]["executors"].items():
+        assert executor["container"]["image"] == "plant/eugenie:1", name
+    claims = [mount["constant"] for mount in platform["exec-publish"]["pvcMount"]]
+    assert claims == ["eugenie-small-plant", "eugenie-small--serving-models"]
+    assert [mount["constant"] for mount in platform["exec-train"]["pvcMount"]] == ["eugenie-small-plant"]
+
+
+def test_a_store_is_reached_with_the_secrets_variables_in_the_step_that_publishes_alone(sdk, tmp_path, plant):
+    site = load_site(plant / "site-configs" / "small.yaml")
+    site = site.model_copy(update={"serving": site.serving.model_copy(update={"models": "s3://models/eugenie"})})
+    pipeline, platform = compiled(sdk, tmp_path / "out", text_of(request_of(site, secret="models-store")))
+    publish = pipeline["deploymentSpec"]["executors"]["exec-publish"]["container"]
+    assert publish["image"].startswith("rclone/")
+    assert {"name": "RCLONE_CONFIG_MODELS_TYPE", "value": "s3"} in publish["env"]
+    (secret,) = platform["exec-publish"]["secretAsEnv"]
+    assert secret["secretName"] == "models-store"
+    assert [one["envVar"] for one in secret["keyToEnv"]] == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert not any("secretAsEnv" in one for name, one in platform.items() if name != "exec-publish")
+
+
+def test_the_sdk_cannot_be_had_beside_this_projects_protobuf(tmp_path):
+    """Why it is no extra of the project: when this fails, it can become one."""
+    uv = Path(sys.executable).parent / "uv"
+    if not uv.exists() and shutil.which("uv") is None:
+        pytest.skip("no uv")
+    wanted = tmp_path / "requirements.in"
+    wanted.write_text(f"{kubeflow.SDK}\nprotobuf>=5.29,<6\n")
+    program = str(uv) if uv.exists() else "uv"
+    arguments = [program, "pip", "compile", "--system-certs", "--quiet", str(wanted)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
+    if "No solution found" not in done.stderr and done.returncode != 0:
+        pytest.skip(f"not resolved (no network?): {done.stderr.strip()[-300:]}")
+    assert done.returncode != 0 and "protobuf" in done.stderr

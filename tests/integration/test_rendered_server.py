@@ -1,0 +1,86 @@
+"""What is rendered for TensorFlow Serving, on a server that speaks its API: list of models, health check."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from model_server import READY, served
+from small_models import write_version
+
+from eugenie_cli.serving.manifests import compose, model_server
+from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.request import Request
+from eugenie_cli.serving.manifests.store import Store
+from eugenie_cli.site.model import Site
+
+pytestmark = pytest.mark.integration
+
+SITE = {
+    "site": "small",
+    "classes": {"pump": {"sensors": [{"name": name} for name in "abc"]}},
+    "assets": {"pump-101": {"class": "pump"}},
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """(the request that was rendered, ports of a server with the rendered list of models)."""
+    root = tmp_path_factory.mktemp("rendered")
+    write_version(root, "pump", 1)
+    write_version(root, "pump", 2)
+    site = Site.model_validate(SITE).model_copy(update={"base": root})
+    request = Request(site, Store("folder", str(root)), released(site), exported(site))
+    text = model_server.files(request, threads=1)[model_server.MODEL_CONFIG]
+    config = root / "models.config"
+    config.write_text(text.replace(f'"{model_server.MODELS_FOLDER}/', f'"{root}/'))
+    with served(root, "--model-config", str(config), "--rest-port", "0") as client:
+        yield request, json.loads((root / READY).read_text())["rest"], client
+
+
+def test_the_list_of_models_serves_the_newest_version(server):
+    _, _, client = server
+    assert [(each.version, each.state) for each in client.status("pump")] == [(2, "AVAILABLE")]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the image has bash, this machine has not")
+def test_the_health_check_of_the_container(server, unused_port):
+    request, rest, _ = server
+
+    def healthy(port: int | str, name: str = "pump") -> bool:
+        program, *arguments = compose.health_check(request)
+        arguments = [
+            one.replace(f"/{model_server.REST_PORT}", f"/{port}").replace("models/pump", f"models/{name}")
+            for one in arguments
+        ]
+        return subprocess.run([program, *arguments], capture_output=True, timeout=60).returncode == 0
+
+    port = rest.rpartition(":")[2]
+    assert healthy(port)
+    assert not healthy(port, "valve")
+    assert not healthy(unused_port)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def test_docker_compose_itself_reads_the_file(server, tmp_path):
+    """`docker compose config` checks more than the schema: that every name leads somewhere."""
+    probe = subprocess.run(["docker", "compose", "version"], capture_output=True) if shutil.which("docker") else None
+    if probe is None or probe.returncode != 0:
+        pytest.skip("no docker compose here")
+    request, _, _ = server
+    for document in compose.documents(request):
+        path = Path(tmp_path / document.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(document.text)
+    subprocess.run(["docker", "compose", "--file", str(tmp_path / compose.FILE), "config", "--quiet"], check=True)

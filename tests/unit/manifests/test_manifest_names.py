@@ -1,0 +1,50 @@
+"""Names for Kubernetes, whatever sites and classes are called."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eugenie_cli.serving.manifests.names import LONGEST, class_label, server_label, site_label
+
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
+"""What the site file takes as a name."""
+
+DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+
+def test_plain_names_stay_readable():
+    assert site_label("plant-a") == "eugenie-plant-a"
+    assert server_label("plant-a") == "eugenie-plant-a--serving"
+    assert class_label("plant-a", "pump") == "eugenie-plant-a--pump"
+    assert class_label("plant-a", "pump", "--canary") == "eugenie-plant-a--pump--canary"
+
+
+@given(NAMES, NAMES)
+def test_names_are_dns_labels_of_the_right_length(site, class_name):
+    for name in (site_label(site), server_label(site), class_label(site, class_name, "--canary")):
+        assert DNS_LABEL.fullmatch(name) and len(name) <= LONGEST, name
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), min_size=2, max_size=8, unique=True))
+def test_different_classes_have_different_names(pairs):
+    assert len({class_label(*pair) for pair in pairs}) == len(pairs)
+
+
+def test_what_looks_alike_to_kubernetes_does_not_become_alike():
+    alike = [
+        ("a-b", "c"), ("a", "b-c"), ("a.b", "c"), ("A-b", "c"), ("a-b-", "c"), ("a--b", "c"), ("a", "b--c"),
+        ("x" * 100, "c"), ("x" * 101, "c"), ("x" * 100, "d"),
+    ]  # fmt: skip
+    assert len({class_label(*pair) for pair in alike}) == len(alike)
+
+
+def test_a_class_may_be_called_as_the_server_is_or_as_a_canary():
+    names = {
+        server_label("plant"), class_label("plant", "serving"), class_label("plant", "serving."),
+        class_label("plant", "pump", "--canary"), class_label("plant", "pump-canary"),
+        class_label("plant", "pump--canary"), site_label("plant-serving"), site_label("plant--serving"),
+    }  # fmt: skip
+    assert len(names) == 8

@@ -1,0 +1,129 @@
+"""What cannot be rendered is refused, with what to do instead."""
+
+from __future__ import annotations
+
+import pytest
+from rendered_sites import request_of, site_of
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests import compose, kserve, kubeflow, kubernetes, seldon
+from eugenie_cli.serving.manifests.releases import exported
+from eugenie_cli.serving.manifests.request import parse_canaries
+from eugenie_cli.serving.manifests.store import Store, store_of
+
+S3 = {"models": "s3://bucket/path/"}
+TLS = {"tls": {"certificate": "server.pem", "key": "server.key"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pump", "a class and the percent"),
+        ("pump=", "a class and the percent"),
+        ("pump=0", "a class and the percent"),
+        ("pump=100", "a class and the percent"),
+        ("pump=ten", "a class and the percent"),
+        ("pump=²", "a class and the percent"),
+        ("valve=10", "there is no class valve"),
+    ],
+)
+def test_a_canary_is_a_class_and_a_percent(text, words):
+    with pytest.raises(EugenieError, match=words) as raised:
+        parse_canaries([text], ["pump", "fan"])
+    assert raised.value.exit_code is ExitCode.USAGE
+
+
+def test_a_class_has_one_canary():
+    assert parse_canaries(["pump=10", "fan=1"], ["pump", "fan"]) == {"pump": 10, "fan": 1}
+    with pytest.raises(EugenieError, match="given twice"):
+        parse_canaries(["pump=10", "pump=20"], ["pump", "fan"])
+
+
+@pytest.mark.parametrize("gpus", ["all", ["0"], ["MIG-1", "MIG-2"]])
+@pytest.mark.parametrize("target", [kubernetes, kserve, seldon])
+def test_kubernetes_chooses_gpus_itself(gpus, target):
+    with pytest.raises(EugenieError, match="chooses which") as raised:
+        target.documents(request_of({**S3, "gpus": gpus}))
+    assert raised.value.exit_code is ExitCode.REFUSED
+    assert "gpus: 1" in raised.value.hint
+
+
+@pytest.mark.parametrize("target", [kubernetes, compose, kubeflow])
+def test_a_canary_needs_somebody_who_divides_requests(target):
+    with pytest.raises(EugenieError, match="does not divide requests") as raised:
+        target.documents(request_of(S3, canaries={"pump": 10}))
+    assert raised.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("target", [kserve, seldon])
+def test_a_canary_needs_two_versions(target):
+    with pytest.raises(EugenieError, match="version 1 is the only one"):
+        target.documents(request_of(S3, canaries={"fan.v2": 10}))
+
+
+@pytest.mark.parametrize("target", [kserve, seldon])
+def test_a_pinned_version_must_have_been_exported(target):
+    with pytest.raises(EugenieError, match=r"no version of fan\.v2 is exported") as raised:
+        target.documents(request_of(S3, exported={"pump": (1,)}))
+    assert raised.value.hint == "eugenie export --class fan.v2"
+
+
+@pytest.mark.parametrize("target", [kubernetes, kserve, seldon, compose])
+def test_tls_is_not_passed_over_in_silence(target):
+    with pytest.raises(EugenieError, match=r"serving\.tls is not rendered"):
+        target.documents(request_of({**S3, **TLS}))
+
+
+def test_seldon_has_no_use_for_a_folder():
+    with pytest.raises(EugenieError, match="from an object store"):
+        seldon.documents(request_of({"models": "/srv/models"}))
+
+
+@pytest.mark.parametrize(
+    ("written", "store", "uri", "rclone"),
+    [
+        ("s3://b", Store("s3", "", "b"), "s3://b/pump", "models:b/pump"),
+        ("s3://b/a/c/", Store("s3", "a/c", "b"), "s3://b/a/c/pump", "models:b/a/c/pump"),
+        ("gs://b/a", Store("gs", "a", "b"), "gs://b/a/pump", "models:b/a/pump"),
+        (
+            "abfs://box@account1.dfs.core.windows.net/a",
+            Store("azure", "a", "box", "account1"),
+            "abfs://box@account1.dfs.core.windows.net/a/pump",
+            "models:box/a/pump",
+        ),
+    ],
+)
+def test_stores_in_the_spellings_of_their_readers(written, store, uri, rclone):
+    found = store_of(site_of({"models": written}))
+    assert found == store
+    assert found.uri("pump") == uri
+    assert found.rclone("pump") == rclone
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("hdfs://cluster/models", "no model server can read"),
+        ("s3://", "no model server can read"),
+        ("s3://user@host/path", "no model server can read"),
+        ("abfs://box/path", "which storage account"),
+        ("abfs://box@elsewhere.example/path", "which storage account"),
+    ],
+)
+def test_a_store_that_nobody_can_read_is_named(written, words):
+    with pytest.raises(EugenieError, match=words) as raised:
+        store_of(site_of({"models": written}))
+    assert raised.value.exit_code is ExitCode.INVALID_SITE
+
+
+def test_folders_are_relative_to_the_site_and_default_to_the_workspace():
+    assert store_of(site_of({})).path == "/srv/plant/.eugenie/plant/models"
+    assert store_of(site_of({"models": "shared"})).path == "/srv/plant/shared"
+
+
+def test_exported_versions_are_the_numbers_that_export_makes(tmp_path):
+    site = site_of({}).model_copy(update={"workspace": str(tmp_path)})
+    for name in ("pump/10", "pump/9", "pump/.staged-x", "pump/007", "pump/new"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+    (tmp_path / "models" / "pump" / "11").write_text("a file is no version")
+    assert exported(site) == {"fan.v2": (), "pump": (9, 10)}

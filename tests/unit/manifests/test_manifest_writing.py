@@ -1,0 +1,105 @@
+"""Rendered files and those of others in one folder."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests.request import Document
+from eugenie_cli.serving.manifests.writing import write
+
+DOCUMENTS = [Document("a.yaml", "a: 1\n"), Document("config/b.config", "b\n")]
+
+
+def states(folder, documents, **options):
+    written = write(folder, "compose", documents, **options)
+    return {str(file.path).removeprefix(f"{folder}/"): file.state for file in written}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    assert states(tmp_path / "out", DOCUMENTS) == {"a.yaml": "written", "config/b.config": "written"}
+    return tmp_path / "out"
+
+
+def test_a_second_rendering_changes_what_has_changed(folder):
+    assert set(states(folder, DOCUMENTS).values()) == {"unchanged"}
+    assert states(folder, [Document("a.yaml", "a: 2\n"), DOCUMENTS[1]]) == {
+        "a.yaml": "written",
+        "config/b.config": "unchanged",
+    }
+    assert (folder / "a.yaml").read_text() == "a: 2\n"
+
+
+def test_others_can_read_the_files(folder):
+    assert stat.S_IMODE((folder / "a.yaml").stat().st_mode) == 0o644
+
+
+def test_what_is_not_rendered_any_more_is_removed(folder):
+    assert states(folder, DOCUMENTS[:1]) == {"a.yaml": "unchanged", "config/b.config": "removed"}
+    assert not (folder / "config" / "b.config").exists()
+
+
+def test_what_was_rendered_and_then_changed_is_kept_when_it_is_not_rendered_any_more(folder):
+    (folder / "config" / "b.config").write_text("mine\n")
+    assert states(folder, DOCUMENTS[:1]) == {"a.yaml": "unchanged"}
+    assert (folder / "config" / "b.config").read_text() == "mine\n"
+
+
+def test_a_file_that_was_changed_is_refused_before_anything_is_written(folder):
+    (folder / "config" / "b.config").write_text("mine\n")
+    with pytest.raises(EugenieError, match=r"b\.config: not written by this command, or changed since") as raised:
+        write(folder, "compose", [Document("a.yaml", "a: 2\n"), Document("config/b.config", "b2\n")])
+    assert raised.value.exit_code is ExitCode.REFUSED and "--force" in raised.value.hint
+    assert (folder / "a.yaml").read_text() == "a: 1\n"
+    assert states(folder, DOCUMENTS, force=True)["config/b.config"] == "written"
+    assert (folder / "config" / "b.config").read_text() == "b\n"
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("theirs\n")
+    with pytest.raises(EugenieError, match=r"a\.yaml: not written by this command"):
+        write(tmp_path, "compose", DOCUMENTS)
+    assert (tmp_path / "a.yaml").read_text() == "theirs\n"
+
+
+def test_a_file_that_is_what_would_be_written_is_nobodys_loss(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    assert states(tmp_path, DOCUMENTS)["a.yaml"] == "unchanged"
+
+
+def test_targets_share_a_folder_without_removing_each_others_files(folder):
+    write(folder, "kserve", [Document("c.yaml", "c\n")])
+    write(folder, "kserve", [Document("d.yaml", "d\n")])
+    assert (folder / "a.yaml").exists() and (folder / "d.yaml").exists() and not (folder / "c.yaml").exists()
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum")
+def test_the_record_is_what_sha256sum_reads(folder):
+    checked = subprocess.run(
+        ["sha256sum", "--check", ".rendered-compose.sha256"], cwd=folder, capture_output=True, text=True
+    )
+    assert checked.returncode == 0 and checked.stdout.count("OK") == 2
+
+
+def test_kubectl_would_not_take_the_record_for_a_manifest(folder):
+    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert hidden and not any(name.endswith((".yaml", ".yml", ".json")) for name in hidden)
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EugenieError, match="cannot write to"):
+        write(tmp_path / "file", "compose", DOCUMENTS)
+
+
+def test_a_folder_in_the_place_of_a_file_is_not_overwritten(tmp_path):
+    (tmp_path / "a.yaml").mkdir()
+    with pytest.raises(EugenieError, match="not written by this command"):
+        write(tmp_path, "compose", DOCUMENTS)
+    with pytest.raises(EugenieError, match="cannot write to"):
+        write(tmp_path, "compose", DOCUMENTS, force=True)
