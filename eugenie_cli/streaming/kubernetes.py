@@ -292,6 +292,6 @@ def _steps(site: Site, folder: Path, image: str, secret: str) -> list[str]:
         steps.append(f"kubectl create secret generic {secret} {' '.join(keys)}")
     if tls := _tls_files(site):
         keys = [f"--from-file={file}=FILE" for file in tls.values()]
-        steps.append(f"kubectl create secret generic {resource_name(site.site)}-model-server {' '.join(keys)}")
+        steps.append(f"kubectl create secret generic {site_label(site.site)}-model-server {' '.join(keys)}")
     steps.append(f"kubectl apply --filename {folder / 'deployment.yaml'}")
     return steps

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 
+from eugenie_cli.serving import released as record
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -11,9 +14,19 @@ from eugenie_cli.site.model import Site
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
-def released(site: Site) -> tuple[ReleasedModel, ...]:
-    """A model for each class of the site, the newest version of each. `base_path` is below the store: the class."""
-    return tuple(ReleasedModel(name, name) for name in sorted(site.classes))
+def released(site: Site, canaries: Collection[str] = ()) -> tuple[ReleasedModel, ...]:
+    """A model for each class of the site: the version that is released, and of `canaries` the newest exported one too.
+
+    A class that was never exported has no versions, which means the newest. `base_path` is below the store: the class.
+    """
+    kept, there = record.read(site), exported(site)
+    models = []
+    for name in sorted(site.classes):
+        model = kept.get(name, ReleasedModel(name, name))
+        beside = there[name][-1:] if name in canaries and model.versions else ()
+        versions = tuple(sorted({*model.versions, *beside}))
+        models.append(replace(model, base_path=name, versions=versions))
+    return tuple(models)
 
 
 def exported(site: Site) -> dict[str, tuple[int, ...]]:

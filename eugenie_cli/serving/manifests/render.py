@@ -59,7 +59,7 @@ def render(
     if target not in TARGETS:
         raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
     options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
-    request = Request(site, store_of(site), released(site), exported(site), options)
+    request = Request(site, store_of(site), released(site, options.canaries), exported(site), options)
     folder = folder or Path(f"serve-{target}")
     documents = TARGETS[target].documents(request)
     files = write(folder, target, documents, force)

@@ -6,10 +6,13 @@ import pytest
 from rendered_sites import request_of, site_of
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import released as record
 from eugenie_cli.serving.manifests import compose, kserve, kubeflow, kubernetes, seldon
-from eugenie_cli.serving.manifests.releases import exported
+from eugenie_cli.serving.manifests.releases import exported, released
 from eugenie_cli.serving.manifests.request import parse_canaries
 from eugenie_cli.serving.manifests.store import Store, store_of
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.site.load import workspace_of
 
 S3 = {"models": "s3://bucket/path/"}
 TLS = {"tls": {"certificate": "server.pem", "key": "server.key"}}
@@ -127,3 +130,15 @@ def test_exported_versions_are_the_numbers_that_export_makes(tmp_path):
         (tmp_path / "models" / name).mkdir(parents=True)
     (tmp_path / "models" / "pump" / "11").write_text("a file is no version")
     assert exported(site) == {"fan.v2": (), "pump": (9, 10)}
+
+
+def test_what_is_released_is_served_and_a_canary_is_the_newest_beside_it(tmp_path):
+    site = site_of({}).model_copy(update={"base": tmp_path})
+    models = workspace_of(site).models
+    for version in (2, 3, 4):
+        (models / "pump" / str(version)).mkdir(parents=True)
+    assert [model.versions for model in released(site)] == [(), ()]
+    record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
+    fan, pump = released(site)
+    assert (fan.versions, pump.versions, pump.labels, pump.base_path) == ((), (2,), {"champion": 2}, "pump")
+    assert [model.versions for model in released(site, {"pump": 10})] == [(), (2, 4)]
