@@ -20,10 +20,10 @@ from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import protos, released, sockets, tls
+from eugenie_cli.serving import released, sockets, tls
 from eugenie_cli.serving.client import ModelServerError
-from eugenie_cli.serving.credentials import Credentials, channel, trouble
-from eugenie_cli.serving.protos import health_pb2
+from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER, is_serving, why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
@@ -36,9 +36,8 @@ READY_WITHIN_S = 180.0
 """TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
 
 TLS_HINT = "correct serving.tls in the site file, then eugenie config check"
-NO_ANSWER = "nothing answers there"
 
-_ASK_TIMEOUT_S = 2.0
+_READY_TIMEOUT_S = 0.5
 _POLL_S = 0.1
 
 
@@ -142,33 +141,6 @@ def status(site: Site) -> ServingStatus:
     return ServingStatus(state, pid, address, log, _models(address, site) if answering else (), socket)
 
 
-def is_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S, credentials: Credentials | None = None) -> bool:
-    """True when the server at `address` says that it answers requests."""
-    return not why_not_serving(address, timeout_s, credentials)
-
-
-def why_not_serving(address: str, timeout_s: float = _ASK_TIMEOUT_S, credentials: Credentials | None = None) -> str:
-    """Empty when the server at `address` says that it answers requests; else what keeps it, as far as it is known.
-
-    TensorFlow Serving has no health service: that it says so (UNIMPLEMENTED) shows that it is there.
-    """
-    try:
-        with channel(address, credentials, [("grpc.enable_http_proxy", 0)]) as connected:
-            check = connected.unary_unary(
-                protos.HEALTH_CHECK,
-                lambda message: message.SerializeToString(),
-                health_pb2.HealthCheckResponse.FromString,
-            )
-            answer = check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
-    except OSError as error:
-        return f"{error.filename} cannot be read: {error.strerror}"
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            return ""
-        return trouble(error.details() or "", address, credentials) or NO_ANSWER
-    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NO_ANSWER
-
-
 def _external(site: Site, progress: Progress) -> ServingStatus:
     found = status(site)
     if found.state != "reachable":
@@ -195,13 +167,22 @@ def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Proc
     """Launch the server unless it runs, and wait until it answers; None when it answered already."""
     file = run_file(workspace, NAME)
     running = process.identify(file)
-    if running is not None and is_serving(running.address, credentials=tls.credentials_of(site)):
-        progress.say(f"the model server runs already, at {running.address}")
-        return None
+    credentials = tls.credentials_of(site)
+    if running is not None:
+        why = why_not_serving(running.address, credentials=credentials)
+        if not why:
+            progress.say(f"the model server runs already, at {running.address}")
+            return None
+        if why != NO_ANSWER:  # it runs well, as the site file was when it was started
+            raise EugenieError(
+                f"the model server at {running.address} runs, and does not answer eugenie: {why}",
+                "if serving.tls was changed: eugenie serve stop, then eugenie serve start",
+                ExitCode.UNREACHABLE,
+            )
     try:
         if running is None:
             running = _launch(site, workspace, progress)
-        _await_ready(running, file, tls.credentials_of(site), progress)
+        _await_ready(running, file, credentials, progress)
     except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
         process.stop(file)
         raise
@@ -263,7 +244,7 @@ def _release(socket: str) -> None:
 def _await_ready(running: process.Process, file: Path, credentials: Credentials | None, progress: Progress) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     with progress.task("starting the model server"):
-        while why := why_not_serving(running.address, 0.5, credentials):
+        while why := why_not_serving(running.address, _READY_TIMEOUT_S, credentials):
             if credentials is not None and why != NO_ANSWER:
                 raise EugenieError(
                     f"the model server at {running.address} does not answer eugenie: {why}",
@@ -289,7 +270,7 @@ def _models(address: str, site: Site) -> tuple[ServedModel, ...]:
     with tls.client_of(site, address) as client:
         for name in sorted(site.classes):
             try:
-                versions = client.status(name, timeout=_ASK_TIMEOUT_S)
+                versions = client.status(name, timeout=ASK_TIMEOUT_S)
             except ModelServerError as error:
                 if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
                     continue

@@ -215,6 +215,17 @@ def test_the_sites_own_server_is_started_with_paths_and_asked_with_a_certificate
     assert not any(secret in text for secret in pki.secrets for text in kept)
 
 
+def test_a_server_that_runs_is_not_stopped_because_the_site_file_changed(own: Site, pki: Pki) -> None:
+    before = local.status(own)
+    for tls in (None, own.serving.tls.model_copy(update={"ca": str(pki.other_ca)}) if own.serving.tls else None):
+        changed = own.model_copy(update={"serving": own.serving.model_copy(update={"tls": tls})})
+        with pytest.raises(EugenieError, match="runs, and does not answer eugenie: it") as refused:
+            local.start(changed)
+        assert "eugenie serve stop" in (refused.value.hint or "")
+        assert local.status(changed).state == "not answering"
+    assert local.start(own).pid == before.pid
+
+
 def external(folder: Path, own: Site, tls: str) -> Site:
     address = endpoints.model_server(own)
     return load_site(written(folder, f"{{address: '{address}'{f', tls: {{{tls}}}' if tls else ''}}}"))
