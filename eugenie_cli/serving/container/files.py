@@ -75,6 +75,7 @@ def models_text(site: Site) -> str:
 
 def write(site: Site, colour: str) -> Path:
     """Write all of them, for any user to read: a site file's secrets are not in them."""
+    models_folder(site).mkdir(parents=True, exist_ok=True)  # an engine mounts nothing that is not there
     target = folder(workspace_of(site), colour)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

@@ -54,15 +54,17 @@ def start(container: Container, spec: ContainerSpec, progress: Progress) -> None
     except APIError as error:
         raise _refused(spec, error.explanation or str(error)) from error
     with progress.task(f"starting container {spec.name}"):
-        await_ready(container, address_of(spec, GRPC_PORT))
+        await_ready(container, address_of(spec, GRPC_PORT), spec.health.command)
     if spec.gpus is not None:
         preflight.check_visible(spec.gpus, _inside(container, ["nvidia-smi", "-L"]), inside=True)
 
 
-def await_ready(container: Container, address: str, restarts: int = 0) -> None:
-    """Wait until the engine calls it healthy and it answers at `address`.
+def await_ready(container: Container, address: str, check: str, restarts: int = 0) -> None:
+    """Wait until it passes its own health check, and answers at `address`.
 
-    Raises EugenieError: it ended, or was restarted more than the `restarts` times of before, or takes too long.
+    The check is made here and now: the engine makes its first after the interval, and by then a caller has waited for
+    nothing. Raises EugenieError: it ended, was restarted more often than the `restarts` times of before, or takes too
+    long.
     """
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
@@ -71,7 +73,7 @@ def await_ready(container: Container, address: str, restarts: int = 0) -> None:
         if state["Status"] in _ENDED or restarts_of(container) > restarts:
             code = state.get("ExitCode", 0)
             raise _failed(container, f"the model server ended while it started (exit code {code})")
-        if health(container) == "healthy" and is_serving(address, timeout_s=0.5):
+        if is_serving(address, timeout_s=0.5) and _passes(container, check):
             return
         if time.monotonic() > deadline:
             raise _failed(container, f"the model server does not answer after {READY_WITHIN_S:.0f} s")
@@ -80,7 +82,9 @@ def await_ready(container: Container, address: str, restarts: int = 0) -> None:
 
 def await_answer(container: Container, address: str) -> None:
     """Wait until one that runs answers at `address`: the engine may have restarted it a moment ago."""
-    await_ready(container, address, restarts_of(container))
+    container.reload()
+    check = container.attrs["Config"]["Healthcheck"]["Test"][1]
+    await_ready(container, address, check, restarts_of(container))
 
 
 def restarts_of(container: Container) -> int:
@@ -155,6 +159,16 @@ def address_of(spec: ContainerSpec, inside: int) -> str:
 
 def rest_of(spec: ContainerSpec) -> str:
     return address_of(spec, REST_PORT)
+
+
+def _passes(container: Container, check: str) -> bool:
+    from docker.errors import APIError
+
+    try:
+        code, _ = container.exec_run(["/bin/sh", "-c", check])
+    except APIError:  # it has just ended, which the next look tells
+        return False
+    return bool(code == 0)
 
 
 def _inside(container: Container, command: list[str]) -> str:

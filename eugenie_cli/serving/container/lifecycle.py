@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,7 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         before = record.read(workspace)
-        url = before.engine if before is not None else engine.url_of_engine()
-        client = engine.connect(url)
+        client, url = _engine(before)
         host = preflight.look(client)
         preflight.check(site, host)
         found = _found(client, before)
@@ -98,8 +98,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
     """Stop and remove the site's container, and what earlier ones left. True when one ran."""
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        before = record.read(workspace)
-        client = engine.connect(before.engine if before is not None else None)
+        client, _ = _engine(record.read(workspace))
         found = _of_workspace(client, workspace)
         ran = any(each.status in ALIVE for each in found)
         with progress.task("stopping the model server"):
@@ -149,6 +148,15 @@ def is_alive(site: Site) -> bool:
     except EugenieError:
         return False
     return found is not None and found.state in ALIVE
+
+
+def _engine(kept: ContainerRecord | None) -> tuple[DockerClient, str]:
+    """The engine that has the container, and its URL; the one of DOCKER_HOST when there is none, or it is gone."""
+    now = engine.url_of_engine()
+    if kept is not None and kept.engine != now:
+        with contextlib.suppress(EugenieError):
+            return engine.connect(kept.engine), kept.engine
+    return engine.connect(now), now
 
 
 def _state(found: _Found) -> str:

@@ -53,7 +53,7 @@ class Health:
     """How the engine asks the server whether it is well. Times in seconds."""
 
     command: str = HEALTH.format(port=REST_PORT)
-    interval_s: int = 5
+    interval_s: int = 10
     timeout_s: int = 5
     retries: int = 3
     start_s: int = 180
