@@ -78,26 +78,27 @@ def _environment(folder: Path) -> Mapping[str, str]:
     if all(shutil.which(program, path=path) for program in _PROGRAMS):
         return env
     root = folder / "packages"
-    _unpack(root)
+    unpack(root, "docker.io")
     libraries = ":".join(map(str, (root / "usr/lib").glob("*-linux-gnu")))
     return {**env, "PATH": f"{root}/usr/bin:{root}/usr/sbin:{path}", "LD_LIBRARY_PATH": libraries}
 
 
-def _unpack(root: Path) -> None:
+def unpack(root: Path, package: str) -> None:
+    """Fetch a package of Debian, with what it needs and this machine lacks, into a folder. Raises Unavailable."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise Unavailable("no dockerd is installed, and there is no apt-get to fetch it with")
-    fetched = root.with_name("fetched")
+        raise Unavailable(f"{package} is not installed, and there is no apt-get to fetch it with")
+    fetched = root.with_name(f"{root.name}-fetched")
     (fetched / "partial").mkdir(parents=True)
     options = ["-q", "-y", "--no-install-recommends", "--download-only", "-o", f"Dir::Cache::archives={fetched}"]
-    fetch = ["apt-get", "install", *options, "docker.io"]
+    fetch = ["apt-get", "install", *options, package]
     if _run(fetch) != "":
         _run(["apt-get", "-q", "update"])
         said = _run(fetch)
         if said != "":
-            raise Unavailable(f"no dockerd is installed, and apt-get cannot fetch docker.io: {_last(said)}")
+            raise Unavailable(f"{package} is not installed, and apt-get cannot fetch it: {_last(said)}")
     root.mkdir()
-    for package in fetched.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", package, root], check=True)
+    for archive in fetched.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", archive, root], check=True)
     shutil.rmtree(fetched)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
+import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ import numpy as np
 import pytest
 import serving_image
 from docker_engine import Unavailable, docker_engine
+from image_registry import image_registry
 from model_server import wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW
 from typer.testing import CliRunner
@@ -26,10 +31,10 @@ from eugenie_cli.embedded import endpoints, engines
 from eugenie_cli.embedded.process import read_run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
-from eugenie_cli.progress import Silent
+from eugenie_cli.progress import Advance, Silent
 from eugenie_cli.serving import manifest, runtime
 from eugenie_cli.serving.client import ModelServerError, PredictClient
-from eugenie_cli.serving.container import launch, record, rendering, upgrade
+from eugenie_cli.serving.container import image, launch, record, rendering, upgrade
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.logs import logs
 from eugenie_cli.serving.container.spec import ContainerSpec, specify
@@ -121,7 +126,12 @@ class Heard(Silent):
 
     def __init__(self, words: str = "", act: Any = None) -> None:
         self.lines: list[str] = []
+        self.tasks: list[str] = []
         self._words, self._act = words, act
+
+    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Advance]:
+        self.tasks.append(label)
+        return super().task(label, total, unit)
 
     def say(self, message: str) -> None:
         self.lines.append(message)
@@ -324,6 +334,32 @@ def test_a_first_start_that_fails_leaves_nothing(site: Site, engine: docker.Dock
         runtime.start(with_serving(site, image="no-such-image:1"), offline=True)
     assert "docker load -i" in str(offline.value.hint)
     assert_nothing_left(site, engine)
+
+
+def test_an_image_is_pulled_by_its_tag_and_by_its_digest(engine: docker.DockerClient, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.add(__file__, "file")
+    try:
+        with image_registry(tmp_path) as registry:
+            name = f"{registry}/plant/serving"
+            engine.api.import_image_from_data(content.getvalue(), repository=name, tag="3")
+            made = engine.images.get(f"{name}:3")
+            pushed = [json.loads(line) for line in engine.images.push(name, "3").splitlines()]
+            digest = next(line["aux"]["Digest"] for line in pushed if "aux" in line)
+            for wanted, tags in ((f"{name}:3", [f"{name}:3"]), (f"{name}@{digest}", []), (f"{name}:3@{digest}", [])):
+                engine.images.remove(made.id, force=True)
+                told = Heard()
+                assert image.provide(engine, wanted, told, offline=False).id == made.id
+                assert told.tasks == [f"pulling {wanted}"]
+                assert engine.images.get(made.id).tags == tags, "nothing else was pulled beside it"
+                assert image.provide(engine, wanted, Silent(), offline=True).id == made.id
+            for wanted in (f"{name}:4", f"{registry}/plant/other:3"):
+                with pytest.raises(EugenieError, match=f"image {re.escape(wanted)} cannot be pulled: .*unknown"):
+                    image.provide(engine, wanted, Silent(), offline=False)
+            engine.images.remove(made.id, force=True)
+    except Unavailable as error:
+        pytest.skip(str(error))
 
 
 def assert_nothing_left(site: Site, engine: docker.DockerClient) -> None:

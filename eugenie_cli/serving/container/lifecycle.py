@@ -60,20 +60,7 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
     """
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        before = record.read(workspace)
-        client, url = _engine(before)
-        host = preflight.look(client)
-        preflight.check(site, host)
-        found = _found(client, before)
-        picture = image.provide(client, image.of(site), progress, offline=offline)
-        _clear(client, workspace, keep=found)
-        spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
-        if found is None or found.container is None or found.state != "running":
-            _first(client, url, site, spec, found, progress)
-        elif _differs(found.container, spec, picture):
-            _replace(client, url, site, found.record, found.container, host.gives_gpus_by_cdi, progress)
-        else:
-            _refresh(site, found.record, found.container, progress)
+        _make_so(site, workspace, progress, offline=offline)
     return status(site)
 
 
@@ -83,14 +70,15 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
     False when it runs, or was stopped meanwhile. Raises EugenieError as `start` does; it still counts as started then.
     """
     workspace = workspace_of(site)
-    before = record.read(workspace)
-    if before is None or is_alive(site):
-        return False
-    try:
-        start(site, progress, offline=True)
-    except BaseException:
-        record.write(workspace, before)
-        raise
+    with alone(workspace.run / LOCK):
+        before = record.read(workspace)
+        if before is None or is_alive(site):
+            return False
+        try:
+            _make_so(site, workspace, progress, offline=True)
+        except BaseException:
+            record.write(workspace, before)
+            raise
     return True
 
 
@@ -148,6 +136,24 @@ def is_alive(site: Site) -> bool:
     except EugenieError:
         return False
     return found is not None and found.state in ALIVE
+
+
+def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
+    """`start`, by one at a time."""
+    before = record.read(workspace)
+    client, url = _engine(before)
+    host = preflight.look(client)
+    preflight.check(site, host)
+    found = _found(client, before)
+    picture = image.provide(client, image.of(site), progress, offline=offline)
+    _clear(client, workspace, keep=found)
+    spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
+    if found is None or found.container is None or found.state != "running":
+        _first(client, url, site, spec, found, progress)
+    elif _differs(found.container, spec, picture):
+        _replace(client, url, site, found.record, found.container, host.gives_gpus_by_cdi, progress)
+    else:
+        _refresh(site, found.record, found.container, progress)
 
 
 def _engine(kept: ContainerRecord | None) -> tuple[DockerClient, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -102,7 +103,7 @@ def stranger(tmp_path: Path) -> Iterator[Path]:
                     caller, _ = listening.accept()
                 except OSError:
                     return
-                with caller:
+                with caller, contextlib.suppress(OSError):
                     caller.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
         threading.Thread(target=answer, daemon=True).start()
