@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
+if TYPE_CHECKING:
+    from eugenie_cli.serving.local import ContainerStatus, ServingStatus
+    from eugenie_cli.site.model import Site
+
 app = typer.Typer(help="The model server: serve alone starts it.")
+
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Pull no image: use the one that is there.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print the docker run that does the same, and do nothing.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -22,41 +31,66 @@ def _serve(
 ) -> None:
     context.obj = site
     if context.invoked_subcommand is None:
-        start(context, os.environ.get("EUGENIE_SITE"), output)
+        start(context, os.environ.get("EUGENIE_SITE"), output=output)
 
 
 @app.command()
-def start(context: typer.Context, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Start the model server and wait until it answers; nothing when it runs already."""
-    from eugenie_cli.serving import local
+def start(
+    context: typer.Context,
+    site: SiteOption = None,
+    offline: OfflineOption = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Start the model server and wait until it answers; a container that the site file changes is replaced."""
+    from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
-    console = Console()
-    _show(console, local.start(open_site(context.obj or site), console), output)
+    console, opened = Console(), open_site(context.obj or site)
+    if dry_run:
+        _show_dry_run(console, opened, output)
+        return
+    _show(console, runtime.start(opened, console, offline=offline), output)
 
 
 @app.command()
 def stop(context: typer.Context, site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Stop the model server; requests in flight are answered first."""
-    from eugenie_cli.serving import local
+    from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    stopped = local.stop(open_site(context.obj or site), console)
+    stopped = runtime.stop(open_site(context.obj or site), console)
     if output is Output.json:
         console.json({"stopped": stopped})
 
 
 @app.command()
 def status(context: typer.Context, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the model server and the versions that it serves."""
-    from eugenie_cli.serving import local
+    """Show the model server and the versions that it serves; of a container its image, health and GPUs too."""
+    from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
-    _show(Console(), local.status(open_site(context.obj or site)), output)
+    _show(Console(), runtime.status(open_site(context.obj or site)), output)
 
 
-def _show(console: Console, status: Any, output: Output) -> None:
+@app.command()
+def logs(
+    context: typer.Context,
+    site: SiteOption = None,
+    lines: Annotated[int, typer.Option(min=0, help="Last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+) -> None:
+    """Print the log of the model server."""
+    from eugenie_cli.serving import runtime
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    for line in runtime.logs(open_site(context.obj or site), lines, follow):
+        console.line(line)
+
+
+def _show(console: Console, status: ServingStatus, output: Output) -> None:
     if output is Output.json:
         console.json(status)
         return
@@ -64,9 +98,37 @@ def _show(console: Console, status: Any, output: Output) -> None:
     console.table(
         ["server", "address", "process", "log"], [[status.state, "\n".join(listening), status.pid, status.log]]
     )
+    if status.container is not None:
+        _show_container(console, status.container)
     if status.models:
         rows = [[model.name, model.version, model.state, model.error] for model in status.models]
         console.table(["model", "version", "state", "error"], rows, right=["version"])
+
+
+def _show_container(console: Console, found: ContainerStatus) -> None:
+    image = f"{found.image}\n{found.image_id}"
+    console.table(
+        ["container", "id", "health", "restarts", "REST", "image"],
+        [[found.name, found.id, found.health, found.restarts, found.rest, image]],
+        right=["restarts"],
+    )
+    if found.gpus:
+        rows = [
+            [each.index, each.name, each.uuid, each.used_mib, each.total_mib, each.utilisation] for each in found.gpus
+        ]
+        numbers = ["GPU", "MiB used", "MiB", "busy %"]
+        console.table(["GPU", "name", "id", *numbers[1:]], rows, right=numbers)
+
+
+def _show_dry_run(console: Console, site: Site, output: Output) -> None:
+    from eugenie_cli.serving.container.dry_run import dry_run
+
+    found = dry_run(site)
+    if output is Output.json:
+        console.json(found)
+        return
+    console.say(f"eugenie serve start writes {found.files} before")
+    console.line(found.shell)
 
 
 @app.command()

@@ -30,11 +30,11 @@ def open_site(path: Path) -> Site:
 def start_engines(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
     from eugenie_cli.embedded import engines
-    from eugenie_cli.serving import local
+    from eugenie_cli.serving import runtime
 
     engines.up(site, progress)
     if not cancelled():
-        local.start(site, progress)
+        runtime.start(site, progress)
 
 
 def stop_engines(site: Site, progress: Progress) -> None:
@@ -93,13 +93,13 @@ def _rate(per_asset_day: float | None) -> str:
 
 def submit(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
-    from eugenie_cli.serving import local
+    from eugenie_cli.serving import runtime
     from eugenie_cli.streaming.submit import submit as submit_job
 
     deadline = time.monotonic() + LOADED_WITHIN_S
     waiting = set(site.classes)
     while waiting and not cancelled():
-        waiting -= {model.name for model in local.status(site).models if model.state == "AVAILABLE"}
+        waiting -= {model.name for model in runtime.status(site).models if model.state == "AVAILABLE"}
         if waiting and time.monotonic() > deadline:
             raise EugenieError(
                 f"the model server has not loaded {', '.join(sorted(waiting))} after {LOADED_WITHIN_S:.0f} s",

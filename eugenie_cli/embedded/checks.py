@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from eugenie_cli.embedded import engines, jars
+from eugenie_cli.embedded import endpoints, engines, jars
 from eugenie_cli.embedded.java import java
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.model import Site
@@ -50,6 +50,10 @@ def check(site: Site | None = None) -> list[Check]:
 
     found.append(_disk(workspace_of(site).root))
     found.append(_guarded("jars", lambda: _jars(site)))
+    if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
+        from eugenie_cli.serving.container import preflight
+
+        found += [Check(one.name, one.ok, one.found, one.hint) for one in preflight.findings(site)]
     return found + [_engine(status) for status in engines.status(site)]
 
 

@@ -6,12 +6,12 @@ An address of the site file is returned as it is written there, unasked.
 
 from __future__ import annotations
 
-from eugenie_cli.embedded import process
+from eugenie_cli.embedded import ports, process
 from eugenie_cli.embedded.engine import run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
 
-EMBEDDED, LOCAL = "embedded", "local"
+EMBEDDED, LOCAL, DOCKER = "embedded", "local", "docker"
 
 SOCKET = "socket"
 """Where the run file of the model server keeps the address of its unix socket, among `details`."""
@@ -45,6 +45,8 @@ def model_server(site: Site) -> str:
     """The gRPC address of the model server: `host:port`."""
     if site.serving.address is not None:
         return site.serving.address
+    if site.serving.runtime == DOCKER:
+        return _of_container(site)
     return _running(site, "serving", "the model server", SERVE)
 
 
@@ -52,12 +54,26 @@ def model_socket(site: Site) -> str | None:
     """The gRPC address of the model server's unix socket, `unix:/path`, for a stream job on this machine.
 
     None where there is no such thing: Flink or the server is not eugenie's own, or the server listens on its port
-    alone. Raises EugenieError (UNREACHABLE) when the site's own server does not run.
+    alone, as one in a container does. Raises EugenieError (UNREACHABLE) when the site's own server does not run.
     """
     if site.serving.address is not None or site.stream.flink != EMBEDDED:
         return None
+    if site.serving.runtime == DOCKER:
+        _of_container(site)
+        return None
     running = _identified(site, "serving", "the model server", SERVE)
     return running.details.get(SOCKET)
+
+
+def _of_container(site: Site) -> str:
+    """Whose port is published for as long as it runs, so the engine need not be asked."""
+    from eugenie_cli.serving.container import record
+    from eugenie_cli.site.load import workspace_of
+
+    kept = record.read(workspace_of(site))
+    if kept is None or not ports.answers(kept.address):
+        raise EugenieError(f"the model server of {site.site} does not run", SERVE, ExitCode.UNREACHABLE)
+    return kept.address
 
 
 def _running(site: Site, name: str, words: str, command: str) -> str:

@@ -84,10 +84,12 @@ def down(site: Site, progress: Progress = SILENT) -> list[str]:
             progress.say(f"ending without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
         # the broker last: what writes to it ends in good order only while it is there
         first = [SERVING, flink.TASKMANAGER, flink.JOBMANAGER, flink.METRICS, mlflow.NAME]
-        with ThreadPoolExecutor(len(first)) as pool:
-            stopped = list(pool.map(lambda name: _stop(workspace, name, progress), first))
-        stopped.append(_stop(workspace, kafka.NAME, progress))
-    return [name for name, ran in zip([*first, kafka.NAME], stopped, strict=True) if ran]
+        try:
+            with ThreadPoolExecutor(len(first)) as pool:
+                stopped = list(pool.map(lambda name: _stop_any(site, workspace, name, progress), first))
+        finally:  # one that cannot be stopped (a container whose engine is away) is no reason to leave the broker
+            last = _stop(workspace, kafka.NAME, progress)
+    return [name for name, ran in zip([*first, kafka.NAME], [*stopped, last], strict=True) if ran]
 
 
 def status(site: Site) -> list[EngineStatus]:
@@ -102,7 +104,7 @@ def status(site: Site) -> list[EngineStatus]:
     if site.serving.address is None:
         names.append(SERVING)
     with ThreadPoolExecutor(len(names) or 1) as pool:
-        return [*pool.map(lambda name: _status(workspace, name), names), *found]
+        return [*pool.map(lambda name: _status_any(site, workspace, name), names), *found]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
@@ -113,14 +115,18 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
     _check_parts(only)
     workspace = _workspace(site)
     names = [name for part in needed(site, only) for name in _NAMES[part]]
-    if site.serving.address is None and not only:
-        names.append(SERVING)
     files = {name: run_file(workspace, name) for name in names}
-    return {
+    found = {
         name: process.identify(file) is not None
         for name, file in files.items()
         if process.read_run_file(file) is not None
     }
+    if site.serving.address is None and not only:
+        from eugenie_cli.serving import runtime
+
+        runs = runtime.started(site)
+        found |= {SERVING: runs} if runs is not None else {}
+    return found
 
 
 def settled(site: Site) -> None:
@@ -282,6 +288,30 @@ def _stop(workspace: Workspace, name: str, progress: Progress) -> bool:
     if ran:
         progress.say(f"stopped {name}")
     return ran
+
+
+def _stop_any(site: Site, workspace: Workspace, name: str, progress: Progress) -> bool:
+    """An engine, or the model server, which its runtime stops."""
+    if name != SERVING:
+        return _stop(workspace, name, progress)
+    from eugenie_cli.serving import runtime
+
+    ran = runtime.end(site)
+    if ran:
+        progress.say(f"stopped {name}")
+    return ran
+
+
+def _status_any(site: Site, workspace: Workspace, name: str) -> EngineStatus:
+    if name != SERVING or site.serving.runtime != endpoints.DOCKER:
+        return _status(workspace, name)
+    from eugenie_cli.serving import runtime
+
+    try:
+        found = runtime.status(site)
+    except EugenieError as error:  # the engine is away, or the server does not tell its models
+        return EngineStatus(name, "not answering", None, "", error.reason)
+    return EngineStatus(name, found.state, found.pid, found.address, found.log)
 
 
 def _status(workspace: Workspace, name: str) -> EngineStatus:

@@ -144,10 +144,10 @@ class Keeper:
             self._busy.pop(name, None)
 
     def _start_server(self) -> bool:
-        from eugenie_cli.serving import local
+        from eugenie_cli.serving import runtime
 
         engines.settled(self._site)  # it may have been stopped by a `down` that is not at its end
-        return local.revive(self._site)
+        return runtime.revive(self._site)
 
     def _job_is_missing(self) -> bool:
         """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
@@ -175,13 +175,13 @@ class Keeper:
         return True
 
     def _submit(self) -> bool:
-        from eugenie_cli.serving import local
+        from eugenie_cli.serving import runtime
         from eugenie_cli.streaming import record
         from eugenie_cli.streaming.submit import submit
 
         last = record.load(_workspace(self._site))
         parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
-        local.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
+        runtime.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
         made = submit(self._site, self._progress, parallelism=parallelism)
         self._progress.say(f"the stream job runs again, from {made.resumed_from or 'where the last one had read to'}")
         return made.started

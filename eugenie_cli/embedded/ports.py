@@ -58,6 +58,22 @@ def assign(
     return ports
 
 
+def keep(file: Path, taken: Mapping[str, int], spare: str) -> None:
+    """Keep `taken` in `file` under their names, and what was kept there before under name + `spare`."""
+    kept = _read(file)
+    before = {f"{name}{spare}": kept[name] for name, port in taken.items() if kept.get(name, port) != port}
+    write_atomically(file, json.dumps({**kept, **before, **taken}, indent=2) + "\n")
+
+
+def check_free(port: int, owner: str, key: str) -> None:
+    """Raise EugenieError when `port`, which the site file gives to `owner` under `key`, cannot be bound."""
+    if not is_free(port):
+        raise EugenieError(
+            f"port {port} of {owner} is taken by another program",
+            f"end that program, or choose another {key} in the site file (0: any free one)",
+        )
+
+
 def is_free(port: int) -> bool:
     """True when a server can bind `port` on the loopback interface now."""
     with socket.socket() as probe:

@@ -22,6 +22,7 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, sockets, tls
 from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.serving.container.gpus import GpuUse
 from eugenie_cli.serving.credentials import Credentials
 from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER, is_serving, why_not_serving
 from eugenie_cli.site.load import workspace_of
@@ -52,9 +53,25 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
+class ContainerStatus:
+    """What an engine knows of the server's container. `health`: healthy, unhealthy or starting; `restarts`: by the
+    engine, since it was made; `rest`: `host:port` of the REST API, empty where it is not published."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    health: str
+    restarts: int
+    rest: str
+    gpus: tuple[GpuUse, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServingStatus:
-    """The model server now. `state`: running, not answering, crashed or stopped; of a server that is not
-    eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without one."""
+    """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
+    server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
+    one."""
 
     state: str
     pid: int | None
@@ -62,17 +79,17 @@ class ServingStatus:
     log: str
     models: tuple[ServedModel, ...]
     socket: str = ""
+    container: ContainerStatus | None = None
 
 
 def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
     """Start the server unless it runs, and wait until it answers.
 
     With `serving.address` nothing is started: the server there must answer. Raises EugenieError when
-    the runtime is not `local`, the port is taken, or the server ends or does not answer in time.
+    the port is taken, or the server ends or does not answer in time.
     """
     if site.serving.address is not None:
         return _external(site, progress)
-    _check_runtime(site)
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         released.fetch(site, progress)
@@ -138,7 +155,22 @@ def status(site: Site) -> ServingStatus:
             return ServingStatus("crashed", None, address, log, (), socket)
         state = "running" if is_serving(address, credentials=tls.credentials_of(site)) else "not answering"
     answering = state in ("running", "reachable")
-    return ServingStatus(state, pid, address, log, _models(address, site) if answering else (), socket)
+    return ServingStatus(state, pid, address, log, served_models(address, site) if answering else (), socket)
+
+
+def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
+    """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
+    found: list[ServedModel] = []
+    with tls.client_of(site, address) as client:
+        for name in sorted(site.classes):
+            try:
+                versions = client.status(name, timeout=ASK_TIMEOUT_S)
+            except ModelServerError as error:
+                if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
+                    continue
+                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
+            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
+    return tuple(found)
 
 
 def _external(site: Site, progress: Progress) -> ServingStatus:
@@ -152,15 +184,6 @@ def _external(site: Site, progress: Progress) -> ServingStatus:
         )
     progress.say(f"the model server at {found.address} answers; it is not eugenie's to start")
     return found
-
-
-def _check_runtime(site: Site) -> None:
-    if site.serving.runtime != "local":
-        raise EugenieError(
-            f"serving.runtime: {site.serving.runtime} is not available yet",
-            "set serving.runtime to local, or serving.address to a TensorFlow Serving that runs already",
-            ExitCode.USAGE,
-        )
 
 
 def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Process | None:
@@ -191,12 +214,9 @@ def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Proc
 
 def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Process:
     port = site.serving.port
-    if port and not ports.is_free(port):
-        raise EugenieError(
-            f"port {port} of the model server is taken by another program",
-            "end that program, or choose another serving.port in the site file (0: any free one)",
-        )
-    if not port:
+    if port:
+        ports.check_free(port, "the model server", "serving.port")
+    else:
         port = ports.assign(workspace.run / "ports.json", {NAME: 0}, in_use=())[NAME]
     host = site.serving.host
     reached_at = ports.LOOPBACK if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104 - compared, not bound
@@ -263,17 +283,3 @@ def _await_ready(running: process.Process, file: Path, credentials: Credentials 
                     f"see {running.log}",
                 )
             time.sleep(_POLL_S)
-
-
-def _models(address: str, site: Site) -> tuple[ServedModel, ...]:
-    found: list[ServedModel] = []
-    with tls.client_of(site, address) as client:
-        for name in sorted(site.classes):
-            try:
-                versions = client.status(name, timeout=ASK_TIMEOUT_S)
-            except ModelServerError as error:
-                if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
-                    continue
-                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
-            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
-    return tuple(found)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.embedded.engine import log_file
 from eugenie_cli.embedded.flink import JOBMANAGER, TASKMANAGER
+from eugenie_cli.embedded.logfile import FILE_POLL_S, LogFile
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
 
-FILE_POLL_S, REST_POLL_S = 0.3, 2.0
+REST_POLL_S = 2.0
 """Flink gives out a log as a whole, so another cluster is asked less often."""
 
 
@@ -63,7 +63,7 @@ def logs(
 
 def _files(site: Site) -> list[Log]:
     workspace = workspace_of(site)
-    files = [_File(name, log_file(workspace, name)) for name in (JOBMANAGER, TASKMANAGER)]
+    files = [LogFile(name, log_file(workspace, name)) for name in (JOBMANAGER, TASKMANAGER)]
     if not any(file.path.exists() for file in files):
         raise EugenieError(f"the Flink cluster of {site.site} has no log yet", "eugenie up", ExitCode.UNREACHABLE)
     return list(files)
@@ -71,29 +71,6 @@ def _files(site: Site) -> list[Log]:
 
 def _of_cluster(rest: FlinkRest) -> list[Log]:
     return [_Remote(rest, name) for name in ("jobmanager", *(f"taskmanagers/{one}" for one in rest.task_managers()))]
-
-
-class _File:
-    """A log file that is rolled: renamed, and begun anew under its name."""
-
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
-        self._read = self._inode = 0
-        self._rest = b""
-
-    def more(self) -> list[str]:
-        try:
-            state = self.path.stat()
-        except FileNotFoundError:
-            return []
-        if state.st_ino != self._inode or state.st_size < self._read:
-            self._read, self._inode, self._rest = 0, state.st_ino, b""
-        with self.path.open("rb") as stream:
-            stream.seek(self._read)
-            content = stream.read()
-        self._read += len(content)
-        *whole, self._rest = (self._rest + content).split(b"\n")
-        return [line.decode("utf-8", "replace") for line in whole]
 
 
 class _Remote:

@@ -26,7 +26,7 @@ from small_models import ASSETS, SENSORS, SITE, WINDOW, renumbered, write_versio
 
 from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import local, protos, sockets, tensors
+from eugenie_cli.serving import local, protos, runtime, sockets, tensors
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.site.load import load_site, workspace_of
@@ -466,8 +466,8 @@ def test_what_cannot_be_started_is_refused_in_words(site: Site) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(EugenieError, match=f"port {port} of the model server is taken"):
             local.start(_with(site, port=port))
-    with pytest.raises(EugenieError, match="docker is not available yet"):
-        local.start(_with(site, runtime="docker"))
+    with pytest.raises(EugenieError, match="kubernetes is not started from here"):
+        runtime.start(_with(site, runtime="kubernetes"))
     with pytest.raises(EugenieError, match=r"127\.0\.0\.1:1 does not answer") as away:
         local.start(_with(site, address="127.0.0.1:1"))
     assert away.value.exit_code == ExitCode.UNREACHABLE

@@ -1,0 +1,44 @@
+"""Log files that are rolled while somebody reads them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+FILE_POLL_S = 0.3
+"""How often a file is looked at for what came."""
+
+
+class LogFile:
+    """A log file that is rolled: renamed, and begun anew under its name."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self._read = self._inode = 0
+        self._rest = b""
+
+    def more(self) -> list[str]:
+        """The whole lines that came since the last call; at first, all there are."""
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return []
+        if state.st_ino != self._inode or state.st_size < self._read:
+            self._read, self._inode, self._rest = 0, state.st_ino, b""
+        with self.path.open("rb") as stream:
+            stream.seek(self._read)
+            content = stream.read()
+        self._read += len(content)
+        *whole, self._rest = (self._rest + content).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in whole]
+
+
+def read(path: Path, lines: int, follow: bool = False) -> Iterator[str]:
+    """The last `lines`, and with `follow` what comes, without end."""
+    log = LogFile(path.stem, path)
+    yield from deque(log.more(), maxlen=lines)
+    while follow:
+        time.sleep(FILE_POLL_S)
+        yield from log.more()

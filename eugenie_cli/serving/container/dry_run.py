@@ -1,0 +1,36 @@
+"""What `eugenie serve start --dry-run` shows: the container, without an engine and without a trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.container import preflight, record, rendering
+from eugenie_cli.serving.container.spec import BLUE, CONFIG, specify
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """`command`: the words of the `docker run`; `shell`: the same, quoted, an option a line; `files`: the folder
+    that `eugenie serve start` writes before, for the container's /config."""
+
+    command: tuple[str, ...]
+    shell: str
+    files: str
+
+
+def dry_run(site: Site) -> DryRun:
+    """The `docker run` that does what `eugenie serve start` would. Raises EugenieError: the site has no container."""
+    if site.serving.address is not None or site.serving.runtime != "docker":
+        raise EugenieError(
+            "--dry-run shows a container, and the site's model server is none",
+            "set serving.runtime to docker",
+            ExitCode.USAGE,
+        )
+    preflight.check_supported(site)
+    kept = record.read(workspace_of(site))
+    spec = specify(site, kept.colour if kept is not None else BLUE)
+    files = next(mount.source for mount in spec.mounts if mount.target == CONFIG)
+    return DryRun(tuple(rendering.command_line(spec)), rendering.shell_line(spec), files)

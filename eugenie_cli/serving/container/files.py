@@ -1,0 +1,104 @@
+"""The files that the server in the container reads: rendered from the site, a folder for each container."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from eugenie_cli.embedded.process import write_atomically
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import tensorflow_serving
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.workspace import Workspace
+
+MODELS_CONFIG, MONITORING, BATCHING = "models.config", "monitoring.config", "batching.config"
+
+_FOLDER = "serving"
+"""`run/serving-<colour>`."""
+
+
+def models_folder(site: Site) -> Path:
+    """The folder of this machine whose models are served. Raises EugenieError when it is not one."""
+    given = site.serving.models
+    if given is None:
+        return workspace_of(site).models.absolute()
+    if "://" in given:
+        raise EugenieError(
+            f"serving.models: {given} is no folder of this machine, and a container is given one",
+            "leave it out, or name a folder; an object store is for serving.runtime: kubernetes",
+            ExitCode.USAGE,
+        )
+    return site.resolve(given).absolute()
+
+
+def folder(workspace: Workspace, colour: str) -> Path:
+    """Where the files of a container lie."""
+    return workspace.run / f"{_FOLDER}-{colour}"
+
+
+def released(site: Site) -> list[ReleasedModel]:
+    """Every exported class of the site, its newest version.
+
+    Not the others: TensorFlow Serving listens when every model of its first configuration is loaded, so one that is
+    not there would keep the rest away.
+    """
+    root = models_folder(site)
+    return [ReleasedModel(name, f"/models/{name}") for name in sorted(site.classes) if _is_exported(root / name)]
+
+
+def joins_requests(site: Site) -> bool:
+    """Whether the site file asks for batching.
+
+    TensorFlow Serving joins what has the same signature, and then refuses a batch whose segments differ in length
+    (FAILED_PRECONDITION). Only who knows that all callers send equal lengths should have it.
+    """
+    return "batching" in site.serving.model_fields_set
+
+
+def fixed(site: Site) -> dict[str, str]:
+    """The files that the server reads at its start alone: name -> text."""
+    found = {MONITORING: tensorflow_serving.monitoring_text()}
+    if joins_requests(site):
+        threads = len(os.sched_getaffinity(0))
+        found[BATCHING] = tensorflow_serving.batching_text(site.serving.batching, threads)
+    return found
+
+
+def models_text(site: Site) -> str:
+    """The models as they are exported now. A running server takes another list without a new start."""
+    return tensorflow_serving.model_config_text(released(site))
+
+
+def write(site: Site, colour: str) -> Path:
+    """Write all of them, for any user to read: a site file's secrets are not in them."""
+    models_folder(site).mkdir(parents=True, exist_ok=True)  # an engine mounts nothing that is not there
+    target = folder(workspace_of(site), colour)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    target.chmod(0o755)
+    for name, text in _all(site).items():
+        put(target / name, text)
+    return target
+
+
+def put(file: Path, text: str) -> None:
+    """Replace a file that the server reads."""
+    write_atomically(file, text)
+    file.chmod(0o644)  # a temporary file is its owner's alone
+
+
+def remove(workspace: Workspace, colour: str) -> None:
+    """When their container is gone."""
+    shutil.rmtree(folder(workspace, colour), ignore_errors=True)
+
+
+def _all(site: Site) -> Mapping[str, str]:
+    return {MODELS_CONFIG: models_text(site), **fixed(site)}
+
+
+def _is_exported(versions: Path) -> bool:
+    return versions.is_dir() and any(each.name.isdecimal() for each in versions.iterdir())

@@ -1,0 +1,75 @@
+"""The log of the container, as its engine keeps it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.container import engine, record
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+_POLL_S = 0.5
+
+
+def logs(
+    site: Site, lines: int = 100, follow: bool = False, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[str]:
+    """The last `lines`, and with `follow` what comes, until the server is stopped or `stopped()`.
+
+    It goes on with the container that takes over. Raises EugenieError: no container was started.
+    """
+    workspace = workspace_of(site)
+    kept = record.read(workspace)
+    if kept is None:
+        raise EugenieError(f"no container of {site.site} runs", "eugenie serve start", ExitCode.UNREACHABLE)
+    client, tail = engine.connect(kept.engine), lines
+    since = None
+    while True:
+        container = _get(client, kept.container)
+        if container is not None:
+            began = time.time()
+            yield from _lines(_said(container, follow, tail, since))
+            since = began if not follow else time.time()
+        if not follow or stopped():
+            return
+        time.sleep(_POLL_S)
+        latest = record.read(workspace)
+        if latest is None:
+            return
+        if latest.container != kept.container:
+            kept, since = latest, None
+        tail = -1  # all of it from here on
+
+
+def _get(client: object, name: str) -> Container | None:
+    from docker.errors import NotFound
+
+    try:
+        return client.containers.get(name)  # type: ignore[attr-defined]
+    except NotFound:
+        return None
+
+
+def _said(container: Container, follow: bool, tail: int, since: float | None) -> Iterable[bytes]:
+    options: dict[str, object] = {"tail": tail if tail >= 0 else "all"}
+    if since is not None:
+        options["since"] = since
+    if follow:
+        found: Iterable[bytes] = container.logs(stream=True, follow=True, **options)
+        return found
+    return [container.logs(**options)]
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in whole)
+    if rest:
+        yield rest.decode("utf-8", "replace")

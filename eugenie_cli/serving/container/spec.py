@@ -1,0 +1,186 @@
+"""What the container of a site's model server is: one object, of which `rendering` makes calls and command lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from eugenie_cli.serving.container import files, gpus, image
+from eugenie_cli.serving.container.gpus import GpuRequest
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+
+GRPC_PORT, REST_PORT = 8500, 8501
+"""Within the container, as TensorFlow Serving's images have them."""
+
+MODELS, CONFIG = "/models", "/config"
+"""Within the container: the models, and the files that the server reads at its start."""
+
+NOBODY = 65534
+"""Who the server is when its starter is root: a user that owns nothing. `nobody` of every distribution."""
+
+PIDS = 4096
+"""Processes and threads. TensorFlow starts a few pools of threads a core: some hundred on a large machine."""
+
+TMP = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
+"""The one place that the server can write to, in memory. It needs none; libraries expect that there is one."""
+
+LOG_SIZE, LOG_FILES = "10m", 3
+
+HEALTH = (
+    "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} "
+    '&& printf "GET /v1/models/_ HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n" >&3 '
+    "&& read -r -t 4 line <&3 && [[ $line == HTTP/1.* ]]'"
+)
+"""TensorFlow Serving's images have bash, and neither curl nor Python. That the REST API answers at all is what counts:
+it listens after the gRPC port does, which listens once the models of the start are loaded. A model that cannot be
+loaded is in the status; a new start would not mend it."""
+
+NANOSECOND = 1_000_000_000
+
+LABEL_SITE, LABEL_WORKSPACE, LABEL_HASH = "eugenie.site", "eugenie.workspace", "eugenie.config-hash"
+LABEL_COLOUR = "eugenie.colour"
+
+BLUE, GREEN = "blue", "green"
+"""The two containers of an upgrade. Names and folders end in the colour, so the new one never disturbs the old."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the engine asks the server whether it is well. Times in seconds."""
+
+    command: str = HEALTH.format(port=REST_PORT)
+    interval_s: int = 10
+    timeout_s: int = 5
+    retries: int = 3
+    start_s: int = 180
+    """Until then a refusal is no illness: large models take minutes to load."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of this machine, seen by the server and not written by it."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A port of the container, and where it is reached from outside."""
+
+    inside: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """All that decides what the container is and may."""
+
+    name: str
+    image: str
+    user: str
+    """uid:gid."""
+    arguments: tuple[str, ...]
+    """Of tensorflow_model_server."""
+    mounts: tuple[Mount, ...]
+    published: tuple[Published, ...]
+    labels: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    gpus: GpuRequest | None = None
+    entrypoint: str = "tensorflow_model_server"
+    """Not the script of the image: that stays as process 1, and passes no signal on."""
+    health: Health = Health()
+    read_only: bool = True
+    tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": TMP})  # noqa: S108 - the container's own
+    dropped: tuple[str, ...] = ("ALL",)
+    security: tuple[str, ...] = ("no-new-privileges:true",)
+    pids: int = PIDS
+    restart: str = "unless-stopped"
+    log_options: Mapping[str, str] = field(default_factory=lambda: {"max-size": LOG_SIZE, "max-file": str(LOG_FILES)})
+
+    @property
+    def config_hash(self) -> str:
+        """Of everything but where it is reached: two containers with the same are interchangeable."""
+        return self.labels[LABEL_HASH]
+
+    @property
+    def colour(self) -> str:
+        """BLUE or GREEN."""
+        return self.labels[LABEL_COLOUR]
+
+    def reached_at(self, ports: Mapping[int, int]) -> ContainerSpec:
+        """The same server at other ports of the host: inside -> outside."""
+        moved = tuple(replace(each, port=ports.get(each.inside, each.port)) for each in self.published)
+        return replace(self, published=moved)
+
+
+def specify(site: Site, colour: str = BLUE, *, cdi: bool = False) -> ContainerSpec:
+    """The container of a site, without having asked anything but the file system.
+
+    Ports are those of the site file, 0 where any will do. `cdi`: the engine gives GPUs as CDI devices.
+    """
+    serving, workspace = site.serving, workspace_of(site)
+    request = gpus.request(serving.gpus, cdi=cdi)
+    published = [Published(GRPC_PORT, _host(serving.host), serving.port)]
+    if serving.rest_port is not None:
+        published.append(Published(REST_PORT, _host(serving.host), serving.rest_port))
+    spec = ContainerSpec(
+        name=f"eugenie-{site.site}-{_short(str(workspace.root.absolute()))}-{colour}",
+        image=image.of(site),
+        user=user(),
+        arguments=_arguments(site),
+        mounts=(
+            Mount(str(files.models_folder(site)), MODELS),
+            Mount(str(files.folder(workspace, colour).absolute()), CONFIG),
+        ),
+        published=tuple(published),
+        labels={LABEL_SITE: site.site, LABEL_WORKSPACE: str(workspace.root.absolute()), LABEL_COLOUR: colour},
+        environment=gpus.ENVIRONMENT if request is not None else {},
+        gpus=request,
+    )
+    return replace(spec, labels={**spec.labels, LABEL_HASH: _hash(spec, files.fixed(site), colour)})
+
+
+def user(uid: int | None = None, gid: int | None = None) -> str:
+    """uid:gid of the server: the caller's, or nobody's when that is root."""
+    uid, gid = os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid
+    return f"{NOBODY}:{NOBODY}" if uid == 0 else f"{uid}:{gid}"
+
+
+def _arguments(site: Site) -> tuple[str, ...]:
+    serving = site.serving
+    # TensorFlow Serving counts whole seconds, and 0 means "look once"
+    poll = max(1, round(serving.poll / 1_000))
+    given = [
+        f"--port={GRPC_PORT}",
+        f"--rest_api_port={REST_PORT}",
+        f"--model_config_file={CONFIG}/{files.MODELS_CONFIG}",
+        f"--monitoring_config_file={CONFIG}/{files.MONITORING}",
+        f"--file_system_poll_wait_seconds={poll}",
+        "--allow_version_labels_for_unavailable_models=true",
+    ]
+    if files.joins_requests(site):
+        given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/{files.BATCHING}"]
+    if serving.memory_fraction is not None:
+        given.append(f"--per_process_gpu_memory_fraction={serving.memory_fraction}")
+    return tuple(given)
+
+
+def _hash(spec: ContainerSpec, contents: Mapping[str, str], colour: str) -> str:
+    """Of the specification and the files that the server reads once; the colour is not a difference."""
+    document = asdict(replace(spec, name="", labels={}))
+    document["mounts"] = [[each.source.removesuffix(colour), each.target] for each in spec.mounts]
+    return _short(json.dumps([document, dict(contents)], sort_keys=True, default=str), 16)
+
+
+def _short(text: str, digits: int = 6) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def _host(host: str) -> str:
+    return host.strip("[]")

@@ -1,0 +1,162 @@
+"""Stands in for `tensorflow_model_server`: its flags, its ports, its gRPC and REST API, with sums instead of graphs.
+
+A version scores as `small_models.thousands` does, so an answer tells which version gave it. As TensorFlow Serving, it
+listens once the models of its first configuration are loaded, has no health service, and does not hear TERM.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import grpc
+import numpy as np
+from google.protobuf import text_format
+
+from eugenie_cli.serving import protos, tensors
+from eugenie_cli.serving.protos import config_pb2, serving_pb2
+
+AVAILABLE = serving_pb2.ModelVersionStatus.State.Value("AVAILABLE")
+
+
+class Models:
+    """The newest version of each configured model, looked for again and again."""
+
+    def __init__(self, config, poll_s):
+        self.poll_s = poll_s
+        self.take(config)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def take(self, config):
+        self.config = {each.name: each for each in config.model_config_list.config}
+        self._look()
+
+    def version(self, spec, context):
+        if spec.name not in self.versions:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
+        asked = spec.version.value if spec.HasField("version") else self.versions[spec.name]
+        if asked != self.versions[spec.name]:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Specific({spec.name}, {asked})")
+        return asked
+
+    def info(self, name):
+        folder = Path(self.config[name].base_path, str(self.versions[name]))
+        return json.loads((folder / "assets.extra" / "eugenie.json").read_text())
+
+    def _look(self):
+        found = {}
+        for name, each in self.config.items():
+            numbers = [int(one.name) for one in Path(each.base_path).iterdir() if one.name.isdecimal()]
+            found[name] = max(numbers)
+        self.versions = found
+
+    def _watch(self):
+        while True:
+            time.sleep(self.poll_s)
+            self._look()
+
+
+class Service:
+    def __init__(self, models):
+        self.models = models
+
+    def handlers(self):
+        methods = {
+            protos.PREDICT: (self.predict, serving_pb2.PredictRequest),
+            protos.GET_MODEL_STATUS: (self.status, serving_pb2.GetModelStatusRequest),
+            protos.RELOAD_CONFIG: (self.reload, config_pb2.ReloadConfigRequest),
+        }
+        services = {}
+        for path, (act, request) in methods.items():
+            _, service, method = path.split("/")
+            services.setdefault(service, {})[method] = grpc.unary_unary_rpc_method_handler(
+                act, request.FromString, lambda answer: answer.SerializeToString()
+            )
+        return tuple(grpc.method_handlers_generic_handler(name, handlers) for name, handlers in services.items())
+
+    def predict(self, request, context):
+        name, version = request.model_spec.name, self.models.version(request.model_spec, context)
+        info = self.models.info(name)
+        rows = tensors.decode(request.inputs["rows"])
+        windows = np.lib.stride_tricks.sliding_window_view(rows, info["window"], axis=1)  # [B, K, S, M]
+        score = (windows.sum(axis=(2, 3)) + 1000.0 * version).astype(np.float32)
+        response = serving_pb2.PredictResponse()
+        response.model_spec.name = name
+        response.model_spec.version.value = version
+        contribution = np.full((*score.shape, rows.shape[2]), 1 / rows.shape[2], np.float32)
+        for output, values in (
+            ("score", score),
+            ("contribution", contribution),
+            ("expected", np.ascontiguousarray(windows[..., -1])),
+        ):
+            tensors.encode(values, response.outputs[output])
+        return response
+
+    def status(self, request, context):
+        version = self.models.version(request.model_spec, context)
+        response = serving_pb2.GetModelStatusResponse()
+        response.model_version_status.add(version=version, state=AVAILABLE)
+        return response
+
+    def reload(self, request, context):
+        self.models.take(request.config)
+        return config_pb2.ReloadConfigResponse()
+
+
+class Rest(BaseHTTPRequestHandler):
+    models: Models
+
+    def do_GET(self):
+        name = self.path.removeprefix("/v1/models/")
+        found = self.models.versions.get(name)
+        body = {"error": f"Could not find any versions of model {name}"} if found is None else _state(found)
+        content = json.dumps(body).encode()
+        self.send_response(404 if found is None else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def _state(version):
+    return {"model_version_status": [{"version": str(version), "state": "AVAILABLE"}]}
+
+
+def parse():
+    parser = argparse.ArgumentParser("tensorflow_model_server", allow_abbrev=False)
+    parser.add_argument("--port", type=int, default=8500)
+    parser.add_argument("--rest_api_port", type=int, default=0)
+    parser.add_argument("--model_config_file", required=True)
+    parser.add_argument("--monitoring_config_file")
+    parser.add_argument("--enable_batching", choices=("true", "false"), default="false")
+    parser.add_argument("--batching_parameters_file")
+    parser.add_argument("--file_system_poll_wait_seconds", type=int, default=1)
+    parser.add_argument("--allow_version_labels_for_unavailable_models", choices=("true", "false"))
+    parser.add_argument("--per_process_gpu_memory_fraction", type=float)
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    for file in filter(None, (arguments.monitoring_config_file, arguments.batching_parameters_file)):
+        Path(file).read_text()  # a file that is named and not there ends the server, as TensorFlow Serving
+    config = text_format.Parse(Path(arguments.model_config_file).read_text(), config_pb2.ModelServerConfig())
+    models = Models(config, arguments.file_system_poll_wait_seconds)
+    server = grpc.server(ThreadPoolExecutor(8))
+    server.add_generic_rpc_handlers(Service(models).handlers())
+    server.add_insecure_port(f"0.0.0.0:{arguments.port}")
+    server.start()
+    print(f"Running gRPC ModelServer at 0.0.0.0:{arguments.port} ...", file=sys.stderr, flush=True)
+    Rest.models = models
+    rest = ThreadingHTTPServer(("0.0.0.0", arguments.rest_api_port), Rest)
+    print(f"Exporting HTTP/REST API at:localhost:{arguments.rest_api_port} ...", file=sys.stderr, flush=True)
+    rest.serve_forever()
+
+
+main()

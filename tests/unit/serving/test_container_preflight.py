@@ -1,0 +1,256 @@
+"""What keeps a container from working, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_container_spec import site_of
+
+from eugenie_cli.embedded.checks import check as doctor
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.container import engine, gpus, launch, preflight
+from eugenie_cli.serving.container.gpus import GpuRequest
+from eugenie_cli.serving.container.preflight import Host
+from eugenie_cli.serving.container.spec import specify
+
+LISTED = """\
+GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-5e1c2f00-aaaa)
+  MIG 1g.10gb     Device  0: (UUID: MIG-7a00-bbbb)
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-99)
+"""
+DRIVEN = Host(runtimes=("nvidia", "runc"), driver=True, listed=LISTED)
+
+
+def said(error: EugenieError) -> str:
+    return f"{error.reason} -> {error.hint}"
+
+
+# -- the engine ----------------------------------------------------------------------------------------------------
+
+
+def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(EugenieError) as refused:
+        engine.connect(f"unix://{tmp_path}/docker.sock")
+    assert "no Docker engine is installed" in refused.value.reason
+    assert "apt-get install" in str(refused.value.hint)
+    assert refused.value.exit_code == ExitCode.UNREACHABLE
+
+
+def test_an_engine_is_installed_and_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.shutil, "which", lambda *_, **__: "/usr/sbin/dockerd")
+    with pytest.raises(EugenieError, match="the Docker engine does not run: there is no") as refused:
+        engine.connect(f"unix://{tmp_path}/docker.sock")
+    assert "systemctl start docker" in str(refused.value.hint)
+
+
+def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "docker.sock"))
+    with pytest.raises(EugenieError, match=r"nobody listens on .*docker\.sock \(Connection refused\)"):
+        engine.connect(f"unix://{tmp_path}/docker.sock")
+
+
+def test_a_socket_of_a_group_that_the_user_is_not_in(tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    path.touch()
+    group = engine.grp.getgrgid(path.stat().st_gid).gr_name
+    words = said(engine._not_permitted(path))
+    assert f"{path} is for root and the group {group}" in words
+    assert f"usermod --append --groups {group}" in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_the_kernel_says_that_it_is_not_permitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "docker.sock"))
+        listening.listen()
+        (tmp_path / "docker.sock").chmod(0o660)
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
+                folder.chmod(folder.stat().st_mode | 0o011)
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                engine.connect(f"unix://{tmp_path}/docker.sock")
+            except EugenieError as error:
+                os._exit(7 if "may not use the Docker engine" in error.reason else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[Path]:
+    """A socket at which something else answers."""
+    path = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def answer() -> None:
+            while True:
+                try:
+                    caller, _ = listening.accept()
+                except OSError:
+                    return
+                with caller, contextlib.suppress(OSError):
+                    caller.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield path
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_something_else_listens_there(stranger: Path) -> None:
+    with pytest.raises(EugenieError, match="does not answer as a Docker engine"):
+        engine.connect(f"unix://{stranger}")
+
+
+@pytest.mark.parametrize("url", ["tcp://engines:2375", "ssh://root@engines", "http://engines:2375"])
+def test_an_engine_of_another_machine_is_refused(url: str) -> None:
+    with pytest.raises(EugenieError, match="is on another machine, and the models are on this one"):
+        engine.connect(url)
+
+
+def test_doctor_tells_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    found = {one.name: one for one in doctor(site_of(tmp_path))}
+    assert not found["docker"].ok and found["docker"].hint
+    assert "docker" not in {one.name for one in doctor(site_of(tmp_path, runtime="local"))}
+
+
+# -- GPUs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "host", "words"),
+    [
+        ("all", Host(), "asks for all GPUs, and this machine has no NVIDIA driver loaded -> install the driver"),
+        (2, Host(driver=True), "neither the runtime nvidia nor CDI devices -> install the NVIDIA Container Toolkit"),
+        (3, DRIVEN, "asks for 3 GPUs: this machine shows 2 of 3 GPUs -> compare with `nvidia-smi -L`"),
+        (("5",), DRIVEN, "asks for GPU 5: this machine shows no GPU 5"),
+        (("GPU-5e1c2f00-aaaa", "GPU-0"), DRIVEN, "this machine shows no GPU GPU-0"),
+    ],
+)
+def test_what_a_gpu_needs_is_named(asked: Any, host: Host, words: str) -> None:
+    request = gpus.request(asked)
+    assert request is not None
+    with pytest.raises(EugenieError) as refused:
+        preflight.check_gpus(request, host)
+    assert words in said(refused.value)
+    assert refused.value.exit_code == ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("asked", ["all", 1, 2, ("0", "1"), ("GPU-99",), ("MIG-7a00-bbbb",), ("0:0",)])
+def test_gpus_that_are_there_will_do(asked: Any) -> None:
+    request = gpus.request(asked)
+    assert request is not None
+    preflight.check_gpus(request, DRIVEN)
+    preflight.check_gpus(request, Host(driver=True, hook=True, listed=LISTED))
+
+
+def test_a_gpu_that_the_container_was_not_given_is_noticed() -> None:
+    one = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-99)\n"
+    preflight.check_visible(GpuRequest(ids=("1",)), one, inside=True)  # the second of the machine is its first
+    preflight.check_visible(GpuRequest(count=-1), one, inside=True)
+    preflight.check_visible(GpuRequest(ids=("nvidia.com/gpu=all",), cdi=True), one, inside=True)
+    for request in (GpuRequest(count=2), GpuRequest(ids=("0", "1")), GpuRequest(ids=("GPU-5e1c2f00-aaaa",))):
+        with pytest.raises(EugenieError, match="the container shows"):
+            preflight.check_visible(request, one, inside=True)
+    with pytest.raises(EugenieError, match="the container shows 0 of 1 GPUs"):
+        preflight.check_visible(GpuRequest(count=-1), "", inside=True)
+
+
+def test_cdi_is_the_way_where_the_engine_has_no_runtime(tmp_path: Path) -> None:
+    (tmp_path / "nvidia.yaml").write_text("kind: nvidia.com/gpu\ndevices: [{name: '0'}, {name: all}]\n")
+    (tmp_path / "other.json").write_text('{"kind": "vendor.com/nic", "devices": [{"name": "a"}]}')
+    (tmp_path / "broken.yaml").write_text("kind: [")
+    info = {"Runtimes": {"runc": {}}, "CDISpecDirs": [str(tmp_path), str(tmp_path / "none")]}
+    host = preflight.host_of(info, hook=False, listed=LISTED)
+    assert host.cdi == ("nvidia.com/gpu=0", "nvidia.com/gpu=all", "vendor.com/nic=a")
+    assert host.gives_gpus_by_cdi
+    assert not preflight.host_of({**info, "Runtimes": {"nvidia": {}}}, hook=False, listed="").gives_gpus_by_cdi
+    assert not preflight.host_of(info, hook=True, listed="").gives_gpus_by_cdi
+
+    everything = gpus.request("all", cdi=True)
+    assert everything == GpuRequest(ids=("nvidia.com/gpu=all",), cdi=True)
+    preflight.check_gpus(everything, host)
+    two = gpus.request(2, cdi=True)
+    assert two is not None and two.ids == ("nvidia.com/gpu=0", "nvidia.com/gpu=1")
+    with pytest.raises(EugenieError, match=r"knows no CDI device nvidia\.com/gpu=1; it has nvidia\.com/gpu=0"):
+        preflight.check_gpus(two, host)
+
+
+def test_what_nvidia_smi_prints_is_read() -> None:
+    printed = (
+        "0, GPU-5e, NVIDIA H100 80GB HBM3, 1536, 81559, 37\n"
+        "1, GPU-99, NVIDIA H100, [N/A], [Insufficient Permissions], [N/A]\n"
+        "No devices were found\n"
+    )
+    first, second = gpus.use(printed)
+    assert (first.index, first.name, first.used_mib, first.total_mib, first.utilisation) == (
+        0, "NVIDIA H100 80GB HBM3", 1536, 81559, 37,
+    )  # fmt: skip
+    assert (second.uuid, second.used_mib, second.total_mib, second.utilisation) == ("GPU-99", None, None, None)
+
+
+# -- files and the site file ---------------------------------------------------------------------------------------
+
+
+def test_models_that_the_server_cannot_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    version = models / "pump" / "1"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch(mode=0o644)
+    (models / "pump" / ".lock").touch(mode=0o600)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    preflight.check_readable(models, Host())
+    (version / "saved_model.pb").chmod(0o600)
+    with pytest.raises(EugenieError, match=r"could not read .*saved_model\.pb: the server of root runs as") as refused:
+        preflight.check_readable(models, Host())
+    assert refused.value.hint == f"chmod -R o+rX {models}"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    preflight.check_readable(models, Host())
+    with pytest.raises(EugenieError, match="the engine maps users"):
+        preflight.check_readable(models, Host(security=("name=rootless",)))
+
+
+def test_a_certificate_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
+    site = site_of(tmp_path, tls={"certificate": "a.pem", "key": "b.pem"})
+    with pytest.raises(EugenieError, match=r"serving\.tls is not for serving\.runtime: docker"):
+        preflight.check_supported(site)
+
+
+# -- what the engine itself says -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            'could not select device driver "" with capabilities: [[gpu]]',
+            "has no driver for all GPUs: could not select device driver",
+        ),
+        ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=9", "nvidia-ctk cdi generate"),
+        ("driver failed programming: Bind for 127.0.0.1:8500 failed: port is already allocated", "a port of the model"),
+        ("listen tcp4 127.0.0.1:8500: bind: address already in use", "choose another serving.port"),
+        (
+            'exec: "tensorflow_model_server": executable file not found in $PATH',
+            "has no program tensorflow_model_server",
+        ),
+        ("nvidia-container-cli: initialization error", "the container gets no GPU"),
+        ("something new", "the Docker engine refuses the container: something new"),
+    ],
+)
+def test_the_engines_answer_is_turned_into_words(tmp_path: Path, answer: str, words: str) -> None:
+    assert words in said(launch._refused(specify(site_of(tmp_path, gpus="all")), answer))
