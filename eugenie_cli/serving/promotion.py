@@ -1,8 +1,8 @@
 """Promotion: the model server and the registry change champions together, and no caller is ever without a version.
 
 The order is that of a blue-green change: the new version is loaded and warmed beside the old one, the label moves, the
-registry's alias moves, and only then is the old version dropped. The server is told by `models.config`, which it
-follows; each step is confirmed by asking it. A step that fails takes back those before it.
+registry's alias moves, and only then is the old version dropped. The server follows `models.config`, or is
+told; each step is confirmed by asking it. A step that fails takes back those before it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import grpc
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import local, released, tls
+from eugenie_cli.serving import released, runtime, tls
 from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
 from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
@@ -91,18 +91,18 @@ def _release(site: Site, class_name: str, version: int, progress: Progress, crow
             return False
         with _undone(site, before):
             if old is None or old == version:
-                released.write(site, after)
+                _announce(site, after)
                 server.confirm(class_name, version)
                 crown()
                 return True
             progress.say(f"{class_name}: loading version {version} beside version {old}")
-            released.write(site, {**before, class_name: _both(class_name, old, version, champion=old)})
+            _announce(site, {**before, class_name: _both(class_name, old, version, champion=old)})
             server.wait_until_loaded(class_name, version)
             progress.say(f"{class_name}: version {version} takes over")
-            released.write(site, {**before, class_name: _both(class_name, old, version, champion=version)})
+            _announce(site, {**before, class_name: _both(class_name, old, version, champion=version)})
             server.confirm(class_name, version)
             crown()
-        released.write(site, after)
+        _announce(site, after)
         server.wait_until_dropped(class_name, old)
         return True
 
@@ -113,8 +113,14 @@ def _undone(site: Site, before: dict[str, ReleasedModel]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        released.write(site, before)
+        _announce(site, before)
         raise
+
+
+def _announce(site: Site, models: dict[str, ReleasedModel]) -> None:
+    """Write what is released, and see that the server learns of it."""
+    released.write(site, models)
+    runtime.follow(site)
 
 
 class _Server:
@@ -195,7 +201,7 @@ def _server(site: Site) -> Iterator[_Server | None]:
     if site.serving.address is not None:
         yield None
         return
-    status = local.status(site)
+    status = runtime.status(site)
     if status.state != "running":
         yield None
         return

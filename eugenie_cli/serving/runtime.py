@@ -77,6 +77,15 @@ def status(site: Site) -> ServingStatus:
     return local.status(site)
 
 
+def follow(site: Site) -> None:
+    """Let the server take up what is released now. The local one follows the file by itself; a container is told.
+
+    Raises EugenieError with the server's words.
+    """
+    if _is_containers(site):
+        _containers().follow(site)
+
+
 def started(site: Site) -> bool | None:
     """Whether the site's own server runs; None when it was not started, or was stopped since."""
     workspace = workspace_of(site)

@@ -11,10 +11,30 @@ from dataclasses import dataclass, field
 from google.protobuf import text_format
 
 from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.site.model import Site
 from eugenie_cli.site.serving import Batching
+
+RELEASE = "2.20.0"
+"""The release that is built on the TensorFlow that exports the models (2.20). It reads what older ones wrote too."""
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 """Where Prometheus finds the metrics, on the REST port."""
+
+
+def image(site: Site) -> str:
+    """`serving.image`, or the image of the release that fits, with CUDA where the site asks for GPUs."""
+    gpu = "" if site.serving.gpus == "none" else "-gpu"
+    return site.serving.image or f"tensorflow/serving:{RELEASE}{gpu}"
+
+
+def joins_requests(site: Site) -> bool:
+    """Whether TensorFlow Serving joins requests: only if the site file has a section `serving.batching`.
+
+    It joins requests of one signature, and then refuses a batch whose segments differ in length (FAILED_PRECONDITION),
+    and a request that is larger than a batch. The stream sends segments of whatever length has gathered, already joined
+    over assets. Only who knows that all callers send equal lengths should have it.
+    """
+    return "batching" in site.serving.model_fields_set
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from eugenie_cli.embedded.process import write_atomically
-from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import tensorflow_serving
+from eugenie_cli.serving import released, tensorflow_serving
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -22,16 +22,10 @@ _FOLDER = "serving"
 
 
 def models_folder(site: Site) -> Path:
-    """The folder of this machine whose models are served. Raises EugenieError when it is not one."""
+    """The folder of this machine whose models are served. What an object store has is fetched into the workspace."""
     given = site.serving.models
-    if given is None:
+    if given is None or "://" in given:
         return workspace_of(site).models.absolute()
-    if "://" in given:
-        raise EugenieError(
-            f"serving.models: {given} is no folder of this machine, and a container is given one",
-            "leave it out, or name a folder; an object store is for serving.runtime: kubernetes",
-            ExitCode.USAGE,
-        )
     return site.resolve(given).absolute()
 
 
@@ -40,29 +34,21 @@ def folder(workspace: Workspace, colour: str) -> Path:
     return workspace.run / f"{_FOLDER}-{colour}"
 
 
-def released(site: Site) -> list[ReleasedModel]:
-    """Every exported class of the site, its newest version.
+def models(site: Site) -> list[ReleasedModel]:
+    """Every exported class of the site: the version that is released, or the newest where none is.
 
     Not the others: TensorFlow Serving listens when every model of its first configuration is loaded, so one that is
     not there would keep the rest away.
     """
-    root = models_folder(site)
-    return [ReleasedModel(name, f"/models/{name}") for name in sorted(site.classes) if _is_exported(root / name)]
-
-
-def joins_requests(site: Site) -> bool:
-    """Whether the site file asks for batching.
-
-    TensorFlow Serving joins what has the same signature, and then refuses a batch whose segments differ in length
-    (FAILED_PRECONDITION). Only who knows that all callers send equal lengths should have it.
-    """
-    return "batching" in site.serving.model_fields_set
+    root, kept = models_folder(site), released.read(site)
+    names = (name for name in sorted(site.classes) if _is_exported(root / name))
+    return [replace(kept.get(name, ReleasedModel(name, "")), base_path=f"/models/{name}") for name in names]
 
 
 def fixed(site: Site) -> dict[str, str]:
     """The files that the server reads at its start alone: name -> text."""
     found = {MONITORING: tensorflow_serving.monitoring_text()}
-    if joins_requests(site):
+    if tensorflow_serving.joins_requests(site):
         threads = len(os.sched_getaffinity(0))
         found[BATCHING] = tensorflow_serving.batching_text(site.serving.batching, threads)
     return found
@@ -70,7 +56,7 @@ def fixed(site: Site) -> dict[str, str]:
 
 def models_text(site: Site) -> str:
     """The models as they are exported now. A running server takes another list without a new start."""
-    return tensorflow_serving.model_config_text(released(site))
+    return tensorflow_serving.model_config_text(models(site))
 
 
 def write(site: Site, colour: str) -> Path:

@@ -6,25 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.images import Image
 
-RELEASE = "tensorflow/serving:2.20.0"
-"""The release that is built on the TensorFlow that exports the models (2.20). It reads what older ones wrote too."""
-
-RELEASE_GPU = f"{RELEASE}-gpu"
-
 _MIB = 2**20
-
-
-def of(site: Site) -> str:
-    """`serving.image`, or the release that fits."""
-    if site.serving.image is not None:
-        return site.serving.image
-    return RELEASE if site.serving.gpus == "none" else RELEASE_GPU
 
 
 def present(client: DockerClient, name: str) -> Image | None:

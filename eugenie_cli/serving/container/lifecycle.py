@@ -6,9 +6,10 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eugenie_cli.errors import EugenieError
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import released, tensorflow_serving
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import engine, files, image, launch, listening, preflight, record, upgrade
 from eugenie_cli.serving.container.record import ContainerRecord
@@ -23,7 +24,6 @@ from eugenie_cli.serving.container.spec import (
 )
 from eugenie_cli.serving.container.upgrade import Old
 from eugenie_cli.serving.local import LOCK, ContainerStatus, ServingStatus, is_serving, served_models
-from eugenie_cli.serving.tensorflow_serving import model_config
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
@@ -143,9 +143,10 @@ def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: b
     before = record.read(workspace)
     client, url = _engine(before)
     host = preflight.look(client)
+    released.fetch(site, progress)
     preflight.check(site, host)
     found = _found(client, before)
-    picture = image.provide(client, image.of(site), progress, offline=offline)
+    picture = image.provide(client, tensorflow_serving.image(site), progress, offline=offline)
     _clear(client, workspace, keep=found)
     spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
     if found is None or found.container is None or found.state != "running":
@@ -249,22 +250,36 @@ def _replace(
     files.remove(workspace, kept.colour)
 
 
+def follow(site: Site) -> None:
+    """Let the container that serves take up what is released now. Raises EugenieError with the server's words."""
+    kept = record.read(workspace_of(site))
+    if kept is not None:
+        _tell(site, kept)
+
+
 def _refresh(site: Site, kept: ContainerRecord, container: Container, progress: Progress) -> None:
-    """It runs as it should. A class that was exported since is taken up without a new start."""
+    """It runs as it should. What was released since is taken up without a new start."""
     launch.await_answer(container, kept.address)
+    if _tell(site, kept):
+        progress.say("the model server has taken up the models that are released now")
+    progress.say(f"the model server runs already, at {kept.address}")
+
+
+def _tell(site: Site, kept: ContainerRecord) -> bool:
+    """Give the server its list of models, and write it for its next start. False when it has that list."""
     file = files.folder(workspace_of(site), kept.colour) / files.MODELS_CONFIG
     text = files.models_text(site)
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        with PredictClient(kept.address) as client:
-            try:
-                client.reload(model_config(files.released(site)))
-            except ModelServerError as error:
-                raise EugenieError(
-                    f"the model server does not take up the models: {error}", "eugenie serve logs"
-                ) from error
-        files.put(file, text)
-        progress.say("the model server has taken up the models that are exported now")
-    progress.say(f"the model server runs already, at {kept.address}")
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    with PredictClient(kept.address) as client:
+        try:
+            client.reload(tensorflow_serving.model_config(files.models(site)))
+        except ModelServerError as error:
+            raise EugenieError(
+                f"the model server does not take up the models: {error}", "eugenie serve logs", ExitCode.REFUSED
+            ) from error
+    files.put(file, text)
+    return True
 
 
 def _take_over(site: Site, container: Container, spec: ContainerSpec, url: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.container import engine, files, gpus, image
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.spec import NOBODY, user
@@ -185,7 +186,7 @@ def findings(site: Site) -> list[Finding]:
     except EugenieError as error:
         return [Finding("docker", False, error.reason, error.hint or "")]
     found = [Finding("docker", True, f"engine {version} at {engine.url_of_engine()}")]
-    name = image.of(site)
+    name = tensorflow_serving.image(site)
     there = image.present(client, name)
     words = f"{name}, {there.short_id}" if there is not None else f"{name}: `eugenie serve start` pulls it"
     found.append(Finding("image", True, words))

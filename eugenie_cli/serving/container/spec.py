@@ -8,7 +8,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from eugenie_cli.serving.container import files, gpus, image
+from eugenie_cli.serving import tensorflow_serving
+from eugenie_cli.serving.container import files, gpus
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -131,7 +132,7 @@ def specify(site: Site, colour: str = BLUE, *, cdi: bool = False) -> ContainerSp
         published.append(Published(REST_PORT, _host(serving.host), serving.rest_port))
     spec = ContainerSpec(
         name=f"eugenie-{site.site}-{_short(str(workspace.root.absolute()))}-{colour}",
-        image=image.of(site),
+        image=tensorflow_serving.image(site),
         user=user(),
         arguments=_arguments(site),
         mounts=(
@@ -164,7 +165,7 @@ def _arguments(site: Site) -> tuple[str, ...]:
         f"--file_system_poll_wait_seconds={poll}",
         "--allow_version_labels_for_unavailable_models=true",
     ]
-    if files.joins_requests(site):
+    if tensorflow_serving.joins_requests(site):
         given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/{files.BATCHING}"]
     if serving.memory_fraction is not None:
         given.append(f"--per_process_gpu_memory_fraction={serving.memory_fraction}")

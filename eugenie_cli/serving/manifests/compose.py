@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.manifests import model_copies, model_server
 from eugenie_cli.serving.manifests.request import Document, Request, refuse_canaries, refuse_tls
 from eugenie_cli.serving.manifests.yaml_text import dump
@@ -73,7 +74,7 @@ def health_check(request: Request) -> list[str]:
 
 def _server(request: Request) -> dict[str, Any]:
     gpus = _devices(request)
-    store, server = request.store, {**_common(), "image": model_server.image(request.site, bool(gpus))}
+    store, server = request.store, {**_common(), "image": tensorflow_serving.image(request.site)}
     volumes = [_mounted(f"./{CONFIG}", model_server.CONFIG_FOLDER)]
     environment: dict[str, str] = {"CUDA_CACHE_PATH": "/tmp/cuda"} if gpus else {}  # noqa: S108 - the container's own
     if store.kind == "folder":

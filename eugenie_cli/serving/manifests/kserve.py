@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.manifests import kubernetes, model_server, pods
 from eugenie_cli.serving.manifests.request import Document, Request, refuse_tls
 from eugenie_cli.serving.manifests.yaml_text import dump
@@ -94,7 +95,7 @@ def _service(request: Request, model: ReleasedModel) -> dict[str, Any]:
             "runtime": RUNTIME,
             "protocolVersion": "grpc-v1",
             # KServe's own choice of a release is years older than what exported the model
-            "image": model_server.image(request.site, gpus > 0),
+            "image": tensorflow_serving.image(request.site),
             # of two the last one holds: callers name a model by its class, not by its service
             "args": [f"--model_name={model.name}", *model_server.gpu_arguments(request.site, gpus > 0)],
             "ports": [{"name": "h2c", "containerPort": GRPC_PORT, "protocol": "TCP"}],

@@ -9,13 +9,11 @@ from eugenie_cli.serving.manifests.request import Request
 from eugenie_cli.serving.tensorflow_serving import (
     ReleasedModel,
     batching_text,
+    joins_requests,
     model_config_text,
     monitoring_text,
 )
 from eugenie_cli.site.model import Site
-
-RELEASE = "2.20.0"
-"""Of TensorFlow Serving: the TensorFlow that exports the models."""
 
 COMMAND = "/usr/bin/tensorflow_model_server"
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -35,20 +33,6 @@ CONFIG_POLL_S = 30
 """A ConfigMap takes about a minute to reach a pod: more often would not be sooner."""
 
 
-def image(site: Site, gpu: bool) -> str:
-    """`serving.image`, or the release that fits."""
-    return site.serving.image or f"tensorflow/serving:{RELEASE}{'-gpu' if gpu else ''}"
-
-
-def batched(site: Site) -> bool:
-    """Whether TensorFlow Serving joins requests: only if the site file says so itself.
-
-    It joins requests of one shape alone and refuses the others, and it refuses a request that is larger than a batch.
-    The stream sends segments of whatever length has gathered, already joined over assets.
-    """
-    return "batching" in site.serving.model_fields_set
-
-
 def arguments(request: Request, gpus: bool) -> list[str]:
     """What the server is started with."""
     site = request.site
@@ -63,7 +47,7 @@ def arguments(request: Request, gpus: bool) -> list[str]:
     if any(model.labels for model in request.models):
         # a label may come with the version that it names, before that has loaded
         given.append("--allow_version_labels_for_unavailable_models=true")
-    if batched(site):
+    if joins_requests(site):
         given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG_FOLDER}/{BATCHING_CONFIG}"]
     return [*given, *gpu_arguments(site, gpus)]
 
@@ -78,7 +62,7 @@ def gpu_arguments(site: Site, gpus: bool) -> list[str]:
 def files(request: Request, threads: int) -> dict[str, str]:
     """What lies in CONFIG_FOLDER. `threads`: batches that run at once."""
     written = {MODEL_CONFIG: model_config_text(_within(request)), MONITORING_CONFIG: monitoring_text()}
-    if batched(request.site):
+    if joins_requests(request.site):
         written[BATCHING_CONFIG] = batching_text(request.site.serving.batching, threads)
     return written
 

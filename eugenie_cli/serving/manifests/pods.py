@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.manifests import model_copies, model_server
 from eugenie_cli.serving.manifests.request import Request
 from eugenie_cli.serving.tensorflow_serving import METRICS_PATH
@@ -115,7 +116,7 @@ def _server(request: Request, gpus: int) -> dict[str, Any]:
         limits["nvidia.com/gpu"] = gpus
     return {
         "name": CONTAINER,
-        "image": model_server.image(request.site, gpus > 0),
+        "image": tensorflow_serving.image(request.site),
         "command": [model_server.COMMAND],
         "args": model_server.arguments(request, gpus > 0),
         **({"env": environment} if environment else {}),

@@ -113,10 +113,10 @@ def test_gpus_are_asked_for_as_an_engine_reads_them(
 
 
 def test_the_image_is_the_release_that_fits_unless_one_is_named(tmp_path: Path) -> None:
-    assert image.of(site_of(tmp_path)) == "tensorflow/serving:2.20.0"
-    assert image.of(site_of(tmp_path, gpus=1)) == "tensorflow/serving:2.20.0-gpu"
+    assert tensorflow_serving.image(site_of(tmp_path)) == "tensorflow/serving:2.20.0"
+    assert tensorflow_serving.image(site_of(tmp_path, gpus=1)) == "tensorflow/serving:2.20.0-gpu"
     digest = "plant/serving@sha256:" + "0" * 64
-    assert image.of(site_of(tmp_path, gpus=1, image=digest)) == digest
+    assert tensorflow_serving.image(site_of(tmp_path, gpus=1, image=digest)) == digest
 
 
 @pytest.mark.parametrize(
