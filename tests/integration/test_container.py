@@ -37,7 +37,7 @@ from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import image, launch, record, rendering, upgrade
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.logs import logs
-from eugenie_cli.serving.container.spec import ContainerSpec, specify
+from eugenie_cli.serving.container.spec import HEALTH, REST_PORT, ContainerSpec, specify
 from eugenie_cli.serving.local import ServingStatus
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
@@ -154,6 +154,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert first.container is not None
     assert first.container.image == IMAGE
     wait_until(lambda: container_of(engine, first).attrs["State"]["Health"]["Status"] == "healthy")
+    assert "Traceback" not in "\n".join(runtime.logs(site)), "a caller that asks for its health goes in good order"
     assert endpoints.model_server(site) == first.address
     assert endpoints.model_socket(site) is None
     assert version_at(first.address) == 1
@@ -208,6 +209,9 @@ def test_it_may_do_nothing_but_serve(site: Site, engine: docker.DockerClient) ->
     for folder in ("/", "/models", "/config", "/models/pump/1"):
         assert "Read-only file system" in said(f"echo > {folder}/written"), folder
     assert said("echo kept > /tmp/written && read -r word < /tmp/written && echo $word") == "kept\n"
+    for port, well in ((REST_PORT, True), (9, False)):
+        code, _ = container.exec_run(["/bin/sh", "-c", HEALTH.format(port=port)])
+        assert (code == 0) is well, "the health check tells a server from none"
     host = container.attrs["HostConfig"]
     bound = {each["HostIp"] for given in host["PortBindings"].values() for each in given}
     assert bound == {"127.0.0.1"}

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eugenie_cli.embedded import ports
-from eugenie_cli.serving.container.spec import GRPC_PORT, ContainerSpec
+from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import record as stream_record
 from eugenie_cli.workspace import Workspace
 
-_KEPT = {GRPC_PORT: "serving", 8501: "serving_rest"}
+_KEPT = {GRPC_PORT: "serving", REST_PORT: "serving_rest"}
 """In `run/ports.json`. The first is the local server's too: who changes the runtime keeps the address."""
 
 _SPARE = "_next"
-_KEYS = {GRPC_PORT: "serving.port", 8501: "serving.rest_port"}
+_KEYS = {GRPC_PORT: "serving.port", REST_PORT: "serving.rest_port"}
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,12 @@ LOG_SIZE, LOG_FILES = "10m", 3
 HEALTH = (
     "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} "
     '&& printf "GET /v1/models/_ HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n" >&3 '
-    "&& read -r -t 4 line <&3 && [[ $line == HTTP/1.* ]]'"
+    '|| exit; read -r -t 4 -d "" said <&3; [[ $said == HTTP/1.* ]]\''
 )
 """TensorFlow Serving's images have bash, and neither curl nor Python. That the REST API answers at all is what counts:
 it listens after the gRPC port does, which listens once the models of the start are loaded. A model that cannot be
-loaded is in the status; a new start would not mend it."""
+loaded is in the status; a new start would not mend it. The answer is read to its end, or the server would log that its
+caller went away."""
 
 NANOSECOND = 1_000_000_000
 
