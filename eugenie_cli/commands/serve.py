@@ -94,7 +94,7 @@ def _show(console: Console, status: ServingStatus, output: Output) -> None:
     if output is Output.json:
         console.json(status)
         return
-    listening = [address for address in (status.address, status.socket) if address]
+    listening = [address for address in (status.address, status.socket, status.rest) if address]
     console.table(
         ["server", "address", "process", "log"], [[status.state, "\n".join(listening), status.pid, status.log]]
     )

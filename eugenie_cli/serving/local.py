@@ -29,7 +29,10 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 
-NAME = "serving"
+NAME, REST_NAME = "serving", "serving_rest"
+REST = "rest"
+"""Of the run file's details: the address of the REST API."""
+
 LOCK = f".{NAME}.lock"
 """In the run folder: one start or stop at a time."""
 
@@ -71,7 +74,7 @@ class ContainerStatus:
 class ServingStatus:
     """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
     server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
-    one."""
+    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for."""
 
     state: str
     pid: int | None
@@ -79,6 +82,7 @@ class ServingStatus:
     log: str
     models: tuple[ServedModel, ...]
     socket: str = ""
+    rest: str = ""
     container: ContainerStatus | None = None
 
 
@@ -142,7 +146,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
 def status(site: Site) -> ServingStatus:
     """How the server is, and the model versions on it."""
     if site.serving.address is not None:
-        address, log, pid, socket = site.serving.address, "", None, ""
+        address, log, pid, socket, rest = site.serving.address, "", None, "", ""
         state = "reachable" if is_serving(address, credentials=tls.credentials_of(site)) else "unreachable"
     else:
         workspace = workspace_of(site)
@@ -151,11 +155,13 @@ def status(site: Site) -> ServingStatus:
         if recorded is None:
             return ServingStatus("stopped", None, "", str(log_file(workspace, NAME)), ())
         address, log, pid, socket = recorded.address, recorded.log, recorded.pid, _socket(recorded)
+        rest = str(recorded.details.get(REST, ""))
         if process.identify(file) is None:
             return ServingStatus("crashed", None, address, log, (), socket)
         state = "running" if is_serving(address, credentials=tls.credentials_of(site)) else "not answering"
     answering = state in ("running", "reachable")
-    return ServingStatus(state, pid, address, log, served_models(address, site) if answering else (), socket)
+    models = served_models(address, site) if answering else ()
+    return ServingStatus(state, pid, address, log, models, socket, rest)
 
 
 def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
@@ -218,10 +224,16 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
         ports.check_free(port, "the model server", "serving.port")
     else:
         port = ports.assign(workspace.run / "ports.json", {NAME: 0}, in_use=())[NAME]
+    rest_port = site.serving.rest_port
+    if rest_port:
+        ports.check_free(rest_port, "the model server", "serving.rest_port")
+    elif rest_port == 0:
+        rest_port = ports.assign(workspace.run / "ports.json", {REST_NAME: 0}, in_use=())[REST_NAME]
     host = site.serving.host
     reached_at = ports.LOOPBACK if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104 - compared, not bound
     workspace.models.mkdir(parents=True, exist_ok=True)
     socket = _place(workspace, progress)
+    scheme = "http" if site.serving.tls is None else "https"
     return process.start_detached(
         NAME,
         [
@@ -231,6 +243,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
             "--port", str(port),
             "--poll", str(site.serving.poll),
             *tls.server_arguments(site),
+            *(["--rest-port", str(rest_port)] if rest_port is not None else []),
             *(["--socket", str(socket)] if socket is not None else []),
         ],
         env=process.minimal_env(),
@@ -238,7 +251,10 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
         run_file=run_file(workspace, NAME),
         address=f"{reached_at}:{port}",
         cwd=workspace.models,
-        details={SOCKET: sockets.address(socket)} if socket is not None else None,
+        details={
+            **({SOCKET: sockets.address(socket)} if socket is not None else {}),
+            **({REST: f"{scheme}://{reached_at}:{rest_port}"} if rest_port is not None else {}),
+        },
     )  # fmt: skip
 
 

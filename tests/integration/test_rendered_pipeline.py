@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,6 +41,7 @@ sources:
     readings: {shape: wide, ts: {path: ts}, asset: {file: "{stem}"}}
 """
 ROWS = 1_000
+GOLDEN = Path(__file__).parents[1] / "golden" / "evaluate"
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,9 @@ class Steps:
         return outputs
 
 
-def test_a_version_is_trained_judged_and_published_where_the_server_reads(sdk, plant):
+def test_the_steps_do_what_they_say(sdk, plant):
+    """Evaluating and exporting take TensorFlow minutes, and their tests are elsewhere: here the command lines are held
+    to the commands."""
     site = load_site(plant / "site-configs" / "small.yaml")
     # the claims' mount points are folders of this test
     here = text_of(request_of(site)).replace('"/plant', f'"{plant}').replace('"/served"', f'"{plant}/served"')
@@ -117,19 +122,48 @@ def test_a_version_is_trained_judged_and_published_where_the_server_reads(sdk, p
     steps = Steps(pipeline, plant / "outputs")
 
     steps.run("import-readings")
-    trained = steps.run("train", class_name="pump")
-    version = trained["version"].read_text()
-    assert version == "1"
-    evaluated = steps.run("evaluate", class_name="pump", version=version, labels="")
-    decided = steps.run("gate", **{name: str(path) for name, path in evaluated.items()})
-    assert decided["decision"].read_text() == "promote"  # the first version is champion already
-    steps.run("export", class_name="pump", version=version)
-    for _ in range(2):  # a step that is tried again finds its work done
-        steps.run("publish", class_name="pump", version=version)
+    assert steps.run("train", class_name="pump")["version"].read_text() == "1"
 
+    figures = json.loads((GOLDEN / "labels.json").read_text())
+    for name, found in (("challenger", 3), ("champion", 15)):
+        one = {**figures, "version": found, "events": {**figures["events"], "detected": found}}
+        (plant / name).write_text(json.dumps(one))
+    both = {name: str(plant / name) for name in ("challenger", "champion")}
+    assert steps.run("gate", **both)["decision"].read_text() == "keep"
+    assert steps.run("gate", **{**both, "champion": both["challenger"]})["decision"].read_text() == "promote"
+
+    version = plant / ".eugenie" / "small" / "models" / "pump" / "2"
+    (version / "variables").mkdir(parents=True)
+    (version / "saved_model.pb").write_text("a model")
+    for _ in range(2):  # a step that is tried again finds its work done
+        steps.run("publish", class_name="pump", version="2")
     served = plant / "served"
-    assert (served / "pump" / "1" / "saved_model.pb").is_file()
+    assert (served / "pump" / "2" / "saved_model.pb").read_text() == "a model"
     assert [path.name for path in served.iterdir()] == ["pump"]
+
+
+def test_every_command_of_the_steps_can_be_given(sdk, tmp_path, plant):
+    from typer.main import get_command
+
+    from eugenie_cli.main import app
+
+    site = load_site(plant / "site-configs" / "small.yaml")
+    pipeline, _ = compiled(sdk, tmp_path / "out", text_of(request_of(site)))
+    given = set()
+    for executor in pipeline["deploymentSpec"]["executors"].values():
+        words = executor["container"]["command"]
+        script = words[-1] if words[0] == "sh" else shlex.join(words)
+        # what the shell would put there: a number fits wherever a word does
+        script = re.sub(r"\$\{3:\+(.*?)\}(?= --)", r"\1", script)
+        for line in re.sub(r'"?\$\d"?', "3", script).splitlines():
+            if not line.startswith("eugenie "):
+                continue
+            words, command = shlex.split(line.split(" > ")[0])[1:], get_command(app)
+            while words[0] in getattr(command, "commands", {}):
+                given.add(words[0])
+                command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+            command.make_context("eugenie", words)
+    assert given == {"import", "train", "evaluate", "models", "promote", "export"}
 
 
 def test_the_pipeline_exports_only_what_the_gate_promotes(sdk, tmp_path, plant):

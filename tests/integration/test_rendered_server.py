@@ -15,6 +15,7 @@ from eugenie_cli.serving.manifests import compose, model_server
 from eugenie_cli.serving.manifests.releases import exported, released
 from eugenie_cli.serving.manifests.request import Request
 from eugenie_cli.serving.manifests.store import Store
+from eugenie_cli.serving.tensorflow_serving import METRICS_PATH
 from eugenie_cli.site.model import Site
 
 pytestmark = pytest.mark.integration
@@ -48,19 +49,17 @@ def test_the_list_of_models_serves_the_newest_version(server):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the image has bash, this machine has not")
 def test_the_health_check_of_the_container(server, unused_port):
-    request, rest, _ = server
+    _, rest, _ = server
 
-    def healthy(port: int | str, name: str = "pump") -> bool:
-        program, *arguments = compose.health_check(request)
-        arguments = [
-            one.replace(f"/{model_server.REST_PORT}", f"/{port}").replace("models/pump", f"models/{name}")
-            for one in arguments
-        ]
+    def healthy(port: int | str, path: str = METRICS_PATH) -> bool:
+        program, *arguments = compose.health_check()
+        arguments = [one.replace(f"/{model_server.REST_PORT}", f"/{port}") for one in arguments]
+        arguments = [one.replace(METRICS_PATH, path) for one in arguments]
         return subprocess.run([program, *arguments], capture_output=True, timeout=60).returncode == 0
 
     port = rest.rpartition(":")[2]
     assert healthy(port)
-    assert not healthy(port, "valve")
+    assert not healthy(port, "/v1/models/valve")  # what is not answered with 200
     assert not healthy(unused_port)
 
 

@@ -22,11 +22,8 @@ _FOLDER = "serving"
 
 
 def models_folder(site: Site) -> Path:
-    """The folder of this machine whose models are served. What an object store has is fetched into the workspace."""
-    given = site.serving.models
-    if given is None or "://" in given:
-        return workspace_of(site).models.absolute()
-    return site.resolve(given).absolute()
+    """The folder of this machine whose models are served: what a model store has is fetched into it."""
+    return workspace_of(site).models.absolute()
 
 
 def folder(workspace: Workspace, colour: str) -> Path:

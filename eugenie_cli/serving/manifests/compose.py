@@ -9,6 +9,7 @@ from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.manifests import model_copies, model_server
 from eugenie_cli.serving.manifests.request import Document, Request, refuse_canaries, refuse_tls
 from eugenie_cli.serving.manifests.yaml_text import dump
+from eugenie_cli.serving.tensorflow_serving import METRICS_PATH
 
 FILE = "compose.yaml"
 SERVICE, COPIES = "model-server", "models"
@@ -61,9 +62,9 @@ def steps(request: Request, folder: Path) -> list[str]:
     ]
 
 
-def health_check(request: Request) -> list[str]:
-    """A command of the image itself, which has bash but no curl: its REST API must know the first model."""
-    asked = f"GET /v1/models/{request.models[0].name} HTTP/1.0\\r\\n\\r\\n"
+def health_check() -> list[str]:
+    """A command of the image itself, which has bash but no curl: the REST API must give its metrics."""
+    asked = f"GET {METRICS_PATH} HTTP/1.0\\r\\n\\r\\n"
     return [
         "bash",
         "-c",
@@ -102,7 +103,7 @@ def _server(request: Request) -> dict[str, Any]:
         "volumes": volumes,
         "healthcheck": {
             # a dollar of the shell's own is written twice
-            "test": ["CMD", *(word.replace("$", "$$") for word in health_check(request))],
+            "test": ["CMD", *(word.replace("$", "$$") for word in health_check())],
             "interval": "10s",
             "timeout": "6s",
             "retries": 3,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.manifests import kubernetes, model_server, pods
 from eugenie_cli.serving.manifests.request import Document, Request, refuse_tls
@@ -73,20 +72,14 @@ def uri(request: Request, class_name: str, version: int) -> str:
 
 def _service(request: Request, model: ReleasedModel) -> dict[str, Any]:
     options, gpus = request.options, request.gpus()
-    versions = request.versions(model)
     predictor: dict[str, Any] = {}
-    if model.name in options.canaries:
-        if len(versions) < 2:
-            raise EugenieError(
-                f"--canary {model.name}: version {versions[-1]} is the only one, beside which version should it run?",
-                f"eugenie train --class {model.name}, then export its challenger by --version",
-                ExitCode.REFUSED,
-            )
-        predictor["canaryTrafficPercent"] = options.canaries[model.name]
+    percent = request.canary(model)
+    if percent is not None:
+        predictor["canaryTrafficPercent"] = percent
     predictor |= {"minReplicas": FEWEST, "maxReplicas": MOST}
     if account := options.service_account or (_account_name(request) if options.secret and _remote(request) else None):
         predictor["serviceAccountName"] = account
-    version = versions[-1]
+    version = request.versions(model)[-1]
     limits: dict[str, Any] = {"memory": MEMORY, **({"nvidia.com/gpu": gpus} if gpus else {})}
     predictor |= {
         "storageUris": [{"uri": uri(request, model.name, version), "mountPath": f"{MOUNT}/{version}"}],

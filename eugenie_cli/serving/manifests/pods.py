@@ -126,19 +126,19 @@ def _server(request: Request, gpus: int) -> dict[str, Any]:
             # no limit of CPU: it would slow a batch down while cores are idle
             "limits": limits,
         },
-        "startupProbe": {**_probe(request), "failureThreshold": START_S // _PROBE_S},
-        "readinessProbe": {**_probe(request), "failureThreshold": 2},
-        "livenessProbe": {**_probe(request), "failureThreshold": 6},
+        "startupProbe": {**_probe(), "failureThreshold": START_S // _PROBE_S},
+        "readinessProbe": {**_probe(), "failureThreshold": 2},
+        "livenessProbe": {**_probe(), "failureThreshold": 6},
         "lifecycle": {"preStop": {"exec": {"command": ["/bin/sleep", str(DRAIN_S)]}}},
         "securityContext": model_server.unprivileged(),
         "volumeMounts": mounts,
     }
 
 
-def _probe(request: Request) -> dict[str, Any]:
-    """That the REST API listens shows that the models had loaded; that it knows one of them, that it answers.
+def _probe() -> dict[str, Any]:
+    """That the REST API listens shows that every model had loaded; that it gives its metrics, that it answers.
 
-    It is asked for one model of several: a class that fails alone must not take the others away.
+    No model is asked for: a class that fails alone, or leaves the list, must not take the others away.
     """
-    asked = {"path": f"/v1/models/{request.models[0].name}", "port": "rest"}
+    asked = {"path": METRICS_PATH, "port": "rest"}
     return {"httpGet": asked, "periodSeconds": _PROBE_S, "timeoutSeconds": 5}

@@ -81,6 +81,17 @@ class Request:
             )
         return versions
 
+    def canary(self, model: ReleasedModel) -> int | None:
+        """Percent of the requests for the newest version. Raises EugenieError (REFUSED) when there is no other one."""
+        percent, versions = self.options.canaries.get(model.name), self.versions(model)
+        if percent is not None and len(versions) < 2:
+            raise EugenieError(
+                f"--canary {model.name}: version {versions[-1]} is the only one, beside which version should it run?",
+                f"eugenie train --class {model.name}, then export its challenger by --version",
+                ExitCode.REFUSED,
+            )
+        return percent
+
     def gpus(self) -> int:
         """How many GPUs a pod asks for. Raises EugenieError where the site file says what Kubernetes cannot give."""
         gpus = self.site.serving.gpus

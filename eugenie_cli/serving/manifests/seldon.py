@@ -47,16 +47,10 @@ def resources(request: Request) -> list[dict[str, Any]]:
     models, experiments = [], []
     for model in request.models:
         name, versions = request.name_of(model.name), request.versions(model)
-        percent = request.options.canaries.get(model.name)
+        percent = request.canary(model)
         if percent is None:
             models.append(_model(request, model, name, versions[-1]))
             continue
-        if len(versions) < 2:
-            raise EugenieError(
-                f"--canary {model.name}: version {versions[-1]} is the only one, beside which version should it run?",
-                f"eugenie train --class {model.name}, then export its challenger by --version",
-                ExitCode.REFUSED,
-            )
         canary = request.name_of(model.name, CANARY)
         models += [_model(request, model, name, versions[-2]), _model(request, model, canary, versions[-1])]
         experiments.append(_experiment(request, name, canary, percent))

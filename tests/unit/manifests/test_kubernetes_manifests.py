@@ -92,7 +92,7 @@ def test_probes_and_metrics_ask_the_rest_port_that_the_server_was_given(serving)
     ports = {port["name"]: port["containerPort"] for port in server["ports"]}
     assert f"--rest_api_port={ports['rest']}" in server["args"] and f"--port={ports['grpc']}" in server["args"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert server[probe]["httpGet"] == {"path": "/v1/models/fan.v2", "port": "rest"}
+        assert server[probe]["httpGet"] == {"path": METRICS_PATH, "port": "rest"}
     annotations = template["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == str(ports["rest"])
     assert annotations["prometheus.io/path"] == METRICS_PATH
@@ -100,7 +100,7 @@ def test_probes_and_metrics_ask_the_rest_port_that_the_server_was_given(serving)
 
 def test_a_changed_model_list_restarts_nothing_and_other_changes_do():
     one, two = request_of(), request_of()
-    fewer = Request(two.site, two.store, two.models[:1], two.exported, two.options)
+    fewer = Request(two.site, two.store, two.models[1:], two.exported, two.options)
     batching = request_of({"batching": {"max_batch": 64}}), request_of({"batching": {"max_batch": 32}})
 
     def template(request):

@@ -14,13 +14,15 @@ from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
-from eugenie_cli.serving.container import dry_run, files, image, listening
+from eugenie_cli.serving import released, tensorflow_serving
+from eugenie_cli.serving.container import dry_run, files, listening
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.record import ContainerRecord
 from eugenie_cli.serving.container.record import write as write_record
 from eugenie_cli.serving.container.rendering import command_line, sdk_arguments, shell_line
 from eugenie_cli.serving.container.spec import GREEN, ContainerSpec, Health, Mount, Published, specify, user
 from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.record import JobRecord
@@ -172,10 +174,12 @@ def test_the_files_name_what_is_exported(tmp_path: Path) -> None:
     assert "batching.config" in {path.name for path in files.write(site_of(tmp_path, batching={}), "blue").iterdir()}
 
 
-def test_models_that_are_no_folder_of_this_machine_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(EugenieError, match="s3://bucket/models is no folder of this machine") as refused:
-        specify(site_of(tmp_path, models="s3://bucket/models"))
-    assert refused.value.exit_code == ExitCode.USAGE
+def test_what_is_released_is_served_and_not_the_newest(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    for version in (1, 2):
+        (workspace_of(site).models / "pump" / str(version)).mkdir(parents=True)
+    released.write(site, {"pump": ReleasedModel("pump", "", (1,), {"champion": 1})})
+    assert files.models(site) == [ReleasedModel("pump", "/models/pump", (1,), {"champion": 1})]
 
 
 # -- where it listens --------------------------------------------------------------------------------------------
