@@ -35,6 +35,9 @@ FAILED_POLLS = 3
 """Looks of the server after which a version that it could not load is not just about to be looked at again."""
 
 _ASK_TIMEOUT_S = 5.0
+_NOT_LABELLED = frozenset(
+    {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
+)
 _LOOK_S = 0.05
 
 
@@ -172,10 +175,11 @@ class _Server:
             raise _unreachable(error) from error
 
     def _labelled(self, name: str) -> int | None:
+        """By the metadata: TensorFlow Serving does not look at labels when it is asked for a status."""
         try:
-            return self._client.status(name, CHAMPION, timeout=_ASK_TIMEOUT_S)[0].version
+            return self._client.metadata(name, CHAMPION, timeout=_ASK_TIMEOUT_S).version
         except ModelServerError as error:
-            if error.code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+            if error.code in _NOT_LABELLED:
                 return None
             raise _unreachable(error) from error
 

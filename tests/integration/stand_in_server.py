@@ -24,7 +24,7 @@ AVAILABLE = serving_pb2.ModelVersionStatus.State.Value("AVAILABLE")
 
 
 class Models:
-    """The newest version of each configured model, looked for again and again."""
+    """The versions of each configured model: those that it names, or the newest, looked for again and again."""
 
     def __init__(self, config, poll_s):
         self.poll_s = poll_s
@@ -35,23 +35,39 @@ class Models:
         self.config = {each.name: each for each in config.model_config_list.config}
         self._look()
 
+    def unserved_labels(self, config):
+        return [
+            label
+            for each in config.model_config_list.config
+            for label, version in each.version_labels.items()
+            if version not in self.versions.get(each.name, ())
+        ]
+
     def version(self, spec, context):
-        if spec.name not in self.versions:
+        served = self.versions.get(spec.name)
+        if not served:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
-        asked = spec.version.value if spec.HasField("version") else self.versions[spec.name]
-        if asked != self.versions[spec.name]:
+        asked = spec.version.value if spec.HasField("version") else max(served)
+        if spec.version_label:
+            labels = self.config[spec.name].version_labels
+            if spec.version_label not in labels:
+                words = f"Unrecognized servable version label: {spec.version_label}"
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, words)
+            asked = labels[spec.version_label]
+        if asked not in served:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Specific({spec.name}, {asked})")
         return asked
 
-    def info(self, name):
-        folder = Path(self.config[name].base_path, str(self.versions[name]))
+    def info(self, name, version):
+        folder = Path(self.config[name].base_path, str(version))
         return json.loads((folder / "assets.extra" / "eugenie.json").read_text())
 
     def _look(self):
         found = {}
         for name, each in self.config.items():
-            numbers = [int(one.name) for one in Path(each.base_path).iterdir() if one.name.isdecimal()]
-            found[name] = max(numbers)
+            numbers = {int(one.name) for one in Path(each.base_path).iterdir() if one.name.isdecimal()}
+            wanted = set(each.model_version_policy.specific.versions) or {max(numbers)}
+            found[name] = sorted(numbers & wanted)
         self.versions = found
 
     def _watch(self):
@@ -67,6 +83,7 @@ class Service:
     def handlers(self):
         methods = {
             protos.PREDICT: (self.predict, serving_pb2.PredictRequest),
+            protos.GET_MODEL_METADATA: (self.metadata, serving_pb2.GetModelMetadataRequest),
             protos.GET_MODEL_STATUS: (self.status, serving_pb2.GetModelStatusRequest),
             protos.RELOAD_CONFIG: (self.reload, config_pb2.ReloadConfigRequest),
         }
@@ -80,7 +97,7 @@ class Service:
 
     def predict(self, request, context):
         name, version = request.model_spec.name, self.models.version(request.model_spec, context)
-        info = self.models.info(name)
+        info = self.models.info(name, version)
         rows = tensors.decode(request.inputs["rows"])
         windows = np.lib.stride_tricks.sliding_window_view(rows, info["window"], axis=1)  # [B, K, S, M]
         score = (windows.sum(axis=(2, 3)) + 1000.0 * version).astype(np.float32)
@@ -97,12 +114,24 @@ class Service:
         return response
 
     def status(self, request, context):
-        version = self.models.version(request.model_spec, context)
+        name = request.model_spec.name
+        self.models.version(serving_pb2.ModelSpec(name=name), context)
         response = serving_pb2.GetModelStatusResponse()
-        response.model_version_status.add(version=version, state=AVAILABLE)
+        for version in self.models.versions[name]:  # whatever label is asked for
+            response.model_version_status.add(version=version, state=AVAILABLE)
+        return response
+
+    def metadata(self, request, context):
+        response = serving_pb2.GetModelMetadataResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = self.models.version(request.model_spec, context)
+        response.metadata["signature_def"].type_url = protos.SIGNATURE_DEF_MAP_URL
         return response
 
     def reload(self, request, context):
+        unserved = self.models.unserved_labels(request.config)
+        if unserved:  # more than is done with the flag that allows it: what is promoted must never need it
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"labels of versions that do not serve: {unserved}")
         self.models.take(request.config)
         return config_pb2.ReloadConfigResponse()
 
@@ -124,8 +153,8 @@ class Rest(BaseHTTPRequestHandler):
         pass
 
 
-def _state(version):
-    return {"model_version_status": [{"version": str(version), "state": "AVAILABLE"}]}
+def _state(versions):
+    return {"model_version_status": [{"version": str(version), "state": "AVAILABLE"} for version in versions]}
 
 
 def parse():

@@ -32,7 +32,7 @@ from eugenie_cli.embedded.process import read_run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.progress import Advance, Silent
-from eugenie_cli.serving import manifest, runtime
+from eugenie_cli.serving import manifest, promotion, runtime
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import image, launch, record, rendering, upgrade
 from eugenie_cli.serving.container.gpus import GpuRequest
@@ -192,6 +192,19 @@ def is_answered(address: str) -> bool:
     except ModelServerError as error:
         assert error.retryable
         return False
+
+
+def test_champions_change_in_a_container_as_anywhere(site: Site) -> None:
+    """The reload that moves a label comes after the version has loaded: the server refuses any other."""
+    assert not promotion.release(site, "pump", 1)  # no server runs: it is in the list of the next one
+    address = runtime.start(site).address
+    export(site, 2)
+    assert promotion.release(site, "pump", 2)
+    with PredictClient(address) as client:
+        assert [each.version for each in client.status("pump")] == [2]
+        assert client.metadata("pump", "champion").version == version_at(address) == 2
+        assert promotion.release(site, "pump", 1)
+        assert client.metadata("pump", "champion").version == version_at(address) == 1
 
 
 def test_it_may_do_nothing_but_serve(site: Site, engine: docker.DockerClient) -> None:

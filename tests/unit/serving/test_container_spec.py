@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
 from eugenie_cli.serving import released, tensorflow_serving
-from eugenie_cli.serving.container import dry_run, files, listening
+from eugenie_cli.serving.container import dry_run, files, image, listening
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.record import ContainerRecord
 from eugenie_cli.serving.container.record import write as write_record
@@ -152,7 +152,7 @@ def test_the_hash_tells_what_needs_a_new_container(tmp_path: Path) -> None:
     assert specify(site_of(tmp_path), GREEN).config_hash == plain, "the colour is no difference"
     for change in (
         {"image": "other:1"}, {"gpus": 1}, {"port": 8500}, {"rest_port": 0}, {"host": "0.0.0.0"}, {"poll": "5s"},
-        {"memory_fraction": 0.5}, {"batching": {}}, {"models": "elsewhere"},
+        {"memory_fraction": 0.5}, {"batching": {}},
     ):  # fmt: skip
         assert specify(site_of(tmp_path, **change)).config_hash != plain, change
     some, more = ({"batching": {"max_batch": number}} for number in (8, 16))
