@@ -8,7 +8,7 @@ from dataclasses import replace
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
-from eugenie_cli.serving.publish import ExportedModel, publish_and_store
+from eugenie_cli.serving.publish import ExportedModel, publish_and_store, publish_class
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.registry import CHAMPION, Registry
 
@@ -31,12 +31,13 @@ def export_class(site: Site, class_name: str, version: int | None = None, progre
     `publish_and_store` and `promotion.release` do.
     """
     registered = Registry(site).resolve(class_name, CHAMPION if version is None else version)
-    published = publish_and_store(site, class_name, registered.version, progress)
     if CHAMPION not in registered.aliases:
+        published = publish_class(site, class_name, registered.version, progress)
         progress.say(
             f"{class_name} version {registered.version} serves once it is champion: "
             f"`eugenie models promote {class_name} {registered.version}`"
         )
         return published
+    published = publish_and_store(site, class_name, registered.version, progress)
     promotion.release(site, class_name, registered.version, progress)
     return replace(published, released=True)

@@ -14,12 +14,13 @@ from eugenie_cli.site.model import Site
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
-def released(site: Site, canaries: Collection[str] = ()) -> tuple[ReleasedModel, ...]:
-    """A model for each class of the site: the version that is released, and of `canaries` the newest exported one too.
+def released(site: Site, *, pinned: bool, canaries: Collection[str] = ()) -> tuple[ReleasedModel, ...]:
+    """A model for each class of the site, `base_path` is below the store: the class.
 
-    A class that was never exported has no versions, which means the newest. `base_path` is below the store: the class.
+    With `pinned` the version that is released, and of `canaries` the newest exported one beside it. Without, as for a
+    class that was never exported, no versions, which means the newest that is there: only champions are put there.
     """
-    kept, there = record.read(site), exported(site)
+    kept, there = record.read(site) if pinned else {}, exported(site)
     models = []
     for name in sorted(site.classes):
         model = kept.get(name, ReleasedModel(name, name))

@@ -31,6 +31,9 @@ TARGETS = {
     "kubeflow": Target(kubeflow.documents, kubeflow.steps),
 }
 
+PINNED = frozenset({"kserve", "seldon"})
+"""Targets whose resources name a version; the servers of the others take up what is put before them."""
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -59,7 +62,8 @@ def render(
     if target not in TARGETS:
         raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
     options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
-    request = Request(site, store_of(site), released(site, options.canaries), exported(site), options)
+    models = released(site, pinned=target in PINNED, canaries=options.canaries)
+    request = Request(site, store_of(site), models, exported(site), options)
     folder = folder or Path(f"serve-{target}")
     documents = TARGETS[target].documents(request)
     files = write(folder, target, documents, force)

@@ -36,4 +36,10 @@ def request_of(
 ) -> Request:
     """What is asked of a target; `options` as on the command line."""
     site = site_of(serving or {})
-    return Request(site, store_of(site), released(site), EXPORTED if exported is None else exported, Options(**options))
+    return Request(
+        site,
+        store_of(site),
+        released(site, pinned=True),
+        EXPORTED if exported is None else exported,
+        Options(**options),
+    )

@@ -137,8 +137,9 @@ def test_what_is_released_is_served_and_a_canary_is_the_newest_beside_it(tmp_pat
     models = workspace_of(site).models
     for version in (2, 3, 4):
         (models / "pump" / str(version)).mkdir(parents=True)
-    assert [model.versions for model in released(site)] == [(), ()]
+    assert [model.versions for model in released(site, pinned=True)] == [(), ()]
     record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
-    fan, pump = released(site)
+    fan, pump = released(site, pinned=True)
     assert (fan.versions, pump.versions, pump.labels, pump.base_path) == ((), (2,), {"champion": 2}, "pump")
-    assert [model.versions for model in released(site, {"pump": 10})] == [(), (2, 4)]
+    assert [model.versions for model in released(site, pinned=True, canaries={"pump": 10})] == [(), (2, 4)]
+    assert [model.versions for model in released(site, pinned=False)] == [(), ()]
