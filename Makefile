@@ -21,7 +21,7 @@ demo: setup
 	@$(BIN)/eugenie demo $(ARGS)
 
 test: setup lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .
