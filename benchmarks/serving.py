@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=50, help="in one server, to compare with one")
     options = parser.parse_args()
     report.end_on_term()
+    _threads_as_in_the_server()
     progress, folder = Console(), Path(tempfile.mkdtemp(prefix="eugenie-bench-"))
     plant = Plant(32)
     site = plant.site(folder)
@@ -68,6 +69,14 @@ def main() -> None:
     report.finish("serving", {**figures, "cores": len(os.sched_getaffinity(0))})
 
 
+def _threads_as_in_the_server() -> None:
+    """Before anything runs a graph in this process: it cannot be changed afterwards."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(len(os.sched_getaffinity(0)))
+
+
 # -- the graph ------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +86,6 @@ def exported(site: Site, plant: Plant, detector: TrainedDetector, seconds: float
 
     from eugenie_cli.detection import network
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)  # as in the server
     keras_folder = site.base / "keras"
     horizons, sensors = len(detector.horizons), len(detector.sensors)
     network.restore(detector.network, sensors, horizons).export(str(keras_folder), verbose=False)

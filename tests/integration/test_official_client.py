@@ -32,8 +32,8 @@ from official_requests import (
     released,
     reloads,
 )
+from registered_plant import CLASS, register
 from small_models import write_version
-from test_export import CLASS, register
 
 from eugenie_cli.serving import export, tensorflow_serving
 from eugenie_cli.serving.client import PredictClient
