@@ -35,7 +35,7 @@ from official_requests import (
 from registered_plant import CLASS, register
 from small_models import write_version
 
-from eugenie_cli.serving import export, tensorflow_serving
+from eugenie_cli.serving import publish, tensorflow_serving, warm_up
 from eugenie_cli.serving.client import PredictClient
 from eugenie_cli.site.load import load_site
 
@@ -65,7 +65,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "plant.yaml").write_text(CLASS)
     site = load_site(root / "plant.yaml")
     register(site)
-    export.export_class(site, REAL, models=root / "models")
+    publish.publish_class(site, REAL, models=root / "models")
     return root / "models"
 
 
@@ -99,7 +99,7 @@ def talk(models: Path) -> Talk:
 def warm_up_records(version: Path) -> list[str]:
     import tensorflow as tf
 
-    dataset = tf.data.TFRecordDataset(str(version / export.WARM_UP))
+    dataset = tf.data.TFRecordDataset(str(version / warm_up.LOCATION))
     return [base64.b64encode(record).decode() for record in dataset.as_numpy_iterator()]
 
 
@@ -221,9 +221,9 @@ def test_the_model_configuration_is_what_the_official_message_reads(talk: Talk) 
 def test_the_warm_up_records_are_prediction_logs_that_the_model_answers(talk: Talk) -> None:
     assert [(one["kind"], one["model"], one["signature"]) for one in talk.warm_up] == [
         ("predict_log", REAL, "serving_default")
-    ] * 2
-    assert [one["rows"] for one in talk.warm_up] == [[1, 40, 5], [32, 40, 5]]
-    assert [one["assets"] for one in talk.warm_up] == [["pump-1"], ["pump-1"] * 32]
+    ] * 3
+    assert [one["rows"] for one in talk.warm_up] == [[1, 40, 5], [1, 295, 5], [3, 40, 5]]
+    assert [one["assets"] for one in talk.warm_up] == [["pump-1"], ["pump-1"], ["pump-1", "pump-2", "pump-3"]]
     assert not any(one["unknown"] for one in talk.warm_up)
 
 

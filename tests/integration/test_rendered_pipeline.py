@@ -66,7 +66,7 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    return Request(site, store_of(site), released(site), exported(site), Options(**options))
+    return Request(site, store_of(site), released(site, pinned=False), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:

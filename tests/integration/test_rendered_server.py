@@ -34,7 +34,7 @@ def server(tmp_path_factory):
     write_version(root, "pump", 1)
     write_version(root, "pump", 2)
     site = Site.model_validate(SITE).model_copy(update={"base": root})
-    request = Request(site, Store("folder", str(root)), released(site), exported(site))
+    request = Request(site, Store("folder", str(root)), released(site, pinned=False), exported(site))
     text = model_server.files(request, threads=1)[model_server.MODEL_CONFIG]
     config = root / "models.config"
     config.write_text(text.replace(f'"{model_server.MODELS_FOLDER}/', f'"{root}/'))
