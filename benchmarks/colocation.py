@@ -26,7 +26,7 @@ from stream_plant import CLASS, SENSORS, WINDOW, Plant
 from eugenie_cli.console import Console
 from eugenie_cli.serving import local
 from eugenie_cli.serving.client import PredictClient
-from eugenie_cli.serving.local import ServingStatus
+from eugenie_cli.serving.status import ServingStatus
 
 WAYS = ("socket", "tcp")
 SEGMENT_ROWS = 64

@@ -29,7 +29,7 @@ from eugenie_cli.console import Console
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local, manifest
 from eugenie_cli.serving.client import AsyncPredictClient, PredictClient
-from eugenie_cli.serving.local import ServingStatus
+from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 

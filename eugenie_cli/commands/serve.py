@@ -12,7 +12,7 @@ from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
-    from eugenie_cli.serving.local import ContainerStatus, ServingStatus
+    from eugenie_cli.serving.status import ContainerStatus, ServingStatus
     from eugenie_cli.site.model import Site
 
 app = typer.Typer(help="The model server: serve alone starts it.")

@@ -53,7 +53,7 @@ def check(site: Site | None = None) -> list[Check]:
     if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
         from eugenie_cli.serving.container import preflight
 
-        found += [Check(one.name, one.ok, one.found, one.hint) for one in preflight.findings(site)]
+        found += preflight.findings(site)
     return found + [_engine(status) for status in engines.status(site)]
 
 

@@ -186,16 +186,22 @@ def tail(log: Path, lines: int = 15) -> str:
         return ""
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text`: temporary file, fsync, rename."""
+def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace `path` by `text`: temporary file, fsync, rename. `mode`: who may read it, by default its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
     ) as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(stream.name).replace(path)
+        staged = Path(stream.name)
+        try:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+            staged.chmod(mode)
+            staged.replace(path)
+        except BaseException:  # a full disk, an interrupt: nothing is left beside the file
+            staged.unlink(missing_ok=True)
+            raise
 
 
 def _alive(recorded: Process) -> psutil.Process | None:

@@ -9,10 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
 
 from eugenie_cli.embedded import ports, process
 from eugenie_cli.embedded.endpoints import SOCKET
@@ -21,10 +18,9 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, sockets, tls
-from eugenie_cli.serving.client import ModelServerError
-from eugenie_cli.serving.container.gpus import GpuUse
 from eugenie_cli.serving.credentials import Credentials
-from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER, is_serving, why_not_serving
+from eugenie_cli.serving.health import NO_ANSWER, is_serving, why_not_serving
+from eugenie_cli.serving.status import ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
@@ -43,47 +39,6 @@ TLS_HINT = "correct serving.tls in the site file, then eugenie config check"
 
 _READY_TIMEOUT_S = 0.5
 _POLL_S = 0.1
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """A version on the server. `state`: START, LOADING, AVAILABLE, UNLOADING or END; `error`: why END."""
-
-    name: str
-    version: int
-    state: str
-    error: str
-
-
-@dataclass(frozen=True)
-class ContainerStatus:
-    """What an engine knows of the server's container. `health`: healthy, unhealthy or starting; `restarts`: by the
-    engine, since it was made; `rest`: `host:port` of the REST API, empty where it is not published."""
-
-    id: str
-    name: str
-    image: str
-    image_id: str
-    health: str
-    restarts: int
-    rest: str
-    gpus: tuple[GpuUse, ...] = ()
-
-
-@dataclass(frozen=True)
-class ServingStatus:
-    """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
-    server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
-    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for."""
-
-    state: str
-    pid: int | None
-    address: str
-    log: str
-    models: tuple[ServedModel, ...]
-    socket: str = ""
-    rest: str = ""
-    container: ContainerStatus | None = None
 
 
 def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
@@ -162,21 +117,6 @@ def status(site: Site) -> ServingStatus:
     answering = state in ("running", "reachable")
     models = served_models(address, site) if answering else ()
     return ServingStatus(state, pid, address, log, models, socket, rest)
-
-
-def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
-    """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
-    found: list[ServedModel] = []
-    with tls.client_of(site, address) as client:
-        for name in sorted(site.classes):
-            try:
-                versions = client.status(name, timeout=ASK_TIMEOUT_S)
-            except ModelServerError as error:
-                if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
-                    continue
-                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
-            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
-    return tuple(found)
 
 
 def _external(site: Site, progress: Progress) -> ServingStatus:

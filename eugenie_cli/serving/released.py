@@ -5,6 +5,7 @@ A class that was exported is served by the version that the file says, under its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,12 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import store, tensorflow_serving
 from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.serving.server.wanted import RELEASED as FILE
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
-FILE = "models.config"
+_VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def file_of(site: Site) -> Path:
@@ -48,6 +50,16 @@ def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
         there.write(FILE, _text(models, there.uri))
 
 
+def exported(site: Site) -> dict[str, tuple[int, ...]]:
+    """The versions of each class that `eugenie export` has published in the workspace, ascending."""
+    models = workspace_of(site).models
+    found = {}
+    for name in sorted(site.classes):
+        folders = (models / name).iterdir() if (models / name).is_dir() else ()
+        found[name] = tuple(sorted(int(one.name) for one in folders if _VERSION.fullmatch(one.name) and one.is_dir()))
+    return found
+
+
 def fetch(site: Site, progress: Progress = SILENT) -> None:
     """Bring what the site's model store releases into the workspace; nothing without a store.
 
@@ -72,8 +84,8 @@ def fetch(site: Site, progress: Progress = SILENT) -> None:
 
 
 def _write_here(site: Site, models: Mapping[str, ReleasedModel]) -> None:
-    write_atomically(file_of(site), _text(models, str(workspace_of(site).models.absolute())))
-    file_of(site).chmod(0o644)  # a model server may run as another user
+    text = _text(models, str(workspace_of(site).models.absolute()))
+    write_atomically(file_of(site), text, mode=0o644)  # a model server may run as another user
 
 
 def _text(models: Mapping[str, ReleasedModel], root: str) -> str:

@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from eugenie_cli.embedded import process
+from eugenie_cli.embedded.endpoints import DOCKER, LOCAL
 from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import local
 from eugenie_cli.serving.container import record
-from eugenie_cli.serving.local import ServingStatus
+from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
-
-LOCAL, DOCKER = "local", "docker"
 
 
 def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:

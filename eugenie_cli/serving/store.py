@@ -18,13 +18,11 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import checksums
+from eugenie_cli.serving.server.scan import GRAPH
 from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
-
-GRAPH = "saved_model.pb"
-"""What makes a directory a version: it goes last."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs", "az": "abfs"}
 """Protocol -> the extra of eugenie that brings its library."""

@@ -17,8 +17,16 @@ from eugenie_cli.site.serving import Batching
 RELEASE = "2.20.0"
 """The release that is built on the TensorFlow that exports the models (2.20). It reads what older ones wrote too."""
 
+GRPC_PORT, REST_PORT = 8500, 8501
+"""Within a container, as TensorFlow Serving's images have them."""
+
 METRICS_PATH = "/monitoring/prometheus/metrics"
 """Where Prometheus finds the metrics, on the REST port."""
+
+
+def poll_seconds(site: Site) -> int:
+    """`serving.poll` for TensorFlow Serving, which counts whole seconds, and takes 0 for "look once"."""
+    return max(1, -(-site.serving.poll // 1_000))
 
 
 def image(site: Site) -> str:

@@ -38,7 +38,7 @@ from eugenie_cli.serving.container import image, launch, record, rendering, upgr
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.logs import logs
 from eugenie_cli.serving.container.spec import HEALTH, REST_PORT, ContainerSpec, specify
-from eugenie_cli.serving.local import ServingStatus
+from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.record import JobRecord

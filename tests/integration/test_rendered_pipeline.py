@@ -18,9 +18,10 @@ import yaml
 from foreign_tools import environment
 
 from eugenie_cli.serving.manifests import kubeflow
-from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Options, Request
-from eugenie_cli.serving.manifests.store import store_of
+from eugenie_cli.serving.manifests.store_location import store_location
+from eugenie_cli.serving.released import exported
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.model import Site
 
@@ -66,7 +67,7 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    return Request(site, store_of(site), released(site, pinned=False), exported(site), Options(**options))
+    return Request(site, store_location(site), released(site, pinned=False), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,9 +12,10 @@ from model_server import READY, served
 from small_models import write_version
 
 from eugenie_cli.serving.manifests import compose, model_server
-from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Request
-from eugenie_cli.serving.manifests.store import Store
+from eugenie_cli.serving.manifests.store_location import StoreLocation
+from eugenie_cli.serving.released import exported
 from eugenie_cli.serving.tensorflow_serving import METRICS_PATH
 from eugenie_cli.site.model import Site
 
@@ -34,7 +35,7 @@ def server(tmp_path_factory):
     write_version(root, "pump", 1)
     write_version(root, "pump", 2)
     site = Site.model_validate(SITE).model_copy(update={"base": root})
-    request = Request(site, Store("folder", str(root)), released(site, pinned=False), exported(site))
+    request = Request(site, StoreLocation("folder", str(root)), released(site, pinned=False), exported(site))
     text = model_server.files(request, threads=1)[model_server.MODEL_CONFIG]
     config = root / "models.config"
     config.write_text(text.replace(f'"{model_server.MODELS_FOLDER}/', f'"{root}/'))

@@ -37,8 +37,8 @@ def models(site: Site) -> list[ReleasedModel]:
     Not the others: TensorFlow Serving listens when every model of its first configuration is loaded, so one that is
     not there would keep the rest away.
     """
-    root, kept = models_folder(site), released.read(site)
-    names = (name for name in sorted(site.classes) if _is_exported(root / name))
+    kept = released.read(site)
+    names = (name for name, versions in released.exported(site).items() if versions)
     return [replace(kept.get(name, ReleasedModel(name, "")), base_path=f"/models/{name}") for name in names]
 
 
@@ -70,8 +70,7 @@ def write(site: Site, colour: str) -> Path:
 
 def put(file: Path, text: str) -> None:
     """Replace a file that the server reads."""
-    write_atomically(file, text)
-    file.chmod(0o644)  # a temporary file is its owner's alone
+    write_atomically(file, text, mode=0o644)  # for any user
 
 
 def remove(workspace: Workspace, colour: str) -> None:
@@ -81,7 +80,3 @@ def remove(workspace: Workspace, colour: str) -> None:
 
 def _all(site: Site) -> Mapping[str, str]:
     return {MODELS_CONFIG: models_text(site), **fixed(site)}
-
-
-def _is_exported(versions: Path) -> bool:
-    return versions.is_dir() and any(each.name.isdecimal() for each in versions.iterdir())

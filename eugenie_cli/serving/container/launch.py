@@ -15,7 +15,9 @@ from eugenie_cli.serving import manifest
 from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import files, gpus, preflight, rendering
 from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
-from eugenie_cli.serving.local import READY_WITHIN_S, ServedModel, is_serving, served_models
+from eugenie_cli.serving.health import is_serving
+from eugenie_cli.serving.local import READY_WITHIN_S
+from eugenie_cli.serving.status import ServedModel, served_models
 from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:

@@ -23,7 +23,9 @@ from eugenie_cli.serving.container.spec import (
     specify,
 )
 from eugenie_cli.serving.container.upgrade import Old
-from eugenie_cli.serving.local import LOCK, ContainerStatus, ServingStatus, is_serving, served_models
+from eugenie_cli.serving.health import is_serving
+from eugenie_cli.serving.local import LOCK
+from eugenie_cli.serving.status import ContainerStatus, ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace

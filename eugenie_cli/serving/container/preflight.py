@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eugenie_cli.embedded.checks import Check
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.container import engine, files, gpus, image
@@ -28,16 +29,6 @@ _NUMBER = re.compile(r"\d+(:\d+)?")
 
 _TOOLKIT = "install the NVIDIA Container Toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker, and restart"
 _ASK_TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `ok` False: `hint` says what to do."""
-
-    name: str
-    ok: bool
-    found: str
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +167,7 @@ def closed_to_others(folder: Path) -> Path | None:
     return None
 
 
-def findings(site: Site) -> list[Finding]:
+def findings(site: Site) -> list[Check]:
     """All of it for `eugenie doctor`. Never raises for what it finds; pulls and makes nothing."""
     try:
         check_supported(site)
@@ -184,17 +175,17 @@ def findings(site: Site) -> list[Finding]:
         host = look(client)
         version = client.version()["Version"]
     except EugenieError as error:
-        return [Finding("docker", False, error.reason, error.hint or "")]
-    found = [Finding("docker", True, f"engine {version} at {engine.url_of_engine()}")]
+        return [Check("docker", False, error.reason, error.hint or "")]
+    found = [Check("docker", True, f"engine {version} at {engine.url_of_engine()}")]
     name = tensorflow_serving.image(site)
     there = image.present(client, name)
     words = f"{name}, {there.short_id}" if there is not None else f"{name}: `eugenie serve start` pulls it"
-    found.append(Finding("image", True, words))
+    found.append(Check("image", True, words))
     try:
         check(site, host)
     except EugenieError as error:
-        return [*found, Finding("container", False, error.reason, error.hint or "")]
-    return [*found, Finding("container", True, _words(site, host))]
+        return [*found, Check("container", False, error.reason, error.hint or "")]
+    return [*found, Check("container", True, _words(site, host))]
 
 
 def _words(site: Site, host: Host) -> str:

@@ -11,11 +11,9 @@ from dataclasses import asdict, dataclass, field, replace
 from eugenie_cli.serving import tensorflow_serving
 from eugenie_cli.serving.container import files, gpus
 from eugenie_cli.serving.container.gpus import GpuRequest
+from eugenie_cli.serving.tensorflow_serving import GRPC_PORT, REST_PORT
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-
-GRPC_PORT, REST_PORT = 8500, 8501
-"""Within the container, as TensorFlow Serving's images have them."""
 
 MODELS, CONFIG = "/models", "/config"
 """Within the container: the models, and the files that the server reads at its start."""
@@ -156,14 +154,12 @@ def user(uid: int | None = None, gid: int | None = None) -> str:
 
 def _arguments(site: Site) -> tuple[str, ...]:
     serving = site.serving
-    # TensorFlow Serving counts whole seconds, and 0 means "look once"
-    poll = max(1, round(serving.poll / 1_000))
     given = [
         f"--port={GRPC_PORT}",
         f"--rest_api_port={REST_PORT}",
         f"--model_config_file={CONFIG}/{files.MODELS_CONFIG}",
         f"--monitoring_config_file={CONFIG}/{files.MONITORING}",
-        f"--file_system_poll_wait_seconds={poll}",
+        f"--file_system_poll_wait_seconds={tensorflow_serving.poll_seconds(site)}",
         "--allow_version_labels_for_unavailable_models=true",
     ]
     if tensorflow_serving.joins_requests(site):

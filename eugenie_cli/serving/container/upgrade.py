@@ -16,7 +16,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving.container import files, launch
 from eugenie_cli.serving.container.spec import GRPC_PORT, ContainerSpec
-from eugenie_cli.serving.local import ServedModel, served_models
+from eugenie_cli.serving.status import ServedModel, served_models
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 

@@ -7,16 +7,18 @@ from typing import Any
 
 from eugenie_cli.serving.manifests.request import Request
 from eugenie_cli.serving.tensorflow_serving import (
+    GRPC_PORT,
+    REST_PORT,
     ReleasedModel,
     batching_text,
     joins_requests,
     model_config_text,
     monitoring_text,
+    poll_seconds,
 )
 from eugenie_cli.site.model import Site
 
 COMMAND = "/usr/bin/tensorflow_model_server"
-GRPC_PORT, REST_PORT = 8500, 8501
 MODELS_FOLDER, CONFIG_FOLDER = "/models", "/etc/eugenie"
 MODEL_CONFIG, BATCHING_CONFIG, MONITORING_CONFIG = "models.config", "batching.config", "monitoring.config"
 
@@ -40,7 +42,7 @@ def arguments(request: Request, gpus: bool) -> list[str]:
         f"--port={GRPC_PORT}",
         f"--model_config_file={CONFIG_FOLDER}/{MODEL_CONFIG}",
         f"--model_config_file_poll_wait_seconds={CONFIG_POLL_S}",
-        f"--file_system_poll_wait_seconds={max(1, -(-site.serving.poll // 1000))}",
+        f"--file_system_poll_wait_seconds={poll_seconds(site)}",
         f"--rest_api_port={REST_PORT}",
         f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
     ]

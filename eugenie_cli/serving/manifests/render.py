@@ -8,10 +8,11 @@ from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.manifests import compose, kserve, kubeflow, kubernetes, seldon
-from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Document, Options, Request, parse_canaries
-from eugenie_cli.serving.manifests.store import store_of
+from eugenie_cli.serving.manifests.store_location import store_location
 from eugenie_cli.serving.manifests.writing import WrittenFile, write
+from eugenie_cli.serving.released import exported
 from eugenie_cli.site.model import Site
 
 
@@ -63,7 +64,7 @@ def render(
         raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
     options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
     models = released(site, pinned=target in PINNED, canaries=options.canaries)
-    request = Request(site, store_of(site), models, exported(site), options)
+    request = Request(site, store_location(site), models, exported(site), options)
     folder = folder or Path(f"serve-{target}")
     documents = TARGETS[target].documents(request)
     files = write(folder, target, documents, force)

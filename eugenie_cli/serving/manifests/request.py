@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.manifests.names import class_label, server_label
-from eugenie_cli.serving.manifests.store import Store
+from eugenie_cli.serving.manifests.store_location import StoreLocation
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.model import Site
 
@@ -42,7 +42,7 @@ class Request:
     """All that a target needs. `exported`: class -> versions that the workspace has, ascending."""
 
     site: Site
-    store: Store
+    store: StoreLocation
     models: tuple[ReleasedModel, ...]
     exported: Mapping[str, tuple[int, ...]]
     options: Options = Options()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.serving.manifests.request import Document
@@ -90,19 +90,8 @@ def _read(record: Path) -> dict[str, str]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staged = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # others read it: a container's user, a cluster's operator. Nothing in it is secret.
-        Path(staged).chmod(0o644)
-        Path(staged).replace(path)
-    except BaseException:
-        Path(staged).unlink(missing_ok=True)
-        raise
+    # others read it: a container's user, a cluster's operator. Nothing in it is secret.
+    write_atomically(path, content.decode(), mode=0o644)
 
 
 def _digest(content: bytes) -> str:

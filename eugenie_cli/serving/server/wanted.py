@@ -78,21 +78,6 @@ class Wanted(Protocol):
         ...
 
 
-class Discovered:
-    """Every directory under `root` is a model, of which the latest version is served."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def models(self) -> dict[str, WantedModel]:
-        """What is there now."""
-        return {folder.name: WantedModel(folder.name, folder) for folder in directories(self._root)}
-
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
-        """Those of the request for good: the directory is not followed any more."""
-        return Requested(models)
-
-
 class Released:
     """The models under `root`: those that `root/models.config` names as it says, the others by their latest version.
 
@@ -100,7 +85,7 @@ class Released:
     """
 
     def __init__(self, root: Path) -> None:
-        self._found = Discovered(root)
+        self._root = root
         self._file = root / RELEASED
         self._written = Written(self._file)
 
@@ -108,12 +93,15 @@ class Released:
         """What is there now, and what the file says of it."""
         if not self._file.exists():
             self._written = Written(self._file)  # it was taken away on purpose: nothing that it said goes on
-            return self._found.models()
-        return {**self._found.models(), **self._written.models()}
+            return self._found()
+        return {**self._found(), **self._written.models()}
 
     def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
         """Those of the request for good: neither directory nor file is followed any more."""
         return Requested(models)
+
+    def _found(self) -> dict[str, WantedModel]:
+        return {folder.name: WantedModel(folder.name, folder) for folder in directories(self._root)}
 
 
 class Requested:

@@ -8,7 +8,7 @@ from typing import Any
 
 from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Options, Request
-from eugenie_cli.serving.manifests.store import store_of
+from eugenie_cli.serving.manifests.store_location import store_location
 from eugenie_cli.site.model import Site
 
 PLANT = Path("/srv/plant")
@@ -38,7 +38,7 @@ def request_of(
     site = site_of(serving or {})
     return Request(
         site,
-        store_of(site),
+        store_location(site),
         released(site, pinned=True),
         EXPORTED if exported is None else exported,
         Options(**options),

@@ -8,9 +8,10 @@ from rendered_sites import request_of, site_of
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import released as record
 from eugenie_cli.serving.manifests import compose, kserve, kubeflow, kubernetes, seldon
-from eugenie_cli.serving.manifests.releases import exported, released
+from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import parse_canaries
-from eugenie_cli.serving.manifests.store import Store, store_of
+from eugenie_cli.serving.manifests.store_location import StoreLocation, store_location
+from eugenie_cli.serving.released import exported
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 
@@ -85,19 +86,19 @@ def test_seldon_has_no_use_for_a_folder():
 @pytest.mark.parametrize(
     ("written", "store", "uri", "rclone"),
     [
-        ("s3://b", Store("s3", "", "b"), "s3://b/pump", "models:b/pump"),
-        ("s3://b/a/c/", Store("s3", "a/c", "b"), "s3://b/a/c/pump", "models:b/a/c/pump"),
-        ("gs://b/a", Store("gs", "a", "b"), "gs://b/a/pump", "models:b/a/pump"),
+        ("s3://b", StoreLocation("s3", "", "b"), "s3://b/pump", "models:b/pump"),
+        ("s3://b/a/c/", StoreLocation("s3", "a/c", "b"), "s3://b/a/c/pump", "models:b/a/c/pump"),
+        ("gs://b/a", StoreLocation("gs", "a", "b"), "gs://b/a/pump", "models:b/a/pump"),
         (
             "abfs://box@account1.dfs.core.windows.net/a",
-            Store("azure", "a", "box", "account1"),
+            StoreLocation("azure", "a", "box", "account1"),
             "abfs://box@account1.dfs.core.windows.net/a/pump",
             "models:box/a/pump",
         ),
     ],
 )
 def test_stores_in_the_spellings_of_their_readers(written, store, uri, rclone):
-    found = store_of(site_of({"models": written}))
+    found = store_location(site_of({"models": written}))
     assert found == store
     assert found.uri("pump") == uri
     assert found.rclone("pump") == rclone
@@ -115,13 +116,13 @@ def test_stores_in_the_spellings_of_their_readers(written, store, uri, rclone):
 )
 def test_a_store_that_nobody_can_read_is_named(written, words):
     with pytest.raises(EugenieError, match=words) as raised:
-        store_of(site_of({"models": written}))
+        store_location(site_of({"models": written}))
     assert raised.value.exit_code is ExitCode.INVALID_SITE
 
 
 def test_folders_are_relative_to_the_site_and_default_to_the_workspace():
-    assert store_of(site_of({})).path == "/srv/plant/.eugenie/plant/models"
-    assert store_of(site_of({"models": "shared"})).path == "/srv/plant/shared"
+    assert store_location(site_of({})).path == "/srv/plant/.eugenie/plant/models"
+    assert store_location(site_of({"models": "shared"})).path == "/srv/plant/shared"
 
 
 def test_exported_versions_are_the_numbers_that_export_makes(tmp_path):

@@ -19,7 +19,7 @@ _AZURE_HOST = re.compile(r"(?P<account>[a-z0-9]{3,24})\.dfs\.core\.windows\.net"
 
 
 @dataclass(frozen=True)
-class Store:
+class StoreLocation:
     """A place of models: `<place>/<class>/<version>/`.
 
     `kind`: folder (a volume claim in a cluster), gs, s3 or azure. `bucket`: of the object store, or Azure's container.
@@ -61,17 +61,17 @@ class Store:
         return {f"{prefix}TYPE": "google cloud storage", f"{prefix}ENV_AUTH": "true"}
 
 
-def store_of(site: Site) -> Store:
+def store_location(site: Site) -> StoreLocation:
     """`serving.models`, or the workspace's folder. Raises EugenieError for a URI that no target can read."""
     written = site.serving.models
     if written is None:
-        return Store("folder", str(workspace_of(site).models))
+        return StoreLocation("folder", str(workspace_of(site).models))
     if "://" not in written:
-        return Store("folder", str(site.resolve(written)))
+        return StoreLocation("folder", str(site.resolve(written)))
     match = _URI.fullmatch(written)
     scheme = written.partition("://")[0]
     if match is not None and scheme in ("gs", "s3") and match["host"] is None:
-        return Store("gs" if scheme == "gs" else "s3", match["path"].strip("/"), match["bucket"])
+        return StoreLocation("gs" if scheme == "gs" else "s3", match["path"].strip("/"), match["bucket"])
     if scheme in ("abfs", "abfss"):
         host = _AZURE_HOST.fullmatch(match["host"] or "") if match is not None else None
         if match is None or host is None:
@@ -80,7 +80,7 @@ def store_of(site: Site) -> Store:
                 "write abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH",
                 ExitCode.INVALID_SITE,
             )
-        return Store("azure", match["path"].strip("/"), match["bucket"], host["account"])
+        return StoreLocation("azure", match["path"].strip("/"), match["bucket"], host["account"])
     raise EugenieError(
         f"serving.models: no model server can read {written}",
         "name a folder, s3://BUCKET/PATH, gs://BUCKET/PATH or abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH",

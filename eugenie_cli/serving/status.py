@@ -1,0 +1,70 @@
+"""What a model server is doing: the server itself, its container if it is in one, and the versions on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import tls
+from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.serving.container.gpus import GpuUse
+from eugenie_cli.serving.health import ASK_TIMEOUT_S
+from eugenie_cli.site.model import Site
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version on the server. `state`: START, LOADING, AVAILABLE, UNLOADING or END; `error`: why END."""
+
+    name: str
+    version: int
+    state: str
+    error: str
+
+
+@dataclass(frozen=True)
+class ContainerStatus:
+    """What an engine knows of the server's container. `health`: healthy, unhealthy or starting; `restarts`: by the
+    engine, since it was made; `rest`: `host:port` of the REST API, empty where it is not published."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    health: str
+    restarts: int
+    rest: str
+    gpus: tuple[GpuUse, ...] = ()
+
+
+@dataclass(frozen=True)
+class ServingStatus:
+    """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
+    server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
+    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for."""
+
+    state: str
+    pid: int | None
+    address: str
+    log: str
+    models: tuple[ServedModel, ...]
+    socket: str = ""
+    rest: str = ""
+    container: ContainerStatus | None = None
+
+
+def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
+    """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
+    found: list[ServedModel] = []
+    with tls.client_of(site, address) as client:
+        for name in sorted(site.classes):
+            try:
+                versions = client.status(name, timeout=ASK_TIMEOUT_S)
+            except ModelServerError as error:
+                if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
+                    continue
+                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
+            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
+    return tuple(found)
