@@ -20,6 +20,7 @@ from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
 from eugenie_cli.serving.server.http import HttpServer
+from eugenie_cli.serving.server.json_aside import JsonAside
 from eugenie_cli.serving.server.renewal import Certificates
 from eugenie_cli.serving.server.rest import RestApi
 from eugenie_cli.serving.server.servable import load
@@ -65,7 +66,8 @@ async def serve(settings: Settings) -> None:
     catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
     service = Service(catalog, batcher)
     server, port = _listen(settings, service)
-    rest = _listen_for_http(settings, service)
+    aside = JsonAside(settings.workers)
+    rest = _listen_for_http(settings, RestApi(service, aside))
     await catalog.refresh()
     # what is loaded now lives as long as the process: collections need not look at it again
     gc.collect()
@@ -97,6 +99,7 @@ async def serve(settings: Settings) -> None:
             settings.ready_file.unlink(missing_ok=True)
         ending = [server.stop(DRAIN_S)] if rest is None else [server.stop(DRAIN_S), rest.stop()]
         await asyncio.gather(*ending)
+        await aside.close()
         batcher.stop()
         catalog.close()
     await asyncio.gather(*watches, return_exceptions=True)
@@ -129,11 +132,11 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
     return server, port
 
 
-def _listen_for_http(settings: Settings, service: Service) -> HttpServer | None:
+def _listen_for_http(settings: Settings, application: RestApi) -> HttpServer | None:
     if settings.rest_port is None:
         return None
     try:
-        return HttpServer(RestApi(service), settings.host, settings.rest_port, DRAIN_S, settings.tls)
+        return HttpServer(application, settings.host, settings.rest_port, DRAIN_S, settings.tls)
     except OSError as error:
         raise CannotListen(f"cannot listen on {settings.host}:{settings.rest_port}: {error}") from error
 
