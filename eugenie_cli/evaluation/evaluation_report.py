@@ -126,5 +126,7 @@ def _training(known: Provenance | Unknown) -> Mapping[str, Any]:
         "data_fingerprint": known.data_fingerprint,
         "eugenie": known.eugenie,
         "commit": known.commit,
-        "periods": {asset: {part: list(span) for part, span in parts.items()} for asset, parts in known.periods.items()},
+        "periods": {
+            asset: {part: list(span) for part, span in parts.items()} for asset, parts in known.periods.items()
+        },
     }

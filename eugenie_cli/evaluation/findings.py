@@ -121,4 +121,3 @@ class Findings:
     """The worst: missed ones first, then those found late."""
     alarm_traces: tuple[tuple[AlarmFinding, Trace], ...]
     """The strongest false alarms; without labels, the strongest alarms."""
-

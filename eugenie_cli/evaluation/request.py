@@ -37,7 +37,8 @@ def evaluate_site(
 ) -> Iterator[EvaluationReport]:
     """Evaluate the named classes, or all, log the figures to MLflow and write a page of each.
 
-    Local times are in the site's zone. `report_to`: the page; by default `reports/<class>/<version>.html` of the workspace.
+    Local times are in the site's zone. `report_to`: the page; by default, in the workspace,
+    `reports/<class>/<version>.html`.
 
     Raises:
         EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
@@ -51,7 +52,9 @@ def evaluate_site(
                 ExitCode.USAGE,
             )
     if len(chosen) > 1 and (scores_to or anomalies_to or report_to):
-        raise EugenieError("a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE)
+        raise EugenieError(
+            "a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE
+        )
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)

@@ -81,7 +81,9 @@ def trace(
             for index, name, unit, share in sensors
         )  # fmt: skip
         score = np.nanmax(_folded(one.score[here], each), axis=1)
-    return Trace(one.asset, start, end, each, score, _within(labelled, start, end), _within(alarms, start, end), strands)
+    return Trace(
+        one.asset, start, end, each, score, _within(labelled, start, end), _within(alarms, start, end), strands
+    )
 
 
 def _folded(values: Floats, each: int) -> Floats:

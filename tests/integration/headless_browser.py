@@ -1,6 +1,6 @@
 """A real browser without a window: Chromium over its debugging pipe, so that a test can see a page as people do.
 
-Where none is installed, Debian's package of it is fetched and unpacked into a folder; nothing is installed on the machine.
+Where none is installed, Debian's package of it is fetched and unpacked into a folder; nothing is installed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,13 @@ class Page:
         """Load a file at a width in CSS pixels, and wait until it is drawn."""
         self.events.clear()
         narrow = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, mobile=narrow, deviceScaleFactor=2 if narrow else 1)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            mobile=narrow,
+            deviceScaleFactor=2 if narrow else 1,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.call("Page.navigate", url=file.absolute().as_uri())

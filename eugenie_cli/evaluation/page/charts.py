@@ -66,10 +66,8 @@ def score_scale(peak: float) -> tuple[Place, tuple[Label, ...], bool]:
     top = max(1.6, peak * 1.06)
     logarithmic = peak >= LOG_FROM
     if logarithmic:
-        scale = linear(math.log(LEAST_SCORE), math.log(top))
-
-        def place(values: Floats) -> Floats:
-            return scale(np.log(np.maximum(values, LEAST_SCORE)))
+        in_logs = linear(math.log(LEAST_SCORE), math.log(top))
+        place: Place = lambda values: in_logs(np.log(np.maximum(values, LEAST_SCORE)))  # noqa: E731
     else:
         place = linear(0.0, top)
     threshold = float(place(np.array([1.0]))[0])

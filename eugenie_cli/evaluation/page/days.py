@@ -20,7 +20,7 @@ class Cell(NamedTuple):
 
 
 def heat(assets: Sequence[AssetFinding], labelled: bool) -> Mapping[str, Any]:
-    """False alarms (without labels: alarms) of the assets that have most, on the last days. The total is of all days."""
+    """False alarms (without labels: alarms) of the assets that have most, on the last days; totals are of all days."""
 
     def alarms(day: DayCount) -> int:
         return (day.false_alarms or 0) if labelled else day.alarms

@@ -9,7 +9,7 @@ from eugenie_cli.detection.metrics.alarm_load import ACCEPTABLE_PER_HOUR, HOUR_M
 from eugenie_cli.evaluation.findings import Timeline
 from eugenie_cli.evaluation.page import charts
 from eugenie_cli.evaluation.page.charts import HEIGHT, WIDTH, Axis, Chart, Label, Shape
-from eugenie_cli.evaluation.page.words import Clock, counted, duration, number, percent, quantity
+from eugenie_cli.evaluation.page.words import Clock, counted, duration, number, pair, percent, quantity
 from eugenie_cli.evaluation.traces import Strand, Trace
 
 ALARM_STRIP = 93.0
@@ -54,7 +54,8 @@ def strand_chart(strand: Strand, trace: Trace) -> Chart:
         f"{strand.sensor}, measured and forecast, between {quantity(low)} and {quantity(high)} {strand.unit}; "
         f"it carries {percent(strand.contribution, 0)} of the score."
     )
-    left = (Label(0, quantity(high), "start"), Label(100, quantity(low), "end"))
+    bottom, top = pair(low, high)
+    left = (Label(0, top, "start"), Label(100, bottom, "end"))
     return Chart(said, _drawn(shapes), (), left, "low", strand.sensor)
 
 
@@ -102,7 +103,11 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
     heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", charts.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)
-    left_labels = (Label(heights[1], f"{manageable:.3g}"), Label(heights[0], f"{acceptable:.3g}"), Label(100, "0", "end"))
+    left_labels = (
+        Label(heights[1], f"{manageable:.3g}"),
+        Label(heights[0], f"{acceptable:.3g}"),
+        Label(100, "0", "end"),
+    )
     said = f"Alarms in each interval of {every}, at most {counted(int(alarms.max(initial=0)), 'alarm')}."
     below = axis.ticks(clock.for_span(axis.start, axis.end), 3)
     return Chart(said, _drawn(shapes), below, left_labels, "tall", f"alarms in {every}")
@@ -147,7 +152,9 @@ def rate_chart(per_hour: float) -> Chart:
         Label(100 * ACCEPTABLE_PER_HOUR / top, f"{ACCEPTABLE_PER_HOUR:.0f} acceptable"),
         Label(100 * MANAGEABLE_PER_HOUR / top, f"{MANAGEABLE_PER_HOUR:.0f} the most manageable"),
     )
-    return Chart(f"{number(per_hour)} alarms an hour; 6 are acceptable, 12 the most manageable.", shapes, below, kind="bullet")
+    return Chart(
+        f"{number(per_hour)} alarms an hour; 6 are acceptable, 12 the most manageable.", shapes, below, kind="bullet"
+    )
 
 
 def _axis(timeline: Timeline) -> Axis:

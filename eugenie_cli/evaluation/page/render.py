@@ -19,7 +19,11 @@ def render(report: EvaluationReport) -> str:
 
     folder = shipped("templates") / "report"
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     style = (folder / STYLE).read_text(encoding="utf-8")
     return environment.get_template(TEMPLATE).render(style=style, **view(report))

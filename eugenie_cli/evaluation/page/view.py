@@ -1,4 +1,4 @@
-"""What the template shows: the report as texts and pictures, in the order of the page, and no longer than a page may be."""
+"""What the template shows: the report as texts and pictures, and no more of them than a page can hold."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from eugenie_cli.evaluation.page.days import heat
 from eugenie_cli.evaluation.page.summary import benchmarks, rate_verdict, summary
 from eugenie_cli.evaluation.page.tables import around, baselines, gaps, identity, root_cause, thresholds
 from eugenie_cli.evaluation.page.words import UNKNOWN, Clock, count, counted, duration, number, percent, quantity
-from eugenie_cli.evaluation.traces import Trace
 from eugenie_cli.evaluation.provenance import Unknown
+from eugenie_cli.evaluation.traces import Trace
 
 MOST_ROWS = 100
 """Rows of a table of events, alarms or assets: the rest is in `-o json`."""
@@ -53,7 +53,7 @@ def view(report: EvaluationReport) -> Mapping[str, Any]:
     """The variables of the template."""
     clock = Clock(report.timezone)
     found, one = report.findings, report.evaluation
-    load = found.load
+    load, drawn = found.load, bool(len(found.timeline.start))
     period = f"{clock.minute(found.period[0])} – {clock.minute(found.period[1])}" if found.period else "no judged rows"
     return {
         "title": f"{one.class_name}, version {one.version}",
@@ -69,10 +69,10 @@ def view(report: EvaluationReport) -> Mapping[str, Any]:
         "summary": summary(report),
         "tiles": _tiles(report),
         "events": _events(found.events, clock) if found.labelled else None,
-        "event_pictures": [_event_picture(*drawn, clock) for drawn in found.event_traces],
+        "event_pictures": [_event_picture(*each, clock) for each in found.event_traces],
         "events_left_out": _left_out(len(found.event_traces), len(found.events), "fault", "the missed and the latest"),
         "alarms": _alarms(found.alarms, load.alarms, clock),
-        "alarm_pictures": [_alarm_picture(*drawn, clock) for drawn in found.alarm_traces],
+        "alarm_pictures": [_alarm_picture(*each, clock) for each in found.alarm_traces],
         "benchmarks": benchmarks(load),
         "load": load,
         "hours": number(load.hours),
@@ -80,8 +80,8 @@ def view(report: EvaluationReport) -> Mapping[str, Any]:
         "worst_asset": load.worst_asset,
         "worst_share": percent(load.worst_asset_share, 0),
         "rate_chart": pictures.rate_chart(load.per_hour) if load.per_hour is not None else None,
-        "load_chart": pictures.load_chart(found.timeline, clock, found.labelled) if len(found.timeline.start) else None,
-        "flagged_chart": pictures.flagged_chart(found.timeline, clock, report.budget) if len(found.timeline.start) else None,
+        "load_chart": pictures.load_chart(found.timeline, clock, found.labelled) if drawn else None,
+        "flagged_chart": pictures.flagged_chart(found.timeline, clock, report.budget) if drawn else None,
         "budget": percent(report.budget),
         "on_delay": report.on_delay,
         "off_delay": report.off_delay,
@@ -103,11 +103,12 @@ def _tiles(report: EvaluationReport) -> list[Tile]:
     model, load = report.evaluation.model, report.findings.load
     tiles = []
     if model.events is not None:
-        events = model.events
+        events, f1 = model.events, model.point.f1 if model.point else None
         tiles += [
-            Tile(f"{events.detected:,} of {events.total:,}", "faults found", f"F1 of rows {number(model.point.f1, 3) if model.point else UNKNOWN}"),
+            Tile(f"{events.detected:,} of {events.total:,}", "faults found", f"F1 of rows {number(f1, 3)}"),
             Tile(duration(events.delay_median), "median delay", f"nine in ten within {duration(events.delay_p90)}"),
-            Tile(number(model.false_alarms_per_asset_day), "false alarms per asset and day", counted(events.false_alarms, "false alarm")),
+            Tile(number(model.false_alarms_per_asset_day), "false alarms per asset and day",
+                 counted(events.false_alarms, "false alarm")),
         ]  # fmt: skip
     else:
         tiles += [
@@ -139,7 +140,16 @@ def _events(events: Sequence[EventFinding], clock: Clock) -> Table:
         )
         for one in shown
     ]
-    columns = ("asset", "start", "lasted", "delay", "peak score", "sensors labelled", "named at the alarm", "named afterwards")
+    columns = (
+        "asset",
+        "start",
+        "lasted",
+        "delay",
+        "peak score",
+        "sensors labelled",
+        "named at the alarm",
+        "named afterwards",
+    )
     return Table(columns, rows, _left_out(len(rows), len(events), "fault", "the missed and the latest"))
 
 
@@ -164,7 +174,7 @@ def _assets(assets: Sequence[AssetFinding], labelled: bool, clock: Clock) -> Tab
     rows = [
         (
             one.asset,
-            pictures.overview_chart(one.overview, clock) if one.overview is not None and place < MOST_OVERVIEWS else UNKNOWN,
+            pictures.overview_chart(one.overview, clock) if one.overview and place < MOST_OVERVIEWS else UNKNOWN,
             *((f"{one.detected} of {one.events}", count(one.false_alarms)) if labelled else ()),
             count(one.alarms),
             percent(one.alarm_time_fraction),
@@ -177,7 +187,9 @@ def _assets(assets: Sequence[AssetFinding], labelled: bool, clock: Clock) -> Tab
         "asset", "score over the whole time", *(("faults found", "false alarms") if labelled else ()), "alarms",
         "time in alarm", "rows above 1", "rows scored",
     )  # fmt: skip
-    return Table(columns, rows, _left_out(len(rows), len(assets), "asset", "those with most missed faults and false alarms"))
+    return Table(
+        columns, rows, _left_out(len(rows), len(assets), "asset", "those with most missed faults and false alarms")
+    )
 
 
 def _badness(one: AssetFinding) -> tuple[int, int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -34,13 +35,20 @@ def duration(seconds: float | None) -> str:
         return UNKNOWN
     for size, unit in _UNITS:
         if seconds >= 2 * size or (unit == "min" and seconds >= 90):
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:,.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+            return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
 def quantity(value: float) -> str:
     """A measurement, to four digits: engineering units come in all sizes."""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def pair(low: float, high: float) -> tuple[str, str]:
+    """The ends of an axis, with so many digits that they differ and no more."""
+    spread = abs(high - low)
+    decimals = 0 if spread == 0 else max(0, min(6, 1 - math.floor(math.log10(spread))))
+    return f"{low:.{decimals}f}", f"{high:.{decimals}f}"
 
 
 def counted(amount: int, one: str, many: str = "") -> str:
