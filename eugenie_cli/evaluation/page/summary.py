@@ -25,6 +25,8 @@ LATE_ONES = 0.1
 """Share of the faults that may be missed before the report calls it poor."""
 STEADY = 2.0
 """Times the alarm budget, and times each other, by which two halves may differ before operation has changed."""
+FEW_HOURS = 24.0
+"""Under a day of watching a rate of alarms is said to be rough."""
 COVERED = 0.95
 """Share of rows with a score from which the picture is whole."""
 
@@ -115,6 +117,12 @@ def _faults(report: EvaluationReport) -> Iterator[Sentence]:
             late = f", half of them within {half} and nine in ten within {most}"
         rest = "" if not missed else f" {counted(missed, 'was', 'were')} missed."
         yield Sentence(verdict, f"Of {counted(events.total, 'known fault')} the model found {found}{late}.{rest}")
+        already = sum(one.detected is not None and one.detected < one.start for one in report.findings.events)
+        if already:
+            yield Sentence(
+                FAIR,
+                f"In {already:,} of them an alarm was on already when the fault began: that it was found says little.",
+            )
 
 
 def _vain(report: EvaluationReport) -> Iterator[Sentence]:
@@ -134,9 +142,13 @@ def _vain(report: EvaluationReport) -> Iterator[Sentence]:
         yield Sentence(GOOD, f"No alarm was raised {what}.")
         return
     often = "" if not rate else f": for one machine that would be one every {duration(86_400 / rate)}"
-    yield Sentence(
-        verdict, f"{false:,} of its {counted(alarms, 'alarm')} {'was' if false == 1 else 'were'} raised {what}{often}."
-    )
+    if alarms == 1:
+        which = "Its only alarm was"
+    elif false == alarms:
+        which = f"All of its {alarms:,} alarms were"
+    else:
+        which = f"{false:,} of its {alarms:,} alarms {'was' if false == 1 else 'were'}"
+    yield Sentence(verdict, f"{which} raised {what}{often}.")
 
 
 def _steadiness(report: EvaluationReport, first: float | None, second: float | None) -> Iterator[Sentence]:
@@ -163,7 +175,8 @@ def _load(report: EvaluationReport) -> Iterator[Sentence]:
     yield Sentence(
         verdict,
         f"One operator who watches all {machines} would hear {number(load.per_hour)} alarms an hour: {words} "
-        f"({ACCEPTABLE_PER_HOUR:.0f} are acceptable, {MANAGEABLE_PER_HOUR:.0f} the most).",
+        f"({ACCEPTABLE_PER_HOUR:.0f} are acceptable, {MANAGEABLE_PER_HOUR:.0f} the most)."
+        + (f" That is from {number(load.hours)} h of watching, so a rough figure." if load.hours < FEW_HOURS else ""),
     )
     if load.chattering:
         share = load.chattering / load.alarms

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP
+from sample_reports import report_of
 
 from eugenie_cli.detection.metrics import Raised
 from eugenie_cli.evaluation.backtest import backtest
@@ -14,7 +17,6 @@ from eugenie_cli.evaluation.coverage import coverage_of, spans, watched
 from eugenie_cli.evaluation.days import day_counts
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
-from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.evaluation.study import Study
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.traces import trace
@@ -86,15 +88,32 @@ def test_without_labels_nothing_is_called_false(plant):
     assert found.alarm_traces[0][0].peak == max(alarm.peak for alarm in found.alarms)
 
 
-def test_the_json_has_the_evaluations_members_and_the_reports(plant, tmp_path):
-    (report,) = evaluate_site(plant, version="3", report_to=tmp_path / "r.html")
+def test_the_json_has_the_evaluations_members_and_the_reports():
+    report = report_of(["p-1", "p-2", "p-3"])
     document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert set(report.evaluation.to_json()) < set(document)
     assert document["alarm_load"]["per_hour"] == report.findings.load.per_hour
-    assert document["event_list"] is None and document["phases"] is None
-    assert [asset["asset"] for asset in document["by_asset"]] == ["p-1", "p-2"]
-    assert document["by_asset"][0]["data"]["gaps"][0]["start"] == "2026-01-01T00:08:21.000Z"
-    assert document["calibration"] is None and "pump" in document["training"]["unknown"]
+    assert set(document["phases"]) == {"elsewhere", "before", "during", "after"}
+    assert document["root_cause_at_alarm"].keys() == document["root_cause"].keys()
+    assert [one["detected"] for one in document["event_list"]][2] is None
+    assert [asset["asset"] for asset in document["by_asset"]] == ["p-1", "p-2", "p-3"]
+    assert document["by_asset"][0]["data"]["gaps"] == [
+        {"start": "2026-01-01T00:33:20.000Z", "end": "2026-01-01T00:38:20.000Z"}
+    ]
+    assert document["calibration"]["assets"][1]["thin"] is True
+    unknown = report_of(["p-1"], labelled=False, known=False).to_json()
+    assert (unknown["event_list"], unknown["phases"], unknown["calibration"]) == (None, None, None)
+    assert "registry" in unknown["training"]["unknown"]
+
+
+def test_the_page_of_the_documents_names_every_member_of_the_json():
+    page = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()
+    named = set(re.findall(r"`([\w@]+)`", page.split("## The JSON")[1]))
+    document = report_of(["p-1"]).to_json()
+    members = {*document, *document["alarm_load"], *document["phases"], *document["event_list"][0]}
+    members |= {*document["by_asset"][0], *document["by_asset"][0]["data"], *document["root_cause"]}
+    members |= {*document["calibration"], *document["calibration"]["assets"][0], *document["training"]} - {"asset"}
+    assert members - named == set()
 
 
 def test_an_operators_clock_goes_on_through_a_short_pause():
