@@ -133,6 +133,7 @@ def test_dark_is_dark_and_print_is_black_on_white_and_unfolded(page, tmp_path):
         page.open(file, 800, **options)
         colours[name] = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colours == {"light": "rgb(246, 247, 248)", "dark": "rgb(14, 16, 19)", "print": "rgb(255, 255, 255)"}
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
     assert page.evaluate("document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})")
 
 
