@@ -17,6 +17,8 @@ from eugenie_cli.detection.metrics.alarm_load import Span
 WIDTH, HEIGHT = 1000.0, 100.0
 LOG_FROM = 6.0
 """A score that reaches so far is drawn on a logarithmic scale, else its threshold could not be seen."""
+LABEL_PERCENT = 16.0
+"""Of a picture's height: what a line of text needs."""
 LEAST_SCORE = 0.1
 """What a logarithmic scale begins with."""
 
@@ -71,10 +73,16 @@ def score_scale(peak: float) -> tuple[Place, tuple[Label, ...], bool]:
     else:
         place = linear(0.0, top)
     threshold = float(place(np.array([1.0]))[0])
-    labels = [Label(threshold, "1")]
-    if threshold > 25:  # the two would lie on each other
-        labels.append(Label(0.0, f"{top:.3g}", "start"))
-    return place, tuple(labels), logarithmic
+    return place, spaced([Label(threshold, "1"), Label(0.0, f"{top:.3g}", "start")]), logarithmic
+
+
+def spaced(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """Those labels, the first ones first, that do not come too near to one that is there already."""
+    kept: list[Label] = []
+    for label in labels:
+        if all(abs(label.percent - other.percent) >= LABEL_PERCENT for other in kept):
+            kept.append(label)
+    return tuple(kept)
 
 
 def xs(count: int) -> Floats:

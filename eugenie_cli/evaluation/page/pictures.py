@@ -16,6 +16,10 @@ ALARM_STRIP = 93.0
 """Where the strip begins, at the foot of a score, that shows when the alarm was on."""
 
 
+MOST_PER_HOUR = 48.0
+"""Where the scale of alarms an hour ends, so that its benchmarks stay apart: beyond, it is full."""
+
+
 def score_chart(trace: Trace, clock: Clock) -> Chart:
     """The score of an event with its threshold, the labelled time and the time in alarm."""
     axis = Axis(trace.start, trace.end)
@@ -103,11 +107,12 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
     heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", charts.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)
-    left_labels = (
+    left_labels = charts.spaced([
+        Label(100, "0", "end"),
+        Label(0, f"{top:.3g}", "start"),
         Label(heights[1], f"{manageable:.3g}"),
         Label(heights[0], f"{acceptable:.3g}"),
-        Label(100, "0", "end"),
-    )
+    ])  # fmt: skip
     said = f"Alarms in each interval of {every}, at most {counted(int(alarms.max(initial=0)), 'alarm')}."
     below = axis.ticks(clock.for_span(axis.start, axis.end), 3)
     return Chart(said, _drawn(shapes), below, left_labels, "tall", f"alarms in {every}")
@@ -139,18 +144,18 @@ def flagged_chart(timeline: Timeline, clock: Clock, budget: float) -> Chart:
 
 def rate_chart(per_hour: float) -> Chart:
     """Alarms an hour on a scale with the two benchmarks."""
-    top = max(1.5 * MANAGEABLE_PER_HOUR, per_hour * 1.05)
+    top = min(max(1.5 * MANAGEABLE_PER_HOUR, per_hour * 1.05), MOST_PER_HOUR)
     first, second = (WIDTH * rate / top for rate in (ACCEPTABLE_PER_HOUR, MANAGEABLE_PER_HOUR))
     shapes = (
         Shape("good", charts.box(0, first)),
         Shape("fair", charts.box(first, second)),
         Shape("poor", charts.box(second, WIDTH)),
-        Shape("mark", charts.box(0, WIDTH * per_hour / top, 32, 68), f"{per_hour:.1f} an hour"),
+        Shape("mark", charts.box(0, WIDTH * min(per_hour / top, 1.0), 32, 68), f"{per_hour:.1f} an hour"),
     )
     below = (
         Label(0, "0", "start"),
-        Label(100 * ACCEPTABLE_PER_HOUR / top, f"{ACCEPTABLE_PER_HOUR:.0f} acceptable"),
-        Label(100 * MANAGEABLE_PER_HOUR / top, f"{MANAGEABLE_PER_HOUR:.0f} the most manageable"),
+        Label(100 * ACCEPTABLE_PER_HOUR / top, f"{ACCEPTABLE_PER_HOUR:.0f}"),
+        Label(100 * MANAGEABLE_PER_HOUR / top, f"{MANAGEABLE_PER_HOUR:.0f}"),
     )
     return Chart(
         f"{number(per_hour)} alarms an hour; 6 are acceptable, 12 the most manageable.", shapes, below, kind="bullet"

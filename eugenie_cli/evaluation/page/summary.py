@@ -74,19 +74,19 @@ def benchmarks(load: AlarmLoad) -> list[Benchmark]:
     isa = "ISA-18.2 / IEC 62682"
     flood, standing, peak = load.flood_fraction, load.standing_mean, load.peak_10_min
     verdict, words = rate_verdict(load.per_hour)
-    asked = f"about {ACCEPTABLE_PER_HOUR:.0f}, at most {MANAGEABLE_PER_HOUR:.0f}"
+    asked = f"{ACCEPTABLE_PER_HOUR:.0f}, at most {MANAGEABLE_PER_HOUR:.0f}"
     return [
         Benchmark("Alarms an hour, average", number(load.per_hour), asked, f"{isa}, EEMUA 191", verdict, words),
-        _limit("Most alarms in 10 minutes", peak, count(peak), f"at most {MOST_IN_AN_INTERVAL}", isa,
+        _limit("Most alarms in 10 minutes", peak, count(peak), f"≤ {MOST_IN_AN_INTERVAL}", isa,
                peak <= MOST_IN_AN_INTERVAL),
-        _limit("Time in alarm flood", flood, percent(flood), f"below {percent(ACCEPTABLE_FLOOD, 0)}", isa,
+        _limit("Time in alarm flood", flood, percent(flood), f"< {percent(ACCEPTABLE_FLOOD, 0)}", isa,
                flood is not None and flood < ACCEPTABLE_FLOOD),
         _limit("Chattering: back within a minute", load.chattering, count(load.chattering), "none", isa,
                not load.chattering),
         _limit("Fleeting: gone within a minute", load.fleeting, count(load.fleeting), "none", isa, not load.fleeting),
-        _limit("Stale: on for more than a day", load.stale, count(load.stale), f"fewer than {MOST_STALE} on any day",
+        _limit("Stale: on for more than a day", load.stale, count(load.stale), f"< {MOST_STALE} on any day",
                isa, load.stale < MOST_STALE),
-        _limit("Standing alarms, average", standing, number(standing, 2), f"fewer than {MOST_STANDING}", "EEMUA 191",
+        _limit("Standing alarms, average", standing, number(standing, 2), f"< {MOST_STANDING}", "EEMUA 191",
                standing is not None and standing < MOST_STANDING),
     ]  # fmt: skip
 
