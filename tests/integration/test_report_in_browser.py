@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker_engine import Unavailable
+from debian_packages import Unavailable
 from headless_browser import Page, browser
 from registered_plant import registered
 from typer.testing import CliRunner
@@ -128,14 +128,13 @@ def test_a_report_full_of_hostile_names_is_only_a_report(page, tmp_path, screens
         assert page.evaluate("document.scripts.length + document.images.length") == 0
 
 
-def test_a_class_in_a_flood_of_alarms_still_fits(page, tmp_path, screenshots):
+def test_a_class_in_a_flood_of_alarms_still_fits(page, tmp_path):
     file = tmp_path / "report.html"
-    report = report_of([f"pump-{number}" for number in range(80)])
-    assert report.findings.load.per_hour > 30 and report.findings.load.floods
+    report = report_of([f"pump-{number}" for number in range(36)])
+    assert report.findings.load.per_hour > 20 and report.findings.load.floods
     write_page(report, file)
-    for name, width in WIDTHS.items():
+    for width in WIDTHS.values():
         look(page, file, width)
-        page.screenshot(screenshots / f"flood-{name}.png")
 
 
 def test_dark_is_dark_and_print_is_black_on_white_and_unfolded(page, tmp_path):

@@ -107,13 +107,14 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
     heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", charts.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)
+    most = int(alarms.max(initial=0))
     left_labels = charts.spaced([
         Label(100, "0", "end"),
-        Label(0, f"{top:.3g}", "start"),
+        Label(float(place(np.array([float(most)]))[0]), str(most)),
         Label(heights[1], f"{manageable:.3g}"),
         Label(heights[0], f"{acceptable:.3g}"),
     ])  # fmt: skip
-    said = f"Alarms in each interval of {every}, at most {counted(int(alarms.max(initial=0)), 'alarm')}."
+    said = f"Alarms in each interval of {every}, at most {counted(most, 'alarm')}."
     below = axis.ticks(clock.for_span(axis.start, axis.end), 3)
     return Chart(said, _drawn(shapes), below, left_labels, "tall", f"alarms in {every}")
 
