@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -54,6 +54,13 @@ class Evaluation:
         }
 
 
+class Watcher(Protocol):
+    """Sees the rows of each asset as they are scored."""
+
+    def add(self, one: Backtest, judged: Bools) -> None:
+        """An asset, once, and its judged rows, bool [T]."""
+
+
 def evaluate_class(
     site: Site,
     class_name: str,
@@ -65,6 +72,7 @@ def evaluate_class(
     *,
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
+    watch: Watcher | None = None,
 ) -> Evaluation:
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
 
@@ -72,7 +80,8 @@ def evaluate_class(
     calibrated the model. Rows without a score count as not flagged. The baselines learn from the same normal
     rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
 
-    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written.
+    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
+    `watch` each asset's rows.
 
     Raises:
         EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
@@ -85,6 +94,8 @@ def evaluate_class(
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
+            if watch is not None:
+                watch.add(one, judged_rows(site, one))
             detectors = detectors or _fit_baselines(site, class_name, progress)
             for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
                 judgements[name].append(judgement)
