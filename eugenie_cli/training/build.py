@@ -10,7 +10,7 @@ import numpy as np
 from eugenie_cli.detection import calibration, network
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.calibration import Calibrated, NormalRows
-from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.model import EquipmentClass
@@ -139,8 +139,8 @@ def _detector(
     deviation: Floats,
     weights: dict[str, Floats],
     calibrated: Calibrated,
-) -> TrainedDetector:
-    return TrainedDetector(
+) -> LstmDetector:
+    return LstmDetector(
         class_name=class_name,
         assets=tuple(grid.asset for grid in grids),
         sensors=equipment.sensor_names,
