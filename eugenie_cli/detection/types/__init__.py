@@ -7,6 +7,7 @@ is written against `DetectorType`, and asks `of` for the type.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from eugenie_cli.detection.types.measured import Measured
 
 LSTM = "lstm"
-NAMES = (LSTM,)
+CLASSICAL: Mapping[str, tuple[str, str]] = {
+    "pca-q": ("pca", "PcaQ"),
+    "pca-t2": ("pca", "PcaT2"),
+    "mewma": ("mewma", "Mewma"),
+    "isolation-forest": ("isolation_forest", "IsolationForest"),
+    "last-value": ("last_value", "LastValue"),
+}
+"""Module and class of each statistic; they bring TensorFlow, so they are imported when asked for."""
+NAMES = (LSTM, *CLASSICAL)
 
 
 class DetectorType(Protocol):
@@ -47,7 +56,16 @@ class DetectorType(Protocol):
 
 def of(name: str) -> DetectorType:
     """The type of that name. Raises KeyError for any other."""
-    from eugenie_cli.detection.types.lstm import Lstm
+    if name == LSTM:
+        from eugenie_cli.detection.types.lstm import Lstm
 
-    known: dict[str, DetectorType] = {LSTM: Lstm()}
-    return known[name]
+        return Lstm()
+    from eugenie_cli.detection.types.classical import Classical
+
+    return Classical(statistic_of(name))
+
+
+def statistic_of(name: str) -> Any:
+    """The class of the statistic of one of the types beside the forecaster. Raises KeyError for any other."""
+    module, statistic = CLASSICAL[name]
+    return getattr(import_module(f"{__name__}.{module}"), statistic)
