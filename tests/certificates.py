@@ -34,11 +34,11 @@ class Authority:
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.ca.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, days: int = 30, password: bytes | None = None) -> Pair:
-        """A certificate for 127.0.0.1 and `name`; `days` below zero: it has expired."""
+    def sign(self, name: str, days: int = 30, password: bytes | None = None, begins: int = -1) -> Pair:
+        """A certificate for 127.0.0.1 and `name`, valid from `begins` days on; `days` below zero: it has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        made = self._builder(_named(name), key.public_key(), days).issuer_name(_named(self._name))
+        made = self._builder(_named(name), key.public_key(), days, begins).issuer_name(_named(self._name))
         made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         pair.certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
@@ -47,12 +47,14 @@ class Authority:
         pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
         return pair
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        end = now + datetime.timedelta(days=days)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int, begins: int = -1
+    ) -> x509.CertificateBuilder:
+        now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
+        end = now + days * day
         builder = x509.CertificateBuilder().subject_name(subject).public_key(key)
         builder = builder.serial_number(x509.random_serial_number())
-        return builder.not_valid_before(min(now, end) - datetime.timedelta(days=1)).not_valid_after(end)
+        return builder.not_valid_before(min(now + begins * day, end - day)).not_valid_after(end)
 
 
 def _named(name: str) -> x509.Name:

@@ -74,3 +74,6 @@ def _show(console: Console, found: Sequence[EngineStatus], output: Output) -> No
     sizes = ["" if one.memory_mib is None else f"{one.memory_mib:.0f}" for one in found]
     rows = [(one.name, one.state, one.address, one.pid, size, one.log) for one, size in zip(found, sizes, strict=True)]
     console.table(["engine", "state", "address", "pid", "MiB", "log"], rows, right=("pid", "MiB"))
+    reasons = [(one.name, one.why) for one in found if one.why]
+    if reasons:
+        console.table(["engine", "does not answer"], reasons)

@@ -98,6 +98,8 @@ def _show(console: Console, status: ServingStatus, output: Output) -> None:
     console.table(
         ["server", "address", "process", "log"], [[status.state, "\n".join(listening), status.pid, status.log]]
     )
+    if status.why:
+        console.table(["does not answer"], [[status.why]])
     if status.container is not None:
         _show_container(console, status.container)
     if status.models:

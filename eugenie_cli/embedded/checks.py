@@ -118,6 +118,7 @@ def _engine(status: engines.EngineStatus) -> Check:
     hint = {
         "crashed": f"see {status.log}, then `eugenie up`",
         "not answering": f"see {status.log}",
-        "unreachable": "start it, or correct its address in the site file",
+        engines.UNREACHABLE: engines.ELSEWHERE,
     }.get(status.state, "")
-    return Check(status.name, not hint, " ".join(filter(None, (status.state, status.address))), hint)
+    found = " ".join(filter(None, (status.state, status.address)))
+    return Check(status.name, not hint, ": ".join(filter(None, (found, status.why))), status.hint or hint)

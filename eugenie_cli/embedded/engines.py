@@ -27,6 +27,11 @@ from eugenie_cli.workspace import Workspace
 
 SERVING = "serving"
 
+REACHABLE, UNREACHABLE = "reachable", "unreachable"
+
+ELSEWHERE = "start it, or correct its address in the site file"
+"""What to do about an engine that is not eugenie's and does not answer."""
+
 LOCK = ".lock"
 """In the run folder: one `up` or `down` of a site at a time."""
 
@@ -44,7 +49,8 @@ class EngineStatus:
     """One engine as it is now.
 
     `state`: running, not answering, crashed, stopped; of one that is not eugenie's, reachable or unreachable.
-    `memory_mib` is resident memory in MiB, that of its Python workers included.
+    `memory_mib` is resident memory in MiB, that of its Python workers included. `why`: what keeps the model server from
+    answering, as far as it is known, and `hint`: what to do about it.
     """
 
     name: str
@@ -53,6 +59,8 @@ class EngineStatus:
     address: str
     log: str
     memory_mib: float | None = None
+    why: str = ""
+    hint: str = ""
 
 
 def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> list[EngineStatus]:
@@ -65,9 +73,12 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
     workspace = _workspace(site)
     with alone(workspace.run / LOCK):
         for name, address in _external(site, only).items():
-            if not _reachable(name, address):
-                hint = "start it, or correct its address in the site file"
-                raise EugenieError(f"{name} does not answer at {address}", hint, ExitCode.UNREACHABLE)
+            found = _status_of_external(site, name, address)
+            if found.state != REACHABLE:
+                why = f": {found.why}" if found.why else ""
+                raise EugenieError(
+                    f"{name} does not answer at {address}{why}", found.hint or ELSEWHERE, ExitCode.UNREACHABLE
+                )
         engines = _engines(site, workspace, needed(site, only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
         with _ended_by_signals():
@@ -96,15 +107,13 @@ def status(site: Site) -> list[EngineStatus]:
     """Every engine of the site, its model server included, and how each answers now."""
     workspace = _workspace(site)
     external = _external(site, ())
-    found = [
-        EngineStatus(name, "reachable" if _reachable(name, address) else "unreachable", None, address, "")
-        for name, address in external.items()
-    ]
     names = [name for part in PARTS if part not in external for name in _NAMES[part]]
     if site.serving.address is None:
         names.append(SERVING)
-    with ThreadPoolExecutor(len(names) or 1) as pool:
-        return [*pool.map(lambda name: _status_any(site, workspace, name), names), *found]
+    with ThreadPoolExecutor(len(names) + len(external)) as pool:
+        theirs = [pool.submit(_status_of_external, site, *each) for each in external.items()]
+        ours = pool.map(lambda name: _status_any(site, workspace, name), names)
+        return [*ours, *(each.result() for each in theirs)]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
@@ -185,6 +194,13 @@ def needed(site: Site, only: Collection[str] = ()) -> list[str]:
     """The parts (of `only`, if given) that the site file leaves to eugenie."""
     external = _external(site, ())
     return [part for part in PARTS if part not in external and (not only or part in only)]
+
+
+def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
+    if name != SERVING:
+        return EngineStatus(name, REACHABLE if _reachable(name, address) else UNREACHABLE, None, address, "")
+    why, hint = _why_silent(site, address)
+    return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 
 def _reachable(name: str, address: str) -> bool:
@@ -304,17 +320,17 @@ def _stop_any(site: Site, workspace: Workspace, name: str, progress: Progress) -
 
 def _status_any(site: Site, workspace: Workspace, name: str) -> EngineStatus:
     if name != SERVING or site.serving.runtime != endpoints.DOCKER:
-        return _status(workspace, name)
+        return _status(site, workspace, name)
     from eugenie_cli.serving import runtime
 
     try:
         found = runtime.status(site)
     except EugenieError as error:  # the engine is away, or the server does not tell its models
-        return EngineStatus(name, "not answering", None, "", error.reason)
+        return EngineStatus(name, "not answering", None, "", "", why=error.reason, hint=error.hint or "")
     return EngineStatus(name, found.state, found.pid, found.address, found.log)
 
 
-def _status(workspace: Workspace, name: str) -> EngineStatus:
+def _status(site: Site, workspace: Workspace, name: str) -> EngineStatus:
     file = run_file(workspace, name)
     recorded = process.read_run_file(file)
     log = str(log_file(workspace, name))
@@ -322,8 +338,22 @@ def _status(workspace: Workspace, name: str) -> EngineStatus:
         return EngineStatus(name, "stopped", None, "", log)
     if process.identify(file) is None:
         return EngineStatus(name, "crashed", None, recorded.address, recorded.log)
-    state = "running" if _answers(workspace, name, recorded.address) else "not answering"
-    return EngineStatus(name, state, recorded.pid, recorded.address, recorded.log, process.memory_mib(file))
+    if name == SERVING:
+        why, hint = _why_silent(site, recorded.address)
+        silent = bool(why)
+    else:
+        why, hint, silent = "", "", not _answers(workspace, name, recorded.address)
+    state, memory = "not answering" if silent else "running", process.memory_mib(file)
+    return EngineStatus(name, state, recorded.pid, recorded.address, recorded.log, memory, why, hint)
+
+
+def _why_silent(site: Site, address: str) -> tuple[str, str]:
+    """What keeps the model server from answering, and what to do about it; empty: nothing, nothing in particular."""
+    from eugenie_cli.serving import tls
+    from eugenie_cli.serving.health import why_not_serving
+
+    why = why_not_serving(address, credentials=tls.credentials_of(site))
+    return why, tls.hint(why, "")
 
 
 def _answers(workspace: Workspace, name: str, address: str) -> bool:

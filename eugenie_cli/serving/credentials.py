@@ -27,6 +27,11 @@ class Credentials:
     certificate: str | None = None
     key: str | None = None
 
+    @property
+    def authorities(self) -> str:
+        """By what the server is checked, in words."""
+        return self.ca or "the system's authorities"
+
     def read(self) -> grpc.ChannelCredentials:
         """The contents of the files. Raises OSError that names the file."""
         ca = self.ca or ssl.get_default_verify_paths().cafile
@@ -56,7 +61,7 @@ def trouble(details: str, address: str, credentials: Credentials | None) -> str:
     if address.startswith(UNIX):
         return ""
     if "CERTIFICATE_VERIFY_FAILED" in details:
-        checked_by = (credentials and credentials.ca) or "the system's authorities"
+        checked_by = (credentials or Credentials()).authorities
         return f"its certificate is not signed by {checked_by}, or has expired"
     if "is not in peer certificate" in details:
         return "its certificate is for other names than this"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from eugenie_cli.serving import protos
+from eugenie_cli.serving import handshake, protos
 from eugenie_cli.serving.credentials import Credentials, channel, trouble
 from eugenie_cli.serving.protos import health_pb2
 
@@ -36,5 +36,9 @@ def why_not_serving(address: str, timeout_s: float = ASK_TIMEOUT_S, credentials:
     except grpc.RpcError as error:
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return ""
-        return trouble(error.details() or "", address, credentials) or NO_ANSWER
+        said = trouble(error.details() or "", address, credentials)
+        if error.code() is not grpc.StatusCode.UNAVAILABLE or not (said or credentials):
+            return NO_ANSWER
+        guessed = said if credentials is not None else ""  # one that ends hangs up on a caller without TLS, too
+        return handshake.refusal(address, credentials, timeout_s) or guessed or NO_ANSWER
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NO_ANSWER

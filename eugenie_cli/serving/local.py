@@ -19,7 +19,7 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, sockets, tls
 from eugenie_cli.serving.credentials import Credentials
-from eugenie_cli.serving.health import NO_ANSWER, is_serving, why_not_serving
+from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.status import ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -34,8 +34,6 @@ LOCK = f".{NAME}.lock"
 
 READY_WITHIN_S = 180.0
 """TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
-
-TLS_HINT = "correct serving.tls in the site file, then eugenie config check"
 
 _READY_TIMEOUT_S = 0.5
 _POLL_S = 0.1
@@ -102,7 +100,7 @@ def status(site: Site) -> ServingStatus:
     """How the server is, and the model versions on it."""
     if site.serving.address is not None:
         address, log, pid, socket, rest = site.serving.address, "", None, "", ""
-        state = "reachable" if is_serving(address, credentials=tls.credentials_of(site)) else "unreachable"
+        answering, silent = "reachable", "unreachable"
     else:
         workspace = workspace_of(site)
         file = run_file(workspace, NAME)
@@ -113,19 +111,19 @@ def status(site: Site) -> ServingStatus:
         rest = str(recorded.details.get(REST, ""))
         if process.identify(file) is None:
             return ServingStatus("crashed", None, address, log, (), socket)
-        state = "running" if is_serving(address, credentials=tls.credentials_of(site)) else "not answering"
-    answering = state in ("running", "reachable")
-    models = served_models(address, site) if answering else ()
-    return ServingStatus(state, pid, address, log, models, socket, rest)
+        answering, silent = "running", "not answering"
+    why = why_not_serving(address, credentials=tls.credentials_of(site))
+    if why:
+        return ServingStatus(silent, pid, address, log, (), socket, rest, why=why)
+    return ServingStatus(answering, pid, address, log, served_models(address, site), socket, rest)
 
 
 def _external(site: Site, progress: Progress) -> ServingStatus:
     found = status(site)
     if found.state != "reachable":
-        why = why_not_serving(found.address, credentials=tls.credentials_of(site))
         raise EugenieError(
-            f"the model server at {found.address} does not answer: {why or NO_ANSWER}",
-            "start it, or correct serving.address in the site file" if why in ("", NO_ANSWER) else TLS_HINT,
+            f"the model server at {found.address} does not answer: {found.why}",
+            tls.hint(found.why, "start it, or correct serving.address in the site file"),
             ExitCode.UNREACHABLE,
         )
     progress.say(f"the model server at {found.address} answers; it is not eugenie's to start")
@@ -224,7 +222,7 @@ def _await_ready(running: process.Process, file: Path, credentials: Credentials 
             if credentials is not None and why != NO_ANSWER:
                 raise EugenieError(
                     f"the model server at {running.address} does not answer eugenie: {why}",
-                    TLS_HINT,
+                    tls.HINT,
                     ExitCode.UNREACHABLE,
                 )
             if process.identify(file) is None:

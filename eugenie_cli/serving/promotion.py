@@ -19,6 +19,7 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, runtime, tls
 from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
+from eugenie_cli.serving.health import NO_ANSWER
 from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
@@ -206,6 +207,12 @@ def _server(site: Site) -> Iterator[_Server | None]:
         yield None
         return
     status = runtime.status(site)
+    if status.why not in ("", NO_ANSWER):
+        raise EugenieError(
+            f"the model server at {status.address} runs, and does not answer eugenie: {status.why}",
+            tls.HINT,
+            ExitCode.UNREACHABLE,
+        )
     if status.state != "running":
         yield None
         return

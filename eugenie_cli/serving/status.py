@@ -43,7 +43,8 @@ class ContainerStatus:
 class ServingStatus:
     """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
     server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
-    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for."""
+    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for. `why`: what
+    keeps it from answering, empty when it answers or does not run."""
 
     state: str
     pid: int | None
@@ -53,6 +54,7 @@ class ServingStatus:
     socket: str = ""
     rest: str = ""
     container: ContainerStatus | None = None
+    why: str = ""
 
 
 def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
@@ -65,6 +67,6 @@ def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
             except ModelServerError as error:
                 if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
                     continue
-                raise EugenieError(str(error), "eugenie serve status", ExitCode.UNREACHABLE) from error
+                raise EugenieError(tls.words_of(site, error), "eugenie serve status", ExitCode.UNREACHABLE) from error
             found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
     return tuple(found)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving import handshake
+from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.tls_checks import check_tls_files
+
+HINT = "correct serving.tls in the site file, then eugenie config check"
 
 
 def credentials_of(site: Site) -> Credentials | None:
@@ -28,6 +32,19 @@ def client_of(site: Site, address: str) -> PredictClient:
             "eugenie config check",
             ExitCode.INVALID_SITE,
         ) from error
+
+
+def words_of(site: Site, error: ModelServerError) -> str:
+    """What a call failed by; where TLS kept it from coming about, why."""
+    if not error.tls:
+        return str(error)
+    why = handshake.refusal(error.address, credentials_of(site), ASK_TIMEOUT_S) or error.tls
+    return f"model server {error.address}: {why}"
+
+
+def hint(why: str, otherwise: str) -> str:
+    """What to do about what `health.why_not_serving` says; `otherwise`: when it is away."""
+    return otherwise if why in ("", NO_ANSWER) else HINT
 
 
 def server_arguments(site: Site) -> list[str]:

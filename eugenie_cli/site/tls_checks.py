@@ -57,9 +57,9 @@ def check_tls_files(serving: Serving, resolve: Callable[[str], File]) -> Finding
             contents[name] = resolve(written).read_bytes()
         except OSError as error:
             yield (*AT, name), f"{resolve(written)} cannot be read: {error.strerror}"
-    certificates = {name: _certificates(content) for name, content in contents.items() if not name.endswith("key")}
+    certificates = {name: certificates_of(content) for name, content in contents.items() if not name.endswith("key")}
     for name, found in certificates.items():
-        problem = _unusable(found)
+        problem = unusable(found)
         if problem:
             yield (*AT, name), problem
     for certificate, key in _PAIRS:
@@ -69,7 +69,7 @@ def check_tls_files(serving: Serving, resolve: Callable[[str], File]) -> Finding
                 yield (*AT, key), problem
 
 
-def _certificates(content: bytes) -> tuple[Certificate, ...]:
+def certificates_of(content: bytes) -> tuple[Certificate, ...]:
     """Those of a PEM file, its owner's first; none when it holds none."""
     from cryptography import x509
 
@@ -79,7 +79,8 @@ def _certificates(content: bytes) -> tuple[Certificate, ...]:
         return ()
 
 
-def _unusable(found: tuple[Certificate, ...]) -> str:
+def unusable(found: tuple[Certificate, ...]) -> str:
+    """What keeps a certificate, the first of its file, from being used now; empty: nothing."""
     if not found:
         return "holds no certificate in PEM"
     now = datetime.now(timezone.utc)

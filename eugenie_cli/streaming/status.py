@@ -9,8 +9,8 @@ from typing import Any
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
-from eugenie_cli.serving.tls import client_of
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import record
@@ -147,13 +147,14 @@ def _model_server(site: Site) -> ModelServer:
     except EugenieError as error:
         return ModelServer(None, False, f"{AWAY}; {error.reason}, next: {error.hint}")
     models: dict[str, int | None] = {}
-    with client_of(site, address) as client:
+    with tls.client_of(site, address) as client:
         for name in (name for name in site.classes if site.assets_of(name)):
             try:
                 versions = [one.version for one in client.status(name, timeout=SERVER_S) if one.state == "AVAILABLE"]
             except ModelServerError as error:
                 if error.retryable:
-                    return ModelServer(address, False, f"{AWAY} ({error.tls or error.code.name})")
+                    why = tls.words_of(site, error) if error.tls else error.code.name
+                    return ModelServer(address, False, f"{AWAY} ({why})")
                 versions = []
             models[name] = max(versions, default=None)
     missing = [name for name, version in models.items() if version is None]

@@ -11,8 +11,8 @@ from eugenie_cli.broker import topics
 from eugenie_cli.embedded import endpoints, flink
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
-from eugenie_cli.serving.tls import client_of
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import beginning, package, record, slots
@@ -136,12 +136,13 @@ def check_models(site: Site) -> None:
 
     address = endpoints.model_server(site)
     workspace = workspace_of(site)
-    with client_of(site, address) as client:
+    with tls.client_of(site, address) as client:
         for class_name in (name for name in site.classes if site.assets_of(name)):
             try:
                 versions = [one.version for one in client.status(class_name) if one.state == "AVAILABLE"]
             except ModelServerError as error:
-                raise EugenieError(str(error), f"eugenie export --class {class_name}", ExitCode.UNREACHABLE) from None
+                hint = tls.hint(error.tls, f"eugenie export --class {class_name}")
+                raise EugenieError(tls.words_of(site, error), hint, ExitCode.UNREACHABLE) from None
             if not versions:
                 raise EugenieError(
                     f"the model server at {address} has no version of {class_name} available",

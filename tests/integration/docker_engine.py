@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from debian_packages import Unavailable, last_line, unpack
+
 ANSWERS_WITHIN_S = 120
-FETCHED_WITHIN_S = 300
 DRIVERS = ("overlay2", "vfs")
 """The second copies every layer, and works on every file system."""
 
@@ -26,10 +27,6 @@ TRACES = ("/etc/docker/key.json", "/etc/docker", "/opt/containerd", "/run/contai
 """What a dockerd makes outside its folders, whatever it is told."""
 
 _PROGRAMS = ("dockerd", "containerd", "runc")
-
-
-class Unavailable(Exception):
-    """Why there can be no engine here."""
 
 
 @contextmanager
@@ -49,7 +46,7 @@ def docker_engine(folder: Path) -> Iterator[str]:
                 if url is not None:
                     yield url
                     return
-            reasons.append(f"{driver}: {_last((home / 'dockerd.log').read_text(errors='replace'))}")
+            reasons.append(f"{driver}: {last_line((home / 'dockerd.log').read_text(errors='replace'))}")
     raise Unavailable(f"dockerd does not start here ({'; '.join(reasons)})")
 
 
@@ -81,35 +78,6 @@ def _environment(folder: Path) -> Mapping[str, str]:
     unpack(root, "docker.io")
     libraries = ":".join(map(str, (root / "usr/lib").glob("*-linux-gnu")))
     return {**env, "PATH": f"{root}/usr/bin:{root}/usr/sbin:{path}", "LD_LIBRARY_PATH": libraries}
-
-
-def unpack(root: Path, package: str) -> None:
-    """Fetch a package of Debian, with what it needs and this machine lacks, into a folder. Raises Unavailable."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise Unavailable(f"{package} is not installed, and there is no apt-get to fetch it with")
-    fetched = root.with_name(f"{root.name}-fetched")
-    (fetched / "partial").mkdir(parents=True)
-    options = ["-q", "-y", "--no-install-recommends", "--download-only", "-o", f"Dir::Cache::archives={fetched}"]
-    fetch = ["apt-get", "install", *options, package]
-    if _run(fetch) != "":
-        _run(["apt-get", "-q", "update"])
-        said = _run(fetch)
-        if said != "":
-            raise Unavailable(f"{package} is not installed, and apt-get cannot fetch it: {_last(said)}")
-    root.mkdir()
-    for archive in fetched.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", archive, root], check=True)
-    shutil.rmtree(fetched)
-
-
-def _run(command: list[str]) -> str:
-    """Nothing when it succeeds, else what it said."""
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=FETCHED_WITHIN_S, check=False)
-    except subprocess.TimeoutExpired:
-        return f"{command[0]} takes more than {FETCHED_WITHIN_S} s"
-    return "" if done.returncode == 0 else done.stderr or done.stdout or f"exit code {done.returncode}"
 
 
 @contextmanager
@@ -174,7 +142,3 @@ def _answers(daemon: subprocess.Popen[bytes], socket: Path) -> bool:
             return True
         time.sleep(0.2)
     return False
-
-
-def _last(said: str) -> str:
-    return (said.strip().splitlines() or ["it says nothing"])[-1]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docker_engine import unpack
+from debian_packages import unpack
 from model_server import wait_until
 
 from eugenie_cli.embedded import ports
@@ -23,7 +23,7 @@ http: {{addr: "{address}"}}
 
 @contextmanager
 def image_registry(folder: Path) -> Iterator[str]:
-    """Its `host:port`. Raises docker_engine.Unavailable."""
+    """Its `host:port`. Raises debian_packages.Unavailable."""
     program = shutil.which("docker-registry")
     if program is None:
         unpack(folder / "registry", "docker-registry")

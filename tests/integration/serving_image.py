@@ -1,6 +1,7 @@
-"""Images that stand in for TensorFlow Serving's, made of this machine's Python and shared libraries: no registry.
+"""Images that stand in for TensorFlow Serving's, made of Debian's packages: no registry of images is asked.
 
-They take its flags, ports and mounts. What runs in them is `stand_in_server.py`, as /usr/bin/tensorflow_model_server.
+They take its flags, ports and mounts. What runs in them is `stand_in_server.py`, as /usr/bin/tensorflow_model_server,
+on Debian's own Python, grpcio, protobuf and numpy, with the few modules of ours that it needs beside it.
 """
 
 from __future__ import annotations
@@ -8,42 +9,42 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-import sys
-import sysconfig
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import docker
+from debian_packages import fetch_closure
 from docker.models.images import Image
-from packaging.requirements import Requirement
 
 import eugenie_cli
 
-DISTRIBUTIONS = ("numpy", "grpcio", "protobuf")
+PACKAGES = ("python3", "python3-grpcio", "python3-protobuf", "python3-numpy", "bash", "dash")
 PACKAGE = Path(eugenie_cli.__file__).parent
 OURS = ("__init__.py", "errors.py", "serving/__init__.py", "serving/tensors.py", "serving/protos")
-PROGRAMS = ("/bin/bash", "/bin/sh")
 SERVER = Path(__file__).with_name("stand_in_server.py")
 SITE_PACKAGES = "opt/site-packages"
 
-_LEFT_OUT = re.compile(
-    r"/(test|tests|idlelib|tkinter|ensurepip|lib2to3|turtledemo|site-packages|__pycache__|config-[^/]*)(/|$)"
-)
-_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
+MERGED = ("bin", "sbin", "lib", "lib64")
+"""Folders that are links into /usr. Packages of older releases have files in them."""
+
+_LEFT_OUT = re.compile(r"(usr/(share|include|games)|var|boot|home|media|mnt|srv)/|.*/(test|tests|idlelib|ensurepip)/")
+_ALTERNATIVE = re.compile(r"(usr/lib/[^/]+)/(blas|lapack)/([^/]+\.so\.\d+)")
+# which of several a machine takes is chosen when they are installed; here there is one of each
 
 
-def build(client: docker.DockerClient, tag: str) -> Image:
-    """The image that all others are made of."""
+def build(client: docker.DockerClient, tag: str, folder: Path) -> Image:
+    """The image that all others are made of. Packages are fetched into `folder`, a new one. Raises Unavailable."""
+    archives = fetch_closure(folder, *PACKAGES)
+    repository, _, name = tag.partition(":")
     with tempfile.TemporaryFile() as spooled:
         with tarfile.open(fileobj=spooled, mode="w|") as tar:
-            _fill(tar)
+            _fill(tar, archives)
         spooled.seek(0)
-        repository, _, name = tag.partition(":")
-        client.api.import_image_from_data(spooled, repository=repository, tag=name)
-    return client.images.get(tag)
+        client.api.import_image_from_data(spooled, repository=repository, tag=f"{name}-raw")
+    # a root file system that cannot be written keeps no byte code: it is made now, of all that the server imports
+    return derived(client, f"{tag}-raw", tag, "RUN stand-in --help")
 
 
 def derived(client: docker.DockerClient, base: str, tag: str, *lines: str) -> Image:
@@ -53,50 +54,43 @@ def derived(client: docker.DockerClient, base: str, tag: str, *lines: str) -> Im
     return image
 
 
-def _fill(tar: tarfile.TarFile) -> None:
-    python = Path(sys.executable).resolve()
-    stdlib = Path(sysconfig.get_paths()["stdlib"])
-    objects = [python, *map(Path, PROGRAMS)]
-    for path in (python, *map(Path, PROGRAMS)):
-        _add(tar, path.resolve(), str(path)[1:])
-    for path in _files(stdlib):
-        _add(tar, path, str(path)[1:])
-        objects += [path] if ".so" in path.name else []
-    for path, name in _packages():
-        _add(tar, path, f"{SITE_PACKAGES}/{name}")
-        objects += [path] if ".so" in path.name else []
-    for path in _ours():
-        _add(tar, path, f"{SITE_PACKAGES}/eugenie_cli/{path.relative_to(PACKAGE)}")
-    for library in _libraries(objects):
-        _add(tar, library.resolve(), str(library)[1:])
-    program = f"#!{python} -E\nimport sys; sys.path.insert(0, '/{SITE_PACKAGES}')\n{SERVER.read_text()}"
-    for name in ("tensorflow_model_server", "stand-in"):
-        _text(tar, f"usr/bin/{name}", program, 0o755)
+def _fill(tar: tarfile.TarFile, archives: Iterable[Path]) -> None:
+    for name in MERGED:
+        _folder(tar, f"usr/{name}")
+        _link(tar, name, f"usr/{name}")
     for folder in ("tmp", "models", "config", "proc", "sys", "dev", "etc"):
         _folder(tar, folder)
+    for archive in archives:
+        _unpack(tar, archive)
+    for path in _ours():
+        name = f"{SITE_PACKAGES}/eugenie_cli/{path.relative_to(PACKAGE)}"
+        _text(tar, name, path.read_text(), 0o644)
+    program = f"#!/usr/bin/python3 -E\nimport sys; sys.path.insert(0, '/{SITE_PACKAGES}')\n{SERVER.read_text()}"
+    for name in ("tensorflow_model_server", "stand-in"):
+        _text(tar, f"usr/bin/{name}", program, 0o755)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not _LEFT_OUT.search(f"/{path.relative_to(folder)}"):
-            yield path
+def _unpack(tar: tarfile.TarFile, archive: Path) -> None:
+    """The files of a package, where they are on a machine on which it is installed."""
+    read = subprocess.run(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE, check=True)
+    with tarfile.open(fileobj=io.BytesIO(read.stdout)) as package:
+        for member in package:
+            name = _place(member.name)
+            if member.isdir() or name in MERGED or _LEFT_OUT.match(name):
+                continue  # a folder is made by what lies in it
+            member.name = name
+            if member.islnk():
+                member.linkname = _place(member.linkname)
+            tar.addfile(member, package.extractfile(member) if member.isreg() else None)
+            chosen = _ALTERNATIVE.fullmatch(name)
+            if chosen:
+                folder, kind, library = chosen.groups()
+                _link(tar, f"{folder}/{library}", f"{kind}/{library}")
 
 
-def _packages() -> Iterator[tuple[Path, str]]:
-    """The files of DISTRIBUTIONS and of all that they require."""
-    done: set[str] = set()
-    todo = list(DISTRIBUTIONS)
-    while todo:
-        found = metadata.distribution(todo.pop())
-        if found.name in done:
-            continue
-        done.add(found.name)
-        requires = map(Requirement, found.requires or [])
-        todo += [each.name for each in requires if each.marker is None or each.marker.evaluate({"extra": ""})]
-        for file in found.files or []:
-            path = Path(str(found.locate_file(file)))
-            if ".." not in file.parts and path.is_file() and not _LEFT_OUT.search(f"/{file}"):
-                yield path, str(file)
+def _place(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(PurePosixPath("usr", path) if len(path.parts) > 1 and path.parts[0] in MERGED else path)
 
 
 def _ours() -> Iterator[Path]:
@@ -105,27 +99,17 @@ def _ours() -> Iterator[Path]:
         yield from [path] if path.is_file() else sorted(path.glob("*.py"))
 
 
-def _libraries(objects: Iterable[Path]) -> list[Path]:
-    """What the loader would load for them: bundled libraries are found beside who needs them."""
-    said = subprocess.run(["ldd", *map(str, objects)], capture_output=True, text=True, check=False).stdout
-    return sorted({Path(name) for name in _LIBRARY.findall(said) if "site-packages" not in name})
-
-
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    member = tar.gettarinfo(str(path), name)
-    member.uid = member.gid = 0
-    member.mode = 0o755 if member.mode & 0o100 else 0o644
-    if not member.isreg():  # a second name of a file that is in already
-        member.type, member.size, member.linkname = tarfile.REGTYPE, path.stat().st_size, ""
-    with path.open("rb") as stream:
-        tar.addfile(member, stream)
-
-
 def _text(tar: tarfile.TarFile, name: str, text: str, mode: int) -> None:
     member = tarfile.TarInfo(name)
     content = text.encode()
     member.size, member.mode = len(content), mode
     tar.addfile(member, io.BytesIO(content))
+
+
+def _link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    tar.addfile(member)
 
 
 def _folder(tar: tarfile.TarFile, name: str) -> None:

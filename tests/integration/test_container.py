@@ -21,7 +21,8 @@ import docker
 import numpy as np
 import pytest
 import serving_image
-from docker_engine import Unavailable, docker_engine
+from debian_packages import Unavailable
+from docker_engine import docker_engine
 from image_registry import image_registry
 from model_server import wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW
@@ -66,7 +67,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerCl
             # the stand-in does not hear TERM, as TensorFlow Serving does not: each stop takes all the time there is
             patch.setattr(launch, "STOP_S", 1)
             client = docker.DockerClient(base_url=url)
-            serving_image.build(client, IMAGE)
+            serving_image.build(client, IMAGE, folder / "image")
             serving_image.derived(client, IMAGE, NEWER, "LABEL release=2")
             serving_image.derived(client, IMAGE, BROKEN, program("echo there is no such flag; exit 1"))
             refuses = "[[ -e /models/.refuse ]] && echo refused && exit 3"

@@ -28,6 +28,7 @@ from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import local, protos, runtime, sockets, tensors
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
@@ -176,7 +177,7 @@ def test_metadata_status_and_health(server: Server, client: PredictClient, model
     assert signature.inputs["asset"].shape == (None,)
     assert set(signature.outputs) == {"score", "contribution", "expected"}
     assert (only.version, only.state, only.error_code) == (1, "AVAILABLE", 0)
-    assert local.is_serving(server.address)
+    assert is_serving(server.address)
 
 
 # -- versions ---------------------------------------------------------------------------------------------

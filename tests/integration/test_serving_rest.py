@@ -5,21 +5,25 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import requests
 from model_server import READY, publish, served
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, PredictClient]]:
-    """The server's URL, and a gRPC client of it. `pump` has versions 1 (label `champion`) and 2."""
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], PredictClient]]:
+    """What the server told when it was ready, and a gRPC client. `pump` has versions 1 (label `champion`) and 2."""
     root = tmp_path_factory.mktemp("rest")
     for version in (1, 2):
         write_version(root / "versions", "pump", version)
@@ -29,7 +33,19 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Predict
         'model_platform: "tensorflow" version_labels { key: "champion" value: 1 } } }'
     )
     with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0") as client:
-        yield json.loads((root / READY).read_text())["rest"], client
+        yield json.loads((root / READY).read_text()), client
+
+
+@pytest.fixture(scope="module")
+def api(started: tuple[dict[str, Any], PredictClient]) -> tuple[str, PredictClient]:
+    """The server's URL, and a gRPC client of it."""
+    return started[0]["rest"], started[1]
+
+
+@pytest.fixture
+def server(started: tuple[dict[str, Any], PredictClient]) -> psutil.Process:
+    """The server's process."""
+    return psutil.Process(started[0]["pid"])
 
 
 def rows(batch: int = 2, length: int = WINDOW) -> np.ndarray:
@@ -126,6 +142,58 @@ def test_what_is_wrong_is_said(
     answer = post(f"{api[0]}{path}", body)
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
     assert words in answer.json()["error"]
+
+
+# -- what is large is read and written in a process beside the server's
+
+
+def large(body: object) -> bytes:
+    """The same document, in more bytes."""
+    return json.dumps(body).encode() + b" " * LARGE_BODY
+
+
+def test_grpc_is_answered_while_a_large_body_is_being_read(
+    api: tuple[str, PredictClient], server: psutil.Process
+) -> None:
+    url, client = api
+    body = {"instances": [GOOD]}
+    expected = post(f"{url}/v1/models/pump:predict", body)
+    assert post(f"{url}/v1/models/pump:predict", large(body)).content == expected.content
+    (reading,) = server.children()
+    with ThreadPoolExecutor(1) as caller:
+        reading.suspend()  # in the middle of it, for as long as we like
+        try:
+            answer = caller.submit(post, f"{url}/v1/models/pump:predict", large(body))
+            for _ in range(20):
+                assert client.predict("pump", [ASSETS[0]], rows(1)).version == 2
+            assert post(f"{url}/v1/models/pump:predict", body).content == expected.content, "nor does a small one wait"
+            assert not answer.done()
+        finally:
+            reading.resume()
+        assert answer.result().content == expected.content
+    assert server.children() == [reading], "it is there for the next one"
+
+
+def test_a_large_answer_is_what_grpc_gives(api: tuple[str, PredictClient]) -> None:
+    url, client = api
+    values = rows(2, 900)
+    expected = client.predict("pump", list(ASSETS), values)
+    assert expected.score.size + expected.contribution.size + expected.expected.size > LARGE_ANSWER
+    answer = post(f"{url}/v1/models/pump:predict", {"inputs": {"asset": list(ASSETS), "rows": values.tolist()}})
+    for name in ("score", "contribution", "expected"):
+        np.testing.assert_array_equal(np.array(answer.json()["outputs"][name], np.float32), getattr(expected, name))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"), [each for each in REFUSED if each[0].endswith(":predict")]
+)
+def test_what_is_wrong_with_a_large_body_is_said_in_the_same_words(
+    api: tuple[str, PredictClient], path: str, body: object, status: int, words: str
+) -> None:
+    written = body if isinstance(body, bytes) else json.dumps(body).encode()
+    small, padded = post(f"{api[0]}{path}", written), post(f"{api[0]}{path}", b" " * LARGE_BODY + written)
+    assert padded.status_code == small.status_code == status
+    assert words in padded.json()["error"]
 
 
 def test_requests_are_counted_under_tensorflow_servings_names(api: tuple[str, PredictClient]) -> None:

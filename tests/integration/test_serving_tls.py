@@ -24,9 +24,10 @@ from small_models import ASSETS, SENSORS, SITE, WINDOW, write_version
 
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import local
+from eugenie_cli.serving import local, promotion
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
 from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.health import is_serving
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import package
@@ -101,7 +102,7 @@ def test_those_who_are_let_in_get_their_answers(server, pki: Pki) -> None:
     assert client.predict("pump", [ASSETS[0]], ROWS).score.tolist() == [[SCORE]]
     assert client.begin("pump", [ASSETS[0]], ROWS).result().version == 1
     assert [one.state for one in client.status("pump")] == ["AVAILABLE"]
-    assert local.is_serving(client.address, credentials=pki.shown(pki.caller))
+    assert is_serving(client.address, credentials=pki.shown(pki.caller))
 
     async def asked() -> int:
         async with AsyncPredictClient(client.address, pki.shown(pki.caller)) as other:
@@ -223,6 +224,8 @@ def test_a_server_that_runs_is_not_stopped_because_the_site_file_changed(own: Si
             local.start(changed)
         assert "eugenie serve stop" in (refused.value.hint or "")
         assert local.status(changed).state == "not answering"
+        with pytest.raises(EugenieError, match="runs, and does not answer eugenie: it"):
+            promotion.release(changed, "pump", 1)
     assert local.start(own).pid == before.pid
 
 
@@ -243,9 +246,9 @@ def test_a_site_that_calls_a_server_elsewhere_needs_the_callers_files_alone(
 @pytest.mark.parametrize("tls", ["none", "no ca", "no certificate", "gone"])
 def test_a_caller_that_is_not_let_in_is_told_so_with_exit_code_4(tmp_path: Path, own: Site, pki: Pki, tls: str) -> None:
     given, words = {
-        "none": ("", "it hung up: it may speak TLS"),
+        "none": ("", "it speaks TLS, and its callers must too"),
         "no ca": (of_a_caller(pki).split(", ", 1)[1], "its certificate is not signed by the system's authorities"),
-        "no certificate": (f"ca: {pki.ca}", "it hung up: it may ask for a certificate of its callers"),
+        "no certificate": (f"ca: {pki.ca}", "it asks for a certificate of its callers, and is shown none"),
         "gone": ("ca: gone.pem", "gone.pem cannot be read: No such file"),
     }[tls]
     site = external(tmp_path, own, given)

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from eugenie_cli.serving.server.renewal import Certificates
 from eugenie_cli.serving.server.tls import ServerTls
 
 
@@ -53,9 +54,9 @@ def main() -> int:
     log = logging.getLogger("eugenie_cli.serving")
     tls = None
     if arguments.tls_key is not None:
-        tls = ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
+        files = ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
         try:
-            tls.check()  # gRPC itself would only say that it cannot listen
+            tls = Certificates(files)  # gRPC itself would only say that it cannot listen
         except ValueError as error:
             log.error("TLS: %s", error)
             return 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from eugenie_cli.serving.server.tls import ServerTls
+from eugenie_cli.serving.server.renewal import Certificates
 
 
 class _Server(uvicorn.Server):
@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an ASGI application on one port of one host."""
 
-    def __init__(self, application: Any, host: str, port: int, drain_s: float, tls: ServerTls | None = None) -> None:
+    def __init__(self, application: Any, host: str, port: int, drain_s: float, tls: Certificates | None = None) -> None:
         """Takes the port (0: any free one). After a stop answers may take `drain_s` to end.
 
         Raises OSError when the port cannot be had.
@@ -37,7 +37,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=int(drain_s),
-            **({} if tls is None else tls.for_http()),
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls.for_http(),
         )
         self._server = _Server(config)
         self._running: asyncio.Task[None] | None = None

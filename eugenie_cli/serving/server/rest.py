@@ -22,7 +22,7 @@ from google.protobuf.json_format import MessageToDict
 
 from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.protos import serving_pb2
-from eugenie_cli.serving.server import rows_json
+from eugenie_cli.serving.server.json_aside import JsonAside
 from eugenie_cli.serving.server.monitoring import CONTENT_TYPE, REST
 from eugenie_cli.serving.server.refusal import Refusal, from_number, invalid
 from eugenie_cli.serving.server.service import Service
@@ -50,14 +50,18 @@ _LOG = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[dict[str, Any]]]
+Content = dict[str, Any] | bytes
+"""Of an answer: a document, or the JSON of it."""
+
+Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[Content]]
 
 
 class RestApi:
     """The application. One request is answered at a time on a connection, any number beside each other."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, aside: JsonAside) -> None:
         self._service = service
+        self._aside = aside
         self._acts: dict[str | None, tuple[str, str, Act]] = {
             None: ("GET", "GetModelStatus", self._status),
             "/metadata": ("GET", "GetModelMetadata", self._metadata),
@@ -82,9 +86,10 @@ class RestApi:
         except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
             _LOG.exception("a request failed")
             content, status = {"error": f"{type(error).__name__}: {error}"}, _INTERNAL
-        await _answer(send, status, json.dumps(content, ensure_ascii=False).encode(), "application/json")
+        written = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+        await _answer(send, status, written, "application/json")
 
-    async def _content(self, method: str, path: str, receive: Receive) -> dict[str, Any]:
+    async def _content(self, method: str, path: str, receive: Receive) -> Content:
         found = _MODEL.fullmatch(path)
         expected, api, answer = self._acts[found["act"] if found else None]
         if found is None or method != expected:
@@ -131,13 +136,13 @@ class RestApi:
             },
         }
 
-    async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> dict[str, Any]:
-        asked = rows_json.parse(await _body(receive))
-        spec.signature_name = asked.signature
-        servable, name = self._service.chosen(spec)
-        inputs = asked.inputs(servable.signatures[name])
-        outputs = await self._service.run(servable, name, inputs)
-        return asked.answer(outputs)
+    async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> bytes:
+        body = await _body(receive)
+        servable = self._service.catalog.find(spec)
+        with servable.in_use():
+            asked = await self._aside.read(body, servable.signatures)
+            outputs = await self._service.run(servable, asked.signature, asked.inputs)
+        return await self._aside.write(asked.by_rows, outputs)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -13,7 +13,9 @@ import numpy as np
 
 from eugenie_cli.serving import tensors
 from eugenie_cli.serving.server.refusal import invalid
-from eugenie_cli.serving.server.signature import SignatureSpec, Spec
+from eugenie_cli.serving.server.signature import SignatureSpec, Spec, chosen
+
+Signatures = Mapping[str, SignatureSpec]
 
 BASE64 = "b64"
 """An object with this key alone is bytes; text stands for its UTF-8."""
@@ -35,18 +37,6 @@ class Asked:
         spec.check_shapes(arrays)
         return arrays
 
-    def answer(self, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """The response in the shape of the request. Raises Refusal when outputs have no rows to answer by."""
-        columns = {name: _plain(array) for name, array in outputs.items()}
-        single = next(iter(columns.values())) if len(columns) == 1 else None
-        if not self.by_rows:
-            return {"outputs": columns if single is None else single}
-        if any(array.ndim == 0 for array in outputs.values()) or len({len(array) for array in outputs.values()}) != 1:
-            raise invalid("the outputs have no batch dimension in common: ask with 'inputs' instead of 'instances'")
-        if single is not None:
-            return {"predictions": single}
-        return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
-
     def _columns(self, spec: SignatureSpec) -> dict[str, Any]:
         names = set(spec.inputs)
         if not self.by_rows:
@@ -62,6 +52,39 @@ class Asked:
         if any(set(row) != given for row in self.values):
             raise invalid("every row of 'instances' must have the same inputs")
         return {name: [row[name] for row in self.values] for name in given}
+
+
+@dataclass(frozen=True)
+class Read:
+    """A request that fits a signature. `by_rows` says how it is answered."""
+
+    signature: str
+    inputs: Mapping[str, np.ndarray]
+    by_rows: bool
+
+
+def read(body: bytes, signatures: Signatures) -> Read:
+    """A request's body, by the signatures of a model. Raises Refusal."""
+    asked = parse(body)
+    spec = chosen(signatures, asked.signature)
+    return Read(spec.name, asked.inputs(spec), asked.by_rows)
+
+
+def write(by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
+    """The response in the shape of the request. Raises Refusal when outputs have no rows to answer by."""
+    return json.dumps(_answer(by_rows, outputs), ensure_ascii=False).encode()
+
+
+def _answer(by_rows: bool, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    columns = {name: _plain(array) for name, array in outputs.items()}
+    single = next(iter(columns.values())) if len(columns) == 1 else None
+    if not by_rows:
+        return {"outputs": columns if single is None else single}
+    if any(array.ndim == 0 for array in outputs.values()) or len({len(array) for array in outputs.values()}) != 1:
+        raise invalid("the outputs have no batch dimension in common: ask with 'inputs' instead of 'instances'")
+    if single is not None:
+        return {"predictions": single}
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
 def parse(body: bytes) -> Asked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import json
 import logging
@@ -21,10 +20,11 @@ from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
 from eugenie_cli.serving.server.http import HttpServer
+from eugenie_cli.serving.server.json_aside import JsonAside
+from eugenie_cli.serving.server.renewal import Certificates
 from eugenie_cli.serving.server.rest import RestApi
 from eugenie_cli.serving.server.servable import load
 from eugenie_cli.serving.server.service import Service
-from eugenie_cli.serving.server.tls import ServerTls
 from eugenie_cli.serving.server.wanted import Wanted
 
 DRAIN_S = 10.0
@@ -45,7 +45,7 @@ class Settings:
     ready_file: Path | None
     socket: Path | None = None
     rest_port: int | None = None
-    tls: ServerTls | None = None
+    tls: Certificates | None = None
     """Of the ports; the socket is its owner's alone without it."""
 
 
@@ -66,7 +66,8 @@ async def serve(settings: Settings) -> None:
     catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
     service = Service(catalog, batcher)
     server, port = _listen(settings, service)
-    rest = _listen_for_http(settings, service)
+    aside = JsonAside(settings.workers)
+    rest = _listen_for_http(settings, RestApi(service, aside))
     await catalog.refresh()
     # what is loaded now lives as long as the process: collections need not look at it again
     gc.collect()
@@ -75,7 +76,9 @@ async def serve(settings: Settings) -> None:
     await server.start()
     if rest is not None:
         await rest.start()
-    watch = asyncio.create_task(catalog.watch(settings.poll_s))
+    watches = [asyncio.create_task(catalog.watch(settings.poll_s))]
+    if settings.tls is not None:
+        watches.append(asyncio.create_task(settings.tls.watch(settings.poll_s)))
     addresses = {"address": f"{settings.host}:{port}"}
     if settings.socket is not None:
         addresses["socket"] = str(settings.socket)
@@ -90,15 +93,16 @@ async def serve(settings: Settings) -> None:
     finally:
         _LOG.info("draining")
         service.draining = True
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         if settings.ready_file is not None:
             settings.ready_file.unlink(missing_ok=True)
         ending = [server.stop(DRAIN_S)] if rest is None else [server.stop(DRAIN_S), rest.stop()]
         await asyncio.gather(*ending)
+        await aside.close()
         batcher.stop()
         catalog.close()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watch
+    await asyncio.gather(*watches, return_exceptions=True)
     _LOG.info("ended")
 
 
@@ -128,11 +132,11 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
     return server, port
 
 
-def _listen_for_http(settings: Settings, service: Service) -> HttpServer | None:
+def _listen_for_http(settings: Settings, application: RestApi) -> HttpServer | None:
     if settings.rest_port is None:
         return None
     try:
-        return HttpServer(RestApi(service), settings.host, settings.rest_port, DRAIN_S, settings.tls)
+        return HttpServer(application, settings.host, settings.rest_port, DRAIN_S, settings.tls)
     except OSError as error:
         raise CannotListen(f"cannot listen on {settings.host}:{settings.rest_port}: {error}") from error
 

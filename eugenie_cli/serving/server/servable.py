@@ -14,10 +14,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from eugenie_cli.serving import checksums, manifest, tensors, warm_up
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.serving.server.refusal import Refusal, from_number, wrong
-from eugenie_cli.serving.server.signature import SignatureSpec, from_definition
+from eugenie_cli.serving.server.signature import DEFAULT_SIGNATURE, SignatureSpec, from_definition
 
 SERVE_TAG = "serve"
-DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("score", "contribution", "expected")
 
 _INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})

@@ -19,7 +19,8 @@ from eugenie_cli.serving.server.batching import Batcher
 from eugenie_cli.serving.server.catalog import Catalog
 from eugenie_cli.serving.server.monitoring import GRPC, Monitor
 from eugenie_cli.serving.server.refusal import Refusal, invalid
-from eugenie_cli.serving.server.servable import DEFAULT_SIGNATURE, Servable
+from eugenie_cli.serving.server.servable import Servable
+from eugenie_cli.serving.server.signature import chosen
 
 _LOG = logging.getLogger(__name__)
 _Health = health_pb2.HealthCheckResponse
@@ -48,24 +49,16 @@ class Service:
 
     async def predict(self, request: serving_pb2.PredictRequest) -> serving_pb2.PredictResponse:
         _need_spec(request)
-        servable, name = self.chosen(request.model_spec)
-        spec = servable.signatures[name]
+        servable = self.catalog.find(request.model_spec)
+        spec = chosen(servable.signatures, request.model_spec.signature_name)
         inputs = spec.read(request)
-        chosen = spec.chosen(request.output_filter)
-        outputs = await self.run(servable, name, inputs)
+        wanted_outputs = spec.chosen(request.output_filter)
+        outputs = await self.run(servable, spec.name, inputs)
         response = serving_pb2.PredictResponse()
-        _name_version(response.model_spec, servable, name)
-        for output in chosen:
+        _name_version(response.model_spec, servable, spec.name)
+        for output in wanted_outputs:
             tensors.encode(outputs[output], response.outputs[output], typed=True)
         return response
-
-    def chosen(self, spec: serving_pb2.ModelSpec) -> tuple[Servable, str]:
-        """The version and the signature that are asked for. Raises Refusal."""
-        servable = self.catalog.find(spec)
-        name = spec.signature_name or DEFAULT_SIGNATURE
-        if name not in servable.signatures:
-            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
-        return servable, name
 
     async def run(self, servable: Servable, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs for inputs that fit the signature. Raises Refusal."""

@@ -13,7 +13,9 @@ import numpy as np
 
 from eugenie_cli.serving import tensors
 from eugenie_cli.serving.protos import serving_pb2
-from eugenie_cli.serving.server.refusal import invalid
+from eugenie_cli.serving.server.refusal import invalid, wrong
+
+DEFAULT_SIGNATURE = "serving_default"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ class SignatureSpec:
                 f"len({{{','.join(sorted(given))}}}) != len({{{','.join(sorted(wanted))}}}). "
                 f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
             )
+
+
+def chosen(signatures: Mapping[str, SignatureSpec], name: str) -> SignatureSpec:
+    """The signature of that name; without a name the default one. Raises Refusal."""
+    found = signatures.get(name or DEFAULT_SIGNATURE)
+    if found is None:
+        raise wrong(f'Serving signature key "{name or DEFAULT_SIGNATURE}" not found.')
+    return found
 
 
 def from_definition(name: str, definition: serving_pb2.SignatureDef) -> SignatureSpec:

@@ -1,13 +1,20 @@
-"""TLS of the server's ports: the files, checked once at the start, for gRPC and for HTTP."""
+"""TLS of the server's ports: the files, checked whenever they are read, for gRPC and for HTTP."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What new connections are taken with, from files that were checked."""
+
+    grpc: grpc.ServerCertificateConfiguration
+    http: ssl.SSLContext
 
 
 @dataclass(frozen=True)
@@ -18,36 +25,42 @@ class ServerTls:
     key: Path
     client_ca: Path | None = None
 
-    def check(self) -> None:
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(filter(None, (self.certificate, self.key, self.client_ca)))
+
+    def load(self) -> Loaded:
         """Raises ValueError that says which file is wrong, and how."""
+        contents = self._contents()
+        context = self._context()
+        if self._contents() != contents:
+            raise ValueError(f"{self.certificate} and what belongs to it changed while they were read")
+        certificate, key, *client_ca = contents
+        roots = client_ca[0] if client_ca else None
+        return Loaded(grpc.ssl_server_certificate_configuration([(key, certificate)], roots), context)
+
+    def _contents(self) -> list[bytes]:
+        try:
+            return [path.read_bytes() for path in self.files]
+        except OSError as error:
+            raise ValueError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        for path in filter(None, (self.certificate, self.key, self.client_ca)):
-            try:
-                path.read_bytes()
-            except OSError as error:
-                raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        # who takes up a session is not asked for his certificate again, and does not see the server's
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
-        except ssl.SSLError as error:
+        except (OSError, ssl.SSLError) as error:
             raise ValueError(f"{self.certificate} and {self.key} are no certificate and its key: {error}") from error
         if self.client_ca is not None:
             try:
                 context.load_verify_locations(self.client_ca)
-            except ssl.SSLError as error:
+            except (OSError, ssl.SSLError) as error:
                 raise ValueError(f"{self.client_ca} holds no certificate: {error}") from error
-
-    def for_grpc(self) -> grpc.ServerCredentials:
-        """Credentials of a gRPC port."""
-        pair = (self.key.read_bytes(), self.certificate.read_bytes())
-        roots = None if self.client_ca is None else self.client_ca.read_bytes()
-        return grpc.ssl_server_credentials([pair], roots, require_client_auth=roots is not None)
-
-    def for_http(self) -> dict[str, Any]:
-        """Settings of uvicorn."""
-        settings: dict[str, Any] = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key)}
-        if self.client_ca is not None:
-            settings |= {"ssl_ca_certs": str(self.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-        return settings
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
 
 def _no_password() -> str:

@@ -1,0 +1,129 @@
+"""Large JSON beside the server: the same results and refusals, and what becomes of a request whose process goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+
+from eugenie_cli.serving.protos import tensor_pb2
+from eugenie_cli.serving.server import rows_json
+from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY, JsonAside
+from eugenie_cli.serving.server.refusal import Refusal
+from eugenie_cli.serving.server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
+
+SIGNATURES = {
+    DEFAULT_SIGNATURE: SignatureSpec(
+        DEFAULT_SIGNATURE,
+        {"asset": Spec(tensor_pb2.DT_STRING, (-1,)), "rows": Spec(tensor_pb2.DT_FLOAT, (-1, -1, 2))},
+        {"score": Spec(tensor_pb2.DT_FLOAT, (-1, -1))},
+    )
+}
+
+
+def body(value: float, large: bool = True) -> bytes:
+    written = json.dumps({"instances": [{"asset": "p", "rows": [[value, float("nan")]]}]}).encode()
+    return written + b" " * LARGE_BODY if large else written
+
+
+def run(act: Callable[[JsonAside], Awaitable[None]]) -> None:
+    """With one process at most, which is gone in the end."""
+
+    async def running() -> None:
+        aside = JsonAside(1)
+        try:
+            await act(aside)
+        finally:
+            await aside.close()
+        assert workers() == []
+
+    asyncio.run(running())
+
+
+def workers() -> list[psutil.Process]:
+    alive = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in alive if "json_worker" in " ".join(one.cmdline())]
+
+
+async def value_of(aside: JsonAside, content: bytes) -> float:
+    return float((await aside.read(content, SIGNATURES)).inputs["rows"][0, 0, 0])
+
+
+def test_what_is_small_needs_no_process() -> None:
+    async def act(aside: JsonAside) -> None:
+        assert await value_of(aside, body(1, large=False)) == 1
+        assert await aside.write(False, {"score": np.zeros(LARGE_ANSWER, np.float32)})
+        assert workers() == []
+
+    run(act)
+
+
+def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
+    async def act(aside: JsonAside) -> None:
+        found, expected = await aside.read(body(2), SIGNATURES), rows_json.read(body(2, large=False), SIGNATURES)
+        assert (found.signature, found.by_rows) == (expected.signature, expected.by_rows)
+        for name, array in expected.inputs.items():
+            assert found.inputs[name].dtype == array.dtype
+            np.testing.assert_array_equal(found.inputs[name], array)
+        outputs = {"score": np.arange(2.0 * LARGE_ANSWER, dtype=np.float32), "name": np.array([b"\xff"] * 2, object)}
+        assert await aside.write(False, outputs) == rows_json.write(False, outputs)
+        assert len(workers()) == 1
+
+    run(act)
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"[", b"[" * LARGE_BODY, b'{"instances": [1]}', b'{"inputs": {}, "signature_name": "x"}']
+)
+def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
+    with pytest.raises(Refusal) as expected:
+        rows_json.read(wrong, SIGNATURES)
+
+    async def act(aside: JsonAside) -> None:
+        with pytest.raises(Refusal) as refused:
+            await aside.read(wrong + b" " * LARGE_BODY, SIGNATURES)
+        assert refused.value.code is expected.value.code
+        assert refused.value.words.split(":")[0] == expected.value.words.split(":")[0]
+        before = workers()
+        assert await value_of(aside, body(3)) == 3
+        assert workers() == before
+
+    run(act)
+
+
+def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
+    async def act(aside: JsonAside) -> None:
+        assert await value_of(aside, body(4)) == 4
+        (process,) = workers()
+        process.suspend()
+        held = asyncio.create_task(value_of(aside, body(5)))
+        waiting = asyncio.create_task(value_of(aside, body(6)))
+        await asyncio.sleep(0)  # both have begun: the first is more than the pipe holds, the second waits for its turn
+        process.kill()
+        with pytest.raises(Refusal, match="the process that was to read the JSON ended: -9") as lost:
+            await held
+        assert lost.value.code is grpc.StatusCode.INTERNAL
+        assert await waiting == 6
+
+    run(act)
+
+
+def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() -> None:
+    async def act(aside: JsonAside) -> None:
+        assert await value_of(aside, body(7)) == 7
+        (process,) = workers()
+        process.suspend()
+        given_up = asyncio.create_task(value_of(aside, body(8)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        process.resume()
+        assert await value_of(aside, body(9)) == 9
+
+    run(act)

@@ -1,0 +1,262 @@
+"""What keeps a caller from a model server over TLS is named: by the readiness check, and by every command that asks.
+
+The servers are gRPC's own, with real certificates, and no models: what is asked for is a connection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from certificates import Authority, Pair
+from typer.testing import CliRunner
+
+from eugenie_cli.embedded import engines
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.main import app
+from eugenie_cli.serving import local, tls
+from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.handshake import refusal
+from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.status import _model_server
+from eugenie_cli.streaming.submit import check_models
+
+SITE = """\
+site: small
+classes:
+  pump: {sensors: [{name: a}]}
+assets:
+  pump-101: {class: pump}
+"""
+DAY = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+
+
+@dataclass(frozen=True)
+class Pki:
+    """What an authority signed, and what another one did."""
+
+    ca: Path
+    other_ca: Path
+    server: Pair
+    expired: Pair
+    early: Pair
+    caller: Pair
+    expired_caller: Pair
+    stranger: Pair
+
+    def shown(self, pair: Pair | None = None) -> Credentials:
+        return Credentials(str(self.ca), *((str(pair.certificate), str(pair.key)) if pair else (None, None)))
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    folder = tmp_path_factory.mktemp("pki")
+    plant, other = Authority(folder / "plant", "plant-ca"), Authority(folder / "other", "other-ca")
+    return Pki(
+        plant.ca, other.ca, plant.sign("server"), plant.sign("expired", -2), plant.sign("early", begins=2),
+        plant.sign("caller"), plant.sign("expired-caller", -2), other.sign("stranger"),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def listen() -> Iterator[Callable[..., str]]:
+    """Starts a gRPC server: `listen(pair, client_ca)` -> its address; without a pair it speaks no TLS."""
+    started: list[grpc.Server] = []
+
+    def start(pair: Pair | None = None, client_ca: Path | None = None) -> str:
+        server = grpc.server(ThreadPoolExecutor(1))
+        if pair is None:
+            port = server.add_insecure_port("127.0.0.1:0")
+        else:
+            roots = None if client_ca is None else client_ca.read_bytes()
+            shown = [(pair.key.read_bytes(), pair.certificate.read_bytes())]
+            port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(shown, roots, roots is not None))
+        server.start()
+        started.append(server)
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for server in started:
+        server.stop(None)
+
+
+def test_nothing_is_wrong_with_a_server_that_lets_its_caller_in(listen: Callable[..., str], pki: Pki) -> None:
+    open_to_all, mutual = listen(pki.server), listen(pki.server, pki.ca)
+    for address, credentials in (
+        (open_to_all, pki.shown()),
+        (open_to_all, pki.shown(pki.stranger)),
+        (mutual, pki.shown(pki.caller)),
+    ):
+        assert why_not_serving(address, credentials=credentials) == ""
+        assert refusal(address, credentials, 5) == ""
+    assert why_not_serving(listen()) == ""
+
+
+def test_what_is_wrong_with_the_servers_certificate_is_named(listen: Callable[..., str], pki: Pki) -> None:
+    address, stranger = listen(pki.server), Credentials(str(pki.other_ca))
+    assert why_not_serving(address, credentials=stranger) == (
+        f"its certificate is not signed by {pki.other_ca}, but by CN=plant-ca"
+    )
+    assert "the system's authorities, but by CN=plant-ca" in why_not_serving(address, credentials=Credentials())
+    by_name = address.replace("127.0.0.1", "localhost")
+    assert why_not_serving(by_name, credentials=pki.shown()) == (
+        "its certificate is for server, 127.0.0.1, and not for localhost"
+    )
+    assert re.fullmatch(
+        f"its certificate expired on {DAY}", why_not_serving(listen(pki.expired), credentials=pki.shown())
+    )
+    assert re.fullmatch(
+        f"its certificate is valid from {DAY} on", why_not_serving(listen(pki.early), credentials=pki.shown())
+    )
+
+
+def test_what_the_server_has_against_its_caller_is_named(listen: Callable[..., str], pki: Pki) -> None:
+    mutual = listen(pki.server, pki.ca)
+    none = "it asks for a certificate of its callers, and is shown none"
+    assert why_not_serving(mutual, credentials=pki.shown()) == none
+    expired, stranger = pki.expired_caller.certificate, pki.stranger.certificate
+    assert re.fullmatch(
+        f"it does not take {re.escape(str(expired))}, which expired on {DAY}",
+        why_not_serving(mutual, credentials=pki.shown(pki.expired_caller)),
+    )
+    assert why_not_serving(mutual, credentials=pki.shown(pki.stranger)) == (
+        f"it does not take {stranger}: its authority may be unknown there"
+    )
+
+
+def test_one_of_both_that_speaks_no_tls_is_named(listen: Callable[..., str], pki: Pki) -> None:
+    assert why_not_serving(listen(), credentials=pki.shown()) == "it does not speak TLS"
+    for address in (listen(pki.server), listen(pki.server, pki.ca)):
+        assert why_not_serving(address) == "it speaks TLS, and its callers must too"
+
+
+def test_files_of_no_use_are_named(listen: Callable[..., str], pki: Pki, tmp_path: Path) -> None:
+    address, empty = listen(pki.server), tmp_path / "empty.pem"
+    empty.write_text("nothing\n")
+    assert f"{empty} holds no certificate" in why_not_serving(address, credentials=Credentials(str(empty)))
+    swapped = Credentials(str(pki.ca), str(pki.caller.certificate), str(pki.server.key))
+    assert "are no certificate and its key" in why_not_serving(address, credentials=swapped)
+    gone = Credentials(str(tmp_path / "gone.pem"))
+    assert (
+        why_not_serving(address, credentials=gone)
+        == f"{tmp_path / 'gone.pem'} cannot be read: No such file or directory"
+    )
+
+
+def test_nobody_there_has_nothing_to_do_with_tls(pki: Pki) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert why_not_serving(address, credentials=pki.shown(pki.caller)) == NO_ANSWER
+    assert refusal("unix:/nowhere.sock", pki.shown(), 1) == ""
+
+
+@contextmanager
+def alerting(pki: Pki, version: ssl.TLSVersion) -> Iterator[str]:
+    """A server that says what it has against a caller, as those do that are not gRPC's (a proxy in front)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.server.certificate, pki.server.key)
+    context.load_verify_locations(pki.ca)
+    context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, version
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def greet() -> None:
+        while True:
+            try:
+                connected, _ = listening.accept()
+            except OSError:
+                return
+            with connected:
+                try:
+                    with context.wrap_socket(connected, server_side=True) as spoken:
+                        spoken.recv(1)
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=greet)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_what_a_server_itself_says_of_its_caller_is_passed_on(pki: Pki, version: ssl.TLSVersion) -> None:
+    with alerting(pki, version) as address:
+        assert refusal(address, pki.shown(), 5) == "it asks for a certificate of its callers, and is shown none"
+        said = refusal(address, pki.shown(pki.stranger), 5)
+        assert re.fullmatch(f"it does not take {pki.stranger.certificate} \\(.*unknown ca\\): .*", said), said
+
+
+# -- the commands ---------------------------------------------------------------------------------------------
+
+
+def site_of(folder: Path, address: str, pki: Pki, *pair: Pair) -> Site:
+    """A site whose model server is elsewhere, reached with the authority and a certificate, or none."""
+    shown = "".join(f", client_certificate: {each.certificate}, client_key: {each.key}" for each in pair)
+    file = folder / "small.yaml"
+    file.write_text(f"{SITE}serving: {{address: '{address}', tls: {{ca: {pki.ca}{shown}}}}}\n")
+    return load_site(file)
+
+
+@pytest.fixture(params=["expired", "not shown", "unknown authority"])
+def refused(request: pytest.FixtureRequest, tmp_path: Path, listen: Callable[..., str], pki: Pki) -> tuple[Site, str]:
+    """(site, the words for what keeps it from its model server)."""
+    if request.param == "expired":
+        return site_of(tmp_path, listen(pki.expired), pki), "its certificate expired on "
+    if request.param == "not shown":
+        return site_of(tmp_path, listen(pki.server, pki.ca), pki), "it asks for a certificate of its callers"
+    address = listen(pki.stranger)
+    return site_of(tmp_path, address, pki), f"its certificate is not signed by {pki.ca}, but by CN=other-ca"
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
+    site, words = refused
+    file = str(site.file)
+    status = json.loads(run("serve", "status", "--site", file, "-o", "json").stdout)
+    assert (status["state"], words in status["why"]) == ("unreachable", True), status
+    assert words in " ".join(run("serve", "status", "--site", file).stdout.split())
+
+    (found,) = [
+        one for one in json.loads(run("status", "--site", file, "-o", "json").stdout) if one["name"] == "serving"
+    ]
+    assert (found["state"], words in found["why"], found["hint"]) == ("unreachable", True, tls.HINT)
+    assert words in " ".join(run("status", "--site", file).stdout.split())
+
+    (finding,) = [
+        one for one in json.loads(run("doctor", "--site", file, "-o", "json").stdout) if one["name"] == "serving"
+    ]
+    assert (finding["ok"], words in finding["found"], finding["hint"]) == (False, True, tls.HINT)
+
+    for ask in (local.start, check_models, engines.up):
+        with pytest.raises(EugenieError) as raised:
+            ask(site)
+        assert words in raised.value.reason and raised.value.exit_code is ExitCode.UNREACHABLE
+        assert raised.value.hint == tls.HINT
+    assert words in _model_server(site).detail
+
+
+def test_a_server_that_lets_the_site_in_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:
+    site = site_of(tmp_path, listen(pki.server, pki.ca), pki, pki.caller)
+    (found,) = [one for one in engines.status(site) if one.name == "serving"]
+    assert (found.state, found.why, found.hint) == ("reachable", "", "")
