@@ -37,7 +37,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.trained import TrainedDetector
+    from eugenie_cli.detection.trained import LstmDetector
 
 BATCHES = (1, 32)
 LARGE = 128
@@ -84,7 +84,7 @@ def _threads_as_in_the_server() -> None:
 # -- the graph ------------------------------------------------------------------------------------------------
 
 
-def exported(site: Site, plant: Plant, detector: TrainedDetector, seconds: float, progress: Progress) -> dict[str, Any]:
+def exported(site: Site, plant: Plant, detector: LstmDetector, seconds: float, progress: Progress) -> dict[str, Any]:
     """Windows a second of the exported forecast and of a plain export of the Keras network, and their difference."""
     import tensorflow as tf
 
@@ -119,7 +119,7 @@ def exported(site: Site, plant: Plant, detector: TrainedDetector, seconds: float
     return {**figures, "max_abs_difference": largest}
 
 
-def windows(plant: Plant, detector: TrainedDetector, count: int) -> np.ndarray:
+def windows(plant: Plant, detector: LstmDetector, count: int) -> np.ndarray:
     """float32 [count, M, S], engineering units: one window of each of the first assets."""
     values = plant.values(0, detector.window).astype(np.float32)
     of = np.arange(count) % values.shape[1]

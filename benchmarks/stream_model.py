@@ -17,7 +17,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.trained import TrainedDetector
+    from eugenie_cli.detection.trained import LstmDetector
 
 ROWS = 2_400
 """Rows of history for each asset: 40 minutes, before the stream begins."""
@@ -26,7 +26,7 @@ EPOCHS = 4
 VERSION = 1
 
 
-def publish(site: Site, plant: Plant, progress: Progress) -> TrainedDetector:
+def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
     """Train on the plant's history and write `models/pump/1`; returns what was exported.
 
     Assets that run alike are trained once, and take the same tables of the model.
@@ -63,7 +63,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> TrainedDetector:
     return detector
 
 
-def widened(detector: TrainedDetector, plant: Plant) -> TrainedDetector:
+def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
     """The detector of the first ALIKE assets for all of them."""
     from eugenie_cli.detection.covariance import Baseline
 

@@ -35,7 +35,7 @@ def train(
                 done.class_name,
                 done.version,
                 ", ".join(done.aliases),
-                f"{done.metrics['best_validation_loss']:.3f}",
+                f"{done.metrics['best_validation_loss']:.3f}" if "best_validation_loss" in done.metrics else "-",
                 done.run_id,
             )
             for done in trained

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.context import context_sensors
-from eugenie_cli.detection.covariance import Baseline, distance, impute, whitener
+from eugenie_cli.detection.covariance import Baseline, baseline, distance, impute, known
 from eugenie_cli.detection.statistics import StatisticsModule
 from eugenie_cli.detection.trained import AssetCalibration, Calibration
 
@@ -23,10 +23,8 @@ QUANTILE = 0.999
 # The rehearsal leaves out each of this many consecutive parts of the calibration block in turn.
 REHEARSAL_PARTS = 4
 MARGINS = np.arange(1.0, 4.0001, 0.05)
-# An asset with fewer calibration rows takes the class's threshold, one with fewer rows that were
-# learnt from the class's baseline.
+# An asset with fewer calibration rows takes the class's threshold.
 MIN_CALIBRATION_ROWS = 60
-MIN_BASELINE_ROWS = 100
 # Rows of an asset beyond this many say the same again: evenly spread segments are taken.
 MAX_ROWS = 60_000
 SEGMENT_ROWS = 2_000
@@ -127,8 +125,8 @@ def calibrate(
     if not scored.any():
         raise ValueError("no sensor is scored: every one is context")
     picked = np.flatnonzero(scored)
-    residual = _baseline([_known(part.residual, part.residual_present)[:, picked] for part in learnt])
-    level = _baseline([_known(part.level, part.level_present)[:, picked] for part in learnt])
+    residual = baseline([known(part.residual, part.residual_present)[:, picked] for part in learnt])
+    level = baseline([known(part.level, part.level_present)[:, picked] for part in learnt])
     statistic = [
         np.sqrt(
             _distance(residual, i, part.residual[:, picked], part.residual_present[:, picked])
@@ -200,20 +198,6 @@ def _segments(wanted: Bools) -> list[Ints]:
     if len(starts) > most:
         starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
     return [np.arange(start, min(start + SEGMENT_ROWS, len(wanted))) for start in starts]
-
-
-def _known(values: Floats, present: Bools) -> Floats:
-    """`values` with the sensor's mean where absent, so that an absent value adds nothing to a covariance."""
-    counts = present.sum(axis=0)
-    means = np.where(present, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    return np.where(present, values, means)
-
-
-def _baseline(samples: Sequence[Floats]) -> Baseline:
-    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each)."""
-    pooled = whitener(np.concatenate(list(samples)))
-    parts = [whitener(sample) if len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples]
-    return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

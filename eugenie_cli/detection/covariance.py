@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from eugenie_cli.detection.arrays import Bools, Floats
 # Eigenvalues of a correlation matrix below this are noise floor: without it two sensors that repeat each
 # other turn rounding errors into alarms.
 MIN_EIGENVALUE = 1e-3
+# An asset with fewer rows that were learnt from takes its class's baseline.
+MIN_BASELINE_ROWS = 100
 # Deviation below which a statistic of standardised values is taken as constant.
 MIN_DEVIATION = 1e-3
 
@@ -64,6 +67,20 @@ def whitener(samples: Floats) -> tuple[Floats, Floats, Floats]:
     values, vectors = np.linalg.eigh(correlation)
     values = np.maximum(values, MIN_EIGENVALUE)
     return mean, deviation, (vectors / np.sqrt(values)).T / deviation
+
+
+def known(values: Floats, present: Bools) -> Floats:
+    """`values` [N, P] with the sensor's mean where absent, so that an absent value adds nothing to a covariance."""
+    counts = present.sum(axis=0)
+    means = np.where(present, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return np.where(present, values, means)
+
+
+def baseline(samples: Sequence[Floats]) -> Baseline:
+    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each, no NaN)."""
+    pooled = whitener(np.concatenate(list(samples)))
+    parts = [whitener(sample) if len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples]
+    return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 
 
 def impute(centred: Floats, present: Bools, precision: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Scoring again, slowly: the Keras network and float64 numpy, one window after the other.
+"""Scoring again, slowly, in numpy; the forecaster's by its Keras network, one window after the other.
 
 An export is refused when the graph disagrees with this; nothing else uses it.
 """
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.detection import network
+from eugenie_cli.detection import network, types
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, distance, impute
 from eugenie_cli.detection.kernel import ewma_kernel, smooth
-from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, TrainedDetector
+from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, LstmDetector, TrainedDetector
+from eugenie_cli.detection.types.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,23 @@ def score(detector: TrainedDetector, assets: Sequence[str], rows: Floats) -> Ref
 
 
 def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[Floats, Floats, Floats]:
-    window, sensors = detector.window, len(detector.sensors)
-    frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])
     if asset not in detector.assets:
-        nothing = np.full((len(frames), sensors), np.nan)
+        nothing = np.full((len(rows) - detector.window + 1, len(detector.sensors)), np.nan)
         return nothing[:, 0], nothing, nothing
     index = detector.assets.index(asset)
+    found = types.of(detector.type).measure(detector, index, rows)
+    scored = ~np.isnan(found.statistic)[:, None]
+    return (
+        found.statistic / detector.threshold[index],
+        np.where(scored, found.contribution, np.nan),
+        np.where(scored, found.expected, np.nan),
+    )
+
+
+def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
+    """See `types.DetectorType.measure`."""
+    window, sensors = detector.window, len(detector.sensors)
+    frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])
     scaled = network.scale(frames.astype(np.float32), detector.mean[index], detector.deviation[index])
     expected = _forecasts_of_rows(detector, scaled)
     late = scaled[:, detector.warmup :]
@@ -52,17 +64,17 @@ def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[F
 
     there = np.isfinite(frames).any(axis=-1)
     valid = (there.mean(axis=1) >= MIN_PRESENT - 1e-6) & there[:, -1] & level_present.any(axis=-1)
-    scores = np.where(valid, np.sqrt(error_distance * level_distance) / detector.threshold[index], np.nan)
+    statistic = np.where(valid, np.sqrt(error_distance * level_distance), np.nan)
     pull = level @ detector.level.precision[index]
     by_level = np.where(level_present, pull**2 / np.diag(detector.level.precision[index]), 0.0)
     by_error = np.where(error_present, (error / detector.residual.deviation[index]) ** 2, 0.0)
     contribution = np.zeros((len(frames), sensors))
     contribution[:, picked] = (1 - LEVEL_SHARE) * _share(by_error) + LEVEL_SHARE * _share(by_level)
     last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
-    return scores, np.where(valid[:, None], contribution, np.nan), np.where(valid[:, None], last, np.nan)
+    return Measured(statistic, contribution, last)
 
 
-def _forecasts_of_rows(detector: TrainedDetector, scaled: Floats) -> Floats:
+def _forecasts_of_rows(detector: LstmDetector, scaled: Floats) -> Floats:
     """The last R rows as they were forecast, the mean over the horizons.
 
     `scaled` float32 [N, M, S] -> float64 [N, R, S].

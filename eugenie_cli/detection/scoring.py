@@ -12,35 +12,31 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from eugenie_cli.detection import types
 from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.statistics import StatisticsModule, WindowStatistics, scale
-from eugenie_cli.detection.trained import LEVEL_SHARE, TrainedDetector
+from eugenie_cli.detection.trained import LEVEL_SHARE, LstmDetector, TrainedDetector
+from eugenie_cli.detection.types.graph import Judged
 
-_NAN = tf.constant(np.nan, tf.float32)
+NAN = tf.constant(np.nan, tf.float32)
 
 
-class _Tables(tf.Module):
+class Tables(tf.Module):
     """A `Baseline` in the graph, with one more asset at the end: the unknown one."""
 
     def __init__(self, baseline: Baseline) -> None:
         super().__init__()
         sensors = baseline.mean.shape[1]
-        self.mean = _with_unknown(baseline.mean, np.zeros(sensors))
-        self.deviation = _with_unknown(baseline.deviation, np.ones(sensors))
-        self.whitening = _with_unknown(baseline.whitening, np.eye(sensors))
-        self.precision = _with_unknown(baseline.precision, np.eye(sensors))
+        self.mean = with_unknown(baseline.mean, np.zeros(sensors))
+        self.deviation = with_unknown(baseline.deviation, np.ones(sensors))
+        self.whitening = with_unknown(baseline.whitening, np.eye(sensors))
+        self.precision = with_unknown(baseline.precision, np.eye(sensors))
 
     def centre(self, asset: tf.Tensor, value: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """`value` float32 [B, K, P] less its normal mean; absent entries get their conditional mean given the
         present ones (see `covariance.impute`)."""
         centred = tf.where(present, value - tf.gather(self.mean, asset)[:, None], 0.0)
-        where = tf.where(tf.reduce_any(~present, axis=-1))
-        known, absent = tf.gather_nd(centred, where), ~tf.gather_nd(present, where)
-        precision = tf.gather(self.precision, tf.gather(asset, where[:, 0]))
-        right = tf.where(absent, tf.linalg.matvec(precision, known), 0.0)
-        system = tf.where(absent[:, :, None] & absent[:, None, :], precision, tf.eye(value.shape[-1]))
-        filled = known - tf.linalg.solve(system, right[:, :, None])[:, :, 0]
-        return tf.tensor_scatter_nd_update(centred, where, filled)
+        return impute(centred, present, asset, self.precision)
 
     def distance(self, asset: tf.Tensor, centred: tf.Tensor) -> tf.Tensor:
         """Mahalanobis distance of float32 [B, K, P] -> [B, K]."""
@@ -58,17 +54,13 @@ class _Tables(tf.Module):
         return tf.where(present, pull / tf.linalg.diag_part(precision)[:, None], 0.0)
 
 
-class ScoringModule(tf.Module):
-    """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1.
+class LstmGraph(tf.Module):
+    """The forecaster's part of the graph: see `types.Graph`."""
 
-    `serving_default(asset, rows)` and `forecast(asset, rows)` are tf.functions with fixed signatures; B and L
-    are free.
-    """
-
-    def __init__(self, detector: TrainedDetector) -> None:
-        super().__init__(name="scoring")
-        self.window = detector.window
-        sensors, count = len(detector.sensors), len(detector.assets)
+    def __init__(self, detector: LstmDetector) -> None:
+        super().__init__(name="lstm")
+        self._window = detector.window
+        sensors = len(detector.sensors)
         self._scored = detector.scored_index.astype(np.int32)
         self._statistics = StatisticsModule(
             detector.network,
@@ -77,42 +69,20 @@ class ScoringModule(tf.Module):
             warmup=detector.warmup,
             horizons=detector.horizons,
         )
-        self._index = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
-            default_value=count,
-        )
-        self._mean = _with_unknown(detector.mean, np.zeros(sensors))
-        self._deviation = _with_unknown(detector.deviation, np.ones(sensors))
-        # an unknown asset's score is a number over NaN
-        self._threshold = _with_unknown(detector.threshold, np.float32(np.nan))
-        self._residual, self._level = _Tables(detector.residual), _Tables(detector.level)
+        self._mean = with_unknown(detector.mean, np.zeros(sensors))
+        self._deviation = with_unknown(detector.deviation, np.ones(sensors))
+        self._residual, self._level = Tables(detector.residual), Tables(detector.level)
         self._spread = tf.one_hot(self._scored, sensors)
-
-        asset = tf.TensorSpec([None], tf.string, "asset")
-        self.serving_default = tf.function(
-            self._score, input_signature=[asset, tf.TensorSpec([None, None, sensors], tf.float32, "rows")]
-        )
-        self.forecast = tf.function(
-            self._forecast,
-            input_signature=[asset, tf.TensorSpec([None, detector.window, sensors], tf.float32, "rows")],
-        )
-
-    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """What `tf.saved_model.save` takes."""
-        return {"serving_default": self.serving_default, "forecast": self.forecast}
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
         """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
         scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
         return self._statistics.frame_all(scaled)
 
-    def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        tf.debugging.assert_greater_equal(
-            tf.shape(rows)[1], self.window, message=f"a segment has at least the window's {self.window} rows"
-        )
-        index = self._index.lookup(asset)
+    def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
+        """See `types.Graph.judge`."""
         found = self.statistics(index, rows)
-        shape = tf.stack([tf.shape(rows)[0], tf.shape(rows)[1] - self.window + 1])
+        shape = tf.stack([tf.shape(rows)[0], tf.shape(rows)[1] - self._window + 1])
 
         def by_asset(flat: tf.Tensor) -> tf.Tensor:
             return tf.reshape(flat, tf.concat([shape, tf.shape(flat)[1:]], axis=0))
@@ -122,36 +92,94 @@ class ScoringModule(tf.Module):
         level = self._level.centre(index, by_asset(found.level), level_present)
         statistic = tf.sqrt(self._residual.distance(index, residual) * self._level.distance(index, level))
         scorable = by_asset(found.valid) & tf.reduce_any(level_present, axis=-1)
-        score = tf.where(scorable, statistic, _NAN) / tf.gather(self._threshold, index)[:, None]
-        scored = tf.math.is_finite(score)[..., None]
 
-        share = (1.0 - LEVEL_SHARE) * _share(self._residual.standardised(index, residual, residual_present))
-        share += LEVEL_SHARE * _share(self._level.conditional(index, level, level_present))
-        contribution = tf.tensordot(share, self._spread, 1)
+        parts = (1.0 - LEVEL_SHARE) * share(self._residual.standardised(index, residual, residual_present))
+        parts += LEVEL_SHARE * share(self._level.conditional(index, level, level_present))
+        contribution = tf.tensordot(parts, self._spread, 1)
         expected = (
             by_asset(found.expected) * tf.gather(self._deviation, index)[:, None]
             + tf.gather(self._mean, index)[:, None]
         )
+        return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
+
+    def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """See `types.Graph.ahead`."""
+        found = self.statistics(index, rows)
+        ahead = found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
+        return tf.where(found.valid[:, None, None], ahead, NAN)
+
+
+class ScoringModule(tf.Module):
+    """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1.
+
+    `serving_default(asset, rows)` and, where the type forecasts, `forecast(asset, rows)` are tf.functions with
+    fixed signatures; B and L are free.
+    """
+
+    def __init__(self, detector: TrainedDetector) -> None:
+        super().__init__(name="scoring")
+        self.window = detector.window
+        sensors, count = len(detector.sensors), len(detector.assets)
+        self._graph = types.of(detector.type).graph(detector)
+        self._index = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
+            default_value=count,
+        )
+        # an unknown asset's score is a number over NaN
+        self._threshold = with_unknown(detector.threshold, np.float32(np.nan))
+        asset = tf.TensorSpec([None], tf.string, "asset")
+        self.serving_default = tf.function(
+            self._score, input_signature=[asset, tf.TensorSpec([None, None, sensors], tf.float32, "rows")]
+        )
+        if detector.horizons:
+            self.forecast = tf.function(
+                self._forecast,
+                input_signature=[asset, tf.TensorSpec([None, detector.window, sensors], tf.float32, "rows")],
+            )
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """What `tf.saved_model.save` takes."""
+        names = ("serving_default", "forecast")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        tf.debugging.assert_greater_equal(
+            tf.shape(rows)[1], self.window, message=f"a segment has at least the window's {self.window} rows"
+        )
+        index = self._index.lookup(asset)
+        judged = self._graph.judge(index, rows)
+        score = judged.statistic / tf.gather(self._threshold, index)[:, None]
+        scored = tf.math.is_finite(score)[..., None]
         return {
             "score": score,
-            "contribution": tf.where(scored, contribution, _NAN),
-            "expected": tf.where(scored, expected, _NAN),
+            "contribution": tf.where(scored, judged.contribution, NAN),
+            "expected": tf.where(scored, judged.expected, NAN),
         }
 
     def _forecast(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         index = self._index.lookup(asset)
-        found = self.statistics(index, rows)
-        ahead = found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
-        known = found.valid & tf.math.is_finite(tf.gather(self._threshold, index))
-        return {"forecast": tf.where(known[:, None, None], ahead, _NAN)}
+        known = tf.math.is_finite(tf.gather(self._threshold, index))
+        return {"forecast": tf.where(known[:, None, None], self._graph.ahead(index, rows), NAN)}
 
 
-def _with_unknown(table: np.ndarray, unknown: np.ndarray | np.floating) -> tf.Tensor:
+def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor) -> tf.Tensor:
+    """`covariance.impute` in the graph: `centred` float32 [B, K, P] with 0 where absent, `present` bool [B, K, P],
+    `precision` [A + 1, P, P] -> float32 [B, K, P]."""
+    where = tf.where(tf.reduce_any(~present, axis=-1))
+    known, absent = tf.gather_nd(centred, where), ~tf.gather_nd(present, where)
+    own = tf.gather(precision, tf.gather(asset, where[:, 0]))
+    right = tf.where(absent, tf.linalg.matvec(own, known), 0.0)
+    system = tf.where(absent[:, :, None] & absent[:, None, :], own, tf.eye(centred.shape[-1]))
+    filled = known - tf.linalg.solve(system, right[:, :, None])[:, :, 0]
+    return tf.tensor_scatter_nd_update(centred, where, filled)
+
+
+def with_unknown(table: np.ndarray, unknown: np.ndarray | np.floating) -> tf.Tensor:
     """`table` [A, ...] and a last entry for assets that are not in it, float32 [A + 1, ...]."""
     return tf.constant(np.concatenate([table, np.asarray(unknown)[None]]), tf.float32)
 
 
-def _share(parts: tf.Tensor) -> tf.Tensor:
+def share(parts: tf.Tensor) -> tf.Tensor:
     """Non-negative float32 [..., P] -> shares that sum to 1; equal ones where there is nothing to share."""
     total = tf.reduce_sum(parts, axis=-1, keepdims=True)
     equal = tf.fill(tf.shape(parts), 1.0 / parts.shape[-1])

@@ -46,35 +46,31 @@ class Calibration:
     assets: tuple[AssetCalibration, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedDetector:
-    """A class's detector. A: assets, S: sensors, P: scored sensors, U: LSTM units.
+    """What detectors of every type have; each type adds its own. A: assets, S: sensors, P: scored sensors.
 
-    All tables share the order of `assets` and `sensors`; statistics cover the P scored sensors, in order.
+    All tables share the order of `assets` and `sensors`.
     """
 
+    type: str
+    """One of `types.NAMES`."""
     class_name: str
     assets: tuple[str, ...]
     sensors: tuple[str, ...]
     units: tuple[str, ...]
     """Engineering unit of each sensor, "" where it has none."""
     window: int
-    warmup: int
     horizons: tuple[int, ...]
+    """Rows ahead; none where the type forecasts nothing."""
     step_ms: int
     max_gap_ms: int
     scored: Bools
-    """bool [S]: False for context, which the network reads and nothing scores."""
-    network: Mapping[str, Floats]
-    """float32 weights by `network.WEIGHTS`."""
+    """bool [S]: False for context, which nothing scores."""
     mean: Floats
     """float32 [A, S], engineering units."""
     deviation: Floats
     """float32 [A, S], engineering units, above 0."""
-    residual: Baseline
-    """Of smoothed forecast errors, in deviations."""
-    level: Baseline
-    """Of smoothed values, in deviations."""
     threshold: Floats
     """float32 [A]: the statistic at which the score is 1."""
     calibration: Calibration
@@ -83,6 +79,20 @@ class TrainedDetector:
     def scored_index(self) -> Ints:
         """int [P]: positions of the scored sensors."""
         return np.flatnonzero(self.scored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LstmDetector(TrainedDetector):
+    """The forecaster. U: LSTM units; statistics cover the P scored sensors, in order."""
+
+    type: str = "lstm"
+    warmup: int
+    network: Mapping[str, Floats]
+    """float32 weights by `network.WEIGHTS`."""
+    residual: Baseline
+    """Of smoothed forecast errors, in deviations."""
+    level: Baseline
+    """Of smoothed values, in deviations."""
 
     @property
     def residual_rows(self) -> int:

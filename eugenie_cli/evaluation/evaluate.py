@@ -10,17 +10,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools
-from eugenie_cli.detection.baselines import BASELINES, Detector, fit
+from eugenie_cli.detection.baselines import BASELINES, Detector
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.normal import in_normal_periods, rows_to_learn_from
+from eugenie_cli.evaluation.normal import in_normal_periods, normal_grid
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.replay import replay
 from eugenie_cli.evaluation.report import notes_on, performance_json
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
+from eugenie_cli.training.classical import asset_rows
+from eugenie_cli.training.datasets import CALIBRATION
 
 MODEL = "model"
 
@@ -129,17 +131,20 @@ def judged_rows(site: Site, one: Backtest) -> Bools:
 
 
 def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
-    history = open_history(site)
-    learn, calibrate = {}, {}
+    equipment, history = site.classes[class_name], open_history(site)
+    learnt = []
     for asset in site.assets_of(class_name):
-        rows, calibration = rows_to_learn_from(site, history, asset)
-        if len(rows) and len(calibration):
-            learn[asset], calibrate[asset] = rows, calibration
-    budget = site.classes[class_name].alarm.budget
+        grid = normal_grid(site, history, asset)
+        if grid.count(CALIBRATION) and grid.learnt.any():
+            learnt.append(asset_rows(grid))
+    roles = [sensor.role for sensor in equipment.sensors]
     detectors = {}
     with progress.task("fit baselines", total=len(BASELINES)) as advance:
-        for name, factory in BASELINES.items():
-            detectors[name] = fit(factory, learn, calibrate, budget)
+        for name, baseline in BASELINES.items():
+            try:
+                detectors[name] = baseline.fit(learnt, roles, equipment.alarm.budget)
+            except ValueError as problem:
+                progress.say(f"{class_name}: no baseline {name}: {problem}")
             advance(1)
     return detectors
 
@@ -159,7 +164,7 @@ def _judge_asset(
 
     found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
     for name, detector in detectors.items():
-        if one.asset not in detector.statistics:
+        if one.asset not in detector.assets:
             continue
         score, contribution = detector.score(one.asset, one.rows)
         events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.store import History
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.values import to_ms
-from eugenie_cli.training.datasets import CALIBRATION, normal_rows, split
+from eugenie_cli.training.datasets import NormalGrid, normal_rows, split
 
 
 def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
@@ -20,12 +20,11 @@ def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
     return inside
 
 
-def rows_to_learn_from(site: Site, history: History, asset: str) -> tuple[Floats, Floats]:
-    """The rows from which the model's statistics come and those that calibrate it, float32 [T, S] each."""
+def normal_grid(site: Site, history: History, asset: str) -> NormalGrid:
+    """The rows from which the model's statistics come and those that calibrate it, as training divides them."""
     periods = site.assets[asset].normal
     start = min((to_ms(period.start) for period in periods), default=None)
     end = max((to_ms(period.end) for period in periods), default=None)
     grid = load_grid(site, history, asset, start, end)
     share = site.classes[site.assets[asset].class_name].model.calibration
-    normal = split(grid, normal_rows(site, grid), share)
-    return normal.rows[normal.learnt], normal.rows[normal.part == CALIBRATION]
+    return split(grid, normal_rows(site, grid), share)

@@ -8,6 +8,7 @@ from typing import Any
 from eugenie_cli.detection.metrics import RootCauseMetrics
 from eugenie_cli.evaluation.judge import Performance
 from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.taking import how_to_take
 from eugenie_cli.site.model import Site
 
 COLUMNS = (
@@ -103,12 +104,12 @@ def notes_on(
         notes.append(f"Labels of assets that the site does not have were left out: {_some(labels.foreign)}.")
     if judged and not (model.events and model.events.total):
         notes.append("No labelled event lies in the judged rows: only false alarms can be counted.")
-    return (*notes, *_winners(model, baselines))
+    return (*notes, *_winners(site, class_name, model, baselines))
 
 
-def _winners(model: Performance, baselines: Mapping[str, Performance]) -> list[str]:
-    """A sentence for each figure by which a baseline is clearly better than the model."""
-    notes = []
+def _winners(site: Site, class_name: str, model: Performance, baselines: Mapping[str, Performance]) -> list[str]:
+    """A sentence for each figure by which a baseline is clearly better than the model, and how to take the baseline."""
+    notes: list[str] = []
     for what, figure in (("F1 of rows", _f1), ("VUS-PR", lambda one: one.vus_pr)):
         own = figure(model)
         best = max(baselines, key=lambda name: figure(baselines[name]) or 0.0, default=None)
@@ -116,7 +117,11 @@ def _winners(model: Performance, baselines: Mapping[str, Performance]) -> list[s
             continue
         other = figure(baselines[best])
         if other is not None and other > own + CLEARLY_BETTER:
-            notes.append(f"By {what}, {best} is better than the model here: {other:.3f} against {own:.3f}.")
+            how = how_to_take(site, class_name, best)
+            told = any(how in note for note in notes)
+            notes.append(
+                f"By {what}, {best} is better than the model here: {other:.3f} against {own:.3f}.{'' if told else how}"
+            )
     return notes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from eugenie_cli.detection import types
 from eugenie_cli.detection.trained import MIN_PRESENT, TrainedDetector
 from eugenie_cli.serving.manifest import ModelInfo
 from eugenie_cli.training.code import COMMIT, EUGENIE, TENSORFLOW
@@ -50,11 +51,10 @@ def _data(info: ModelInfo, run: TrainingRecord) -> list[str]:
 
 def _model(info: ModelInfo, detector: TrainedDetector, difference: float) -> list[str]:
     roles = zip(info.sensors, info.units, detector.scored, strict=True)
-    horizons = ", ".join(map(str, info.horizons))
     return [
-        f"LSTM sequence-to-sequence forecaster: {detector.lstm_units} units, warm-up {detector.warmup} rows, horizons",
-        f"{horizons} rows ahead. The exported graph's scores differ from the trained network's by at most",
-        f"{difference:.1g}, on rows of the history.",
+        *types.of(detector.type).describe(detector),
+        f"The exported graph's scores differ from the trained detector's by at most {difference:.1g}, on rows of the",
+        "history.",
         "",
         *_table(["sensor", "unit", "role"], ((*names, "scored" if scored else "context") for *names, scored in roles)),
     ]

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
+from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.engine_checks import check_engines
 from eugenie_cli.site.mapping_checks import check_mapping
-from eugenie_cli.site.model import Asset, EquipmentClass, ModelSettings, Part, Period
+from eugenie_cli.site.model import Asset, EquipmentClass, Part, Period
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path, did_you_mean
 from eugenie_cli.site.values import show_duration
@@ -111,16 +112,19 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
     yield from _model((*path, "model"), equipment.model)
 
 
-def _model(path: Path, model: ModelSettings) -> Findings:
+def _model(path: Path, model: DetectorSettings) -> Findings:
     less = f"must be less than the window, {model.window} rows"
     window: Path = (*path, "window")
-    if model.warmup >= model.window:
+    if getattr(model, "warmup", 0) >= model.window:
         yield Finding((*path, "warmup"), less, needs=(window,))
-    if not model.horizons:
+    horizons = getattr(model, "horizons", None)
+    if horizons is None:  # of a type that forecasts nothing
+        return
+    if not horizons:
         yield Finding((*path, "horizons"), "must hold at least 1")
-    elif max(model.horizons) >= model.window:
+    elif max(horizons) >= model.window:
         yield Finding((*path, "horizons"), less, needs=(window,))
-    if len(set(model.horizons)) < len(model.horizons):
+    if len(set(horizons)) < len(horizons):
         yield Finding((*path, "horizons"), "must not repeat")
 
 

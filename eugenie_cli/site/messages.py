@@ -63,15 +63,26 @@ def _problem(finding: Mapping[str, Any], document: Document) -> Problem:
     path = place_of(location, document)
     is_key = bool(location) and location[-1] == _KEY_MARKER
     if kind == "extra_forbidden":
-        return Problem(document.position(path, key=True), path, unknown_key(path))
+        return Problem(document.position(path, key=True), path, unknown_key(path, _variant(location, path)))
+    if kind == "union_tag_invalid" and document.has((*path, "type")):
+        path = (*path, "type")
     message = "is empty: give it a value or leave it out" if _empty(finding, document, path) else _message(finding)
     return Problem(document.position(path, key=is_key), path, message)
 
 
-def unknown_key(path: Path) -> str:
-    """`unknown key`, with the key that was probably meant, else all that may stand there."""
-    known = known_keys(path[:-1])
+def unknown_key(path: Path, variant: str | None = None) -> str:
+    """`unknown key`, with the key that was probably meant, else all that may stand there. `variant`: the section's
+    type, where its keys depend on it."""
+    known = known_keys(path[:-1], variant)
+    if variant is not None and path[-1] in known_keys(path[:-1]):
+        return f"{variant} has no such setting; it takes {', '.join(known)}"
     return UNKNOWN_KEY + (did_you_mean(str(path[-1]), known) or (f"; known here: {', '.join(known)}" if known else ""))
+
+
+def _variant(location: tuple[str | int, ...], path: Path) -> str | None:
+    """The section's type, which the model's location names between the section and its key."""
+    between = location[-2] if len(location) > 1 and location[-2:-1] != path[-2:-1] else None
+    return between if isinstance(between, str) and known_keys(path[:-1], between) else None
 
 
 def _empty(finding: Mapping[str, Any], document: Document, path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
@@ -126,23 +127,6 @@ class Sensor(Section):
     role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
 
 
-class ModelSettings(Section):
-    """The forecaster of a class and how it is trained. Rows are grid steps."""
-
-    type: Literal["lstm"] = "lstm"
-    window: Annotated[int, Field(ge=8, le=4096)] = 120
-    warmup: Annotated[int, Field(ge=1, le=4095)] = 60
-    horizons: tuple[Annotated[int, Field(ge=1, le=512)], ...] = (1, 5, 10)
-    units: Annotated[int, Field(ge=1, le=1024)] = 32
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
-    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
-    calibration: Annotated[
-        float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")
-    ] = 0.25
-    seed: int = 0
-
-
 class Alarm(Section):
     """When scores become an anomaly. Delays are in rows."""
 
@@ -162,7 +146,7 @@ class EquipmentClass(Section):
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
-    model: ModelSettings = ModelSettings()
+    model: Detector = ModelSettings()
     alarm: Alarm = Alarm()
 
     @property

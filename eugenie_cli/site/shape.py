@@ -21,13 +21,20 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [name for name in names if model is not Site or name not in LOADER_KEYS]
 
 
-def known_keys(path: Path) -> list[str]:
-    """The keys of the section at `path`, of all its variants. Empty where any key may stand."""
+def known_keys(path: Path, variant: str | None = None) -> list[str]:
+    """The keys of the section at `path`, of all its variants or of the one whose `type` is `variant`. Empty where any
+    key may stand."""
     annotations: list[Any] = [Site]
     for part in path:
         annotations = [inner for annotation in annotations for inner in _inside(annotation, part)]
-    found = (key for annotation in annotations for model in _models(annotation) for key in keys_of(model))
-    return list(dict.fromkeys(found))
+    models = [model for annotation in annotations for model in _models(annotation)]
+    chosen = [model for model in models if variant is None or variant in _types_of(model)]
+    return list(dict.fromkeys(key for model in chosen for key in keys_of(model)))
+
+
+def _types_of(model: type[BaseModel]) -> tuple[Any, ...]:
+    """What `type` a section may have, where it says one."""
+    return get_args(model.model_fields["type"].annotation) if "type" in model.model_fields else ()
 
 
 def secret_keys() -> frozenset[str]:

@@ -11,16 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from eugenie_cli.detection.covariance import Baseline
-from eugenie_cli.detection.network import WEIGHTS
+from eugenie_cli.detection import types
 from eugenie_cli.detection.trained import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.errors import EugenieError
 
 SCHEMA = "eugenie.detector.v1"
 ARRAYS, META = "detector.npz", "detector.json"
 _TABLES = ("scored", "mean", "deviation", "threshold")
-_BASELINES = ("residual", "level")
-_STATISTICS = ("mean", "deviation", "whitening")
 
 
 def save(detector: TrainedDetector, folder: Path) -> None:
@@ -41,27 +38,25 @@ def save(detector: TrainedDetector, folder: Path) -> None:
 
 
 def _write(detector: TrainedDetector, folder: Path) -> None:
-    arrays = {name: getattr(detector, name) for name in _TABLES}
-    arrays |= {f"network.{name}": detector.network[name] for name in WEIGHTS}
-    for part in _BASELINES:
-        baseline = getattr(detector, part)
-        arrays |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+    kind = types.of(detector.type)
+    arrays = {name: getattr(detector, name) for name in _TABLES} | kind.arrays(detector)
     with (folder / ARRAYS).open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
         os.fsync(stream.fileno())
     meta = {
         "schema": SCHEMA,
+        "type": detector.type,
         "class": detector.class_name,
         "assets": detector.assets,
         "sensors": detector.sensors,
         "units": detector.units,
         "window": detector.window,
-        "warmup": detector.warmup,
         "horizons": detector.horizons,
         "step_ms": detector.step_ms,
         "max_gap_ms": detector.max_gap_ms,
         "calibration": asdict(detector.calibration),
+        **kind.plain(detector),
     }
     with (folder / META).open("w", encoding="utf-8") as stream:
         json.dump(meta, stream, indent=2, ensure_ascii=False, allow_nan=False)
@@ -84,24 +79,25 @@ def load(folder: Path) -> TrainedDetector:
             f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
         )
     noted = meta["calibration"]
-    return TrainedDetector(
-        class_name=meta["class"],
-        assets=tuple(meta["assets"]),
-        sensors=tuple(meta["sensors"]),
-        units=tuple(meta["units"]),
-        window=meta["window"],
-        warmup=meta["warmup"],
-        horizons=tuple(meta["horizons"]),
-        step_ms=meta["step_ms"],
-        max_gap_ms=meta["max_gap_ms"],
-        network={name: arrays[f"network.{name}"] for name in WEIGHTS},
-        residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
-        level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
-        calibration=Calibration(
+    type_name = meta.get("type", types.LSTM)  # there was no other when the first detectors were saved
+    common = {
+        "type": type_name,
+        "class_name": meta["class"],
+        "assets": tuple(meta["assets"]),
+        "sensors": tuple(meta["sensors"]),
+        "units": tuple(meta["units"]),
+        "window": meta["window"],
+        "horizons": tuple(meta["horizons"]),
+        "step_ms": meta["step_ms"],
+        "max_gap_ms": meta["max_gap_ms"],
+        "calibration": Calibration(
             budget=noted["budget"],
             margin=noted["margin"],
             rehearsal=noted["rehearsal"],
             assets=tuple(AssetCalibration(**asset) for asset in noted["assets"]),
         ),
         **{name: arrays[name] for name in _TABLES},
-    )
+    }
+    if type_name not in types.NAMES:
+        raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
+    return types.of(type_name).restore(common, arrays, meta)

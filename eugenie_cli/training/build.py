@@ -1,4 +1,4 @@
-"""A class's normal grids -> a trained, calibrated detector. Everything is in memory."""
+"""A class's normal grids -> a trained, calibrated detector of its type. Everything is in memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from eugenie_cli.detection import calibration, network
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.calibration import Calibrated, NormalRows
-from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
 from eugenie_cli.site.model import EquipmentClass
-from eugenie_cli.training import datasets, fit
+from eugenie_cli.training import classical, datasets, fit
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 
 
@@ -23,7 +24,8 @@ class Built:
     """A detector, and how it came about."""
 
     detector: TrainedDetector
-    fit: fit.Fit
+    fit: fit.Fit | None
+    """Of a forecaster; the other types are not fitted by epochs."""
     statistic: tuple[Floats, ...]
     """Each asset's statistic on its calibration rows, float64 [N]; over the threshold it is the score."""
 
@@ -37,12 +39,14 @@ def build(
     epochs: int | None = None,
     on_epoch: Callable[[fit.Epoch], None] | None = None,
 ) -> Built:
-    """Trains the network on all assets together, then calibrates each. `epochs` overrides the site file.
+    """A detector of the class's type, calibrated asset by asset. `epochs` overrides the site file.
 
     Raises EugenieError when the settings contradict each other or the rows do not suffice.
     """
     settings = equipment.model
-    _check(class_name, equipment)
+    if isinstance(settings, ClassicalSettings):
+        return _classical(class_name, settings, equipment, grids, progress)
+    _check(class_name, settings)
     mean, deviation = calibration.scaling([grid.rows[grid.learnt] for grid in grids])
     scaled = [network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)]
     train, validation = _windows(class_name, grids, scaled, settings.window, max(settings.horizons))
@@ -82,16 +86,33 @@ def build(
                 advance=advance,
             )
         except ValueError as problem:
-            raise EugenieError(
-                f"class {class_name}: {problem}",
-                "see the class's sensors (role) and the assets' normal periods",
-            ) from problem
-    detector = _detector(class_name, equipment, grids, mean, deviation, fitted.network, calibrated)
+            raise _unfit(class_name, problem) from problem
+    detector = _detector(class_name, settings, equipment, grids, mean, deviation, fitted.network, calibrated)
     return Built(detector, fitted, calibrated.statistic)
 
 
-def _check(class_name: str, equipment: EquipmentClass) -> None:
-    settings = equipment.model
+def _classical(
+    class_name: str,
+    settings: ClassicalSettings,
+    equipment: EquipmentClass,
+    grids: Sequence[NormalGrid],
+    progress: Progress,
+) -> Built:
+    with progress.task(f"fit {settings.type} of {class_name}"):
+        try:
+            fitted = classical.fit_class(settings, equipment, grids)
+        except ValueError as problem:
+            raise _unfit(class_name, problem) from problem
+    return Built(classical.detector(class_name, settings, equipment, fitted), None, fitted.values)
+
+
+def _unfit(class_name: str, problem: ValueError) -> EugenieError:
+    return EugenieError(
+        f"class {class_name}: {problem}", "see the class's sensors (role) and the assets' normal periods"
+    )
+
+
+def _check(class_name: str, settings: ModelSettings) -> None:
     if settings.warmup >= settings.window:
         raise EugenieError(
             f"classes.{class_name}.model: warmup {settings.warmup} leaves nothing of window {settings.window}",
@@ -133,21 +154,22 @@ def _windows(
 
 def _detector(
     class_name: str,
+    settings: ModelSettings,
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
     mean: Floats,
     deviation: Floats,
     weights: dict[str, Floats],
     calibrated: Calibrated,
-) -> TrainedDetector:
-    return TrainedDetector(
+) -> LstmDetector:
+    return LstmDetector(
         class_name=class_name,
         assets=tuple(grid.asset for grid in grids),
         sensors=equipment.sensor_names,
         units=tuple(sensor.unit for sensor in equipment.sensors),
-        window=equipment.model.window,
-        warmup=equipment.model.warmup,
-        horizons=equipment.model.horizons,
+        window=settings.window,
+        warmup=settings.warmup,
+        horizons=settings.horizons,
         step_ms=equipment.step,
         max_gap_ms=equipment.max_gap,
         scored=calibrated.scored,

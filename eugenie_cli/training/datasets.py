@@ -16,6 +16,10 @@ from eugenie_cli.site.values import to_ms
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
 VALIDATION_SHARE = 0.12
+# An asset takes part with at least this many windows' worth of normal rows...
+MIN_WINDOWS = 2
+# ...and never with less than a covariance of some sensors needs: a short window is no reason to learn from ten rows.
+MIN_ROWS = 50
 # The parts that a row may belong to.
 UNUSED, TRAINING, VALIDATION, CALIBRATION = 0, 1, 2, 3
 
@@ -40,6 +44,11 @@ class NormalGrid:
 
     def count(self, part: int) -> int:
         return int((self.part == part).sum())
+
+
+def least_rows(window: int) -> int:
+    """Normal rows below which an asset is left out."""
+    return max(MIN_WINDOWS * window, MIN_ROWS)
 
 
 def normal_rows(site: Site, grid: Grid) -> Bools:

@@ -59,10 +59,11 @@ class TrainingRun:
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
             artifact.save(built.detector, Path(folder) / store.DETECTOR)
             self._client.log_artifacts(self.id, str(Path(folder) / store.DETECTOR), store.DETECTOR)
-            plots.losses(built.fit.epochs, Path(folder) / "losses.png")
+            if built.fit is not None:
+                plots.losses(built.fit.epochs, Path(folder) / "losses.png")
             plots.calibration(built.detector, built.statistic, Path(folder) / "calibration.png")
-            for name in ("losses.png", "calibration.png"):
-                self._client.log_artifact(self.id, str(Path(folder) / name))
+            for picture in sorted(Path(folder).glob("*.png")):
+                self._client.log_artifact(self.id, str(picture))
         if site.file.is_file():
             self._client.log_artifact(self.id, str(site.file))
 

@@ -14,9 +14,6 @@ from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.registry import Registry
 
-# An asset takes part with at least this many windows' worth of normal rows.
-MIN_WINDOWS = 2
-
 
 @dataclass(frozen=True)
 class TrainedVersion:
@@ -64,13 +61,13 @@ def _normal_grids(site: Site, class_name: str, progress: Progress) -> list[Norma
         for asset in assets:
             grid = load_grid(site, history, asset)
             normal = datasets.split(grid, datasets.normal_rows(site, grid), equipment.model.calibration)
-            enough = int((normal.part != datasets.UNUSED).sum()) >= MIN_WINDOWS * equipment.model.window
+            enough = int((normal.part != datasets.UNUSED).sum()) >= datasets.least_rows(equipment.model.window)
             (grids if enough else short).append(normal if enough else asset)  # type: ignore[arg-type]
             advance(1)
     if not grids:
         raise EugenieError(
-            f"class {class_name}: no asset has {MIN_WINDOWS} windows ({MIN_WINDOWS * equipment.model.window} rows) "
-            "of normal history",
+            f"class {class_name}: no asset has {datasets.MIN_WINDOWS} windows "
+            f"({datasets.least_rows(equipment.model.window)} rows) of normal history",
             "`eugenie import` brings in history; see also the assets' normal periods and the exclusions",
         )
     if short:
@@ -81,13 +78,14 @@ def _normal_grids(site: Site, class_name: str, progress: Progress) -> list[Norma
 
 
 def _metrics(built: Built) -> dict[str, float]:
-    best = built.fit.epochs[built.fit.best]
     noted = built.detector.calibration
-    return {
+    calibrated = {"margin": noted.margin, "rehearsal_exceeding": noted.rehearsal}
+    if built.fit is None:
+        return calibrated
+    best = built.fit.epochs[built.fit.best]
+    return calibrated | {
         "best_epoch": float(best.number + 1),
         "best_validation_loss": best.validation,
-        "margin": noted.margin,
-        "rehearsal_exceeding": noted.rehearsal,
         "fit_seconds": built.fit.seconds,
         "windows_per_s": built.fit.windows / built.fit.seconds,
     }
@@ -106,7 +104,8 @@ def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Pro
             f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "
             f"of {noted.budget:.1%}: the normal periods hold more than one kind of operation"
         )
+    loss = f"validation loss {built.fit.epochs[built.fit.best].validation:.3f}" if built.fit else detector.type
     progress.say(
-        f"{detector.class_name}: version {version}{f' ({chr(44).join(aliases)})' if aliases else ''}, validation loss "
-        f"{built.fit.epochs[built.fit.best].validation:.3f}, margin {noted.margin:.2f}"
+        f"{detector.class_name}: version {version}{f' ({chr(44).join(aliases)})' if aliases else ''}, {loss}, "
+        f"margin {noted.margin:.2f}"
     )

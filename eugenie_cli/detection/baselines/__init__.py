@@ -1,21 +1,25 @@
-"""Classical detectors that run beside the model, as they may win: same rows, same episodes."""
+"""Detectors that run beside a class's own, as they may win: same rows, same thresholds, same episodes.
+
+Those that a class may also take as its own (`model: {type: ...}`) are the very same code here as there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from eugenie_cli.detection.baselines.detector import Detector, Statistic, fit
-from eugenie_cli.detection.baselines.mewma import Mewma
-from eugenie_cli.detection.baselines.pca import PcaQ, PcaT2
-from eugenie_cli.detection.baselines.trivial import AllPositive, Random
+from eugenie_cli.detection.baselines.detector import Baseline, Classical, Detector, Trivial, fit
+from eugenie_cli.detection.baselines.trivial import all_positive, random
+from eugenie_cli.detection.types.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
 
-__all__ = ["BASELINES", "AllPositive", "Detector", "Mewma", "PcaQ", "PcaT2", "Random", "Statistic", "fit"]
+__all__ = ["BASELINES", "Baseline", "Classical", "Detector", "Trivial", "fit"]
 
-BASELINES: Mapping[str, Callable[[], Statistic]] = {
-    "pca-q": PcaQ,
-    "pca-t2": PcaT2,
-    "mewma": Mewma,
-    "all-positive": AllPositive,
-    "random": Random,
+BASELINES: Mapping[str, Baseline] = {
+    "pca-q": Classical("pca-q", PcaOptions()),
+    "pca-t2": Classical("pca-t2", PcaOptions()),
+    "mewma": Classical("mewma", ChartOptions()),
+    "isolation-forest": Classical("isolation-forest", ForestOptions()),
+    "last-value": Classical("last-value", LastValueOptions()),
+    "all-positive": Trivial(all_positive),
+    "random": Trivial(random),
 }
-"""By the name in reports, in the order of reports."""
+"""By the name in reports, in the order of reports; the types with what they have when nothing is set."""

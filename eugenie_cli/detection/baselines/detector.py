@@ -1,4 +1,4 @@
-"""A statistic of a row, learnt on normal rows, becomes a score over a threshold that needs no labels."""
+"""Baselines of a class: fitted like a class's own detector, or not at all."""
 
 from __future__ import annotations
 
@@ -8,102 +8,80 @@ from typing import Protocol
 
 import numpy as np
 
+from eugenie_cli.detection import types
 from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.types import classical
+from eugenie_cli.detection.types.classical import AssetRows, Fitted
+from eugenie_cli.detection.types.options import Options
 
-QUANTILE = 0.999
-"""Of the statistic on calibration rows; a threshold is a multiple of it."""
-MARGINS = np.round(np.geomspace(1.0, 20.0, 120), 4)
-"""Multiples that the rehearsal tries, smallest first, in steps of 2.5 %."""
-MIN_ROWS = 20
-"""Calibration rows below which an asset's own quantile means nothing, and the class's is taken."""
+Judge = Callable[[Floats], tuple[Floats, Floats]]
+"""Rows [T, S], NaN where missing -> score [T], NaN where a row has no value, and contribution [T, S]."""
 
 
-class Statistic(Protocol):
-    """An anomaly statistic of one asset. Rows are float [T, S] in engineering units, NaN where missing."""
+class Detector(Protocol):
+    """A fitted baseline of a class."""
 
-    fixed: bool
-    """True when the statistic already is a score: nothing is calibrated."""
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Those that it can score."""
 
-    def learn(self, rows: Floats) -> None:
-        """Learn from normal rows."""
+    def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
+        """Score over threshold [T] (NaN: not scored) and contribution [T, S] of contiguous rows [T, S]."""
 
-    def measure(self, rows: Floats) -> tuple[Floats, Floats]:
-        """Statistic [T], NaN where a row has no value, and contribution [T, S], summing to 1 over S."""
+
+class Baseline(Protocol):
+    """A detector to fit."""
+
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Detector:
+        """On each asset's normal rows. `roles`: "auto", "scored" or "context" for each sensor; `budget`: share of
+        normal rows that may score above 1. Raises ValueError when the rows do not suffice."""
 
 
 @dataclass(frozen=True)
-class Detector:
-    """A fitted baseline of a class: a statistic and a threshold for each asset."""
+class Classical:
+    """One of the types that a class may take as its own."""
 
-    statistics: Mapping[str, Statistic]
-    thresholds: Mapping[str, float]
-    margin: float
-    """The multiple of the calibration quantile."""
-    rehearsal: float
-    """Share of held-out normal rows above 1 with that margin."""
+    name: str
+    options: Options
 
-    def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
-        """Score over threshold [T] (NaN: not scored) and contribution [T, S] of rows [T, S].
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Fitted:
+        return classical.fit(types.statistic_of(self.name), self.options, rows, roles, budget)
 
-        Raises:
-            KeyError: the detector was not fitted on this asset.
-        """
-        statistic, contribution = self.statistics[asset].measure(rows)
-        return statistic / self.thresholds[asset], contribution
+
+@dataclass(frozen=True)
+class Trivial:
+    """What already is a score: nothing is learnt, nothing calibrated."""
+
+    judge: Judge
+
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Untaught:  # noqa: ARG002
+        return Untaught(tuple(one.asset for one in rows), self.judge)
+
+
+@dataclass(frozen=True)
+class Untaught:
+    """A `Trivial` baseline of some assets."""
+
+    assets: tuple[str, ...]
+    judge: Judge
+
+    def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
+        return self.judge(rows)
 
 
 def fit(
-    factory: Callable[[], Statistic],
+    baseline: Baseline,
     training: Mapping[str, Floats],
     calibration: Mapping[str, Floats],
     budget: float,
+    roles: Sequence[str] | None = None,
 ) -> Detector:
-    """Learn a statistic for each asset on `training` rows [T, S], a threshold on `calibration` rows [T, S].
+    """`baseline.fit` of rows [T, S] by asset that are apart already: those of `calibration` follow on `training`'s.
 
-    The threshold is `margin` times the .999 quantile on the asset's calibration rows. There is one margin for
-    the class: the smallest with which thresholds from one half of the calibration rows leave at most `budget`
-    of the other half's rows above 1, both ways round.
-
-    Raises:
-        ValueError: no asset has calibration rows.
+    `roles`: by default "auto" for every sensor. Raises ValueError as `fit` does.
     """
-    statistics: dict[str, Statistic] = {}
-    measured: dict[str, Floats] = {}
-    for asset, rows in training.items():
-        statistics[asset] = factory()
-        statistics[asset].learn(rows)
-        values = statistics[asset].measure(calibration[asset])[0]
-        measured[asset] = values[~np.isnan(values)]
-    if all(statistic.fixed for statistic in statistics.values()):
-        return Detector(statistics, dict.fromkeys(statistics, 1.0), 1.0, 0.0)
-    pooled = [values for values in measured.values() if len(values)]
-    if not pooled:
-        raise ValueError("no asset has calibration rows with a value")
-    margin, rehearsal = _rehearse(pooled, budget)
-    common = _quantile(np.concatenate(pooled))
-    thresholds = {
-        asset: margin * (_quantile(values) if len(values) >= MIN_ROWS else common) for asset, values in measured.items()
-    }
-    return Detector(statistics, thresholds, margin, rehearsal)
-
-
-def _rehearse(measured: Sequence[Floats], budget: float) -> tuple[float, float]:
-    """The smallest margin within the budget, and the share above 1 that it left; the largest when none is."""
-    relative = []
-    for values in measured:
-        middle = len(values) // 2
-        if middle:
-            first, second = values[:middle], values[middle:]
-            relative += [second / _quantile(first), first / _quantile(second)]
-    if not relative:
-        return float(MARGINS[0]), 0.0
-    ratios = np.sort(np.concatenate(relative))
-    shares = 1.0 - np.searchsorted(ratios, MARGINS, side="right") / len(ratios)
-    within = np.flatnonzero(shares <= budget)
-    chosen = int(within[0]) if len(within) else len(MARGINS) - 1
-    return float(MARGINS[chosen]), float(shares[chosen])
-
-
-def _quantile(values: Floats) -> float:
-    # a statistic that is 0 on every normal row still needs a threshold above 0
-    return max(float(np.quantile(values, QUANTILE)), float(np.finfo(np.float32).tiny))
+    rows = []
+    for asset, learnt in training.items():
+        held_out = np.arange(len(learnt) + len(calibration[asset])) >= len(learnt)
+        rows.append(AssetRows(asset, np.concatenate([learnt, calibration[asset]]), ~held_out, held_out))
+    return baseline.fit(rows, roles or ["auto"] * rows[0].rows.shape[1], budget)

@@ -13,6 +13,7 @@ from conftest import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP, WINDOW, rows_of
 
 from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console
+from eugenie_cli.detection.baselines import BASELINES
 from eugenie_cli.episodes.records import anomaly_id, iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation import graph
@@ -20,6 +21,7 @@ from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.request import evaluate_site
+from eugenie_cli.evaluation.taking import how_to_take
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -91,7 +93,7 @@ def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(
 
 def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(plant):
     result = evaluate_class(plant, "pump", LABELS, version=3)
-    assert list(result.baselines) == ["pca-q", "pca-t2", "mewma", "all-positive", "random"]
+    assert list(result.baselines) == list(BASELINES)
     everything = result.baselines["all-positive"]
     assert (everything.point.far, everything.point.mar) == (1.0, 0.0)
     assert everything.alarm_time_fraction == pytest.approx(1.0, abs=0.005)  # less an on-delay after the gap
@@ -111,6 +113,17 @@ def test_without_labels_only_what_can_be_known_is_said(plant):
 def test_a_baseline_that_wins_is_named_in_plain_words(plant):
     notes = evaluate_class(plant, "pump", Labels(LABELS.labels[1:2]), version=3).notes
     assert any("is better than the model here" in note for note in notes)
+
+
+def test_how_to_take_a_baseline_is_a_line_of_the_site_file(plant):
+    told = how_to_take(plant, "pump", "mewma")
+    assert told == " To take it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
+    changed = plant.classes["pump"].model.model_copy(update={"calibration": 0.4})
+    classes = {"pump": plant.classes["pump"].model_copy(update={"model": changed})}
+    assert "{type: pca-q, calibration: 0.4}" in how_to_take(
+        plant.model_copy(update={"classes": classes}), "pump", "pca-q"
+    )
+    assert how_to_take(plant, "pump", "random") == ""
 
 
 def test_the_json_is_the_contract(plant):

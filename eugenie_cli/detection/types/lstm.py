@@ -1,0 +1,62 @@
+"""The forecaster: a sequence-to-sequence LSTM, scored by its errors and by levels (see `scoring`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.network import WEIGHTS
+from eugenie_cli.detection.trained import LstmDetector
+from eugenie_cli.detection.types.measured import Measured
+
+if TYPE_CHECKING:
+    from eugenie_cli.detection.types.graph import Graph
+
+_BASELINES = ("residual", "level")
+_STATISTICS = ("mean", "deviation", "whitening")
+
+
+class Lstm:
+    """See `types.DetectorType`."""
+
+    def graph(self, detector: LstmDetector) -> Graph:
+        from eugenie_cli.detection.scoring import LstmGraph
+
+        return LstmGraph(detector)
+
+    def measure(self, detector: LstmDetector, index: int, rows: Floats) -> Measured:
+        from eugenie_cli.detection.reference import measure_lstm
+
+        return measure_lstm(detector, index, rows)
+
+    def arrays(self, detector: LstmDetector) -> dict[str, np.ndarray]:
+        found = {f"network.{name}": detector.network[name] for name in WEIGHTS}
+        for part in _BASELINES:
+            baseline = getattr(detector, part)
+            found |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+        return found
+
+    def plain(self, detector: LstmDetector) -> dict[str, Any]:
+        return {"warmup": detector.warmup}
+
+    def restore(
+        self, common: Mapping[str, Any], arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]
+    ) -> LstmDetector:
+        return LstmDetector(
+            **common,
+            warmup=plain["warmup"],
+            network={name: arrays[f"network.{name}"] for name in WEIGHTS},
+            residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
+            level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
+        )
+
+    def describe(self, detector: LstmDetector) -> Sequence[str]:
+        horizons = ", ".join(map(str, detector.horizons))
+        return [
+            f"LSTM sequence-to-sequence forecaster: {detector.lstm_units} units, warm-up {detector.warmup} rows,",
+            f"horizons {horizons} rows ahead. `expected` is its forecast, the mean over the horizons.",
+        ]

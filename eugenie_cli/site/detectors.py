@@ -1,0 +1,127 @@
+"""`model:` of a class: which type of detector, and the settings that the type has. Rows are grid steps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from eugenie_cli.detection.types.options import (
+    ChartOptions,
+    ForestOptions,
+    LastValueOptions,
+    Options,
+    PcaOptions,
+)
+from eugenie_cli.site.section import Section
+
+Rows = Annotated[int, Field(ge=1, le=512)]
+Window = Annotated[int, Field(ge=8, le=4096, description="the rows that a score is a function of")]
+Smoothing = Annotated[float, Field(gt=0, le=1, description="weight of the newest row")]
+
+
+class DetectorSettings(Section):
+    """What every type has."""
+
+    type: str
+    window: Window
+    calibration: Annotated[
+        float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")
+    ] = 0.25
+
+
+class ModelSettings(DetectorSettings):
+    """The forecaster of a class and how it is trained."""
+
+    type: Literal["lstm"] = "lstm"
+    window: Window = 120
+    warmup: Annotated[int, Field(ge=1, le=4095)] = 60
+    horizons: tuple[Rows, ...] = (1, 5, 10)
+    units: Annotated[int, Field(ge=1, le=1024)] = 32
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    seed: int = 0
+
+
+class ClassicalSettings(DetectorSettings):
+    """What the types beside the forecaster have in common."""
+
+    def options(self) -> Options:
+        """The settings as `detection` takes them."""
+        raise NotImplementedError
+
+
+class _PcaSettings(ClassicalSettings):
+    window: Window = PcaOptions.window
+    explained: Annotated[float, Field(gt=0, lt=1, description="share of the variance that components explain")] = (
+        PcaOptions.explained
+    )
+
+    def options(self) -> PcaOptions:
+        return PcaOptions(self.window, self.explained)
+
+
+class PcaQSettings(_PcaSettings):
+    """Principal components: what they leave over of a row."""
+
+    type: Literal["pca-q"]
+
+
+class PcaT2Settings(_PcaSettings):
+    """Principal components: how unusual a row is within them."""
+
+    type: Literal["pca-t2"]
+
+
+class MewmaSettings(ClassicalSettings):
+    """Multivariate moving average of the rows."""
+
+    type: Literal["mewma"]
+    window: Window = ChartOptions.window
+    smoothing: Smoothing = ChartOptions.smoothing
+
+    def options(self) -> ChartOptions:
+        return ChartOptions(self.window, self.smoothing)
+
+
+class IsolationForestSettings(ClassicalSettings):
+    """Isolation forest, its depths averaged over rows."""
+
+    type: Literal["isolation-forest"]
+    window: Window = ForestOptions.window
+    smoothing: Smoothing = ForestOptions.smoothing
+    trees: Annotated[int, Field(ge=1, le=1000)] = ForestOptions.trees
+    samples: Annotated[int, Field(ge=16, le=65_536, description="rows that a tree is grown on")] = ForestOptions.samples
+    seed: Annotated[int, Field(ge=0)] = ForestOptions.seed
+
+    def options(self) -> ForestOptions:
+        return ForestOptions(self.window, self.smoothing, self.trees, self.samples, self.seed)
+
+
+class LastValueSettings(ClassicalSettings):
+    """The forecast that nothing changes: by how much it fails, averaged over rows."""
+
+    type: Literal["last-value"]
+    window: Window = LastValueOptions.window
+    smoothing: Smoothing = LastValueOptions.smoothing
+    horizons: tuple[Rows, ...] = LastValueOptions.horizons
+
+    def options(self) -> LastValueOptions:
+        return LastValueOptions(self.window, self.smoothing, self.horizons)
+
+
+def _type_of(given: Any) -> Any:
+    """The type of a `model:`; a section that names none is a forecaster's."""
+    return str(given.get("type", "lstm")) if isinstance(given, dict) else getattr(given, "type", "lstm")
+
+
+Detector = Annotated[
+    Annotated[ModelSettings, Tag("lstm")]
+    | Annotated[PcaQSettings, Tag("pca-q")]
+    | Annotated[PcaT2Settings, Tag("pca-t2")]
+    | Annotated[MewmaSettings, Tag("mewma")]
+    | Annotated[IsolationForestSettings, Tag("isolation-forest")]
+    | Annotated[LastValueSettings, Tag("last-value")],
+    Discriminator(_type_of),
+]

@@ -1,0 +1,51 @@
+"""Detectors beside the forecaster: from a class's normal grids to a fitted statistic. Seconds, not minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eugenie_cli.detection import types
+from eugenie_cli.detection.types.classical import AssetRows, ClassicalDetector, Fitted, fit
+from eugenie_cli.site.detectors import ClassicalSettings
+from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.training.datasets import CALIBRATION, NormalGrid
+
+
+def asset_rows(grid: NormalGrid) -> AssetRows:
+    """A grid's rows as `detection` takes them."""
+    return AssetRows(grid.asset, grid.rows, grid.learnt, grid.part == CALIBRATION)
+
+
+def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Fitted:
+    """Raises ValueError when no sensor is scored, or no asset has a row to calibrate on."""
+    return fit(
+        types.statistic_of(settings.type),
+        settings.options(),
+        [asset_rows(grid) for grid in grids],
+        [sensor.role for sensor in equipment.sensors],
+        equipment.alarm.budget,
+    )
+
+
+def detector(
+    class_name: str, settings: ClassicalSettings, equipment: EquipmentClass, fitted: Fitted
+) -> ClassicalDetector:
+    """The fitted statistic as a version of the class."""
+    return ClassicalDetector(
+        type=settings.type,
+        class_name=class_name,
+        assets=fitted.assets,
+        sensors=equipment.sensor_names,
+        units=tuple(sensor.unit for sensor in equipment.sensors),
+        window=settings.window,
+        horizons=fitted.learnt.statistic.horizons,
+        step_ms=equipment.step,
+        max_gap_ms=equipment.max_gap,
+        scored=fitted.scored,
+        mean=fitted.learnt.mean,
+        deviation=fitted.learnt.deviation,
+        threshold=fitted.threshold,
+        calibration=fitted.calibration,
+        used=fitted.learnt.used,
+        statistic=fitted.learnt.statistic,
+    )

@@ -1,0 +1,154 @@
+"""A class whose detector is no network: trained, registered, exported, served and evaluated like any other.
+
+On real history: runs of the SKAB testbed. What a type's graph says is what `evaluate` says of it as a baseline, row by
+row, and what the model server answers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_server import served
+
+from eugenie_cli.detection import types
+from eugenie_cli.detection.baselines import BASELINES
+from eugenie_cli.detection.scoring import ScoringModule
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.evaluation.backtest import backtest
+from eugenie_cli.evaluation.evaluate import evaluate_class
+from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.normal import normal_grid
+from eugenie_cli.history.grid import load_grid
+from eugenie_cli.history.importing import import_sources
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.serving import card, export, manifest, publish
+from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import store
+from eugenie_cli.training.build import build
+from eugenie_cli.training.classical import asset_rows
+from eugenie_cli.training.train import TrainedVersion, train_class
+
+pytestmark = pytest.mark.integration
+
+CLASS = "testbed"
+RUNS = ("valve1-0", "valve1-1", "valve1-2")
+SITE_FILE = Path(__file__).parents[2] / "site-configs" / "skab.yaml"
+TOLERANCE = 1e-4
+"""Of a score: the graph's float32 beside numpy's float64, over a thousand rows."""
+
+
+@pytest.fixture(scope="module")
+def testbed(data_folder, tmp_path_factory) -> Callable[[str], Site]:
+    """`testbed(type)`: three imported runs, of a class with a detector of that type."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EUGENIE_DATA", str(data_folder))
+        text = SITE_FILE.read_text()
+        lines = [line for line in text.splitlines() if not line.startswith("  valve1-") or _asset(line) in RUNS]
+        folder = tmp_path_factory.mktemp("skab-types")
+        sources = "\n".join(lines).replace("valve1/*.csv", "valve1/[012].csv")
+        (folder / "site.yaml").write_text(sources.replace("site: skab", "site: skab\nworkspace: work"))
+        whole = load_site(folder / "site.yaml")
+        import_sources(whole, progress=SILENT)
+
+        def of_type(name: str) -> Site:
+            model = "model: {window: 120, warmup: 60, horizons: [1, 5, 10], units: 32, epochs: 15}"
+            assert model in sources
+            file = folder / f"{name}.yaml"
+            file.write_text((folder / "site.yaml").read_text().replace(model, f"model: {{type: {name}}}"))
+            with pytest.MonkeyPatch.context() as again:
+                again.setenv("EUGENIE_DATA", str(data_folder))
+                return load_site(file)
+
+    return of_type
+
+
+def _asset(line: str) -> str:
+    return line.strip().split(":")[0]
+
+
+@pytest.fixture(scope="module")
+def forest(testbed) -> tuple[Site, TrainedVersion]:
+    """The testbed with a registered isolation forest."""
+    site = testbed("isolation-forest")
+    return site, train_class(site, CLASS, SILENT)
+
+
+@pytest.mark.parametrize("name", list(types.CLASSICAL))
+def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
+    site = testbed(name)
+    equipment, history = site.classes[CLASS], open_history(site)
+    detector = build(CLASS, equipment, [normal_grid(site, history, asset) for asset in RUNS], SILENT).detector
+    module = ScoringModule(detector)
+    baseline = BASELINES[name].fit(
+        [asset_rows(normal_grid(site, history, asset)) for asset in RUNS],
+        [sensor.role for sensor in equipment.sensors],
+        equipment.alarm.budget,
+    )
+    worst = 0.0
+    for asset in RUNS:
+        rows = load_grid(site, history, asset).rows
+        score, contribution = (part[detector.window - 1 :] for part in baseline.score(asset, rows))
+        answer = module.serving_default(tf.constant([asset]), tf.constant(rows[None]))
+        own, parts = answer["score"].numpy()[0], answer["contribution"].numpy()[0]
+        there = np.isfinite(own)
+        assert there.sum() > 900
+        np.testing.assert_array_equal(there, np.isfinite(score))
+        worst = max(worst, float(np.abs(own - score)[there].max()))
+        np.testing.assert_allclose(own[there], score[there], rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(parts[there], contribution[there], atol=1e-3)
+    tell(f"{name}: largest difference of a score, graph and baseline: {worst:.1g}")
+
+
+def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest, tmp_path):
+    site, trained = forest
+    assert "best_validation_loss" not in trained.metrics
+    run = store.client(site).get_run(trained.run_id)
+    assert (run.data.params["model.type"], run.data.params["model.trees"]) == ("isolation-forest", "100")
+    names = {file.path for file in store.client(site).list_artifacts(trained.run_id)}
+    assert {"detector", "calibration.png", "periods.json"} <= names and "losses.png" not in names
+
+    published = export.export_class(site, CLASS, trained.version)
+    assert published.largest_difference is not None and published.largest_difference < 1e-4
+    assert manifest.read(published.path).horizons == ()
+    assert "Isolation forest of 100 trees" in (published.path / card.LOCATION).read_text()
+
+    one = next(one for one in backtest(site, CLASS, version=trained.version) if one.asset == RUNS[1])
+    labels = Labels((Label(RUNS[1], int(one.edges[600]), int(one.edges[900]), ("Pressure",)),))
+    found = evaluate_class(site, CLASS, labels, version=trained.version)
+    assert found.model.point == found.baselines["isolation-forest"].point
+    assert found.model.events == found.baselines["isolation-forest"].events
+
+    models = shutil.copytree(published.path, tmp_path / "models" / CLASS / str(trained.version)).parents[1]
+    with served(tmp_path, "--models", str(models)) as client:
+        window = manifest.read(published.path).window
+        answer = client.predict(CLASS, [RUNS[1], "nobody"], np.stack([one.rows, one.rows]))
+        np.testing.assert_allclose(answer.score[0], one.score[window - 1 :], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(answer.contribution[0], one.contribution[window - 1 :], rtol=1e-4, atol=1e-5)
+        assert np.isnan(answer.score[1]).all()
+        inputs = {"asset": np.array([RUNS[1]], object), "rows": one.rows[None, :window]}
+        with pytest.raises(ModelServerError, match="forecast"):
+            client.call(CLASS, inputs, signature="forecast")
+
+
+def test_a_graph_that_is_not_the_forest_is_refused(forest, tmp_path, monkeypatch):
+    """One tree of a hundred has its cuts elsewhere."""
+    site, trained = forest
+    write = publish._write
+
+    def wrong(detector, info, directory):
+        cut = detector.statistic.cut.copy()
+        cut[: detector.statistic.roots[1]] += 0.5
+        write(replace(detector, statistic=replace(detector.statistic, cut=cut)), info, directory)
+
+    monkeypatch.setattr(publish, "_write", wrong)
+    with pytest.raises(EugenieError, match="largest difference"):
+        publish.publish_class(site, CLASS, trained.version, models=tmp_path)
