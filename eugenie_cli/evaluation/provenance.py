@@ -34,7 +34,8 @@ class Provenance:
     periods: Periods
     """asset -> training, validation, calibration -> first and last instant."""
     window: int
-    lstm_units: int
+    judges: str
+    """How the detector does it, in words."""
     context: tuple[str, ...]
     """Sensors that are read and not scored."""
     quantile: float
@@ -57,6 +58,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
     """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
+    from eugenie_cli.detection import types
     from eugenie_cli.detection.calibration import QUANTILE
     from eugenie_cli.training import record
     from eugenie_cli.training.code import COMMIT, EUGENIE
@@ -78,7 +80,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
         commit=run.tags.get(COMMIT, ""),
         periods=run.periods,
         window=detector.window,
-        lstm_units=detector.lstm_units,
+        judges=" ".join(types.of(detector.type).describe(detector)),
         context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
         quantile=QUANTILE,
         budget=noted.budget,

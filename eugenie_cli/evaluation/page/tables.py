@@ -136,7 +136,7 @@ def identity(report: EvaluationReport) -> Sequence[tuple[str, str]]:
         ("trained", f"{known.ended} by eugenie {known.eugenie or '(unknown version)'}"),
         ("commit", known.commit or "not a checkout"),
         ("fingerprint of its data", known.data_fingerprint or "unknown"),
-        ("network", f"LSTM forecaster, {known.lstm_units} units"),
+        ("detector", known.judges),
         ("window", f"{known.window} rows of {duration(report.step_ms / 1000)}"),
         ("sensors read, not scored", ", ".join(known.context) or "none"),
     ]  # fmt: skip

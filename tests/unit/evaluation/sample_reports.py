@@ -87,7 +87,8 @@ def report_of(assets: list[str], *, labelled: bool = True, rows: int = 720, know
 def provenance(assets: list[str]) -> Provenance:
     return Provenance(
         run_id="run", ended="2026-01-01T00:00:00.000Z", data_fingerprint="ab12", eugenie="0.1.0", commit="",
-        periods={name: {"training": ["2026-01-01", "2026-01-02"]} for name in assets}, window=120, lstm_units=32,
+        periods={name: {"training": ["2026-01-01", "2026-01-02"]} for name in assets}, window=120,
+        judges="LSTM forecaster",
         context=("ambient",), quantile=0.999, budget=0.01, margin=1.25, rehearsal=0.02,
         assets=tuple(
             AssetThreshold(AssetCalibration(name, 400, number % 4 == 0, 2.5, 0.001), 3.1, number % 4 != 0)
