@@ -13,14 +13,17 @@ import numpy as np
 
 from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.network import WEIGHTS
+from eugenie_cli.detection.running import Running
+from eugenie_cli.detection.scatter import Scatter
 from eugenie_cli.detection.trained import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.errors import EugenieError
 
-SCHEMA = "eugenie.detector.v1"
+SCHEMA = "eugenie.detector.v2"
 ARRAYS, META = "detector.npz", "detector.json"
 _TABLES = ("scored", "mean", "deviation", "threshold")
 _BASELINES = ("residual", "level")
 _STATISTICS = ("mean", "deviation", "whitening")
+_SCATTER = ("offset", "normal")
 
 
 def save(detector: TrainedDetector, folder: Path) -> None:
@@ -46,6 +49,7 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
     for part in _BASELINES:
         baseline = getattr(detector, part)
         arrays |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+    arrays |= {f"scatter.{name}": getattr(detector.scatter, name) for name in _SCATTER}
     with (folder / ARRAYS).open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
@@ -62,6 +66,7 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
         "step_ms": detector.step_ms,
         "max_gap_ms": detector.max_gap_ms,
         "calibration": asdict(detector.calibration),
+        "running": asdict(detector.running) if detector.running else None,
     }
     with (folder / META).open("w", encoding="utf-8") as stream:
         json.dump(meta, stream, indent=2, ensure_ascii=False, allow_nan=False)
@@ -97,6 +102,8 @@ def load(folder: Path) -> TrainedDetector:
         network={name: arrays[f"network.{name}"] for name in WEIGHTS},
         residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
         level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
+        scatter=Scatter(*(arrays[f"scatter.{name}"] for name in _SCATTER)),
+        running=Running(**meta["running"]) if meta["running"] else None,
         calibration=Calibration(
             budget=noted["budget"],
             margin=noted["margin"],

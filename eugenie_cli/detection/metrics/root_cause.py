@@ -28,8 +28,9 @@ class RootCauseMetrics:
 def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
     """Sensor indices of an event, the strongest first, from its rows' score [N] and contribution [N, S].
 
-    Contributions are averaged over the anomalous rows, as an anomaly's are; over all scored rows when none is
-    anomalous, which asks who would have been blamed. Empty when no row was scored.
+    Contributions are averaged over the anomalous rows, as an anomaly's are: a row counts by its squared score,
+    because contributions are shares of a squared deviation. Over all scored rows when none is anomalous, which
+    asks who would have been blamed. Empty when no row was scored.
     """
     scored = ~np.isnan(score)
     chosen: Bools = scored & (np.nan_to_num(score) > 1.0)
@@ -37,7 +38,8 @@ def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
         chosen = scored
     if not chosen.any():
         return []
-    mean = contribution[chosen].mean(axis=0, dtype=np.float64)
+    weight = score[chosen].astype(np.float64) ** 2
+    mean = weight @ contribution[chosen].astype(np.float64)
     return [int(index) for index in np.argsort(-mean, kind="stable")]
 
 
