@@ -6,11 +6,14 @@ one after the other, without point adjustment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from detection_plant import Part, Plant, grid_of, labels_within, normal_until, read_labels, read_table
+from detection_plant import Figures, Part, Plant, grid_of, labels_within, normal_until, read_labels, read_table
+from detection_run import Scored
 
+from eugenie_cli.detection.metrics import point_metrics
 from eugenie_cli.site.model import EquipmentClass
 
 NAME = "skab"
@@ -39,3 +42,10 @@ def load(data: Path, seed: int) -> Plant:
         judged = np.isin(grid.edges, table.instants[NORMAL_ROWS:])
         tests.append(Part(asset, grid, judged, labels_within(labels, grid)))
     return Plant(NAME, equipment, tuple(normal), tuple(tests))
+
+
+def figures(_: Plant, runs: Sequence[Scored]) -> Figures:
+    """By row, over the runs one after the other; a row without a score counts as not flagged."""
+    flagged = np.concatenate([run.judgement.score > 1 for run in runs])
+    found = point_metrics(flagged, np.concatenate([run.judgement.labelled for run in runs]))
+    return {"f1": found.f1 or 0.0, "far": found.far or 0.0, "mar": found.mar or 0.0}

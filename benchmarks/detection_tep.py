@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from detection_plant import Part, Plant, grid_of, labels_within, normal_until, read_labels, read_table
+from detection_plant import Figures, Part, Plant, grid_of, labels_within, normal_until, read_labels, read_table
+from detection_run import Scored
 
 from eugenie_cli.site.model import EquipmentClass
 
@@ -35,3 +37,33 @@ def load(data: Path, seed: int) -> Plant:
         run = grid_of(ASSET, table, equipment)
         tests.append(Part(path.stem, run, np.isin(run.edges, table.instants), labels_within(labels, run)))
     return Plant(NAME, equipment, (normal,), tuple(tests))
+
+
+def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
+    """Rates of judged rows that have a score; of the faults their mean, and each. Delays in minutes, by the alarm."""
+    minutes = plant.equipment.step / 60_000
+    found: dict[str, float] = {}
+    rates, before, delays = {}, [], []
+    for run in runs:
+        score = run.judgement.score
+        if run.part.name == "normal-test":
+            found["false_alarm_rate"] = _rate(score)
+            continue
+        number = int(run.part.name.removeprefix("fault-"))
+        before.append(score[:FAULT_ROW])
+        rates[number] = float(np.mean(score[FAULT_ROW:] > 1))
+        start = run.part.labels[0].start
+        raised = [one.detected for one in run.judgement.raised if one.end > start]
+        if raised and number not in UNDETECTABLE:
+            delays.append(max(0, min(raised) - start) / 60_000)
+    found["false_alarm_rate_before_faults"] = _rate(np.concatenate(before))
+    found["detection_rate"] = float(np.mean([rate for number, rate in rates.items() if number not in UNDETECTABLE]))
+    found |= {f"detection_rate_fault_{number}": rate for number, rate in sorted(rates.items())}
+    if delays:
+        found |= {"delay_median_min": float(np.median(delays)), "delay_max_min": max(delays), "step_min": minutes}
+    return found
+
+
+def _rate(score: np.ndarray) -> float:
+    scored = score[~np.isnan(score)]
+    return float(np.mean(scored > 1)) if len(scored) else 0.0

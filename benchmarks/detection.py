@@ -1,0 +1,76 @@
+"""How well faults are found: three public data sets, each by its published protocol, three seeds, every baseline.
+
+    python benchmarks/detection.py [--only skab|tep|asd] [--seeds 0 1 2]
+
+The table in docs/detection.md is written anew when all three have run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import detection_asd
+    import detection_skab
+    import detection_tep
+    import report
+    from detection_table import write
+
+    protocols = {module.NAME: module for module in (detection_skab, detection_tep, detection_asd)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=protocols, action="append", help="one data set; may be repeated")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    asked = parser.parse_args()
+    report.end_on_term()
+    data = ROOT / os.environ.get("EUGENIE_DATA", "../shared/data")
+    figures: dict[str, Any] = {}
+    for name in asked.only or protocols:
+        if not (data / name).is_dir():
+            print(f"{name}: skipped, {data / name} is not there: set EUGENIE_DATA", file=sys.stderr)
+            continue
+        figures[name] = measure(protocols[name], data, asked.seeds)
+    if len(figures) == len(protocols) and len(asked.seeds) > 1:
+        write(ROOT / "docs" / "detection.md", figures)
+    report.finish("detection", figures)
+
+
+def measure(protocol: ModuleType, data: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'."""
+    import detection_run
+
+    found = []
+    for seed in seeds:
+        plant = protocol.load(data, seed)
+        scored, how = detection_run.model(plant)
+        found.append({**protocol.figures(plant, scored), **how})
+        print(f"{protocol.NAME}, seed {seed}: {in_words(found[-1])}", file=sys.stderr)
+    baselines = {}
+    for name, scored in detection_run.baselines(protocol.load(data, 0)):
+        baselines[name] = dict(protocol.figures(plant, scored))
+        print(f"{protocol.NAME}, {name}: {in_words(baselines[name])}", file=sys.stderr)
+    figures: dict[str, Any] = {}
+    for name in found[0]:
+        values = [one[name] for one in found if name in one]
+        figures[name] = sum(values) / len(values)
+        figures[f"{name}_spread"] = max(values) - min(values)
+    if "average_precision" in figures:
+        figures["ap_ratio_to_pca_q"] = figures["average_precision"] / baselines["pca-q"]["average_precision"]
+    return {**figures, "seeds": len(seeds), "baselines": baselines}
+
+
+def in_words(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The tables of docs/detection.md, between its markers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "skab": {"f1": "F1", "far": "FAR", "mar": "MAR"},
+    "tep": {
+        "detection_rate": "detection rate",
+        "false_alarm_rate": "false alarms, normal-test",
+        "false_alarm_rate_before_faults": "before the faults",
+        "delay_median_min": "median delay, min",
+        "delay_max_min": "longest",
+        **{f"detection_rate_fault_{number}": f"fault {number}" for number in range(1, 10)},
+    },
+    "asd": {
+        "average_precision": "average precision",
+        "events_found": "events found",
+        "false_alarms": "false alarms",
+        "false_alarm_rate": "normal rows above 1",
+        "hit@1": "Hit@1",
+        "hit@3": "Hit@3",
+        "hitrate@100": "HitRate@100",
+        "hitrate@150": "HitRate@150",
+        "alarms_that_blame": "alarms in events",
+        "hit@1_at_alarm": "Hit@1 at alarm",
+        "hitrate@100_at_alarm": "HitRate@100 at alarm",
+    },
+}
+"""Of each data set: figure -> heading."""
+
+TITLES = {"skab": "SKAB, valve1", "tep": "Tennessee Eastman process", "asd": "ASD"}
+COUNTS = {"events_found", "false_alarms", "alarms_that_blame", "delay_median_min", "delay_max_min"}
+
+
+def write(page: Path, figures: Mapping[str, Any]) -> None:
+    """Replace what is between the page's markers."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n{render(figures)}{END}{after}", encoding="utf-8")
+
+
+def render(figures: Mapping[str, Any]) -> str:
+    """Markdown of all data sets: the model with its spread over the seeds, then the baselines."""
+    lines = []
+    for name, columns in COLUMNS.items():
+        found = figures[name]
+        rows = [("model", found), *found["baselines"].items()]
+        lines += [f"### {TITLES[name]}", "", _line(["", *columns.values()]), _line(["---"] * (len(columns) + 1))]
+        lines += [_line([who, *(_cell(own, key) for key in columns)]) for who, own in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(figures: Mapping[str, Any], key: str) -> str:
+    if key not in figures:
+        return ""
+    shape = ".1f" if key in COUNTS else ".3f"
+    spread = figures.get(f"{key}_spread")
+    return f"{figures[key]:{shape}}" + (f" ± {spread / 2:{shape}}" if spread else "")
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
