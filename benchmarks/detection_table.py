@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+BEGIN, END = "<!-- figures of {name}: begin -->", "<!-- figures of {name}: end -->"
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "skab": {"f1": "F1", "far": "FAR", "mar": "MAR"},
@@ -30,32 +30,31 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "alarms_that_blame": "alarms in events",
         "hit@1_at_alarm": "Hit@1 at alarm",
         "hitrate@100_at_alarm": "HitRate@100 at alarm",
+        "hit@1_first_rows": "Hit@1, first rows",
+        "hitrate@100_first_rows": "HitRate@100, first rows",
     },
 }
 """Of each data set: figure -> heading."""
 
-TITLES = {"skab": "SKAB, valve1", "tep": "Tennessee Eastman process", "asd": "ASD"}
 COUNTS = {"events_found", "false_alarms", "alarms_that_blame", "delay_median_min", "delay_max_min"}
 
 
-def write(page: Path, figures: Mapping[str, Any]) -> None:
-    """Replace what is between the page's markers."""
+def write(page: Path, name: str, figures: Mapping[str, Any]) -> None:
+    """Replace what is between the markers of the data set in `page`."""
     text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n{render(figures)}{END}{after}", encoding="utf-8")
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n{render(name, figures)}{end}{after}", encoding="utf-8")
 
 
-def render(figures: Mapping[str, Any]) -> str:
-    """Markdown of all data sets: the model with its spread over the seeds, then the baselines."""
-    lines = []
-    for name, columns in COLUMNS.items():
-        found = figures[name]
-        rows = [("model", found), *found["baselines"].items()]
-        lines += [f"### {TITLES[name]}", "", _line(["", *columns.values()]), _line(["---"] * (len(columns) + 1))]
-        lines += [_line([who, *(_cell(own, key) for key in columns)]) for who, own in rows]
-        lines.append("")
-    return "\n".join(lines)
+def render(name: str, figures: Mapping[str, Any]) -> str:
+    """Markdown, a row for each figure: the model with half its spread over the seeds, then the baselines."""
+    detectors = {"model": figures, **figures["baselines"]}
+    lines = [_line(["", *detectors]), _line(["---"] * (len(detectors) + 1))]
+    for key, title in COLUMNS[name].items():
+        lines.append(_line([title, *(_cell(own, key) for own in detectors.values())]))
+    return "\n".join(lines) + "\n"
 
 
 def _cell(figures: Mapping[str, Any], key: str) -> str:
