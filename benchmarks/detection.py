@@ -8,6 +8,7 @@ The tables of the data sets that have run are written anew in docs/detection.md.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=protocols, action="append", help="one data set; may be repeated")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--keep", type=Path, help="a JSON file: what it holds of a seed is not measured again")
     asked = parser.parse_args()
     report.end_on_term()
     data = ROOT / os.environ.get("EUGENIE_DATA", "../shared/data")
@@ -38,25 +40,31 @@ def main() -> None:
         if not (data / name).is_dir():
             print(f"{name}: skipped, {data / name} is not there: set EUGENIE_DATA", file=sys.stderr)
             continue
-        figures[name] = measure(protocols[name], data, asked.seeds)
+        figures[name] = measure(protocols[name], data, asked.seeds, asked.keep)
         if len(asked.seeds) > 1:
             write(ROOT / "docs" / "detection.md", name, figures[name])
     report.finish("detection", figures)
 
 
-def measure(protocol: ModuleType, data: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'."""
+def measure(protocol: ModuleType, data: Path, seeds: Sequence[int], keep: Path | None) -> dict[str, Any]:
+    """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'. `keep`: a run that was
+    stopped goes on from there."""
     import detection_run
 
+    kept = json.loads(keep.read_text(encoding="utf-8")) if keep is not None and keep.exists() else {}
     found = []
     for seed in seeds:
-        plant = protocol.load(data, seed)
-        scored, how = detection_run.model(plant)
-        found.append(dict(protocol.figures(plant, scored)))
-        found[-1] |= how
-        print(f"{protocol.NAME}, seed {seed}: {in_words(found[-1])}", file=sys.stderr)
-    baselines = {}
-    for name, scored in detection_run.baselines(protocol.load(data, 0)):
+        key = f"{protocol.NAME}, seed {seed}"
+        if key not in kept:
+            plant = protocol.load(data, seed)
+            scored, how = detection_run.model(plant)
+            kept[key] = {**protocol.figures(plant, scored), **how}
+            if keep is not None:
+                keep.write_text(json.dumps(kept), encoding="utf-8")
+        found.append(kept[key])
+        print(f"{key}: {in_words(found[-1])}", file=sys.stderr, flush=True)
+    baselines, plant = {}, protocol.load(data, 0)
+    for name, scored in detection_run.baselines(plant):
         baselines[name] = dict(protocol.figures(plant, scored))
         print(f"{protocol.NAME}, {name}: {in_words(baselines[name])}", file=sys.stderr)
     figures: dict[str, Any] = {}
