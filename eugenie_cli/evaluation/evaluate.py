@@ -22,7 +22,7 @@ from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.classical import asset_rows
-from eugenie_cli.training.datasets import CALIBRATION
+from eugenie_cli.training.datasets import CALIBRATION, running_of
 
 MODEL = "model"
 
@@ -163,10 +163,12 @@ def _judge_asset(
         )  # fmt: skip
 
     found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
+    running = running_of(equipment)
+    rows = one.rows if running is None else running.mask(one.rows)
     for name, detector in detectors.items():
         if one.asset not in detector.assets:
             continue
-        score, contribution = detector.score(one.asset, one.rows)
+        score, contribution = detector.score(one.asset, rows)
         events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
         found.append((name, against_labels(score, contribution, events)))
     return found

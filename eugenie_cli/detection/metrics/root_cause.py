@@ -37,13 +37,22 @@ def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
 def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
     """Contributions [N, S] averaged over the anomalous rows, as an anomaly's are: float64 [S].
 
-    Over all scored rows when none is anomalous, which asks who would have been blamed. None when no row was scored.
+    A row counts by its squared score, because contributions are shares of a squared deviation. Over all scored rows
+    when none is anomalous, which asks who would have been blamed. None when no row was scored.
     """
     scored = ~np.isnan(score)
     chosen: Bools = scored & (np.nan_to_num(score) > 1.0)
     if not chosen.any():
         chosen = scored
-    return contribution[chosen].mean(axis=0, dtype=np.float64) if chosen.any() else None
+    if not chosen.any():
+        return None
+    return np.average(contribution[chosen].astype(np.float64), axis=0, weights=_weights(score[chosen]))
+
+
+def _weights(score: Floats) -> Floats:
+    """Squared scores; equal weights where all are 0."""
+    squared = score.astype(np.float64) ** 2
+    return squared if squared.any() else np.ones(len(score))
 
 
 def root_cause_metrics(events: Sequence[tuple[Sequence[int], frozenset[int]]]) -> RootCauseMetrics:
