@@ -104,7 +104,10 @@ def test_an_event_is_found_by_the_first_alarm_that_is_on_during_it():
 
 
 def test_blame_is_averaged_over_anomalous_rows_or_over_all_that_are_scored():
+    """A row counts by its squared score."""
     contribution = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    assert mean_contribution(np.array([4.0, 2.0, np.nan]), contribution).tolist() == [0.8, 0.2]
     assert mean_contribution(np.array([2.0, 0.5, np.nan]), contribution).tolist() == [1.0, 0.0]
-    assert mean_contribution(np.array([0.2, 0.5, np.nan]), contribution).tolist() == [0.5, 0.5]
+    assert mean_contribution(np.array([0.5, 0.5, np.nan]), contribution).tolist() == [0.5, 0.5]
+    assert mean_contribution(np.zeros(3), contribution).tolist() == [0.5, 0.5]
     assert mean_contribution(np.full(3, np.nan), contribution) is None

@@ -91,7 +91,9 @@ def provenance(assets: list[str]) -> Provenance:
         judges="LSTM forecaster",
         context=("ambient",), quantile=0.999, budget=0.01, margin=1.25, rehearsal=0.02,
         assets=tuple(
-            AssetThreshold(AssetCalibration(name, 400, number % 4 == 0, 2.5, 0.001, 2000, 0.2, "flow"), 3.1, number % 4 != 0)
+            AssetThreshold(
+                AssetCalibration(name, 400, number % 4 == 0, 2.5, 0.001, 2000, 0.2, "flow"), 3.1, number % 4 != 0
+            )
             for number, name in enumerate(assets)
         ),
     )  # fmt: skip
