@@ -14,11 +14,13 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc.aio
 import numpy as np
 import psutil
 import report
@@ -27,8 +29,9 @@ from stream_plant import CLASS, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import local, manifest
-from eugenie_cli.serving.client import AsyncPredictClient, PredictClient
+from eugenie_cli.serving import local, manifest, protos, tensors
+from eugenie_cli.serving.client import AsyncPredictClient, PredictClient, predict_request
+from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -46,6 +49,7 @@ IN_FLIGHT = 4
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[], Any]
+Call = Callable[[int], Awaitable[bytes]]
 
 
 def main() -> None:
@@ -199,24 +203,66 @@ def rate_of(act: Run, seconds: float, threads: int) -> float:
 
 
 async def single_windows(server: ServingStatus, plant: Plant, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Requests of one window by CALLERS that each wait for their answer, for `seconds` after a second of warming up."""
+    """Requests of one window by CALLERS that each wait for their answer.
+
+    What the server can do is measured with requests that were made before and answers that are read afterwards: the
+    callers share its cores. Beside it the same with our client, which makes and reads each on the way.
+    """
     window = large_request(plant)[:1]
+    names = [plant.names[number % plant.assets] for number in range(CALLERS)]
+    figures: dict[str, Any] = {}
+    async with AsyncPredictClient(server.socket) as client, ready_made(server.socket, names, window) as call:
+        right = [await client.predict(CLASS, [name], window) for name in names]
+        answers: list[bytes] = [b""] * CALLERS
+
+        async def bare(number: int) -> None:
+            answers[number] = await call(number)
+
+        async def with_client(number: int) -> None:
+            await client.predict(CLASS, [names[number]], window)
+
+        for suffix, ask in (("", bare), ("_with_client", with_client)):
+            rate, p50, p99 = await asked_at_once(ask, seconds)
+            figures |= {
+                f"single_window_rps_64{suffix}": rate, f"p50_ms_64{suffix}": p50, f"p99_ms_64{suffix}": p99,
+            }  # fmt: skip
+            what = f"{CALLERS} callers of one window{suffix.replace('_', ' ')}"
+            progress.say(f"{what}: {rate:,.0f} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    for expected, answer in zip(right, answers, strict=True):
+        score = tensors.decode(serving_pb2.PredictResponse.FromString(answer).outputs["score"])
+        np.testing.assert_allclose(score, expected.score, rtol=1e-5)
+    return figures
+
+
+@asynccontextmanager
+async def ready_made(socket: str | None, names: Sequence[str], window: np.ndarray) -> AsyncIterator[Call]:
+    """Sends the request of a number, which is made already, and gives the answer as it came."""
+    requests = [predict_request(CLASS, [name], window).SerializeToString() for name in names]
+    async with grpc.aio.insecure_channel(str(socket)) as channel:
+        predict = channel.unary_unary(protos.PREDICT)
+
+        async def call(number: int) -> bytes:
+            return await predict(requests[number], timeout=30)
+
+        yield call
+
+
+async def asked_at_once(ask: Callable[[int], Awaitable[None]], seconds: float) -> tuple[float, float, float]:
+    """Requests a second by CALLERS for `seconds` after a second of warming up; their median and p99, ms."""
     taken: list[float] = []
-    async with AsyncPredictClient(server.socket) as client:
-        begin = time.monotonic() + 1.0
-        end = begin + seconds
+    begin = time.monotonic() + 1.0
+    end = begin + seconds
 
-        async def caller(name: str) -> None:
-            while (asked := time.monotonic()) < end:
-                await client.predict(CLASS, [name], window)
-                if asked >= begin:
-                    taken.append(time.monotonic() - asked)
+    async def caller(number: int) -> None:
+        while (asked := time.monotonic()) < end:
+            await ask(number)
+            if asked >= begin:
+                taken.append(time.monotonic() - asked)
 
-        await asyncio.gather(*(caller(plant.names[number % plant.assets]) for number in range(CALLERS)))
-        rate = len(taken) / (time.monotonic() - begin)
+    await asyncio.gather(*(caller(number) for number in range(CALLERS)))
+    rate = len(taken) / (time.monotonic() - begin)
     p50, p99 = (float(np.percentile(taken, q)) * 1_000 for q in (50, 99))
-    progress.say(f"{CALLERS} callers of one window: {rate:,.0f} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    return {"single_window_rps_64": rate, "p50_ms_64": p50, "p99_ms_64": p99}
+    return rate, p50, p99
 
 
 # -- many models ----------------------------------------------------------------------------------------------

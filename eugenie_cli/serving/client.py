@@ -183,7 +183,7 @@ class PredictClient:
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> PendingPrediction:
         """`predict`, without waiting for the answer. Raises ValueError for shapes that cannot be right."""
-        request = _predict_request(model, _inputs(assets, rows), version, signature)
+        request = predict_request(model, assets, rows, version, signature)
         future = self._methods[protos.PREDICT].future(request, timeout=timeout)
         return PendingPrediction(future, self.address, self._credentials)
 
@@ -339,6 +339,17 @@ def _spec(spec: serving_pb2.ModelSpec, model: str, version: Version) -> serving_
     elif version is not None:
         spec.version.value = version
     return spec
+
+
+def predict_request(
+    model: str,
+    assets: Sequence[str],
+    rows: np.ndarray,
+    version: Version = None,
+    signature: str = DEFAULT_SIGNATURE,
+) -> serving_pb2.PredictRequest:
+    """What `predict` sends. Raises ValueError for shapes that cannot be right."""
+    return _predict_request(model, _inputs(assets, rows), version, signature)
 
 
 def _predict_request(

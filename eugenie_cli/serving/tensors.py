@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -96,25 +97,32 @@ def encode(
     """
     proto = tensor_pb2.TensorProto() if into is None else into
     data_type = data_type_of(array.dtype)
-    proto.dtype = data_type  # type: ignore[assignment]
-    proto.tensor_shape.SetInParent()  # a scalar has a shape too: the empty one
-    for size in array.shape:
-        proto.tensor_shape.dim.add().size = size
+    head = _head(data_type, array.shape)
+    if typed and data_type in _PACKED:
+        memory = array.astype(_NUMPY[data_type], copy=False).tobytes()
+        proto.MergeFromString(head + _PACKED[data_type] + _varint(len(memory)) + memory)
+        return proto
+    proto.MergeFromString(head)
     if data_type == tensor_pb2.DT_STRING:
         proto.string_val.extend(
             item.encode() if isinstance(item, str) else bytes(item) for item in array.reshape(-1).tolist()
         )
         return proto
-    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    native = array.astype(_NUMPY[data_type], copy=False)
     if not typed:
         proto.tensor_content = native.tobytes()
-    elif data_type in _PACKED:
-        memory = native.tobytes()
-        proto.MergeFromString(_PACKED[data_type] + _varint(len(memory)) + memory)
     else:
         bits = native.view(np.uint16) if data_type == tensor_pb2.DT_HALF else native
         getattr(proto, _TYPED_FIELD.get(data_type, _DEFAULT_FIELD)).extend(bits.reshape(-1).tolist())
     return proto
+
+
+@lru_cache(maxsize=1024)
+def _head(data_type: int, shape: tuple[int, ...]) -> bytes:
+    """Type and shape as they are written; a scalar has a shape too: the empty one."""
+    dims = [tensor_pb2.TensorShapeProto.Dim(size=size) for size in shape]
+    proto = tensor_pb2.TensorProto(dtype=data_type, tensor_shape=tensor_pb2.TensorShapeProto(dim=dims))  # type: ignore[arg-type]
+    return proto.SerializeToString()
 
 
 def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
@@ -153,6 +161,8 @@ def _decode_typed(proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int) ->
         raise TensorError(f"{len(values)} elements stand for {count}: more than {LARGEST_REPEATED:,} bytes")
     given: np.ndarray
     if proto.dtype == tensor_pb2.DT_STRING:
+        if len(values) == count:
+            return _array_of(values)
         given = _array_of(values[:count] or [b""])
     elif proto.dtype == tensor_pb2.DT_HALF:
         given = np.array(values[:count] or [0], np.uint16).view(np.float16)

@@ -1,13 +1,15 @@
 """Requests wait in a queue; one worker a core takes what waits and runs it as one batch.
 
-There is no timer: when all are idle one takes a single request at once, and while it is busy requests gather,
-so batches grow with the load. What runs together has one version, signature and shape beyond the batch.
+A single request is taken at once, and while a worker is busy requests gather, so batches grow with the load;
+under many callers the next run waits a little for more of them (`gathering`). What runs together has one version,
+signature and shape beyond the batch.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import grpc
 import numpy as np
 
+from eugenie_cli.serving.server.gathering import WORTH_A_RUN, Gathering
 from eugenie_cli.serving.server.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -24,11 +27,6 @@ if TYPE_CHECKING:
 MAX_BATCH_WINDOWS = 256
 """Windows in one run, and in one pass of the exported network. CPU time of a window on a machine that is busy: 146 us
 in runs of 32, 124 in 64, 112 in 128, 104 in 256. A larger request is cut, so that every core works on it."""
-
-WORTH_A_WORKER = 8
-"""Windows that must wait before another worker joins one that runs. A run of one window costs nearly as much as
-one of eight, and the core is better spent on taking requests in: with 64 callers of one window a seventh less
-CPU for each request."""
 
 MAX_WAITING = 4096
 """Pieces in the queue: seconds of work. Beyond it callers are told to come back, with UNAVAILABLE."""
@@ -60,6 +58,7 @@ class _Piece:
 class _Lane:
     """What may run together: pieces of one signature of one version, with equal shapes beyond the batch."""
 
+    key: Hashable
     servable: Servable
     signature: str
     pieces: deque[_Piece] = field(default_factory=deque)
@@ -74,6 +73,7 @@ class Batcher:
         self._waiting = 0
         self._waiting_windows = 0
         self._running = 0
+        self._gathering = Gathering()
         self._ready = threading.Condition()
         self._closing = False
         self._threads: list[threading.Thread] = []
@@ -117,20 +117,21 @@ class Batcher:
         with self._ready:
             if self._closing or self._waiting + len(pieces) > MAX_WAITING:
                 raise Refusal(grpc.StatusCode.UNAVAILABLE, "The batch scheduling queue is full")
-            lane = self._lanes.setdefault(key, _Lane(servable, signature))
+            lane = self._lanes.setdefault(key, _Lane(key, servable, signature))
             lane.pieces.extend(pieces)
             self._waiting += len(pieces)
             self._waiting_windows += sum(piece.windows for piece in pieces)
-            self._ready.notify(len(pieces))
+            if self._put_off_s() == 0 or (self._waiting == len(pieces) and self._running == 0):
+                self._ready.notify(len(pieces))  # the first that waits starts a worker's clock
 
     def _take(self) -> tuple[_Lane, list[_Piece]] | None:
         """The lane that has waited longest, and as many of its pieces as one run holds. None: closing."""
         with self._ready:
-            while not self._worth_a_run():
+            while (put_off := self._put_off_s()) != 0:
                 if self._closing:
                     return None
-                self._ready.wait()
-            key, lane = self._lanes.popitem(last=False)
+                self._ready.wait(put_off)
+            _, lane = self._lanes.popitem(last=False)
             batch: list[_Piece] = []
             windows = 0
             while lane.pieces and (not batch or windows + lane.pieces[0].windows <= MAX_BATCH_WINDOWS):
@@ -141,26 +142,36 @@ class Batcher:
                     batch.append(piece)
                     windows += piece.windows
             if lane.pieces:
-                self._lanes[key] = lane  # to the end: lanes take turns
+                self._lanes[lane.key] = lane  # to the end: lanes take turns
             self._running += 1
             return lane, batch
 
-    def _worth_a_run(self) -> bool:
-        enough = self._waiting_windows >= WORTH_A_WORKER or self._running == 0 or self._closing
-        return bool(self._lanes) and enough
+    def _put_off_s(self) -> float | None:
+        """How long the next run is put off; 0: it is due. None: until something changes."""
+        if self._lanes and (self._closing or self._waiting_windows >= WORTH_A_RUN):
+            return 0.0
+        if not self._lanes or self._running:
+            return None
+        # where several lanes wait, nobody who comes could join all of them
+        return 0.0 if len(self._lanes) > 1 else self._gathering.wait_s(self._waiting_windows, time.monotonic())
 
-    def _ran(self) -> None:
+    def _ran(self, lane: _Lane, batch: list[_Piece], began: float) -> None:
         with self._ready:
             self._running -= 1
+            if self._running == 0:
+                now = time.monotonic()
+                joinable = self._waiting_windows if list(self._lanes) == [lane.key] else 0
+                self._gathering.ran(sum(piece.windows for piece in batch), joinable, now - began, now)
 
     def _work(self) -> None:
         assert self._loop is not None  # noqa: S101
         while (taken := self._take()) is not None:
             lane, batch = taken
+            began = time.monotonic()
             if batch:
                 results = _run(lane, batch)
                 self._loop.call_soon_threadsafe(_deliver, batch, results)
-            self._ran()
+            self._ran(lane, batch, began)
 
 
 def _run(lane: _Lane, batch: list[_Piece]) -> list[Arrays | BaseException]:

@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 
-from eugenie_cli.serving.server import batching
+from eugenie_cli.serving.server import batching, gathering
 from eugenie_cli.serving.server.batching import MAX_BATCH_WINDOWS, Batcher
 from eugenie_cli.serving.server.refusal import Refusal, invalid
 from eugenie_cli.serving.server.signature import SignatureSpec, Spec
@@ -148,3 +148,78 @@ def test_stop_finishes_what_waits() -> None:
         assert [(await each)["y"].item() for each in waiting] == [2 * n for n in range(50)]
 
     with_batcher(scenario)
+
+
+class Stepping(Doubling):
+    """Each run waits for a permit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.permits = threading.Semaphore(0)
+        self.begun = 0
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.begun += 1
+        self.permits.acquire(timeout=10)
+        return super().run(signature, inputs)
+
+
+async def crowded(batcher: Batcher, model: Stepping) -> list[asyncio.Future]:
+    """Two runs that end with two requests waiting: those are put off, until four are there or for very long."""
+
+    def ask() -> asyncio.Future:
+        return asyncio.ensure_future(batcher.predict(model, "double", column(1)))
+
+    running = [ask()]
+    for number in range(gathering.CROWDED):
+        while model.begun == number:
+            await asyncio.sleep(0.001)
+        waiting = [ask(), ask()]
+        await asyncio.sleep(0.05)
+        model.permits.release()
+        await asyncio.gather(*running)
+        running = waiting
+    await asyncio.sleep(0.05)
+    assert model.begun == gathering.CROWDED, "what waits is put off"
+    model.permits.release(10)
+    return running
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "PATIENCE", 1e9)
+
+
+@pytest.mark.usefixtures("patience")
+def test_in_a_crowd_the_next_run_waits_for_company() -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model = Stepping()
+        put_off = await crowded(batcher, model)
+        company = [asyncio.ensure_future(batcher.predict(model, "double", column(2))) for _ in range(2)]
+        await asyncio.gather(*put_off, *company)
+        assert model.batches == [1, 2, 4]
+
+    with_batcher(scenario, workers=2)
+
+
+@pytest.mark.usefixtures("patience")
+def test_requests_that_nobody_could_join_end_the_wait() -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model = Stepping()
+        put_off = await crowded(batcher, model)
+        other = batcher.predict(model, "double", {"x": np.ones((1, 5), np.float32)})
+        await asyncio.gather(*put_off, asyncio.ensure_future(other))
+        assert sorted(model.batches) == [1, 1, 2, 2]
+
+    with_batcher(scenario)
+
+
+@pytest.mark.usefixtures("patience")
+def test_the_end_of_the_server_ends_the_wait() -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model = Stepping()
+        put_off = await crowded(batcher, model)
+        await asyncio.to_thread(batcher.stop)
+        assert [each["y"].item() for each in await asyncio.gather(*put_off)] == [2, 2]
+
+    with_batcher(scenario, workers=2)
