@@ -155,7 +155,9 @@ def _judge_asset(
     for name, detector in detectors.items():
         if one.asset not in detector.assets:
             continue
-        score, contribution = detector.score(one.asset, one.rows)
+        lead = one.rows[:0] if one.lead is None else one.lead
+        found_there = detector.score(one.asset, np.concatenate([lead, one.rows]))
+        score, contribution = (part[len(lead) :] for part in found_there)
         events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
         found.append((name, against_labels(score, contribution, events)))
     return found
