@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eugenie_cli.detection.arrays import Floats, Ints
+from eugenie_cli.detection.types.options import CHART_WINDOW
 from eugenie_cli.episodes.machine import AlarmRule, Event
 from eugenie_cli.episodes.records import anomaly_record
 from eugenie_cli.errors import EugenieError
@@ -45,6 +46,8 @@ class Backtest:
     """Of the episode machine, every anomaly closed."""
     anomalies: tuple[dict[str, Any], ...]
     """The events as the records that the stream writes."""
+    lead: Floats | None = None
+    """float32 [<= the longest window, S]: the rows just before the period, which fill its first windows."""
 
 
 def alarm_rule(equipment: EquipmentClass) -> AlarmRule:
@@ -94,7 +97,8 @@ def _of_asset(
 ) -> Backtest:
     class_name = site.assets[asset].class_name
     equipment = site.classes[class_name]
-    lead_in = (graph.info.window - 1) * equipment.step
+    # a baseline's window may be longer than the model's
+    lead_in = (max(graph.info.window, CHART_WINDOW) - 1) * equipment.step
     grid = load_grid(site, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)
     total = max(len(grid.edges), 1)
     scores = graph.score(asset, grid.rows, lambda rows: advance(rows / total))
@@ -117,4 +121,5 @@ def _of_asset(
         expected=expected,
         events=tuple(events),
         anomalies=tuple(anomaly_record(site.site, asset, class_name, sensors, event, class_name) for event in events),
+        lead=grid.rows[: keep.start],
     )

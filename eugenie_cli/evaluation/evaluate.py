@@ -163,12 +163,14 @@ def _judge_asset(
         )  # fmt: skip
 
     found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
+    lead = one.rows[:0] if one.lead is None else one.lead
+    rows = np.concatenate([lead, one.rows])
     running = running_of(equipment)
-    rows = one.rows if running is None else running.mask(one.rows)
+    rows = rows if running is None else running.mask(rows)
     for name, detector in detectors.items():
         if one.asset not in detector.assets:
             continue
-        score, contribution = detector.score(one.asset, rows)
+        score, contribution = (part[len(lead) :] for part in detector.score(one.asset, rows))
         events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
         found.append((name, against_labels(score, contribution, events)))
     return found

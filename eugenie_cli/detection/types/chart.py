@@ -18,7 +18,7 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, baseline, distance, impute, known
 from eugenie_cli.detection.kernel import MIN_WEIGHT, ewma_kernel
-from eugenie_cli.detection.scoring import Tables
+from eugenie_cli.detection.scoring import Tables, with_unknown
 from eugenie_cli.detection.types.options import ChartOptions
 from eugenie_cli.detection.types.statistic import Found, FoundInGraph, masked
 
@@ -86,6 +86,7 @@ class ChartGraph(tf.Module):
         self._back = max(learnt.horizons, default=0)
         self._kernel = tf.constant(learnt.kernel[:, None, None], tf.float32)
         self._tables = Tables(learnt.normal)
+        self._deviation = with_unknown(learnt.deviation, np.ones(learnt.deviation.shape[1]))
 
     def signal(self, z: tf.Tensor) -> tf.Tensor:
         """`Chart.signal` of float32 [B, L, S], less the first rows that reach back too far."""
@@ -105,7 +106,7 @@ class ChartGraph(tf.Module):
         centred = self._tables.centre(index, average, enough)
         return FoundInGraph(
             self._tables.distance(index, centred),
-            self._tables.standardised(index, centred, enough),
+            tf.where(enough, tf.square(centred / tf.gather(self._deviation, index)[:, None]), 0.0),
             self.expected(z),
             tf.reduce_any(enough, axis=-1),
         )

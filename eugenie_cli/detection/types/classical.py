@@ -45,9 +45,11 @@ class Learnt:
         z = scale(rows.astype(np.float32), self.mean[index], self.deviation[index])
         used = self.used[index]
         found = self.statistic.measure(index, z, used)
-        statistic = np.where(found.usable & _valid(masked(z, used), self.window), found.statistic, np.nan)
-        total = found.parts.sum(axis=1, keepdims=True)
-        parts = np.where(total > 0, found.parts / np.where(total > 0, total, 1.0), used / max(used.sum(), 1))
+        values = masked(z, used)
+        statistic = np.where(found.usable & _valid(values, self.window), found.statistic, np.nan)
+        # where no sensor stands out, all that are there share alike
+        parts = np.where(found.parts.any(axis=1, keepdims=True), found.parts, np.isfinite(values))
+        parts = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return Measured(statistic, parts, found.expected * self.deviation[index] + self.mean[index])
 
 
@@ -161,12 +163,11 @@ class ClassicalGraph(tf.Module):
         z = self._scaled(index, rows)
         found = self._statistic.judge(index, z, used)
         scorable = found.usable & self._valid(z, used)
-        weight = tf.cast(used, tf.float32)
-        equal = weight / tf.reduce_sum(weight, axis=-1, keepdims=True)
+        alike = tf.cast(tf.math.is_finite(z[:, self._window - 1 :]) & used, tf.float32)
         some = tf.reduce_any(found.parts > 0, axis=-1, keepdims=True)
         return Judged(
             tf.where(scorable, found.statistic, NAN),
-            tf.where(some, share(found.parts), equal),
+            share(tf.where(some, found.parts, alike)),
             self._in_units(index, found.expected),
         )
 

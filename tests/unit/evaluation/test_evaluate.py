@@ -101,6 +101,11 @@ def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(pl
     assert result.baselines["random"].point.recall == pytest.approx(0.5, abs=0.15)
 
 
+def test_rows_before_the_period_fill_the_baselines_first_windows_too(plant):
+    found = evaluate_class(plant, "pump", LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
+    assert all(one.coverage == 1.0 for one in found.baselines.values())
+
+
 def test_without_labels_only_what_can_be_known_is_said(plant):
     result = evaluate_class(plant, "pump", None, version=3)
     assert (result.model.point, result.model.events, result.model.vus_pr) == (None, None, None)

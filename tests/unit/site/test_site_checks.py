@@ -156,6 +156,18 @@ def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem)
         ("model: {calibration: 1}", "model.calibration: must be less than 1"),
         ("model: {learning_rate: nan}", "model.learning_rate: must be a finite number"),
         ("model: {epochs: 1.5}", "model.epochs: must be a whole number"),
+        ("model: {type: mewna}", "model.type: must be 'lstm', 'pca-q', 'pca-t2', 'mewma', 'isolation-forest', "),
+        ("model: {type: mewna}", "model.type: 'last-value' (did you mean mewma?)"),
+        ("model: {type: }", "model.type: must be 'lstm'"),
+        (
+            "model: {type: mewma, units: 32}",
+            "model.units: mewma has no such setting; it takes type, window, calibration, smoothing",
+        ),
+        ("model: {trees: 9}", "model.trees: lstm has no such setting; it takes type, window, calibration, warmup"),
+        ("model: {type: pca-q, explaind: 0.8}", "model.explaind: unknown key (did you mean explained?)"),
+        ("model: {type: pca-t2, explained: 1}", "model.explained: must be less than 1"),
+        ("model: {type: last-value, horizons: [60]}", "model.horizons: must be less than the window, 60 rows"),
+        ("model: {type: isolation-forest, samples: 2}", "model.samples: must be 16 or more"),
     ],
 )
 def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):

@@ -12,6 +12,7 @@ import yaml
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.explain import in_force, settings
 from eugenie_cli.site.load import load_site, read_site
+from eugenie_cli.site.model import EquipmentClass
 from eugenie_cli.site.scaffold import create_site
 from eugenie_cli.site.schema import site_schema
 
@@ -40,6 +41,14 @@ def test_defaults_that_depend_on_others_are_shown_as_they_are_in_force(write):
     assert shown["workspace"] == ".eugenie/plant"
     assert shown["classes"]["pump"]["alarm"]["silence"] == "15s"
     assert shown["assets"]["pump-1"]["class"] == "pump"
+
+
+def test_a_detectors_settings_are_those_of_its_type(write):
+    shown = in_force(load_site(write()))["classes"]["pump"]["model"]
+    assert (shown["type"], shown["units"]) == ("lstm", 32)
+    equipment = {"sensors": [{"name": "flow"}], "model": {"type": "mewma", "smoothing": 0.2}}
+    other = EquipmentClass.model_validate(equipment).model.model_dump()
+    assert other == {"type": "mewma", "window": 60, "calibration": 0.25, "smoothing": 0.2}
 
 
 def test_no_secret_is_shown(write, monkeypatch):
@@ -91,6 +100,22 @@ def test_the_schema_refuses_what_is_not(more):
     good = TEMPLATE.read_text(encoding="utf-8").partition("# -- engines")[0]
     assert schema_errors(good) == []
     assert len(schema_errors(good + more)) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "valid"),
+    [
+        ("{window: 60, units: 8}", True),
+        ("{type: mewma, smoothing: 0.2}", True),
+        ("{type: isolation-forest, trees: 50}", True),
+        ("{type: mewma, units: 8}", False),
+        ("{type: mewna}", False),
+        ("{smoothing: 0.2}", False),
+    ],
+)
+def test_the_schema_knows_which_settings_a_type_has(model, valid):
+    text = f"site: p\nclasses: {{c: {{sensors: [{{name: s}}], model: {model}}}}}\nassets: {{a: {{class: c}}}}"
+    assert (schema_errors(text) == []) is valid
 
 
 def test_a_new_site_is_valid_and_has_the_folders_name(tmp_path):
