@@ -66,6 +66,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
 def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
     """The detector of the first ALIKE assets for all of them."""
     from eugenie_cli.detection.covariance import Baseline
+    from eugenie_cli.detection.scatter import Scatter
 
     of = np.arange(plant.assets) % ALIKE
 
@@ -80,4 +81,5 @@ def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
         threshold=detector.threshold[of],
         residual=all_assets(detector.residual),
         level=all_assets(detector.level),
+        scatter=Scatter(detector.scatter.offset[of], detector.scatter.normal[of]),
     )

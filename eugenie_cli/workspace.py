@@ -29,6 +29,11 @@ class Workspace:
         return self.root / "candidates"
 
     @property
+    def reports(self) -> Path:
+        """`<class>/<version>.html`: what `eugenie evaluate` found last."""
+        return self.root / "reports"
+
+    @property
     def mlflow(self) -> Path:
         """The local tracking store: `mlflow.db` and `artifacts/`."""
         return self.root / "mlflow"

@@ -25,6 +25,10 @@ def evaluate(
     version: Annotated[str, typer.Option(help="Model version, or champion or challenger.")] = "champion",
     scores: Annotated[Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write the report, a web page, to this file. Default: in the workspace, reports/CLASS/."),
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Judge a model on history, beside classical detectors; by labels, if there are any."""
@@ -32,15 +36,15 @@ def evaluate(
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    evaluations = evaluate_site(
+    reports = evaluate_site(
         open_site(site), class_names or (), labels=labels, start=start, end=end, version=version,
-        scores_to=scores, anomalies_to=anomalies, progress=console,
+        scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
     )  # fmt: skip
-    for one in evaluations:
+    for one in reports:
         if output is Output.json:
             console.json(one.to_json())
         else:
-            _show(console, one)
+            _show(console, one.evaluation)
 
 
 def _show(console: Console, one: Evaluation) -> None:

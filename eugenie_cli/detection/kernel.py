@@ -13,6 +13,9 @@ from eugenie_cli.detection.arrays import Bools, Floats
 
 # Shewhart-chart practice: .05-.25 finds shifts of about one deviation; .1 weighs the last 7 rows as half.
 SMOOTHING = 0.1
+# Weight of the newest row in the scatter of forecast errors, which says what is happening now. Hunter, "The
+# exponentially weighted moving average", Journal of Quality Technology 18 (1986), advises .2.
+SCATTER_SMOOTHING = 0.2
 # A sensor enters a statistic when at least this share of the kernel's weight fell on values that were there.
 MIN_WEIGHT = 0.5
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.detection import network, types
+from eugenie_cli.detection import network, scatter, types
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, distance, impute
-from eugenie_cli.detection.kernel import ewma_kernel, smooth
-from eugenie_cli.detection.trained import LEVEL_SHARE, MIN_PRESENT, LstmDetector, TrainedDetector
+from eugenie_cli.detection.kernel import SCATTER_SMOOTHING, ewma_kernel, smooth
+from eugenie_cli.detection.trained import MIN_PRESENT, LstmDetector, TrainedDetector
 from eugenie_cli.detection.types.measured import Measured
 
 
@@ -34,6 +34,7 @@ def score(detector: TrainedDetector, assets: Sequence[str], rows: Floats) -> Ref
 
 
 def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[Floats, Floats, Floats]:
+    rows = rows if detector.running is None else detector.running.mask(rows)
     if asset not in detector.assets:
         nothing = np.full((len(rows) - detector.window + 1, len(detector.sensors)), np.nan)
         return nothing[:, 0], nothing, nothing
@@ -57,36 +58,44 @@ def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
     present = np.isfinite(late)
     kernel = ewma_kernel(detector.residual_rows)
     picked = np.flatnonzero(detector.scored)
-    error, error_present = smooth((late - expected)[..., picked], present[..., picked], kernel)
+    raw, raw_present = (late - expected)[..., picked], present[..., picked]
+    error, error_present = smooth(raw, raw_present, kernel)
     level, level_present = smooth(late[..., picked], present[..., picked], kernel)
-    error, error_distance = _centre(detector.residual, index, error, error_present)
-    level, level_distance = _centre(detector.level, index, level, level_present)
+    relative, swing, recent_present = _scatter(detector, index, raw, raw_present)
+    _, error_distance = _centre(detector.residual, index, error, error_present)
+    _, level_distance = _centre(detector.level, index, level, level_present)
 
     there = np.isfinite(frames).any(axis=-1)
-    valid = (there.mean(axis=1) >= MIN_PRESENT - 1e-6) & there[:, -1] & level_present.any(axis=-1)
-    statistic = np.where(valid, np.sqrt(error_distance * level_distance), np.nan)
-    pull = level @ detector.level.precision[index]
-    by_level = np.where(level_present, pull**2 / np.diag(detector.level.precision[index]), 0.0)
-    by_error = np.where(error_present, (error / detector.residual.deviation[index]) ** 2, 0.0)
+    valid = (there.mean(axis=1) >= MIN_PRESENT - 1e-6) & there[:, -1]
+    valid &= level_present.any(axis=-1) & recent_present.any(axis=-1)
+    statistic = np.where(valid, np.cbrt(error_distance * level_distance * swing), np.nan)
     contribution = np.zeros((len(frames), sensors))
-    contribution[:, picked] = (1 - LEVEL_SHARE) * _share(by_error) + LEVEL_SHARE * _share(by_level)
+    contribution[:, picked] = _share(relative)
     last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
     return Measured(statistic, contribution, last)
 
 
 def _forecasts_of_rows(detector: LstmDetector, scaled: Floats) -> Floats:
-    """The last R rows as they were forecast, the mean over the horizons.
+    """The last R rows as the shortest horizon forecast them.
 
     `scaled` float32 [N, M, S] -> float64 [N, R, S].
     """
     model = network.restore(detector.network, len(detector.sensors), len(detector.horizons))
     forecasts = np.clip(model.predict_on_batch(network.encode(scaled)), -network.CLIP, network.CLIP)
-    parts = [
-        forecasts[:, detector.warmup - horizon : detector.window - horizon, position]
-        for position, horizon in enumerate(detector.horizons)
-    ]
-    mean: Floats = np.mean(parts, axis=0, dtype=np.float64)
-    return mean
+    horizon = min(detector.horizons)
+    nearest: Floats = forecasts[
+        :, detector.warmup - horizon : detector.window - horizon, detector.horizons.index(horizon)
+    ].astype(np.float64)
+    return nearest
+
+
+def _scatter(detector: LstmDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Floats, Bools]:
+    """Of errors [N, R, P]: each sensor's scatter over its normal one [N, P], the statistic [N], presence [N, P]."""
+    kernel = ewma_kernel(detector.residual_rows, SCATTER_SMOOTHING)
+    offset = detector.scatter.offset[index].astype(np.float64)
+    square, there = smooth((error - offset) ** 2, present, kernel)
+    relative = np.where(there, square / detector.scatter.normal[index], 0.0)
+    return relative, scatter.statistic(relative, there), there
 
 
 def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:

@@ -1,10 +1,11 @@
 """The scoring graph: engineering units in, scores out. What is exported and served is this, as it stands.
 
-    score = sqrt(D(residual) D(level)) / threshold
+    score = cbrt(D(residual) D(level) S) / threshold
 
 D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which see
-what the network did not expect, and of the smoothed levels, which see what it got used to. The geometric mean
-asks both and weighs them equally, whatever their scales.
+what the network did not expect, and of the smoothed levels, which see what it got used to. S is the scatter of
+the forecast errors over their normal one, which sees what swings. The geometric mean asks all three and weighs
+them equally, whatever their scales. A sensor contributes its part of S.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tensorflow as tf
 from eugenie_cli.detection import types
 from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.statistics import StatisticsModule, WindowStatistics, scale
-from eugenie_cli.detection.trained import LEVEL_SHARE, LstmDetector, TrainedDetector
+from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
 from eugenie_cli.detection.types.graph import Judged
 
 NAN = tf.constant(np.nan, tf.float32)
@@ -28,7 +29,6 @@ class Tables(tf.Module):
         super().__init__()
         sensors = baseline.mean.shape[1]
         self.mean = with_unknown(baseline.mean, np.zeros(sensors))
-        self.deviation = with_unknown(baseline.deviation, np.ones(sensors))
         self.whitening = with_unknown(baseline.whitening, np.eye(sensors))
         self.precision = with_unknown(baseline.precision, np.eye(sensors))
 
@@ -41,17 +41,6 @@ class Tables(tf.Module):
     def distance(self, asset: tf.Tensor, centred: tf.Tensor) -> tf.Tensor:
         """Mahalanobis distance of float32 [B, K, P] -> [B, K]."""
         return tf.norm(tf.matmul(centred, tf.gather(self.whitening, asset), transpose_b=True), axis=-1)
-
-    def standardised(self, asset: tf.Tensor, centred: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Squared deviation of each sensor by itself, 0 where absent: float32 [B, K, P]."""
-        return tf.where(present, tf.square(centred / tf.gather(self.deviation, asset)[:, None]), 0.0)
-
-    def conditional(self, asset: tf.Tensor, centred: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Squared deviation of each sensor from what the others say: the reconstruction-based contribution of
-        Alcala and Qin, Automatica 45 (2009). float32 [B, K, P], 0 where absent."""
-        precision = tf.gather(self.precision, asset)
-        pull = tf.square(tf.matmul(centred, precision, transpose_b=True))
-        return tf.where(present, pull / tf.linalg.diag_part(precision)[:, None], 0.0)
 
 
 class LstmGraph(tf.Module):
@@ -72,6 +61,9 @@ class LstmGraph(tf.Module):
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))
         self._residual, self._level = Tables(detector.residual), Tables(detector.level)
+        count_scored = len(self._scored)
+        self._offset = with_unknown(detector.scatter.offset, np.zeros(count_scored))
+        self._scatter = with_unknown(detector.scatter.normal, np.ones(count_scored))
         self._spread = tf.one_hot(self._scored, sensors)
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
@@ -90,17 +82,25 @@ class LstmGraph(tf.Module):
         residual_present, level_present = by_asset(found.residual_present), by_asset(found.level_present)
         residual = self._residual.centre(index, by_asset(found.residual), residual_present)
         level = self._level.centre(index, by_asset(found.level), level_present)
-        statistic = tf.sqrt(self._residual.distance(index, residual) * self._level.distance(index, level))
-        scorable = by_asset(found.valid) & tf.reduce_any(level_present, axis=-1)
+        recent_present = by_asset(found.recent_present)
+        relative = self._relative(index, by_asset(found.recent), by_asset(found.square), recent_present)
+        swing = tf.sqrt(tf.reduce_sum(relative, -1) / tf.maximum(_count(recent_present), 1.0))
+        distances = self._residual.distance(index, residual) * self._level.distance(index, level)
+        statistic = tf.pow(distances * swing, 1.0 / 3.0)
+        scorable = by_asset(found.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
 
-        parts = (1.0 - LEVEL_SHARE) * share(self._residual.standardised(index, residual, residual_present))
-        parts += LEVEL_SHARE * share(self._level.conditional(index, level, level_present))
-        contribution = tf.tensordot(parts, self._spread, 1)
+        contribution = tf.tensordot(share(relative), self._spread, 1)
         expected = (
             by_asset(found.expected) * tf.gather(self._deviation, index)[:, None]
             + tf.gather(self._mean, index)[:, None]
         )
         return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
+
+    def _relative(self, index: tf.Tensor, recent: tf.Tensor, square: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        """Scatter of each sensor over its normal one, 0 where absent: float32 [B, K, P]."""
+        offset = tf.gather(self._offset, index)[:, None]
+        scatter = tf.maximum(square - 2.0 * offset * recent + tf.square(offset), 0.0)
+        return tf.where(present, scatter / tf.gather(self._scatter, index)[:, None], 0.0)
 
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """See `types.Graph.ahead`."""
@@ -120,6 +120,7 @@ class ScoringModule(tf.Module):
         super().__init__(name="scoring")
         self.window = detector.window
         sensors, count = len(detector.sensors), len(detector.assets)
+        self._running = detector.running
         self._graph = types.of(detector.type).graph(detector)
         self._index = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
@@ -147,7 +148,7 @@ class ScoringModule(tf.Module):
             tf.shape(rows)[1], self.window, message=f"a segment has at least the window's {self.window} rows"
         )
         index = self._index.lookup(asset)
-        judged = self._graph.judge(index, rows)
+        judged = self._graph.judge(index, self._of_running(rows))
         score = judged.statistic / tf.gather(self._threshold, index)[:, None]
         scored = tf.math.is_finite(score)[..., None]
         return {
@@ -156,10 +157,16 @@ class ScoringModule(tf.Module):
             "expected": tf.where(scored, judged.expected, NAN),
         }
 
+    def _of_running(self, rows: tf.Tensor) -> tf.Tensor:
+        """`running.Running.mask` in the graph."""
+        if self._running is None:
+            return rows
+        return tf.where(rows[..., self._running.column, None] <= self._running.above, NAN, rows)
+
     def _forecast(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         index = self._index.lookup(asset)
         known = tf.math.is_finite(tf.gather(self._threshold, index))
-        return {"forecast": tf.where(known[:, None, None], self._graph.ahead(index, rows), NAN)}
+        return {"forecast": tf.where(known[:, None, None], self._graph.ahead(index, self._of_running(rows)), NAN)}
 
 
 def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor) -> tf.Tensor:
@@ -177,6 +184,10 @@ def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: 
 def with_unknown(table: np.ndarray, unknown: np.ndarray | np.floating) -> tf.Tensor:
     """`table` [A, ...] and a last entry for assets that are not in it, float32 [A + 1, ...]."""
     return tf.constant(np.concatenate([table, np.asarray(unknown)[None]]), tf.float32)
+
+
+def _count(present: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(present, tf.float32), axis=-1)
 
 
 def share(parts: tf.Tensor) -> tf.Tensor:

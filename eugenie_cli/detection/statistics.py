@@ -1,4 +1,4 @@
-"""The statistics of a window, as a TensorFlow graph: smoothed forecast errors and smoothed levels.
+"""The statistics of a window, as a TensorFlow graph: smoothed forecast errors, their scatter, smoothed levels.
 
 Segments are framed in the graph, a bounded number of windows at a time, so that a segment of hours costs
 hardly more memory than one of minutes. Nothing crosses from one window to another.
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.kernel import MIN_WEIGHT, ewma_kernel
+from eugenie_cli.detection.kernel import MIN_WEIGHT, SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.network import CLIP
 from eugenie_cli.detection.trained import MIN_PRESENT
 
@@ -33,8 +33,14 @@ class WindowStatistics(NamedTuple):
     """float32 [N, P]: smoothed value, 0 where absent."""
     level_present: tf.Tensor
     """bool [N, P]."""
+    recent: tf.Tensor
+    """float32 [N, P]: forecast error smoothed over fewer rows, 0 where absent."""
+    square: tf.Tensor
+    """float32 [N, P]: its square, smoothed alike."""
+    recent_present: tf.Tensor
+    """bool [N, P]: of both."""
     expected: tf.Tensor
-    """float32 [N, S]: the last row as it was forecast, the mean over the horizons."""
+    """float32 [N, S]: the last row as the shortest horizon forecast it."""
     ahead: tf.Tensor
     """float32 [N, H, S]: forecasts of the rows to come."""
     valid: tf.Tensor
@@ -58,7 +64,10 @@ class StatisticsModule(tf.Module):
         self._warmup = warmup
         self._horizons = tuple(horizons)
         self._scored = np.asarray(scored, dtype=np.int32)
+        # the shortest horizon forecasts best: the others shape the memory, and answer `forecast`
+        self._nearest = int(np.argmin(self._horizons))
         self._kernel = ewma_kernel(window - warmup).astype(np.float32)
+        self._short_kernel = ewma_kernel(window - warmup, SCATTER_SMOOTHING).astype(np.float32)
         self._units = int(network["lstm_recurrent"].shape[0])
         self._sensors = int(network["lstm_kernel"].shape[0]) // 2
         # one matrix for input and recurrence, as the block kernel takes it
@@ -80,8 +89,10 @@ class StatisticsModule(tf.Module):
         chunks = tf.maximum(1, (count + FRAME_WINDOWS - 1) // FRAME_WINDOWS)
         rows = tf.reshape(encode(scaled), [-1, 2 * self._sensors])
         sensors, scored = self._sensors, len(self._scored)
-        shapes = [[scored], [scored], [scored], [scored], [sensors], [len(self._horizons), sensors]]
-        dtypes = [tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32]
+        shapes = [*([scored] for _ in range(7)), [sensors], [len(self._horizons), sensors]]
+        dtypes = [
+            tf.float32, tf.bool, tf.float32, tf.bool, tf.float32, tf.float32, tf.bool, tf.float32, tf.float32,
+        ]  # fmt: skip
         arrays = [
             tf.TensorArray(dtype, chunks, element_shape=[None, *shape], infer_shape=False)
             for dtype, shape in zip(dtypes, shapes, strict=True)
@@ -113,17 +124,24 @@ class StatisticsModule(tf.Module):
         expected = self._forecasts_of_rows(hidden)
         late = frames[self._warmup :]
         values, present = late[..., : self._sensors], late[..., self._sensors :]
-        smoothed = self._smoothed(late)
+        error = (values - expected) * present
+        smoothed = self._smoothed(late, self._kernel)
         level, weight = self._of_scored(smoothed[:, : self._sensors]), self._of_scored(smoothed[:, self._sensors :])
-        residual = self._of_scored(self._smoothed((values - expected) * present))
-        # the kernel sums to 1 up to rounding only
-        enough = weight >= MIN_WEIGHT - 1e-6
-        weight = tf.maximum(weight, MIN_WEIGHT)
+        residual = self._of_scored(self._smoothed(error, self._kernel))
+        recent, square, short_weight = (
+            self._of_scored(self._smoothed(part, self._short_kernel)) for part in (error, tf.square(error), present)
+        )
+        # the kernels sum to 1 up to rounding only
+        enough, short_enough = weight >= MIN_WEIGHT - 1e-6, short_weight >= MIN_WEIGHT - 1e-6
+        weight, short_weight = tf.maximum(weight, MIN_WEIGHT), tf.maximum(short_weight, MIN_WEIGHT)
         return (
             tf.where(enough, residual / weight, 0.0),
             enough,
             tf.where(enough, level / weight, 0.0),
             enough,
+            tf.where(short_enough, recent / short_weight, 0.0),
+            tf.where(short_enough, square / short_weight, 0.0),
+            short_enough,
             expected[-1],
             self._heads(hidden[-1]),
         )
@@ -144,19 +162,17 @@ class StatisticsModule(tf.Module):
         return tf.reshape(tf.clip_by_value(flat, -CLIP, CLIP), shape)
 
     def _forecasts_of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
-        """The window's last R rows as they were forecast, the mean over the horizons: float32 [R, n, S]."""
-        first = self._warmup - max(self._horizons)
-        heads = self._heads(hidden[first:])
-        rows = self._window - self._warmup
-        parts = []
-        for position, horizon in enumerate(self._horizons):
-            start = self._warmup - horizon - first
-            parts.append(heads[start : start + rows, :, position])
-        return tf.add_n(parts) / float(len(parts))
+        """The window's last R rows as the shortest horizon forecast them: float32 [R, n, S]."""
+        horizon = self._horizons[self._nearest]
+        columns = slice(self._nearest * self._sensors, (self._nearest + 1) * self._sensors)
+        before = hidden[self._warmup - horizon : self._window - horizon]
+        flat = tf.matmul(tf.reshape(before, [-1, self._units]), self._head_kernel[:, columns])
+        flat = tf.clip_by_value(tf.nn.bias_add(flat, self._head_bias[columns]), -CLIP, CLIP)
+        return tf.reshape(flat, [self._window - self._warmup, -1, self._sensors])
 
-    def _smoothed(self, values: tf.Tensor) -> tf.Tensor:
+    def _smoothed(self, values: tf.Tensor, kernel: Floats) -> tf.Tensor:
         """`kernel.smooth` before it is divided by the weight of what is present: float32 [R, n, P] -> [n, P]."""
-        return tf.tensordot(self._kernel, values, 1)
+        return tf.tensordot(kernel, values, 1)
 
     def _of_scored(self, values: tf.Tensor) -> tf.Tensor:
         """float32 [n, S] -> [n, P]."""

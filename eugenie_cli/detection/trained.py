@@ -9,13 +9,11 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.running import Running
+from eugenie_cli.detection.scatter import Scatter
 
 # A row is scored when its last row has a value and at least this share of the window's rows has one.
 MIN_PRESENT = 0.8
-# A sensor's contribution: its share of the forecast error, and its share of what its level has in excess of
-# the other sensors' word. The first finds what just changed, the second a sensor that stays wrong after the
-# forecast followed it.
-LEVEL_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,13 @@ class AssetCalibration:
     """The statistic's .999 quantile on those rows."""
     exceeding: float
     """Share of those rows that score above 1."""
+    learnt: int
+    """Scored rows that the asset's own baselines rest on; with too few they are the class's."""
+    moved: float
+    """How far the mean of a scored sensor moved from the rows learnt from to the calibration block, in
+    deviations: that of the sensor that moved most."""
+    mover: str
+    """That sensor."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class TrainedDetector:
     threshold: Floats
     """float32 [A]: the statistic at which the score is 1."""
     calibration: Calibration
+    running: Running | None = None
+    """When a row counts: rows of a stopped machine are missing rows."""
 
     @property
     def scored_index(self) -> Ints:
@@ -93,6 +100,8 @@ class LstmDetector(TrainedDetector):
     """Of smoothed forecast errors, in deviations."""
     level: Baseline
     """Of smoothed values, in deviations."""
+    scatter: Scatter
+    """Of forecast errors by themselves, in deviations."""
 
     @property
     def residual_rows(self) -> int:

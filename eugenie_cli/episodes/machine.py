@@ -69,7 +69,8 @@ class Event(NamedTuple):
     """Of the event's row; of the last scored row when silent."""
     peak: float
     contribution: tuple[float, ...]
-    """[S], averaged over the anomalous rows so far."""
+    """[S], averaged over the anomalous rows so far, each counting by its squared score: contributions are shares
+    of a squared deviation."""
     values: Sequence[float]
     expected: Sequence[float]
     version: int
@@ -88,7 +89,6 @@ class Episode:
         "last",
         "peak",
         "reported",
-        "rows",
         "run",
         "run_start",
         "score",
@@ -96,6 +96,7 @@ class Episode:
         "sums",
         "values",
         "version",
+        "weight",
     )
 
     def __init__(self) -> None:
@@ -105,8 +106,8 @@ class Episode:
         self.run_start = 0  # ts of the first of them
         self.start: int | None = None  # set while counting or open
         self.peak = 0.0
-        self.rows = 0  # anomalous rows so far
-        self.sums: list[float] = []  # contribution [S], summed over them
+        self.weight = 0.0  # squared scores of the anomalous rows so far, summed
+        self.sums: list[float] = []  # contribution [S] times that, summed
         self.detected: int | None = None  # set while open; so are the ones below
         self.reported = 0.0  # peak of the last event
         self.score = 0.0  # of the last scored row; so are the ones below
@@ -127,7 +128,7 @@ class Episode:
         """Plain numbers, None and lists of them; 2 entries while idle."""
         state: list[Any] = [self.last, self.cooldown]
         if self.start is not None:
-            state += [self.run, self.run_start, self.start, self.peak, self.rows, list(self.sums)]
+            state += [self.run, self.run_start, self.start, self.peak, self.weight, list(self.sums)]
         if self.detected is not None:
             state += [self.detected, self.reported, self.score, self.version]
             state += [_pack(self.values), _pack(self.expected)]
@@ -139,7 +140,7 @@ class Episode:
         episode = cls()
         episode.last, episode.cooldown = state[0], state[1]
         if len(state) > 2:
-            episode.run, episode.run_start, episode.start, episode.peak, episode.rows = state[2:7]
+            episode.run, episode.run_start, episode.start, episode.peak, episode.weight = state[2:7]
             episode.sums = list(state[7])
         if len(state) > 8:
             episode.detected, episode.reported, episode.score, episode.version = state[8:12]
@@ -228,9 +229,10 @@ def _step_open(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | Non
 
 
 def _count_anomalous(episode: Episode, row: ScoredRow) -> None:
-    episode.rows += 1
+    weight = float(row.score) ** 2
+    episode.weight += weight
     episode.peak = max(episode.peak, float(row.score))
-    episode.sums = [total + float(share) for total, share in zip(episode.sums, row.contribution, strict=True)]
+    episode.sums = [total + weight * float(share) for total, share in zip(episode.sums, row.contribution, strict=True)]
 
 
 def _remember(episode: Episode, row: ScoredRow) -> None:
@@ -249,7 +251,7 @@ def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason:
         reason=reason,
         score=episode.score,
         peak=episode.peak,
-        contribution=tuple(total / episode.rows for total in episode.sums),
+        contribution=tuple(total / episode.weight for total in episode.sums),
         values=episode.values,
         expected=episode.expected,
         version=episode.version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.classical import asset_rows
-from eugenie_cli.training.datasets import CALIBRATION
+from eugenie_cli.training.datasets import CALIBRATION, running_of
 
 MODEL = "model"
 
@@ -56,6 +56,13 @@ class Evaluation:
         }
 
 
+class Watcher(Protocol):
+    """Sees the rows of each asset as they are scored."""
+
+    def add(self, one: Backtest, judged: Bools) -> None:
+        """An asset, once, and its judged rows, bool [T]."""
+
+
 def evaluate_class(
     site: Site,
     class_name: str,
@@ -67,6 +74,7 @@ def evaluate_class(
     *,
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
+    watch: Watcher | None = None,
 ) -> Evaluation:
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
 
@@ -74,7 +82,8 @@ def evaluate_class(
     calibrated the model. Rows without a score count as not flagged. The baselines learn from the same normal
     rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
 
-    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written.
+    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
+    `watch` each asset's rows.
 
     Raises:
         EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
@@ -87,6 +96,8 @@ def evaluate_class(
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
+            if watch is not None:
+                watch.add(one, judged_rows(site, one))
             detectors = detectors or _fit_baselines(site, class_name, progress)
             for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
                 judgements[name].append(judgement)
@@ -152,11 +163,14 @@ def _judge_asset(
         )  # fmt: skip
 
     found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
+    running = running_of(equipment)
+    lead = one.rows[:0] if one.lead is None else one.lead
+    rows = np.concatenate([lead, one.rows])
+    rows = rows if running is None else running.mask(rows)
     for name, detector in detectors.items():
         if one.asset not in detector.assets:
             continue
-        lead = one.rows[:0] if one.lead is None else one.lead
-        found_there = detector.score(one.asset, np.concatenate([lead, one.rows]))
+        found_there = detector.score(one.asset, rows)
         score, contribution = (part[len(lead) :] for part in found_there)
         events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
         found.append((name, against_labels(score, contribution, events)))

@@ -83,7 +83,7 @@ def judge(
             kept.append(Interval(asset, label.start, label.end))
             ranking = tuple(rank_sensors(score[inside], contribution[inside]))
             blamed.append((ranking, frozenset(sensors.index(name) for name in label.sensors)))
-    for one in _raised(asset, events):
+    for one in raised_by(asset, events):
         during = (edges >= one.detected) & (edges < one.end) & judged
         on |= during
         if during.any():
@@ -132,7 +132,8 @@ def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: boo
     )
 
 
-def _raised(asset: str, events: Sequence[Event]) -> Iterator[Raised]:
+def raised_by(asset: str, events: Sequence[Event]) -> Iterator[Raised]:
+    """The anomalies of the episode machine's events, each when it closed."""
     for event in events:
         if event.kind == "closed" and event.end is not None:
             # the last row before a silence is still part of the anomaly; the first row of a recovery is not

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eugenie_cli.detection.metrics import RootCauseMetrics
 from eugenie_cli.evaluation.judge import Performance
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.taking import how_to_take
@@ -36,17 +37,22 @@ def performance_json(one: Performance) -> dict[str, Any]:
         },
         "false_alarms_per_asset_day": one.false_alarms_per_asset_day,
         "alarm_time_fraction": one.alarm_time_fraction,
-        "root_cause": {
-            "events": cause.events if cause else None,
-            "hit@1": cause.hit_at_1 if cause else None,
-            "hit@3": cause.hit_at_3 if cause else None,
-            "hitrate@100": cause.hitrate_at_100 if cause else None,
-            "hitrate@150": cause.hitrate_at_150 if cause else None,
-        },
+        "root_cause": root_cause_json(cause),
         "vus_pr": one.vus_pr,
         "flagged": one.flagged,
         "anomalies_per_asset_day": one.anomalies_per_asset_day,
         "coverage": one.coverage,
+    }
+
+
+def root_cause_json(cause: RootCauseMetrics | None) -> dict[str, Any]:
+    """The figures of blame under the names of the contract."""
+    return {
+        "events": cause.events if cause else None,
+        "hit@1": cause.hit_at_1 if cause else None,
+        "hit@3": cause.hit_at_3 if cause else None,
+        "hitrate@100": cause.hitrate_at_100 if cause else None,
+        "hitrate@150": cause.hitrate_at_150 if cause else None,
     }
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
+from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.evaluation.page.render import write_page
+from eugenie_cli.evaluation.provenance import provenance
+from eugenie_cli.evaluation.study import Study
 from eugenie_cli.evaluation.track import track
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.problems import did_you_mean
 from eugenie_cli.site.values import localize, parse_instant, to_ms
@@ -26,9 +32,13 @@ def evaluate_site(
     version: str = "champion",
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
+    report_to: Path | None = None,
     progress: Progress = SILENT,
-) -> Iterator[Evaluation]:
-    """Evaluate the named classes, or all, and log the figures to MLflow. Local times are in the site's zone.
+) -> Iterator[EvaluationReport]:
+    """Evaluate the named classes, or all, log the figures to MLflow and write a page of each.
+
+    Local times are in the site's zone. `report_to`: the page; by default, in the workspace,
+    `reports/<class>/<version>.html`.
 
     Raises:
         EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
@@ -41,13 +51,16 @@ def evaluate_site(
                 f"classes: {', '.join(site.classes)}",
                 ExitCode.USAGE,
             )
-    if len(chosen) > 1 and (scores_to or anomalies_to):
-        raise EugenieError("a file of scores or anomalies is of one class", "name one with --class", ExitCode.USAGE)
+    if len(chosen) > 1 and (scores_to or anomalies_to or report_to):
+        raise EugenieError(
+            "a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE
+        )
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
     known = read_labels(labels, site) if labels is not None else None
     for name in chosen:
+        study = Study(site, name, known)
         one = evaluate_class(
             site,
             name,
@@ -58,9 +71,31 @@ def evaluate_site(
             progress,
             scores_to=scores_to,
             anomalies_to=anomalies_to,
+            watch=study,
         )
         track(site, one, progress)
-        yield one
+        report = _report(site, one, study)
+        where = report_to or workspace_of(site).reports / name / f"{one.version}.html"
+        write_page(report, where)
+        progress.say(f"report: {where}")
+        yield report
+
+
+def _report(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
+    equipment = site.classes[one.class_name]
+    return EvaluationReport(
+        site=site.site,
+        timezone=site.timezone,
+        made=int(time.time() * 1000),
+        step_ms=equipment.step,
+        window=equipment.model.window,
+        budget=equipment.alarm.budget,
+        on_delay=equipment.alarm.on_delay,
+        off_delay=equipment.alarm.off_delay,
+        evaluation=one,
+        findings=study.findings(),
+        provenance=provenance(site, one.class_name, one.version),
+    )
 
 
 def _instant(site: Site, option: str, text: str | None) -> int | None:

@@ -101,6 +101,8 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
         first.setdefault(sensor.name, index)
         if sensor.low is not None and sensor.high is not None and sensor.low >= sensor.high:
             yield Finding((*at, "low"), "must be less than high")
+    if equipment.running is not None:
+        yield from known((*path, "running", "sensor"), "sensor", equipment.running.sensor, equipment.sensor_names)
     if all(sensor.role == "context" for sensor in equipment.sensors):
         yield Finding((*path, "sensors"), "every sensor is context: at least one must be scored")
     at_least = f"must be at least the step, {show_duration(equipment.step)}"

@@ -140,12 +140,20 @@ class Alarm(Section):
     )
 
 
+class Running(Section):
+    """The machine runs while a sensor reads more than a value; rows in which it stands are not there."""
+
+    sensor: Label
+    above: float = Field(description="engineering units; a row without a value of the sensor counts as running")
+
+
 class EquipmentClass(Section):
     """Assets with the same sensors. One model serves the class."""
 
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
+    running: Running | None = Field(None, description="when rows count: left out, always")
     model: Detector = ModelSettings()
     alarm: Alarm = Alarm()
 

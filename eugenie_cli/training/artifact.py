@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from eugenie_cli.detection import types
+from eugenie_cli.detection.running import Running
 from eugenie_cli.detection.trained import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.errors import EugenieError
 
-SCHEMA = "eugenie.detector.v1"
+SCHEMA = "eugenie.detector.v2"
 ARRAYS, META = "detector.npz", "detector.json"
 _TABLES = ("scored", "mean", "deviation", "threshold")
 
@@ -56,6 +57,7 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
         "step_ms": detector.step_ms,
         "max_gap_ms": detector.max_gap_ms,
         "calibration": asdict(detector.calibration),
+        "running": asdict(detector.running) if detector.running else None,
         **kind.plain(detector),
     }
     with (folder / META).open("w", encoding="utf-8") as stream:
@@ -79,9 +81,8 @@ def load(folder: Path) -> TrainedDetector:
             f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
         )
     noted = meta["calibration"]
-    type_name = meta.get("type", types.LSTM)  # there was no other when the first detectors were saved
     common = {
-        "type": type_name,
+        "type": meta["type"],
         "class_name": meta["class"],
         "assets": tuple(meta["assets"]),
         "sensors": tuple(meta["sensors"]),
@@ -90,6 +91,7 @@ def load(folder: Path) -> TrainedDetector:
         "horizons": tuple(meta["horizons"]),
         "step_ms": meta["step_ms"],
         "max_gap_ms": meta["max_gap_ms"],
+        "running": Running(**meta["running"]) if meta["running"] else None,
         "calibration": Calibration(
             budget=noted["budget"],
             margin=noted["margin"],
@@ -98,6 +100,7 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
+    type_name = meta["type"]
     if type_name not in types.NAMES:
         raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
     return types.of(type_name).restore(common, arrays, meta)

@@ -81,6 +81,7 @@ def build(
                 window=settings.window,
                 warmup=settings.warmup,
                 horizons=settings.horizons,
+                sensors_of=equipment.sensor_names,
                 roles=[sensor.role for sensor in equipment.sensors],
                 budget=equipment.alarm.budget,
                 advance=advance,
@@ -178,6 +179,8 @@ def _detector(
         deviation=deviation,
         residual=calibrated.residual,
         level=calibrated.level,
+        scatter=calibrated.scatter,
         threshold=calibrated.threshold,
         calibration=calibrated.calibration,
+        running=datasets.running_of(equipment),
     )

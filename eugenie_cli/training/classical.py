@@ -8,7 +8,7 @@ from eugenie_cli.detection import types
 from eugenie_cli.detection.types.classical import AssetRows, ClassicalDetector, Fitted, fit
 from eugenie_cli.site.detectors import ClassicalSettings
 from eugenie_cli.site.model import EquipmentClass
-from eugenie_cli.training.datasets import CALIBRATION, NormalGrid
+from eugenie_cli.training.datasets import CALIBRATION, NormalGrid, running_of
 
 
 def asset_rows(grid: NormalGrid) -> AssetRows:
@@ -46,6 +46,7 @@ def detector(
         deviation=fitted.learnt.deviation,
         threshold=fitted.threshold,
         calibration=fitted.calibration,
+        running=running_of(equipment),
         used=fitted.learnt.used,
         statistic=fitted.learnt.statistic,
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.running import Running
 from eugenie_cli.detection.trained import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import Period, Site
+from eugenie_cli.site.model import EquipmentClass, Period, Site
 from eugenie_cli.site.values import to_ms
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
@@ -52,11 +53,20 @@ def least_rows(window: int) -> int:
 
 
 def normal_rows(site: Site, grid: Grid) -> Bools:
-    """bool [T]: rows in the asset's normal periods (all, where none are given) and in no exclusion."""
+    """bool [T]: rows of the running machine in its normal periods (all, where none are given) and in no exclusion."""
     periods = site.assets[grid.asset].normal
     normal = _inside(grid.edges, periods) if periods else np.ones(len(grid.edges), bool)
     excluded = [period for period in site.exclude if period.asset in (None, grid.asset)]
+    running = running_of(site.classes[site.assets[grid.asset].class_name])
+    if running is not None:
+        normal &= ~running.stopped(grid.rows)
     return normal & ~_inside(grid.edges, excluded)
+
+
+def running_of(equipment: EquipmentClass) -> Running | None:
+    """The class's rule by which a row counts, if it has one."""
+    rule = equipment.running
+    return None if rule is None else Running(equipment.sensor_names.index(rule.sensor), rule.above)
 
 
 def _inside(edges: Ints, periods: Sequence[Period]) -> Bools:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from eugenie_cli.detection.trained import AssetCalibration
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.open import open_history
@@ -13,6 +15,14 @@ from eugenie_cli.training import datasets, tracking
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.registry import Registry
+
+# A .999 quantile of fewer rows than this is no more than their largest value.
+FEW_ROWS = 1000
+# Deviations by which a sensor's mean may move between the rows learnt from and the calibration block before
+# somebody should look at it.
+MOVED = 1.0
+# Assets named in a warning; the record of the run holds all.
+NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,8 @@ def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Pro
     pooled = [asset.asset for asset in noted.assets if asset.pooled]
     if pooled:
         progress.say(f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}")
+    for words in _doubts(noted.assets):
+        progress.say(f"{detector.class_name}: {words}")
     if noted.rehearsal > noted.budget:
         progress.say(
             f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "
@@ -109,3 +121,18 @@ def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Pro
         f"{detector.class_name}: version {version}{f' ({chr(44).join(aliases)})' if aliases else ''}, {loss}, "
         f"margin {noted.margin:.2f}"
     )
+
+
+def _doubts(assets: Sequence[AssetCalibration]) -> Iterator[str]:
+    """What a reader of the thresholds should know about the rows behind them."""
+    few = [asset.rows for asset in assets if not asset.pooled and asset.rows < FEW_ROWS]
+    if few:
+        yield (
+            f"thresholds of {len(few)} of {len(assets)} assets rest on {min(few)} to {max(few)} calibration rows; with "
+            f"fewer than {FEW_ROWS:,} the .999 quantile is the largest value seen: more normal history makes them surer"
+        )
+    moved = sorted((asset for asset in assets if asset.moved > MOVED), key=lambda asset: -asset.moved)
+    if moved:
+        told = ", ".join(f"{asset.asset} ({asset.mover} by {asset.moved:.1f} deviations)" for asset in moved[:NAMED])
+        more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+        yield f"drift between the rows learnt from and the later ones that calibrate: {told}{more}"

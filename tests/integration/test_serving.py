@@ -407,7 +407,8 @@ def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site:
     rows = segment(64, WINDOW + 4_000)
     with PredictClient(first.address) as client, ThreadPoolExecutor(8) as pool:
         client.predict("pump", [ASSETS[0]], segment())  # connected
-        waiting = [pool.submit(client.predict, "pump", [ASSETS[0]] * 64, rows) for _ in range(8)]
+        begun = [client.begin("pump", [ASSETS[0]] * 64, rows) for _ in range(8)]  # all are on their way
+        waiting = [pool.submit(each.result) for each in begun]
         wait_until(lambda: any(each.done() for each in waiting))
         assert local.stop(site)
         assert [each.result().score.shape for each in waiting] == [(64, 4_001)] * 8

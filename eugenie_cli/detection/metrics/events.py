@@ -46,12 +46,23 @@ def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> Eve
     """
     delays = []
     for event in labelled:
-        on = [one.detected for one in raised if one.asset == event.asset and _overlaps(one, event)]
-        if on:
-            delays.append(max(0, min(on) - event.start) / 1000)
-    false_alarms = sum(not any(_began_in(one, event) for event in labelled) for one in raised)
+        alarm = first_alarm(event, raised)
+        if alarm is not None:
+            delays.append(max(0, alarm.detected - event.start) / 1000)
+    false_alarms = sum(is_false(one, labelled) for one in raised)
     median, p90 = (float(np.quantile(delays, share)) for share in (0.5, 0.9)) if delays else (None, None)
     return EventMetrics(len(labelled), len(delays), median, p90, false_alarms)
+
+
+def first_alarm(event: Interval, raised: Sequence[Raised]) -> Raised | None:
+    """The anomaly by which the event is detected; None where it is missed."""
+    on = [one for one in raised if one.asset == event.asset and _overlaps(one, event)]
+    return min(on, key=lambda one: one.detected, default=None)
+
+
+def is_false(one: Raised, labelled: Sequence[Interval]) -> bool:
+    """Whether the anomaly neither began nor was raised during a labelled event."""
+    return not any(_began_in(one, event) for event in labelled)
 
 
 def _overlaps(one: Raised, event: Interval) -> bool:

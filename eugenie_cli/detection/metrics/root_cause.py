@@ -28,17 +28,31 @@ class RootCauseMetrics:
 def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
     """Sensor indices of an event, the strongest first, from its rows' score [N] and contribution [N, S].
 
-    Contributions are averaged over the anomalous rows, as an anomaly's are; over all scored rows when none is
-    anomalous, which asks who would have been blamed. Empty when no row was scored.
+    Empty when no row was scored.
+    """
+    mean = mean_contribution(score, contribution)
+    return [] if mean is None else [int(index) for index in np.argsort(-mean, kind="stable")]
+
+
+def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
+    """Contributions [N, S] averaged over the anomalous rows, as an anomaly's are: float64 [S].
+
+    A row counts by its squared score, because contributions are shares of a squared deviation. Over all scored rows
+    when none is anomalous, which asks who would have been blamed. None when no row was scored.
     """
     scored = ~np.isnan(score)
     chosen: Bools = scored & (np.nan_to_num(score) > 1.0)
     if not chosen.any():
         chosen = scored
     if not chosen.any():
-        return []
-    mean = contribution[chosen].mean(axis=0, dtype=np.float64)
-    return [int(index) for index in np.argsort(-mean, kind="stable")]
+        return None
+    return np.average(contribution[chosen].astype(np.float64), axis=0, weights=_weights(score[chosen]))
+
+
+def _weights(score: Floats) -> Floats:
+    """Squared scores; equal weights where all are 0."""
+    squared = score.astype(np.float64) ** 2
+    return squared if squared.any() else np.ones(len(score))
 
 
 def root_cause_metrics(events: Sequence[tuple[Sequence[int], frozenset[int]]]) -> RootCauseMetrics:

@@ -10,6 +10,7 @@ import numpy as np
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.network import WEIGHTS
+from eugenie_cli.detection.scatter import Scatter
 from eugenie_cli.detection.trained import LstmDetector
 from eugenie_cli.detection.types.measured import Measured
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _BASELINES = ("residual", "level")
 _STATISTICS = ("mean", "deviation", "whitening")
+_SCATTER = ("offset", "normal")
 
 
 class Lstm:
@@ -38,7 +40,7 @@ class Lstm:
         for part in _BASELINES:
             baseline = getattr(detector, part)
             found |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
-        return found
+        return found | {f"scatter.{name}": getattr(detector.scatter, name) for name in _SCATTER}
 
     def plain(self, detector: LstmDetector) -> dict[str, Any]:
         return {"warmup": detector.warmup}
@@ -52,11 +54,12 @@ class Lstm:
             network={name: arrays[f"network.{name}"] for name in WEIGHTS},
             residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
             level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
+            scatter=Scatter(*(arrays[f"scatter.{name}"] for name in _SCATTER)),
         )
 
     def describe(self, detector: LstmDetector) -> Sequence[str]:
         horizons = ", ".join(map(str, detector.horizons))
         return [
             f"LSTM sequence-to-sequence forecaster: {detector.lstm_units} units, warm-up {detector.warmup} rows,",
-            f"horizons {horizons} rows ahead. `expected` is its forecast, the mean over the horizons.",
+            f"horizons {horizons} rows ahead. `expected` is the forecast of the shortest.",
         ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.covariance import Baseline, whitener
+from eugenie_cli.detection.scatter import Scatter
 from eugenie_cli.detection.trained import AssetCalibration, Calibration, LstmDetector, TrainedDetector
 
 SENSORS = ("flow", "pressure", "current", "temperature", "vibration")
@@ -27,9 +28,14 @@ def detector(window: int = 40, warmup: int = 20, horizons: tuple[int, ...] = (1,
         mean=random.normal(50, 10, (assets, sensors)).astype(np.float32),
         deviation=random.uniform(0.5, 5, (assets, sensors)).astype(np.float32),
         residual=baseline(random, assets, int(scored.sum())), level=baseline(random, assets, int(scored.sum())),
+        scatter=Scatter(
+            random.normal(0, 0.1, (assets, int(scored.sum()))).astype(np.float32),
+            random.uniform(0.2, 1, (assets, int(scored.sum()))).astype(np.float32),
+        ),
         threshold=random.uniform(2, 4, assets).astype(np.float32),
         calibration=Calibration(
-            0.01, 1.2, 0.008, tuple(AssetCalibration(name, 500, False, 2.0, 0.005) for name in ASSETS)
+            0.01, 1.2, 0.008,
+            tuple(AssetCalibration(name, 500, False, 2.0, 0.005, 2000, 0.2, "flow") for name in ASSETS),
         ),
     )  # fmt: skip
 

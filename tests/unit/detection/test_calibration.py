@@ -39,7 +39,9 @@ def test_the_margin_is_the_smallest_that_stays_within_the_budget() -> None:
 
 
 def test_a_block_that_keeps_rising_asks_for_a_margin() -> None:
-    rising = np.concatenate([np.random.default_rng(2).uniform(0.9, 1.0, 500) * level for level in (1, 1.3, 1.6, 2.4)])
+    rising = np.concatenate(
+        [np.random.default_rng(2).uniform(0.9, 1.0, 400) * level for level in (1, 1.2, 1.4, 1.6, 2.4)]
+    )
     _, noted = thresholds(["a"], [rising], 0.01)
     assert 1.0 < noted.margin < MARGINS[-1]
     assert noted.rehearsal <= 0.01

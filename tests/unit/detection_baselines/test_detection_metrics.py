@@ -84,6 +84,12 @@ def test_sensors_are_ranked_over_the_anomalous_rows():
     assert rank_sensors(np.full(4, NAN), contribution) == []
 
 
+def test_a_strong_row_blames_more_than_two_weak_ones():
+    contribution = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
+    assert rank_sensors(np.array([1.1, 1.1, 4.0]), contribution) == [1, 0]
+    assert rank_sensors(np.array([1.1, 1.1, 1.1]), contribution) == [0, 1]
+
+
 def test_hits_and_hit_rates():
     metrics = root_cause_metrics([
         ([3, 1, 2, 0], frozenset({3})),

@@ -74,6 +74,13 @@ def test_contributions_are_averaged_over_the_anomalous_rows_only():
     assert closed.contribution == pytest.approx((0.5, 0.5))
 
 
+def test_a_row_contributes_by_its_squared_score():
+    episode = Episode()
+    events = [event for i, (score, share) in enumerate([(2, 1.0), (2, 1.0), (4, 0.0)])
+              for event in step(RULE, episode, row(i, score, share))]  # fmt: skip
+    assert events[-1].contribution == pytest.approx((8 / 24, 16 / 24))
+
+
 def test_silence_closes_at_the_last_scored_row():
     episode = Episode()
     run([2, 2, 2, 5, NAN, NAN], episode=episode)

@@ -222,3 +222,13 @@ def test_what_only_follows_from_a_wrong_value_is_not_reported_beside_it(problems
         whole=True,
     )
     assert len(found) == 1 and "classes.c.step" in found[0]
+
+
+def test_a_running_rule_names_a_sensor_of_the_class(problems):
+    document = (
+        "site: p\nclasses: {c: {sensors: [{name: current}], running: {sensor: %s, above: 5}}}\nassets: {a: {class: c}}"
+    )
+    assert problems(document % "current", whole=True) == []
+    (found,) = problems(document % "curent", whole=True)
+    assert "classes.c.running.sensor: there is no sensor curent" in found
+    assert "current" in found.split("curent", 1)[1]

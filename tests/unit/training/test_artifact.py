@@ -29,6 +29,9 @@ def test_load_gives_back_what_was_saved(tmp_path: Path) -> None:
             np.testing.assert_array_equal(before.whitening, after.whitening)
             np.testing.assert_array_equal(before.mean, after.mean)
             np.testing.assert_array_equal(before.deviation, after.deviation)
+        elif field.name == "scatter":
+            np.testing.assert_array_equal(before.offset, after.offset)
+            np.testing.assert_array_equal(before.normal, after.normal)
         elif field.name == "network":
             assert list(before) == list(after)
             for name in before:

@@ -69,3 +69,14 @@ def test_the_fingerprint_changes_with_the_data() -> None:
     other.rows[3] += 1
     prints = [datasets.fingerprint([datasets.split(own, np.ones(100, bool), 0.25)]) for own in (one, grid("b"), other)]
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_rows_of_a_stopped_machine_are_not_normal() -> None:
+    document = SITE.model_dump(mode="json", by_alias=True)
+    document["classes"]["pump"]["running"] = {"sensor": "flow", "above": 40}
+    site = Site.model_validate(document)
+    a = np.flatnonzero(datasets.normal_rows(site, grid("a")))
+    assert a.tolist() == list(range(41, 60))
+    made = datasets.split(grid("b"), datasets.normal_rows(site, grid("b")), 0.25)
+    assert np.isnan(made.rows[:41]).all()
+    assert datasets.running_of(SITE.classes["pump"]) is None

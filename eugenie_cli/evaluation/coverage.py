@@ -1,0 +1,75 @@
+"""How much of an asset's time there were data, and where there were none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.metrics.alarm_load import INTERVAL_MS, Span
+
+MOST_GAPS = 5
+"""The longest gaps of an asset that are kept."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of the rows from an asset's first to its last one. Shares are fractions, None without rows."""
+
+    first: int | None
+    last: int | None
+    """Edges, ms since 1970 UTC."""
+    rows: int
+    present: float | None
+    """Rows in which at least one sensor has a value."""
+    scored: float | None
+    """Rows with a score, of those."""
+    gaps: tuple[Span, ...]
+    """The longest stretches without any value, the longest first."""
+    missing: tuple[tuple[str, float], ...]
+    """Sensors that lack a value in rows that have one, with the share of these rows; the worst first."""
+
+
+def coverage_of(edges: Ints, rows: Floats, score: Floats, sensors: Sequence[str], step_ms: int) -> Coverage:
+    """Of contiguous edges [T], rows [T, S] and scores [T]."""
+    if not len(edges):
+        return Coverage(None, None, 0, None, None, (), tuple((name, 1.0) for name in sensors))
+    absent = np.isnan(rows)
+    present = ~absent.all(axis=1)
+    share = absent[present].mean(axis=0) if present.any() else np.ones(len(sensors))
+    worst = [(sensors[i], float(share[i])) for i in np.argsort(-share, kind="stable") if share[i] > 0]
+    gaps = sorted(spans(edges, ~present, step_ms), key=lambda gap: gap[0] - gap[1])
+    return Coverage(
+        first=int(edges[0]),
+        last=int(edges[-1]),
+        rows=len(edges),
+        present=float(present.mean()),
+        scored=float((~np.isnan(score[present])).mean()) if present.any() else None,
+        gaps=tuple(gaps[:MOST_GAPS]),
+        missing=tuple(worst),
+    )
+
+
+def spans(edges: Ints, chosen: Bools, step_ms: int) -> list[Span]:
+    """Runs of chosen rows as [start, end): each row lasts a step."""
+    borders = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
+    return [
+        (int(edges[first]), int(edges[last - 1]) + step_ms)
+        for first, last in zip(borders[::2], borders[1::2], strict=True)
+    ]
+
+
+def watched(edges: Ints, judged: Bools, step_ms: int) -> list[Span]:
+    """The time in which an asset is watched: its judged rows, and pauses shorter than an interval between them.
+
+    An operator's clock does not stop while a reading is missing.
+    """
+    joined: list[Span] = []
+    for start, end in spans(edges, judged, step_ms):
+        if joined and start - joined[-1][1] < INTERVAL_MS:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined

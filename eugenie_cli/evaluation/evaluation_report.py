@@ -1,0 +1,132 @@
+"""All that is known of a model version on history: what the JSON, and the page that people read, are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eugenie_cli.detection.metrics import AlarmLoad
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.evaluation.evaluate import Evaluation
+from eugenie_cli.evaluation.findings import AssetFinding, Blame, EventFinding, Findings
+from eugenie_cli.evaluation.provenance import Provenance, Unknown
+from eugenie_cli.evaluation.report import root_cause_json
+
+BLAMED = 5
+"""Sensors told of an event, as an anomaly's record does."""
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """An evaluation with everything beside it. `to_json` is the contract of `evaluate -o json`."""
+
+    site: str
+    timezone: str
+    made: int
+    """When, ms since 1970 UTC."""
+    step_ms: int
+    window: int
+    budget: float
+    """Share of normal rows that may score above 1."""
+    on_delay: int
+    off_delay: int
+    evaluation: Evaluation
+    findings: Findings
+    provenance: Provenance | Unknown
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation's members, and the report's own."""
+        found = self.findings
+        return {
+            **self.evaluation.to_json(),
+            "run_id": self.evaluation.run_id,
+            "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
+            "alarm_load": load_json(found.load),
+            "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,
+            "flagged_by_half": list(found.drift),
+            "root_cause_at_alarm": root_cause_json(found.root_cause_at_alarm),
+            "event_list": [_event(one) for one in found.events] if found.labelled else None,
+            "by_asset": [_asset(one) for one in found.assets],
+            "calibration": _calibration(self.provenance),
+            "training": _training(self.provenance),
+        }
+
+
+def load_json(load: AlarmLoad) -> dict[str, Any]:
+    """An operator's alarms, under the contract's names."""
+    return asdict(load)
+
+
+def _event(one: EventFinding) -> dict[str, Any]:
+    return {
+        "asset": one.asset,
+        "start": iso(one.start),
+        "end": iso(one.end),
+        "sensors": list(one.sensors),
+        "detected": None if one.detected is None else iso(one.detected),
+        "delay_s": one.delay_s,
+        "peak": one.peak,
+        "blamed": _blamed(one.blamed),
+        "blamed_at_alarm": _blamed(one.blamed_at_alarm),
+    }
+
+
+def _blamed(found: Iterable[Blame]) -> list[dict[str, Any]]:
+    return [{"sensor": one.sensor, "contribution": one.contribution} for one in list(found)[:BLAMED]]
+
+
+def _asset(one: AssetFinding) -> dict[str, Any]:
+    data = one.coverage
+    return {
+        "asset": one.asset,
+        "judged_rows": one.judged_rows,
+        "flagged": one.flagged,
+        "alarm_time_fraction": one.alarm_time_fraction,
+        "alarms": one.alarms,
+        "false_alarms": one.false_alarms,
+        "events": {"total": one.events, "detected": one.detected},
+        "days": [
+            {"day": day.day, "judged_s": day.judged_s, "alarms": day.alarms, "false_alarms": day.false_alarms}
+            for day in one.days
+            if day.alarms
+        ],
+        "data": {
+            "first": None if data.first is None else iso(data.first),
+            "last": None if data.last is None else iso(data.last),
+            "rows": data.rows,
+            "present": data.present,
+            "scored": data.scored,
+            "gaps": [{"start": iso(start), "end": iso(end)} for start, end in data.gaps],
+            "missing": dict(data.missing),
+        },
+    }
+
+
+def _calibration(known: Provenance | Unknown) -> Mapping[str, Any] | None:
+    if isinstance(known, Unknown):
+        return None
+    return {
+        "quantile": known.quantile,
+        "margin": known.margin,
+        "budget": known.budget,
+        "rehearsal": known.rehearsal,
+        "assets": [
+            {**asdict(one.calibration), "threshold": one.threshold, "thin": one.thin} for one in known.assets
+        ],
+    }  # fmt: skip
+
+
+def _training(known: Provenance | Unknown) -> Mapping[str, Any]:
+    if isinstance(known, Unknown):
+        return {"unknown": known.reason}
+    return {
+        "run_id": known.run_id,
+        "ended": known.ended,
+        "data_fingerprint": known.data_fingerprint,
+        "eugenie": known.eugenie,
+        "commit": known.commit,
+        "periods": {
+            asset: {part: list(span) for part, span in parts.items()} for asset, parts in known.periods.items()
+        },
+    }

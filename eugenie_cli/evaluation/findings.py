@@ -1,0 +1,123 @@
+"""What an evaluation finds of a model beyond the figures that it shares with the baselines.
+
+Instants are ms since 1970 UTC, times seconds, shares fractions; None is what cannot be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eugenie_cli.detection.arrays import Ints
+from eugenie_cli.detection.metrics import AlarmLoad, PhaseRates, RootCauseMetrics
+from eugenie_cli.evaluation.coverage import Coverage
+from eugenie_cli.evaluation.traces import Trace
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A sensor that was named."""
+
+    sensor: str
+    contribution: float
+    right: bool | None
+    """Whether the label names it, too; None where the label names none."""
+
+
+@dataclass(frozen=True)
+class EventFinding:
+    """A labelled event: was it found, and what was blamed?"""
+
+    asset: str
+    start: int
+    end: int
+    sensors: tuple[str, ...]
+    """As labelled."""
+    detected: int | None
+    """When the alarm was raised that found it, before the event perhaps; None: missed."""
+    delay_s: float | None
+    peak: float | None
+    """The highest score during it; None: no row had one."""
+    blamed: tuple[Blame, ...]
+    """Over the whole event, the strongest first: as one knows afterwards."""
+    blamed_at_alarm: tuple[Blame, ...]
+    """From the rows that raised the alarm: as the operator is told."""
+
+
+@dataclass(frozen=True)
+class AlarmFinding:
+    """An alarm."""
+
+    asset: str
+    start: int
+    detected: int
+    end: int
+    peak: float
+    false: bool | None
+    """It neither began nor was raised during a labelled event; None without labels."""
+    blamed: tuple[Blame, ...]
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """An asset's day in the site's time zone."""
+
+    day: str
+    """ISO 8601 date."""
+    judged_s: float
+    alarms: int
+    false_alarms: int | None
+
+
+@dataclass(frozen=True)
+class AssetFinding:
+    """An asset's rows and alarms."""
+
+    asset: str
+    judged_rows: int
+    flagged: float | None
+    alarm_time_fraction: float | None
+    alarms: int
+    false_alarms: int | None
+    events: int | None
+    detected: int | None
+    days: tuple[DayCount, ...]
+    coverage: Coverage
+    overview: Trace | None
+    """The score over the whole period."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The class by intervals of time, those with a judged row: N of them."""
+
+    interval_ms: int
+    start: Ints
+    """int64 [N]."""
+    counts: Ints
+    """int64 [N, 6], by `COLUMNS`."""
+
+    COLUMNS = ("rows", "scored", "flagged", "alarm_rows", "alarms", "false_alarms")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Of the model, over all assets of the class."""
+
+    labelled: bool
+    period: tuple[int, int] | None
+    """First and last judged edge."""
+    load: AlarmLoad
+    phases: Mapping[str, PhaseRates] | None
+    root_cause_at_alarm: RootCauseMetrics | None
+    events: tuple[EventFinding, ...]
+    alarms: tuple[AlarmFinding, ...]
+    """The strongest, the strongest first: at most `study.MOST_ALARMS`."""
+    assets: tuple[AssetFinding, ...]
+    timeline: Timeline
+    drift: tuple[float | None, float | None]
+    """Share of rows above 1 in the first and in the second half of the judged rows' time."""
+    event_traces: tuple[tuple[EventFinding, Trace], ...]
+    """The worst: missed ones first, then those found late."""
+    alarm_traces: tuple[tuple[AlarmFinding, Trace], ...]
+    """The strongest false alarms; without labels, the strongest alarms."""

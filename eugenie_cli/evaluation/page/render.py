@@ -1,0 +1,44 @@
+"""Writes the page. Names of assets, sensors and sites are text that others chose: the template escapes all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.evaluation.evaluation_report import EvaluationReport
+from eugenie_cli.evaluation.page.view import view
+from eugenie_cli.workspace import shipped
+
+TEMPLATE, STYLE = "page.html.j2", "style.css"
+
+
+def render(report: EvaluationReport) -> str:
+    """The page as HTML: complete in itself, without script, and forbidden to fetch anything."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = shipped("templates") / "report"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (folder / STYLE).read_text(encoding="utf-8")
+    return environment.get_template(TEMPLATE).render(style=style, **view(report))
+
+
+def write_page(report: EvaluationReport, path: Path) -> None:
+    """Write the page, whole or not at all. Raises EugenieError when it cannot be written."""
+    text = render(report)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise EugenieError(f"cannot write {path}: {error}", "choose another file with --report") from error

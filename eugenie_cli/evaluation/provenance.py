@@ -1,0 +1,93 @@
+"""Where a model version comes from: its training run, the data that it learnt, and what set its thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eugenie_cli.detection.trained import AssetCalibration
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.model import Site
+from eugenie_cli.training.record import Periods
+
+
+@dataclass(frozen=True)
+class AssetThreshold:
+    """An asset's threshold, and what it rests on."""
+
+    calibration: AssetCalibration
+    threshold: float
+    """The statistic at which the score is 1."""
+    thin: bool
+    """So few rows that the quantile is little else than the largest of them."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Of a model version, from its training run."""
+
+    run_id: str
+    ended: str
+    """ISO 8601."""
+    data_fingerprint: str
+    eugenie: str
+    commit: str
+    periods: Periods
+    """asset -> training, validation, calibration -> first and last instant."""
+    window: int
+    judges: str
+    """How the detector does it, in words."""
+    context: tuple[str, ...]
+    """Sensors that are read and not scored."""
+    quantile: float
+    """Which quantile of the calibration rows a threshold is a multiple of."""
+    budget: float
+    margin: float
+    rehearsal: float
+    """Share of held-out normal rows above 1; it should be within the budget."""
+    assets: tuple[AssetThreshold, ...]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Why a version's provenance cannot be told."""
+
+    reason: str
+
+
+def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknown:
+    """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
+    from mlflow.exceptions import MlflowException
+
+    from eugenie_cli.detection import types
+    from eugenie_cli.detection.calibration import QUANTILE
+    from eugenie_cli.training import record
+    from eugenie_cli.training.code import COMMIT, EUGENIE
+    from eugenie_cli.training.registry import Registry
+
+    try:
+        registry = Registry(site)
+        registered = registry.resolve(class_name, version)
+        detector = registry.load(registered)
+        run = record.of_run(registry.client, registered.run_id)
+    except (EugenieError, MlflowException, OSError) as error:
+        return Unknown(str(error).splitlines()[0])
+    noted = detector.calibration
+    return Provenance(
+        run_id=run.run_id,
+        ended=run.ended,
+        data_fingerprint=run.parameters.get("data_fingerprint", ""),
+        eugenie=run.tags.get(EUGENIE, ""),
+        commit=run.tags.get(COMMIT, ""),
+        periods=run.periods,
+        window=detector.window,
+        judges=" ".join(types.of(detector.type).describe(detector)),
+        context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
+        quantile=QUANTILE,
+        budget=noted.budget,
+        margin=noted.margin,
+        rehearsal=noted.rehearsal,
+        assets=tuple(
+            AssetThreshold(one, float(threshold), not one.pooled and one.rows * (1 - QUANTILE) < 1)
+            for one, threshold in zip(noted.assets, detector.threshold, strict=True)
+        ),
+    )
