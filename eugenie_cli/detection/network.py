@@ -55,10 +55,13 @@ def scale(rows: Floats, mean: Floats, deviation: Floats) -> Floats:
     return scaled
 
 
-def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Model:
+def build(
+    sensors: int, horizons: int, units: int, *, seed: int = 0, memory: type[keras.layers.LSTM] | None = None
+) -> keras.Model:
     """The network: float32 [B, T, 2S] -> float32 [B, T, horizons, S], any T.
 
-    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t.
+    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t. `memory`: another class of
+    the recurrent layer, with the same weights.
     """
     import keras
 
@@ -66,7 +69,7 @@ def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Mo
         return getattr(keras.initializers, kind)(seed=seed + offset)
 
     rows = keras.Input((None, 2 * sensors), name="rows")
-    hidden = keras.layers.LSTM(
+    hidden = (memory or keras.layers.LSTM)(
         units,
         return_sequences=True,
         kernel_initializer=initial(1),

@@ -45,7 +45,7 @@ def build(
     _check(class_name, equipment)
     mean, deviation = calibration.scaling([grid.rows[grid.learnt] for grid in grids])
     scaled = [network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)]
-    train, validation = _windows(class_name, grids, scaled, settings.window, max(settings.horizons))
+    train, validation = windows(class_name, grids, scaled, settings.window, max(settings.horizons))
     total = epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
 
@@ -109,7 +109,7 @@ def _check(class_name: str, equipment: EquipmentClass) -> None:
         )
 
 
-def _windows(
+def windows(
     class_name: str, grids: Sequence[NormalGrid], scaled: Sequence[Floats], window: int, ahead: int
 ) -> tuple[fit.Windows, fit.Windows]:
     """Training and validation windows over one array of all assets, with room for the horizons between."""
