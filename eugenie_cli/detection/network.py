@@ -56,12 +56,18 @@ def scale(rows: Floats, mean: Floats, deviation: Floats) -> Floats:
 
 
 def build(
-    sensors: int, horizons: int, units: int, *, seed: int = 0, memory: type[keras.layers.LSTM] | None = None
+    sensors: int,
+    horizons: int,
+    units: int,
+    *,
+    seed: int = 0,
+    memory: type[keras.layers.LSTM] | None = None,
+    noise: type[keras.layers.GaussianNoise] | None = None,
 ) -> keras.Model:
     """The network: float32 [B, T, 2S] -> float32 [B, T, horizons, S], any T.
 
-    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t. `memory`: another class of
-    the recurrent layer, with the same weights.
+    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t. `memory` and
+    `noise`: other classes of these layers, with the same weights.
     """
     import keras
 
@@ -76,7 +82,7 @@ def build(
         recurrent_initializer=initial(2, "Orthogonal"),
         name="memory",
     )(rows)
-    hidden = keras.layers.GaussianNoise(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
+    hidden = (noise or keras.layers.GaussianNoise)(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
     narrow = keras.layers.Dense(bottleneck(sensors), kernel_initializer=initial(4), name="narrow")(hidden)
     heads = keras.layers.Dense(horizons * sensors, kernel_initializer=initial(5), name="heads")(narrow)
     # -1 for the length: the window's may differ from call to call

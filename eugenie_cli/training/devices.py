@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
-from eugenie_cli.training.recurrence import FusedLSTM
-
-if TYPE_CHECKING:
-    import keras
+from eugenie_cli.training.recurrence import FusedLSTM, TabledNoise
 
 FULL, MIXED = "float32", "mixed_bfloat16"
 # bfloat16 has float32's range, so no loss needs scaling. GPUs multiply it from this compute capability on.
@@ -33,9 +30,9 @@ class Devices:
         return int(self.strategy.num_replicas_in_sync)
 
     @property
-    def memory(self) -> type[keras.layers.LSTM] | None:
-        """The recurrent layer: fused on CPUs; on GPUs Keras' own, which is cuDNN's there."""
-        return FusedLSTM if self.kind == "CPU" else None
+    def layers(self) -> dict[str, Any]:
+        """Layers for `network.build`: the fast ones on CPUs; on GPUs Keras' own, which are cuDNN's."""
+        return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {}
 
     @property
     def words(self) -> str:

@@ -104,7 +104,7 @@ class Fitter:
         with self._devices.strategy.scope():
             try:
                 keras.config.set_dtype_policy(self._devices.precision)
-                self.model = network.build(sensors, len(self._horizons), units, seed=seed, memory=self._devices.memory)
+                self.model = network.build(sensors, len(self._horizons), units, seed=seed, **self._devices.layers)
             finally:
                 keras.config.set_dtype_policy(before)
             self.optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)

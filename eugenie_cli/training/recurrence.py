@@ -1,4 +1,6 @@
-"""The recurrent layer as it is trained on CPUs: TensorFlow's fused kernel, forwards and backwards.
+"""The layers as they are trained on CPUs, where Keras' own take most of the time.
+
+The recurrent layer is TensorFlow's fused kernel, forwards and backwards.
 
 Keras' own layer runs some twenty operations a time step; the kernel runs the whole window in one, in half the
 time. `BlockLSTMV2`, with which versions are served, has a wrong gradient in TensorFlow 2.20. The older `BlockLSTM` has
@@ -10,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -34,3 +37,29 @@ def _reordered(gates: tf.Tensor) -> tf.Tensor:
     """Keras' order of gates (input, forget, candidate, output) -> the kernel's (input, candidate, forget, output)."""
     first, forget, candidate, output = tf.split(gates, 4, axis=-1)
     return tf.concat([first, candidate, forget, output], axis=-1)
+
+
+# Elements of the table that noise is taken from: 8 MB, several times what a batch needs.
+_TABLE = 1 << 21
+
+
+class TabledNoise(keras.layers.GaussianNoise):
+    """`keras.layers.GaussianNoise` from a table, a stretch that begins elsewhere each time: drawing a normal number
+    for every hidden value took as long as the recurrent layer."""
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        drawn = np.random.default_rng(self.seed).standard_normal(_TABLE, dtype=np.float32)
+        self._table = drawn * np.float32(self.stddev)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or not self.stddev:
+            return inputs
+        if inputs.shape.num_elements() is None or inputs.shape.num_elements() > _TABLE // 2:
+            return super().call(inputs, training)
+        size = inputs.shape.num_elements()
+        first = tf.random.stateless_uniform([], self.seed_generator.next(), 0, 1)
+        room = float(_TABLE - size)
+        table = tf.constant(self._table)
+        stretch = table[tf.cast(first * room, tf.int32) :][:size]
+        return inputs + tf.cast(tf.reshape(stretch, tf.shape(inputs)), inputs.dtype)
