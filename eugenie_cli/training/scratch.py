@@ -52,7 +52,7 @@ class Scratch(Memory):
             try:
                 os.posix_fallocate(file.fileno(), 0, size)  # a full disk is found here, not while it is written to
             except OSError as problem:
-                if problem.errno != errno.ENOSPC:
+                if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
                 raise EugenieError(
                     f"{self._folder} has no room for {size / 1e9:.1f} GB of scaled history",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +77,14 @@ def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_
         arrays.array((1 << 50,), np.int8)
 
 
+FEW, MANY = 60_000, 1_600_000
+READING_BYTES = 20
+"""A sensor's number, an instant and a value."""
+
 BOUNDED = """
-import sys
+import sys, threading, time
 from pathlib import Path
-import numpy as np
-from eugenie_cli.history.batch import Batch
+from eugenie_cli.detection import calibration
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.training import datasets, reading, scratch
@@ -88,56 +92,56 @@ from eugenie_cli.training.build import build
 sys.path.insert(0, sys.argv[1])
 import test_reading
 
-def anonymous():
-    # what cannot be taken back from a process, MiB; memory of files can
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
-    return int(fields["RssAnon"].split()[0]) / 1024
-
+# small enough that a history of a minute's making is large
 reading.STRETCH_READINGS = 50_000
 scratch.blocks.__defaults__ = (20_000,)
-from eugenie_cli.detection import calibration
 calibration.MAX_ROWS = 4_000
-site = test_reading.site(Path(sys.argv[2]), window=32, warmup=16, horizons=[1, 3], units=4, epochs=1, batch=128)
-most, watching = 0.0, True
+most = 0.0
 
 def watch():
+    # what nobody can take back from the process, MiB; pages of files can be
     global most
-    while watching:
-        most = max(most, anonymous())
+    while True:
+        fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        most = max(most, int(fields["RssAnon"].split()[0]) / 1024)
         time.sleep(0.005)
 
-import threading, time
-def train(rows):
-    global most
-    open_history(site).commit("logger", (batch(rows, first) for first in range(0, rows, 50_000)), key="one")
-    most = anonymous()
-    arrays = scratch.Scratch(Path(sys.argv[2]) / "training")
+def train(folder):
+    site = test_reading.site(Path(folder), window=32, warmup=16, horizons=[1, 3], units=4, epochs=1, batch=128)
+    arrays = scratch.Scratch(Path(folder) / "training")
     grids = reading.normal_grids(site, "pump", arrays, SILENT)
     datasets.fingerprint(grids)
     build("pump", site.classes["pump"], grids, SILENT, arrays=arrays)
-    return most
 
-def batch(rows, first):
-    count = min(50_000, rows - first)
-    ts = 1000 * np.repeat(np.arange(first, first + count), 2)
-    values = np.random.default_rng(first).normal(size=2 * count)
-    return Batch([("one", "a"), ("one", "b")], np.tile(np.arange(2, dtype=np.int32), count), ts, values)
-
+train(sys.argv[2])  # libraries are loaded from here on
 threading.Thread(target=watch, daemon=True).start()
-train(20_000)  # libraries and compiled graphs are there from here on
-base = anonymous()
-few = train(200_000) - base
-many = train(1_600_000) - base
-print(f"{few:.1f} {many:.1f}")
+train(sys.argv[2])
+few = most
+train(sys.argv[3])
+print(f"{few:.1f} {most:.1f}")
 """
 
 
-def test_a_history_four_times_as_large_as_the_memory_that_it_may_take(tmp_path: Path, tell) -> None:
+def long_history(folder: Path, rows: int) -> None:
+    def batches() -> Iterator[Batch]:
+        for first in range(0, rows, 50_000):
+            count = min(50_000, rows - first)
+            ts = 1000 * np.repeat(np.arange(first, first + count), 2)
+            values = np.random.default_rng(first).normal(size=2 * count)
+            yield Batch([("one", "a"), ("one", "b")], np.tile(np.arange(2, dtype=np.int32), count), ts, values)
+
+    open_history(site(folder)).commit("logger", batches())
+
+
+def test_a_history_four_times_as_large_as_the_memory_that_it_takes(tmp_path: Path, tell) -> None:
+    folders = [tmp_path / "few", tmp_path / "many"]
+    for folder, rows in zip(folders, (FEW, MANY), strict=True):
+        long_history(folder, rows)
     run = subprocess.run(
-        [sys.executable, "-c", BOUNDED, str(Path(__file__).parent), str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", BOUNDED, str(Path(__file__).parent), *map(str, folders)], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr[-3000:]
     few, many = map(float, run.stdout.split())
-    history = 1_600_000 * 2 * 20 / 2**20  # sensor, instant and value of every reading
-    tell(f"memory above the base: {few:.0f} MiB with 200,000 rows, {many:.0f} MiB with 1,600,000 ({history:.0f} MiB)")
-    assert many < history / 4 or many < few
+    history = MANY * 2 * READING_BYTES / 2**20
+    tell(f"memory of a training: {few:.0f} MiB with {FEW:,} rows, {many:.0f} MiB with {MANY:,} ({history:.0f} MiB)")
+    assert many - few < history / 4
