@@ -2,7 +2,7 @@
 
 Both learn the same network with the same loss from the same plant, an epoch of the same number of windows at a time, in
 turns: the machine's moods strike both. Each is judged after every epoch on the same held-out windows, and ours goes on
-until it is as good as the plain one: larger batches take more epochs, and fewer seconds. With `--assets` a whole
+until it is as good as the plain one. With `--assets` a whole
 `eugenie train` of such a plant is measured beside it, in a process of its own.
 """
 

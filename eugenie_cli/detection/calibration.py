@@ -229,8 +229,8 @@ def _baseline(samples: Sequence[Callable[[], Floats]]) -> Baseline:
 def _spread(asset: NormalRows) -> Floats:
     """At most about `MAX_ROWS` of the learnt rows, evenly spread: float32 [n, S]."""
     step = max(1, -(-int(np.count_nonzero(asset.learnt)) // MAX_ROWS))
-    learnt = asset.learnt if step == 1 else np.flatnonzero(asset.learnt)[::step]
-    return asset.scaled[learnt]
+    rows: Floats = asset.scaled[::step][asset.learnt[::step]]
+    return rows
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

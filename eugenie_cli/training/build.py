@@ -158,9 +158,9 @@ def windows(
         starts = arrays.array((sum(grid.count(wanted) for grid in grids),), np.int64)
         count = 0
         for own in joined.assets:
-            ends = datasets.window_ends(joined.rows[own], joined.part[own], wanted, window)
-            starts[count : count + len(ends)] = ends - window + 1 + own.start
-            count += len(ends)
+            for ends in datasets.window_ends(joined.rows[own], joined.part[own], wanted, window):
+                starts[count : count + len(ends)] = ends - window + 1 + own.start
+                count += len(ends)
         found.append(fit.Windows(joined.rows, joined.part, wanted, starts[:count]))
     train, validation = found
     if not len(train.starts) or not len(validation.starts):

@@ -92,17 +92,16 @@ def divide(part: Ints, calibration: float) -> None:
         before += int(there.sum())
 
 
-def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Ints:
-    """Rows that end a window with enough rows in it and lie in part `wanted`; windows start inside `rows`."""
-    ends = []
+def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Iterator[Ints]:
+    """Rows that end a window with enough rows in it and lie in part `wanted`, a bounded number at a time; windows
+    start inside `rows`."""
     for block in blocks(len(part)):
         first = max(0, block.start - window + 1)
         present = np.isfinite(rows[first : block.stop]).any(axis=1)
         before = np.concatenate([[0], np.cumsum(present)])
         own = np.flatnonzero(part[block] == wanted) + block.start
         own = own[own >= window - 1]
-        ends.append(own[before[own + 1 - first] - before[own + 1 - first - window] >= MIN_PRESENT * window])
-    return np.concatenate(ends) if ends else np.zeros(0, np.int64)
+        yield own[before[own + 1 - first] - before[own + 1 - first - window] >= MIN_PRESENT * window]
 
 
 def fingerprint(grids: Sequence[NormalGrid]) -> str:

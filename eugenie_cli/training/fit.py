@@ -32,7 +32,7 @@ PATIENCE = 4
 EPOCH_WINDOWS = 3072
 # Windows that one thread works on at once: the pieces of a batch run beside one another. Their number depends on the
 # batch alone, so that the sums, and with them the weights, are the same on any number of cores.
-PIECE = 128
+PIECE = 32
 # Shares of the training input that are hidden at random, so that missing values are nothing new when they
 # come: single values, and windows in which a whole sensor is missing from some row on.
 HIDDEN_VALUES = 0.02
