@@ -100,13 +100,8 @@ class Fitter:
         self._horizons = tuple(horizons)
         self._random = np.random.default_rng(seed)
         self._devices = devices or devices_.present()
-        before = keras.config.dtype_policy()
         with self._devices.strategy.scope():
-            try:
-                keras.config.set_dtype_policy(self._devices.precision)
-                self.model = network.build(sensors, len(self._horizons), units, seed=seed, **self._devices.layers)
-            finally:
-                keras.config.set_dtype_policy(before)
+            self.model = network.build(sensors, len(self._horizons), units, seed=seed, **self._devices.layers)
             self.optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)
             self.optimizer.build(self.model.trainable_variables)
         self._learn = tf.function(self._learn_everywhere, autograph=False)
@@ -132,7 +127,7 @@ class Fitter:
 
     def _loss(self, inputs: tf.Tensor, target: tf.Tensor, training: bool) -> tf.Tensor:
         """Summed over the targets."""
-        forecast = tf.cast(self.model(inputs, training=training), tf.float32)
+        forecast = self.model(inputs, training=training)
         wanted = tf.stack([target[:, h : h + self._window] for h in self._horizons], axis=2)
         return huber(wanted[:, BURN_IN:], forecast[:, BURN_IN:])
 
