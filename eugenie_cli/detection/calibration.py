@@ -6,7 +6,7 @@ a baseline: calibrating on rows that trained gives thresholds that live data bre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -85,16 +85,20 @@ class Calibrated:
     """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
 
 
-def scaling(learnt: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Mean and deviation of each asset's learnt rows (float32 [T, S], NaN where missing).
+def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> tuple[Floats, Floats]:
+    """Mean and deviation of each asset's learnt rows, which come in blocks (float32 [n, S], NaN where missing), twice.
 
     -> float32 [A, S] twice. A sensor that an asset never reported takes the class's.
     """
-    counts = np.stack([np.isfinite(rows).sum(axis=0) for rows in learnt])
+    counts = np.stack([sum(np.isfinite(rows).sum(axis=0) for rows in blocks()) for blocks in learnt])
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.stack([np.nansum(rows, axis=0, dtype=np.float64) for rows in learnt]) / counts
+        mean = np.stack([sum(np.nansum(rows, axis=0, dtype=np.float64) for rows in blocks()) for blocks in learnt])
+        mean /= counts
         squares = np.stack(
-            [np.nansum((rows - mean[i]) ** 2, axis=0, dtype=np.float64) for i, rows in enumerate(learnt)]
+            [
+                sum(np.nansum((rows - mean[i]) ** 2, axis=0, dtype=np.float64) for rows in blocks())
+                for i, blocks in enumerate(learnt)
+            ]
         )
         deviation = np.sqrt(squares / counts)
     for table in (mean, deviation):
@@ -135,7 +139,7 @@ def calibrate(
             advance(1)
     scored = ~context_sensors(
         roles,
-        [asset.scaled[asset.learnt] for asset in assets],
+        (_spread(asset) for asset in assets),
         [part.level for part in learnt],
         [part.level for part in held_out],
     )
@@ -201,10 +205,12 @@ def _rehearse(statistic: Floats) -> Floats:
 
 def _smoothed(run: Callable[[tf.Tensor], WindowStatistics], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
     """Statistics of the scorable rows among `wanted`, in order of time."""
-    padded = np.concatenate([np.full((window - 1, scaled.shape[1]), np.nan, np.float32), scaled])
     parts: list[list[Floats]] = []
     for ends in _segments(wanted):
-        found = run(tf.constant(padded[None, ends[0] : ends[-1] + window]))
+        before = min(ends[0], window - 1)
+        missing = np.full((window - 1 - before, scaled.shape[1]), np.nan, np.float32)
+        rows = np.concatenate([missing, scaled[ends[0] - before : ends[-1] + 1]])
+        found = run(tf.constant(rows[None]))
         keep = found.valid.numpy() & wanted[ends]
         keep &= found.recent_present.numpy().any(axis=1)
         parts.append([getattr(found, field.name).numpy()[keep] for field in fields(Smoothed)])
@@ -252,6 +258,13 @@ def _moved(before: Smoothed, after: Smoothed, sensors: Sequence[str]) -> dict[st
         return {"moved": 0.0, "mover": ""}
     moved = np.abs(after.level.mean(axis=0) - before.level.mean(axis=0))
     return {"moved": float(moved.max()), "mover": sensors[int(moved.argmax())]}
+
+
+def _spread(asset: NormalRows) -> Floats:
+    """At most about `MAX_ROWS` of the learnt rows, evenly spread: float32 [n, S]."""
+    step = max(1, -(-int(np.count_nonzero(asset.learnt)) // MAX_ROWS))
+    rows: Floats = asset.scaled[::step][asset.learnt[::step]]
+    return rows
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

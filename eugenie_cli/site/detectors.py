@@ -39,8 +39,8 @@ class ModelSettings(DetectorSettings):
     horizons: tuple[Rows, ...] = (1, 5, 10)
     units: Annotated[int, Field(ge=1, le=1024)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
-    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 64
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.006
     seed: int = 0
 
 

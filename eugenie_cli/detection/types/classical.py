@@ -7,7 +7,7 @@ held to the same arithmetic row by row: so both say the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -75,6 +75,10 @@ class AssetRows:
     learnt: Bools
     held_out: Bools
 
+    def learnt_blocks(self) -> Iterable[Floats]:
+        """What may be learnt from, as `calibration.scaling` takes it."""
+        return (self.rows[self.learnt],)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -106,7 +110,7 @@ def fit(
     """
     if not any(one.learnt.any() for one in assets):
         raise ValueError("there is no normal row to learn from")
-    mean, deviation = scaling([one.rows[one.learnt] for one in assets])
+    mean, deviation = scaling([one.learnt_blocks for one in assets])
     z = [scale(one.rows.astype(np.float32), mean[i], deviation[i]) for i, one in enumerate(assets)]
     scored = ~_context(roles, z, assets)
     used = scored & np.stack([np.isfinite(one.rows[one.learnt]).any(axis=0) for one in assets])
