@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP
 from sample_reports import report_of
+from scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP
 
 from eugenie_cli.detection.metrics import Raised
 from eugenie_cli.evaluation.backtest import backtest
