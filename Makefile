@@ -3,6 +3,8 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.10; do command -v python$$v >/dev/null 2>
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# Engines and tests start many processes of Python: compiling TensorFlow's modules in each would take half a minute.
+unexport PYTHONDONTWRITEBYTECODE
 # Test files at a time: engines take seconds to start, in which another file can use the cores.
 WORKERS ?= 2
 
