@@ -156,6 +156,9 @@ def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem)
         ("model: {calibration: 1}", "model.calibration: must be less than 1"),
         ("model: {learning_rate: nan}", "model.learning_rate: must be a finite number"),
         ("model: {epochs: 1.5}", "model.epochs: must be a whole number"),
+        ("promotion: {last: 1d, end: 2026-01-01}", "promotion.last: is instead of start and end"),
+        ("promotion: {start: 2026-01-02, end: 2026-01-01}", "promotion.end: must be after start"),
+        ("promotion: {asset_factor: 0.5}", "promotion.asset_factor: must be 1.0 or more"),
     ],
 )
 def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):
