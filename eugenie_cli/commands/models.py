@@ -12,9 +12,7 @@ from eugenie_cli.console import Console
 if TYPE_CHECKING:
     from eugenie_cli.evaluation.drift import ClassDrift
 
-app = typer.Typer(
-    name="models", help="Registered model versions: list, promote, roll back, drift.", no_args_is_help=True
-)
+app = typer.Typer(name="models", help="Model versions: list, promote, roll back, drift.", no_args_is_help=True)
 
 ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
