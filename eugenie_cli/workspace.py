@@ -34,6 +34,11 @@ class Workspace:
         return self.root / "reports"
 
     @property
+    def training(self) -> Path:
+        """Where fits stand that go on, and arrays of trainings that run."""
+        return self.root / "training"
+
+    @property
     def mlflow(self) -> Path:
         """The local tracking store: `mlflow.db` and `artifacts/`."""
         return self.root / "mlflow"

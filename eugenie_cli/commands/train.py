@@ -8,37 +8,55 @@ import typer
 
 from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
+from eugenie_cli.errors import ExitCode
 
 EpochsOption = Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the site file's.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Also what was trained from the same data and settings.")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Classes that are trained at a time.")]
+ContinueOption = Annotated[bool, typer.Option("--continue", help="Begin with the champion's network, on new history.")]
 
 
 def train(
     site: SiteOption = None,
     class_name: ClassOption = None,
     epochs: EpochsOption = None,
+    force: ForceOption = False,
+    jobs: JobsOption = 1,
+    from_champion: ContinueOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Train each class on its normal history and register the result. The first version becomes champion."""
+    """Train each class on its normal history and register the result. The first version becomes champion.
+
+    A class whose data, settings and code are those of a registered version keeps it. What was interrupted goes on from
+    its last epoch.
+    """
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.training.train import train_class
+    from eugenie_cli.training.devices import one_thread_an_operation
+    from eugenie_cli.training.train import train_classes
 
     console = Console()
     opened = open_site(site)
-    trained = [train_class(opened, name, console, epochs=epochs) for name in class_name or opened.classes]
+    one_thread_an_operation()
+    names = class_name or list(opened.classes)
+    done = train_classes(opened, names, console, epochs=epochs, force=force, jobs=jobs, from_champion=from_champion)
     if output is Output.json:
-        console.json(trained)
-        return
-    console.table(
-        ["class", "version", "aliases", "validation loss", "run"],
-        [
-            (
-                done.class_name,
-                done.version,
-                ", ".join(done.aliases),
-                f"{done.metrics['best_validation_loss']:.3f}",
-                done.run_id,
-            )
-            for done in trained
-        ],
-        right=["version", "validation loss"],
-    )
+        console.json(done.trained)
+    else:
+        console.table(
+            ["class", "version", "aliases", "validation loss", "run"],
+            [
+                (
+                    each.class_name,
+                    each.version,
+                    ", ".join(each.aliases),
+                    f"{each.metrics['best_validation_loss']:.3f}" if "best_validation_loss" in each.metrics else "",
+                    each.run_id,
+                )
+                for each in done.trained
+            ],
+            right=["version", "validation loss"],
+        )
+    for failed in done.failed:
+        console.error(f"{failed.class_name}: {failed.reason}", failed.hint)
+    if done.failed:
+        raise typer.Exit(ExitCode.PARTLY if done.trained else ExitCode.FAILED)

@@ -6,8 +6,9 @@ a baseline: calibrating on rows that trained gives thresholds that live data bre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -71,16 +72,20 @@ class Calibrated:
     """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
 
 
-def scaling(learnt: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Mean and deviation of each asset's learnt rows (float32 [T, S], NaN where missing).
+def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> tuple[Floats, Floats]:
+    """Mean and deviation of each asset's learnt rows, which come in blocks (float32 [n, S], NaN where missing), twice.
 
     -> float32 [A, S] twice. A sensor that an asset never reported takes the class's.
     """
-    counts = np.stack([np.isfinite(rows).sum(axis=0) for rows in learnt])
+    counts = np.stack([sum(np.isfinite(rows).sum(axis=0) for rows in blocks()) for blocks in learnt])
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.stack([np.nansum(rows, axis=0, dtype=np.float64) for rows in learnt]) / counts
+        mean = np.stack([sum(np.nansum(rows, axis=0, dtype=np.float64) for rows in blocks()) for blocks in learnt])
+        mean /= counts
         squares = np.stack(
-            [np.nansum((rows - mean[i]) ** 2, axis=0, dtype=np.float64) for i, rows in enumerate(learnt)]
+            [
+                sum(np.nansum((rows - mean[i]) ** 2, axis=0, dtype=np.float64) for rows in blocks())
+                for i, blocks in enumerate(learnt)
+            ]
         )
         deviation = np.sqrt(squares / counts)
     for table in (mean, deviation):
@@ -120,15 +125,15 @@ def calibrate(
             advance(1)
     scored = ~context_sensors(
         roles,
-        [asset.scaled[asset.learnt] for asset in assets],
+        (_spread(asset) for asset in assets),
         [part.level for part in learnt],
         [part.level for part in held_out],
     )
     if not scored.any():
         raise ValueError("no sensor is scored: every one is context")
     picked = np.flatnonzero(scored)
-    residual = _baseline([_known(part.residual, part.residual_present)[:, picked] for part in learnt])
-    level = _baseline([_known(part.level, part.level_present)[:, picked] for part in learnt])
+    residual = _baseline([partial(_known, part.residual, part.residual_present, picked) for part in learnt])
+    level = _baseline([partial(_known, part.level, part.level_present, picked) for part in learnt])
     statistic = [
         np.sqrt(
             _distance(residual, i, part.residual[:, picked], part.residual_present[:, picked])
@@ -180,10 +185,12 @@ def _rehearse(statistic: Floats) -> Floats:
 
 def _smoothed(run: Callable[[tf.Tensor], Sequence[tf.Tensor]], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
     """Statistics of the scorable rows among `wanted`, in order of time."""
-    padded = np.concatenate([np.full((window - 1, scaled.shape[1]), np.nan, np.float32), scaled])
     parts: list[list[Floats]] = []
     for ends in _segments(wanted):
-        found = run(tf.constant(padded[None, ends[0] : ends[-1] + window]))
+        before = min(ends[0], window - 1)
+        missing = np.full((window - 1 - before, scaled.shape[1]), np.nan, np.float32)
+        rows = np.concatenate([missing, scaled[ends[0] - before : ends[-1] + 1]])
+        found = run(tf.constant(rows[None]))
         keep = found[-1].numpy() & wanted[ends]
         parts.append([statistic.numpy()[keep] for statistic in found[:4]])
     if not parts:
@@ -202,18 +209,28 @@ def _segments(wanted: Bools) -> list[Ints]:
     return [np.arange(start, min(start + SEGMENT_ROWS, len(wanted))) for start in starts]
 
 
-def _known(values: Floats, present: Bools) -> Floats:
-    """`values` with the sensor's mean where absent, so that an absent value adds nothing to a covariance."""
+def _known(values: Floats, present: Bools, picked: Ints) -> Floats:
+    """The `picked` sensors' values, the mean where absent, so that an absent value adds nothing to a covariance."""
+    values, present = values[:, picked], present[:, picked]
     counts = present.sum(axis=0)
     means = np.where(present, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
     return np.where(present, values, means)
 
 
-def _baseline(samples: Sequence[Floats]) -> Baseline:
-    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each)."""
-    pooled = whitener(np.concatenate(list(samples)))
-    parts = [whitener(sample) if len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples]
-    return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
+def _baseline(samples: Sequence[Callable[[], Floats]]) -> Baseline:
+    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each, made when it is
+    their turn)."""
+    own = [whitener(rows) if len(rows := sample()) >= MIN_BASELINE_ROWS else None for sample in samples]
+    pooled = None if all(own) else whitener(np.concatenate([sample() for sample in samples]))
+    parts = [part or pooled for part in own]
+    return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))  # type: ignore[arg-type]
+
+
+def _spread(asset: NormalRows) -> Floats:
+    """At most about `MAX_ROWS` of the learnt rows, evenly spread: float32 [n, S]."""
+    step = max(1, -(-int(np.count_nonzero(asset.learnt)) // MAX_ROWS))
+    rows: Floats = asset.scaled[::step][asset.learnt[::step]]
+    return rows
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

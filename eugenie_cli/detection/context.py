@@ -6,7 +6,7 @@ ever; as context it still tells the network what to expect of the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ SLACK = 0.1
 
 
 def context_sensors(
-    roles: Sequence[str], learnt: Sequence[Floats], earlier: Sequence[Floats], later: Sequence[Floats]
+    roles: Sequence[str], learnt: Iterable[Floats], earlier: Sequence[Floats], later: Sequence[Floats]
 ) -> Bools:
     """bool [S]: True for context. `roles` decide where they are not "auto".
 

@@ -55,10 +55,19 @@ def scale(rows: Floats, mean: Floats, deviation: Floats) -> Floats:
     return scaled
 
 
-def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Model:
+def build(
+    sensors: int,
+    horizons: int,
+    units: int,
+    *,
+    seed: int = 0,
+    memory: type[keras.layers.LSTM] | None = None,
+    noise: type[keras.layers.GaussianNoise] | None = None,
+) -> keras.Model:
     """The network: float32 [B, T, 2S] -> float32 [B, T, horizons, S], any T.
 
-    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t.
+    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t. `memory` and
+    `noise`: other classes of these layers, with the same weights.
     """
     import keras
 
@@ -66,14 +75,14 @@ def build(sensors: int, horizons: int, units: int, *, seed: int = 0) -> keras.Mo
         return getattr(keras.initializers, kind)(seed=seed + offset)
 
     rows = keras.Input((None, 2 * sensors), name="rows")
-    hidden = keras.layers.LSTM(
+    hidden = (memory or keras.layers.LSTM)(
         units,
         return_sequences=True,
         kernel_initializer=initial(1),
         recurrent_initializer=initial(2, "Orthogonal"),
         name="memory",
     )(rows)
-    hidden = keras.layers.GaussianNoise(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
+    hidden = (noise or keras.layers.GaussianNoise)(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
     narrow = keras.layers.Dense(bottleneck(sensors), kernel_initializer=initial(4), name="narrow")(hidden)
     heads = keras.layers.Dense(horizons * sensors, kernel_initializer=initial(5), name="heads")(narrow)
     # -1 for the length: the window's may differ from call to call

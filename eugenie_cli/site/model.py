@@ -136,8 +136,8 @@ class ModelSettings(Section):
     horizons: tuple[Annotated[int, Field(ge=1, le=512)], ...] = (1, 5, 10)
     units: Annotated[int, Field(ge=1, le=1024)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
-    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 64
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.006
     calibration: Annotated[
         float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")
     ] = 0.25

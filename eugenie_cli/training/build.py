@@ -1,21 +1,23 @@
-"""A class's normal grids -> a trained, calibrated detector. Everything is in memory."""
+"""A class's normal grids -> a trained, calibrated detector."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eugenie_cli.detection import calibration, network
-from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.calibration import Calibrated, NormalRows
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.model import EquipmentClass
 from eugenie_cli.training import datasets, fit
+from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
+from eugenie_cli.training.scratch import Memory, blocks
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,24 @@ def build(
     *,
     epochs: int | None = None,
     on_epoch: Callable[[fit.Epoch], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    arrays: Memory | None = None,
+    initial: Mapping[str, Floats] | None = None,
 ) -> Built:
     """Trains the network on all assets together, then calibrates each. `epochs` overrides the site file.
+    The fit goes on from `checkpoint`, if it has a state; what is as long as the history is made in `arrays`.
+    `initial`: the network's weights to begin with.
 
     Raises EugenieError when the settings contradict each other or the rows do not suffice.
     """
     settings = equipment.model
     _check(class_name, equipment)
-    mean, deviation = calibration.scaling([grid.rows[grid.learnt] for grid in grids])
-    scaled = [network.scale(grid.rows, mean[i], deviation[i]).astype(np.float32) for i, grid in enumerate(grids)]
-    train, validation = _windows(class_name, grids, scaled, settings.window, max(settings.horizons))
+    arrays = arrays or Memory()
+    mean, deviation = calibration.scaling([grid.learnt_blocks for grid in grids])
+    arrays.release()
+    joined = join(grids, mean, deviation, max(settings.horizons), arrays)
+    train, validation = windows(class_name, grids, joined, settings.window, arrays)
+    arrays.release()
     total = epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
 
@@ -65,14 +75,17 @@ def build(
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             on_epoch=noted,
+            checkpoint=checkpoint,
+            initial=initial,
         )
+    arrays.release()
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:
         try:
             calibrated = calibration.calibrate(
                 fitted.network,
                 [
-                    NormalRows(grid.asset, rows, grid.learnt, grid.part == datasets.CALIBRATION)
-                    for grid, rows in zip(grids, scaled, strict=True)
+                    NormalRows(grid.asset, joined.rows[own], grid.learnt, grid.part == datasets.CALIBRATION)
+                    for grid, own in zip(grids, joined.assets, strict=True)
                 ],
                 window=settings.window,
                 warmup=settings.warmup,
@@ -109,26 +122,56 @@ def _check(class_name: str, equipment: EquipmentClass) -> None:
         )
 
 
-def _windows(
-    class_name: str, grids: Sequence[NormalGrid], scaled: Sequence[Floats], window: int, ahead: int
-) -> tuple[fit.Windows, fit.Windows]:
-    """Training and validation windows over one array of all assets, with room for the horizons between."""
-    gap = np.full((ahead, scaled[0].shape[1]), np.nan, np.float32)
-    rows = np.concatenate([block for own in scaled for block in (own, gap)])
-    part = np.concatenate([np.append(grid.part, np.zeros(ahead, np.int8)) for grid in grids])
-    starts: dict[int, list[np.ndarray]] = {TRAINING: [], VALIDATION: []}
+@dataclass(frozen=True)
+class Joined:
+    """The rows of all assets in one array, each followed by as many empty rows as the longest horizon.
+
+    `rows` float32 [N, S] in deviations, `part` int8 [N], `assets`: where each asset's own rows are.
+    """
+
+    rows: Floats
+    part: Ints
+    assets: tuple[slice, ...]
+
+
+def join(grids: Sequence[NormalGrid], mean: Floats, deviation: Floats, ahead: int, arrays: Memory) -> Joined:
+    """Scales every asset's rows by its own mean and deviation (float32 [A, S])."""
+    length = sum(len(grid.part) + ahead for grid in grids)
+    rows = arrays.array((length, mean.shape[1]), np.float32)
+    part = arrays.array((length,), np.int8)
+    places = []
     offset = 0
-    for grid, own in zip(grids, scaled, strict=True):
-        for wanted, found in starts.items():
-            found.append(datasets.window_ends(own, grid.part, wanted, window) - window + 1 + offset)
-        offset += len(own) + ahead
-    train, validation = (np.concatenate(starts[wanted]) for wanted in (TRAINING, VALIDATION))
-    if not len(train) or not len(validation):
+    for number, grid in enumerate(grids):
+        own = slice(offset, offset + len(grid.part))
+        for block in blocks(len(grid.part)):
+            rows[own][block] = network.scale(grid.rows[block], mean[number], deviation[number])
+            part[own][block] = grid.part[block]
+        offset = own.stop + ahead
+        rows[own.stop : offset], part[own.stop : offset] = np.nan, datasets.UNUSED
+        places.append(own)
+    return Joined(rows, part, tuple(places))
+
+
+def windows(
+    class_name: str, grids: Sequence[NormalGrid], joined: Joined, window: int, arrays: Memory
+) -> tuple[fit.Windows, fit.Windows]:
+    """Training and validation windows of all assets. Raises EugenieError when there is none."""
+    found = []
+    for wanted in (TRAINING, VALIDATION):
+        starts = arrays.array((sum(grid.count(wanted) for grid in grids),), np.int64)
+        count = 0
+        for own in joined.assets:
+            for ends in datasets.window_ends(joined.rows[own], joined.part[own], wanted, window):
+                starts[count : count + len(ends)] = ends - window + 1 + own.start
+                count += len(ends)
+        found.append(fit.Windows(joined.rows, joined.part, wanted, starts[:count]))
+    train, validation = found
+    if not len(train.starts) or not len(validation.starts):
         raise EugenieError(
             f"class {class_name}: no stretch of normal rows is as long as the window of {window} rows",
             "import more history, widen the assets' normal periods, or make the window shorter",
         )
-    return fit.Windows(rows, part, TRAINING, train), fit.Windows(rows, part, VALIDATION, validation)
+    return train, validation
 
 
 def _detector(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from eugenie_cli.detection.trained import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.model import Period, Site
 from eugenie_cli.site.values import to_ms
+from eugenie_cli.training.scratch import blocks
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
 VALIDATION_SHARE = 0.12
@@ -38,8 +39,19 @@ class NormalGrid:
         """bool [T]: training and validation."""
         return (self.part == TRAINING) | (self.part == VALIDATION)
 
+    @property
+    def used(self) -> int:
+        """Rows that belong to a part."""
+        return int(np.count_nonzero(self.part))
+
     def count(self, part: int) -> int:
-        return int((self.part == part).sum())
+        return sum(int((self.part[block] == part).sum()) for block in blocks(len(self.part)))
+
+    def learnt_blocks(self) -> Iterator[Floats]:
+        """The learnt rows, a bounded number at a time: float32 [n, S] each."""
+        for block in blocks(len(self.part)):
+            part = self.part[block]
+            yield self.rows[block][(part == TRAINING) | (part == VALIDATION)]
 
 
 def normal_rows(site: Site, grid: Grid) -> Bools:
@@ -60,24 +72,36 @@ def _inside(edges: Ints, periods: Sequence[Period]) -> Bools:
 def split(grid: Grid, normal: Bools, calibration: float) -> NormalGrid:
     """Divides the normal rows by time: the last share `calibration` is the calibration block, the rows before
     it are trained on, but for the last of them, which validate."""
-    usable = np.flatnonzero(normal & np.isfinite(grid.rows).any(axis=1))
     rows = np.where(normal[:, None], grid.rows, np.float32(np.nan))
-    part = np.zeros(len(grid.edges), np.int8)
-    held_out = int(len(usable) * (1.0 - calibration))
-    validation = int(held_out * (1.0 - VALIDATION_SHARE))
-    part[usable[:validation]] = TRAINING
-    part[usable[validation:held_out]] = VALIDATION
-    part[usable[held_out:]] = CALIBRATION
+    part = (normal & np.isfinite(grid.rows).any(axis=1)).astype(np.int8)
+    divide(part, calibration)
     return NormalGrid(grid.asset, grid.edges, rows, part)
 
 
-def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Ints:
-    """Rows that end a window with enough rows in it and lie in part `wanted`; windows start inside `rows`."""
-    present = np.isfinite(rows).any(axis=1)
-    before = np.concatenate([[0], np.cumsum(present)])
-    ends = np.flatnonzero(part == wanted)
-    ends = ends[ends >= window - 1]
-    return ends[before[ends + 1] - before[ends + 1 - window] >= MIN_PRESENT * window]
+def divide(part: Ints, calibration: float) -> None:
+    """Gives the usable rows, where `part` int8 [T] is not 0, their parts, in place."""
+    usable = int(np.count_nonzero(part))
+    held_out = int(usable * (1.0 - calibration))
+    validation = int(held_out * (1.0 - VALIDATION_SHARE))
+    before = 0
+    for block in blocks(len(part)):
+        there = part[block] != UNUSED
+        rank = before + np.cumsum(there) - 1
+        found = np.where(rank < validation, TRAINING, np.where(rank < held_out, VALIDATION, CALIBRATION))
+        part[block] = np.where(there, found, UNUSED)
+        before += int(there.sum())
+
+
+def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Iterator[Ints]:
+    """Rows that end a window with enough rows in it and lie in part `wanted`, a bounded number at a time; windows
+    start inside `rows`."""
+    for block in blocks(len(part)):
+        first = max(0, block.start - window + 1)
+        present = np.isfinite(rows[first : block.stop]).any(axis=1)
+        before = np.concatenate([[0], np.cumsum(present)])
+        own = np.flatnonzero(part[block] == wanted) + block.start
+        own = own[own >= window - 1]
+        yield own[before[own + 1 - first] - before[own + 1 - first - window] >= MIN_PRESENT * window]
 
 
 def fingerprint(grids: Sequence[NormalGrid]) -> str:
@@ -86,5 +110,6 @@ def fingerprint(grids: Sequence[NormalGrid]) -> str:
     for grid in grids:
         digest.update(grid.asset.encode())
         for array in (grid.edges, grid.rows, grid.part):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for block in blocks(len(array)):
+                digest.update(np.ascontiguousarray(array[block]).tobytes())
     return digest.hexdigest()

@@ -1,13 +1,16 @@
 """Fitting the forecaster: Adam on the Huber loss of its forecasts, early stopping on rows that come later.
 
-Windows are cut from one long array for each batch, without copies of the data set.
+Windows are cut from one long array for each batch, without copies of the data set, while the network learns from the
+batch before. The array may lie on disk.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +18,9 @@ import tensorflow as tf
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.training import devices as devices_
+from eugenie_cli.training.checkpoint import Checkpoint, State
+from eugenie_cli.training.devices import Devices
 
 # Positions before this one have seen too little of the window to be blamed for their forecasts.
 BURN_IN = 20
@@ -24,6 +30,9 @@ CLIP_NORM = 1.0
 PATIENCE = 4
 # Windows per epoch, drawn anew each time. Overlapping windows say the same again, so more only takes longer.
 EPOCH_WINDOWS = 3072
+# Windows that one thread works on at once: the pieces of a batch run beside one another. Their number depends on the
+# batch alone, so that the sums, and with them the weights, are the same on any number of cores.
+PIECE = 32
 # Shares of the training input that are hidden at random, so that missing values are nothing new when they
 # come: single values, and windows in which a whole sensor is missing from some row on.
 HIDDEN_VALUES = 0.02
@@ -67,11 +76,10 @@ class Fit:
 
 
 def huber(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
-    """Mean Huber loss (delta 1) over the targets that are there."""
+    """Summed Huber loss (delta 1) of the targets that are there."""
     there = tf.math.is_finite(target)
     error = tf.abs(tf.where(there, target - forecast, 0.0))
-    loss = tf.where(error <= 1.0, 0.5 * tf.square(error), error - 0.5)
-    return tf.reduce_sum(loss) / tf.maximum(tf.reduce_sum(tf.cast(there, tf.float32)), 1.0)
+    return tf.reduce_sum(tf.where(error <= 1.0, 0.5 * tf.square(error), error - 0.5))
 
 
 class Fitter:
@@ -86,30 +94,91 @@ class Fitter:
         units: int,
         learning_rate: float,
         seed: int,
+        devices: Devices | None = None,
     ) -> None:
         self._window = window
         self._horizons = tuple(horizons)
         self._random = np.random.default_rng(seed)
-        self.model = network.build(sensors, len(self._horizons), units, seed=seed)
-        self._optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)
-        self._optimizer.build(self.model.trainable_variables)
-        self._learn = tf.function(self._learn_eagerly, reduce_retracing=True)
-        self._judge = tf.function(self._judge_eagerly, reduce_retracing=True)
+        self._devices = devices or devices_.present()
+        with self._devices.strategy.scope():
+            self.model = network.build(sensors, len(self._horizons), units, seed=seed, **self._devices.layers)
+            self.optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)
+            self.optimizer.build(self.model.trainable_variables)
+        self._learn = tf.function(self._learn_everywhere, autograph=False)
+        self._judge = tf.function(self._judge_eagerly, autograph=False)
+
+    # -- where the fit stands ----------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """All that decides how the fit goes on: weights, the optimiser's moments, generators of random numbers."""
+        arrays = {f"variable.{number}": np.array(value) for number, value in enumerate(self._variables())}
+        return State(arrays, {"random": self._random.bit_generator.state})
+
+    def restore(self, state: State) -> None:
+        """The fit as it stood when `state` was taken."""
+        for number, variable in enumerate(self._variables()):
+            variable.assign(state.arrays[f"variable.{number}"])
+        self._random.bit_generator.state = state.meta["random"]
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.trainable_variables, *self.model.non_trainable_variables, *self.optimizer.variables]
+
+    # -- steps -------------------------------------------------------------------------------------------------
 
     def _loss(self, inputs: tf.Tensor, target: tf.Tensor, training: bool) -> tf.Tensor:
+        """Summed over the targets."""
         forecast = self.model(inputs, training=training)
         wanted = tf.stack([target[:, h : h + self._window] for h in self._horizons], axis=2)
         return huber(wanted[:, BURN_IN:], forecast[:, BURN_IN:])
 
-    def _learn_eagerly(self, inputs: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            loss = self._loss(inputs, target, training=True)
+    def _count(self, target: tf.Tensor) -> tf.Tensor:
+        """How many targets are there, float32; at least 1."""
+        there = tf.reduce_sum(tf.cast(tf.math.is_finite(target), tf.float32), axis=[0, 2])
+        counts = [tf.reduce_sum(there[h + BURN_IN : h + self._window]) for h in self._horizons]
+        return tf.maximum(tf.add_n(counts), 1.0)
+
+    def _learn_everywhere(self, inputs: Any, target: Any, count: tf.Tensor) -> tf.Tensor:
+        """One step on every replica's share of a batch; the mean loss."""
+        losses = self._devices.strategy.run(self._learn_here, args=(inputs, target, count))
+        return self._devices.strategy.reduce("SUM", losses, axis=None) / count
+
+    def _learn_here(self, inputs: tf.Tensor, target: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         variables = self.model.trainable_variables
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return loss
+        losses, gradients = [], []
+        for rows, wanted in zip(_pieces(inputs), _pieces(target), strict=True):
+            with tf.GradientTape() as tape:
+                loss = self._loss(rows, wanted, training=True)
+            losses.append(loss)
+            gradients.append(tape.gradient(loss, variables))
+        summed = [tf.add_n(parts) / count for parts in zip(*gradients, strict=True)]
+        if self._devices.replicas > 1:
+            summed = tf.distribute.get_replica_context().all_reduce("SUM", summed)
+        self.optimizer.apply_gradients(zip(summed, variables, strict=True))
+        return tf.add_n(losses)
 
     def _judge_eagerly(self, inputs: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        return self._loss(inputs, target, training=False)
+        losses = [self._loss(*part, training=False) for part in zip(_pieces(inputs), _pieces(target), strict=True)]
+        return tf.add_n(losses) / self._count(target)
+
+    def learn(self, inputs: Floats, target: Floats) -> tf.Tensor:
+        """One step on a batch: encoded rows float32 [b, M, 2S], targets float32 [b, M + longest horizon, S], NaN
+        where there is none; the mean loss."""
+        replicas = self._devices.replicas
+        count = self._count(tf.constant(target))
+        if replicas == 1:
+            return self._learn(tf.constant(inputs), tf.constant(target), count)
+        missing = -len(inputs) % replicas  # replicas take equal shares: windows without a target teach nothing
+        inputs = np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), np.float32)])
+        target = np.concatenate([target, np.full((missing, *target.shape[1:]), np.nan, np.float32)])
+        return self._learn(self._shares(inputs), self._shares(target), count)
+
+    def _shares(self, batch: Floats) -> Any:
+        parts = np.split(batch, self._devices.replicas)
+        return self._devices.strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
+
+    # -- batches -----------------------------------------------------------------------------------------------
 
     def _cut(self, windows: Windows, starts: Ints) -> tuple[Floats, Floats]:
         """Inputs float32 [b, M, S] and targets float32 [b, M + longest horizon, S] of a batch; the targets are
@@ -131,24 +200,45 @@ class Fitter:
         inputs[hidden] = np.nan
         return inputs
 
+    def _batches(self, windows: Windows, starts: Ints, batch: int, hide: bool) -> Iterator[tuple[Floats, Floats]]:
+        """Encoded inputs and targets; the next batch is cut while the caller works on this one."""
+
+        def cut(first: int) -> tuple[Floats, Floats]:
+            inputs, target = self._cut(windows, starts[first : first + batch])
+            return network.encode(self._hide(inputs) if hide else inputs), target
+
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(cut, 0)
+            for first in range(batch, len(starts) + batch, batch):
+                ready = coming.result()
+                if first < len(starts):
+                    coming = ahead.submit(cut, first)
+                yield ready
+
     def epoch(self, windows: Windows, batch: int, limit: int) -> float:
         """Learns from at most `limit` windows, drawn anew; the mean loss."""
-        starts = self._random.permutation(windows.starts)[:limit]
-        losses = []
-        for first in range(0, len(starts), batch):
-            inputs, target = self._cut(windows, starts[first : first + batch])
-            losses.append(float(self._learn(network.encode(self._hide(inputs)), target)))
-        return float(np.mean(losses))
+        count = len(windows.starts)
+        drawn = self._random.choice(count, min(limit, count), replace=False)
+        batches = self._batches(windows, windows.starts[drawn], batch, hide=True)
+        return float(np.mean([float(self.learn(inputs, target)) for inputs, target in batches]))
 
     def validate(self, windows: Windows, batch: int, limit: int) -> float:
         """The loss on at most `limit` windows, evenly spread: the same ones every time."""
         starts = windows.starts[:: max(1, len(windows.starts) // limit)]
         losses, counts = [], []
-        for first in range(0, len(starts), batch):
-            inputs, target = self._cut(windows, starts[first : first + batch])
-            losses.append(float(self._judge(network.encode(inputs), target)))
+        for inputs, target in self._batches(windows, starts, batch, hide=False):
+            losses.append(float(self._judge(tf.constant(inputs), tf.constant(target))))
             counts.append(len(inputs))
         return float(np.average(losses, weights=counts))
+
+
+def _pieces(batch: tf.Tensor) -> list[tf.Tensor]:
+    """A batch of known length in equal pieces of about `PIECE` windows, one of unknown length as it is."""
+    length = batch.shape[0]
+    if length is None or length <= PIECE:
+        return [batch]
+    count = -(-length // PIECE)
+    return [batch[length * piece // count : length * (piece + 1) // count] for piece in range(count)]
 
 
 def fit(
@@ -163,12 +253,16 @@ def fit(
     learning_rate: float,
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    devices: Devices | None = None,
+    initial: Mapping[str, Floats] | None = None,
 ) -> Fit:
     """Fits the forecaster of one class. The weights of the epoch with the lowest validation loss are kept.
 
-    The same data and seed give the same weights on the same machine.
+    The same data and seed give the same weights on the same machine, also when the fit was killed in between and goes
+    on from its `checkpoint`. `on_epoch` is told of epochs before that, too. `initial`: weights to begin with
+    (`network.WEIGHTS`); by default random ones.
     """
-    began = time.perf_counter()
     fitter = Fitter(
         train.rows.shape[1],
         window=window,
@@ -176,19 +270,31 @@ def fit(
         units=units,
         learning_rate=learning_rate,
         seed=seed,
+        devices=devices,
     )
+    if initial is not None:
+        fitter.model.set_weights([initial[name] for name in network.WEIGHTS])
+    tell = on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(fitter.model)
-    for number in range(epochs):
+    state = checkpoint.load() if checkpoint is not None else None
+    if state is not None:
+        fitter.restore(state)
+        done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
+        best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
+        for epoch in done:
+            tell(epoch)
+    while len(done) < epochs and len(done) - 1 - best < PATIENCE:
         started = time.perf_counter()
         loss = fitter.epoch(train, batch, EPOCH_WINDOWS)
         judged = fitter.validate(validation, batch, EPOCH_WINDOWS // 4)
-        done.append(Epoch(number, loss, judged, time.perf_counter() - started))
-        if on_epoch is not None:
-            on_epoch(done[-1])
+        done.append(Epoch(len(done), loss, judged, time.perf_counter() - started))
         if judged <= done[best].validation:
-            best, kept = number, network.weights_of(fitter.model)
-        elif number - best >= PATIENCE:
-            break
+            best, kept = len(done) - 1, network.weights_of(fitter.model)
+        if checkpoint is not None:
+            now = fitter.state()
+            arrays = {**now.arrays, **{f"kept.{name}": value for name, value in kept.items()}}
+            checkpoint.save(State(arrays, {**now.meta, "epochs": [asdict(epoch) for epoch in done], "best": best}))
+        tell(done[-1])
     windows = len(done) * min(EPOCH_WINDOWS, len(train.starts))
-    return Fit(kept, tuple(done), best, windows, time.perf_counter() - began)
+    return Fit(kept, tuple(done), best, windows, sum(epoch.seconds for epoch in done))

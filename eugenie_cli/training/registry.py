@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,9 @@ class Registry:
         self._registered(class_name)
         return self._all(class_name)
 
-    def register(self, class_name: str, run_id: str, source: str) -> RegisteredVersion:
+    def register(
+        self, class_name: str, run_id: str, source: str, tags: Mapping[str, str] | None = None
+    ) -> RegisteredVersion:
         """Makes the run's detector a version: champion if it is the class's first, else challenger."""
         from mlflow.exceptions import MlflowException
 
@@ -77,10 +80,29 @@ class Registry:
             self.client.get_registered_model(name)
         except MlflowException:
             self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
-        made = self.client.create_model_version(name, source, run_id, await_creation_for=0)
-        alias = CHALLENGER if CHAMPION in self._aliases(name) else CHAMPION
-        self.client.set_registered_model_alias(name, alias, made.version)
+        made = self.client.create_model_version(name, source, run_id, dict(tags or {}), await_creation_for=0)
+        self._name(class_name, int(made.version))
         return self.resolve(class_name, int(made.version))
+
+    def adopt(self, class_name: str, run_id: str) -> bool:
+        """Whether the run has a version. It gets its alias, should the process have died before it had one."""
+        name = self._registered(class_name)
+        found = [int(version.version) for version in self.client.search_model_versions(f"run_id='{run_id}'")]
+        newest = max((version.version for version in self._all(class_name)), default=0)
+        if found and newest in found and newest not in self._aliases(name).values():
+            self._name(class_name, newest)
+        return bool(found)
+
+    def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
+        """The newest version with this tag; None without one."""
+        found = self.client.search_model_versions(f"name='{self._registered(class_name)}'")
+        numbers = [int(version.version) for version in found if version.tags.get(tag) == value]
+        return self.resolve(class_name, max(numbers)) if numbers else None
+
+    def _name(self, class_name: str, version: int) -> None:
+        name = store.registered_name(self._site, class_name)
+        alias = CHALLENGER if CHAMPION in self._aliases(name) else CHAMPION
+        self.client.set_registered_model_alias(name, alias, str(version))
 
     def promote(self, class_name: str, version: int) -> RegisteredVersion:
         """Makes the version champion; the champion before it is remembered for `rollback`."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eugenie_cli.site.model import EquipmentClass, Site
-from eugenie_cli.training import artifact, code, plots, record, store
+from eugenie_cli.training import artifact, code, orphans, plots, record, store
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
+MLFLOW_PARENT = "mlflow.parentRunId"
+# How often the machine's load is logged: a training of minutes has a curve.
+_SYSTEM_INTERVAL_S = 5.0
 # MLflow refuses longer parameter values.
 _LONGEST_VALUE = 6000
 
@@ -68,21 +72,41 @@ class TrainingRun:
 
 
 @contextmanager
-def training_run(site: Site, class_name: str) -> Iterator[TrainingRun]:
-    """A run of the site's experiment: finished when the block ends, failed or killed when it does not."""
+def training_run(
+    site: Site, class_name: str, *, parent: str | None = None, tags: Mapping[str, str] | None = None
+) -> Iterator[TrainingRun]:
+    """A run of the site's experiment: finished when the block ends, failed or killed when it does not. It holds how
+    busy the machine was. `parent`: the run of the whole command."""
     client = store.client(site)
+    known = {"eugenie.class": class_name, **(tags or {})}
+    above = {MLFLOW_PARENT: parent} if parent else {}
+    with _run(site, client, class_name, known | above) as run, _watched(client, run.info.run_id):
+        yield TrainingRun(client, run.info.run_id, run.info.artifact_uri)
+
+
+@contextmanager
+def command_run(site: Site, class_names: Sequence[str]) -> Iterator[str]:
+    """A run for one command over several classes: the parent of theirs. Yields its id."""
+    client = store.client(site)
+    with _run(site, client, f"train {', '.join(class_names)}", {"eugenie.classes": ", ".join(class_names)}) as run:
+        yield run.info.run_id
+
+
+@contextmanager
+def _run(site: Site, client: MlflowClient, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     run = client.create_run(
         store.experiment(site, client),
-        run_name=class_name,
+        run_name=name,
         tags={
             "eugenie.site": site.site,
-            "eugenie.class": class_name,
             "mlflow.source.name": "eugenie train",
+            **tags,
+            **orphans.marks(),
             **code.tags(),
         },
     )
     try:
-        yield TrainingRun(client, run.info.run_id, run.info.artifact_uri)
+        yield run
     except KeyboardInterrupt:
         client.set_terminated(run.info.run_id, "KILLED")
         raise
@@ -90,6 +114,24 @@ def training_run(site: Site, class_name: str) -> Iterator[TrainingRun]:
         client.set_terminated(run.info.run_id, "FAILED")
         raise
     client.set_terminated(run.info.run_id, "FINISHED")
+
+
+@contextmanager
+def _watched(client: MlflowClient, run_id: str) -> Iterator[None]:
+    """MLflow's own system metrics (CPU, memory, disk, network, GPUs) for the length of the block."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(
+        run_id,
+        sampling_interval=_SYSTEM_INTERVAL_S,
+        samples_before_logging=1,
+        tracking_uri=client.tracking_uri,
+    )
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
 
 
 def _periods(grid: NormalGrid) -> dict[str, list[str]]:

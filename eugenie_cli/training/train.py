@@ -1,83 +1,182 @@
-"""Train a class: history in, a registered model version out."""
+"""Train classes: history in, registered model versions out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.training import datasets, tracking
+from eugenie_cli.training import datasets, orphans, reading, recipe, tracking
+from eugenie_cli.training.ancestor import ancestor_of
 from eugenie_cli.training.build import Built, build
-from eugenie_cli.training.datasets import NormalGrid
-from eugenie_cli.training.registry import Registry
-
-# An asset takes part with at least this many windows' worth of normal rows.
-MIN_WINDOWS = 2
+from eugenie_cli.training.checkpoint import Checkpoint
+from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.scratch import Scratch
 
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """A version that training registered. `version` is the number of its directory once exported."""
+    """A version that training registered. `version` is the number of its directory once exported; `kept`: it was
+    there already, trained from the same data, settings and code."""
 
     class_name: str
     version: int
     run_id: str
     aliases: tuple[str, ...]
     metrics: dict[str, float]
+    kept: bool = False
 
 
-def train_class(site: Site, class_name: str, progress: Progress, *, epochs: int | None = None) -> TrainedVersion:
-    """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
+@dataclass(frozen=True)
+class FailedClass:
+    """A class that could not be trained, and what to do about it."""
 
-    A run that fails or is killed registers nothing. Raises EugenieError for an unknown class, too little
-    normal history, contradictory settings, or a tracking store that does not answer.
+    class_name: str
+    reason: str
+    hint: str | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What became of the classes of one command."""
+
+    trained: tuple[TrainedVersion, ...]
+    failed: tuple[FailedClass, ...]
+
+
+def train_classes(
+    site: Site,
+    class_names: Sequence[str],
+    progress: Progress,
+    *,
+    epochs: int | None = None,
+    force: bool = False,
+    jobs: int = 1,
+    from_champion: bool = False,
+) -> Training:
+    """Trains classes, `jobs` at a time. One that fails does not stop the others.
+
+    Several classes have a run of the whole command above theirs. Raises EugenieError for an unknown class, and the
+    class's own when it is the only one.
     """
+    for name in class_names:
+        check_class(site, name)
+    if len(class_names) == 1:
+        return Training(
+            (train_class(site, class_names[0], progress, epochs=epochs, force=force, from_champion=from_champion),), ()
+        )
+    with ExitStack() as stack:
+        parent: list[str] = []
+
+        def begin() -> str:
+            """The run of the command, made when the first class is really trained."""
+            if not parent:
+                parent.append(stack.enter_context(tracking.command_run(site, class_names)))
+            return parent[0]
+
+        if jobs > 1:
+            from eugenie_cli.training.jobs import train_beside
+
+            return train_beside(
+                site,
+                class_names,
+                progress,
+                epochs=epochs,
+                force=force,
+                jobs=jobs,
+                parent=begin(),
+                from_champion=from_champion,
+            )
+        trained, failed = [], []
+        with progress.task("train", total=len(class_names), unit="classes") as advance:
+            for name in class_names:
+                try:
+                    trained.append(
+                        train_class(
+                            site, name, progress, epochs=epochs, force=force, parent=begin, from_champion=from_champion
+                        )
+                    )
+                except EugenieError as problem:
+                    failed.append(FailedClass(name, problem.reason, problem.hint))
+                advance(1)
+        return Training(tuple(trained), tuple(failed))
+
+
+def check_class(site: Site, class_name: str) -> None:
+    """Raises EugenieError (USAGE) for a class that the site does not have."""
     if class_name not in site.classes:
         raise EugenieError(
             f"there is no class {class_name!r} in site {site.site}",
             f"classes: {', '.join(site.classes)}",
             ExitCode.USAGE,
         )
+
+
+def train_class(
+    site: Site,
+    class_name: str,
+    progress: Progress,
+    *,
+    epochs: int | None = None,
+    force: bool = False,
+    parent: Callable[[], str] | None = None,
+    from_champion: bool = False,
+) -> TrainedVersion:
+    """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
+
+    A version of the same recipe (data, settings, code) is kept, unless `force`. A run that fails or is killed registers
+    nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises EugenieError for
+    an unknown class, too little normal history, contradictory settings, or a tracking store that does not answer.
+    `from_champion`: the fit goes on from the champion's network, which must be of the same shape (REFUSED).
+    """
+    check_class(site, class_name)
+    ancestor = ancestor_of(site, class_name) if from_champion else None
     equipment = site.classes[class_name]
-    grids = _normal_grids(site, class_name, progress)
-    fingerprint = datasets.fingerprint(grids)
-    with tracking.training_run(site, class_name) as run:
-        run.log_data(equipment, grids, fingerprint)
-        built = build(class_name, equipment, grids, progress, epochs=epochs, on_epoch=run.log_epoch)
-        metrics = _metrics(built)
-        run.log_built(site, built, metrics)
-    registered = Registry(site).register(class_name, run.id, run.detector)
+    folder = workspace_of(site).training
+    with alone(folder / f"{class_name}.lock"):
+        arrays = Scratch(folder)
+        grids = reading.normal_grids(site, class_name, arrays, progress)
+        fingerprint = datasets.fingerprint(grids)
+        arrays.release()
+        made_of = recipe.recipe(equipment, fingerprint, epochs, ancestor.run_id if ancestor else None)
+        registry = Registry(site)
+        for words in orphans.settle(site, registry.client, registry):
+            progress.say(words)
+        known = None if force else registry.made_by(class_name, recipe.TAG, made_of)
+        if known is not None:
+            return _kept(known, progress)
+        checkpoint = Checkpoint(folder / class_name, made_of)
+        if force:
+            checkpoint.clear()
+        elif (state := checkpoint.load()) is not None:
+            progress.say(
+                f"{class_name}: goes on after epoch {len(state.meta['epochs'])} of a training that was stopped"
+            )
+        tags = {recipe.TAG: made_of, **(ancestor.tags if ancestor else {})}
+        above = parent() if parent is not None else None
+        with tracking.training_run(site, class_name, parent=above, tags=tags) as run:
+            run.log_data(equipment, grids, fingerprint)
+            built = build(
+                class_name, equipment, grids, progress,
+                epochs=epochs, on_epoch=run.log_epoch, checkpoint=checkpoint, arrays=arrays,
+                initial=ancestor.network if ancestor else None,
+            )  # fmt: skip
+            metrics = _metrics(built)
+            run.log_built(site, built, metrics)
+            registered = registry.register(class_name, run.id, run.detector, tags)
+        checkpoint.clear()
     _narrate(built, registered.version, registered.aliases, progress)
     return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)
 
 
-def _normal_grids(site: Site, class_name: str, progress: Progress) -> list[NormalGrid]:
-    history = open_history(site)
-    equipment = site.classes[class_name]
-    assets = site.assets_of(class_name)
-    grids: list[NormalGrid] = []
-    short: list[str] = []
-    with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
-        for asset in assets:
-            grid = load_grid(site, history, asset)
-            normal = datasets.split(grid, datasets.normal_rows(site, grid), equipment.model.calibration)
-            enough = int((normal.part != datasets.UNUSED).sum()) >= MIN_WINDOWS * equipment.model.window
-            (grids if enough else short).append(normal if enough else asset)  # type: ignore[arg-type]
-            advance(1)
-    if not grids:
-        raise EugenieError(
-            f"class {class_name}: no asset has {MIN_WINDOWS} windows ({MIN_WINDOWS * equipment.model.window} rows) "
-            "of normal history",
-            "`eugenie import` brings in history; see also the assets' normal periods and the exclusions",
-        )
-    if short:
-        progress.say(f"{class_name}: too little normal history, left out: {', '.join(short)}")
-    rows = sum(int((grid.part != datasets.UNUSED).sum()) for grid in grids)
-    progress.say(f"{class_name}: {rows:,} normal rows of {len(grids)} assets")
-    return grids
+def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
+    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--force)")
+    return TrainedVersion(known.name, known.version, known.run_id, known.aliases, known.metrics or {}, kept=True)
 
 
 def _metrics(built: Built) -> dict[str, float]:

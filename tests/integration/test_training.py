@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.grid import Grid
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.training import store, tracking, train
 from eugenie_cli.training.registry import Registry
@@ -17,32 +19,45 @@ from eugenie_cli.training.registry import Registry
 pytestmark = pytest.mark.integration
 
 
+def batch(asset: str, rows: int) -> Batch:
+    """Readings a second apart of two sensors that follow one load."""
+    random = np.random.default_rng(len(asset))
+    load = np.convolve(random.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
+    values = 20 + load * [2.0, -1.0] + random.normal(0, 0.3, (len(load), 2))
+    series = [(asset, "flow"), (asset, "pressure")]
+    return Batch(
+        series, np.tile(np.arange(2, dtype=np.int32), rows), np.repeat(np.arange(rows) * 1000, 2), values.ravel()
+    )
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site of one class with history in memory: what is under test starts at the grid."""
-
-    def grid(_site: Site, _history: object, asset: str) -> Grid:
-        rows = 900 if asset != "idle" else 0
-        random = np.random.default_rng(len(asset))
-        load = np.convolve(random.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
-        values = 20 + load * [2.0, -1.0] + random.normal(0, 0.3, (len(load), 2))
-        return Grid(asset, np.arange(rows, dtype=np.int64) * 1000, values.astype(np.float32)[:rows])
-
-    monkeypatch.setattr(train, "load_grid", grid)
+def site(tmp_path: Path) -> Site:
+    """A site of one class; two of its assets have history."""
     (tmp_path / "site-configs").mkdir()
     file = tmp_path / "site-configs" / "little.yaml"
     file.write_text("site: little\n")
     model = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 8, "epochs": 2}
-    return Site.model_validate(
+    made = Site.model_validate(
         {
             "site": "little",
             "workspace": "work",
-            "classes": {"pump": {"sensors": [{"name": "flow"}, {"name": "pressure"}], "model": model}},
-            "assets": {"one": {"class": "pump"}, "three": {"class": "pump"}, "idle": {"class": "pump"}},
+            "classes": {
+                "pump": {"sensors": [{"name": "flow"}, {"name": "pressure"}], "model": model},
+                "fan": {"sensors": [{"name": "flow"}]},
+            },
+            "assets": {
+                "one": {"class": "pump"},
+                "three": {"class": "pump"},
+                "idle": {"class": "pump"},
+                "still": {"class": "fan"},
+            },
             "base": tmp_path,
             "file": file,
         }
     )
+    for asset in ("one", "three"):
+        open_history(made).commit("logger", [batch(asset, 900)], key=asset)
+    return made
 
 
 def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
@@ -90,14 +105,28 @@ def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.Monke
     assert [run.info.status for run in runs] == ["KILLED"]
 
 
-def test_a_class_without_history_says_what_to_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def empty(_site: Site, _history: object, asset: str) -> Grid:
-        return Grid(asset, np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
-
-    monkeypatch.setattr(train, "load_grid", empty)
+def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) -> None:
     with pytest.raises(EugenieError, match="no asset has 2 windows") as refused:
-        train.train_class(site, "pump", SILENT)
+        train.train_class(site, "fan", SILENT)
     assert "import" in str(refused.value.hint)
+    done = train.train_classes(site, ["fan", "pump"], SILENT, epochs=1)
+    assert [failed.class_name for failed in done.failed] == ["fan"]
+    assert [(each.class_name, each.version) for each in done.trained] == [("pump", 1)]
+    client = store.client(site)
+    run = client.get_run(done.trained[0].run_id)
+    above = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert (above.data.tags["eugenie.classes"], above.info.status) == ("fan, pump", "FINISHED")
+
+
+def test_what_is_trained_already_is_kept_unless_it_is_forced(site: Site) -> None:
+    first = train.train_class(site, "pump", SILENT, epochs=1)
+    again = train.train_class(site, "pump", SILENT, epochs=1)
+    assert (again.version, again.run_id, again.kept) == (1, first.run_id, True)
+    forced = train.train_class(site, "pump", SILENT, epochs=1, force=True)
+    assert (forced.version, forced.kept) == (2, False)
+    open_history(site).commit("logger", [batch("one", 901)], key="one")
+    assert train.train_class(site, "pump", SILENT, epochs=1).version == 3
+    assert {path.suffix for path in workspace_of(site).training.iterdir()} == {".lock"}
 
 
 def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
@@ -105,3 +134,30 @@ def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
     with pytest.raises(EugenieError, match=r"127\.0\.0\.1:9 does not answer") as refused:
         Registry(away).versions("pump")
     assert refused.value.exit_code == 4
+
+
+def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(site: Site) -> None:
+    """New rows of both assets come in; then the class is one that the champion's network does not fit."""
+    with pytest.raises(EugenieError, match="no champion"):
+        train.train_class(site, "pump", SILENT, from_champion=True)
+    first = train.train_class(site, "pump", SILENT, epochs=4)
+    for asset in ("one", "three"):
+        open_history(site).commit("logger", [batch(asset, 1_100)], key=asset)
+    anew = train.train_class(site, "pump", SILENT, epochs=1)
+    second = train.train_class(site, "pump", SILENT, epochs=1, from_champion=True)
+    registry = Registry(site)
+    assert (second.aliases, second.version) == (("challenger",), 3)
+    assert registry.resolve("pump", "champion").version == first.version
+    assert second.metrics["best_validation_loss"] < anew.metrics["best_validation_loss"]
+    assert train.train_class(site, "pump", SILENT, epochs=1, from_champion=True).kept
+    told = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
+    version = registry.client.get_model_version(store.registered_name(site, "pump"), "3")
+    assert told.items() <= version.tags.items()
+    assert told.items() <= registry.client.get_run(second.run_id).data.tags.items()
+
+    pump = site.classes["pump"]
+    wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
+    other = site.model_copy(update={"classes": {**site.classes, "pump": wider}})
+    with pytest.raises(EugenieError, match=r"horizons: 1, 3, now 1, 5; other LSTM units: 8, now 12") as refused:
+        train.train_class(other, "pump", SILENT, from_champion=True)
+    assert refused.value.exit_code is ExitCode.REFUSED

@@ -11,7 +11,7 @@ from eugenie_cli.detection.context import context_sensors, slowness
 
 def test_scaling_is_per_asset_and_ignores_missing_values() -> None:
     rows = np.array([[1.0, 10.0], [3.0, np.nan], [5.0, 14.0]], np.float32)
-    mean, deviation = scaling([rows, rows + 100])
+    mean, deviation = scaling([lambda: [rows[:7], rows[7:]], lambda: [rows + 100]])
     np.testing.assert_allclose(mean, [[3, 12], [103, 112]])
     np.testing.assert_allclose(deviation, [[np.sqrt(8 / 3), 2]] * 2, rtol=1e-6)
 
@@ -20,7 +20,7 @@ def test_a_constant_or_absent_sensor_gets_a_deviation_that_divides() -> None:
     random = np.random.default_rng(0)
     alive, still = random.normal(50, 2, (500, 2)).astype(np.float32), np.full((500, 2), 50, np.float32)
     still[:, 1] = np.nan
-    mean, deviation = scaling([alive, still])
+    mean, deviation = scaling([lambda: [alive], lambda: [still]])
     assert (deviation > 0).all()
     assert np.isfinite(mean).all()
     # a tenth of what is usual in the class, not the last digit of a frozen value

@@ -57,7 +57,7 @@ def test_windows_with_too_many_missing_rows_are_not_learnt_from() -> None:
     own = grid("b", 60)
     own.rows[20:23] = np.nan
     part = np.where(np.isfinite(own.rows[:, 0]), TRAINING, UNUSED)
-    ends = datasets.window_ends(own.rows, part, TRAINING, 10)
+    (ends,) = datasets.window_ends(own.rows, part, TRAINING, 10)
     assert ends[0] == 9
     # three of ten rows missing is too many: windows ending at 23..29 hold all three
     assert set(range(23, 30)).isdisjoint(ends)

@@ -1,0 +1,65 @@
+"""The layers as they are trained on CPUs, where Keras' own take most of the time.
+
+The recurrent layer is TensorFlow's fused kernel, forwards and backwards.
+
+Keras' own layer runs some twenty operations a time step; the kernel runs the whole window in one, in half the
+time. `BlockLSTMV2`, with which versions are served, has a wrong gradient in TensorFlow 2.20. The older `BlockLSTM` has
+a right one (a test holds both to Keras' layer) and is the same but for the order of the gates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class FusedLSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM` with its weights, for whole sequences from a zero state."""
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:  # noqa: ARG002 - the layer's interface
+        """float32 [B, T, I] -> hidden states float32 [B, T, U]."""
+        rows = tf.transpose(sequences, [1, 0, 2])
+        zeros = tf.zeros([tf.shape(rows)[1], self.units], rows.dtype)
+        peephole = tf.zeros([self.units], rows.dtype)
+        weights = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
+        hidden = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(rows, tf.int64)[0], x=rows, cs_prev=zeros, h_prev=zeros,
+            w=_reordered(tf.cast(weights, rows.dtype)), wci=peephole, wcf=peephole, wco=peephole,
+            b=_reordered(tf.cast(self.cell.bias, rows.dtype)), forget_bias=0.0, cell_clip=-1.0, use_peephole=False,
+        ).h  # fmt: skip
+        return tf.transpose(hidden, [1, 0, 2])
+
+
+def _reordered(gates: tf.Tensor) -> tf.Tensor:
+    """Keras' order of gates (input, forget, candidate, output) -> the kernel's (input, candidate, forget, output)."""
+    first, forget, candidate, output = tf.split(gates, 4, axis=-1)
+    return tf.concat([first, candidate, forget, output], axis=-1)
+
+
+# Elements of the table that noise is taken from: 8 MB, several times what a batch needs.
+_TABLE = 1 << 21
+
+
+class TabledNoise(keras.layers.GaussianNoise):
+    """`keras.layers.GaussianNoise` from a table, a stretch that begins elsewhere each time: drawing a normal number
+    for every hidden value took as long as the recurrent layer."""
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        drawn = np.random.default_rng(self.seed).standard_normal(_TABLE, dtype=np.float32)
+        self._table = drawn * np.float32(self.stddev)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or not self.stddev:
+            return inputs
+        if inputs.shape.num_elements() is None or inputs.shape.num_elements() > _TABLE // 2:
+            return super().call(inputs, training)
+        size = inputs.shape.num_elements()
+        first = tf.random.stateless_uniform([], self.seed_generator.next(), 0, 1)
+        room = float(_TABLE - size)
+        table = tf.constant(self._table)
+        stretch = table[tf.cast(first * room, tf.int32) :][:size]
+        return inputs + tf.cast(tf.reshape(stretch, tf.shape(inputs)), inputs.dtype)

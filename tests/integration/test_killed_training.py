@@ -1,0 +1,114 @@
+"""A training of three classes is killed at any moment and run again: the same models, nothing twice.
+
+`EUGENIE_CHAOS=full` kills ten times instead of two.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.open import open_history
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import artifact, store
+from eugenie_cli.training.registry import Registry
+
+pytestmark = pytest.mark.integration
+
+FULL = os.environ.get("EUGENIE_CHAOS") == "full"
+KILLS = 10 if FULL else 2
+CLASSES = ("pump", "fan", "mill")
+SITE = "site: chaos\nworkspace: work\nclasses:\n{classes}\nassets:\n{assets}\n"
+MODEL = "{window: 32, warmup: 16, horizons: [1, 3], units: 8, epochs: 6}"
+COMMAND = (str(Path(sys.executable).with_name("eugenie")), "train")
+
+
+def plant(folder: Path) -> Site:
+    folder.mkdir()
+    classes = "\n".join(f"  {name}: {{sensors: [{{name: a}}, {{name: b}}], model: {MODEL}}}" for name in CLASSES)
+    assets = "\n".join(f"  {name}-1: {{class: {name}}}" for name in CLASSES)
+    (folder / "chaos.yaml").write_text(SITE.format(classes=classes, assets=assets), encoding="utf-8")
+    site = load_site(folder / "chaos.yaml")
+    rows = 3_000
+    for seed, name in enumerate(CLASSES):
+        chance = np.random.default_rng(seed)
+        load = np.convolve(chance.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
+        values = 20 + load * [2.0, -1.0] + chance.normal(0, 0.3, (rows, 2))
+        index, ts = np.tile(np.arange(2, dtype=np.int32), rows), np.repeat(np.arange(rows) * 1000, 2)
+        series = [(f"{name}-1", "a"), (f"{name}-1", "b")]
+        open_history(site).commit("logger", [Batch(series, index, ts, values.ravel())], key=name)
+    return site
+
+
+def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, "--site", str(site.file), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def trained_in(running: subprocess.Popen[str], until: float | None) -> float:
+    """Seconds of a training after its first class began; it is killed `until` seconds after that."""
+    assert running.stdout is not None
+    while "normal rows" not in running.stdout.readline():
+        assert running.poll() is None
+    began = time.monotonic()
+    try:
+        running.wait(timeout=until)
+        assert running.returncode == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    return time.monotonic() - began
+
+
+def finish(site: Site, *arguments: str) -> str:
+    running = start(site, *arguments)
+    told, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, told
+    return told
+
+
+def weights(site: Site) -> dict[str, dict[str, np.ndarray]]:
+    registry = Registry(site)
+    return {
+        name: dict(artifact.load(registry.download(registry.resolve(name, "champion"))).network) for name in CLASSES
+    }
+
+
+def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path, tell) -> None:
+    undisturbed, disturbed = plant(tmp_path / "undisturbed"), plant(tmp_path / "disturbed")
+    whole = trained_in(start(undisturbed), until=None)
+    chance = random.Random(1)
+    for _ in range(KILLS):
+        trained_in(start(disturbed), until=chance.uniform(0.2, 0.7) * whole)
+    told = finish(disturbed, *(("--jobs", "2") if FULL else ()))
+    tell(
+        f"{KILLS} kills of a training of {whole:.0f} s; in the end {told.count('is kept')} of {len(CLASSES)} classes "
+        f"were kept, {told.count('goes on after epoch')} went on from an epoch"
+    )
+
+    expected, found = weights(undisturbed), weights(disturbed)
+    for name in CLASSES:
+        for part, values in expected[name].items():
+            np.testing.assert_array_equal(found[name][part], values, err_msg=f"{name} {part}")
+        assert [version.version for version in Registry(disturbed).versions(name)] == [1]
+    client = store.client(disturbed)
+    runs = client.search_runs([store.experiment(disturbed, client)])
+    of_classes = [run for run in runs if "eugenie.class" in run.data.tags]
+    finished = [run.data.tags["eugenie.class"] for run in of_classes if run.info.status == "FINISHED"]
+    assert sorted(finished) == sorted(CLASSES)
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}

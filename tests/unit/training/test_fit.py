@@ -1,0 +1,127 @@
+"""The fit: the fused layer is Keras' layer, the same seed gives the same weights, a killed fit goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eugenie_cli.training import fit
+from eugenie_cli.training.checkpoint import Checkpoint, State
+from eugenie_cli.training.recurrence import FusedLSTM
+
+WINDOW, SENSORS = 24, 3
+SETTINGS = {"window": WINDOW, "horizons": [1, 3], "units": 6, "epochs": 3, "batch": 336, "learning_rate": 0.01}
+
+
+def windows(part: int, seed: int = 0, rows: int = 700) -> fit.Windows:
+    random = np.random.default_rng(seed)
+    load = np.convolve(random.normal(size=rows + 29), np.hanning(30) / 4, mode="valid")[:, None]
+    values = (load * [1.0, -0.7, 0.4] + random.normal(0, 0.1, (rows, SENSORS))).astype(np.float32)
+    values[random.random(values.shape) < 0.02] = np.nan
+    return fit.Windows(values, np.full(rows, part, np.int8), part, np.arange(rows - WINDOW - 3))
+
+
+def fitted(seed: int = 0, **changes: Any) -> fit.Fit:
+    return fit.fit(windows(1), windows(2, seed=1), **(SETTINGS | {"seed": seed} | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> fit.Fit:
+    return fitted()
+
+
+def test_the_fused_layer_is_keras_layer_forwards_and_backwards() -> None:
+    plain, fused = keras.layers.LSTM(7, return_sequences=True), FusedLSTM(7, return_sequences=True)
+    rows = tf.constant(np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32))
+    blame = tf.constant(np.random.default_rng(1).normal(size=(5, 30, 7)).astype(np.float32))
+    answers, gradients = [], []
+    for layer in (plain, fused):
+        layer.build(rows.shape)
+        layer.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in layer.get_weights()])
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            answers.append(layer(rows))
+            loss = tf.reduce_sum(answers[-1] * blame)
+        gradients.append(tape.gradient(loss, [rows, *layer.trainable_variables]))
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(undisturbed: fit.Fit) -> None:
+    again, other = fitted(), fitted(seed=1)
+    for name, weights in undisturbed.network.items():
+        np.testing.assert_array_equal(weights, again.network[name])
+    assert (undisturbed.network["lstm_kernel"] != other.network["lstm_kernel"]).any()
+    assert [epoch.loss for epoch in undisturbed.epochs] == [epoch.loss for epoch in again.epochs]
+
+
+class Killed(BaseException):
+    """Not an error that anything would handle."""
+
+
+def test_a_fit_goes_on_after_its_last_epoch_with_the_same_result(tmp_path: Path, undisturbed: fit.Fit) -> None:
+    checkpoint = Checkpoint(tmp_path, "recipe")
+
+    def kill(done: fit.Epoch) -> None:
+        if done.number == 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fitted(checkpoint=checkpoint, on_epoch=kill)
+    told: list[int] = []
+    resumed = fitted(checkpoint=checkpoint, on_epoch=lambda done: told.append(done.number))
+    assert told == list(range(len(undisturbed.epochs)))
+    assert [done.validation for done in resumed.epochs] == [done.validation for done in undisturbed.epochs]
+    for name, weights in undisturbed.network.items():
+        np.testing.assert_array_equal(weights, resumed.network[name])
+
+
+def test_a_damaged_checkpoint_is_none_and_others_are_dropped(tmp_path: Path) -> None:
+    old, new = Checkpoint(tmp_path / "pump", "old"), Checkpoint(tmp_path / "pump", "new")
+    for checkpoint in (old, new):
+        checkpoint.save(State({"a": np.arange(200)}, {"epochs": []}))
+    assert old.load() is None and new.load() is not None
+    new.file.write_bytes(new.file.read_bytes()[:-200])
+    assert new.load() is None
+    new.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+DEVICES = """
+import sys
+import tensorflow as tf
+count = int(sys.argv[1])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+sys.path.insert(0, sys.argv[2])
+import test_fit
+from eugenie_cli.detection import network
+from eugenie_cli.training import devices
+network.HIDDEN_NOISE = 0.0  # every device draws noise of its own
+assert devices.present().replicas == count, devices.present()
+print(*(epoch.validation for epoch in test_fit.fitted(batch=337).epochs))
+"""
+
+
+def test_two_devices_learn_what_one_learns(tell) -> None:
+    losses = {}
+    for count in (1, 2):
+        run = subprocess.run(
+            [sys.executable, "-c", DEVICES, str(count), str(Path(__file__).parent)],
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        losses[count] = [float(word) for word in run.stdout.split()]
+    tell(f"validation loss after 3 epochs on one device {losses[1][-1]:.6f}, on two {losses[2][-1]:.6f}")
+    np.testing.assert_allclose(losses[2], losses[1], rtol=1e-3)

@@ -1,0 +1,147 @@
+"""History read a stretch at a time is history read whole, and memory does not grow with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.grid import load_grid
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import datasets, reading, scratch
+
+
+def site(folder: Path, **model: object) -> Site:
+    return Site.model_validate(
+        {
+            "site": "s",
+            "workspace": "work",
+            "classes": {"pump": {"sensors": [{"name": "a"}, {"name": "b"}], "model": model}},
+            "assets": {"one": {"class": "pump"}, "two": {"class": "pump"}},
+            "exclude": [{"start": "1970-01-01T00:05:00Z", "end": "1970-01-01T00:06:40Z"}],
+            "base": folder,
+            "file": folder / "s.yaml",
+        }
+    )
+
+
+def readings(asset: str, rows: int, seed: int = 0) -> Batch:
+    """Jittered, with gaps."""
+    random = np.random.default_rng(seed)
+    ts = np.sort(random.integers(3_000, rows * 1000, 2 * rows))
+    ts = ts[(ts // 1000) % 500 > 60]
+    index = random.integers(0, 2, len(ts)).astype(np.int32)
+    return Batch([(asset, "a"), (asset, "b")], index, ts, random.normal(size=len(ts)))
+
+
+def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(tmp_path)
+    history = open_history(made)
+    history.commit("logger", [readings("one", 4_000)])
+    grid = load_grid(made, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(made, grid), 0.25)
+    monkeypatch.setattr(reading, "STRETCH_READINGS", 300)
+    (found,) = reading.normal_grids(made, "pump", scratch.Scratch(tmp_path / "training"), SILENT)
+    np.testing.assert_array_equal(found.edges, whole.edges)
+    np.testing.assert_array_equal(found.rows, whole.rows)
+    np.testing.assert_array_equal(found.part, whole.part)
+    assert datasets.fingerprint([found]) == datasets.fingerprint([whole])
+
+
+def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    rows = np.where(random.random((1_000, 1)) < 0.15, np.nan, 1.0).astype(np.float32)
+    part = np.repeat(np.array([1, 0, 1, 2], np.int8), 250)
+    (whole,) = datasets.window_ends(rows, part, 1, 20)
+    monkeypatch.setattr(scratch.blocks, "__defaults__", (37,))
+    np.testing.assert_array_equal(np.concatenate([*datasets.window_ends(rows, part, 1, 20)]), whole)
+    assert 20 < len(whole) < 480
+
+
+def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_path: Path) -> None:
+    arrays = scratch.Scratch(tmp_path)
+    made = arrays.array((1000, 3), np.float32)
+    made[:] = np.arange(3000).reshape(1000, 3)
+    arrays.release()
+    assert made[-1].tolist() == [2997, 2998, 2999]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EugenieError, match="no room"):
+        arrays.array((1 << 50,), np.int8)
+
+
+FEW, MANY = 400_000, 1_600_000
+READING_BYTES = 20
+"""A sensor's number, an instant and a value."""
+
+BOUNDED = """
+import sys, threading, time
+from pathlib import Path
+from eugenie_cli.detection import calibration
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.training import datasets, reading, scratch
+from eugenie_cli.training.build import build
+sys.path.insert(0, sys.argv[1])
+import test_reading
+
+# small enough that a history of a minute's making is large
+reading.STRETCH_READINGS = 50_000
+scratch.blocks.__defaults__ = (20_000,)
+calibration.MAX_ROWS = 4_000
+most = 0.0
+
+def watch():
+    # what nobody can take back from the process, MiB; pages of files can be
+    global most
+    while True:
+        fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        most = max(most, int(fields["RssAnon"].split()[0]) / 1024)
+        time.sleep(0.005)
+
+def train(folder):
+    site = test_reading.site(Path(folder), window=32, warmup=16, horizons=[1, 3], units=4, epochs=1, batch=128)
+    arrays = scratch.Scratch(Path(folder) / "training")
+    grids = reading.normal_grids(site, "pump", arrays, SILENT)
+    datasets.fingerprint(grids)
+    build("pump", site.classes["pump"], grids, SILENT, arrays=arrays)
+
+threading.Thread(target=watch, daemon=True).start()
+train(sys.argv[2])
+print(most)
+"""
+
+
+def long_history(folder: Path, rows: int) -> None:
+    def batches() -> Iterator[Batch]:
+        for first in range(0, rows, 50_000):
+            count = min(50_000, rows - first)
+            ts = 1000 * np.repeat(np.arange(first, first + count), 2)
+            values = np.random.default_rng(first).normal(size=2 * count)
+            yield Batch([("one", "a"), ("one", "b")], np.tile(np.arange(2, dtype=np.int32), count), ts, values)
+
+    open_history(site(folder)).commit("logger", batches())
+
+
+def test_a_history_four_times_as_large_as_the_memory_that_it_takes(tmp_path: Path, tell) -> None:
+    folders = [tmp_path / "few", tmp_path / "many"]
+    for folder, rows in zip(folders, (FEW, MANY), strict=True):
+        long_history(folder, rows)
+    peaks = []
+    for folder in folders:  # a process each: one that trained before keeps its graphs
+        run = subprocess.run(
+            [sys.executable, "-c", BOUNDED, str(Path(__file__).parent), str(folder)], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        peaks.append(float(run.stdout))
+    few, many = peaks
+    history = MANY * 2 * READING_BYTES / 2**20
+    tell(f"memory of a training: {few:.0f} MiB with {FEW:,} rows, {many:.0f} MiB with {MANY:,} ({history:.0f} MiB)")
+    assert many - few < history / 4
