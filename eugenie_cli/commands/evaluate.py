@@ -11,6 +11,7 @@ from eugenie_cli.commands.options import ClassOption, Output, OutputOption, Site
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
+    from eugenie_cli.evaluation.comparison import Candidate
     from eugenie_cli.evaluation.evaluate import Evaluation
 
 
@@ -23,6 +24,9 @@ def evaluate(
     start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all history.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
     version: Annotated[str, typer.Option(help="Model version, or champion or challenger.")] = "champion",
+    candidate: Annotated[
+        str | None, typer.Option(help="Version to judge beside it on the same rows, such as challenger.")
+    ] = None,
     scores: Annotated[Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")] = None,
     report: Annotated[
@@ -37,7 +41,7 @@ def evaluate(
 
     console = Console()
     reports = evaluate_site(
-        open_site(site), class_names or (), labels=labels, start=start, end=end, version=version,
+        open_site(site), class_names or (), labels=labels, start=start, end=end, version=version, candidate=candidate,
         scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
     )  # fmt: skip
     for one in reports:
@@ -55,5 +59,19 @@ def _show(console: Console, one: Evaluation) -> None:
     rows += [table_row(name, baseline) for name, baseline in one.baselines.items()]
     title = f"{one.class_name} version {one.version}: {one.judged_rows:,} rows of {one.assets} assets"
     console.table(columns, rows, title=title, right=columns[1:])
+    if one.candidate is not None:
+        _show_candidate(console, one, one.candidate)
     for note in one.notes:
         console.say(note)
+
+
+def _show_candidate(console: Console, one: Evaluation, candidate: Candidate) -> None:
+    from eugenie_cli.evaluation.comparison import METHOD
+    from eugenie_cli.evaluation.comparison_table import comparison_rows
+
+    columns = ("figure", f"version {one.version}", f"version {candidate.version}", "difference", "95 % interval", "")
+    console.table(
+        columns, comparison_rows(one.model, candidate), right=columns[1:5],
+        title=f"{one.class_name}: version {candidate.version} beside it",
+    )  # fmt: skip
+    console.say(f"Differences: {METHOD}.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
-app = typer.Typer(name="models", help="Registered model versions: list, promote, roll back.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from eugenie_cli.evaluation.drift import ClassDrift
+
+app = typer.Typer(name="models", help="Model versions: list, promote, roll back, drift.", no_args_is_help=True)
 
 ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
@@ -32,14 +35,19 @@ def promote(
     class_name: ClassArgument,
     version: VersionArgument,
     site: SiteOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also against the class's gate; it is noted who did.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Make a version champion: published, served beside the old one, and then instead of it."""
-    from eugenie_cli.serving.promotion import promote
+    """Make a version champion: published, served beside the old one, and then instead of it.
+
+    A class with `promotion` in the site file has it judged beside the champion first, and refuses a worse one.
+    """
+    from eugenie_cli.evaluation.gated import promote
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    _show([promote(open_site(site), class_name, version, console).registered], output)
+    done = promote(open_site(site), class_name, version, force=force, progress=console)
+    _show([done.promotion.registered], output)
 
 
 @app.command()
@@ -50,6 +58,40 @@ def rollback(class_name: ClassArgument, site: SiteOption = None, output: OutputO
 
     console = Console()
     _show([rollback(open_site(site), class_name, console).registered], output)
+
+
+@app.command()
+def drift(
+    site: SiteOption = None,
+    class_names: ClassOption = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First recent instant. Default: where the training data end.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """How far recent rows are from those that the champion learnt, by sensor and asset."""
+    from eugenie_cli.evaluation.drift import drift_of
+    from eugenie_cli.evaluation.request import instant_of
+    from eugenie_cli.site.load import open_site
+
+    console, opened = Console(), open_site(site)
+    start_ms, end_ms = instant_of(opened, "--from", start), instant_of(opened, "--to", end)
+    for name in class_names or opened.classes:
+        found = drift_of(opened, name, start_ms, end_ms, console)
+        if output is Output.json:
+            console.json(found.to_json())
+        else:
+            _show_drift(console, found)
+
+
+def _show_drift(console: Console, found: ClassDrift) -> None:
+    from eugenie_cli.evaluation.drift_table import COLUMNS, drift_rows
+
+    title = f"{found.class_name} version {found.version}: recent rows against its training data"
+    console.table(COLUMNS, drift_rows(found), title=title, right=COLUMNS[2:-1])
+    for note in found.notes:
+        console.say(note)
 
 
 def _show(versions: list, output: Output) -> None:

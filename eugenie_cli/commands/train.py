@@ -13,6 +13,7 @@ from eugenie_cli.errors import ExitCode
 EpochsOption = Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the site file's.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Also what was trained from the same data and settings.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Classes that are trained at a time.")]
+ContinueOption = Annotated[bool, typer.Option("--continue", help="Begin with the champion's network, on new history.")]
 
 
 def train(
@@ -21,6 +22,7 @@ def train(
     epochs: EpochsOption = None,
     force: ForceOption = False,
     jobs: JobsOption = 1,
+    from_champion: ContinueOption = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Train each class on its normal history and register the result. The first version becomes champion.
@@ -36,7 +38,7 @@ def train(
     opened = open_site(site)
     one_thread_an_operation()
     names = class_name or list(opened.classes)
-    done = train_classes(opened, names, console, epochs=epochs, force=force, jobs=jobs)
+    done = train_classes(opened, names, console, epochs=epochs, force=force, jobs=jobs, from_champion=from_champion)
     if output is Output.json:
         console.json(done.trained)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.detection.baselines import BASELINES, Detector
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
+from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.normal import in_normal_periods, normal_grid
@@ -42,6 +43,8 @@ class Evaluation:
     baselines: Mapping[str, Performance]
     notes: tuple[str, ...]
     """What a reader must know to read the figures right, in plain words."""
+    candidate: Candidate | None = None
+    """The version that was judged beside it, if one was asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
@@ -53,6 +56,16 @@ class Evaluation:
             **performance_json(self.model),
             "baselines": {name: performance_json(one) for name, one in self.baselines.items()},
             "notes": list(self.notes),
+            **self._beside(),
+        }
+
+    def _beside(self) -> dict[str, Any]:
+        one = self.candidate
+        if one is None:
+            return {}
+        return {
+            "candidate": {"version": one.version, "run_id": one.run_id, **performance_json(one.model)},
+            "difference": difference_json(one.difference),
         }
 
 
@@ -75,6 +88,9 @@ def evaluate_class(
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
     watch: Watcher | None = None,
+    candidate: str | int | None = None,
+    watch_candidate: Watcher | None = None,
+    with_baselines: bool = True,
 ) -> Evaluation:
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
 
@@ -83,24 +99,32 @@ def evaluate_class(
     rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
 
     `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
-    `watch` each asset's rows.
+    `watch` each asset's rows. `candidate` is another version, judged on the same rows beside it.
 
     Raises:
         EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
     """
-    judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES}}
+    judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
+
+    def scored(which: str | int) -> Iterator[Backtest]:
+        return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
+
+    beside = _Beside(site, class_name, labels, scored(candidate), watch_candidate) if candidate is not None else None
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
-        for one in backtest(site, class_name, version=version, start_ms=start_ms, end_ms=end_ms, progress=progress):
+        for one in scored(version):
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
             if watch is not None:
                 watch.add(one, judged_rows(site, one))
-            detectors = detectors or _fit_baselines(site, class_name, progress)
+            if with_baselines:
+                detectors = detectors or _fit_baselines(site, class_name, progress)
             for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
                 judgements[name].append(judgement)
+            if beside is not None:
+                beside.add(one, judgements[MODEL][-1])
     equipment = site.classes[class_name]
     performances = {
         name: summarise(
@@ -122,7 +146,47 @@ def evaluate_class(
         model=model,
         baselines=performances,
         notes=notes_on(site, class_name, labels, model, performances, sum(sizes)),
+        candidate=beside.result(model) if beside is not None else None,
     )
+
+
+class _Beside:
+    """Another version, judged asset by asset on the rows that the first is judged on."""
+
+    def __init__(
+        self, site: Site, class_name: str, labels: Labels | None, scored: Iterator[Backtest], watch: Watcher | None
+    ) -> None:
+        equipment = site.classes[class_name]
+        self._site, self._class_name, self._labels, self._watch = site, class_name, labels, watch
+        self._scored = scored
+        self._last: Backtest | None = None
+        self._judgements: list[Judgement] = []
+        self._comparison = Comparison(
+            step_ms=equipment.step, window=equipment.model.window, with_labels=labels is not None
+        )
+
+    def add(self, first: Backtest, judgement: Judgement) -> None:
+        """The next asset, as the first version was judged on it."""
+        own = self._last = next(self._scored)
+        judged = judged_rows(self._site, first)
+        if self._watch is not None:
+            self._watch.add(own, judged)
+        ((_, found),) = _judge_asset(self._site, self._class_name, own, self._labels, {})
+        self._judgements.append(found)
+        self._comparison.add(first.edges[judged], judgement, found)
+
+    def result(self, model: Performance) -> Candidate | None:
+        """What it comes to, beside the first's figures."""
+        if self._last is None:
+            return None
+        equipment = self._site.classes[self._class_name]
+        own = summarise(
+            self._judgements,
+            step_ms=equipment.step,
+            with_labels=self._labels is not None,
+            longest_buffer=equipment.model.window,
+        )
+        return Candidate(self._last.version, self._last.run_id, own, self._comparison.differences(model, own))
 
 
 def judged_rows(site: Site, one: Backtest) -> Bools:

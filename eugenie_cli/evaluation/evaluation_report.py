@@ -12,6 +12,7 @@ from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.findings import AssetFinding, Blame, EventFinding, Findings
 from eugenie_cli.evaluation.provenance import Provenance, Unknown
 from eugenie_cli.evaluation.report import root_cause_json
+from eugenie_cli.site.promotion import PromotionGate
 
 BLAMED = 5
 """Sensors told of an event, as an anomaly's record does."""
@@ -34,6 +35,8 @@ class EvaluationReport:
     evaluation: Evaluation
     findings: Findings
     provenance: Provenance | Unknown
+    gate: PromotionGate | None = None
+    """What the class asks of a new version."""
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation's members, and the report's own."""
@@ -41,6 +44,8 @@ class EvaluationReport:
         return {
             **self.evaluation.to_json(),
             "run_id": self.evaluation.run_id,
+            "budget": self.budget,
+            "promotion": None if self.gate is None else self.gate.model_dump(mode="json"),
             "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
             "alarm_load": load_json(found.load),
             "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,

@@ -30,6 +30,7 @@ def evaluate_site(
     start: str | None = None,
     end: str | None = None,
     version: str = "champion",
+    candidate: str | None = None,
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
     report_to: Path | None = None,
@@ -38,7 +39,7 @@ def evaluate_site(
     """Evaluate the named classes, or all, log the figures to MLflow and write a page of each.
 
     Local times are in the site's zone. `report_to`: the page; by default, in the workspace,
-    `reports/<class>/<version>.html`.
+    `reports/<class>/<version>.html`. `candidate`: a version to judge beside it, on the same rows.
 
     Raises:
         EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
@@ -55,7 +56,7 @@ def evaluate_site(
         raise EugenieError(
             "a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE
         )
-    start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
+    start_ms, end_ms = instant_of(site, "--from", start), instant_of(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
     known = read_labels(labels, site) if labels is not None else None
@@ -72,16 +73,18 @@ def evaluate_site(
             scores_to=scores_to,
             anomalies_to=anomalies_to,
             watch=study,
+            candidate=candidate,
         )
         track(site, one, progress)
-        report = _report(site, one, study)
+        report = report_of(site, one, study)
         where = report_to or workspace_of(site).reports / name / f"{one.version}.html"
         write_page(report, where)
         progress.say(f"report: {where}")
         yield report
 
 
-def _report(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
+def report_of(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
+    """An evaluation with what was watched beside it."""
     equipment = site.classes[one.class_name]
     return EvaluationReport(
         site=site.site,
@@ -95,10 +98,12 @@ def _report(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
         evaluation=one,
         findings=study.findings(),
         provenance=provenance(site, one.class_name, one.version),
+        gate=equipment.promotion,
     )
 
 
-def _instant(site: Site, option: str, text: str | None) -> int | None:
+def instant_of(site: Site, option: str, text: str | None) -> int | None:
+    """ms since 1970 UTC of what was given for an option; a local time is in the site's zone."""
     if text is None:
         return None
     try:

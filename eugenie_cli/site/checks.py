@@ -12,6 +12,7 @@ from eugenie_cli.site.mapping_checks import check_mapping
 from eugenie_cli.site.model import Asset, EquipmentClass, Part, Period
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path, did_you_mean
+from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.values import show_duration
 
 
@@ -112,6 +113,15 @@ def _class(path: Path, equipment: EquipmentClass) -> Findings:
     if equipment.alarm.silence is not None and equipment.alarm.silence < equipment.step:
         yield Finding((*path, "alarm", "silence"), at_least, needs=(step,))
     yield from _model((*path, "model"), equipment.model)
+    if equipment.promotion is not None:
+        yield from _promotion((*path, "promotion"), equipment.promotion)
+
+
+def _promotion(path: Path, gate: PromotionGate) -> Findings:
+    if gate.last is not None and (gate.start is not None or gate.end is not None):
+        yield Finding((*path, "last"), "is instead of start and end")
+    if gate.start is not None and gate.end is not None and gate.end <= gate.start:
+        yield Finding((*path, "end"), "must be after start")
 
 
 def _model(path: Path, model: DetectorSettings) -> Findings:

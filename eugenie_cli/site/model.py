@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from eugenie_cli.site.detectors import Detector, ModelSettings
+from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
@@ -156,6 +157,7 @@ class EquipmentClass(Section):
     running: Running | None = Field(None, description="when rows count: left out, always")
     model: Detector = ModelSettings()
     alarm: Alarm = Alarm()
+    promotion: PromotionGate | None = Field(None, description="what a new version must hold; default: nothing")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +42,12 @@ def build(
     on_epoch: Callable[[fit.Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
     arrays: Memory | None = None,
+    initial: Mapping[str, Floats] | None = None,
 ) -> Built:
     """A detector of the class's type, calibrated asset by asset. `epochs` overrides the site file.
 
-    A fit goes on from `checkpoint`, if it has a state; what is as long as the history is made in `arrays`.
+    A fit goes on from `checkpoint`, if it has a state; what is as long as the history is made in `arrays`. `initial`:
+    the network's weights to begin with.
 
     Raises EugenieError when the settings contradict each other or the rows do not suffice.
     """
@@ -79,6 +81,7 @@ def build(
             seed=settings.seed,
             on_epoch=noted,
             checkpoint=checkpoint,
+            initial=initial,
         )
     arrays.release()
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:

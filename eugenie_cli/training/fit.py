@@ -7,7 +7,7 @@ batch before. The array may lie on disk.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -255,11 +255,13 @@ def fit(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
     devices: Devices | None = None,
+    initial: Mapping[str, Floats] | None = None,
 ) -> Fit:
     """Fits the forecaster of one class. The weights of the epoch with the lowest validation loss are kept.
 
     The same data and seed give the same weights on the same machine, also when the fit was killed in between and goes
-    on from its `checkpoint`. `on_epoch` is told of epochs before that, too.
+    on from its `checkpoint`. `on_epoch` is told of epochs before that, too. `initial`: weights to begin with
+    (`network.WEIGHTS`); by default random ones.
     """
     fitter = Fitter(
         train.rows.shape[1],
@@ -270,6 +272,8 @@ def fit(
         seed=seed,
         devices=devices,
     )
+    if initial is not None:
+        fitter.model.set_weights([initial[name] for name in network.WEIGHTS])
     tell = on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(fitter.model)

@@ -39,6 +39,7 @@ def train_beside(
     *,
     epochs: int | None,
     force: bool,
+    from_champion: bool = False,
     jobs: int,
     parent: str,
 ) -> Training:
@@ -62,7 +63,9 @@ def train_beside(
                 name = waiting.pop(0)
                 with _environment(threads):
                     running[name] = context.Process(
-                        target=_train, args=(site, name, epochs, force, parent, told, os.getpid()), name=f"train {name}"
+                        target=_train,
+                        args=(site, name, epochs, force, from_champion, parent, told, os.getpid()),
+                        name=f"train {name}",
                     )
                     running[name].start()
             _listen(told, shown, ended)
@@ -163,14 +166,24 @@ class _Relayed:
             self._told.put((self._name, "end", None))
 
 
-def _train(site: Site, name: str, epochs: int | None, force: bool, parent: str, told: Any, starter: int) -> None:
+def _train(
+    site: Site, name: str, epochs: int | None, force: bool, from_champion: bool, parent: str, told: Any, starter: int
+) -> None:
     from eugenie_cli.training.devices import one_thread_an_operation
 
     signal.signal(signal.SIGTERM, _interrupt)
     one_thread_an_operation()
     threading.Thread(target=_die_with, args=(starter,), daemon=True).start()
     try:
-        done = train_class(site, name, _Relayed(name, told), epochs=epochs, force=force, parent=lambda: parent)
+        done = train_class(
+            site,
+            name,
+            _Relayed(name, told),
+            epochs=epochs,
+            force=force,
+            parent=lambda: parent,
+            from_champion=from_champion,
+        )
     except EugenieError as problem:
         told.put((name, "ended", FailedClass(name, problem.reason, problem.hint)))
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is this class's alone

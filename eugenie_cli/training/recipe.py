@@ -18,12 +18,15 @@ TAG = "eugenie.recipe"
 _MODULES = ("build", "datasets", "devices", "fit", "recurrence")
 
 
-def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None) -> str:
-    """SHA-256 of the data's fingerprint, the class as the site file describes it, and the code of the model."""
-    settings = equipment.model_dump(mode="json")
+def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
+    """SHA-256 of the data's fingerprint, the class as the site file describes it, and the code of the model.
+
+    `before`: the run whose network the fit goes on from. What promotes a model does not change it.
+    """
+    settings = equipment.model_dump(mode="json", exclude={"promotion"})
     if epochs is not None:
         settings["model"]["epochs"] = epochs
-    written = json.dumps([fingerprint, settings, _code()], sort_keys=True)
+    written = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)
     return hashlib.sha256(written.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.training import datasets, orphans, reading, recipe, tracking
+from eugenie_cli.training.ancestor import ancestor_of
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.registry import RegisteredVersion, Registry
@@ -65,6 +66,7 @@ def train_classes(
     epochs: int | None = None,
     force: bool = False,
     jobs: int = 1,
+    from_champion: bool = False,
 ) -> Training:
     """Trains classes, `jobs` at a time. One that fails does not stop the others.
 
@@ -74,7 +76,9 @@ def train_classes(
     for name in class_names:
         check_class(site, name)
     if len(class_names) == 1:
-        return Training((train_class(site, class_names[0], progress, epochs=epochs, force=force),), ())
+        return Training(
+            (train_class(site, class_names[0], progress, epochs=epochs, force=force, from_champion=from_champion),), ()
+        )
     with ExitStack() as stack:
         parent: list[str] = []
 
@@ -87,12 +91,25 @@ def train_classes(
         if jobs > 1:
             from eugenie_cli.training.jobs import train_beside
 
-            return train_beside(site, class_names, progress, epochs=epochs, force=force, jobs=jobs, parent=begin())
+            return train_beside(
+                site,
+                class_names,
+                progress,
+                epochs=epochs,
+                force=force,
+                jobs=jobs,
+                parent=begin(),
+                from_champion=from_champion,
+            )
         trained, failed = [], []
         with progress.task("train", total=len(class_names), unit="classes") as advance:
             for name in class_names:
                 try:
-                    trained.append(train_class(site, name, progress, epochs=epochs, force=force, parent=begin))
+                    trained.append(
+                        train_class(
+                            site, name, progress, epochs=epochs, force=force, parent=begin, from_champion=from_champion
+                        )
+                    )
                 except EugenieError as problem:
                     failed.append(FailedClass(name, problem.reason, problem.hint))
                 advance(1)
@@ -117,14 +134,17 @@ def train_class(
     epochs: int | None = None,
     force: bool = False,
     parent: Callable[[], str] | None = None,
+    from_champion: bool = False,
 ) -> TrainedVersion:
     """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
 
     A version of the same recipe (data, settings, code) is kept, unless `force`. A run that fails or is killed registers
     nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises EugenieError for
     an unknown class, too little normal history, contradictory settings, or a tracking store that does not answer.
+    `from_champion`: the fit goes on from the champion's network, which must be of the same shape (REFUSED).
     """
     check_class(site, class_name)
+    ancestor = ancestor_of(site, class_name) if from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
@@ -132,7 +152,7 @@ def train_class(
         grids = reading.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
-        made_of = recipe.recipe(equipment, fingerprint, epochs)
+        made_of = recipe.recipe(equipment, fingerprint, epochs, ancestor.run_id if ancestor else None)
         registry = Registry(site)
         for words in orphans.settle(site, registry.client, registry):
             progress.say(words)
@@ -146,13 +166,14 @@ def train_class(
             progress.say(
                 f"{class_name}: goes on after epoch {len(state.meta['epochs'])} of a training that was stopped"
             )
-        tags = {recipe.TAG: made_of}
+        tags = {recipe.TAG: made_of, **(ancestor.tags if ancestor else {})}
         above = parent() if parent is not None else None
         with tracking.training_run(site, class_name, parent=above, tags=tags) as run:
             run.log_data(equipment, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
                 epochs=epochs, on_epoch=run.log_epoch, checkpoint=checkpoint, arrays=arrays,
+                initial=ancestor.network if ancestor else None,
             )  # fmt: skip
             metrics = _metrics(built)
             run.log_built(site, built, metrics)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eugenie_cli.errors import EugenieError
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
@@ -134,3 +134,30 @@ def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
     with pytest.raises(EugenieError, match=r"127\.0\.0\.1:9 does not answer") as refused:
         Registry(away).versions("pump")
     assert refused.value.exit_code == 4
+
+
+def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(site: Site) -> None:
+    """New rows of both assets come in; then the class is one that the champion's network does not fit."""
+    with pytest.raises(EugenieError, match="no champion"):
+        train.train_class(site, "pump", SILENT, from_champion=True)
+    first = train.train_class(site, "pump", SILENT, epochs=4)
+    for asset in ("one", "three"):
+        open_history(site).commit("logger", [batch(asset, 1_100)], key=asset)
+    anew = train.train_class(site, "pump", SILENT, epochs=1)
+    second = train.train_class(site, "pump", SILENT, epochs=1, from_champion=True)
+    registry = Registry(site)
+    assert (second.aliases, second.version) == (("challenger",), 3)
+    assert registry.resolve("pump", "champion").version == first.version
+    assert second.metrics["best_validation_loss"] < anew.metrics["best_validation_loss"]
+    assert train.train_class(site, "pump", SILENT, epochs=1, from_champion=True).kept
+    told = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
+    version = registry.client.get_model_version(store.registered_name(site, "pump"), "3")
+    assert told.items() <= version.tags.items()
+    assert told.items() <= registry.client.get_run(second.run_id).data.tags.items()
+
+    pump = site.classes["pump"]
+    wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
+    other = site.model_copy(update={"classes": {**site.classes, "pump": wider}})
+    with pytest.raises(EugenieError, match=r"horizons: 1, 3, now 1, 5; other LSTM units: 8, now 12") as refused:
+        train.train_class(other, "pump", SILENT, from_champion=True)
+    assert refused.value.exit_code is ExitCode.REFUSED

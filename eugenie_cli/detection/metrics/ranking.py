@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
 
 BUFFERS = 11
 """Buffer lengths averaged over, evenly from 0 to the longest."""
@@ -23,47 +23,87 @@ Series = tuple[Floats, Bools]
 
 def average_precision(series: Sequence[Series]) -> float | None:
     """Area under the precision-recall curve of all rows as steps; None without a labelled row."""
-    return _area(series, buffer=0, existence=False)
+    return _Curve(series, buffer=0, existence=False).area()
 
 
 def vus_pr(series: Sequence[Series], longest_buffer: int) -> float | None:
     """Volume under the surface, buffers of 0 to `longest_buffer` rows; None without a labelled row."""
-    buffers = sorted({round(length) for length in np.linspace(0, longest_buffer, BUFFERS)})
-    areas = [area for buffer in buffers if (area := _area(series, buffer, existence=True)) is not None]
-    return sum(areas) / len(areas) if areas else None
+    return Volume(series, longest_buffer).of()
 
 
-def _area(series: Sequence[Series], buffer: int, existence: bool) -> float | None:
-    """The paper's range-PR area for one buffer length.
+class Volume:
+    """VUS-PR of the same scores with rows weighted anew: what a resampling of rows asks for many times."""
+
+    def __init__(self, series: Sequence[Series], longest_buffer: int) -> None:
+        buffers = sorted({round(length) for length in np.linspace(0, longest_buffer, BUFFERS)})
+        self._curves = [_Curve(series, buffer, existence=True) for buffer in buffers]
+
+    def of(self, weights: Ints | None = None) -> float | None:
+        """`weights` int [N], of the rows of all series in order; by default every row counts once.
+
+        An event counts by the mean weight of its rows.
+        """
+        areas = [area for curve in self._curves if (area := curve.area(weights)) is not None]
+        return sum(areas) / len(areas) if areas else None
+
+
+class _Curve:
+    """The paper's range-PR curve for one buffer length.
 
     With soft labels l, n flagged rows at a threshold and P = (sum of hard labels + sum of l) / 2:
     precision = sum of l over flagged / n; recall = min(1, sum of l over flagged / P) x the share of events in
     which anything is flagged.
     """
-    scores, softs, best = [], [], []
-    positives = 0.0
-    for score, label in series:
-        soft, spans = _soften(label, buffer)
-        ranked = np.where(np.isnan(score), -np.inf, score)
-        scores.append(ranked)
-        softs.append(soft)
-        best += [float(ranked[first:last].max()) for first, last in spans]
-        positives += (np.count_nonzero(label) + float(soft.sum())) / 2
-    if positives == 0:
-        return None
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    ranked = np.concatenate(scores)[order]
-    # one point for each distinct score that is a number
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True) & np.isfinite(ranked))
-    if not len(ends):
-        return 0.0
-    found = np.cumsum(np.concatenate(softs)[order])[ends]
-    precision = found / (ends + 1)
-    recall = np.minimum(found / positives, 1.0)
-    if existence:
-        noticed = np.searchsorted(np.sort(-np.array(best)), -ranked[ends], side="right") / len(best)
-        recall = recall * noticed
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+    def __init__(self, series: Sequence[Series], buffer: int, existence: bool) -> None:
+        scores, softs, labels, best, spans = [], [], [], [], []
+        offset = 0
+        for score, label in series:
+            soft, own = _soften(label, buffer)
+            ranked = np.where(np.isnan(score), -np.inf, score)
+            scores.append(ranked)
+            softs.append(soft)
+            labels.append(label)
+            best += [float(ranked[first:last].max()) for first, last in own]
+            spans += [(offset + first, offset + last) for first, last in own]
+            offset += len(score)
+        self._labelled = bool(spans)
+        if not self._labelled:
+            return
+        joined, soft = np.concatenate(scores), np.concatenate(softs)
+        self._existence = existence
+        self._order = np.argsort(-joined, kind="stable")
+        ranked = joined[self._order]
+        # one point for each distinct score that is a number
+        self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True) & np.isfinite(ranked))
+        self._soft = soft[self._order]
+        self._positive = (np.concatenate(labels).astype(np.float64) + soft) / 2
+        place = np.argsort(-np.array(best), kind="stable")
+        self._spans = np.array(spans)[place]
+        # of the events, the best first: how many are noticed at each threshold
+        self._noticed = np.searchsorted(-np.array(best)[place], -ranked[self._ends], side="right")
+
+    def area(self, weights: Ints | None = None) -> float | None:
+        """None without a labelled row."""
+        if not self._labelled:
+            return None
+        weight = np.ones(len(self._order), np.int64) if weights is None else weights
+        positives = float(weight @ self._positive)
+        if positives == 0:
+            return None
+        if not len(self._ends):
+            return 0.0
+        sorted_weight = weight[self._order]
+        flagged = np.cumsum(sorted_weight)[self._ends]
+        found = np.cumsum(sorted_weight * self._soft)[self._ends]
+        precision = found / np.maximum(flagged, 1)
+        recall = np.minimum(found / positives, 1.0)
+        if self._existence:
+            before = np.concatenate([[0], np.cumsum(weight)])
+            first, last = self._spans.T
+            events = np.concatenate([[0.0], np.cumsum((before[last] - before[first]) / (last - first))])
+            recall = recall * (events[self._noticed] / events[-1])
+        return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
 def _soften(label: Bools, buffer: int) -> tuple[Floats, list[tuple[int, int]]]:

@@ -38,8 +38,8 @@ def plant(tmp_path_factory) -> Site:
     return site
 
 
-def export(directory: Path) -> None:
-    """Score = the largest distance of a window's mean from (10, 20); a sensor contributes its distance."""
+def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
+    """Score = `factor` x the largest distance of a window's mean from (10, 20); a sensor contributes its distance."""
     import tensorflow as tf
 
     class Model(tf.Module):
@@ -52,7 +52,7 @@ def export(directory: Path) -> None:
             mean = tf.abs(tf.reduce_sum(distance, axis=2)) / tf.maximum(count, 1.0)
             valid = there[:, :, -1, 0] & (count[:, :, 0] >= 0.8 * WINDOW)
             return {
-                "score": tf.where(valid, tf.reduce_max(mean, axis=-1), float("nan")),
+                "score": tf.where(valid, factor * tf.reduce_max(mean, axis=-1), float("nan")),
                 "contribution": mean / tf.reduce_sum(mean + 1e-9, axis=-1, keepdims=True),
                 "expected": tf.broadcast_to([10.0, 20.0], tf.shape(mean)),
             }
@@ -61,7 +61,7 @@ def export(directory: Path) -> None:
     tf.saved_model.save(model, str(directory), signatures={"serving_default": model.serve})
     info = manifest.ModelInfo(
         "pump",
-        3,
+        version,
         ("pressure", "flow"),
         ("bar", "l/s"),
         WINDOW,

@@ -10,6 +10,7 @@ import pytest
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation import gate
+from eugenie_cli.site.promotion import PromotionGate
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "evaluate"
 LABELS: dict[str, Any] = json.loads((GOLDEN / "labels.json").read_text())
@@ -54,6 +55,52 @@ def test_a_quarter_more_of_nearly_none_is_none():
     champion = {**NO_LABELS, "anomalies_per_asset_day": 0.0}
     assert gate.judge(newer(champion, anomalies_per_asset_day=0.4), champion).promote
     assert not gate.judge(newer(champion, anomalies_per_asset_day=0.6), champion).promote
+
+
+def asset(name: str, alarms: int, flagged: float = 0.0, labelled: bool = True) -> dict[str, Any]:
+    return {"asset": name, "alarms": alarms, "false_alarms": alarms if labelled else None, "flagged": flagged}
+
+
+def fault(hour: int, delay: float | None) -> dict[str, Any]:
+    return {"asset": "p-1", "start": f"2026-01-01T{hour:02}:00:00.000Z", "end": "later", "delay_s": delay}
+
+
+def test_a_late_find_of_what_the_champion_missed_is_no_delay():
+    champion = {**LABELS, "event_list": [fault(1, 40.0), fault(2, 50.0), fault(3, None)]}
+    found = [fault(1, 40.0), fault(2, 50.0), fault(3, 900.0)]
+    assert gate.judge(newer(champion, event_list=found), champion).promote
+    later = gate.judge(newer(champion, event_list=[fault(1, 41.0), fault(2, 51.0)]), champion)
+    assert later.against == ("median delay of the faults that both found: 46.0 s, the champion 45.0 s",)
+    slower = newer(champion, event_list=[fault(1, 40.0), fault(2, 52.0)])
+    assert gate.judge(slower, champion, PromotionGate(later="1s")).promote
+
+
+def test_without_labels_the_share_of_rows_above_1_is_held_against_the_budget():
+    champion = {**NO_LABELS, "flagged": 0.004, "budget": 0.01}
+    assert gate.judge(newer(champion, flagged=0.0099), champion).promote
+    refused = gate.judge(newer(champion, flagged=0.011), champion)
+    assert refused.against == ("share of rows above 1: 1.10%, allowed are 1.00%: budget 1.00%, the champion 0.40%",)
+    assert gate.judge(newer(champion, flagged=0.011), champion, PromotionGate(budget=0.02)).promote
+
+
+def test_a_single_asset_may_not_pay_for_the_others():
+    champion = {**LABELS, "by_asset": [asset("p-1", 10), asset("p-2", 0)]}
+    for alarms, promoted in (((20, 3), True), ((21, 0), False), ((0, 4), False)):
+        own = [asset("p-1", alarms[0]), asset("p-2", alarms[1])]
+        verdict = gate.judge(newer(champion, by_asset=own), champion)
+        assert verdict.promote is promoted
+    (words,) = verdict.against
+    assert words == "assets with more than 2 times the champion's alarms: p-2 4 false alarms, the champion 0"
+    quiet = {**NO_LABELS, "budget": 0.01, "by_asset": [asset("p-1", 1, 0.004, labelled=False)]}
+    loud = newer(quiet, by_asset=[asset("p-1", 1, 0.02, labelled=False)])
+    assert not gate.judge(loud, quiet).promote
+
+
+def test_the_settings_that_an_evaluation_carries_are_the_ones_that_count():
+    fewer = newer(LABELS, events=events(14))
+    assert not gate.judge(fewer, LABELS).promote
+    carried = PromotionGate(fewer_found=1, last="30d").model_dump(mode="json")
+    assert gate.judge({**fewer, "promotion": carried}, LABELS).promote
 
 
 def test_the_first_version_is_champion_already():

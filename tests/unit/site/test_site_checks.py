@@ -168,6 +168,9 @@ def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem)
         ("model: {type: pca-t2, explained: 1}", "model.explained: must be less than 1"),
         ("model: {type: last-value, horizons: [60]}", "model.horizons: must be less than the window, 60 rows"),
         ("model: {type: isolation-forest, samples: 2}", "model.samples: must be 16 or more"),
+        ("promotion: {last: 1d, end: 2026-01-01}", "promotion.last: is instead of start and end"),
+        ("promotion: {start: 2026-01-02, end: 2026-01-01}", "promotion.end: must be after start"),
+        ("promotion: {asset_factor: 0.5}", "promotion.asset_factor: must be 1.0 or more"),
     ],
 )
 def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):

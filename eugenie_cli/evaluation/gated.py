@@ -1,0 +1,151 @@
+"""Promotion through the gate of the site file: judged beside the champion first, and what was found is kept.
+
+The registered version's tags `eugenie.gate.*` say what the gate said, when, of which figures, and who overruled it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation.evaluate import evaluate_class
+from eugenie_cli.evaluation.evaluation_report import EvaluationReport
+from eugenie_cli.evaluation.gate import Verdict, judge
+from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.evaluation.request import report_of
+from eugenie_cli.evaluation.study import Study
+from eugenie_cli.history.open import open_history
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import promotion
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.values import to_ms
+from eugenie_cli.training.registry import CHAMPION, Registry
+
+TAG = "eugenie.gate"
+"""Before the names of the version's tags: verdict, reasons, figures, champion, at, by."""
+PASSED, REFUSED, FORCED = "passed", "refused", "forced"
+
+_LONGEST_TAG = 5000
+"""What MLflow takes as a tag's value."""
+
+_FIGURES = (
+    "judged_rows", "events", "false_alarms_per_asset_day", "anomalies_per_asset_day", "flagged", "coverage", "point",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GatedPromotion:
+    """A class's champion changed. `verdict` is None where the gate was not asked; `forced`: against or without it."""
+
+    promotion: promotion.Promotion
+    verdict: Verdict | None
+    forced: bool = False
+
+
+def promote(
+    site: Site, class_name: str, version: int, *, force: bool = False, progress: Progress = SILENT
+) -> GatedPromotion:
+    """Make a version champion if the class's gate lets it; a class without one promotes what it is told to.
+
+    Raises EugenieError: REFUSED with each reason in words when the gate is against it, unless `force`; and as
+    `promotion.promote` does.
+    """
+    registry = Registry(site)
+    registered = registry.resolve(class_name, version)
+    gate = site.classes[class_name].promotion
+    if gate is None or CHAMPION in registered.aliases:
+        return GatedPromotion(promotion.promote(site, class_name, version, progress), None)
+    verdict, figures = _judged(site, class_name, version, gate, force, progress)
+    overruled = force and not verdict.promote
+    said = PASSED if verdict.promote else FORCED if overruled else REFUSED
+    _note(registry, site, class_name, version, said, verdict, figures, by=overruled)
+    for words in verdict.reasons:
+        progress.say(f"{class_name} version {version}: {words}")
+    if said == REFUSED:
+        raise EugenieError(
+            f"the gate refuses {class_name} version {version}: " + "; ".join(verdict.against),
+            "the champion stays; --force promotes it all the same, and notes who did",
+            ExitCode.REFUSED,
+        )
+    return GatedPromotion(promotion.promote(site, class_name, version, progress), verdict, overruled)
+
+
+def _judged(
+    site: Site, class_name: str, version: int, gate: PromotionGate, force: bool, progress: Progress
+) -> tuple[Verdict, Mapping[str, Any]]:
+    """The verdict and both versions' figures. A judgement that fails stops nobody who forces."""
+    try:
+        champion, candidate = evaluate_pair(site, class_name, version, gate, progress)
+    except EugenieError as problem:
+        if not force:
+            raise
+        words = f"it could not be judged: {problem.reason}"
+        return Verdict(False, (words,), (words,)), {}
+    figures = {
+        name: {key: one[key] for key in ("version", *_FIGURES) if key in one}
+        for name, one in (("candidate", candidate), ("champion", champion))
+    }
+    return judge(candidate, champion, gate), figures
+
+
+def evaluate_pair(
+    site: Site, class_name: str, version: int, gate: PromotionGate, progress: Progress
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The champion and a version as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
+    labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
+    start_ms, end_ms = _period(site, class_name, gate)
+    studies = [Study(site, class_name, labels) for _ in range(2)]
+    one = evaluate_class(
+        site, class_name, labels, start_ms, end_ms, CHAMPION, progress,
+        watch=studies[0], candidate=version, watch_candidate=studies[1], with_baselines=False,
+    )  # fmt: skip
+    report = report_of(site, one, studies[0]).to_json()
+    return report, _candidate(report, report_of(site, one, studies[1]))
+
+
+def _candidate(champion: Mapping[str, Any], studied: EvaluationReport) -> Mapping[str, Any]:
+    """The candidate's figures in the place of the champion's."""
+    return {**studied.to_json(), **champion.get("candidate", {})}
+
+
+def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | None, int | None]:
+    if gate.last is not None:
+        assets = set(site.assets_of(class_name))
+        ends = [one.end_ms for one in open_history(site).summary() if one.asset in assets]
+        return (max(ends) - gate.last if ends else None), None
+    return tuple(None if one is None else to_ms(one) for one in (gate.start, gate.end))  # type: ignore[return-value]
+
+
+def _note(
+    registry: Registry, site: Site, class_name: str, version: int, said: str, verdict: Verdict,
+    figures: Mapping[str, Any], *, by: bool,
+) -> None:  # fmt: skip
+    from eugenie_cli.training import store
+
+    noted = {
+        "verdict": said,
+        "reasons": "\n".join(verdict.reasons),
+        "figures": json.dumps(figures),
+        "champion": str(registry.resolve(class_name, CHAMPION).version),
+        "at": iso(int(time.time() * 1000)),
+        "by": _user() if by else "",
+    }
+    name = store.registered_name(site, class_name)
+    for key, value in noted.items():
+        registry.client.set_model_version_tag(name, str(version), f"{TAG}.{key}", value[:_LONGEST_TAG])
+
+
+def _user() -> str:
+    """Who runs this; a number where the system has no name for it, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())

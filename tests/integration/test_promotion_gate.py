@@ -1,0 +1,82 @@
+"""Promotion through the gate: registered versions, the real registry, real exports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from registered_plant import registered, sample_detector
+from typer.testing import CliRunner
+
+from eugenie_cli.errors import ExitCode
+from eugenie_cli.main import app
+from eugenie_cli.site.load import load_site, workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import artifact, store, tracking
+from eugenie_cli.training.registry import Registry
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+GATE = "\n    promotion: {labels: %s}\nassets:"
+
+
+def register(site: Site, deafness: float) -> int:
+    """The champion's detector with its thresholds this many times as high."""
+    detector = sample_detector.detector()
+    with tracking.training_run(site, "pump") as run:
+        folder = workspace_of(site).root / f"detector-{deafness}"
+        artifact.save(replace(detector, threshold=(detector.threshold * deafness).astype("float32")), folder)
+        store.client(site).log_artifacts(run.id, str(folder), store.DETECTOR)
+    return Registry(site).register("pump", run.id, run.detector).version
+
+
+def gated(site: Site, labels: str) -> Path:
+    """The same site with a gate."""
+    file = site.file.with_name("gated.yaml")
+    file.write_text(site.file.read_text().replace("\nassets:", GATE % labels))
+    return file
+
+
+def tags(site: Site, version: int) -> dict[str, str]:
+    found = store.client(site).get_model_version(store.registered_name(site, "pump"), str(version)).tags
+    return {name.removeprefix("eugenie.gate."): value for name, value in found.items() if "eugenie.gate." in name}
+
+
+def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faults.csv").write_text("asset,start,end\npump-1,2026-01-01T00:03:00Z,2026-01-01T00:09:00Z\n")
+    site = registered(tmp_path)
+    deaf, same = register(site, 1000.0), register(site, 1.0)
+    file = gated(site, "faults.csv")
+    opened = load_site(file)
+    monkeypatch.setenv("LOGNAME", "ada")
+
+    def promote(version: int, *words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["models", "promote", "pump", str(version), "--site", str(file), *words])
+        return (getattr(done.exception, "exit_code", 1) if done.exception else 0), str(done.exception)
+
+    def champion() -> int:
+        return Registry(site).resolve("pump", "champion").version
+
+    code, said = promote(deaf)
+    assert (code, champion()) == (ExitCode.REFUSED, 1)
+    assert "faults found: 0 of 1, the champion 1 of 1" in said
+    assert "false alarms" not in said  # it has none: only what speaks against it is a reason to refuse
+    noted = tags(opened, deaf)
+    assert (noted["verdict"], noted["champion"], noted["by"]) == ("refused", "1", "")
+    assert json.loads(noted["figures"])["champion"]["events"]["detected"] == 1
+
+    assert promote(deaf, "--force")[0] == 0
+    assert champion() == deaf
+    assert (tags(opened, deaf)["verdict"], tags(opened, deaf)["by"]) == ("forced", "ada")
+
+    Registry(site).rollback("pump")
+    assert promote(same)[0] == 0
+    assert (champion(), tags(opened, same)["verdict"]) == (same, "passed")
+
+    gated(site, "nowhere.csv")
+    assert "cannot read labels" in promote(deaf)[1]
+    assert champion() == same
+    assert promote(deaf, "--force")[0] == 0
+    assert "could not be judged" in tags(opened, deaf)["reasons"]

@@ -1,0 +1,81 @@
+"""The bootstrap on cases whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eugenie_cli.detection.metrics import bootstrap, vus_pr
+from eugenie_cli.detection.metrics.bootstrap import Difference, block_starts, block_sums, difference, row_weights
+from eugenie_cli.detection.metrics.ranking import Volume
+
+
+def flags(random: np.random.Generator, rows: int, stay: float) -> np.ndarray:
+    """A Markov chain of 0 and 1, half of either, that keeps its value with probability `stay`: int64 [T]."""
+    return (np.cumsum(random.random(rows) > stay) + random.integers(2)) % 2
+
+
+def covered(block: int, studies: int = 200, rows: int = 4_000) -> float:
+    """How often the 95 % interval of the share of ones holds the truth, a half."""
+    hits = 0
+    for study in range(studies):
+        random = np.random.default_rng(study)
+        series = flags(random, rows, stay=0.9)[:, None]
+        sums = block_sums(series, block, block_starts(rows, block, 400, random))[:, 0]
+        found = difference(series.mean(), sums / rows)
+        hits += found.low <= 0.5 <= found.high
+    return hits / studies
+
+
+def test_intervals_of_dependent_rows_hold_the_truth_as_often_as_they_say(tell):
+    """Neighbours agree here in nine of ten cases. Rows drawn one by one would be sure of what they do not know."""
+    blocks, single = covered(block=50), covered(block=1)
+    tell(f"the truth lies in the 95 % interval: blocks {blocks:.1%}, single rows {single:.1%}")
+    assert 0.90 <= blocks <= 0.99
+    assert single < 0.60
+
+
+@pytest.mark.parametrize(("rows", "block"), [(7, 3), (12, 4), (5, 5), (9, 1)])
+def test_sums_of_blocks_are_those_of_the_weighted_rows(rows, block):
+    random = np.random.default_rng(rows)
+    counts = random.integers(0, 5, (rows, 3))
+    starts = block_starts(rows, block, 50, random)
+    weights = np.array([row_weights(rows, block, own) for own in starts])
+    assert (weights.sum(axis=1) == starts.shape[1] * block).all()
+    scale = rows / (starts.shape[1] * block)
+    assert block_sums(counts, block, starts) == pytest.approx(weights @ counts * scale)
+
+
+def test_every_row_is_drawn_as_often_as_any_other():
+    random = np.random.default_rng(0)
+    weights = np.array([row_weights(20, 6, own) for own in block_starts(20, 6, 4_000, random)])
+    assert weights.mean(axis=0) == pytest.approx(1.2, abs=0.06)
+
+
+def test_events_found_and_their_delay():
+    delays = np.array([[10.0, 8.0]] * 20 + [[np.nan, 30.0]] * 6)
+    found, delay = bootstrap.event_differences(delays, np.random.default_rng(0))
+    assert found.value == 6 and found.clear and 0 < found.low < 6 < found.high
+    assert delay == Difference(-2.0, -2.0, -2.0)  # of those that both found: what only one found has no pair
+    few = bootstrap.event_differences(delays[-3:], np.random.default_rng(0))
+    assert few == (Difference(3), Difference(None))
+
+
+def test_what_most_draws_do_not_know_has_no_interval():
+    assert difference(1.0, np.array([1.0, np.nan, np.nan])) == Difference(1.0)
+    assert difference(None, np.ones(3)) == Difference(None)
+
+
+def test_the_volume_under_weighted_rows_is_that_of_repeated_ones():
+    random = np.random.default_rng(3)
+    label = np.zeros(300, bool)
+    label[100:140] = label[220:260] = True
+    score = (random.normal(size=300) + label).astype(np.float32)
+    score[5:9] = np.nan
+    volume = Volume([(score, label)], 20)
+    assert volume.of() == vus_pr([(score, label)], 20)
+    assert volume.of(np.full(300, 3)) == pytest.approx(volume.of())
+    only = np.zeros(300, np.int64)
+    only[80:160] = 1  # about one of the two faults
+    assert volume.of(only) == pytest.approx(vus_pr([(score[80:160], label[80:160])], 20))
+    assert volume.of(np.arange(300) // 290) is None  # not a labelled row is left
