@@ -43,8 +43,8 @@ def ancestor_of(site: Site, class_name: str) -> Ancestor:
     settings = equipment.model
     if not isinstance(settings, ModelSettings) or not isinstance(detector, LstmDetector):
         raise EugenieError(
-            f"{class_name} version {champion.version} is of type {detector.type}, and the site file says {settings.type}: "
-            f"only the network of an {LSTM} can be gone on from by another",
+            f"{class_name} version {champion.version} is of type {detector.type}, and the site file says "
+            f"{settings.type}: only the network of an {LSTM} can be gone on from by another",
             f"train it from the beginning: `eugenie train --class {class_name}`",
             ExitCode.REFUSED,
         )
