@@ -78,6 +78,7 @@ def data_type_name(data_type: int) -> str:
     return f"type {data_type}"
 
 
+@lru_cache(maxsize=256)
 def data_type_of(dtype: np.dtype) -> int:
     """The DataType of a numpy dtype; text of any kind is DT_STRING. Raises TensorError for what has none."""
     if dtype.kind in "OSU":
@@ -135,8 +136,8 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     dtype = _NUMPY.get(proto.dtype)
     if dtype is None:
         raise TensorError(f"tensors of {data_type_name(proto.dtype)} are not supported")
-    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         raise TensorError("a tensor needs a fully known shape")
     count = math.prod(shape)
     if not proto.tensor_content:
@@ -145,7 +146,7 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
         return _array_of(_texts(proto.tensor_content, count)).reshape(shape)
     if len(proto.tensor_content) != count * dtype.itemsize:
         raise TensorError(
-            f"tensor_content has {len(proto.tensor_content)} bytes, shape {list(shape)} of "
+            f"tensor_content has {len(proto.tensor_content)} bytes, shape {shape} of "
             f"{data_type_name(proto.dtype)} needs {count * dtype.itemsize}"
         )
     return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
@@ -198,9 +199,7 @@ def _texts(content: bytes, count: int) -> list[bytes]:
 
 
 def _array_of(texts: Sequence[bytes]) -> np.ndarray:
-    array = np.empty(len(texts), object)
-    array[:] = texts
-    return array
+    return np.array(list(texts), object)  # bytes are no sequences to numpy: one dimension, even when all are as long
 
 
 def _varint(number: int) -> bytes:

@@ -32,7 +32,7 @@ class Asked:
     def inputs(self, spec: SignatureSpec) -> dict[str, np.ndarray]:
         """Arrays by input, checked against the signature. Raises Refusal (INVALID_ARGUMENT)."""
         columns = self._columns(spec)
-        spec.check_names(set(columns))
+        spec.check_names(columns)
         arrays = {name: _array(name, columns[name], one) for name, one in spec.inputs.items()}
         spec.check_shapes(arrays)
         return arrays

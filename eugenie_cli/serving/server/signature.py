@@ -6,8 +6,9 @@ shapes are checked here; only what the graph itself asserts is left to the run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class SignatureSpec:
     inputs: Mapping[str, Spec]
     outputs: Mapping[str, Spec]
 
-    @property
+    @cached_property
     def batchable(self) -> bool:
         """Requests may be joined and split along the first dimension: free in every input and output."""
         specs = [*self.inputs.values(), *self.outputs.values()]
@@ -53,7 +54,7 @@ class SignatureSpec:
 
     def read(self, request: serving_pb2.PredictRequest) -> dict[str, np.ndarray]:
         """The request's arrays by input name. Raises Refusal (INVALID_ARGUMENT)."""
-        self.check_names(set(request.inputs))
+        self.check_names(request.inputs.keys())
         arrays = {}
         for name, spec in self.inputs.items():
             proto = request.inputs[name]
@@ -90,9 +91,9 @@ class SignatureSpec:
             seen.add(name)
         return tuple(output_filter) or tuple(self.outputs)
 
-    def check_names(self, given: set[str]) -> None:
+    def check_names(self, names: Iterable[str]) -> None:
         """Raises Refusal (INVALID_ARGUMENT) unless these are the inputs."""
-        wanted = set(self.inputs)
+        given, wanted = set(names), self.inputs.keys()
         if given != wanted:
             extra, missing = ",".join(sorted(given - wanted)), ",".join(sorted(wanted - given))
             raise invalid(
