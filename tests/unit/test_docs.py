@@ -343,8 +343,8 @@ def test_the_demos_tables_look_like_the_example():
     from eugenie_cli.demo.judge import Ledger, Verdict
     from eugenie_cli.demo.run import Result
 
-    injected, detected = "2026-01-05T12:35:00.000Z", "2026-01-05T12:47:10.000Z"
-    verdict = Verdict("cavitation", "P-104", injected, detected, 730.0, ("flow",), True)
+    injected, detected = "2026-01-05T10:07:00.000Z", "2026-01-05T10:21:50.000Z"
+    verdict = Verdict("cavitation", "P-104", injected, detected, 890.0, ("flow",), True)
     ledger = Ledger(3, 1, 1, 1, (("late", 1),))
     out = StringIO()
     result = Result([verdict], [], ledger, 1.0, {}, Path(), Path())
@@ -353,7 +353,7 @@ def test_the_demos_tables_look_like_the_example():
     shown = " ".join(out.getvalue().split())
     for words in (
         "fault asset injected detected delay sensors named",
-        "cavitation P-104 12:35:00 12:47:10 12.2 min",
+        "cavitation P-104 10:07:00 10:21:50 14.8 min",
         "False alarms: none",
         "sent in rows bad quality dead letters",
         "every reading accounted for",
