@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -47,9 +48,9 @@ class ModelSettings(DetectorSettings):
 class ClassicalSettings(DetectorSettings):
     """What the types beside the forecaster have in common."""
 
+    @abstractmethod
     def options(self) -> Options:
         """The settings as `detection` takes them."""
-        raise NotImplementedError
 
 
 class _PcaSettings(ClassicalSettings):

@@ -8,6 +8,7 @@ averages themselves (shrunk) instead of derived from that of the rows. What the 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,7 +27,7 @@ Made = TypeVar("Made", bound="Chart")
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(ABC):
     """A: assets, S: sensors. `mean`, `deviation` and `whitening` are `covariance.Baseline`'s, of the averages."""
 
     window: int
@@ -60,13 +61,13 @@ class Chart:
         """Weights float64 [R] of the window's last rows: the signal of the first ones reaches back too far."""
         return ewma_kernel(self.window - max(self.horizons, default=0), self.smoothing)
 
+    @abstractmethod
     def signal(self, z: Floats) -> Floats:
         """What is smoothed: rows [T, S] -> [T, S], NaN where unknown."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self, z: Floats) -> Floats:
         """Rows [T, S] -> what each was expected to be, [T, S]."""
-        raise NotImplementedError
 
     def measure(self, index: int, z: Floats, used: Bools) -> Found:
         average, enough = smoothed(self.signal(masked(z, used)), self.kernel)
@@ -77,7 +78,7 @@ class Chart:
         return Found(statistic, parts, self.expected(z), enough.any(axis=1))
 
 
-class ChartGraph(tf.Module):
+class ChartGraph(tf.Module, ABC):
     """See `statistic.StatisticGraph`."""
 
     def __init__(self, learnt: Chart) -> None:
@@ -88,13 +89,13 @@ class ChartGraph(tf.Module):
         self._tables = Tables(learnt.normal)
         self._deviation = with_unknown(learnt.deviation, np.ones(learnt.deviation.shape[1]))
 
+    @abstractmethod
     def signal(self, z: tf.Tensor) -> tf.Tensor:
         """`Chart.signal` of float32 [B, L, S], less the first rows that reach back too far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self, z: tf.Tensor) -> tf.Tensor:
         """`Chart.expected` of the rows that end a window: float32 [B, K, S]."""
-        raise NotImplementedError
 
     def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
         signal = self.signal(tf.where(used, z, tf.constant(np.nan, tf.float32)))
@@ -110,9 +111,6 @@ class ChartGraph(tf.Module):
             self.expected(z),
             tf.reduce_any(enough, axis=-1),
         )
-
-    def ahead(self, z: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError
 
 
 def smoothed_in_graph(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

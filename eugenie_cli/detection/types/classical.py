@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +26,7 @@ from eugenie_cli.detection.types.chart import smoothed
 from eugenie_cli.detection.types.graph import Judged
 from eugenie_cli.detection.types.measured import Measured
 from eugenie_cli.detection.types.options import CHART_WINDOW, Options
-from eugenie_cli.detection.types.statistic import Statistic, masked
+from eugenie_cli.detection.types.statistic import ForecastingGraph, Statistic, masked
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ class ClassicalGraph(tf.Module):
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         z = self._scaled(index, rows)
         valid = self._valid(z, tf.gather(self._used, index)[:, None])
-        return tf.where(valid[:, :, None], self._in_units(index, self._statistic.ahead(z)), NAN)
+        forecasting = cast(ForecastingGraph, self._statistic)  # asked only where there are horizons
+        return tf.where(valid[:, :, None], self._in_units(index, forecasting.ahead(z)), NAN)
 
     def _scaled(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         return scale_in_graph(rows, tf.gather(self._mean, index)[:, None], tf.gather(self._deviation, index)[:, None])

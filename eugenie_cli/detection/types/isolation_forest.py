@@ -179,9 +179,6 @@ class _ForestGraph(tf.Module):
         )
         return total / float(trees)
 
-    def ahead(self, z: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError("an isolation forest forecasts nothing")
-
 
 def _nodes(tree: Any, picked: Ints, sensors: int) -> dict[str, Any]:
     """A grown tree's arrays; its nodes come before their children."""

@@ -125,9 +125,6 @@ class _PcaGraph(tf.Module):
         scores = tf.matmul(complete, loadings)
         return complete, scores, tf.matmul(scores, loadings, transpose_b=True), present, loadings
 
-    def ahead(self, z: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError("principal components forecast nothing")
-
 
 class _QGraph(_PcaGraph):
     def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:

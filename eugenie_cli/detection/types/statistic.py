@@ -43,8 +43,12 @@ class StatisticGraph(Protocol):
     def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
         """The K = L - M + 1 windows."""
 
+
+class ForecastingGraph(StatisticGraph, Protocol):
+    """Of a statistic with horizons."""
+
     def ahead(self, z: tf.Tensor) -> tf.Tensor:
-        """`z` float32 [B, M, S] -> deviations of the rows to come, float32 [B, H, S]. Only where there are horizons."""
+        """`z` float32 [B, M, S] -> deviations of the rows to come, float32 [B, H, S]."""
 
 
 class Statistic(Protocol):
