@@ -187,9 +187,6 @@ def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float
             not own,
             float(quantile[i]),
             float(np.mean(part > threshold[i])) if part.size else 0.0,
-            learnt=0,
-            moved=0.0,
-            mover="",
         )
         for i, (asset, part, own) in enumerate(zip(assets, statistic, enough, strict=True))
     )

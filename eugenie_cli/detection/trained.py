@@ -29,12 +29,12 @@ class AssetCalibration:
     """The statistic's .999 quantile on those rows."""
     exceeding: float
     """Share of those rows that score above 1."""
-    learnt: int
+    learnt: int = 0
     """Scored rows that the asset's own baselines rest on; with too few they are the class's."""
-    moved: float
+    moved: float = 0.0
     """How far the mean of a scored sensor moved from the rows learnt from to the calibration block, in
     deviations: that of the sensor that moved most."""
-    mover: str
+    mover: str = ""
     """That sensor."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 from eugenie_cli.detection.metrics.alarm_load import INTERVAL_MS, Span
 
 MOST_GAPS = 5
@@ -54,11 +54,7 @@ def coverage_of(edges: Ints, rows: Floats, score: Floats, sensors: Sequence[str]
 
 def spans(edges: Ints, chosen: Bools, step_ms: int) -> list[Span]:
     """Runs of chosen rows as [start, end): each row lasts a step."""
-    borders = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
-    return [
-        (int(edges[first]), int(edges[last - 1]) + step_ms)
-        for first, last in zip(borders[::2], borders[1::2], strict=True)
-    ]
+    return [(int(edges[first]), int(edges[last - 1]) + step_ms) for first, last in runs(chosen)]
 
 
 def watched(edges: Ints, judged: Bools, step_ms: int) -> list[Span]:

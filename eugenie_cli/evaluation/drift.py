@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
-from eugenie_cli.site.values import to_ms
+from eugenie_cli.site.values import parse_instant, to_ms
 from eugenie_cli.training import record
 from eugenie_cli.training.datasets import normal_rows
 from eugenie_cli.training.registry import CHAMPION, Registry
@@ -92,7 +91,7 @@ def drift_of(
 
 def _span(parts: Any) -> tuple[int, int] | None:
     """First and last instant of all parts of an asset's training data."""
-    instants = [to_ms(datetime.fromisoformat(one.replace("Z", "+00:00"))) for span in parts.values() for one in span]
+    instants = [to_ms(parse_instant(one)) for span in parts.values() for one in span]
     return (min(instants), max(instants)) if instants else None
 
 

@@ -49,7 +49,7 @@ class EvaluationReport:
             "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
             "alarm_load": load_json(found.load),
             "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,
-            "flagged_by_half": list(found.drift),
+            "flagged_by_half": list(found.flagged_by_half),
             "root_cause_at_alarm": root_cause_json(found.root_cause_at_alarm),
             "event_list": [_event(one) for one in found.events] if found.labelled else None,
             "by_asset": [_asset(one) for one in found.assets],

@@ -115,7 +115,7 @@ class Findings:
     """The strongest, the strongest first: at most `study.MOST_ALARMS`."""
     assets: tuple[AssetFinding, ...]
     timeline: Timeline
-    drift: tuple[float | None, float | None]
+    flagged_by_half: tuple[float | None, float | None]
     """Share of rows above 1 in the first and in the second half of the judged rows' time."""
     event_traces: tuple[tuple[EventFinding, Trace], ...]
     """The worst: missed ones first, then those found late."""

@@ -123,7 +123,7 @@ class Study:
             alarms=tuple(self._alarms.in_order()),
             assets=tuple(self._assets),
             timeline=self._timeline.finished(),
-            drift=self._timeline.halves(),
+            flagged_by_half=self._timeline.halves(),
             event_traces=tuple(self._event_traces.in_order()),
             alarm_traces=tuple(self._alarm_traces.in_order()),
         )

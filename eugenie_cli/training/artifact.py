@@ -81,8 +81,11 @@ def load(folder: Path) -> TrainedDetector:
             f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
         )
     noted = meta["calibration"]
+    type_name = meta["type"]
+    if type_name not in types.NAMES:
+        raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
     common = {
-        "type": meta["type"],
+        "type": type_name,
         "class_name": meta["class"],
         "assets": tuple(meta["assets"]),
         "sensors": tuple(meta["sensors"]),
@@ -100,7 +103,4 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
-    type_name = meta["type"]
-    if type_name not in types.NAMES:
-        raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
     return types.of(type_name).restore(common, arrays, meta)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 
 BUFFERS = 11
 """Buffer lengths averaged over, evenly from 0 to the longest."""
@@ -108,14 +108,13 @@ class _Curve:
 
 def _soften(label: Bools, buffer: int) -> tuple[Floats, list[tuple[int, int]]]:
     """Labels that fade as sqrt(1 - distance / buffer) over half a buffer on both sides; the wider events."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], label.astype(np.int8), [0]])))
     soft = label.astype(np.float64)
     spans = []
     half = buffer // 2
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
+    for first, last in runs(label):
         before = np.arange(max(0, first - half), first)
         after = np.arange(last, min(len(label), last + half))
         soft[before] = np.maximum(soft[before], np.sqrt(1.0 - (first - before) / max(buffer, 1)))
         soft[after] = np.maximum(soft[after], np.sqrt(1.0 - (after - last + 1) / max(buffer, 1)))
-        spans.append((int(max(0, first - half)), int(min(len(label), last + half))))
+        spans.append((max(0, first - half), min(len(label), last + half)))
     return soft, spans

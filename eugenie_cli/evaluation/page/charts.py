@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.arrays import Floats, runs
 from eugenie_cli.detection.metrics.alarm_load import Span
 
 WIDTH, HEIGHT = 1000.0, 100.0
@@ -93,7 +93,7 @@ def xs(count: int) -> Floats:
 def line(x: Floats, y: Floats) -> str:
     """A path through the points, broken where y is NaN; a lone point is a short stroke."""
     parts: list[str] = []
-    for first, last in _runs(~np.isnan(y)):
+    for first, last in runs(~np.isnan(y)):
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last], y[first:last], strict=True))
         parts.append(f"M{points}" if last - first > 1 else f"M{x[first] - 1:.1f},{y[first]:.1f}h2")
     return "".join(parts)
@@ -102,7 +102,7 @@ def line(x: Floats, y: Floats) -> str:
 def band(x: Floats, top: Floats, bottom: Floats) -> str:
     """The area between two lines."""
     parts: list[str] = []
-    for first, last in _runs(~np.isnan(top) & ~np.isnan(bottom)):
+    for first, last in runs(~np.isnan(top) & ~np.isnan(bottom)):
         there = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last], top[first:last], strict=True)]
         back = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last][::-1], bottom[first:last][::-1], strict=True)]
         if last - first == 1:
@@ -143,8 +143,3 @@ class Axis(NamedTuple):
             at = "start" if number == 0 else "end" if number == wanted - 1 else "middle"
             found.append(Label(100 * number / (wanted - 1), text(ms), at))
         return tuple(found)
-
-
-def _runs(there: Bools) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], there.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.page.view import view
@@ -33,12 +32,7 @@ def render(report: EvaluationReport) -> str:
 def write_page(report: EvaluationReport, path: Path) -> None:
     """Write the page, whole or not at all. Raises EugenieError when it cannot be written."""
     text = render(report)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, text, mode=0o644)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise EugenieError(f"cannot write {path}: {error}", "choose another file with --report") from error

@@ -133,7 +133,7 @@ def _vain(report: EvaluationReport) -> Iterator[Sentence]:
         return
     rate, what = model.false_alarms_per_asset_day, "with nothing known to be wrong"
     if model.events is None:
-        first, second = report.findings.drift
+        first, second = report.findings.flagged_by_half
         yield from _steadiness(report, first, second)
         return
     false = model.events.false_alarms

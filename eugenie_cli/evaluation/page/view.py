@@ -9,7 +9,7 @@ from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, EventFinding
 from eugenie_cli.evaluation.page import pictures
 from eugenie_cli.evaluation.page.charts import Chart
-from eugenie_cli.evaluation.page.days import heat
+from eugenie_cli.evaluation.page.heat import heat
 from eugenie_cli.evaluation.page.summary import benchmarks, rate_verdict, summary
 from eugenie_cli.evaluation.page.tables import around, baselines, gaps, identity, root_cause, thresholds
 from eugenie_cli.evaluation.page.words import UNKNOWN, Clock, count, counted, duration, number, percent, quantity

@@ -135,7 +135,7 @@ def test_an_unsteady_model_is_called_so():
     report = report_of(["p-1"], labelled=False)
 
     def verdict(*halves: float) -> str:
-        return summary(replace(report, findings=replace(report.findings, drift=halves)))[1].verdict
+        return summary(replace(report, findings=replace(report.findings, flagged_by_half=halves)))[1].verdict
 
     assert (verdict(0.01, 0.012), verdict(0.2, 0.25), verdict(0.01, 0.2)) == ("good", "fair", "poor")
 
