@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 import report
 import stream_model
+import uvloop
 from stream_plant import CLASS, Plant
 
 from eugenie_cli.console import Console
@@ -171,7 +172,7 @@ def served(site: Site, plant: Plant, seconds: float, progress: Progress) -> dict
         "server_share_of_ceiling_128": reached / most,
         "server_windows_per_s_128": reached,
         "ceiling_windows_per_s_128": most,
-        **asyncio.run(single_windows(server, plant, seconds, progress)),
+        **uvloop.run(single_windows(server, plant, seconds, progress)),
     }
 
 
