@@ -45,6 +45,9 @@ LARGE = 128
 """Windows of a request with which the server is held against the ceiling."""
 
 CALLERS = 64
+TURNS = 5
+"""Of the callers of one window: single turns differ by half where a machine is shared."""
+
 IN_FLIGHT = 4
 """Large requests that are on their way at once: two for each core."""
 
@@ -207,7 +210,7 @@ async def single_windows(server: ServingStatus, plant: Plant, seconds: float, pr
     """Requests of one window by CALLERS that each wait for their answer.
 
     What the server can do is measured with requests that were made before and answers that are read afterwards: the
-    callers share its cores. Beside it the same with our client, which makes and reads each on the way.
+    callers share its cores. Beside it, in turns, the same with our client, which makes and reads each on the way.
     """
     window = large_request(plant)[:1]
     names = [plant.names[number % plant.assets] for number in range(CALLERS)]
@@ -222,13 +225,25 @@ async def single_windows(server: ServingStatus, plant: Plant, seconds: float, pr
         async def with_client(number: int) -> None:
             await client.predict(CLASS, [names[number]], window)
 
-        for suffix, ask in (("", bare), ("_with_client", with_client)):
-            rate, p50, p99 = await asked_at_once(ask, seconds)
-            figures |= {
-                f"single_window_rps_64{suffix}": rate, f"p50_ms_64{suffix}": p50, f"p99_ms_64{suffix}": p99,
-            }  # fmt: skip
-            what = f"{CALLERS} callers of one window{suffix.replace('_', ' ')}"
-            progress.say(f"{what}: {rate:,.0f} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        kinds = {"": bare, "_with_client": with_client}
+        rates: dict[str, list[float]] = {suffix: [] for suffix in kinds}
+        waits: dict[str, list[float]] = {suffix: [] for suffix in kinds}
+        for _ in range(TURNS):
+            for suffix, ask in kinds.items():
+                taken = await asked_at_once(ask, seconds)
+                rates[suffix].append(len(taken) / seconds)
+                waits[suffix].extend(taken)
+    for suffix, turns in rates.items():
+        p50, p99 = (float(np.percentile(waits[suffix], q)) * 1_000 for q in (50, 99))
+        figures |= {
+            f"single_window_rps_64{suffix}": statistics.median(turns),
+            f"single_window_rps_64{suffix}_best": max(turns),
+            f"p50_ms_64{suffix}": p50,
+            f"p99_ms_64{suffix}": p99,
+        }
+        what = f"{CALLERS} callers of one window{suffix.replace('_', ' ')}"
+        told = ", ".join(f"{rate:,.0f}" for rate in turns)
+        progress.say(f"{what}: {told} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     for expected, answer in zip(right, answers, strict=True):
         score = tensors.decode(serving_pb2.PredictResponse.FromString(answer).outputs["score"])
         np.testing.assert_allclose(score, expected.score, rtol=1e-5)
@@ -248,8 +263,8 @@ async def ready_made(socket: str | None, names: Sequence[str], window: np.ndarra
         yield call
 
 
-async def asked_at_once(ask: Callable[[int], Awaitable[None]], seconds: float) -> tuple[float, float, float]:
-    """Requests a second by CALLERS for `seconds` after a second of warming up; their median and p99, ms."""
+async def asked_at_once(ask: Callable[[int], Awaitable[None]], seconds: float) -> list[float]:
+    """What each request of CALLERS took, s, of those answered in `seconds` after a second of warming up."""
     taken: list[float] = []
     begin = time.monotonic() + 1.0
     end = begin + seconds
@@ -257,13 +272,11 @@ async def asked_at_once(ask: Callable[[int], Awaitable[None]], seconds: float) -
     async def caller(number: int) -> None:
         while (asked := time.monotonic()) < end:
             await ask(number)
-            if asked >= begin:
-                taken.append(time.monotonic() - asked)
+            if begin <= (answered := time.monotonic()) < end:
+                taken.append(answered - asked)
 
     await asyncio.gather(*(caller(number) for number in range(CALLERS)))
-    rate = len(taken) / (time.monotonic() - begin)
-    p50, p99 = (float(np.percentile(taken, q)) * 1_000 for q in (50, 99))
-    return rate, p50, p99
+    return taken
 
 
 # -- many models ----------------------------------------------------------------------------------------------
