@@ -29,6 +29,9 @@ pytestmark = [
 ]
 
 KILLS = 10
+MOMENTS = (0.02, 0.25)
+"""When a training is killed, in parts of the time that an undisturbed one takes: short lives, so that every kill finds
+something to kill."""
 CLASSES = ("pump", "fan", "mill")
 SITE = "site: chaos\nworkspace: work\nclasses:\n{classes}\nassets:\n{assets}\n"
 MODEL = "{window: 32, warmup: 16, horizons: [1, 3], units: 8, epochs: 6}"
@@ -62,11 +65,14 @@ def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def trained_in(running: subprocess.Popen[str], until: float | None) -> float:
-    """Seconds of a training after its first class began; it is killed `until` seconds after that."""
+def watched(running: subprocess.Popen[str], until: float | None) -> tuple[float, str]:
+    """Seconds of a training after its first class began, and what it said. It is killed `until` seconds after that,
+    with all its jobs, if it is not over by then."""
     assert running.stdout is not None
-    while "normal rows" not in running.stdout.readline():
-        assert running.poll() is None
+    told = ""
+    while "normal rows" not in told:
+        told += running.stdout.readline()
+        assert running.poll() is None, told
     began = time.monotonic()
     try:
         running.wait(timeout=until)
@@ -74,14 +80,7 @@ def trained_in(running: subprocess.Popen[str], until: float | None) -> float:
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    return time.monotonic() - began
-
-
-def finish(site: Site, *arguments: str) -> str:
-    running = start(site, *arguments)
-    told, _ = running.communicate(timeout=300)
-    assert running.returncode == 0, told
-    return told
+    return time.monotonic() - began, told + running.stdout.read()
 
 
 def weights(site: Site) -> dict[str, dict[str, np.ndarray]]:
@@ -93,15 +92,20 @@ def weights(site: Site) -> dict[str, dict[str, np.ndarray]]:
 
 def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path, tell) -> None:
     undisturbed, disturbed = plant(tmp_path / "undisturbed"), plant(tmp_path / "disturbed")
-    whole = trained_in(start(undisturbed), until=None)
+    whole, _ = watched(start(undisturbed), until=None)
     chance = random.Random(1)
-    for _ in range(KILLS):
-        trained_in(start(disturbed), until=chance.uniform(0.2, 0.7) * whole)
-    told = finish(disturbed, "--jobs", "2")
+    struck, lives = 0, []
+    for kill in range(KILLS):
+        life = start(disturbed, "--jobs", str(1 + kill % 2))
+        lives.append(watched(life, until=chance.uniform(*MOMENTS) * whole)[1])
+        struck += life.returncode == -signal.SIGKILL
+    _, last = watched(start(disturbed, "--jobs", "2"), until=None)
+    resumed = "".join([*lives, last]).count("goes on after epoch")
     tell(
-        f"{KILLS} kills of a training of {whole:.0f} s; in the end {told.count('is kept')} of {len(CLASSES)} classes "
-        f"were kept, {told.count('goes on after epoch')} went on from an epoch"
+        f"{struck} of {KILLS} kills struck a training of {whole:.0f} s, which went on from an epoch {resumed} times; "
+        f"of {len(CLASSES)} classes {last.count('is kept')} were there before the last training"
     )
+    assert struck
 
     expected, found = weights(undisturbed), weights(disturbed)
     for name in CLASSES:
