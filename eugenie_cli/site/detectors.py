@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 
 from eugenie_cli.detection.types.options import (
     ChartOptions,
@@ -19,6 +19,23 @@ from eugenie_cli.site.section import Section
 Rows = Annotated[int, Field(ge=1, le=512)]
 Window = Annotated[int, Field(ge=8, le=4096, description="the rows that a score is a function of")]
 Smoothing = Annotated[float, Field(gt=0, le=1, description="weight of the newest row")]
+
+
+_POSITIVE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)])
+
+
+def _rate(given: Any) -> Any:
+    """A number or auto, with one finding for what is neither; a union alone would have one for each of the two."""
+    if given == "auto":
+        return given
+    try:
+        float(given)
+    except (TypeError, ValueError):
+        raise ValueError("must be a number, or auto") from None
+    return _POSITIVE.validate_python(given)
+
+
+LearningRate = Annotated[Annotated[float, Field(gt=0, le=1)] | Literal["auto"], BeforeValidator(_rate)]
 
 
 class DetectorSettings(Section):
@@ -41,7 +58,7 @@ class ModelSettings(DetectorSettings):
     units: Annotated[int, Field(ge=1, le=1024)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
     batch: Annotated[int, Field(ge=1, le=65_536)] = 64
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.006
+    learning_rate: LearningRate = Field(0.006, description="auto: found by a range test before the fit")
     seed: int = 0
 
 

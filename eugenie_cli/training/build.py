@@ -15,7 +15,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
 from eugenie_cli.site.model import EquipmentClass
-from eugenie_cli.training import classical, datasets, fit
+from eugenie_cli.training import classical, datasets, fit, rate
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.scratch import Memory, blocks
@@ -40,6 +40,7 @@ def build(
     *,
     epochs: int | None = None,
     on_epoch: Callable[[fit.Epoch], None] | None = None,
+    on_search: Callable[[rate.Search], None] | None = None,
     checkpoint: Checkpoint | None = None,
     arrays: Memory | None = None,
     initial: Mapping[str, Floats] | None = None,
@@ -69,6 +70,11 @@ def build(
             if on_epoch is not None:
                 on_epoch(epoch)
 
+        def found(search: rate.Search) -> None:
+            progress.say(f"{class_name}: learning rate {search.rate:g}, found by {len(search.rates)} batches")
+            if on_search is not None:
+                on_search(search)
+
         fitted = fit.fit(
             train,
             validation,
@@ -80,6 +86,7 @@ def build(
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             on_epoch=noted,
+            on_search=found,
             checkpoint=checkpoint,
             initial=initial,
         )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -19,6 +19,7 @@ import tensorflow as tf
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.training import devices as devices_
+from eugenie_cli.training import rate
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.devices import Devices
 
@@ -73,6 +74,8 @@ class Fit:
     best: int
     windows: int
     seconds: float
+    search: rate.Search | None = None
+    """How the learning rate was found; None where it was given."""
 
 
 def huber(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
@@ -215,11 +218,15 @@ class Fitter:
                     coming = ahead.submit(cut, first)
                 yield ready
 
-    def epoch(self, windows: Windows, batch: int, limit: int) -> float:
-        """Learns from at most `limit` windows, drawn anew; the mean loss."""
+    def draw(self, windows: Windows, batch: int, limit: int) -> Iterator[tuple[Floats, Floats]]:
+        """What `learn` takes, of at most `limit` windows, drawn anew."""
         count = len(windows.starts)
         drawn = self._random.choice(count, min(limit, count), replace=False)
-        batches = self._batches(windows, windows.starts[drawn], batch, hide=True)
+        return self._batches(windows, windows.starts[drawn], batch, hide=True)
+
+    def epoch(self, windows: Windows, batch: int, limit: int) -> float:
+        """Learns from at most `limit` windows, drawn anew; the mean loss."""
+        batches = self.draw(windows, batch, limit)
         return float(np.mean([float(self.learn(inputs, target)) for inputs, target in batches]))
 
     def validate(self, windows: Windows, batch: int, limit: int) -> float:
@@ -250,9 +257,10 @@ def fit(
     units: int,
     epochs: int,
     batch: int,
-    learning_rate: float,
+    learning_rate: float | Literal["auto"],
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_search: Callable[[rate.Search], None] | None = None,
     checkpoint: Checkpoint | None = None,
     devices: Devices | None = None,
     initial: Mapping[str, Floats] | None = None,
@@ -261,14 +269,15 @@ def fit(
 
     The same data and seed give the same weights on the same machine, also when the fit was killed in between and goes
     on from its `checkpoint`. `on_epoch` is told of epochs before that, too. `initial`: weights to begin with
-    (`network.WEIGHTS`); by default random ones.
+    (`network.WEIGHTS`); by default random ones. `learning_rate` auto: it is searched for first, once, and the fit is
+    the same as with that number; `on_search` is told.
     """
     fitter = Fitter(
         train.rows.shape[1],
         window=window,
         horizons=horizons,
         units=units,
-        learning_rate=learning_rate,
+        learning_rate=rate.LEAST if learning_rate == "auto" else learning_rate,
         seed=seed,
         devices=devices,
     )
@@ -277,13 +286,29 @@ def fit(
     tell = on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(fitter.model)
+    search: rate.Search | None = None
+
+    def save() -> None:
+        if checkpoint is None:
+            return
+        now = fitter.state()
+        arrays = {**now.arrays, **{f"kept.{name}": value for name, value in kept.items()}}
+        noted = {"epochs": [asdict(epoch) for epoch in done], "best": best, "search": search and asdict(search)}
+        checkpoint.save(State(arrays, {**now.meta, **noted}))
+
     state = checkpoint.load() if checkpoint is not None else None
     if state is not None:
         fitter.restore(state)
         done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
         best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
-        for epoch in done:
-            tell(epoch)
+        search = rate.Search(**state.meta["search"]) if state.meta["search"] else None
+    elif learning_rate == "auto":
+        search = rate.find(fitter, train, batch, EPOCH_WINDOWS)
+        save()
+    if search is not None and on_search is not None:
+        on_search(search)
+    for epoch in done:
+        tell(epoch)
     while len(done) < epochs and len(done) - 1 - best < PATIENCE:
         started = time.perf_counter()
         loss = fitter.epoch(train, batch, EPOCH_WINDOWS)
@@ -291,10 +316,7 @@ def fit(
         done.append(Epoch(len(done), loss, judged, time.perf_counter() - started))
         if judged <= done[best].validation:
             best, kept = len(done) - 1, network.weights_of(fitter.model)
-        if checkpoint is not None:
-            now = fitter.state()
-            arrays = {**now.arrays, **{f"kept.{name}": value for name, value in kept.items()}}
-            checkpoint.save(State(arrays, {**now.meta, "epochs": [asdict(epoch) for epoch in done], "best": best}))
+        save()
         tell(done[-1])
     windows = len(done) * min(EPOCH_WINDOWS, len(train.starts))
-    return Fit(kept, tuple(done), best, windows, sum(epoch.seconds for epoch in done))
+    return Fit(kept, tuple(done), best, windows, sum(epoch.seconds for epoch in done), search)

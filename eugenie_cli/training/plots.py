@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.training.fit import Epoch
+from eugenie_cli.training.rate import Search
 
 # A class of hundreds of assets would give a picture that nobody can read.
 MOST_ASSETS = 12
@@ -25,6 +26,20 @@ def losses(epochs: Sequence[Epoch], path: Path) -> None:
     axes.plot([epoch.number + 1 for epoch in epochs], [epoch.validation for epoch in epochs], label="validation")
     axes.set_xlabel("epoch")
     axes.set_ylabel("Huber loss of the forecasts")
+    axes.legend()
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def search(found: Search, path: Path) -> None:
+    """The smoothed loss at every learning rate that was tried, and the one taken."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(found.rates, found.losses)
+    axes.axvline(found.rate, color="tab:red", linewidth=1, label=f"taken: {found.rate:g}")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.5 * found.losses[0])
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("Huber loss of the forecasts, smoothed")
     axes.legend()
     FigureCanvasAgg(figure).print_png(path)
 

@@ -15,7 +15,7 @@ TAG = "eugenie.recipe"
 """MLflow tag of a run and of the version that it made."""
 
 # The code whose change may change a model: all of `detection`, and these modules of `training`.
-_MODULES = ("build", "datasets", "devices", "fit", "recurrence")
+_MODULES = ("build", "datasets", "devices", "fit", "rate", "recurrence")
 
 
 def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:

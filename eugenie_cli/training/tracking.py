@@ -13,6 +13,7 @@ from eugenie_cli.training import artifact, code, orphans, plots, record, store
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
+from eugenie_cli.training.rate import Search
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,6 +56,13 @@ class TrainingRun:
         """The losses of an epoch, as they come."""
         self._client.log_metric(self.id, "loss", epoch.loss, step=epoch.number)
         self._client.log_metric(self.id, "validation_loss", epoch.validation, step=epoch.number)
+
+    def log_search(self, search: Search) -> None:
+        """The learning rate that was found, and the losses at those that were tried."""
+        self._client.log_param(self.id, "learning_rate", f"{search.rate:g}")
+        with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
+            plots.search(search, Path(folder) / "learning_rate.png")
+            self._client.log_artifact(self.id, str(Path(folder) / "learning_rate.png"))
 
     def log_built(self, site: Site, built: Built, metrics: dict[str, float]) -> None:
         """Metrics, plots, the site file as it was, and the detector."""

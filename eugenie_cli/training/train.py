@@ -172,7 +172,7 @@ def train_class(
             run.log_data(equipment, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
-                epochs=epochs, on_epoch=run.log_epoch, checkpoint=checkpoint, arrays=arrays,
+                epochs=epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint, arrays=arrays,
                 initial=ancestor.network if ancestor else None,
             )  # fmt: skip
             metrics = _metrics(built)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
@@ -90,6 +92,21 @@ def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
     assert registry.rollback("pump").version == 1
     with pytest.raises(EugenieError, match="no former champion"):
         registry.rollback("pump")
+
+
+def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
+    pump = site.classes["pump"]
+    searching = pump.model_copy(update={"model": pump.model.model_copy(update={"learning_rate": "auto"})})
+    told = io.StringIO()
+    trained = train.train_class(
+        site.model_copy(update={"classes": {**site.classes, "pump": searching}}), "pump", Console(err=told), epochs=1
+    )
+    client = store.client(site)
+    parameters = client.get_run(trained.run_id).data.params
+    assert parameters["model.learning_rate"] == "auto"
+    assert 0.001 < float(parameters["learning_rate"]) < 0.2
+    assert f"pump: learning rate {parameters['learning_rate']}, found by " in told.getvalue()
+    assert "learning_rate.png" in {file.path for file in client.list_artifacts(trained.run_id)}
 
 
 def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
