@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from eugenie_cli.training.recurrence import FusedLSTM, TabledNoise
+from eugenie_cli.training.recurrence import FusedLSTM, RowsFirstLSTM, TabledNoise
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Devices:
 
     @property
     def layers(self) -> dict[str, Any]:
-        """Layers for `network.build`: the fast ones on CPUs; on GPUs Keras' own, which are cuDNN's."""
-        return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {}
+        """Layers for `network.build`, for rows before windows: on CPUs fast ones, on GPUs Keras' own (cuDNN's)."""
+        return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {"memory": RowsFirstLSTM}
 
 
 def present() -> Devices:

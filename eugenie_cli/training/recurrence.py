@@ -17,19 +17,27 @@ import tensorflow as tf
 
 
 class FusedLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` with its weights, for whole sequences from a zero state."""
+    """`keras.layers.LSTM` with its weights, for whole sequences from a zero state, rows before windows."""
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:  # noqa: ARG002 - the layer's interface
-        """float32 [B, T, I] -> hidden states float32 [B, T, U]."""
-        rows = tf.transpose(sequences, [1, 0, 2])
-        zeros = tf.zeros([tf.shape(rows)[1], self.units], rows.dtype)
-        peephole = tf.zeros([self.units], rows.dtype)
+        """float32 [T, B, I] -> hidden states float32 [T, B, U]."""
+        zeros = tf.zeros([tf.shape(sequences)[1], self.units], sequences.dtype)
+        peephole = tf.zeros([self.units], sequences.dtype)
         weights = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
-        hidden = tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.shape(rows, tf.int64)[0], x=rows, cs_prev=zeros, h_prev=zeros,
-            w=_reordered(tf.cast(weights, rows.dtype)), wci=peephole, wcf=peephole, wco=peephole,
-            b=_reordered(tf.cast(self.cell.bias, rows.dtype)), forget_bias=0.0, cell_clip=-1.0, use_peephole=False,
+        return tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(sequences, tf.int64)[0], x=sequences, cs_prev=zeros, h_prev=zeros,
+            w=_reordered(tf.cast(weights, sequences.dtype)), wci=peephole, wcf=peephole, wco=peephole,
+            b=_reordered(tf.cast(self.cell.bias, sequences.dtype)), forget_bias=0.0, cell_clip=-1.0,
+            use_peephole=False,
         ).h  # fmt: skip
+
+
+class RowsFirstLSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM` itself, for sequences that have rows before windows."""
+
+    def call(self, sequences: Any, *arguments: Any, **options: Any) -> Any:
+        """float32 [T, B, I] -> hidden states float32 [T, B, U]."""
+        hidden = super().call(tf.transpose(sequences, [1, 0, 2]), *arguments, **options)
         return tf.transpose(hidden, [1, 0, 2])
 
 

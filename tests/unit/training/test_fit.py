@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from eugenie_cli.training import fit
 from eugenie_cli.training.checkpoint import Checkpoint, State
-from eugenie_cli.training.recurrence import FusedLSTM
+from eugenie_cli.training.recurrence import FusedLSTM, RowsFirstLSTM
 
 WINDOW, SENSORS = 24, 3
 SETTINGS = {"window": WINDOW, "horizons": [1, 3], "units": 6, "epochs": 3, "batch": 336, "learning_rate": 0.01}
@@ -38,22 +38,41 @@ def undisturbed() -> fit.Fit:
     return fitted()
 
 
-def test_the_fused_layer_is_keras_layer_forwards_and_backwards() -> None:
-    plain, fused = keras.layers.LSTM(7, return_sequences=True), FusedLSTM(7, return_sequences=True)
-    rows = tf.constant(np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32))
-    blame = tf.constant(np.random.default_rng(1).normal(size=(5, 30, 7)).astype(np.float32))
+@pytest.mark.parametrize("layer", [FusedLSTM, RowsFirstLSTM])
+def test_the_layer_is_keras_layer_forwards_and_backwards(layer: type[keras.layers.LSTM]) -> None:
+    plain, ours = keras.layers.LSTM(7, return_sequences=True), layer(7, return_sequences=True)
+    windows = np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32)
+    blame = np.random.default_rng(1).normal(size=(5, 30, 7)).astype(np.float32)
     answers, gradients = [], []
-    for layer in (plain, fused):
-        layer.build(rows.shape)
-        layer.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in layer.get_weights()])
+    for each, order in ((plain, (0, 1, 2)), (ours, (1, 0, 2))):
+        rows = tf.constant(windows.transpose(order))
+        each.build(rows.shape)
+        each.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in each.get_weights()])
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            answers.append(layer(rows))
-            loss = tf.reduce_sum(answers[-1] * blame)
-        gradients.append(tape.gradient(loss, [rows, *layer.trainable_variables]))
+            hidden = each(rows)
+            loss = tf.reduce_sum(hidden * blame.transpose(order))
+        of_rows, *of_weights = tape.gradient(loss, [rows, *each.trainable_variables])
+        answers.append(tf.transpose(hidden, order))
+        gradients.append([tf.transpose(of_rows, order), *of_weights])
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-5)
     for one, other in zip(*gradients, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
+
+
+def test_the_loss_is_hubers_and_knows_its_gradient() -> None:
+    random = np.random.default_rng(0)
+    target, forecast = (tf.constant(random.normal(0, 1.5, (40, 3)).astype(np.float32)) for _ in range(2))
+    with tf.GradientTape() as tape:
+        tape.watch(forecast)
+        expected = keras.losses.Huber(reduction="sum")(target, forecast) * target.shape[-1]
+    wanted = tape.gradient(expected, forecast)
+    missing = tf.concat([target, tf.fill([40, 1], np.nan)], axis=1)
+    with tf.GradientTape() as tape:
+        tape.watch(forecast)
+        found = 2.0 * fit.huber(missing, tf.concat([forecast, tf.ones([40, 1])], axis=1))
+    np.testing.assert_allclose(found, 2.0 * expected, rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(found, forecast), 2.0 * wanted, rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(undisturbed: fit.Fit) -> None:
