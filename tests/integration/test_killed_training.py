@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 KILLS = 10
-MOMENTS = (0.05, 0.45)
+MOMENTS = (0.1, 0.6)
 """When a training is killed, in parts of the time that an undisturbed one takes. Some lives are too short for an epoch,
 in the long ones a class or two are trained; few of ten kills find everything done."""
 CLASSES = ("pump", "fan", "mill")
