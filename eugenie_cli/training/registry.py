@@ -36,9 +36,9 @@ class RegisteredVersion:
 class Registry:
     """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, client: MlflowClient | None = None) -> None:
         self._site = site
-        self._client: MlflowClient | None = None
+        self._client = client
 
     @property
     def client(self) -> MlflowClient:
@@ -70,9 +70,17 @@ class Registry:
         return self._all(class_name)
 
     def register(
-        self, class_name: str, run_id: str, source: str, tags: Mapping[str, str] | None = None
+        self,
+        class_name: str,
+        run_id: str,
+        source: str,
+        tags: Mapping[str, str] | None = None,
+        description: str | None = None,
     ) -> RegisteredVersion:
-        """Makes the run's detector a version: champion if it is the class's first, else challenger."""
+        """Makes the run's detector a version: champion if it is the class's first, else challenger.
+
+        `description`: Markdown, which MLflow's page of the version shows.
+        """
         from mlflow.exceptions import MlflowException
 
         name = self._registered(class_name)
@@ -80,7 +88,9 @@ class Registry:
             self.client.get_registered_model(name)
         except MlflowException:
             self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
-        made = self.client.create_model_version(name, source, run_id, dict(tags or {}), await_creation_for=0)
+        made = self.client.create_model_version(
+            name, source, run_id, dict(tags or {}), description=description, await_creation_for=0
+        )
         self._name(class_name, int(made.version))
         return self.resolve(class_name, int(made.version))
 
@@ -92,6 +102,13 @@ class Registry:
         if found and newest in found and newest not in self._aliases(name).values():
             self._name(class_name, newest)
         return bool(found)
+
+    def of_run(self, class_name: str, run_id: str) -> RegisteredVersion | None:
+        """The version that the run became, with its alias; None before that."""
+        if not self.adopt(class_name, run_id):
+            return None
+        found = self.client.search_model_versions(f"run_id='{run_id}'")
+        return self.resolve(class_name, max(int(version.version) for version in found))
 
     def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
         """The newest version with this tag; None without one."""
