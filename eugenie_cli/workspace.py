@@ -44,9 +44,9 @@ class Workspace:
         return self.root / "mlflow"
 
     @property
-    def tracking_spool(self) -> Path:
+    def spool(self) -> Path:
         """Training runs that wait for their tracking server, a folder each."""
-        return self.root / "tracking-spool"
+        return self.root / "spool"
 
     @property
     def kafka(self) -> Path:

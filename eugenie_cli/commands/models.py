@@ -124,7 +124,9 @@ def _show(versions: list, output: Output) -> None:
                 {
                     "class": version.name,
                     "version": version.version,
+                    "type": version.type,
                     "aliases": list(version.aliases),
+                    "gate": version.gate,
                     "created": iso(version.created),
                     "run_id": version.run_id,
                     "metrics": version.metrics,
@@ -141,11 +143,13 @@ def _show(versions: list, output: Output) -> None:
             (
                 version.name,
                 version.version,
+                version.type,
                 ", ".join(version.aliases),
+                version.gate,
                 iso(version.created),
                 "" if loss is None else f"{loss:.3f}",
                 "" if margin is None else f"{margin:.2f}",
             )
         )
-    columns = ["class", "version", "aliases", "created", "validation loss", "margin"]
+    columns = ["class", "version", "type", "aliases", "gate", "created", "validation loss", "margin"]
     console.table(columns, rows, right=["version", "validation loss", "margin"])

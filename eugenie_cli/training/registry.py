@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+TYPE_PARAM = "model.type"
+"""Parameter of a run: the type of its detector."""
+GATE_TAG = "eugenie.gate"
+"""Before the names of a version's tags that its promotion gate left: verdict, reasons, figures, champion, at, by."""
 # A tag of the registered model: versions that were champion before, the latest last, as a JSON list.
 _FORMER = "eugenie.former_champions"
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a class in the registry. `name` is the class; `created` ms since 1970."""
+    """A version of a class in the registry. `name` is the class; `created` ms since 1970; `type` of its detector.
+
+    `gate`: what the class's promotion gate said of it last: passed, refused or forced; None where it was not asked.
+    """
 
     name: str
     version: int
@@ -31,6 +38,8 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
     created: int = 0
     metrics: dict[str, float] | None = None
+    type: str | None = None
+    gate: str | None = None
 
 
 class Registry:
@@ -191,9 +200,12 @@ class Registry:
 
     def _version(self, class_name: str, found: Any, aliases: dict[str, int]) -> RegisteredVersion:
         number = int(found.version)
-        metrics = dict(self.client.get_run(found.run_id).data.metrics)
+        run = self.client.get_run(found.run_id).data
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
-        return RegisteredVersion(class_name, number, found.run_id, held, int(found.creation_timestamp), metrics)
+        return RegisteredVersion(
+            class_name, number, found.run_id, held, int(found.creation_timestamp),
+            dict(run.metrics), run.params.get(TYPE_PARAM), found.tags.get(f"{GATE_TAG}.verdict"),
+        )  # fmt: skip
 
     def _champion(self, class_name: str) -> int | None:
         return self._aliases(store.registered_name(self._site, class_name)).get(CHAMPION)

@@ -1,4 +1,4 @@
-"""Training runs on disk until their tracking server has them: `tracking-spool/<id>/` of the workspace.
+"""Training runs on disk until their tracking server has them: `spool/<id>/` of the workspace.
 
 `run.json` comes first, `metrics.jsonl` grows, `artifacts/` and `params.json` are as the run's; `whole.json` comes last,
 by rename, and makes the run one that is to be sent. A folder without it is of a training that runs, or that was killed.
@@ -143,7 +143,7 @@ def begin(site: Site, class_name: str, tags: Mapping[str, str]) -> SpooledRun:
 
 def folder_of(site: Site) -> Path:
     """Of all runs that wait."""
-    return workspace_of(site).tracking_spool
+    return workspace_of(site).spool
 
 
 def waiting(site: Site) -> list[SpooledRun]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import EquipmentClass, Site
-from eugenie_cli.training import artifact, code, describe, orphans, plots, record, spool, store
+from eugenie_cli.training import artifact, code, describe, judged, orphans, plots, record, spool, store
 from eugenie_cli.training.book import Book, SpoolBook, StoreBook
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
@@ -34,6 +34,7 @@ class TrainingRun:
     def __init__(self, class_name: str, book: Book, tags: Mapping[str, str]) -> None:
         self._class_name, self._book, self._tags = class_name, book, tags
         self._params: dict[str, str] = {}
+        self._grids: tuple[NormalGrid, ...] = ()
         self._periods: dict[str, dict[str, list[str]]] = {}
         self._described = tempfile.TemporaryDirectory(prefix="eugenie-")
 
@@ -62,6 +63,7 @@ class TrainingRun:
             "data_fingerprint": fingerprint,
         }
         self._params = {name: str(value)[:_LONGEST_VALUE] for name, value in known.items()}
+        self._grids = tuple(grids)
         self._periods = {grid.asset: _periods(grid) for grid in grids}
         self._book.params(self._params)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
@@ -85,6 +87,9 @@ class TrainingRun:
             if built.fit is not None:
                 plots.losses(built.fit.epochs, folder / "losses.png")
             plots.calibration(built.detector, built.statistic, folder / "calibration.png")
+            if shown := judged.judge(built.detector, self._grids, built.statistic) if self._grids else ():
+                plots.scores(shown, folder / "scores.png")
+                plots.residuals(shown, built.detector.sensors, folder / "residuals.png")
             for picture in sorted(folder.glob("*.png")):
                 self._book.artifact(picture)
         if site.file.is_file():
