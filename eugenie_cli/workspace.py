@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "mlflow"
 
     @property
+    def spool(self) -> Path:
+        """Training runs that wait for their tracking server, a folder each."""
+        return self.root / "spool"
+
+    @property
     def kafka(self) -> Path:
         """Log segments and settings of the embedded broker."""
         return self.root / "kafka"

@@ -8,11 +8,12 @@ import typer
 
 from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
+from eugenie_cli.errors import ExitCode
 
 if TYPE_CHECKING:
     from eugenie_cli.evaluation.drift import ClassDrift
 
-app = typer.Typer(name="models", help="Model versions: list, promote, roll back, drift.", no_args_is_help=True)
+app = typer.Typer(name="models", help="Model versions: list, promote, roll back, drift, sync.", no_args_is_help=True)
 
 ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
@@ -61,6 +62,25 @@ def rollback(class_name: ClassArgument, site: SiteOption = None, output: OutputO
 
 
 @app.command()
+def sync(site: SiteOption = None, output: OutputOption = Output.table) -> None:
+    """Send training runs that wait in the workspace to the tracking server, and register their versions."""
+    from eugenie_cli.site.load import open_site
+    from eugenie_cli.training import sync
+
+    console = Console()
+    done = sync.send(open_site(site), console)
+    if output is Output.json:
+        console.json(done)
+    else:
+        rows = [(one.class_name, one.version, ", ".join(one.aliases), one.run_id) for one in done.sent]
+        console.table(["class", "version", "aliases", "run"], rows, right=["version"])
+    for left in done.unsent:
+        console.error(f"{left.class_name}: the spooled run {left.spooled} was not sent: {left.reason}", left.hint)
+    if done.unsent:
+        raise typer.Exit(ExitCode.PARTLY if done.sent else ExitCode.FAILED)
+
+
+@app.command()
 def drift(
     site: SiteOption = None,
     class_names: ClassOption = None,
@@ -104,7 +124,9 @@ def _show(versions: list, output: Output) -> None:
                 {
                     "class": version.name,
                     "version": version.version,
+                    "type": version.type,
                     "aliases": list(version.aliases),
+                    "gate": version.gate,
                     "created": iso(version.created),
                     "run_id": version.run_id,
                     "metrics": version.metrics,
@@ -121,11 +143,13 @@ def _show(versions: list, output: Output) -> None:
             (
                 version.name,
                 version.version,
+                version.type,
                 ", ".join(version.aliases),
+                version.gate,
                 iso(version.created),
                 "" if loss is None else f"{loss:.3f}",
                 "" if margin is None else f"{margin:.2f}",
             )
         )
-    columns = ["class", "version", "aliases", "created", "validation loss", "margin"]
+    columns = ["class", "version", "type", "aliases", "gate", "created", "validation loss", "margin"]
     console.table(columns, rows, right=["version", "validation loss", "margin"])

@@ -28,7 +28,8 @@ def train(
     """Train each class on its normal history and register the result. The first version becomes champion.
 
     A class whose data, settings and code are those of a registered version keeps it. What was interrupted goes on from
-    its last epoch.
+    its last epoch. While a tracking server does not answer, runs are kept in the workspace: `eugenie models sync` or
+    the next training sends them.
     """
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.devices import one_thread_an_operation
@@ -47,8 +48,8 @@ def train(
             [
                 (
                     each.class_name,
-                    each.version,
-                    ", ".join(each.aliases),
+                    "-" if each.version is None else each.version,
+                    "spooled" if each.spooled else ", ".join(each.aliases),
                     f"{each.metrics['best_validation_loss']:.3f}" if "best_validation_loss" in each.metrics else "-",
                     each.run_id,
                 )

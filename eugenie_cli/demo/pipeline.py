@@ -55,11 +55,11 @@ def import_history(site: Site, progress: Progress) -> None:
         progress.say(f"  {report.source}: {counts}")
 
 
-def train(site: Site, progress: Progress, between: Callable[[], None]) -> dict[str, int]:
+def train(site: Site, progress: Progress, between: Callable[[], None]) -> dict[str, int | None]:
     """`eugenie train`: class -> version. `between` is called after each class."""
     from eugenie_cli.training.train import train_class
 
-    versions = {}
+    versions: dict[str, int | None] = {}
     for class_name in site.classes:
         trained = train_class(site, class_name, progress)
         versions[class_name] = trained.version
@@ -68,7 +68,7 @@ def train(site: Site, progress: Progress, between: Callable[[], None]) -> dict[s
     return versions
 
 
-def export(site: Site, versions: Mapping[str, int], progress: Progress) -> None:
+def export(site: Site, versions: Mapping[str, int | None], progress: Progress) -> None:
     """`eugenie export`"""
     from eugenie_cli.serving.export import export_class
 

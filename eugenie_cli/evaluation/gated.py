@@ -27,10 +27,9 @@ from eugenie_cli.serving import promotion
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.values import to_ms
-from eugenie_cli.training.registry import CHAMPION, Registry
+from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
 
-TAG = "eugenie.gate"
-"""Before the names of the version's tags: verdict, reasons, figures, champion, at, by."""
+TAG = GATE_TAG
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
 
 _LONGEST_TAG = 5000

@@ -109,7 +109,7 @@ def _publish(
             f"train it again: eugenie train --class {info.class_name}",
             ExitCode.REFUSED,
         )
-    text = card.render(site.site, info, detector, run, found.score_difference)
+    text = card.render(site.site, detector, run, version=info.version, difference=found.score_difference)
     (staged / card.LOCATION).write_text(text, encoding="utf-8")
     checksums.write(staged)
     staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user

@@ -1,4 +1,4 @@
-"""Whether the settings of Kafka, Flink and the model server agree with each other."""
+"""Whether the settings of MLflow, Kafka, Flink and the model server agree with each other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from eugenie_cli.site.model import Engines, Kafka, Serving, Stream
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path
 from eugenie_cli.site.tls_checks import check_tls
+from eugenie_cli.site.tracking import check_tracking
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 # Kafka brokers refuse longer transactions (transaction.max.timeout.ms), and a transaction spans a checkpoint.
@@ -17,7 +18,9 @@ MAX_TRANSACTION_MS = 900_000
 
 
 def check_engines(parts: Parts) -> Iterator[tuple[Path, str]]:
-    """(path, what is wrong) of the sections kafka, serving, stream and engines."""
+    """(path, what is wrong) of the sections tracking, kafka, serving, stream and engines."""
+    if parts.tracking is not None:
+        yield from check_tracking(parts.tracking)
     if parts.kafka is not None:
         yield from _kafka(parts.kafka, parts.name)
     if parts.serving is not None and parts.serving.address is not None and not _is_address(parts.serving.address):

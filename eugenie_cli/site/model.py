@@ -15,6 +15,7 @@ from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
+from eugenie_cli.site.tracking import Tracking
 from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
 
 # -- where readings come from ---------------------------------------------------------------------------
@@ -180,13 +181,6 @@ class Asset(Section):
 
 
 # -- engines --------------------------------------------------------------------------------------------
-
-
-class Tracking(Section):
-    """MLflow. `local`: an sqlite store in the workspace."""
-
-    uri: str = "local"
-    experiment: str | None = Field(None, description="default: the site's name")
 
 
 class KafkaSecurity(Section):

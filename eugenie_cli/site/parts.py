@@ -19,6 +19,7 @@ from eugenie_cli.site.model import (
     Site,
     Source,
     Stream,
+    Tracking,
 )
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Parts:
     serving: Serving | None
     stream: Stream | None
     engines: Engines | None
+    tracking: Tracking | None
 
 
 def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]) -> Parts:
@@ -54,6 +56,7 @@ def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]
             site.serving,
             site.stream,
             site.engines,
+            site.tracking,
         )
 
     def one(model: type[T], value: Any) -> T | None:
@@ -74,6 +77,7 @@ def parts_of(site: Site | None, data: Mapping[str, Any], context: dict[str, Any]
         named(EquipmentClass, "classes"), named(Asset, "assets"),
         one(Kafka, data.get("kafka", {})), one(Serving, data.get("serving", {})),
         one(Stream, data.get("stream", {})), one(Engines, data.get("engines", {})),
+        one(Tracking, data.get("tracking", {})),
     )  # fmt: skip
 
 

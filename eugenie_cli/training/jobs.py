@@ -41,7 +41,7 @@ def train_beside(
     force: bool,
     from_champion: bool = False,
     jobs: int,
-    parent: str,
+    parent: str | None,
 ) -> Training:
     """`train_class` of every class, `jobs` at a time, which share the cores. What becomes of one is nothing to the
     others, be it that its process is killed."""
@@ -167,7 +167,14 @@ class _Relayed:
 
 
 def _train(
-    site: Site, name: str, epochs: int | None, force: bool, from_champion: bool, parent: str, told: Any, starter: int
+    site: Site,
+    name: str,
+    epochs: int | None,
+    force: bool,
+    from_champion: bool,
+    parent: str | None,
+    told: Any,
+    starter: int,
 ) -> None:
     from eugenie_cli.training.devices import one_thread_an_operation
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,7 +15,6 @@ from eugenie_cli.training.registry import Registry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 HOST, PID, STARTED = "eugenie.host", "eugenie.pid", "eugenie.started"
 # psutil derives a process's start from the boot time, which moves when the clock is set.
@@ -38,7 +38,7 @@ def settle(site: Site, client: MlflowClient, registry: Registry) -> list[str]:
     experiments = [store.experiment(site, client)]
     wanted = f"tags.`eugenie.site` = '{site.site}' and attributes.status = 'RUNNING'"
     for run in client.search_runs(experiments, wanted, max_results=_MOST):
-        if not _is_dead(run):
+        if not is_dead(run.data.tags):
             continue
         class_name = run.data.tags.get("eugenie.class", "")
         registered = class_name in site.classes and registry.adopt(class_name, run.info.run_id)
@@ -49,8 +49,8 @@ def settle(site: Site, client: MlflowClient, registry: Registry) -> list[str]:
     return told
 
 
-def _is_dead(run: Run) -> bool:
-    tags = run.data.tags
+def is_dead(tags: Mapping[str, str]) -> bool:
+    """Whether the process with these `marks` is of this machine and no more."""
     if tags.get(HOST) != socket.gethostname() or PID not in tags:
         return False
     try:

@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.training.fit import Epoch
+from eugenie_cli.training.judged import JudgedRows
 from eugenie_cli.training.rate import Search
 
 # A class of hundreds of assets would give a picture that nobody can read.
 MOST_ASSETS = 12
+# Residuals beyond this many deviations have one colour: a single one must not make all others pale.
+MOST_DEVIATIONS = 4.0
 
 
 def losses(epochs: Sequence[Epoch], path: Path) -> None:
@@ -56,3 +59,46 @@ def calibration(detector: TrainedDetector, statistic: Sequence[Floats], path: Pa
         axes.set_ylim(bottom=0)
     rows[-1].set_xlabel("row of the calibration block; the line at 1 is the threshold")
     FigureCanvasAgg(figure).print_png(path)
+
+
+def scores(judged: Sequence[JudgedRows], path: Path) -> None:
+    """The score over time, of the newest calibration rows of each asset, with the threshold at 1."""
+    figure = Figure(figsize=(9, 1 + 1.4 * len(judged)), layout="constrained")
+    rows = np.atleast_1d(figure.subplots(len(judged), 1))
+    for axes, one in zip(rows, judged, strict=True):
+        axes.plot(one.edges.astype("datetime64[ms]"), one.score, linewidth=0.7)
+        axes.axhline(1.0, color="tab:red", linewidth=1)
+        axes.set_ylabel(one.asset, fontsize=8)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(labelsize=7)
+    figure.suptitle("score of the newest calibration rows, assets with the highest first", fontsize=9)
+    rows[-1].set_xlabel("UTC; the line at 1 is the threshold")
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def residuals(judged: Sequence[JudgedRows], sensors: Sequence[str], path: Path) -> None:
+    """Residuals as heat maps: sensors by time for the asset with the highest score, sensors by assets for all."""
+    first = judged[0]
+    figure = Figure(figsize=(9, 2 + 0.5 * len(sensors)), layout="constrained")
+    above, below = figure.subplots(2, 1)
+    limit = {"vmin": -MOST_DEVIATIONS, "vmax": MOST_DEVIATIONS}
+    step = int(np.diff(first.edges[:2])[0]) if len(first.edges) > 1 else 1
+    times = np.append(first.edges, first.edges[-1] + step).astype("datetime64[ms]")
+    shown = above.pcolormesh(times, np.arange(len(sensors) + 1), first.residual.T, cmap="RdBu_r", **limit)
+    figure.colorbar(shown, ax=above, label="deviations")
+    above.set_title(f"{first.asset}: row less what was expected of it (UTC)", fontsize=9)
+    sizes = np.stack([_size(one.residual) for one in judged], axis=1)
+    shown = below.imshow(sizes, aspect="auto", origin="lower", cmap="Reds", vmin=0)
+    figure.colorbar(shown, ax=below, label="mean size, deviations")
+    below.set_xticks(range(len(judged)), [one.asset for one in judged], fontsize=7)
+    below.set_yticks(range(len(sensors)), sensors, fontsize=7)
+    above.set_yticks(np.arange(len(sensors)) + 0.5, sensors, fontsize=7)
+    above.tick_params(axis="x", labelsize=7)
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def _size(residual: Floats) -> Floats:
+    """The mean size by sensor, [N, S] -> [S]; NaN for a sensor that was never there."""
+    there = np.isfinite(residual)
+    total = np.where(there, np.abs(residual), 0.0).sum(axis=0)
+    return np.where(there.any(axis=0), total / np.maximum(there.sum(axis=0), 1), np.nan)

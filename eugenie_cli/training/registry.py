@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+TYPE_PARAM = "model.type"
+"""Parameter of a run: the type of its detector."""
+GATE_TAG = "eugenie.gate"
+"""Before the names of a version's tags that its promotion gate left: verdict, reasons, figures, champion, at, by."""
 # A tag of the registered model: versions that were champion before, the latest last, as a JSON list.
 _FORMER = "eugenie.former_champions"
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a class in the registry. `name` is the class; `created` ms since 1970."""
+    """A version of a class in the registry. `name` is the class; `created` ms since 1970; `type` of its detector.
+
+    `gate`: what the class's promotion gate said of it last: passed, refused or forced; None where it was not asked.
+    """
 
     name: str
     version: int
@@ -31,14 +38,16 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
     created: int = 0
     metrics: dict[str, float] | None = None
+    type: str | None = None
+    gate: str | None = None
 
 
 class Registry:
     """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, client: MlflowClient | None = None) -> None:
         self._site = site
-        self._client: MlflowClient | None = None
+        self._client = client
 
     @property
     def client(self) -> MlflowClient:
@@ -70,9 +79,17 @@ class Registry:
         return self._all(class_name)
 
     def register(
-        self, class_name: str, run_id: str, source: str, tags: Mapping[str, str] | None = None
+        self,
+        class_name: str,
+        run_id: str,
+        source: str,
+        tags: Mapping[str, str] | None = None,
+        description: str | None = None,
     ) -> RegisteredVersion:
-        """Makes the run's detector a version: champion if it is the class's first, else challenger."""
+        """Makes the run's detector a version: champion if it is the class's first, else challenger.
+
+        `description`: Markdown, which MLflow's page of the version shows.
+        """
         from mlflow.exceptions import MlflowException
 
         name = self._registered(class_name)
@@ -80,7 +97,9 @@ class Registry:
             self.client.get_registered_model(name)
         except MlflowException:
             self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
-        made = self.client.create_model_version(name, source, run_id, dict(tags or {}), await_creation_for=0)
+        made = self.client.create_model_version(
+            name, source, run_id, dict(tags or {}), description=description, await_creation_for=0
+        )
         self._name(class_name, int(made.version))
         return self.resolve(class_name, int(made.version))
 
@@ -92,6 +111,13 @@ class Registry:
         if found and newest in found and newest not in self._aliases(name).values():
             self._name(class_name, newest)
         return bool(found)
+
+    def of_run(self, class_name: str, run_id: str) -> RegisteredVersion | None:
+        """The version that the run became, with its alias; None before that."""
+        if not self.adopt(class_name, run_id):
+            return None
+        found = self.client.search_model_versions(f"run_id='{run_id}'")
+        return self.resolve(class_name, max(int(version.version) for version in found))
 
     def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
         """The newest version with this tag; None without one."""
@@ -174,9 +200,12 @@ class Registry:
 
     def _version(self, class_name: str, found: Any, aliases: dict[str, int]) -> RegisteredVersion:
         number = int(found.version)
-        metrics = dict(self.client.get_run(found.run_id).data.metrics)
+        run = self.client.get_run(found.run_id).data
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
-        return RegisteredVersion(class_name, number, found.run_id, held, int(found.creation_timestamp), metrics)
+        return RegisteredVersion(
+            class_name, number, found.run_id, held, int(found.creation_timestamp),
+            dict(run.metrics), run.params.get(TYPE_PARAM), found.tags.get(f"{GATE_TAG}.verdict"),
+        )  # fmt: skip
 
     def _champion(self, class_name: str) -> int | None:
         return self._aliases(store.registered_name(self._site, class_name)).get(CHAMPION)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import EquipmentClass, Site
-from eugenie_cli.training import artifact, code, orphans, plots, record, store
+from eugenie_cli.training import artifact, code, describe, judged, orphans, plots, record, spool, store
+from eugenie_cli.training.book import Book, SpoolBook, StoreBook
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.rate import Search
+from eugenie_cli.training.registry import RegisteredVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 MLFLOW_PARENT = "mlflow.parentRunId"
-# How often the machine's load is logged: a training of minutes has a curve.
-_SYSTEM_INTERVAL_S = 5.0
 # MLflow refuses longer parameter values.
 _LONGEST_VALUE = 6000
 
@@ -29,11 +32,23 @@ _LONGEST_VALUE = 6000
 class TrainingRun:
     """An MLflow run that is being written."""
 
-    def __init__(self, client: MlflowClient, run_id: str, artifacts: str) -> None:
-        self._client = client
-        self.id = run_id
-        self.detector = f"{artifacts}/{store.DETECTOR}"
-        """Where `log_built` puts the detector."""
+    def __init__(self, class_name: str, book: Book, tags: Mapping[str, str]) -> None:
+        self._class_name, self._book, self._tags = class_name, book, tags
+        self._params: dict[str, str] = {}
+        self._grids: tuple[NormalGrid, ...] = ()
+        self._periods: dict[str, dict[str, list[str]]] = {}
+        self._described = tempfile.TemporaryDirectory(prefix="eugenie-")
+
+    @property
+    def id(self) -> str:
+        """The run's, or its name in the spool while no server knows it."""
+        return self._book.id
+
+    @property
+    def detector(self) -> str:
+        """Where `log_built` puts the detector, in a store of this machine."""
+        assert isinstance(self._book, StoreBook)  # noqa: S101 - a server says so when the run is registered
+        return self._book.detector
 
     def log_data(self, equipment: EquipmentClass, grids: Sequence[NormalGrid], fingerprint: str) -> None:
         """What is trained on, and how."""
@@ -48,105 +63,157 @@ class TrainingRun:
             "rows.calibration": counts[CALIBRATION],
             "data_fingerprint": fingerprint,
         }
-        for name, value in known.items():
-            self._client.log_param(self.id, name, str(value)[:_LONGEST_VALUE])
-        self._client.log_dict(self.id, {grid.asset: _periods(grid) for grid in grids}, record.PERIODS)
+        self._params = {name: str(value)[:_LONGEST_VALUE] for name, value in known.items()}
+        self._grids = tuple(grids)
+        self._periods = {grid.asset: _periods(grid) for grid in grids}
+        self._book.params(self._params)
+        with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
+            file = Path(folder) / record.PERIODS
+            file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
+            self._book.artifact(file)
 
     def log_epoch(self, epoch: Epoch) -> None:
         """The losses of an epoch, as they come."""
-        self._client.log_metric(self.id, "loss", epoch.loss, step=epoch.number)
-        self._client.log_metric(self.id, "validation_loss", epoch.validation, step=epoch.number)
+        self._book.metrics({"loss": epoch.loss, "validation_loss": epoch.validation}, epoch.number)
 
     def log_search(self, search: Search) -> None:
         """The learning rate that was found, and the losses at those that were tried."""
-        self._client.log_param(self.id, "learning_rate", f"{search.rate:g}")
+        found = {"learning_rate": f"{search.rate:g}"}
+        self._params |= found
+        self._book.params(found)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
-            plots.search(search, Path(folder) / "learning_rate.png")
-            self._client.log_artifact(self.id, str(Path(folder) / "learning_rate.png"))
+            file = Path(folder) / "learning_rate.png"
+            plots.search(search, file)
+            self._book.artifact(file)
 
     def log_built(self, site: Site, built: Built, metrics: dict[str, float]) -> None:
-        """Metrics, plots, the site file as it was, and the detector."""
-        for name, value in metrics.items():
-            self._client.log_metric(self.id, name, value)
-        with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
-            artifact.save(built.detector, Path(folder) / store.DETECTOR)
-            self._client.log_artifacts(self.id, str(Path(folder) / store.DETECTOR), store.DETECTOR)
+        """Metrics, plots, the site file as it was, the model card, and the detector with its signature."""
+        self._book.metrics(metrics)
+        with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
+            folder = Path(name)
+            detector = folder / store.DETECTOR
+            artifact.save(built.detector, detector)
+            describe.write_mlmodel(built.detector, detector)
+            self._book.artifact(detector, store.DETECTOR)
             if built.fit is not None:
-                plots.losses(built.fit.epochs, Path(folder) / "losses.png")
-            plots.calibration(built.detector, built.statistic, Path(folder) / "calibration.png")
-            for picture in sorted(Path(folder).glob("*.png")):
-                self._client.log_artifact(self.id, str(picture))
+                plots.losses(built.fit.epochs, folder / "losses.png")
+            plots.calibration(built.detector, built.statistic, folder / "calibration.png")
+            if shown := judged.judge(built.detector, self._grids, built.statistic) if self._grids else ():
+                plots.scores(shown, folder / "scores.png")
+                plots.residuals(shown, built.detector.sensors, folder / "residuals.png")
+            for picture in sorted(folder.glob("*.png")):
+                self._book.artifact(picture)
         if site.file.is_file():
-            self._client.log_artifact(self.id, str(site.file))
+            self._book.artifact(site.file)
+        described = Path(self._described.name)
+        describe.write_card(site.site, built.detector, self._record(metrics), described)
+        self._book.artifact(described)
+
+    def register(self, tags: Mapping[str, str]) -> RegisteredVersion | None:
+        """Makes the logged detector a version of the class; None where that waits in the spool."""
+        return self._book.register(self._class_name, tags, Path(self._described.name))
+
+    def close(self, status: str) -> None:
+        """FINISHED, FAILED or KILLED."""
+        self._described.cleanup()
+        self._book.close(status)
+
+    def _record(self, metrics: Mapping[str, float]) -> record.TrainingRecord:
+        """The run as the model card tells it."""
+        run_id = "" if self.id == self._tags.get(spool.TAG) else self.id
+        ended = iso(int(time.time() * 1000))
+        return record.TrainingRecord(run_id, ended, self._params, metrics, self._tags, self._periods)
 
 
 @contextmanager
 def training_run(
-    site: Site, class_name: str, *, parent: str | None = None, tags: Mapping[str, str] | None = None
+    site: Site,
+    class_name: str,
+    *,
+    client: MlflowClient | None = None,
+    parent: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[TrainingRun]:
     """A run of the site's experiment: finished when the block ends, failed or killed when it does not. It holds how
-    busy the machine was. `parent`: the run of the whole command."""
-    client = store.client(site)
-    known = {"eugenie.class": class_name, **(tags or {})}
-    above = {MLFLOW_PARENT: parent} if parent else {}
-    with _run(site, client, class_name, known | above) as run, _watched(client, run.info.run_id):
-        yield TrainingRun(client, run.info.run_id, run.info.artifact_uri)
-
-
-@contextmanager
-def command_run(site: Site, class_names: Sequence[str]) -> Iterator[str]:
-    """A run for one command over several classes: the parent of theirs. Yields its id."""
-    client = store.client(site)
-    with _run(site, client, f"train {', '.join(class_names)}", {"eugenie.classes": ", ".join(class_names)}) as run:
-        yield run.info.run_id
-
-
-@contextmanager
-def _run(site: Site, client: MlflowClient, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-    run = client.create_run(
-        store.experiment(site, client),
-        run_name=name,
-        tags={
-            "eugenie.site": site.site,
-            "mlflow.source.name": "eugenie train",
-            **tags,
-            **orphans.marks(),
-            **code.tags(),
-        },
-    )
+    busy the machine was. `parent`: the run of the whole command. `client`: as `connect` gave it; without it a store of
+    this machine is opened, and a server taken as one that does not answer."""
+    known = {
+        **_tags(site),
+        "eugenie.class": class_name,
+        **(tags or {}),
+        **({MLFLOW_PARENT: parent} if parent else {}),
+    }
+    book: Book
+    if site.tracking.is_server:
+        book = SpoolBook(site, client, class_name, known, progress)
+    else:
+        book = StoreBook(site, client or store.client(site), class_name, known)
+    run = TrainingRun(class_name, book, known)
     try:
         yield run
     except KeyboardInterrupt:
-        client.set_terminated(run.info.run_id, "KILLED")
+        run.close("KILLED")
         raise
     except BaseException:
-        client.set_terminated(run.info.run_id, "FAILED")
+        run.close("FAILED")
         raise
-    client.set_terminated(run.info.run_id, "FINISHED")
+    run.close("FINISHED")
 
 
 @contextmanager
-def _watched(client: MlflowClient, run_id: str) -> Iterator[None]:
-    """MLflow's own system metrics (CPU, memory, disk, network, GPUs) for the length of the block."""
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-    monitor = SystemMetricsMonitor(
-        run_id,
-        sampling_interval=_SYSTEM_INTERVAL_S,
-        samples_before_logging=1,
-        tracking_uri=client.tracking_uri,
-    )
-    monitor.start()
+def command_run(site: Site, class_names: Sequence[str], progress: Progress) -> Iterator[str | None]:
+    """A run for one command over several classes: the parent of theirs. Yields its id; None where the server is away,
+    which is no reason to train nothing."""
+    client = connect(site, progress)
+    if client is None:
+        yield None
+        return
+    tags = {**_tags(site), "eugenie.classes": ", ".join(class_names)}
+    run = client.create_run(store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags)
+    status = "FAILED"
     try:
-        yield
+        yield str(run.info.run_id)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
     finally:
-        monitor.finish()
+        _terminate(client, run.info.run_id, status, progress)
+
+
+def connect(site: Site, progress: Progress) -> MlflowClient | None:
+    """A client of the site's store; None, which is said, where a server does not answer: a training needs none.
+
+    Raises EugenieError when a server does not let us in, and StoreAwayError for a store of this machine.
+    """
+    try:
+        return store.client(site)
+    except store.StoreAwayError as problem:
+        if not site.tracking.is_server:
+            raise
+        progress.say(
+            f"{problem.reason}. The training goes on without it; its run will wait in {spool.folder_of(site)} until "
+            "`eugenie models sync`, or the next `eugenie train`, finds the server again"
+        )
+        return None
+
+
+def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progress) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_terminated(run_id, status)
+    except MlflowException as problem:  # the next training on this machine ends it, as it does those of killed ones
+        progress.say(f"the tracking server was not told that the command ended: {store.first_line(problem)}")
+
+
+def _tags(site: Site) -> dict[str, str]:
+    return {"eugenie.site": site.site, "mlflow.source.name": "eugenie train", **orphans.marks(), **code.tags()}
 
 
 def _periods(grid: NormalGrid) -> dict[str, list[str]]:
     """First and last edge of each part of an asset's rows, ISO 8601."""
-    from eugenie_cli.episodes.records import iso
-
     names = {TRAINING: "training", VALIDATION: "validation", CALIBRATION: "calibration"}
     spans = {}
     for part, name in names.items():

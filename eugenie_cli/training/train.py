@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.trained import AssetCalibration
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -12,12 +13,15 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.training import datasets, orphans, reading, recipe, tracking
+from eugenie_cli.training import datasets, orphans, reading, recipe, spool, sync, tracking
 from eugenie_cli.training.ancestor import ancestor_of
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.scratch import Scratch
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 # A .999 quantile of fewer rows than this is no more than their largest value.
 FEW_ROWS = 1000
@@ -31,14 +35,16 @@ NAMED = 5
 @dataclass(frozen=True)
 class TrainedVersion:
     """A version that training registered. `version` is the number of its directory once exported; `kept`: it was
-    there already, trained from the same data, settings and code."""
+    there already, trained from the same data, settings and code. `spooled`: it waits for the tracking server to be
+    registered, and has no version yet; `run_id` is then its name in the spool."""
 
     class_name: str
-    version: int
+    version: int | None
     run_id: str
     aliases: tuple[str, ...]
     metrics: dict[str, float]
     kept: bool = False
+    spooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,12 @@ def train_classes(
             (train_class(site, class_names[0], progress, epochs=epochs, force=force, from_champion=from_champion),), ()
         )
     with ExitStack() as stack:
-        parent: list[str] = []
+        parent: list[str | None] = []
 
-        def begin() -> str:
+        def begin() -> str | None:
             """The run of the command, made when the first class is really trained."""
             if not parent:
-                parent.append(stack.enter_context(tracking.command_run(site, class_names)))
+                parent.append(stack.enter_context(tracking.command_run(site, class_names, progress)))
             return parent[0]
 
         if jobs > 1:
@@ -133,14 +139,15 @@ def train_class(
     *,
     epochs: int | None = None,
     force: bool = False,
-    parent: Callable[[], str] | None = None,
+    parent: Callable[[], str | None] | None = None,
     from_champion: bool = False,
 ) -> TrainedVersion:
     """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
 
     A version of the same recipe (data, settings, code) is kept, unless `force`. A run that fails or is killed registers
     nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises EugenieError for
-    an unknown class, too little normal history, contradictory settings, or a tracking store that does not answer.
+    an unknown class, too little normal history, contradictory settings, or a tracking server that does not let us in.
+    One that does not answer costs nothing: the run waits in the spool, and is sent by the next training.
     `from_champion`: the fit goes on from the champion's network, which must be of the same shape (REFUSED).
     """
     check_class(site, class_name)
@@ -153,12 +160,10 @@ def train_class(
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
         made_of = recipe.recipe(equipment, fingerprint, epochs, ancestor.run_id if ancestor else None)
-        registry = Registry(site)
-        for words in orphans.settle(site, registry.client, registry):
-            progress.say(words)
-        known = None if force else registry.made_by(class_name, recipe.TAG, made_of)
+        client = tracking.connect(site, progress)
+        known = _known(site, client, class_name, made_of, force, progress)
         if known is not None:
-            return _kept(known, progress)
+            return known
         checkpoint = Checkpoint(folder / class_name, made_of)
         if force:
             checkpoint.clear()
@@ -168,7 +173,7 @@ def train_class(
             )
         tags = {recipe.TAG: made_of, **(ancestor.tags if ancestor else {})}
         above = parent() if parent is not None else None
-        with tracking.training_run(site, class_name, parent=above, tags=tags) as run:
+        with tracking.training_run(site, class_name, client=client, parent=above, tags=tags, progress=progress) as run:
             run.log_data(equipment, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
@@ -177,10 +182,34 @@ def train_class(
             )  # fmt: skip
             metrics = _metrics(built)
             run.log_built(site, built, metrics)
-            registered = registry.register(class_name, run.id, run.detector, tags)
+            registered = run.register(tags)
         checkpoint.clear()
-    _narrate(built, registered.version, registered.aliases, progress)
+    _narrate(built, registered, progress)
+    if registered is None:
+        return TrainedVersion(class_name, None, run.id, (), metrics, spooled=True)
     return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)
+
+
+def _known(
+    site: Site, client: MlflowClient | None, class_name: str, made_of: str, force: bool, progress: Progress
+) -> TrainedVersion | None:
+    """A version of the same recipe, registered or waiting for the server, unless `force`. Before that, what earlier
+    trainings left is sent or settled."""
+    spool.clean(site)
+    if client is None:
+        waits = None if force else spool.holds(site, class_name, recipe.TAG, made_of)
+        if waits is None:
+            return None
+        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
+        metrics = {one.key: one.value for one in waits.metrics()}
+        return TrainedVersion(class_name, None, waits.head.id, (), metrics, kept=True, spooled=True)
+    for left in sync.send_with(site, client, progress).unsent:
+        progress.say(f"{left.class_name}: the spooled run {left.spooled} was not sent: {left.reason}")
+    registry = Registry(site, client)
+    for words in orphans.settle(site, client, registry):
+        progress.say(words)
+    found = None if force else registry.made_by(class_name, recipe.TAG, made_of)
+    return None if found is None else _kept(found, progress)
 
 
 def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
@@ -202,7 +231,7 @@ def _metrics(built: Built) -> dict[str, float]:
     }
 
 
-def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Progress) -> None:
+def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progress) -> None:
     detector, noted = built.detector, built.detector.calibration
     context = [name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored]
     if context:
@@ -218,10 +247,12 @@ def _narrate(built: Built, version: int, aliases: tuple[str, ...], progress: Pro
             f"of {noted.budget:.1%}: the normal periods hold more than one kind of operation"
         )
     loss = f"validation loss {built.fit.epochs[built.fit.best].validation:.3f}" if built.fit else detector.type
-    progress.say(
-        f"{detector.class_name}: version {version}{f' ({chr(44).join(aliases)})' if aliases else ''}, {loss}, "
-        f"margin {noted.margin:.2f}"
-    )
+    if registered is None:
+        named = "not registered yet"
+    else:
+        held = f" ({','.join(registered.aliases)})" if registered.aliases else ""
+        named = f"version {registered.version}{held}"
+    progress.say(f"{detector.class_name}: {named}, {loss}, margin {noted.margin:.2f}")
 
 
 def _doubts(assets: Sequence[AssetCalibration]) -> Iterator[str]:

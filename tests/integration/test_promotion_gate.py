@@ -74,6 +74,8 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     Registry(site).rollback("pump")
     assert promote(same)[0] == 0
     assert (champion(), tags(opened, same)["verdict"]) == (same, "passed")
+    gates = {one.version: one.gate for one in Registry(opened).versions("pump")}
+    assert gates == {1: None, deaf: "forced", same: "passed"}
 
     gated(site, "nowhere.csv")
     assert "cannot read labels" in promote(deaf)[1]

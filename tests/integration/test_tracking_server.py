@@ -1,0 +1,223 @@
+"""Training against a real MLflow server that is away, goes away, loses answers, or asks who is there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from tracking_server import Door, mlflow_server
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.open import open_history
+from eugenie_cli.main import app
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.load import load_site
+from eugenie_cli.site.model import Site
+from eugenie_cli.training import spool, store, sync, train
+from eugenie_cli.training.registry import Registry
+
+pytestmark = pytest.mark.integration
+
+SITE = """\
+site: {name}
+workspace: work
+classes:
+  pump: {{sensors: [{{name: a}}, {{name: b}}], model: {{type: mewma, window: 20}}}}
+  fan:
+    sensors: [{{name: a}}, {{name: b}}]
+    model: {{window: 32, warmup: 16, horizons: [1], units: 4, epochs: 3}}
+assets: {{p1: {{class: pump}}, f1: {{class: fan}}}}
+tracking: {{uri: "{uri}"{more}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as port:
+        yield port
+
+
+@pytest.fixture
+def door(server: int) -> Iterator[Door]:
+    opened = Door(server)
+    yield opened
+    opened.close()
+
+
+def plant(folder: Path, uri: str, more: str = "") -> Site:
+    """A site with history; its name, and so its models on the shared server, are the test's own."""
+    name = folder.name.replace("_", "-")
+    file = folder / "plant.yaml"
+    file.write_text(SITE.format(name=name, uri=uri, more=more), encoding="utf-8")
+    site = load_site(file)
+    chance = np.random.default_rng(0)
+    rows = 600
+    for asset in site.assets:
+        series = [(asset, "a"), (asset, "b")]
+        index, ts = np.tile(np.arange(2, dtype=np.int32), rows), np.repeat(np.arange(rows) * 1000, 2)
+        open_history(site).commit("logger", [Batch(series, index, ts, chance.normal(20, 1, 2 * rows))], key=asset)
+    return site
+
+
+def runs_of(site: Site) -> list:
+    client = store.client(site)
+    found = client.search_runs([store.experiment(site, client)])
+    return [run for run in found if "eugenie.class" in run.data.tags]
+
+
+class Told:
+    """What a service says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+    task = SILENT.task
+
+
+def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
+    tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, told = plant(tmp_path, door.uri), Told()
+    for shut in ("refuse", "503"):
+        door.shut = shut
+        done = train.train_class(site, "pump", told)
+        assert (done.version, done.spooled) == (None, True)
+        assert any("eugenie models sync" in line for line in told.lines)
+    assert done.kept, "the second training is of the same data and settings as the one that waits"
+    with pytest.raises(EugenieError) as away:
+        sync.send(site, SILENT)
+    assert away.value.exit_code is ExitCode.UNREACHABLE
+
+    door.shut = ""
+    [sent] = sync.send(site, SILENT).sent
+    assert (sent.version, sent.aliases, sent.spooled) == (1, ("champion",), done.run_id)
+    assert sync.send(site, SILENT).sent == ()
+    again = train.train_class(site, "pump", SILENT)
+    assert (again.version, again.kept, again.run_id) == (1, True, sent.run_id)
+
+    [run] = runs_of(site)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[spool.TAG] == done.run_id
+    assert run.data.params["model.type"] == "mewma"
+    assert run.data.metrics["margin"] == done.metrics["margin"]
+    registry = Registry(site)
+    assert registry.load(registry.resolve("pump", "champion")).type == "mewma"
+    names = {file.path for file in registry.client.list_artifacts(run.info.run_id)}
+    pictures = {"calibration.png", "scores.png", "residuals.png"}
+    assert {"detector", "periods.json", "plant.yaml", "model_card.md"} | pictures <= names
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", door.uri)
+    name = store.registered_name(site, "pump")
+    signature = mlflow.models.get_model_info(f"models:/{name}/1").signature
+    assert [(one.name, one.type, one.shape) for one in signature.inputs] == [
+        ("asset", np.dtype("str"), (-1,)),
+        ("rows", np.dtype("float32"), (-1, -1, 2)),
+    ]
+    assert [one.name for one in signature.outputs] == ["score", "contribution", "expected"]
+    card = registry.client.get_model_version(name, "1").description
+    assert "# pump" in card
+    assert "| asset | threshold | rows | from | quantile | rows above 1 | learnt | moved |" in card
+
+
+def test_a_run_whose_answers_were_lost_is_not_there_twice(tmp_path: Path, door: Door) -> None:
+    site = plant(tmp_path, door.uri)
+    door.shut = "refuse"
+    train.train_class(site, "pump", SILENT)
+    door.shut = ""
+    for lost in ("runs/create", "runs/log-batch", "model-versions/create"):
+        door.lose = lost
+        [unsent] = sync.send(site, SILENT).unsent
+        assert unsent.class_name == "pump"
+        assert door.lose == ""
+    assert [one.version for one in sync.send(site, SILENT).sent] == [1]
+    [run] = runs_of(site)
+    assert [version.aliases for version in Registry(site).versions("pump")] == [("champion",)]
+    assert len(store.client(site).get_metric_history(run.info.run_id, "margin")) == 1
+    assert spool.waiting(site) == []
+
+
+# A fit of epochs takes TensorFlow's twenty seconds; that each epoch is forwarded by itself is all that it adds.
+MIDDLE = [("pump", "margin", [0])] + [("fan", "loss", [0, 1, 2])] * (os.environ.get("EUGENIE_CHAOS") == "full")
+
+
+@pytest.mark.parametrize(("class_name", "metric", "steps"), MIDDLE)
+def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
+    tmp_path: Path, door: Door, class_name: str, metric: str, steps: list[int]
+) -> None:
+    site, told = plant(tmp_path, door.uri), Told()
+    door.shut_after = "runs/log-batch"
+    done = train.train_class(site, class_name, told)
+    assert done.spooled
+    assert any("went away" in line for line in told.lines)
+    door.shut, door.shut_after = "", ""
+    registered = train.train_class(site, class_name, told)
+    assert (registered.version, registered.kept) == (1, True)
+    [run] = runs_of(site)
+    history = store.client(site).get_metric_history(run.info.run_id, metric)
+    assert [one.step for one in history] == steps
+    assert run.info.status == "FINISHED"
+    assert set(run.data.tags) >= {spool.TAG, "eugenie.recipe"}
+
+
+def test_the_commands_say_what_is_spooled(
+    tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that says nothing at all is given up after a while, which is shortened here."""
+    monkeypatch.setattr(store, "_ANSWER_S", 0.5)
+    site = plant(tmp_path, door.uri)
+    options = ["--site", str(site.file), "-o", "json"]
+    door.shut = "hang"
+    assert app(["train", "--class", "pump", *options], standalone_mode=False) in (None, 0)
+    [told] = json.loads(capsys.readouterr().out)
+    assert (told["spooled"], told["version"]) == (True, None)
+    with pytest.raises(EugenieError, match=r"nothing came within"):
+        app(["models", "sync", *options], standalone_mode=False)
+    door.shut = ""
+    app(["models", "sync", *options], standalone_mode=False)
+    assert [(one["class_name"], one["version"]) for one in json.loads(capsys.readouterr().out)["sent"]] == [("pump", 1)]
+    app(["models", "list", *options], standalone_mode=False)
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["type"], listed["gate"], listed["aliases"]) == ("mewma", None, ["champion"])
+
+
+@pytest.mark.parametrize("credentials", ["user", "token"])
+def test_credentials_of_the_site_file(
+    tmp_path: Path, door: Door, credentials: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EUGENIE_TEST_SECRET", "s3cret-word")
+    if credentials == "user":
+        door.authorization = "Basic " + base64.b64encode(b"ann:s3cret-word").decode()
+        more = ', username: ann, password: "${env:EUGENIE_TEST_SECRET}"'
+    else:
+        door.authorization = "Bearer s3cret-word"
+        more = ', token: "${env:EUGENIE_TEST_SECRET}"'
+    site, told = plant(tmp_path, door.uri, more), Told()
+    assert train.train_class(site, "pump", told).version == 1
+    assert Registry(site).load(Registry(site).resolve("pump", 1)).type == "mewma"
+
+    monkeypatch.setenv("EUGENIE_TEST_SECRET", "wr0ng-word")
+    with pytest.raises(
+        EugenieError, match=r"does not know (user ann|the token of the site file) \(HTTP 401\)"
+    ) as refused:
+        train.train_class(site, "pump", told, force=True)
+    assert "tracking.username" in str(refused.value.hint)
+    assert spool.waiting(site) == []
+    nobody = site.model_copy(
+        update={"tracking": site.tracking.model_copy(update={"username": None, "password": None, "token": None})}
+    )
+    with pytest.raises(EugenieError, match="callers without credentials"):
+        store.client(nobody)
+    assert not {name for name in os.environ if name.startswith("MLFLOW_TRACKING_")}
+    shown = "".join([*told.lines, *capfd.readouterr(), str(refused.value)])
+    assert "s3cret" not in shown
+    assert "wr0ng" not in shown
