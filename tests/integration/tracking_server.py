@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -64,7 +63,7 @@ class Door:
     `shut_after`: a part of a path, behind whose next request the door shuts. `seen`: method and path of each request.
     """
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int) -> None:
         self.shut, self.lose, self.shut_after = "", "", ""
         self.authorization: str | None = None
         self.seen: list[str] = []
@@ -82,10 +81,8 @@ class Door:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
-        self.uri = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        self.uri = f"http://127.0.0.1:{self.port}"
         self._opened = threading.Event()
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
