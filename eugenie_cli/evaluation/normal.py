@@ -1,10 +1,11 @@
-"""Which rows of an asset were given to learn from."""
+"""Which rows of an asset were given to learn from, and which are judged."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Ints
+from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.store import History
 from eugenie_cli.site.model import Site
@@ -18,6 +19,11 @@ def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
     for period in site.assets[asset].normal:
         inside |= (edges >= to_ms(period.start)) & (edges < to_ms(period.end))
     return inside
+
+
+def judged_rows(site: Site, one: Backtest) -> Bools:
+    """bool [T]: rows with a value, outside the asset's listed normal periods."""
+    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
 
 
 def normal_grid(site: Site, history: History, asset: str) -> NormalGrid:
