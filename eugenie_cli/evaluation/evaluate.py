@@ -15,7 +15,7 @@ from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.normal import judged_rows, normal_grid
+from eugenie_cli.evaluation.normal import judged_rows
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.replay import replay
 from eugenie_cli.evaluation.report import notes_on, performance_json
@@ -24,6 +24,8 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.datasets import CALIBRATION, running_of
+from eugenie_cli.training.reading import normal_grid
+from eugenie_cli.training.scratch import Memory
 
 MODEL = "model"
 
@@ -191,10 +193,11 @@ class _Beside:
 
 def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
     equipment, history = site.classes[class_name], open_history(site)
+    summary = {one.asset: one for one in history.summary()}
     learnt = []
     for asset in site.assets_of(class_name):
-        grid = normal_grid(site, history, asset)
-        if grid.count(CALIBRATION) and grid.learnt.any():
+        grid = normal_grid(site, history, summary[asset], Memory()) if asset in summary else None
+        if grid is not None and grid.count(CALIBRATION) and grid.learnt.any():
             learnt.append(asset_rows(grid))
     roles = [sensor.role for sensor in equipment.sensors]
     detectors = {}
