@@ -13,6 +13,7 @@ from eugenie_cli.console import Console
 if TYPE_CHECKING:
     from eugenie_cli.evaluation.comparison import Candidate
     from eugenie_cli.evaluation.evaluate import Evaluation
+    from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 
 
 def evaluate(
@@ -49,6 +50,7 @@ def evaluate(
             console.json(one.to_json())
         else:
             _show(console, one.evaluation)
+            _show_verdict(console, one)
 
 
 def _show(console: Console, one: Evaluation) -> None:
@@ -63,6 +65,16 @@ def _show(console: Console, one: Evaluation) -> None:
         _show_candidate(console, one, one.candidate)
     for note in one.notes:
         console.say(note)
+
+
+def _show_verdict(console: Console, report: EvaluationReport) -> None:
+    verdict = report.verdict()
+    if verdict is None or report.evaluation.candidate is None:
+        return
+    for words in verdict.reasons:
+        console.say(f"{'against' if words in verdict.against else 'for'}: {words}")
+    said = "lets it pass" if verdict.promote else "refuses it"
+    console.say(f"{report.evaluation.class_name} version {report.evaluation.candidate.version}: the gate {said}.")
 
 
 def _show_candidate(console: Console, one: Evaluation, candidate: Candidate) -> None:

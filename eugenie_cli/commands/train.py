@@ -34,12 +34,13 @@ def train(
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.devices import one_thread_an_operation
     from eugenie_cli.training.train import train_classes
+    from eugenie_cli.training.wanted import Wanted
 
     console = Console()
     opened = open_site(site)
     one_thread_an_operation()
     names = class_name or list(opened.classes)
-    done = train_classes(opened, names, console, epochs=epochs, force=force, jobs=jobs, from_champion=from_champion)
+    done = train_classes(opened, names, console, Wanted(epochs, force, from_champion), jobs)
     if output is Output.json:
         console.json(done.trained)
     else:

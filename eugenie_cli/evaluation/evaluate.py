@@ -15,7 +15,7 @@ from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
 from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.normal import in_normal_periods, normal_grid
+from eugenie_cli.evaluation.normal import judged_rows
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.replay import replay
 from eugenie_cli.evaluation.report import notes_on, performance_json
@@ -24,6 +24,8 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.datasets import CALIBRATION, running_of
+from eugenie_cli.training.reading import normal_grid
+from eugenie_cli.training.scratch import Memory
 
 MODEL = "model"
 
@@ -72,8 +74,8 @@ class Evaluation:
 class Watcher(Protocol):
     """Sees the rows of each asset as they are scored."""
 
-    def add(self, one: Backtest, judged: Bools) -> None:
-        """An asset, once, and its judged rows, bool [T]."""
+    def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
+        """An asset, once, its judged rows, bool [T], and the asset as the candidate scored it."""
 
 
 def evaluate_class(
@@ -89,7 +91,6 @@ def evaluate_class(
     anomalies_to: Path | None = None,
     watch: Watcher | None = None,
     candidate: str | int | None = None,
-    watch_candidate: Watcher | None = None,
     with_baselines: bool = True,
 ) -> Evaluation:
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
@@ -99,7 +100,7 @@ def evaluate_class(
     rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
 
     `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
-    `watch` each asset's rows. `candidate` is another version, judged on the same rows beside it.
+    `watch` each asset's rows. `candidate` is another version, judged on the same rows beside it; `watch` sees both.
 
     Raises:
         EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
@@ -111,14 +112,15 @@ def evaluate_class(
     def scored(which: str | int) -> Iterator[Backtest]:
         return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
 
-    beside = _Beside(site, class_name, labels, scored(candidate), watch_candidate) if candidate is not None else None
+    beside = _Beside(site, class_name, labels, scored(candidate)) if candidate is not None else None
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
         for one in scored(version):
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
+            other = beside.advance() if beside is not None else None
             if watch is not None:
-                watch.add(one, judged_rows(site, one))
+                watch.add(one, judged_rows(site, one), other)
             if with_baselines:
                 detectors = detectors or _fit_baselines(site, class_name, progress)
             for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
@@ -153,11 +155,9 @@ def evaluate_class(
 class _Beside:
     """Another version, judged asset by asset on the rows that the first is judged on."""
 
-    def __init__(
-        self, site: Site, class_name: str, labels: Labels | None, scored: Iterator[Backtest], watch: Watcher | None
-    ) -> None:
+    def __init__(self, site: Site, class_name: str, labels: Labels | None, scored: Iterator[Backtest]) -> None:
         equipment = site.classes[class_name]
-        self._site, self._class_name, self._labels, self._watch = site, class_name, labels, watch
+        self._site, self._class_name, self._labels = site, class_name, labels
         self._scored = scored
         self._last: Backtest | None = None
         self._judgements: list[Judgement] = []
@@ -165,15 +165,17 @@ class _Beside:
             step_ms=equipment.step, window=equipment.model.window, with_labels=labels is not None
         )
 
+    def advance(self) -> Backtest:
+        """Score the next asset."""
+        self._last = next(self._scored)
+        return self._last
+
     def add(self, first: Backtest, judgement: Judgement) -> None:
-        """The next asset, as the first version was judged on it."""
-        own = self._last = next(self._scored)
-        judged = judged_rows(self._site, first)
-        if self._watch is not None:
-            self._watch.add(own, judged)
-        ((_, found),) = _judge_asset(self._site, self._class_name, own, self._labels, {})
+        """The asset that was scored last, as the first version was judged on it."""
+        assert self._last is not None  # noqa: S101 - for the type checker
+        ((_, found),) = _judge_asset(self._site, self._class_name, self._last, self._labels, {})
         self._judgements.append(found)
-        self._comparison.add(first.edges[judged], judgement, found)
+        self._comparison.add(first.edges[judged_rows(self._site, first)], judgement, found)
 
     def result(self, model: Performance) -> Candidate | None:
         """What it comes to, beside the first's figures."""
@@ -189,17 +191,13 @@ class _Beside:
         return Candidate(self._last.version, self._last.run_id, own, self._comparison.differences(model, own))
 
 
-def judged_rows(site: Site, one: Backtest) -> Bools:
-    """bool [T]: rows with a value, outside the asset's listed normal periods."""
-    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
-
-
 def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
     equipment, history = site.classes[class_name], open_history(site)
+    summary = {one.asset: one for one in history.summary()}
     learnt = []
     for asset in site.assets_of(class_name):
-        grid = normal_grid(site, history, asset)
-        if grid.count(CALIBRATION) and grid.learnt.any():
+        grid = normal_grid(site, history, summary[asset], Memory()) if asset in summary else None
+        if grid is not None and grid.count(CALIBRATION) and grid.learnt.any():
             learnt.append(asset_rows(grid))
     roles = [sensor.role for sensor in equipment.sensors]
     detectors = {}

@@ -10,6 +10,7 @@ from eugenie_cli.detection.metrics import AlarmLoad
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.findings import AssetFinding, Blame, EventFinding, Findings
+from eugenie_cli.evaluation.gate import Verdict, judge
 from eugenie_cli.evaluation.provenance import Provenance, Unknown
 from eugenie_cli.evaluation.report import root_cause_json
 from eugenie_cli.site.promotion import PromotionGate
@@ -37,25 +38,46 @@ class EvaluationReport:
     provenance: Provenance | Unknown
     gate: PromotionGate | None = None
     """What the class asks of a new version."""
+    candidate: Findings | None = None
+    """Of the version that was judged beside it, if one was."""
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation's members, and the report's own."""
-        found = self.findings
-        return {
+        document = {
             **self.evaluation.to_json(),
             "run_id": self.evaluation.run_id,
             "budget": self.budget,
             "promotion": None if self.gate is None else self.gate.model_dump(mode="json"),
-            "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
-            "alarm_load": load_json(found.load),
-            "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,
-            "flagged_by_half": list(found.flagged_by_half),
-            "root_cause_at_alarm": root_cause_json(found.root_cause_at_alarm),
-            "event_list": [_event(one) for one in found.events] if found.labelled else None,
-            "by_asset": [_asset(one) for one in found.assets],
+            **_findings(self.findings),
             "calibration": _calibration(self.provenance),
             "training": _training(self.provenance),
         }
+        if self.candidate is None:
+            return document
+        document["candidate"] = {**document["candidate"], **_findings(self.candidate)}
+        return {**document, "verdict": asdict(judge(candidate_of(document), document, self.gate))}
+
+    def verdict(self) -> Verdict | None:
+        """What the class's gate says of the candidate on these rows; by its defaults where the class has no gate."""
+        told = self.to_json().get("verdict")
+        return told and Verdict(**told)
+
+
+def candidate_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The candidate's figures in the place of the version's, as an evaluation of its own would say them."""
+    return {**document, **document["candidate"]}
+
+
+def _findings(found: Findings) -> dict[str, Any]:
+    return {
+        "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
+        "alarm_load": load_json(found.load),
+        "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,
+        "flagged_by_half": list(found.flagged_by_half),
+        "root_cause_at_alarm": root_cause_json(found.root_cause_at_alarm),
+        "event_list": [_event(one) for one in found.events] if found.labelled else None,
+        "by_asset": [_asset(one) for one in found.assets],
+    }
 
 
 def load_json(load: AlarmLoad) -> dict[str, Any]:

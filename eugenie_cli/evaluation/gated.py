@@ -16,11 +16,11 @@ from typing import Any
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.evaluation_report import EvaluationReport
+from eugenie_cli.evaluation.evaluation_report import candidate_of
 from eugenie_cli.evaluation.gate import Verdict, judge
 from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.evaluation.pair import PairStudy
 from eugenie_cli.evaluation.request import report_of
-from eugenie_cli.evaluation.study import Study
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
@@ -101,18 +101,13 @@ def evaluate_pair(
     """The champion and a version as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
     labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
     start_ms, end_ms = _period(site, class_name, gate)
-    studies = [Study(site, class_name, labels) for _ in range(2)]
+    study = PairStudy(site, class_name, labels)
     one = evaluate_class(
         site, class_name, labels, start_ms, end_ms, CHAMPION, progress,
-        watch=studies[0], candidate=version, watch_candidate=studies[1], with_baselines=False,
+        watch=study, candidate=version, with_baselines=False,
     )  # fmt: skip
-    report = report_of(site, one, studies[0]).to_json()
-    return report, _candidate(report, report_of(site, one, studies[1]))
-
-
-def _candidate(champion: Mapping[str, Any], studied: EvaluationReport) -> Mapping[str, Any]:
-    """The candidate's figures in the place of the champion's."""
-    return {**studied.to_json(), **champion.get("candidate", {})}
+    report = report_of(site, one, study).to_json()
+    return report, candidate_of(report)
 
 
 def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | None, int | None]:

@@ -12,8 +12,8 @@ from eugenie_cli.evaluation.evaluate import Evaluation, evaluate_class
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.labels import read_labels
 from eugenie_cli.evaluation.page.render import write_page
+from eugenie_cli.evaluation.pair import PairStudy
 from eugenie_cli.evaluation.provenance import provenance
-from eugenie_cli.evaluation.study import Study
 from eugenie_cli.evaluation.track import track
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.load import workspace_of
@@ -61,7 +61,7 @@ def evaluate_site(
         raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
     known = read_labels(labels, site) if labels is not None else None
     for name in chosen:
-        study = Study(site, name, known)
+        study = PairStudy(site, name, known)
         one = evaluate_class(
             site,
             name,
@@ -83,7 +83,7 @@ def evaluate_site(
         yield report
 
 
-def report_of(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
+def report_of(site: Site, one: Evaluation, study: PairStudy) -> EvaluationReport:
     """An evaluation with what was watched beside it."""
     equipment = site.classes[one.class_name]
     return EvaluationReport(
@@ -99,6 +99,7 @@ def report_of(site: Site, one: Evaluation, study: Study) -> EvaluationReport:
         findings=study.findings(),
         provenance=provenance(site, one.class_name, one.version),
         gate=equipment.promotion,
+        candidate=study.candidate(),
     )
 
 

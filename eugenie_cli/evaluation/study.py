@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, E
 from eugenie_cli.evaluation.judge import raised_by
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.timeline import TimelineSum
-from eugenie_cli.evaluation.traces import OVERVIEW_POINTS, STRANDS, Trace, trace
+from eugenie_cli.evaluation.traces import OVERVIEW_POINTS, STRANDS, Trace, score_on, trace
 from eugenie_cli.evaluation.worst import Worst
 from eugenie_cli.site.model import Site
 
@@ -44,10 +45,27 @@ MARGIN_ROWS = 60
 TOP_SENSORS = 3
 
 
+@dataclass(frozen=True)
+class _Asset:
+    """What is looked at of one asset."""
+
+    one: Backtest
+    judged: Bools
+    raised: Sequence[Raised]
+    faults: Sequence[Span]
+    on: Sequence[Span]
+    """When an alarm was."""
+    beside: Floats | None
+    """The other version's scores of the same rows, [T]."""
+    raised_beside: Sequence[Raised] | None
+
+
 class Study:
     """`add` each asset's backtest once, then ask for `findings`."""
 
-    def __init__(self, site: Site, class_name: str, labels: Labels | None) -> None:
+    def __init__(
+        self, site: Site, class_name: str, labels: Labels | None, event_pictures: int = MOST_EVENT_TRACES
+    ) -> None:
         self._site, self._equipment, self._labels = site, site.classes[class_name], labels
         self._raised: list[Raised] = []
         self._watched: list[Span] = []
@@ -58,11 +76,11 @@ class Study:
         self._period: tuple[int, int] | None = None
         most = MOST_ALARM_TRACES if labels is not None else MOST_ALARM_TRACES_ALONE
         self._alarms: Worst[AlarmFinding] = Worst(MOST_ALARMS)
-        self._event_traces: Worst[tuple[EventFinding, Trace]] = Worst(MOST_EVENT_TRACES)
+        self._event_traces: Worst[tuple[EventFinding, Trace]] = Worst(event_pictures)
         self._alarm_traces: Worst[tuple[AlarmFinding, Trace]] = Worst(most)
 
-    def add(self, one: Backtest, judged: Bools) -> None:
-        """An asset's scored rows, and which of them are judged, bool [T]."""
+    def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
+        """An asset's scored rows, and which of them are judged, bool [T]; `beside`: as another version scored them."""
         labels = [label for label in self._own(one.asset) if _judged_in(one, judged, (label.start, label.end))]
         raised = [
             found for found in raised_by(one.asset, one.events) if _judged_in(one, judged, (found.detected, found.end))
@@ -72,6 +90,11 @@ class Study:
         faults = [(label.start, label.end) for label in labels]
         spans = [(found.detected, found.end) for found in raised]
         on = _covered(one, spans)
+        seen = _Asset(
+            one, judged, raised, faults, spans,
+            None if beside is None else score_on(one.edges, beside),
+            None if beside is None else tuple(raised_by(beside.asset, beside.events)),
+        )  # fmt: skip
 
         self._raised += raised
         self._watched += watched(one.edges, judged, self._equipment.step)
@@ -84,10 +107,10 @@ class Study:
             first, last = int(one.edges[judged][0]), int(one.edges[judged][-1])
             before = self._period or (first, last)
             self._period = (min(before[0], first), max(before[1], last))
-        events = [self._event(one, label, judged, raised, faults, spans) for label in labels]
+        events = [self._event(seen, label) for label in labels]
         self._events += events
         for found in raised:
-            self._alarm(one, found, found in false, faults, spans)
+            self._alarm(seen, found, found in false)
         count = int(np.count_nonzero(judged))
         self._assets.append(
             AssetFinding(
@@ -105,7 +128,8 @@ class Study:
                 ),
                 coverage=coverage_of(one.edges, one.rows, one.score, self._equipment.sensor_names,
                                      self._equipment.step),
-                overview=trace(one, _whole(one), labelled=faults, alarms=spans, points=OVERVIEW_POINTS),
+                overview=trace(one, _whole(one), labelled=faults, alarms=spans, points=OVERVIEW_POINTS,
+                               beside=seen.beside),
             )
         )  # fmt: skip
 
@@ -139,12 +163,11 @@ class Study:
             for event in events
         ])  # fmt: skip
 
-    def _event(
-        self, one: Backtest, label: Label, judged: Bools, raised: Sequence[Raised], faults: list[Span], on: list[Span]
-    ) -> EventFinding:
-        inside = (one.edges >= label.start) & (one.edges < label.end) & judged
+    def _event(self, seen: _Asset, label: Label) -> EventFinding:
+        one, event = seen.one, Interval(seen.one.asset, label.start, label.end)
+        inside = (one.edges >= label.start) & (one.edges < label.end) & seen.judged
         score, contribution = one.score[inside], one.contribution[inside]
-        alarm = first_alarm(Interval(one.asset, label.start, label.end), raised)
+        alarm = first_alarm(event, seen.raised)
         scored = ~np.isnan(score)
         found = EventFinding(
             asset=one.asset,
@@ -152,22 +175,25 @@ class Study:
             end=label.end,
             sensors=label.sensors,
             detected=alarm.detected if alarm else None,
-            delay_s=max(0, alarm.detected - label.start) / 1000 if alarm else None,
+            delay_s=_delay(event, alarm),
             peak=float(score[scored].max()) if scored.any() else None,
             blamed=self._blame(mean_contribution(score, contribution), label.sensors),
             blamed_at_alarm=self._blame(_contribution_at(one, alarm), label.sensors),
         )
-        worst = math.inf if found.delay_s is None else found.delay_s
+        delays = [found.delay_s]
+        if seen.raised_beside is not None:  # a fault that either missed is worth a picture
+            delays.append(_delay(event, first_alarm(event, seen.raised_beside)))
+        worst = max(math.inf if delay is None else delay for delay in delays)
         if self._event_traces.would_take(worst):
-            drawn = self._trace(one, (label.start, label.end), found.blamed, faults, on)
+            drawn = self._trace(seen, (label.start, label.end), found.blamed)
             if drawn is not None:
                 self._event_traces.add(worst, (found, drawn))
         return found
 
-    def _alarm(self, one: Backtest, alarm: Raised, false: bool, faults: list[Span], on: list[Span]) -> None:
-        closed = next(e for e in one.events if e.kind == "closed" and e.detected == alarm.detected)
+    def _alarm(self, seen: _Asset, alarm: Raised, false: bool) -> None:
+        closed = next(e for e in seen.one.events if e.kind == "closed" and e.detected == alarm.detected)
         found = AlarmFinding(
-            asset=one.asset,
+            asset=seen.one.asset,
             start=alarm.start,
             detected=alarm.detected,
             end=alarm.end,
@@ -177,13 +203,11 @@ class Study:
         )
         self._alarms.add(found.peak, found)
         if found.false is not False and self._alarm_traces.would_take(found.peak):
-            drawn = self._trace(one, (alarm.start, alarm.end), found.blamed, faults, on)
+            drawn = self._trace(seen, (alarm.start, alarm.end), found.blamed)
             if drawn is not None:
                 self._alarm_traces.add(found.peak, (found, drawn))
 
-    def _trace(
-        self, one: Backtest, span: Span, blamed: Sequence[Blame], faults: list[Span], on: list[Span]
-    ) -> Trace | None:
+    def _trace(self, seen: _Asset, span: Span, blamed: Sequence[Blame]) -> Trace | None:
         margin = max((span[1] - span[0]) // 2, MARGIN_ROWS * self._equipment.step)
         units = {sensor.name: sensor.unit for sensor in self._equipment.sensors}
         names = self._equipment.sensor_names
@@ -191,7 +215,10 @@ class Study:
             (names.index(blame.sensor), blame.sensor, units[blame.sensor], blame.contribution)
             for blame in blamed[:STRANDS]
         ]
-        return trace(one, (span[0] - margin, span[1] + margin), labelled=faults, alarms=on, sensors=sensors)
+        return trace(
+            seen.one, (span[0] - margin, span[1] + margin),
+            labelled=seen.faults, alarms=seen.on, sensors=sensors, beside=seen.beside,
+        )  # fmt: skip
 
     def _blame(self, contribution: Floats | None, truth: Sequence[str]) -> tuple[Blame, ...]:
         """All sensors with a share, the strongest first."""
@@ -203,6 +230,11 @@ class Study:
             if contribution[i] > 0
             for name in (self._equipment.sensor_names[i],)
         )
+
+
+def _delay(event: Interval, alarm: Raised | None) -> float | None:
+    """Seconds; None: missed."""
+    return None if alarm is None else max(0, alarm.detected - event.start) / 1000
 
 
 def _judged_in(one: Backtest, judged: Bools, span: Span) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.metrics.alarm_load import Span
 from eugenie_cli.evaluation.backtest import Backtest
 
@@ -47,6 +47,8 @@ class Trace:
     alarms: tuple[Span, ...]
     """From raised to gone."""
     strands: tuple[Strand, ...]
+    beside: Floats | None = None
+    """Likewise of the other version's scores, [n]; None where one version alone was judged."""
 
 
 def trace(
@@ -57,10 +59,11 @@ def trace(
     alarms: Sequence[Span],
     sensors: Sequence[tuple[int, str, str, float]] = (),
     points: int = POINTS,
+    beside: Floats | None = None,
 ) -> Trace | None:
     """The rows of `one` in the span, at most `points` points; None when it has none there.
 
-    `sensors`: index, name, unit and contribution of those to be drawn.
+    `sensors`: index, name, unit and contribution of those to be drawn. `beside`: another version's scores, [T].
     """
     first, last = np.searchsorted(one.edges, span)
     if first >= last:
@@ -81,9 +84,21 @@ def trace(
             for index, name, unit, share in sensors
         )  # fmt: skip
         score = np.nanmax(_folded(one.score[here], each), axis=1)
+        other = None if beside is None else np.nanmax(_folded(beside[here], each), axis=1)
     return Trace(
-        one.asset, start, end, each, score, _within(labelled, start, end), _within(alarms, start, end), strands
+        one.asset, start, end, each, score, _within(labelled, start, end), _within(alarms, start, end), strands, other
     )
+
+
+def score_on(edges: Ints, one: Backtest) -> Floats:
+    """float32 [T]: its scores at edges [T], NaN at those that it has not.
+
+    Two versions' rows of one period may begin at different edges: a longer window reads more of what was before.
+    """
+    found = np.full(len(edges), np.nan, np.float32)
+    _, here, there = np.intersect1d(edges, one.edges, assume_unique=True, return_indices=True)
+    found[here] = one.score[there]
+    return found
 
 
 def _folded(values: Floats, each: int) -> Floats:

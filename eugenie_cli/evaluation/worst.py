@@ -19,14 +19,14 @@ class Worst(Generic[Item]):
 
     def would_take(self, weight: float) -> bool:
         """Whether an item of this weight would be kept now: making it may be dear."""
-        return len(self._heap) < self._most or weight > self._heap[0][0]
+        return len(self._heap) < self._most or (self._most > 0 and weight > self._heap[0][0])
 
     def add(self, weight: float, item: Item) -> None:
         """Keep the item, or not."""
         entry = (weight, next(self._order), item)
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, entry)
-        else:
+        elif self._most:
             heapq.heappushpop(self._heap, entry)
 
     def in_order(self) -> list[Item]:

@@ -168,7 +168,8 @@ def _decode_typed(proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int) ->
     elif proto.dtype == tensor_pb2.DT_HALF:
         given = np.array(values[:count] or [0], np.uint16).view(np.float16)
     else:
-        given = np.array(values[:count] or [0]).astype(dtype)
+        # left to itself numpy takes small numbers beside ones from 2**63 on for floats
+        given = np.array(values[:count] or [0], dtype if dtype == np.uint64 else None).astype(dtype)
     return np.concatenate([given, np.repeat(given[-1:], max(0, count - len(given)))])[:count]
 
 

@@ -10,6 +10,7 @@ from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.engine_checks import check_engines
 from eugenie_cli.site.mapping_checks import check_mapping
 from eugenie_cli.site.model import Asset, EquipmentClass, Part, Period
+from eugenie_cli.site.model_checks import contradictions
 from eugenie_cli.site.parts import Parts
 from eugenie_cli.site.problems import Path, did_you_mean
 from eugenie_cli.site.promotion import PromotionGate
@@ -125,19 +126,8 @@ def _promotion(path: Path, gate: PromotionGate) -> Findings:
 
 
 def _model(path: Path, model: DetectorSettings) -> Findings:
-    less = f"must be less than the window, {model.window} rows"
-    window: Path = (*path, "window")
-    if getattr(model, "warmup", 0) >= model.window:
-        yield Finding((*path, "warmup"), less, needs=(window,))
-    horizons = getattr(model, "horizons", None)
-    if horizons is None:  # of a type that forecasts nothing
-        return
-    if not horizons:
-        yield Finding((*path, "horizons"), "must hold at least 1")
-    elif max(horizons) >= model.window:
-        yield Finding((*path, "horizons"), less, needs=(window,))
-    if len(set(horizons)) < len(horizons):
-        yield Finding((*path, "horizons"), "must not repeat")
+    for found in contradictions(model):
+        yield Finding((*path, found.key), found.message, needs=tuple((*path, key) for key in found.needs))
 
 
 def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:

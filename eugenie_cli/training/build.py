@@ -15,6 +15,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
 from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.model_checks import contradictions
 from eugenie_cli.training import classical, datasets, fit, rate
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
@@ -135,20 +136,10 @@ def _unfit(class_name: str, problem: ValueError) -> EugenieError:
 
 
 def _check(class_name: str, settings: ModelSettings) -> None:
-    if settings.warmup >= settings.window:
+    """A site that was not read from a file has not been checked."""
+    for found in contradictions(settings):
         raise EugenieError(
-            f"classes.{class_name}.model: warmup {settings.warmup} leaves nothing of window {settings.window}",
-            "make warmup shorter than window; half of it is usual",
-        )
-    if max(settings.horizons) > settings.warmup:
-        raise EugenieError(
-            f"classes.{class_name}.model: horizon {max(settings.horizons)} is beyond warmup {settings.warmup}",
-            "a row is forecast from rows of its own window: make warmup at least the longest horizon",
-        )
-    if settings.window <= fit.BURN_IN:
-        raise EugenieError(
-            f"classes.{class_name}.model: window {settings.window} is too short to learn from",
-            f"make window longer than {fit.BURN_IN} rows",
+            f"classes.{class_name}.model.{found.key}: {found.message}", "`eugenie config check` shows all of them"
         )
 
 

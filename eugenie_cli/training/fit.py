@@ -19,13 +19,12 @@ import tensorflow as tf
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.types.options import BURN_IN
 from eugenie_cli.training import devices as devices_
 from eugenie_cli.training import rate
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.devices import Devices
 
-# Positions before this one have seen too little of the window to be blamed for their forecasts.
-BURN_IN = 20
 # Gradients are cut at this norm: one odd window must not throw the weights away.
 CLIP_NORM = 1.0
 # Epochs without a better validation loss before the fit stops.

@@ -18,6 +18,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Advance, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.training.train import FailedClass, TrainedVersion, Training, train_class
+from eugenie_cli.training.wanted import Wanted
 
 # What a training takes: TensorFlow and MLflow, a batch, the plots.
 JOB_BYTES = 1_500 * 2**20
@@ -36,10 +37,8 @@ def train_beside(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
+    wanted: Wanted,
     *,
-    epochs: int | None,
-    force: bool,
-    from_champion: bool = False,
     jobs: int,
     parent: str | None,
 ) -> Training:
@@ -64,7 +63,7 @@ def train_beside(
                 with _environment(threads):
                     running[name] = context.Process(
                         target=_train,
-                        args=(site, name, epochs, force, from_champion, parent, told, os.getpid()),
+                        args=(site, name, wanted, parent, told, os.getpid()),
                         name=f"train {name}",
                     )
                     running[name].start()
@@ -166,31 +165,14 @@ class _Relayed:
             self._told.put((self._name, "end", None))
 
 
-def _train(
-    site: Site,
-    name: str,
-    epochs: int | None,
-    force: bool,
-    from_champion: bool,
-    parent: str | None,
-    told: Any,
-    starter: int,
-) -> None:
+def _train(site: Site, name: str, wanted: Wanted, parent: str, told: Any, starter: int) -> None:
     from eugenie_cli.training.devices import one_thread_an_operation
 
     signal.signal(signal.SIGTERM, _interrupt)
     one_thread_an_operation()
     threading.Thread(target=_die_with, args=(starter,), daemon=True).start()
     try:
-        done = train_class(
-            site,
-            name,
-            _Relayed(name, told),
-            epochs=epochs,
-            force=force,
-            parent=lambda: parent,
-            from_champion=from_champion,
-        )
+        done = train_class(site, name, _Relayed(name, told), wanted, parent=lambda: parent)
     except EugenieError as problem:
         told.put((name, "ended", FailedClass(name, problem.reason, problem.hint)))
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is this class's alone

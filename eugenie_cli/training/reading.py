@@ -9,7 +9,8 @@ from eugenie_cli.history.grid import MAX_CELLS, load_grid
 from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import AssetSummary, History
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.model import EquipmentClass, Site
+from eugenie_cli.site.values import to_ms
 from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.scratch import Memory
@@ -52,11 +53,11 @@ def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress
 
 def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
     """An asset's rows as `history.grid.load_grid` gives them whole, with what is not normal taken out, and divided
-    into parts; None when no reading makes a row."""
+    into parts; from a window before its first normal period to its last. None when no reading makes a row."""
     equipment = site.classes[site.assets[summary.asset].class_name]
     step = equipment.step
-    first = summary.start_ms // step * step
-    length = (summary.end_ms + equipment.max_gap - first) // step + 1
+    first, last = _span(site, summary, equipment)
+    length = max(0, (last - first) // step + 1)
     if length * len(equipment.sensors) > MAX_CELLS:
         raise EugenieError(
             f"{summary.asset}: its readings span {length:,} rows, too many for a grid of {step} ms steps",
@@ -66,7 +67,8 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
     rows = arrays.array((length, len(equipment.sensors)), np.float32)
     part = arrays.array((length,), np.int8)
     begin, end = length, 0
-    stretch = max(1, -(-length * STRETCH_READINGS // max(1, summary.readings)))
+    whole = (summary.end_ms - summary.start_ms) // step + 1
+    stretch = max(1, -(-whole * STRETCH_READINGS // max(1, summary.readings)))
     for start in range(0, length, stretch):
         stop = min(start + stretch, length)
         edges[start:stop] = first + step * np.arange(start, stop, dtype=np.int64)
@@ -85,3 +87,13 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
         return None
     datasets.divide(part[begin:end], equipment.model.calibration)
     return NormalGrid(summary.asset, edges[begin:end], rows[begin:end], part[begin:end])
+
+
+def _span(site: Site, summary: AssetSummary, equipment: EquipmentClass) -> tuple[int, int]:
+    """First and last edge that are read, ms: normal rows lie between them."""
+    first, last = summary.start_ms, summary.end_ms + equipment.max_gap
+    periods = site.assets[summary.asset].normal
+    if periods:  # a window may begin before the first of its rows that is normal
+        first = max(first, min(to_ms(one.start) for one in periods) - equipment.model.window * equipment.step)
+        last = min(last, max(to_ms(one.end) for one in periods))
+    return first // equipment.step * equipment.step, last

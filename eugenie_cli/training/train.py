@@ -19,6 +19,7 @@ from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.scratch import Scratch
+from eugenie_cli.training.wanted import AS_THE_SITE_SAYS, Wanted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,11 +69,8 @@ def train_classes(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    *,
-    epochs: int | None = None,
-    force: bool = False,
+    wanted: Wanted = AS_THE_SITE_SAYS,
     jobs: int = 1,
-    from_champion: bool = False,
 ) -> Training:
     """Trains classes, `jobs` at a time. One that fails does not stop the others.
 
@@ -82,9 +80,7 @@ def train_classes(
     for name in class_names:
         check_class(site, name)
     if len(class_names) == 1:
-        return Training(
-            (train_class(site, class_names[0], progress, epochs=epochs, force=force, from_champion=from_champion),), ()
-        )
+        return Training((train_class(site, class_names[0], progress, wanted),), ())
     with ExitStack() as stack:
         parent: list[str | None] = []
 
@@ -97,25 +93,12 @@ def train_classes(
         if jobs > 1:
             from eugenie_cli.training.jobs import train_beside
 
-            return train_beside(
-                site,
-                class_names,
-                progress,
-                epochs=epochs,
-                force=force,
-                jobs=jobs,
-                parent=begin(),
-                from_champion=from_champion,
-            )
+            return train_beside(site, class_names, progress, wanted, jobs=jobs, parent=begin())
         trained, failed = [], []
         with progress.task("train", total=len(class_names), unit="classes") as advance:
             for name in class_names:
                 try:
-                    trained.append(
-                        train_class(
-                            site, name, progress, epochs=epochs, force=force, parent=begin, from_champion=from_champion
-                        )
-                    )
+                    trained.append(train_class(site, name, progress, wanted, parent=begin))
                 except EugenieError as problem:
                     failed.append(FailedClass(name, problem.reason, problem.hint))
                 advance(1)
@@ -136,22 +119,21 @@ def train_class(
     site: Site,
     class_name: str,
     progress: Progress,
+    wanted: Wanted = AS_THE_SITE_SAYS,
     *,
-    epochs: int | None = None,
-    force: bool = False,
     parent: Callable[[], str | None] | None = None,
-    from_champion: bool = False,
 ) -> TrainedVersion:
     """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
 
-    A version of the same recipe (data, settings, code) is kept, unless `force`. A run that fails or is killed registers
-    nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises EugenieError for
-    an unknown class, too little normal history, contradictory settings, or a tracking server that does not let us in.
-    One that does not answer costs nothing: the run waits in the spool, and is sent by the next training.
-    `from_champion`: the fit goes on from the champion's network, which must be of the same shape (REFUSED).
+    A version of the same recipe (data, settings, code) is kept, unless `wanted.force`. A run that fails or is killed
+    registers nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises
+    EugenieError for an unknown class, too little normal history, contradictory settings, or a tracking server that
+    does not let us in. One that does not answer costs nothing: the run waits in the spool, and is sent by the next
+    training.
+    With `wanted.from_champion` the champion's network must be of the same shape (REFUSED).
     """
     check_class(site, class_name)
-    ancestor = ancestor_of(site, class_name) if from_champion else None
+    ancestor = ancestor_of(site, class_name) if wanted.from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
@@ -159,13 +141,13 @@ def train_class(
         grids = reading.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
-        made_of = recipe.recipe(equipment, fingerprint, epochs, ancestor.run_id if ancestor else None)
+        made_of = recipe.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
         client = tracking.connect(site, progress)
-        known = _known(site, client, class_name, made_of, force, progress)
+        known = _known(site, client, class_name, made_of, wanted.force, progress)
         if known is not None:
             return known
         checkpoint = Checkpoint(folder / class_name, made_of)
-        if force:
+        if wanted.force:
             checkpoint.clear()
         elif (state := checkpoint.load()) is not None:
             progress.say(
@@ -177,8 +159,8 @@ def train_class(
             run.log_data(equipment, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
-                epochs=epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint, arrays=arrays,
-                initial=ancestor.network if ancestor else None,
+                epochs=wanted.epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint,
+                arrays=arrays, initial=ancestor.network if ancestor else None,
             )  # fmt: skip
             metrics = _metrics(built)
             run.log_built(site, built, metrics)

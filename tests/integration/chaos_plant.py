@@ -44,7 +44,7 @@ def plant(site_factory: Callable[..., Site], name: str, **stream: Any) -> Site:
                 "sensors": [{"name": sensor, "low": -10.0, "high": 100.0} for sensor in NAMES],
                 "step": "1s",
                 "max_gap": "5s",
-                "model": {"window": WINDOW, "warmup": 4, "horizons": [1]},
+                "model": {"type": "last-value", "window": WINDOW, "horizons": [1]},
                 "alarm": {"on_delay": 3, "off_delay": 3, "cooldown": 2},
             }
         },

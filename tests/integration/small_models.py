@@ -18,7 +18,7 @@ SITE = """\
 site: small
 workspace: work
 classes:
-  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {window: 8, warmup: 4, horizons: [1]}}
+  pump: {sensors: [{name: a}, {name: b}, {name: c}], model: {type: last-value, window: 8, horizons: [1]}}
 assets:
   pump-101: {class: pump}
 """

@@ -23,7 +23,6 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
-from eugenie_cli.evaluation.normal import normal_grid
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.importing import import_sources
 from eugenie_cli.history.open import open_history
@@ -35,6 +34,8 @@ from eugenie_cli.site.model import Site
 from eugenie_cli.training import store
 from eugenie_cli.training.build import build
 from eugenie_cli.training.classical import asset_rows
+from eugenie_cli.training.reading import normal_grids
+from eugenie_cli.training.scratch import Memory
 from eugenie_cli.training.train import TrainedVersion, train_class
 
 pytestmark = pytest.mark.integration
@@ -86,10 +87,12 @@ def forest(testbed) -> tuple[Site, TrainedVersion]:
 def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     site = testbed(name)
     equipment, history = site.classes[CLASS], open_history(site)
-    detector = build(CLASS, equipment, [normal_grid(site, history, asset) for asset in RUNS], SILENT).detector
+    grids = normal_grids(site, CLASS, Memory(), SILENT)
+    assert [grid.asset for grid in grids] == list(RUNS)
+    detector = build(CLASS, equipment, grids, SILENT).detector
     module = ScoringModule(detector)
     baseline = BASELINES[name].fit(
-        [asset_rows(normal_grid(site, history, asset)) for asset in RUNS],
+        [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],
         equipment.alarm.budget,
     )

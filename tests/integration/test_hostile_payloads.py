@@ -72,7 +72,7 @@ def site(engines) -> Iterator[Site]:
         classes={
             "pump": {
                 "sensors": [{"name": name, "low": LOW, "high": HIGH} for name in NAMES],
-                "model": {"window": WINDOW, "warmup": 4, "horizons": [1]},
+                "model": {"type": "last-value", "window": WINDOW, "horizons": [1]},
             }
         },
         assets={asset: {"class": "pump"} for asset in ASSETS},

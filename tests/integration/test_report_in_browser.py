@@ -117,13 +117,16 @@ def test_a_registered_models_report_at_a_desk_and_on_a_phone(page, tmp_path, scr
     tell(f"the report of a small plant: {file.stat().st_size // 1000} kB, {', '.join(map(str, kept))}")
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "two versions"])
 @pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
-def test_a_report_full_of_hostile_names_is_only_a_report(page, tmp_path, screenshots, labelled):
+def test_a_report_full_of_hostile_names_is_only_a_report(page, tmp_path, screenshots, labelled, beside):
     file = tmp_path / "report.html"
-    write_page(report_of(HOSTILE, labelled=labelled), file)
+    write_page(report_of(HOSTILE, labelled=labelled, beside=beside), file)
     for name, width in WIDTHS.items():
         look(page, file, width, dark=True)
-        page.screenshot(screenshots / f"hostile-{'labels' if labelled else 'alone'}-{name}.png")
+        page.screenshot(screenshots / f"hostile-{labelled}-{beside}-{name}.png")
+        versions = page.evaluate("document.querySelectorAll('.chart .beside').length")
+        assert (versions > 0) == beside
         assert page.evaluate("document.title") == "pump, version 7"
         assert page.evaluate("document.scripts.length + document.images.length") == 0
 

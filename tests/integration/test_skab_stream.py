@@ -30,6 +30,7 @@ from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 from eugenie_cli.training.train import train_class
+from eugenie_cli.training.wanted import Wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -60,7 +61,7 @@ def trained(engines, data_folder, tmp_path_factory) -> Iterator[Trained]:
         }
     )
     import_sources(site)
-    train_class(site, CLASS, SILENT, epochs=6)
+    train_class(site, CLASS, SILENT, Wanted(epochs=6))
     export_class(site, CLASS)
     local.start(site)
     try:

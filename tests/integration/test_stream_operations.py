@@ -98,7 +98,7 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
         "classes": {
             "pump": {
                 "sensors": [{"name": name, "low": -10, "high": 100} for name in NAMES],
-                "model": {"window": WINDOW, "warmup": 2, "horizons": [1]},
+                "model": {"type": "last-value", "window": WINDOW, "horizons": [1]},
                 "alarm": {"on_delay": 3, "off_delay": 3},
             }
         },

@@ -42,7 +42,7 @@ def site(engines, tmp_path: Path) -> Iterator[Site]:
         "client_certificate": str(caller.certificate),
         "client_key": str(caller.key),
     }
-    model = {"window": WINDOW, "warmup": 4, "horizons": [1]}
+    model = {"type": "last-value", "window": WINDOW, "horizons": [1]}
     made = engines.site(
         "overtls",
         classes={"pump": {"sensors": [{"name": name} for name in NAMES], "model": model}},

@@ -10,6 +10,10 @@ gap are not judged."""
 CHART_WINDOW = 60
 """Rows that a moving average with weight .1 remembers: what it drops weighs .9 ** 60 = .2 %."""
 
+BURN_IN = 20
+"""The first rows of a window, at which a forecaster has seen too little to be blamed for its forecasts: it learns from
+those after them, so its window must be longer."""
+
 
 @dataclass(frozen=True)
 class PcaOptions:

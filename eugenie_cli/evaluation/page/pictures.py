@@ -24,19 +24,20 @@ def score_chart(trace: Trace, clock: Clock) -> Chart:
     """The score of an event with its threshold, the labelled time and the time in alarm."""
     axis = Axis(trace.start, trace.end)
     peak = _largest(trace.score)
-    place, left, logarithmic = charts.score_scale(peak or 0.0)
+    place, left, logarithmic = charts.score_scale(_highest(trace))
     y = place(trace.score) * ALARM_STRIP / HEIGHT
     threshold = float(place(np.array([1.0]))[0]) * ALARM_STRIP / HEIGHT
     shapes = [
         Shape("labelled", axis.boxes(trace.labelled), "labelled as a fault"),
         Shape("alarm", axis.boxes(trace.alarms, ALARM_STRIP), "alarm on"),
         Shape("limit", charts.across(threshold), "threshold"),
+        *_beside(trace, place, ALARM_STRIP / HEIGHT),
         Shape("score", charts.line(charts.xs(len(y)), y), "score"),
     ]
     said = (
         f"Score of {trace.asset} from {clock.second(trace.start)} to {clock.second(trace.end)}: "
         f"{'at most ' + quantity(peak) if peak is not None else 'no row was scored'}, threshold 1, "
-        f"{counted(len(trace.alarms), 'alarm')}{', logarithmic scale' if logarithmic else ''}."
+        f"{counted(len(trace.alarms), 'alarm')}{', logarithmic scale' if logarithmic else ''}{_beside_said(trace)}."
     )
     below = axis.ticks(clock.for_span(trace.start, trace.end), 3)
     moved = tuple(label._replace(percent=label.percent * ALARM_STRIP / HEIGHT) for label in left)
@@ -67,19 +68,40 @@ def overview_chart(trace: Trace, clock: Clock) -> Chart:
     """An asset's score at a glance, as high as a line of text."""
     axis = Axis(trace.start, trace.end)
     peak = _largest(trace.score)
-    place, _, _ = charts.score_scale(peak or 0.0)
+    place, _, _ = charts.score_scale(_highest(trace))
     y = place(trace.score)
     shapes = [
         Shape("labelled", axis.boxes(trace.labelled)),
         Shape("alarm", axis.boxes(trace.alarms, 88.0)),
         Shape("limit", charts.across(float(place(np.array([1.0]))[0]))),
+        *_beside(trace, place, 1.0),
         Shape("score", charts.line(charts.xs(len(y)), y)),
     ]
     said = (
         f"Score of {trace.asset} from {clock.minute(trace.start)} to {clock.minute(trace.end)}, at most "
-        f"{'unknown' if peak is None else quantity(peak)}, {counted(len(trace.alarms), 'alarm')}."
+        f"{'unknown' if peak is None else quantity(peak)}, {counted(len(trace.alarms), 'alarm')}{_beside_said(trace)}."
     )
     return Chart(said, _drawn(shapes), kind="spark")
+
+
+def _highest(trace: Trace) -> float:
+    """Of both versions' scores: one scale."""
+    return max(_largest(one) or 0.0 for one in (trace.score, trace.beside) if one is not None)
+
+
+def _beside(trace: Trace, place: charts.Place, height: float) -> list[Shape]:
+    """The other version's score, if there is one."""
+    if trace.beside is None:
+        return []
+    line = charts.line(charts.xs(len(trace.beside)), place(trace.beside) * height)
+    return [Shape("beside", line, "score of the other version")]
+
+
+def _beside_said(trace: Trace) -> str:
+    if trace.beside is None:
+        return ""
+    peak = _largest(trace.beside)
+    return f"; the other version's {'at most ' + quantity(peak) if peak is not None else 'is not known'}"
 
 
 def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:

@@ -57,7 +57,10 @@ class Benchmark(NamedTuple):
 
 def summary(report: EvaluationReport) -> list[Sentence]:
     """From what matters most."""
-    return [*_faults(report), *_vain(report), *_load(report), *_blame(report), *_rivals(report), *_trust(report)]
+    return [
+        *_candidate(report), *_faults(report), *_vain(report), *_load(report), *_blame(report), *_rivals(report),
+        *_trust(report),
+    ]  # fmt: skip
 
 
 def rate_verdict(per_hour: float | None) -> tuple[str, str]:
@@ -95,6 +98,18 @@ def _limit(what: str, known: float | None, value: str, asked: str, source: str, 
     if known is None:
         return Benchmark(what, UNKNOWN, asked, source, NEUTRAL, "not known")
     return Benchmark(what, value, asked, source, *((GOOD, "met") if good else (POOR, "not met")))
+
+
+def _candidate(report: EvaluationReport) -> Iterator[Sentence]:
+    other, verdict = report.evaluation.candidate, report.verdict()
+    if other is None or verdict is None:
+        return
+    said = "the gate lets it pass" if verdict.promote else f"the gate refuses it: {'; '.join(verdict.against)}"
+    yield Sentence(
+        GOOD if verdict.promote else POOR,
+        f"Version {other.version}, on the same rows beside version {report.evaluation.version}: {said}. "
+        f"What follows is of version {report.evaluation.version}.",
+    )
 
 
 def _faults(report: EvaluationReport) -> Iterator[Sentence]:

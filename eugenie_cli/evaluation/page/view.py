@@ -12,6 +12,7 @@ from eugenie_cli.evaluation.page.charts import Chart
 from eugenie_cli.evaluation.page.heat import heat
 from eugenie_cli.evaluation.page.summary import benchmarks, rate_verdict, summary
 from eugenie_cli.evaluation.page.tables import around, baselines, gaps, identity, root_cause, thresholds
+from eugenie_cli.evaluation.page.versus import versus
 from eugenie_cli.evaluation.page.words import UNKNOWN, Clock, count, counted, duration, number, percent, quantity
 from eugenie_cli.evaluation.provenance import Unknown
 from eugenie_cli.evaluation.traces import Trace
@@ -49,10 +50,30 @@ class Table(NamedTuple):
     left_out: str = ""
 
 
+class _Others(NamedTuple):
+    """How the candidate did on each fault, by asset, start and end."""
+
+    version: int
+    delays: Mapping[tuple[str, int, int], float | None]
+
+    @classmethod
+    def of(cls, report: EvaluationReport) -> _Others | None:
+        one = report.evaluation.candidate
+        if one is None or report.candidate is None:
+            return None
+        events = report.candidate.events
+        return cls(one.version, {(event.asset, event.start, event.end): event.delay_s for event in events})
+
+    def delay(self, event: EventFinding) -> float | None:
+        """s; None: missed."""
+        return self.delays.get((event.asset, event.start, event.end))
+
+
 def view(report: EvaluationReport) -> Mapping[str, Any]:
     """The variables of the template."""
     clock = Clock(report.timezone)
     found, one = report.findings, report.evaluation
+    beside, others = report.candidate, _Others.of(report)
     load, drawn = found.load, bool(len(found.timeline.start))
     period = f"{clock.minute(found.period[0])} – {clock.minute(found.period[1])}" if found.period else "no judged rows"
     return {
@@ -68,8 +89,10 @@ def view(report: EvaluationReport) -> Mapping[str, Any]:
         "labelled": found.labelled,
         "summary": summary(report),
         "tiles": _tiles(report),
-        "events": _events(found.events, clock) if found.labelled else None,
-        "event_pictures": [_event_picture(*each, clock) for each in found.event_traces],
+        "versus": versus(report),
+        "candidate_pictures": [_alarm_picture(*each, clock) for each in beside.alarm_traces] if beside else [],
+        "events": _events(found.events, clock, others) if found.labelled else None,
+        "event_pictures": [_event_picture(*each, clock, others) for each in found.event_traces],
         "events_left_out": _left_out(len(found.event_traces), len(found.events), "fault", "the missed and the latest"),
         "alarms": _alarms(found.alarms, load.alarms, clock),
         "alarm_pictures": [_alarm_picture(*each, clock) for each in found.alarm_traces],
@@ -124,7 +147,7 @@ def _tiles(report: EvaluationReport) -> list[Tile]:
     ]
 
 
-def _events(events: Sequence[EventFinding], clock: Clock) -> Table:
+def _events(events: Sequence[EventFinding], clock: Clock, others: _Others | None) -> Table:
     # when there are too many, what went wrong comes first
     shown = events if len(events) <= MOST_ROWS else sorted(events, key=lambda one: -_lateness(one))[:MOST_ROWS]
     rows = [
@@ -132,7 +155,8 @@ def _events(events: Sequence[EventFinding], clock: Clock) -> Table:
             one.asset,
             clock.second(one.start),
             duration((one.end - one.start) / 1000),
-            "missed" if one.detected is None else duration(one.delay_s),
+            _delay(one.delay_s),
+            *((_delay(others.delay(one)),) if others else ()),
             UNKNOWN if one.peak is None else quantity(one.peak),
             ", ".join(one.sensors) or "not labelled",
             _named(one.blamed_at_alarm),
@@ -145,6 +169,7 @@ def _events(events: Sequence[EventFinding], clock: Clock) -> Table:
         "start",
         "lasted",
         "delay",
+        *((f"delay, version {others.version}",) if others else ()),
         "peak score",
         "sensors labelled",
         "named at the alarm",
@@ -201,15 +226,23 @@ def _lateness(one: EventFinding) -> float:
     return float("inf") if one.delay_s is None else one.delay_s
 
 
-def _event_picture(one: EventFinding, trace: Trace, clock: Clock) -> Picture:
+def _event_picture(one: EventFinding, trace: Trace, clock: Clock, others: _Others | None) -> Picture:
     found = one.delay_s is not None
-    badge = f"found after {duration(one.delay_s)}" if one.delay_s else "found at once" if found else "missed"
     labelled = f"labelled: {', '.join(one.sensors)}" if one.sensors else "no sensor labelled"
     lines = (
         f"{clock.second(one.start)}, {duration((one.end - one.start) / 1000)}",
         f"{labelled}; named: {_named(one.blamed_at_alarm) if found else 'nothing'}",
+        *((f"version {others.version}: {_badge(others.delay(one))}",) if others else ()),
     )
-    return Picture(one.asset, badge, "good" if found else "poor", lines, _charts(trace, clock))
+    return Picture(one.asset, _badge(one.delay_s), "good" if found else "poor", lines, _charts(trace, clock))
+
+
+def _delay(delay: float | None) -> str:
+    return "missed" if delay is None else duration(delay)
+
+
+def _badge(delay: float | None) -> str:
+    return "missed" if delay is None else f"found after {duration(delay)}" if delay else "found at once"
 
 
 def _alarm_picture(one: AlarmFinding, trace: Trace, clock: Clock) -> Picture:

@@ -26,7 +26,7 @@ classes:
     sensors: [{{name: pressure, unit: bar}}, {{name: flow, unit: l/s}}]
     step: 1s
     max_gap: 1s
-    model: {{window: 10, warmup: 5, horizons: [1]}}
+    model: {{type: last-value, window: 10, horizons: [1]}}
     alarm: {{budget: 0.01, on_delay: 3, off_delay: 3}}
 assets:
   p-1: {{class: pump, normal: [{{start: 2026-01-01T00:00:00Z, end: 2026-01-01T00:06:40Z}}]}}

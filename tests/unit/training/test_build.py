@@ -93,9 +93,9 @@ def test_the_same_seed_gives_the_same_detector() -> None:
 
 
 def test_contradictory_settings_are_refused_in_words() -> None:
-    with pytest.raises(EugenieError, match="horizon 30 is beyond warmup 24"):
+    with pytest.raises(EugenieError, match=r"model\.horizons: must be at most the warmup, 24 rows"):
         build("pump", equipment(horizons=[1, 30]), grids(1200), SILENT)
-    with pytest.raises(EugenieError, match="warmup 48 leaves nothing"):
+    with pytest.raises(EugenieError, match=r"model\.warmup: must be less than the window, 48 rows"):
         build("pump", equipment(warmup=48), grids(1200), SILENT)
     with pytest.raises(EugenieError, match="no stretch of normal rows"):
         build("pump", equipment(), grids(60), SILENT)

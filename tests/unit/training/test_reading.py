@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -55,6 +56,33 @@ def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatc
     np.testing.assert_array_equal(found.rows, whole.rows)
     np.testing.assert_array_equal(found.part, whole.part)
     assert datasets.fingerprint([found]) == datasets.fingerprint([whole])
+
+
+def test_of_listed_periods_no_more_is_read_than_a_window_before_them(tmp_path: Path) -> None:
+    free = site(tmp_path, window=40, warmup=20)
+    history = open_history(free)
+    history.commit("logger", [readings("one", 8_000)])
+    period = {"start": "1970-01-01T00:40:00Z", "end": "1970-01-01T01:10:00Z"}
+    one = free.assets["one"]
+    normal = (
+        type(one).model_validate({"class": "pump", "normal": [period]}, context={"timezone": ZoneInfo("UTC")}).normal
+    )
+    listed = free.model_copy(update={"assets": {"one": one.model_copy(update={"normal": normal})}})
+    (summary,) = history.summary()
+    found = reading.normal_grid(listed, history, summary, scratch.Memory())
+    grid = load_grid(listed, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(listed, grid), 0.25)
+    first = int(np.searchsorted(whole.edges, found.edges[0]))
+    own = slice(first, first + len(found.edges))
+    np.testing.assert_array_equal(found.rows, whole.rows[own])
+    np.testing.assert_array_equal(found.part, whole.part[own])
+    assert found.used == whole.used > 1_000
+    assert len(found.edges) <= 1_800 + 41 < len(whole.edges)
+    for wanted in (1, 2, 3):
+        ends, all_ends = (
+            np.concatenate([*datasets.window_ends(one.rows, one.part, wanted, 40)]) for one in (found, whole)
+        )
+        np.testing.assert_array_equal(ends + first, all_ends)
 
 
 def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,132 @@
+"""The report of two versions: both sets of figures, the gate's word, and where they differ."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sample_reports import FAULT, SENSORS, START, STEP, backtest_of, report_of, site
+
+from eugenie_cli.evaluation.comparison_table import comparison_rows
+from eugenie_cli.evaluation.evaluation_report import EvaluationReport
+from eugenie_cli.evaluation.gate import judge
+from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.page.render import render
+from eugenie_cli.evaluation.page.summary import summary
+from eugenie_cli.evaluation.page.versus import versus
+from eugenie_cli.evaluation.study import Study
+from eugenie_cli.evaluation.traces import score_on
+from eugenie_cli.site.promotion import PromotionGate
+
+NAMES = [f"p-{number}" for number in range(9)]
+
+
+@pytest.fixture(scope="module")
+def report() -> EvaluationReport:
+    return report_of(NAMES, beside=True)
+
+
+@pytest.fixture(scope="module")
+def page(report: EvaluationReport) -> str:
+    return render(report)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page[page.index("<body>") :]).split())
+
+
+def test_the_page_has_every_figure_of_both_with_its_interval(report, page):
+    text = text_of(page)
+    rows = list(comparison_rows(report.evaluation.model, report.evaluation.candidate))
+    assert len(rows) > 8 and any(cells[4] != "-" for cells in rows)
+    for words, first, second, difference, interval, verdict in rows:
+        said = " ".join((words, first, second, difference, *([verdict] if verdict else [])))
+        assert said + ("" if interval == "-" else f" {interval}") in text
+
+
+def test_the_gate_speaks_in_words_and_a_condition_that_fails_is_marked(report):
+    told = versus(report)
+    assert told.verdict == "poor"
+    (against,) = [one.text for one in told.conditions if one.verdict == "poor"]
+    assert against.startswith("false alarms per asset and day: ")
+    assert len(told.conditions) == 5
+    assert "no gate" in told.basis
+    assert against in summary(report)[0].text
+
+    gate = PromotionGate(alarm_factor=10)
+    let = versus(replace(report, gate=gate))
+    assert let.verdict == "good" and {one.verdict for one in let.conditions} == {"good"}
+    assert "no gate" not in let.basis
+    assert summary(replace(report, gate=gate))[0].verdict == "good"
+
+
+def test_assets_come_worst_first(report):
+    told = versus(report)
+    found = [row[told.asset_columns.index("faults found")] for row in told.assets]
+    assert found[:3] == ["1 → 0 of 1"] * 3  # the first of three
+    assert found[3:6] == ["1 of 1"] * 3
+    assert found[6:] == ["0 → 1 of 1"] * 3  # the third of three, which the champion missed
+    false = [row[told.asset_columns.index("false alarms")] for row in told.assets[:3]]
+    assert false[0] == "0 → 1"
+
+
+def test_a_picture_of_a_fault_has_both_scores_and_what_both_made_of_it(report, page):
+    pictures = page[page.index('id="s-faults"') : page.index('id="s-load"')]
+    figures = re.findall(r"<figure.*?</figure>", pictures, re.S)
+    assert len(figures) == len(NAMES)
+    assert all('class="score"' in one and 'class="beside"' in one for one in figures)
+    assert sum("version 8: missed" in one for one in figures) == 3
+    # faults that either missed come before those that both found
+    missed = ["missed" in one for one in figures]
+    assert missed == sorted(missed, reverse=True) and sum(missed) == 6
+
+
+def test_alone_there_is_nothing_of_a_second_version():
+    report = report_of(NAMES[:2])
+    alone = render(report)
+    assert report.verdict() is None and versus(report) is None
+    assert "s-versus" not in alone and 'class="beside"' not in alone
+    assert "candidate" not in report.to_json()
+
+
+def test_without_labels_alarms_are_compared():
+    report = report_of(NAMES[:3], labelled=False, beside=True)
+    told = versus(report)
+    assert told.asset_columns[1] == "alarms"
+    assert "rows above 1" in [one.words for one in told.figures]
+    assert "faults found" not in " ".join(one.text for one in told.conditions)
+    assert 'class="beside"' in render(report)
+
+
+def test_the_json_says_the_candidate_as_fully_and_the_verdict(report):
+    document = json.loads(json.dumps(report.to_json()))
+    candidate, verdict = document["candidate"], document["verdict"]
+    assert len(candidate["event_list"]) == len(document["event_list"]) == len(NAMES)
+    assert [one["delay_s"] for one in candidate["event_list"]].count(None) == 3
+    assert sum(one["false_alarms"] for one in candidate["by_asset"]) == 9
+    assert sum(one["false_alarms"] for one in document["by_asset"]) == 4
+    # the same as of two evaluations, each alone
+    alone = {**document, **candidate}
+    again = judge(alone, document, report.gate)
+    assert (verdict["promote"], tuple(verdict["reasons"])) == (again.promote, again.reasons)
+
+
+def test_scores_are_laid_on_the_other_versions_edges():
+    one = backtest_of("p-0", 0, 100)
+    later = replace(one, edges=one.edges[10:], score=one.score[10:])
+    laid = score_on(one.edges, later)
+    assert np.isnan(laid[:10]).all()
+    assert np.array_equal(laid[10:], one.score[10:], equal_nan=True)
+    assert np.array_equal(score_on(later.edges, one), later.score, equal_nan=True)
+
+
+def test_a_study_without_pictures_of_faults_still_counts_them():
+    labels = Labels((Label("p-0", START + FAULT[0] * STEP, START + FAULT[1] * STEP, (SENSORS[0],)),))
+    study = Study(site(), "pump", labels, event_pictures=0)
+    one = backtest_of("p-0", 0, 720)
+    study.add(one, ~np.isnan(one.rows).all(axis=1))
+    found = study.findings()
+    assert len(found.events) == 1 and found.event_traces == ()
