@@ -6,17 +6,20 @@ a baseline: calibrating on rows that trained gives thresholds that live data bre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from eugenie_cli.detection import scatter
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.context import context_sensors
-from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, Baseline, baseline, distance, impute, known
+from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, Baseline, baseline, distance, impute, known, stride
 from eugenie_cli.detection.scatter import Scatter
 from eugenie_cli.detection.statistics import StatisticsModule, WindowStatistics
 from eugenie_cli.detection.trained import AssetCalibration, Calibration
@@ -30,7 +33,9 @@ REHEARSAL_PARTS = 5
 MARGINS = np.arange(1.0, 4.0001, 0.05)
 # An asset with fewer calibration rows takes the class's threshold.
 MIN_CALIBRATION_ROWS = 60
-# Rows of an asset beyond this many say the same again: evenly spread segments are taken.
+# Rows of an asset beyond so many say the same again: evenly spread segments are taken. A baseline is means and
+# covariances; a threshold is a quantile of the rarest rows, which takes more of them.
+MAX_BASELINE_ROWS = 20_000
 MAX_ROWS = 60_000
 SEGMENT_ROWS = 2_000
 # A sensor that hardly moves in normal operation would turn its last digit into an alarm. Deviations are
@@ -38,6 +43,13 @@ SEGMENT_ROWS = 2_000
 MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
 MIN_DEVIATION = 1e-6
+
+
+# Bytes: where a column of numbers may begin.
+_ALIGNED = 16
+
+Room = Callable[[int], NDArray[np.uint8]]
+"""Gives so many bytes to keep something in."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,22 @@ class Smoothed:
 
     def of(self, sensors: Ints) -> Smoothed:
         """The same of some sensors."""
-        return Smoothed(*(getattr(self, field.name)[:, sensors] for field in fields(self)))
+        return Smoothed(*(column[:, sensors] for column in self._columns()))
+
+    def kept(self, room: Room) -> Smoothed:
+        """The same, in memory that `room` gives."""
+        columns = self._columns()
+        starts = np.cumsum([0, *(-(-column.nbytes // _ALIGNED) * _ALIGNED for column in columns)])
+        place = room(int(starts[-1]))
+        kept = []
+        for first, column in zip(starts, columns, strict=False):
+            own = place[first : first + column.nbytes].view(column.dtype).reshape(column.shape)
+            own[:] = column
+            kept.append(own)
+        return Smoothed(*kept)
+
+    def _columns(self) -> list[Any]:
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True)
@@ -122,19 +149,23 @@ def calibrate(
     roles: Sequence[str],
     budget: float,
     advance: Callable[[float], None] | None = None,
+    room: Room | None = None,
 ) -> Calibrated:
     """Baselines and thresholds of a class. `sensors_of`: the sensors' names; `roles`: "auto", "scored" or
-    "context" for each; `advance` is called once for each asset.
+    "context" for each; `advance` is called once for each asset. `room`: for the assets' statistics, which together may
+    be more than memory holds; no more than one asset's are worked on at once.
 
     Raises ValueError when no sensor is scored or no asset has a scorable calibration row.
     """
     sensors = range(assets[0].scaled.shape[1])
     module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
     run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
-    learnt, held_out = [], []
+    learnt: list[Smoothed] = []
+    held_out: list[Smoothed] = []
     for asset in assets:
-        learnt.append(_smoothed(run, asset.scaled, asset.learnt, window))
-        held_out.append(_smoothed(run, asset.scaled, asset.held_out, window))
+        for parts, wanted, most in ((learnt, asset.learnt, MAX_BASELINE_ROWS), (held_out, asset.held_out, MAX_ROWS)):
+            found = _smoothed(run, asset.scaled, wanted, window, most)
+            parts.append(found if room is None else found.kept(room))
         if advance is not None:
             advance(1)
     scored = ~context_sensors(
@@ -146,11 +177,14 @@ def calibrate(
     if not scored.any():
         raise ValueError("no sensor is scored: every one is context")
     picked = np.flatnonzero(scored)
-    learnt, held_out = ([part.of(picked) for part in parts] for parts in (learnt, held_out))
-    residual = baseline([known(part.residual, part.residual_present) for part in learnt])
-    level = baseline([known(part.level, part.level_present) for part in learnt])
-    scattered = _scatter(learnt)
-    statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(held_out)]
+
+    def scored_of(parts: Sequence[Smoothed]) -> Iterator[Smoothed]:
+        return (part.of(picked) for part in parts)
+
+    residual = baseline(lambda: (known(part.residual, part.residual_present) for part in scored_of(learnt)))
+    level = baseline(lambda: (known(part.level, part.level_present) for part in scored_of(learnt)))
+    scattered = _scatter(lambda: scored_of(learnt))
+    statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
     if not any(part.size for part in statistic):
         raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
     threshold, calibration = thresholds([asset.asset for asset in assets], statistic, budget)
@@ -158,7 +192,7 @@ def calibrate(
         calibration,
         assets=tuple(
             replace(one, learnt=len(part), **_moved(part, later, [sensors_of[place] for place in picked]))
-            for one, part, later in zip(calibration.assets, learnt, held_out, strict=True)
+            for one, part, later in zip(calibration.assets, scored_of(learnt), scored_of(held_out), strict=True)
         ),
     )
     return Calibrated(scored, residual, level, scattered, threshold, calibration, tuple(statistic))
@@ -200,41 +234,51 @@ def _rehearse(statistic: Floats) -> Floats:
     return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
 
 
-def _smoothed(run: Callable[[tf.Tensor], WindowStatistics], scaled: Floats, wanted: Bools, window: int) -> Smoothed:
-    """Statistics of the scorable rows among `wanted`, in order of time."""
-    parts: list[list[Floats]] = []
-    for ends in _segments(wanted):
+def _smoothed(
+    run: Callable[[tf.Tensor], WindowStatistics], scaled: Floats, wanted: Bools, window: int, most: int
+) -> Smoothed:
+    """Statistics of the scorable rows among `wanted`, of about `most` of them, in order of time."""
+
+    def segment(ends: Ints) -> list[Floats]:
         before = min(ends[0], window - 1)
         missing = np.full((window - 1 - before, scaled.shape[1]), np.nan, np.float32)
         rows = np.concatenate([missing, scaled[ends[0] - before : ends[-1] + 1]])
         found = run(tf.constant(rows[None]))
         keep = found.valid.numpy() & wanted[ends]
         keep &= found.recent_present.numpy().any(axis=1)
-        parts.append([getattr(found, field.name).numpy()[keep] for field in fields(Smoothed)])
+        return [getattr(found, field.name).numpy()[keep] for field in fields(Smoothed)]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # an operation has one thread in a training
+        parts = list(pool.map(segment, _segments(wanted, most)))
     if not parts:
         nothing, absent = np.zeros((0, scaled.shape[1])), np.zeros((0, scaled.shape[1]), bool)
         return Smoothed(nothing, absent, nothing, absent, nothing, nothing, absent)
     return Smoothed(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _segments(wanted: Bools) -> list[Ints]:
-    """Runs of row numbers that together hold `wanted`, or evenly spread ones up to `MAX_ROWS`."""
+def _segments(wanted: Bools, rows: int) -> list[Ints]:
+    """Runs of row numbers that together hold `wanted`, or evenly spread ones up to `rows`."""
     starts = np.arange(0, len(wanted), SEGMENT_ROWS)
     starts = starts[[bool(wanted[start : start + SEGMENT_ROWS].any()) for start in starts]]
-    most = MAX_ROWS // SEGMENT_ROWS
+    most = rows // SEGMENT_ROWS
     if len(starts) > most:
         starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
     return [np.arange(start, min(start + SEGMENT_ROWS, len(wanted))) for start in starts]
 
 
-def _scatter(samples: Sequence[Smoothed]) -> Scatter:
+def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
     """Each asset's own, the class's where an asset has too few samples."""
-    pooled = scatter.learn(
-        *(np.concatenate([getattr(part, name) for part in samples]) for name in ("recent", "square", "recent_present"))
-    )
+    lengths = [len(part) for part in samples()]
+    pooled = None
+    if min(lengths) < MIN_BASELINE_ROWS:
+        step = stride(sum(lengths))
+        taken = [(part.recent[::step], part.square[::step], part.recent_present[::step]) for part in samples()]
+        pooled = scatter.learn(*(np.concatenate(column) for column in zip(*taken, strict=True)))
     parts = [
-        scatter.learn(part.recent, part.square, part.recent_present) if len(part) >= MIN_BASELINE_ROWS else pooled
-        for part in samples
+        scatter.learn(part.recent, part.square, part.recent_present)
+        if pooled is None or len(part) >= MIN_BASELINE_ROWS
+        else pooled
+        for part in samples()
     ]
     return Scatter(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 

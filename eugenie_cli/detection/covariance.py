@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from eugenie_cli.detection.arrays import Bools, Floats
 MIN_EIGENVALUE = 1e-3
 # An asset with fewer rows that were learnt from takes its class's baseline.
 MIN_BASELINE_ROWS = 100
+# Rows that stand for a class, whose assets may have more than memory holds: every so-many-th of theirs is taken.
+MAX_CLASS_ROWS = 60_000
 # Deviation below which a statistic of standardised values is taken as constant.
 MIN_DEVIATION = 1e-3
 
@@ -76,11 +78,21 @@ def known(values: Floats, present: Bools) -> Floats:
     return np.where(present, values, means)
 
 
-def baseline(samples: Sequence[Floats]) -> Baseline:
-    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each, no NaN)."""
-    pooled = whitener(np.concatenate(list(samples)))
-    parts = [whitener(sample) if len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples]
+def baseline(samples: Callable[[], Iterable[Floats]]) -> Baseline:
+    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each, no NaN). They are
+    asked for anew each time, and taken one by one."""
+    lengths = [len(sample) for sample in samples()]
+    pooled = None
+    if min(lengths) < MIN_BASELINE_ROWS:
+        step = stride(sum(lengths))
+        pooled = whitener(np.concatenate([sample[::step] for sample in samples()]))
+    parts = [whitener(sample) if pooled is None or len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples()]
     return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
+
+
+def stride(rows: int) -> int:
+    """Every how-many-th of a class's rows is taken where they stand for the class."""
+    return max(1, -(-rows // MAX_CLASS_ROWS))
 
 
 def impute(centred: Floats, present: Bools, precision: Floats) -> Floats:

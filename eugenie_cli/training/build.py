@@ -93,6 +93,11 @@ def build(
         )
     arrays.release()
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:
+
+        def calibrated_one(count: float) -> None:
+            arrays.release()
+            advance(count)
+
         try:
             calibrated = calibration.calibrate(
                 fitted.network,
@@ -106,7 +111,8 @@ def build(
                 sensors_of=equipment.sensor_names,
                 roles=[sensor.role for sensor in equipment.sensors],
                 budget=equipment.alarm.budget,
-                advance=advance,
+                advance=calibrated_one,
+                room=lambda size: arrays.array((size,), np.uint8),
             )
         except ValueError as problem:
             raise _unfit(class_name, problem) from problem

@@ -49,7 +49,7 @@ class Chart(ABC):
             average, enough = smoothed(bare.signal(masked(rows, keep)), bare.kernel)
             wanted = mask & enough.any(axis=1)
             samples.append(known(average[wanted], enough[wanted]))
-        normal = baseline(samples)
+        normal = baseline(lambda: samples)
         return cls(options.window, options.smoothing, normal.mean, normal.deviation, normal.whitening, horizons)
 
     @property

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from eugenie_cli.detection.covariance import Baseline, distance, impute, ledoit_wolf, whitener
+from eugenie_cli.detection.covariance import (
+    MAX_CLASS_ROWS,
+    MIN_BASELINE_ROWS,
+    Baseline,
+    baseline,
+    distance,
+    impute,
+    ledoit_wolf,
+    whitener,
+)
 from eugenie_cli.detection.kernel import ewma_kernel, smooth
 
 
@@ -61,3 +71,12 @@ def test_the_kernel_is_a_weighted_mean_of_what_is_there() -> None:
     mean, enough = smooth(values, present, kernel)
     assert enough.tolist() == [True, False]
     np.testing.assert_allclose(mean, [3.0, 0.0])
+
+
+def test_an_asset_with_few_samples_takes_the_class_s_baseline_and_leaves_the_others_theirs() -> None:
+    random = np.random.default_rng(5)
+    many = [random.normal(size=(MAX_CLASS_ROWS, 2)) * spread for spread in (1.0, 3.0)]
+    few = random.normal(size=(MIN_BASELINE_ROWS - 1, 2))
+    alone, found = baseline(lambda: many), baseline(lambda: [*many, few])
+    np.testing.assert_array_equal(found.whitening[:2], alone.whitening)
+    assert found.deviation[2] == pytest.approx(np.sqrt([5.0, 5.0]), rel=0.02)  # of both together

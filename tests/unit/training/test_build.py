@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +17,7 @@ from eugenie_cli.progress import SILENT
 from eugenie_cli.site.model import EquipmentClass
 from eugenie_cli.training import datasets
 from eugenie_cli.training.build import Built, build
+from eugenie_cli.training.scratch import Scratch
 
 SENSORS = ("flow", "pressure", "current", "temperature")
 ROWS = 4000
@@ -99,3 +103,13 @@ def test_contradictory_settings_are_refused_in_words() -> None:
         build("pump", equipment(warmup=48), grids(1200), SILENT)
     with pytest.raises(EugenieError, match="no stretch of normal rows"):
         build("pump", equipment(), grids(60), SILENT)
+
+
+def test_what_is_kept_on_disk_gives_the_same_detector(built: Built, tmp_path: Path) -> None:
+    again = build("pump", equipment(), grids(), SILENT, arrays=Scratch(tmp_path)).detector
+    for name in ("residual", "level", "scatter"):
+        ours, theirs = getattr(again, name), getattr(built.detector, name)
+        for field in fields(ours):
+            np.testing.assert_array_equal(getattr(ours, field.name), getattr(theirs, field.name))
+    np.testing.assert_array_equal(again.threshold, built.detector.threshold)
+    assert again.calibration == built.detector.calibration
