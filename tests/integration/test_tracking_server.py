@@ -22,6 +22,7 @@ from eugenie_cli.site.load import load_site
 from eugenie_cli.site.model import Site
 from eugenie_cli.training import spool, store, sync, train
 from eugenie_cli.training.registry import Registry
+from eugenie_cli.training.wanted import Wanted
 
 pytestmark = pytest.mark.integration
 
@@ -209,7 +210,7 @@ def test_credentials_of_the_site_file(
     with pytest.raises(
         EugenieError, match=r"does not know (user ann|the token of the site file) \(HTTP 401\)"
     ) as refused:
-        train.train_class(site, "pump", told, force=True)
+        train.train_class(site, "pump", told, Wanted(force=True))
     assert "tracking.username" in str(refused.value.hint)
     assert spool.waiting(site) == []
     nobody = site.model_copy(

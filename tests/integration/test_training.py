@@ -99,9 +99,8 @@ def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
     pump = site.classes["pump"]
     searching = pump.model_copy(update={"model": pump.model.model_copy(update={"learning_rate": "auto"})})
     told = io.StringIO()
-    trained = train.train_class(
-        site.model_copy(update={"classes": {**site.classes, "pump": searching}}), "pump", Console(err=told), epochs=1
-    )
+    searching_site = site.model_copy(update={"classes": {**site.classes, "pump": searching}})
+    trained = train.train_class(searching_site, "pump", Console(err=told), Wanted(epochs=1))
     client = store.client(site)
     parameters = client.get_run(trained.run_id).data.params
     assert parameters["model.learning_rate"] == "auto"
