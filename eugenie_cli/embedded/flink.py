@@ -29,9 +29,9 @@ from eugenie_cli.embedded.process import (
     minimal_env,
     read_run_file,
     start_detached,
-    write_atomically,
 )
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import write_atomically
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK, answers
-from eugenie_cli.embedded.process import MARKER, Process, minimal_env, start_detached, tail, write_atomically
+from eugenie_cli.embedded.process import MARKER, Process, minimal_env, start_detached, tail
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import write_atomically
 from eugenie_cli.site.model import Site
 from eugenie_cli.workspace import Workspace
 

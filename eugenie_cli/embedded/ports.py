@@ -13,8 +13,8 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import write_atomically
 
 LOOPBACK = "127.0.0.1"
 

@@ -17,7 +17,6 @@ import contextlib
 import json
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +26,7 @@ from typing import Any
 import psutil
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import write_atomically
 
 MARKER = "EUGENIE_RUN_FILE"
 """Environment variable that ties a process, and all that it starts, to its run file."""
@@ -184,24 +184,6 @@ def tail(log: Path, lines: int = 15) -> str:
             return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace `path` by `text`: temporary file, fsync, rename. `mode`: who may read it, by default its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as stream:
-        staged = Path(stream.name)
-        try:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-            staged.chmod(mode)
-            staged.replace(path)
-        except BaseException:  # a full disk, an interrupt: nothing is left beside the file
-            staged.unlink(missing_ok=True)
-            raise
 
 
 def _alive(recorded: Process) -> psutil.Process | None:

@@ -29,7 +29,6 @@ from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.values import to_ms
 from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
 
-TAG = GATE_TAG
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
 
 _LONGEST_TAG = 5000
@@ -134,7 +133,7 @@ def _note(
     }
     name = store.registered_name(site, class_name)
     for key, value in noted.items():
-        registry.client.set_model_version_tag(name, str(version), f"{TAG}.{key}", value[:_LONGEST_TAG])
+        registry.client.set_model_version_tag(name, str(version), f"{GATE_TAG}.{key}", value[:_LONGEST_TAG])
 
 
 def _user() -> str:

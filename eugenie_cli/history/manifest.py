@@ -9,14 +9,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import replace_file
 from eugenie_cli.locks import alone
 
 SCHEMA = "eugenie.history.v1"
@@ -110,26 +110,6 @@ def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources
         text = json.dumps({"schema": SCHEMA, "sources": encoded}, separators=(",", ":"), sort_keys=True)
         replace_file(path, lambda file: file.write(text.encode()))
         return sources
-
-
-def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that it is there whole or not at all, even when the machine stops."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from eugenie_cli.files import replace_file
 from eugenie_cli.history.batch import Batch, Series, order_by
-from eugenie_cli.history.manifest import PartFile, Span, replace_file
+from eugenie_cli.history.manifest import PartFile, Span
 from eugenie_cli.readings.quality import BAD, GOOD
 
 # Small enough that one of 500 assets is not read with many others, large enough to compress.

@@ -5,7 +5,6 @@ It is written beside its place under a hidden name, checked against the trained 
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from eugenie_cli.detection.trained import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import sync, sync_tree
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import card, checksums, manifest, samples, store, warm_up
@@ -113,9 +113,9 @@ def _publish(
     (staged / card.LOCATION).write_text(text, encoding="utf-8")
     checksums.write(staged)
     staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user
-    _sync(staged)
+    sync_tree(staged)
     staged.rename(target)
-    _sync_directory(target.parent)
+    sync(target.parent)
     return found.score_difference
 
 
@@ -156,21 +156,3 @@ def _check_same(target: Path, registered: RegisteredVersion) -> None:
             f"the registry has begun anew: move {target.parent} away, then export again",
             ExitCode.REFUSED,
         )
-
-
-def _sync(directory: Path) -> None:
-    for path in directory.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-        else:
-            _sync_directory(path)
-    _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import write_atomically
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import store, tensorflow_serving
 from eugenie_cli.serving.protos import config_pb2

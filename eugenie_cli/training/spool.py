@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 import uuid
@@ -18,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from eugenie_cli.files import replace_file, sync_tree
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.training import orphans
@@ -111,8 +111,7 @@ class SpooledRun:
 
     def finish(self, version_tags: Mapping[str, str]) -> None:
         """From now on the run is whole: it becomes a version, whatever happens to this process."""
-        for path in (self.folder, *self.folder.rglob("*")):
-            _sync(path)
+        sync_tree(self.folder)
         _replace(self.folder / _WHOLE, {"ended": int(time.time() * 1000), "version_tags": dict(version_tags)})
 
     # -- and at the end --------------------------------------------------------------------------------------------
@@ -191,19 +190,4 @@ def _is_of_the_dead(run: SpooledRun) -> bool:
 
 
 def _replace(path: Path, value: Any) -> None:
-    """Writes JSON: the whole of it is there, or what was there before."""
-    staged = path.with_name(f".{path.name}")
-    with staged.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_file(path, lambda file: file.write(json.dumps(value, ensure_ascii=False).encode()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.page.view import view
+from eugenie_cli.files import write_atomically
 from eugenie_cli.workspace import shipped
 
 TEMPLATE, STYLE = "page.html.j2", "style.css"

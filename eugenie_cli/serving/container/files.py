@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eugenie_cli.embedded.process import write_atomically
+from eugenie_cli.files import write_atomically
 from eugenie_cli.serving import released, tensorflow_serving
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eugenie_cli.embedded.process import write_atomically
+from eugenie_cli.files import write_atomically
 from eugenie_cli.workspace import Workspace
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eugenie_cli.embedded.process import write_atomically
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import write_atomically
 from eugenie_cli.locks import alone
 from eugenie_cli.serving.manifests.request import Document
 

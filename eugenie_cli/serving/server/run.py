@@ -15,6 +15,7 @@ from pathlib import Path
 import grpc.aio
 import tensorflow as tf
 
+from eugenie_cli.files import write_atomically
 from eugenie_cli.serving import sockets
 from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server.batching import Batcher
@@ -142,10 +143,4 @@ def _listen_for_http(settings: Settings, application: RestApi) -> HttpServer | N
 
 
 def _tell(ready_file: Path, addresses: Mapping[str, str]) -> None:
-    ready_file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = ready_file.with_name(f".{ready_file.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump({**addresses, "pid": os.getpid()}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(ready_file)
+    write_atomically(ready_file, json.dumps({**addresses, "pid": os.getpid()}), mode=0o644)
