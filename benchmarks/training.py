@@ -60,13 +60,13 @@ def main() -> None:
 
 def fits(epochs: int, progress: Console) -> dict[str, Any]:
     """Our fit and the plain one, epoch by epoch in turns."""
-    from eugenie_cli.training import devices, fit
+    from eugenie_cli.training import devices, fit, fitter
 
     devices.one_thread_an_operation()
     plant = Plant(20)
     train, validation = windows(plant)
     settings = plant.site(Path()).classes[CLASS].model
-    ours = fit.Fitter(
+    ours = fitter.Fitter(
         len(SENSORS), window=WINDOW, horizons=settings.horizons, units=UNITS,
         learning_rate=settings.learning_rate, seed=0,
     )  # fmt: skip
@@ -117,7 +117,8 @@ class Plain:
         import tensorflow as tf
 
         from eugenie_cli.detection import network
-        from eugenie_cli.training import fit
+        from eugenie_cli.detection.types.options import BURN_IN
+        from eugenie_cli.training import fit, fitter
 
         self._random = np.random.default_rng(0)
         self._chosen = self._random.permutation(train.starts)[: 8 * fit.EPOCH_WINDOWS]
@@ -126,11 +127,12 @@ class Plain:
         self._targets = np.stack([train.rows[index + ahead] for ahead in horizons], axis=2)
         self.model = network.build(len(SENSORS), len(horizons), UNITS, seed=0)
 
-        def loss(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
-            target, forecast = target[:, fit.BURN_IN :], forecast[:, fit.BURN_IN :]
-            return fit.huber(target, forecast) / tf.cast(tf.size(target), tf.float32)
+        huber = keras.losses.Huber()
 
-        self.model.compile(optimizer=keras.optimizers.Adam(PLAIN_RATE, clipnorm=fit.CLIP_NORM), loss=loss)
+        def loss(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
+            return huber(target[:, BURN_IN:], forecast[:, BURN_IN:])
+
+        self.model.compile(optimizer=keras.optimizers.Adam(PLAIN_RATE, clipnorm=fitter.CLIP_NORM), loss=loss)
 
     def epoch(self, count: int) -> None:
         drawn = self._random.choice(len(self._chosen), count, replace=False)

@@ -20,6 +20,7 @@ from eugenie_cli.training import classical, datasets, fit, rate
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.scratch import Memory, blocks
+from eugenie_cli.training.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def join(grids: Sequence[NormalGrid], mean: Floats, deviation: Floats, ahead: in
 
 def windows(
     class_name: str, grids: Sequence[NormalGrid], joined: Joined, window: int, arrays: Memory
-) -> tuple[fit.Windows, fit.Windows]:
+) -> tuple[Windows, Windows]:
     """Training and validation windows of all assets. Raises EugenieError when there is none."""
     found = []
     for wanted in (TRAINING, VALIDATION):
@@ -191,7 +192,7 @@ def windows(
             for ends in datasets.window_ends(joined.rows[own], joined.part[own], wanted, window):
                 starts[count : count + len(ends)] = ends - window + 1 + own.start
                 count += len(ends)
-        found.append(fit.Windows(joined.rows, joined.part, wanted, starts[:count]))
+        found.append(Windows(joined.rows, joined.part, wanted, starts[:count]))
     train, validation = found
     if not len(train.starts) or not len(validation.starts):
         raise EugenieError(

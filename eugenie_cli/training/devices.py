@@ -28,6 +28,11 @@ class Devices:
         """Layers for `network.build`, for rows before windows: on CPUs fast ones, on GPUs Keras' own (cuDNN's)."""
         return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {"memory": RowsFirstLSTM}
 
+    @property
+    def compiles(self) -> bool:
+        """Whether XLA compiles the loss: on one CPU it then takes half as long."""
+        return self.kind == "CPU" and self.replicas == 1
+
 
 def present() -> Devices:
     """Every TPU core or GPU there is, else every logical CPU device (one, unless a test made more)."""

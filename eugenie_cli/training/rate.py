@@ -18,7 +18,8 @@ import numpy as np
 from eugenie_cli.detection.arrays import Floats
 
 if TYPE_CHECKING:
-    from eugenie_cli.training.fit import Fitter, Windows
+    from eugenie_cli.training.fitter import Fitter
+    from eugenie_cli.training.windows import Batches, Windows
 
 LEAST, MOST = 1e-5, 1.0
 """The rates that are tried: each is larger than the one before by the same factor."""
@@ -58,9 +59,9 @@ def find(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Search:
     losses: list[float] = []
     rates = np.geomspace(LEAST, MOST, STEPS)
     with closing(_endless(fitter, windows, batch, limit)) as batches:  # else the next one is being drawn still
-        for rate, (inputs, target) in zip(rates, batches, strict=False):
+        for rate, drawn in zip(rates, batches, strict=False):
             fitter.optimizer.learning_rate = float(rate)
-            loss = float(fitter.learn(inputs, target))
+            loss = float(fitter.learn(drawn)[0])
             if losses and not loss <= HOPELESS * losses[0]:  # or no number
                 break
             losses.append(loss)
@@ -70,9 +71,9 @@ def find(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Search:
     return search
 
 
-def _endless(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Generator[tuple[Floats, Floats], None, None]:
+def _endless(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Generator[Batches, None, None]:
     while True:
-        yield from fitter.draw(windows, batch, limit)
+        yield from fitter.cutter.drawn(windows, batch, limit, together=1)
 
 
 def choose(rates: Floats, losses: Floats) -> Search:

@@ -69,5 +69,5 @@ class TabledNoise(keras.layers.GaussianNoise):
         first = tf.random.stateless_uniform([], self.seed_generator.next(), 0, 1)
         room = float(_TABLE - size)
         table = tf.constant(self._table)
-        stretch = table[tf.cast(first * room, tf.int32) :][:size]
+        stretch = tf.slice(table, [tf.cast(first * room, tf.int32)], [size])
         return inputs + tf.cast(tf.reshape(stretch, tf.shape(inputs)), inputs.dtype)

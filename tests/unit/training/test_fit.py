@@ -15,18 +15,20 @@ import tensorflow as tf
 
 from eugenie_cli.training import fit
 from eugenie_cli.training.checkpoint import Checkpoint, State
+from eugenie_cli.training.fitter import huber
 from eugenie_cli.training.recurrence import FusedLSTM, RowsFirstLSTM
+from eugenie_cli.training.windows import Windows
 
 WINDOW, SENSORS = 24, 3
 SETTINGS = {"window": WINDOW, "horizons": [1, 3], "units": 6, "epochs": 3, "batch": 336, "learning_rate": 0.01}
 
 
-def windows(part: int, seed: int = 0, rows: int = 700) -> fit.Windows:
+def windows(part: int, seed: int = 0, rows: int = 700) -> Windows:
     random = np.random.default_rng(seed)
     load = np.convolve(random.normal(size=rows + 29), np.hanning(30) / 4, mode="valid")[:, None]
     values = (load * [1.0, -0.7, 0.4] + random.normal(0, 0.1, (rows, SENSORS))).astype(np.float32)
     values[random.random(values.shape) < 0.02] = np.nan
-    return fit.Windows(values, np.full(rows, part, np.int8), part, np.arange(rows - WINDOW - 3))
+    return Windows(values, np.full(rows, part, np.int8), part, np.arange(rows - WINDOW - 3))
 
 
 def fitted(seed: int = 0, **changes: Any) -> fit.Fit:
@@ -70,7 +72,7 @@ def test_the_loss_is_hubers_and_knows_its_gradient() -> None:
     missing = tf.concat([target, tf.fill([40, 1], np.nan)], axis=1)
     with tf.GradientTape() as tape:
         tape.watch(forecast)
-        found = 2.0 * fit.huber(missing, tf.concat([forecast, tf.ones([40, 1])], axis=1))
+        found = 2.0 * huber(missing, tf.concat([forecast, tf.ones([40, 1])], axis=1))
     np.testing.assert_allclose(found, 2.0 * expected, rtol=1e-5)
     np.testing.assert_allclose(tape.gradient(found, forecast), 2.0 * wanted, rtol=1e-5)
 
