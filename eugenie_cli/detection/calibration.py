@@ -6,22 +6,30 @@ a baseline: calibrating on rows that trained gives thresholds that live data bre
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from eugenie_cli.detection import scatter
-from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.context import context_sensors
-from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, Baseline, baseline, distance, impute, known, stride
+from eugenie_cli.detection.covariance import (
+    MIN_BASELINE_ROWS,
+    Baseline,
+    averages_whitener,
+    baseline,
+    distance,
+    impute,
+    stride,
+)
+from eugenie_cli.detection.kernel import ewma_kernel, redundancy
 from eugenie_cli.detection.scatter import Scatter
-from eugenie_cli.detection.statistics import StatisticsModule, WindowStatistics
+from eugenie_cli.detection.smoothed import Levels, Room, Smoothed, kept, smoothed
+from eugenie_cli.detection.statistics import StatisticsModule
 from eugenie_cli.detection.trained import AssetCalibration, Calibration
 
 # The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
@@ -37,19 +45,11 @@ MIN_CALIBRATION_ROWS = 60
 # covariances; a threshold is a quantile of the rarest rows, which takes more of them.
 MAX_BASELINE_ROWS = 20_000
 MAX_ROWS = 60_000
-SEGMENT_ROWS = 2_000
 # A sensor that hardly moves in normal operation would turn its last digit into an alarm. Deviations are
 # at least this share of the class's, and of the value itself.
 MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
 MIN_DEVIATION = 1e-6
-
-
-# Bytes: where a column of numbers may begin.
-_ALIGNED = 16
-
-Room = Callable[[int], NDArray[np.uint8]]
-"""Gives so many bytes to keep something in."""
 
 
 @dataclass(frozen=True)
@@ -61,41 +61,6 @@ class NormalRows:
     scaled: Floats
     learnt: Bools
     held_out: Bools
-
-
-@dataclass(frozen=True)
-class Smoothed:
-    """`statistics.WindowStatistics` of the scorable rows of an asset: float [N, S] and bool [N, S] each."""
-
-    residual: Floats
-    residual_present: Bools
-    level: Floats
-    level_present: Bools
-    recent: Floats
-    square: Floats
-    recent_present: Bools
-
-    def __len__(self) -> int:
-        return len(self.residual)
-
-    def of(self, sensors: Ints) -> Smoothed:
-        """The same of some sensors."""
-        return Smoothed(*(column[:, sensors] for column in self._columns()))
-
-    def kept(self, room: Room) -> Smoothed:
-        """The same, in memory that `room` gives."""
-        columns = self._columns()
-        starts = np.cumsum([0, *(-(-column.nbytes // _ALIGNED) * _ALIGNED for column in columns)])
-        place = room(int(starts[-1]))
-        kept = []
-        for first, column in zip(starts, columns, strict=False):
-            own = place[first : first + column.nbytes].view(column.dtype).reshape(column.shape)
-            own[:] = column
-            kept.append(own)
-        return Smoothed(*kept)
-
-    def _columns(self) -> list[Any]:
-        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True)
@@ -162,10 +127,13 @@ def calibrate(
     run = tf.function(module.frame_all, input_signature=[tf.TensorSpec([None, None, len(sensors)], tf.float32)])
     learnt: list[Smoothed] = []
     held_out: list[Smoothed] = []
+    levels: list[Levels] = []
     for asset in assets:
-        for parts, wanted, most in ((learnt, asset.learnt, MAX_BASELINE_ROWS), (held_out, asset.held_out, MAX_ROWS)):
-            found = _smoothed(run, asset.scaled, wanted, window, most)
-            parts.append(found if room is None else found.kept(room))
+        before, levels_before = smoothed(run, asset.scaled, asset.learnt, window, MAX_BASELINE_ROWS)
+        later, _ = smoothed(run, asset.scaled, asset.held_out, window, MAX_ROWS)
+        learnt.append(kept(before, room))
+        levels.append(kept(levels_before, room))
+        held_out.append(kept(later, room))
         if advance is not None:
             advance(1)
     scored = ~context_sensors(
@@ -181,8 +149,9 @@ def calibrate(
     def scored_of(parts: Sequence[Smoothed]) -> Iterator[Smoothed]:
         return (part.of(picked) for part in parts)
 
-    residual = baseline(lambda: (known(part.residual, part.residual_present) for part in scored_of(learnt)))
-    level = baseline(lambda: (known(part.level, part.level_present) for part in scored_of(learnt)))
+    whiten = partial(averages_whitener, redundancy=redundancy(ewma_kernel(window - warmup)))
+    residual = baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten)
+    level = baseline(lambda: (part.of(picked) for part in levels), whiten)
     scattered = _scatter(lambda: scored_of(learnt))
     statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
     if not any(part.size for part in statistic):
@@ -232,38 +201,6 @@ def _rehearse(statistic: Floats) -> Floats:
     parts = np.array_split(statistic, REHEARSAL_PARTS)
     others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
     return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
-
-
-def _smoothed(
-    run: Callable[[tf.Tensor], WindowStatistics], scaled: Floats, wanted: Bools, window: int, most: int
-) -> Smoothed:
-    """Statistics of the scorable rows among `wanted`, of about `most` of them, in order of time."""
-
-    def segment(ends: Ints) -> list[Floats]:
-        before = min(ends[0], window - 1)
-        missing = np.full((window - 1 - before, scaled.shape[1]), np.nan, np.float32)
-        rows = np.concatenate([missing, scaled[ends[0] - before : ends[-1] + 1]])
-        found = run(tf.constant(rows[None]))
-        keep = found.valid.numpy() & wanted[ends]
-        keep &= found.recent_present.numpy().any(axis=1)
-        return [getattr(found, field.name).numpy()[keep] for field in fields(Smoothed)]
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # an operation has one thread in a training
-        parts = list(pool.map(segment, _segments(wanted, most)))
-    if not parts:
-        nothing, absent = np.zeros((0, scaled.shape[1])), np.zeros((0, scaled.shape[1]), bool)
-        return Smoothed(nothing, absent, nothing, absent, nothing, nothing, absent)
-    return Smoothed(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _segments(wanted: Bools, rows: int) -> list[Ints]:
-    """Runs of row numbers that together hold `wanted`, or evenly spread ones up to `rows`."""
-    starts = np.arange(0, len(wanted), SEGMENT_ROWS)
-    starts = starts[[bool(wanted[start : start + SEGMENT_ROWS].any()) for start in starts]]
-    most = rows // SEGMENT_ROWS
-    if len(starts) > most:
-        starts = starts[np.linspace(0, len(starts) - 1, most).round().astype(int)]
-    return [np.arange(start, min(start + SEGMENT_ROWS, len(wanted))) for start in starts]
 
 
 def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:

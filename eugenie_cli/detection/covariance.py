@@ -57,8 +57,12 @@ class Baseline:
         return np.einsum("aij,aik->ajk", whitening, whitening)
 
 
-def whitener(samples: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean [P], deviation [P] and whitening matrix [P, P] of `samples` float [N, P] without NaN.
+Whitening = tuple[Floats, Floats, Floats]
+"""Mean [P], deviation [P] and whitening matrix [P, P]."""
+
+
+def whitener(samples: Floats) -> Whitening:
+    """Of `samples` float [N, P] without NaN.
 
     The correlation matrix is shrunk (Ledoit-Wolf), so that sensors of different spread count alike.
     """
@@ -66,9 +70,60 @@ def whitener(samples: Floats) -> tuple[Floats, Floats, Floats]:
     mean = x.mean(axis=0)
     deviation = np.maximum(x.std(axis=0), MIN_DEVIATION)
     correlation, _ = ledoit_wolf((x - mean) / deviation)
+    return mean, deviation, _inverse_root(correlation) / deviation
+
+
+def averages_whitener(averages: Floats, rows: Floats, redundancy: float) -> Whitening:
+    """Of moving averages float [N, P] of `rows` float [T, P], without NaN.
+
+    Neighbouring averages say nearly the same, so `redundancy` (see `kernel.redundancy`) of them count as one, and some
+    hundred of them tell little of a covariance. What they tell is mixed with what the rows do, of which there are as
+    many as there seem to be: averages of rows without memory correlate as the rows do (Lowry et al., 1992), and are
+    narrower by the same factor for every sensor. The share of the rows' say is the averages' squared sampling error
+    over their squared difference from it (Ledoit and Wolf, 2004; for variances Opgen-Rhein and Strimmer, 2007; for
+    samples with memory Bartz and Müller, 2014).
+    """
+    averages, rows = averages.astype(np.float64), rows.astype(np.float64)
+    mean, deviation = averages.mean(axis=0), np.maximum(averages.std(axis=0), MIN_DEVIATION)
+    standard = (averages - mean) / deviation
+    of_rows = np.maximum(rows.std(axis=0), MIN_DEVIATION)
+    target, _ = ledoit_wolf((rows - rows.mean(axis=0)) / of_rows)
+    correlation = _shrunk_correlation(standard, target, redundancy)
+    narrower = _shrunk_variances((deviation / of_rows) ** 2, standard, redundancy)
+    deviation = np.maximum(of_rows * np.sqrt(narrower), MIN_DEVIATION)
+    return mean, deviation, _inverse_root(correlation) / deviation
+
+
+def _inverse_root(correlation: Floats) -> Floats:
+    """W with W'W the inverse of `correlation` [P, P]."""
     values, vectors = np.linalg.eigh(correlation)
-    values = np.maximum(values, MIN_EIGENVALUE)
-    return mean, deviation, (vectors / np.sqrt(values)).T / deviation
+    root: Floats = (vectors / np.sqrt(np.maximum(values, MIN_EIGENVALUE))).T
+    return root
+
+
+def _shrunk_correlation(standard: Floats, target: Floats, redundancy: float) -> Floats:
+    """Of standardised samples [N, P], towards `target` [P, P]."""
+    count = len(standard)
+    sample = standard.T @ standard / count
+    squares = standard**2
+    error = np.sum(squares.T @ squares / count - sample**2) / count * redundancy
+    share = _share(error, np.sum((sample - target) ** 2))
+    mixed: Floats = share * target + (1.0 - share) * sample
+    return mixed
+
+
+def _shrunk_variances(variances: Floats, standard: Floats, redundancy: float) -> Floats:
+    """`variances` [P] of samples whose standardised values are [N, P], towards their median."""
+    error = np.sum(variances**2 * (np.mean(standard**4, axis=0) - 1.0)) / len(standard) * redundancy
+    median = np.median(variances)
+    share = _share(error, np.sum((variances - median) ** 2))
+    mixed: Floats = share * median + (1.0 - share) * variances
+    return mixed
+
+
+def _share(error: float, difference: float) -> float:
+    """Of the target in the mixture: squared sampling error over the squared difference, at most all of it."""
+    return 1.0 if error >= difference else float(error / difference)
 
 
 def known(values: Floats, present: Bools) -> Floats:
@@ -78,15 +133,20 @@ def known(values: Floats, present: Bools) -> Floats:
     return np.where(present, values, means)
 
 
-def baseline(samples: Callable[[], Iterable[Floats]]) -> Baseline:
-    """One baseline for each asset, the class's where an asset has too few samples (float [N, P] each, no NaN). They are
-    asked for anew each time, and taken one by one."""
-    lengths = [len(sample) for sample in samples()]
+def baseline(
+    samples: Callable[[], Iterable[tuple[Floats, ...]]], whiten: Callable[..., Whitening] = whitener
+) -> Baseline:
+    """One baseline for each asset, the class's where an asset has too few samples. `samples` are what `whiten` takes,
+    float [N, P] each without NaN; they are asked for anew each time, and taken one by one."""
+    lengths = [len(sample[0]) for sample in samples()]
     pooled = None
     if min(lengths) < MIN_BASELINE_ROWS:
         step = stride(sum(lengths))
-        pooled = whitener(np.concatenate([sample[::step] for sample in samples()]))
-    parts = [whitener(sample) if pooled is None or len(sample) >= MIN_BASELINE_ROWS else pooled for sample in samples()]
+        thinned = [[part[::step] for part in sample] for sample in samples()]
+        pooled = whiten(*(np.concatenate(part) for part in zip(*thinned, strict=True)))
+    parts = [
+        whiten(*sample) if pooled is None or len(sample[0]) >= MIN_BASELINE_ROWS else pooled for sample in samples()
+    ]
     return Baseline(*(np.stack(part).astype(np.float32) for part in zip(*parts, strict=True)))
 
 

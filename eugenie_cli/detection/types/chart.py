@@ -48,7 +48,7 @@ class Chart(ABC):
         for rows, mask, keep in zip(z, learnt, used, strict=True):
             average, enough = smoothed(bare.signal(masked(rows, keep)), bare.kernel)
             wanted = mask & enough.any(axis=1)
-            samples.append(known(average[wanted], enough[wanted]))
+            samples.append((known(average[wanted], enough[wanted]),))
         normal = baseline(lambda: samples)
         return cls(options.window, options.smoothing, normal.mean, normal.deviation, normal.whitening, horizons)
 

@@ -9,13 +9,14 @@ from eugenie_cli.detection.covariance import (
     MAX_CLASS_ROWS,
     MIN_BASELINE_ROWS,
     Baseline,
+    averages_whitener,
     baseline,
     distance,
     impute,
     ledoit_wolf,
     whitener,
 )
-from eugenie_cli.detection.kernel import ewma_kernel, smooth
+from eugenie_cli.detection.kernel import ewma_kernel, redundancy, smooth
 
 
 def correlated(rows: int, seed: int = 0) -> np.ndarray:
@@ -77,6 +78,52 @@ def test_an_asset_with_few_samples_takes_the_class_s_baseline_and_leaves_the_oth
     random = np.random.default_rng(5)
     many = [random.normal(size=(MAX_CLASS_ROWS, 2)) * spread for spread in (1.0, 3.0)]
     few = random.normal(size=(MIN_BASELINE_ROWS - 1, 2))
-    alone, found = baseline(lambda: many), baseline(lambda: [*many, few])
+    samples = [(values,) for values in (*many, few)]
+    alone, found = baseline(lambda: samples[:2]), baseline(lambda: samples)
     np.testing.assert_array_equal(found.whitening[:2], alone.whitening)
     assert found.deviation[2] == pytest.approx(np.sqrt([5.0, 5.0]), rel=0.02)  # of both together
+
+
+@pytest.mark.parametrize("rows", [60, 40])
+def test_averages_of_independent_rows_are_as_redundant_as_their_variance_says(rows: int) -> None:
+    kernel = ewma_kernel(rows)
+    averages = np.stack(
+        [np.convolve(noise, kernel, "valid") for noise in np.random.default_rng(1).normal(size=(400, 2000))]
+    )
+    variances = averages.var(axis=1)
+    independent = 2 * variances.mean() ** 2 / variances.var()  # samples that would vary as much
+    assert averages.shape[1] / independent == pytest.approx(redundancy(kernel), rel=0.2)
+
+
+def averages_of(rows: np.ndarray) -> np.ndarray:
+    return np.stack([np.convolve(column, ewma_kernel(60), "valid") for column in rows.T], axis=1)
+
+
+def test_few_averages_lean_on_their_rows_and_many_speak_for_themselves() -> None:
+    """The distances of later averages of the same process, which should be those of four independent normal values."""
+    random = np.random.default_rng(2)
+    mixing = random.normal(size=(6, 6))
+    error = {"averages": [], "averages and rows": []}
+    for _ in range(20):
+        rows = random.normal(size=(300 + 20_000, 6)) @ mixing
+        early, later = averages_of(rows[:300]), averages_of(rows[300:])
+        for name, (mean, _, whitening) in (
+            ("averages", whitener(early)),
+            ("averages and rows", averages_whitener(early, rows[:300], redundancy(ewma_kernel(60)))),
+        ):
+            spread = np.cov((later - mean) @ whitening.T, rowvar=False)
+            error[name].append(np.square(np.log(np.linalg.eigvalsh(spread))).mean())
+    assert np.median(error["averages and rows"]) < 0.5 * np.median(error["averages"])
+    rows = np.cumsum(random.normal(size=(200_000, 6)), axis=0) * 0.01 + random.normal(size=(200_000, 6)) @ mixing
+    many = averages_of(rows)
+    mean, deviation, whitening = averages_whitener(many, rows, redundancy(ewma_kernel(60)))
+    np.testing.assert_allclose(deviation, many.std(axis=0), rtol=0.02)
+    np.testing.assert_allclose(np.cov((many - mean) @ whitening.T, rowvar=False), np.eye(6), atol=0.05)
+
+
+def test_a_sensor_that_never_moves_has_a_floor() -> None:
+    rows = np.random.default_rng(3).normal(size=(500, 3)) * [1.0, 1.0, 0.0]
+    _, deviation, whitening = averages_whitener(averages_of(rows), rows, 9.0)
+    assert np.isfinite(whitening).all() and (deviation >= 1e-3).all()
+    _, alone, _ = averages_whitener(averages_of(rows[:, :1]), rows[:, :1], 9.0)
+    assert alone == pytest.approx(averages_of(rows[:, :1]).std(axis=0))
