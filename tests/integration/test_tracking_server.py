@@ -11,6 +11,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from certificates import Authority
 from tracking_server import Door, mlflow_server
 
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -222,3 +223,22 @@ def test_credentials_of_the_site_file(
     shown = "".join([*told.lines, *capfd.readouterr(), str(refused.value)])
     assert "s3cret" not in shown
     assert "wr0ng" not in shown
+
+
+def test_a_certificate_is_held_to_the_authority_of_the_site_file(tmp_path: Path, server: int) -> None:
+    plant_ca, other_ca = Authority(tmp_path / "plant", "plant-ca"), Authority(tmp_path / "other", "other-ca")
+    door = Door(server, tls=plant_ca.sign("tracking"))
+    try:
+        for more in ("", f', ca: "{other_ca.ca}"', f', ca: "{tmp_path / "none.pem"}"'):
+            with pytest.raises(EugenieError, match="cannot be trusted") as refused:
+                train.train_class(plant(tmp_path, door.uri, more), "pump", SILENT)
+            assert "tracking.ca" in str(refused.value.hint)
+        assert door.seen == []
+        site = plant(tmp_path, door.uri, f', ca: "{plant_ca.ca}"')
+        assert train.train_class(site, "pump", SILENT).version == 1
+        registry = Registry(site)
+        assert registry.load(registry.resolve("pump", "champion")).type == "mewma"
+        assert spool.waiting(site) == []
+        assert any("artifacts" in request for request in door.seen)
+    finally:
+        door.close()

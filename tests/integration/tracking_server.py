@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from certificates import Pair
 
 START_S = 90.0
 _HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
@@ -61,9 +64,10 @@ class Door:
 
     `authorization`: what a request must carry; `lose`: a part of a path, the answer of whose next request is lost;
     `shut_after`: a part of a path, behind whose next request the door shuts. `seen`: method and path of each request.
+    With a certificate it speaks HTTPS.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: Pair | None = None) -> None:
         self.shut, self.lose, self.shut_after = "", "", ""
         self.authorization: str | None = None
         self.seen: list[str] = []
@@ -82,7 +86,11 @@ class Door:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.uri = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.certificate, tls.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._opened = threading.Event()
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
