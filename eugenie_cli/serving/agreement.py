@@ -46,7 +46,6 @@ def compare(directory: Path, detector: TrainedDetector, samples: Samples) -> Agr
     """Run the SavedModel in `directory` and the reference on the samples."""
     import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # the reference traces its network anew for every segment
     served = tf.saved_model.load(str(directory)).signatures["serving_default"]
     answer = served(asset=tf.constant(samples.assets), rows=tf.constant(samples.rows))
     graph = {name: value.numpy().astype(np.float64) for name, value in answer.items()}

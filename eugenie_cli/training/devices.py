@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from eugenie_cli.training import compiler
 from eugenie_cli.training.recurrence import FusedLSTM, RowsFirstLSTM, TabledNoise
 
 
@@ -31,7 +32,7 @@ class Devices:
     @property
     def compiles(self) -> bool:
         """Whether XLA compiles the loss: on one CPU it then takes half as long."""
-        return self.kind == "CPU" and self.replicas == 1
+        return self.kind == "CPU" and self.replicas == 1 and compiler.works()
 
 
 def present() -> Devices:
