@@ -99,10 +99,10 @@ def smoothed(
         found = WindowStatistics(*(part.numpy() for part in run(tf.constant(rows[None]))))
         keep = found.valid & wanted[ends] & found.recent_present.any(axis=1)
         levelled = wanted[ends] & found.level_present.any(axis=1)
-        there = np.isfinite(scaled[ends][levelled])
+        own = scaled[ends][levelled]
         return (
             [getattr(found, field.name)[keep] for field in fields(Smoothed)],
-            [found.level[levelled], found.level_present[levelled], np.nan_to_num(scaled[ends][levelled]), there],
+            [found.level[levelled], found.level_present[levelled], np.nan_to_num(own), np.isfinite(own)],
         )
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # an operation has one thread in a training

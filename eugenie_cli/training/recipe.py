@@ -14,8 +14,11 @@ from eugenie_cli.site.model import EquipmentClass
 TAG = "eugenie.recipe"
 """MLflow tag of a run and of the version that it made."""
 
-# The code whose change may change a model: all of `detection`, and these modules of `training`.
-_MODULES = ("build", "datasets", "devices", "fit", "rate", "recurrence")
+# The code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
+# uses, but for where arrays and checkpoints are kept.
+MODULES = (
+    "build", "classical", "compiler", "datasets", "devices", "fit", "fitter", "rate", "reading", "recurrence", "windows",
+)  # fmt: skip
 
 
 def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
@@ -34,7 +37,7 @@ def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = Non
 def _code() -> str:
     root = Path(eugenie_cli.__file__).parent
     files = sorted((root / "detection").rglob("*.py"))
-    files += [file for name in _MODULES if (file := root / "training" / f"{name}.py").exists()]
+    files += [root / "training" / f"{name}.py" for name in MODULES]
     digest = hashlib.sha256(version("tensorflow").encode())
     for file in files:
         digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
