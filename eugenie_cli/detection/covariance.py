@@ -102,12 +102,18 @@ def _inverse_root(correlation: Floats) -> Floats:
 
 
 def _shrunk_correlation(standard: Floats, target: Floats, redundancy: float) -> Floats:
-    """Of standardised samples [N, P], towards `target` [P, P]."""
+    """Of standardised samples [N, P], towards `target` [P, P].
+
+    The sampling error is a correlation's (Steiger and Hakstian, 1982), which vanishes where two sensors go as one. A
+    covariance's does not: with that, sensors that are tightly coupled would be loosened.
+    """
     count = len(standard)
     sample = standard.T @ standard / count
     squares = standard**2
-    error = np.sum(squares.T @ squares / count - sample**2) / count * redundancy
-    share = _share(error, np.sum((sample - target) ** 2))
+    both, fourth = squares.T @ squares / count, np.mean(squares**2, axis=0)
+    skewed = (standard * squares).T @ standard / count
+    error = both - sample * (skewed + skewed.T) + sample**2 / 4.0 * (fourth[:, None] + fourth + 2.0 * both)
+    share = _share(error.sum() / count * redundancy, np.sum((sample - target) ** 2))
     mixed: Floats = share * target + (1.0 - share) * sample
     return mixed
 

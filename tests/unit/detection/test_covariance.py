@@ -127,3 +127,19 @@ def test_a_sensor_that_never_moves_has_a_floor() -> None:
     assert np.isfinite(whitening).all() and (deviation >= 1e-3).all()
     _, alone, _ = averages_whitener(averages_of(rows[:, :1]), rows[:, :1], 9.0)
     assert alone == pytest.approx(averages_of(rows[:, :1]).std(axis=0))
+
+
+def test_sensors_that_go_as_one_are_not_loosened_by_their_noisy_rows() -> None:
+    """A slow load moves four sensors: their averages are coupled more tightly than their rows, and that is what a stuck
+    one breaks."""
+    random = np.random.default_rng(4)
+    load = np.convolve(random.normal(size=3199), np.hanning(200) / 8, mode="valid")
+    rows = load[:, None] * [1.0, -1.0, 0.8, 1.2] + random.normal(0, 0.2, (3000, 4))
+    averages = averages_of(rows)
+    ours, own = averages_whitener(averages, rows, redundancy(ewma_kernel(60))), whitener(averages)
+    stuck = averages.mean(axis=0) + np.array([0.0, -1.0, 0.8, 1.2])  # the load rose, the first sensor did not tell
+    ratio = distance(stuck[None] - ours[0], ours[2]) / distance(stuck[None] - own[0], own[2])
+    usual = np.quantile(distance(averages - ours[0], ours[2]), 0.99) / np.quantile(
+        distance(averages - own[0], own[2]), 0.99
+    )
+    assert ratio[0] / usual > 0.8
