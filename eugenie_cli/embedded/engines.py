@@ -251,16 +251,17 @@ def _bring_up(engines: Sequence[Engine], dead: Sequence[Engine], progress: Progr
     if not engines:
         return
     cancelled = threading.Event()
+    started = list(dead)
     label = f"starting {', '.join(engine.name for engine in dead)}" if dead else "all engines run already"
     pool = ThreadPoolExecutor(len(engines))
     with progress.task(label, total=len(engines), unit="engines") as advance, pool:
-        waiting = [pool.submit(_start, engine, engine in dead, cancelled) for engine in engines]
+        waiting = [pool.submit(_start, engine, started, cancelled) for engine in engines]
         try:
             _report(waiting, advance)
         except BaseException:
             cancelled.set()
             wait(waiting)
-            list(pool.map(lambda engine: process.stop(engine.run_file), dead))
+            list(pool.map(lambda engine: process.stop(engine.run_file), started))
             raise
 
 
@@ -274,12 +275,17 @@ def _report(waiting: Collection[Future[None]], advance: Callable[[float], None])
             advance(1)
 
 
-def _start(engine: Engine, launch: bool, cancelled: threading.Event) -> None:
-    if launch:
+def _start(engine: Engine, started: list[Engine], cancelled: threading.Event) -> None:
+    """Waits until it answers; launches it if it is in `started`, or ends meanwhile: then it is added there."""
+    if engine in started:
         engine.launch()
     deadline = time.monotonic() + READY_WITHIN_S
     while not cancelled.is_set():
         running = process.identify(engine.run_file)
+        if running is None and engine not in started:  # killed a moment ago, it takes as long to be gone
+            started.append(engine)
+            engine.launch()
+            continue
         if running is None:
             recorded = process.read_run_file(engine.run_file)
             log = recorded.log if recorded is not None else "its log"

@@ -1,0 +1,72 @@
+"""Engines that end while they are waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eugenie_cli.embedded import engines, process
+from eugenie_cli.embedded.engine import Engine
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.progress import SILENT
+
+
+def program(folder: Path, text: str) -> Engine:
+    """A Python program as an engine: healthy when it has written its file `well`."""
+    run_file = folder / "engine.json"
+
+    def launch() -> process.Process:
+        return process.start_detached(
+            "engine",
+            [sys.executable, "-c", text, str(folder)],
+            env=process.minimal_env(),
+            log=folder / "engine.log",
+            run_file=run_file,
+        )
+
+    return Engine("engine", run_file, launch, (folder / "well").exists)
+
+
+LATE = "import pathlib, sys, time; time.sleep(0.2); pathlib.Path(sys.argv[1], 'well').touch(); time.sleep(60)"
+
+
+def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None:
+    engine = program(tmp_path, LATE)
+    first = engine.launch()
+    until_well(engine)
+    (tmp_path / "well").unlink()  # it hangs; and it is killed while `up` waits for it
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        killing = engine.healthy
+
+        def healthy() -> bool:
+            if process.identify(engine.run_file) == first:
+                os.kill(first.pid, signal.SIGKILL)
+            return killing()
+
+        watched = Engine(engine.name, engine.run_file, engine.launch, healthy)
+        engines._bring_up([watched], [], SILENT)
+        now = process.identify(engine.run_file)
+        assert now is not None and now.pid != first.pid
+    finally:
+        process.stop(engine.run_file)
+
+
+def test_one_that_does_not_start_is_started_once(tmp_path: Path) -> None:
+    engine = program(tmp_path, "import sys; sys.exit('no licence')")
+    with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
+        engines._bring_up([engine], [], SILENT)
+    with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
+        engines._bring_up([engine], [engine], SILENT)
+
+
+def until_well(engine: Engine) -> None:
+    deadline = time.monotonic() + 20
+    while not engine.healthy():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
