@@ -181,11 +181,11 @@ class Keeper:
 
         runtime.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
         last = record.load(_workspace(self._site))
-        if last is not None and (last.savepoint or last.drained):
-            return False  # it was being stopped when it was missed, and whoever stopped it has noted that by now
         parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
-        made = submit(self._site, self._progress, parallelism=parallelism)
-        self._progress.say(f"the stream job runs again, from {made.resumed_from or 'where the last one had read to'}")
+        made = submit(self._site, self._progress, parallelism=parallelism, lost=True)
+        if made.started:
+            begun = made.resumed_from or "where the last one had read to"
+            self._progress.say(f"the stream job runs again, from {begun}")
         return made.started
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from eugenie_cli.broker import topics
 from eugenie_cli.embedded import endpoints, flink
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
@@ -26,6 +27,9 @@ DRIVER = "org.apache.flink.client.python.PythonDriver"
 RUNNING = frozenset({"RUNNING"})
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
+
+LOCK = ".stream.lock"
+"""Of the workspace's run folder: held while a job is packaged and handed over."""
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"
 
@@ -60,6 +64,7 @@ def submit(
     savepoint: str | None = None,
     parallelism: int | None = None,
     upgrade: bool = False,
+    lost: bool = False,
 ) -> Submission:
     """Make the site's stream job run.
 
@@ -69,7 +74,8 @@ def submit(
     (of the records' arrival) start anew there. `parallelism` goes before the site file's.
 
     A job that runs already is left alone. With `upgrade` it is stopped with a savepoint, and the new one goes on from
-    there; all that can be known to fail is found before the old one stops.
+    there; all that can be known to fail is found before the old one stops. `lost` is its keeper's: a job that the
+    cluster lost is submitted again, unless somebody stops or submits it meanwhile.
 
     Raises EugenieError: an engine or the model server is not there (UNREACHABLE); the models, the parallelism or the
     state of the last job do not fit the site file (REFUSED); the job fails.
@@ -83,6 +89,8 @@ def submit(
         raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
     if running is not None and not upgrade:
         return _left_alone(site, rest, running, last, progress)
+    if lost and (last is None or last.savepoint is not None or last.drained):
+        return _nothing_done(rest, last)
 
     check_models(site)
     topics.ensure(site, progress)
@@ -105,19 +113,27 @@ def submit(
         _say_origin(last, asked, state, progress)
 
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
-    with _packaged(site, rest, spec) as request:
-        if running is not None:
-            state = Snapshot(SAVEPOINT, _stop_old(site, progress))
-        if state is not None:
-            request["savepointPath"] = state.path
-        with progress.task("submitting the job to Flink"):
-            job_id = _run(rest, request, running is not None)
-    path = state.path if state is not None else None
-    checkpoints = spec.checkpoints or rest.settings().get(CHECKPOINT_DIR)
-    record.save(
-        workspace_of(site),
-        JobRecord(job_id, rest.address, resumed_from=path, checkpoints=checkpoints, shape=shape),
-    )
+    with alone(workspace_of(site).run / LOCK):  # else two would run from one state, and share one package
+        faster = running_job(rest, site) if running is None else None
+        if faster is not None:
+            return _left_alone(site, rest, faster, record.load(workspace_of(site)), progress)
+        if lost and record.load(workspace_of(site)) != last:
+            return _nothing_done(rest, last)
+        with _packaged(site, rest, spec) as request:
+            if running is not None:
+                state = Snapshot(SAVEPOINT, _stop_old(site, progress))
+            if state is not None:
+                request["savepointPath"] = state.path
+            if lost and record.load(workspace_of(site)) != last:
+                return _nothing_done(rest, last)
+            with progress.task("submitting the job to Flink"):
+                job_id = _run(rest, request, running is not None)
+        path = state.path if state is not None else None
+        checkpoints = spec.checkpoints or rest.settings().get(CHECKPOINT_DIR)
+        record.save(
+            workspace_of(site),
+            JobRecord(job_id, rest.address, resumed_from=path, checkpoints=checkpoints, shape=shape),
+        )
     _wait_until_running(rest, job_id, progress)
     return Submission(job_id, _page(rest, job_id), True, path, _origin(asked, state), changed)
 
@@ -228,6 +244,10 @@ def _left_alone(site: Site, rest: FlinkRest, running: str, last: JobRecord | Non
         lost = any(not change.compatible for change in found)
         progress.say(f"next: {ANEW}" if lost else f"next: {UPGRADE}")
     return Submission(running, _page(rest, running), False, None, "", found)
+
+
+def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
+    return Submission(last.job_id if last is not None else "", rest.address, False, None, "")
 
 
 def _check_upgrade(running: str, last: JobRecord | None, shape: dict) -> tuple[Change, ...]:

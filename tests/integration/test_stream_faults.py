@@ -176,6 +176,7 @@ def rescale(run: Run, parallelism: int) -> None:
     """Stop with a savepoint and go on with another parallelism, while readings arrive."""
     began = time.monotonic()
     kept = stop(run.site)
+    assert not submit(run.site, lost=True).started, "its keeper leaves a job alone that was stopped"
     wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
     resumed = submit(wider)
     assert kept.savepoint is not None and resumed.resumed_from == kept.savepoint
