@@ -28,7 +28,7 @@ from eugenie_cli.detection.covariance import (
 )
 from eugenie_cli.detection.kernel import ewma_kernel, redundancy
 from eugenie_cli.detection.scatter import Scatter
-from eugenie_cli.detection.smoothed import Levels, Room, Smoothed, kept, smoothed
+from eugenie_cli.detection.smoothed import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
 from eugenie_cli.detection.statistics import StatisticsModule
 from eugenie_cli.detection.trained import AssetCalibration, Calibration
 
@@ -129,11 +129,10 @@ def calibrate(
     held_out: list[Smoothed] = []
     levels: list[Levels] = []
     for asset in assets:
-        before, levels_before = smoothed(run, asset.scaled, asset.learnt, window, MAX_BASELINE_ROWS)
-        later, _ = smoothed(run, asset.scaled, asset.held_out, window, MAX_ROWS)
+        before, levels_before = smoothed_with_levels(run, asset.scaled, asset.learnt, window, MAX_BASELINE_ROWS)
         learnt.append(kept(before, room))
         levels.append(kept(levels_before, room))
-        held_out.append(kept(later, room))
+        held_out.append(kept(smoothed(run, asset.scaled, asset.held_out, window, MAX_ROWS), room))
         if advance is not None:
             advance(1)
     scored = ~context_sensors(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -66,6 +66,7 @@ class Levels:
 
 
 Columns = TypeVar("Columns", Smoothed, Levels)
+Picked = TypeVar("Picked")
 
 
 def kept(arrays: Columns, room: Room | None) -> Columns:
@@ -75,49 +76,73 @@ def kept(arrays: Columns, room: Room | None) -> Columns:
     columns: list[Any] = _columns(arrays)
     starts = np.cumsum([0, *(-(-column.nbytes // _ALIGNED) * _ALIGNED for column in columns)])
     place = room(int(starts[-1]))
-    kept = []
+    copies = []
     for first, column in zip(starts, columns, strict=False):
-        own = place[first : first + column.nbytes].view(column.dtype).reshape(column.shape)
-        own[:] = column
-        kept.append(own)
-    return type(arrays)(*kept)
+        copy = place[first : first + column.nbytes].view(column.dtype).reshape(column.shape)
+        copy[:] = column
+        copies.append(copy)
+    return type(arrays)(*copies)
 
 
 def _columns(arrays: Smoothed | Levels) -> list[Any]:
     return [getattr(arrays, field.name) for field in fields(arrays)]
 
 
-def smoothed(
-    run: Callable[[tf.Tensor], WindowStatistics], scaled: Floats, wanted: Bools, window: int, most: int
-) -> tuple[Smoothed, Levels]:
-    """Statistics of the scorable rows among `wanted`, of about `most` of them, in order of time; and the levels."""
+Run = Callable[[tf.Tensor], WindowStatistics]
+"""`statistics.StatisticsModule.frame_all`, compiled."""
 
-    def segment(ends: Ints) -> tuple[list[Any], list[Any]]:
+
+def smoothed(run: Run, scaled: Floats, wanted: Bools, window: int, most: int) -> Smoothed:
+    """Statistics of the scorable rows among `wanted`, of about `most` of them, in order of time."""
+    return _joined(Smoothed, _each_segment(run, scaled, wanted, window, most, _scorable), scaled.shape[1])
+
+
+def smoothed_with_levels(run: Run, scaled: Floats, wanted: Bools, window: int, most: int) -> tuple[Smoothed, Levels]:
+    """The same, and the levels of these and of the other wanted rows."""
+
+    def both(found: WindowStatistics, rows: Floats, wanted: Bools) -> tuple[Smoothed, Levels]:
+        return _scorable(found, rows, wanted), _levelled(found, rows, wanted)
+
+    found = _each_segment(run, scaled, wanted, window, most, both)
+    sensors = scaled.shape[1]
+    return _joined(Smoothed, [one for one, _ in found], sensors), _joined(Levels, [one for _, one in found], sensors)
+
+
+def _scorable(found: WindowStatistics, _: Floats, wanted: Bools) -> Smoothed:
+    keep = found.valid & wanted & found.recent_present.any(axis=1)
+    return Smoothed(*(getattr(found, field.name)[keep] for field in fields(Smoothed)))
+
+
+def _levelled(found: WindowStatistics, rows: Floats, wanted: Bools) -> Levels:
+    keep = wanted & found.level_present.any(axis=1)
+    return Levels(found.level[keep], found.level_present[keep], np.nan_to_num(rows[keep]), np.isfinite(rows[keep]))
+
+
+def _each_segment(
+    run: Run,
+    scaled: Floats,
+    wanted: Bools,
+    window: int,
+    most: int,
+    pick: Callable[[WindowStatistics, Floats, Bools], Picked],
+) -> list[Picked]:
+    """What `pick` takes of each segment's statistics (arrays), rows [n, S] and whether these are wanted, bool [n]."""
+
+    def segment(ends: Ints) -> Picked:
         before = min(ends[0], window - 1)
         missing = np.full((window - 1 - before, scaled.shape[1]), np.nan, np.float32)
         rows = np.concatenate([missing, scaled[ends[0] - before : ends[-1] + 1]])
         found = WindowStatistics(*(part.numpy() for part in run(tf.constant(rows[None]))))
-        keep = found.valid & wanted[ends] & found.recent_present.any(axis=1)
-        levelled = wanted[ends] & found.level_present.any(axis=1)
-        own = scaled[ends][levelled]
-        return (
-            [getattr(found, field.name)[keep] for field in fields(Smoothed)],
-            [found.level[levelled], found.level_present[levelled], np.nan_to_num(own), np.isfinite(own)],
-        )
+        return pick(found, scaled[ends], wanted[ends])
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # an operation has one thread in a training
-        parts = list(pool.map(segment, _segments(wanted, most)))
+        return list(pool.map(segment, _segments(wanted, most)))
+
+
+def _joined(kind: type[Columns], parts: Sequence[Columns], sensors: int) -> Columns:
     if not parts:
-        nothing, absent = np.zeros((0, scaled.shape[1])), np.zeros((0, scaled.shape[1]), bool)
-        return (
-            Smoothed(nothing, absent, nothing, absent, nothing, nothing, absent),
-            Levels(nothing, absent, nothing, absent),
-        )
-    of_windows, of_levels = zip(*parts, strict=True)
-    return (
-        Smoothed(*(np.concatenate(column) for column in zip(*of_windows, strict=True))),
-        Levels(*(np.concatenate(column) for column in zip(*of_levels, strict=True))),
-    )
+        return kind(*(np.zeros((0, sensors), bool if "present" in field.name else float) for field in fields(kind)))
+    return kind(*(np.concatenate(column) for column in zip(*map(_columns, parts), strict=True)))
 
 
 def _segments(wanted: Bools, rows: int) -> list[Ints]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from eugenie_cli.files import write_atomically
+from eugenie_cli.locks import alone
 from eugenie_cli.workspace import Workspace
 
 
@@ -26,6 +28,11 @@ class JobRecord:
     """URI of the folder in which its cluster keeps `<job id>/chk-N`."""
     shape: dict[str, Any] = field(default_factory=dict)
     """The specification that it runs by (`changes.shape_of`). Empty: not known."""
+
+
+def changing(workspace: Workspace) -> AbstractContextManager[None]:
+    """Held by whoever submits or stops the job: two would go on from one state, and share one package."""
+    return alone(workspace.run / ".stream.lock")
 
 
 def load(workspace: Workspace) -> JobRecord | None:

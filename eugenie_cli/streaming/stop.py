@@ -37,6 +37,12 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
     took. Without `savepoint` the job ends at once, and the next one goes on from its last checkpoint. Raises
     EugenieError.
     """
+    with record.changing(workspace_of(site)):
+        return stop_here(site, progress, drain, savepoint)
+
+
+def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
+    """`stop` for a caller that holds `record.changing`."""
     workspace = workspace_of(site)
     read: dict[int, int] = {}
     rest = FlinkRest(endpoints.flink(site))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from eugenie_cli.broker import topics
 from eugenie_cli.embedded import endpoints, flink
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
@@ -27,9 +26,6 @@ DRIVER = "org.apache.flink.client.python.PythonDriver"
 RUNNING = frozenset({"RUNNING"})
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
-
-LOCK = ".stream.lock"
-"""Of the workspace's run folder: held while a job is packaged and handed over."""
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"
 
@@ -113,7 +109,7 @@ def submit(
         _say_origin(last, asked, state, progress)
 
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
-    with alone(workspace_of(site).run / LOCK):  # else two would run from one state, and share one package
+    with record.changing(workspace_of(site)):
         faster = running_job(rest, site) if running is None else None
         if faster is not None:
             return _left_alone(site, rest, faster, record.load(workspace_of(site)), progress)
@@ -124,8 +120,6 @@ def submit(
                 state = Snapshot(SAVEPOINT, _stop_old(site, progress))
             if state is not None:
                 request["savepointPath"] = state.path
-            if lost and record.load(workspace_of(site)) != last:
-                return _nothing_done(rest, last)
             with progress.task("submitting the job to Flink"):
                 job_id = _run(rest, request, running is not None)
         path = state.path if state is not None else None
@@ -320,9 +314,9 @@ def _run(rest: FlinkRest, request: dict[str, object], upgrading: bool) -> str:
 
 
 def _stop_old(site: Site, progress: Progress) -> str:
-    from eugenie_cli.streaming.stop import stop
+    from eugenie_cli.streaming.stop import stop_here
 
-    stopped = stop(site, progress)
+    stopped = stop_here(site, progress)
     if stopped.savepoint is None:  # it ended by itself just now: its last checkpoint is what there is
         raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
     return stopped.savepoint

@@ -51,6 +51,7 @@ class Fitter:
             self.optimizer = keras.optimizers.Adam(learning_rate, clipnorm=CLIP_NORM)
             self.optimizer.build(self.model.trainable_variables)
         self._compiled: dict[tuple[str, int], Any] = {}
+        self._everywhere = tf.function(self._run_everywhere, autograph=False)
         self._loss, self._blame = self._loss_eagerly, self._blame_eagerly
         if self._devices.compiles:
             self._loss = tf.function(self._loss_eagerly, autograph=False, jit_compile=True)
@@ -111,20 +112,10 @@ class Fitter:
 
     def _in_turn(self, step: Callable[..., tf.Tensor], batches: Batches) -> Floats:
         """A step on each batch, one after the other in one graph; their mean losses, float32 [K]."""
-
-        def each(*arrays: tf.Tensor) -> tf.Tensor:
-            count = tf.shape(arrays[0])[0]
-            losses = tf.TensorArray(tf.float32, count)
-
-            def one(number: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-                return number + 1, losses.write(number, step(*(array[number] for array in arrays)))
-
-            return tf.while_loop(lambda number, _: number < count, one, (0, losses), parallel_iterations=1)[1].stack()
-
         key = step.__name__, batches.size
         if key not in self._compiled:
             signature = [tf.TensorSpec([None, *array.shape[1:]], tf.float32) for array in batches]
-            self._compiled[key] = tf.function(each, input_signature=signature, autograph=False)
+            self._compiled[key] = tf.function(_looped(step), input_signature=signature, autograph=False)
         found: Floats = self._compiled[key](*batches).numpy() / batches.targets
         return found
 
@@ -139,15 +130,12 @@ class Fitter:
         # replicas take equal shares: windows without a target teach nothing
         missing = ((0, 0), (0, -inputs.shape[1] % self._devices.replicas), (0, 0))
         shares = [self._shares(np.pad(array, missing, constant_values=np.nan)) for array in (inputs, target)]
-        key = "everywhere", inputs.shape[1]
-        if key not in self._compiled:
-            strategy = self._devices.strategy
-            self._compiled[key] = tf.function(
-                lambda *batch: strategy.reduce("SUM", strategy.run(self._learn_here, args=batch), axis=None),
-                autograph=False,
-            )
-        loss: np.float32 = self._compiled[key](*shares, tf.constant(count)).numpy() / count
+        loss: np.float32 = self._everywhere(*shares, tf.constant(count)).numpy() / count
         return loss
+
+    def _run_everywhere(self, *batch: Any) -> tf.Tensor:
+        strategy = self._devices.strategy
+        return strategy.reduce("SUM", strategy.run(self._learn_here, args=batch), axis=None)
 
     def _shares(self, batch: Floats) -> Any:
         parts = np.split(batch, self._devices.replicas, axis=1)
@@ -181,6 +169,21 @@ def huber(target: tf.Tensor, forecast: tf.Tensor) -> Any:
     error = tf.where(tf.math.is_finite(error), error, 0.0)
     cut = tf.clip_by_value(error, -1.0, 1.0)
     return tf.reduce_sum(cut * (error - 0.5 * cut)), lambda upstream: (None, upstream * cut)
+
+
+def _looped(step: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """`step` on each of K sets of arguments, stacked: its answers, [K]."""
+
+    def run(*stacked: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(stacked[0])[0]
+
+        def one(number: tf.Tensor, answers: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            return number + 1, answers.write(number, step(*(array[number] for array in stacked)))
+
+        answers = tf.TensorArray(tf.float32, count)
+        return tf.while_loop(lambda number, _: number < count, one, (0, answers), parallel_iterations=1)[1].stack()
+
+    return run
 
 
 def _pieces(batch: tf.Tensor) -> list[tf.Tensor]:

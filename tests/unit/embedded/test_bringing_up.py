@@ -42,14 +42,13 @@ def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None
     (tmp_path / "well").unlink()  # it hangs; and it is killed while `up` waits for it
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        killing = engine.healthy
 
-        def healthy() -> bool:
+        def killed_when_asked() -> bool:
             if process.identify(engine.run_file) == first:
                 os.kill(first.pid, signal.SIGKILL)
-            return killing()
+            return engine.healthy()
 
-        watched = Engine(engine.name, engine.run_file, engine.launch, healthy)
+        watched = Engine(engine.name, engine.run_file, engine.launch, killed_when_asked)
         engines._bring_up([watched], [], SILENT)
         now = process.identify(engine.run_file)
         assert now is not None and now.pid != first.pid
