@@ -7,6 +7,7 @@ It is an alarm with an on-delay and an off-delay (ISA-18.2, IEC 62682), counted 
 - It closes, `recovered`, on the `off_delay`-th consecutive row at or below 1; `end` is the first of those.
 - It closes, `silent`, when there is no scored row for longer than `silence_ms`; `end` is the last scored row.
   The same silence forgets the rows that were counting towards an opening.
+- It closes, `removed`, when its asset leaves the site file or its class; `end` is the last scored row.
 - After a close, nothing opens or counts towards an opening for `cooldown` scored rows.
 
 The events are a function of the rows alone. A silence is recognised by whoever sees it first, a timer or the
@@ -64,9 +65,9 @@ class Event(NamedTuple):
     detected: int
     end: int | None
     reason: str | None
-    """None, `recovered` or `silent`."""
+    """None, `recovered`, `silent` or `removed`."""
     score: float
-    """Of the event's row; of the last scored row when silent."""
+    """Of the event's row; of the last scored row when silent or removed."""
     peak: float
     contribution: tuple[float, ...]
     """[S], averaged over the anomalous rows so far, each counting by its squared score: contributions are shares
@@ -173,6 +174,15 @@ def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
 def close_silent(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event]:
     """The closing event if the silence at `now_ms` has lasted too long, else nothing."""
     return _after_silence(rule, episode, now_ms)
+
+
+def close_removed(episode: Episode) -> list[Event]:
+    """The closing event of an open anomaly whose asset is no longer watched, else nothing. Nothing is left open."""
+    events = []
+    if episode.is_open and episode.last is not None:
+        events = [_event(episode, "closed", episode.last, end=episode.last, reason="removed")]
+    _forget(episode)
+    return events
 
 
 def deadline(rule: AlarmRule, episode: Episode) -> int | None:

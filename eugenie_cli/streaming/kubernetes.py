@@ -24,6 +24,7 @@ from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.model import KafkaSecurity, Site
 from eugenie_cli.streaming import package
+from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.submit import DRIVER, check_shards
 from eugenie_cli.streamjob.spec import JobSpec
 from eugenie_cli.workspace import shipped
@@ -78,13 +79,14 @@ def render(
 
     `state`: URI of the folder of checkpoints and savepoints; None: on a volume claim, which is rendered too. `secret`:
     name of the Kubernetes secret of Kafka's password. Raises EugenieError (REFUSED) for a site whose Kafka or model
-    server runs on this machine alone.
+    server runs on this machine alone, or whose topic has too few partitions for its parallelism.
     """
     name = site_label(site.site)
     image = image or f"eugenie-stream:{metadata.version('eugenie')}"
     secret = secret or f"{name}-kafka"
     spec = specification(site)
     check_shards(spec)
+    check_partitions(spec, of_site_file=True)
     documents = manifests(site, spec, name, image, state, secret)
     written = [*_image_files(site, spec, folder, progress), folder / "deployment.yaml"]
     written[-1].write_text(yaml.safe_dump_all(documents, sort_keys=False, width=120), encoding="utf-8")

@@ -19,6 +19,7 @@ from eugenie_cli.streaming import beginning, package, record, slots
 from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, Snapshot, Start
 from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -92,6 +93,7 @@ def submit(
     topics.ensure(site, progress)
     spec = _specify(site, asked)
     check_shards(spec)
+    check_partitions(spec)
     if site.stream.flink == endpoints.EMBEDDED:
         slots.check(spec.parallelism, rest, progress)
     shape = shape_of(spec, package.code_digest()[:DIGEST])

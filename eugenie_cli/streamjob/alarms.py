@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from pyflink.datastream import TimerService
 from pyflink.datastream.state import ValueState
 
 from eugenie_cli.streamjob.desk import Desk, Record
+from eugenie_cli.streamjob.kept import KeptClass
 from eugenie_cli.streamjob.predict import ScoredBatch
 from eugenie_cli.streamjob.spec import JobSpec
 
@@ -20,18 +21,31 @@ class Alarms:
     then the wall clock closes what is open, `silent_plant_ms` after the last row.
     """
 
-    def __init__(self, spec: JobSpec, state: ValueState) -> None:
+    def __init__(
+        self, spec: JobSpec, state: ValueState, classes_then: Callable[[], Mapping[str, KeptClass]] = dict
+    ) -> None:
+        """`classes_then`: the class of each asset in the job that kept the state, see `kept.classes_of_rows`."""
         self._silent_plant_ms = spec.silent_plant_ms
         self._state = state
         self._desk = Desk(spec)
         kept = state.value()
         self._has_state = kept is not None
         if kept is not None:
-            self._desk.restore(kept)
+            self._desk.restore(kept, classes_then())
         # the wall clock of the last row, and the timers that are set: not kept, because a restart is no silence
         self._heard = _wall_ms()
         self._deadline: int | None = None
         self._alarm_clock: int | None = None
+
+    def begin(self, timers: TimerService) -> Iterator[Record]:
+        """First of all: close what a restored state has open of assets that are gone. To be exhausted."""
+        if self._has_state:
+            yield from self._desk.close_departed()
+            self._keep(timers)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether something open may have been silent for too long at event time `now_ms`."""
+        return self._deadline is not None and now_ms >= self._deadline
 
     def take(self, scored: ScoredBatch, timers: TimerService) -> Iterator[Record]:
         """`Desk.take`. To be exhausted."""
@@ -41,7 +55,7 @@ class Alarms:
 
     def on_event_time(self, now_ms: int, timers: TimerService) -> Iterator[Record]:
         """Event time has come to `now_ms`: what is silent by then is closed. To be exhausted."""
-        if self._deadline is not None and now_ms >= self._deadline:
+        if self.is_due(now_ms):
             self._deadline = None
         yield from self._desk.close_silent(now_ms)
         self._keep(timers)

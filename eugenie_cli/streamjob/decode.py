@@ -7,6 +7,7 @@ have, late. `windows` has only to make rows.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columnar.places import Identity
 from eugenie_cli.readings.columnar.reader import Columns, compile_columns
 from eugenie_cli.readings.registry import SchemaRegistry, patient
-from eugenie_cli.streamjob.clock import Clock
+from eugenie_cli.streamjob.clock import NOT_YET, Clock
 from eugenie_cli.streamjob.keys import tasks
 from eugenie_cli.streamjob.routes import Routes
 from eugenie_cli.streamjob.spec import JobSpec
@@ -28,6 +29,17 @@ log = logging.getLogger(__name__)
 
 FOR_LETTERS = 0
 """The task that dead letters go to. It has the first shard, with which tags that the site does not have are counted."""
+
+CLOCKS_BEGIN = 1_451_606_400_000
+"""2016-01-01 UTC: records have had timestamps since then (Kafka 0.10). One that is stamped before (-1, 0, the first
+days of a clock that was never set) counts as not stamped, and a machine whose clock shows less has none."""
+
+TELL_EVERY_MS = 1_000
+"""Of the wall clock: how often one of several decoders says to every task how far it has come, even to those that get
+no reading of it. Else they would take it for idle."""
+
+NEVER = int(np.iinfo(np.int64).max) // 2
+"""An instant after all others, safe to add to."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,9 @@ class Share:
     """(reason, record) of each message that is no reading."""
     strange: dict[Identity, Strange] = field(default_factory=dict)
     complete: int | None = None
-    """ms since 1970 UTC: no more readings come up to here. None where other decoders have a say in it."""
+    """ms since 1970 UTC: this decoder sends no more readings up to here. None: that is not said now."""
+    decoder: int = 0
+    """Which decoder says so, where there are several: a number that is its own."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ class Messages:
     partition: NDArray[np.int64]
     offset: NDArray[np.int64]
     sent: NDArray[np.int64]
-    """Their timestamps in Kafka, ms since 1970 UTC."""
+    """Their timestamps in Kafka, ms since 1970 UTC: whatever the producer set, where the topic keeps that."""
 
 
 class Decoder:
@@ -74,10 +88,11 @@ class Decoder:
         self._topic = spec.kafka.readings
         self._max_ahead = spec.max_ahead_ms
         self._shards = spec.shards
-        self._task_of = {
-            shard: task for task, shards in tasks(spec.shards, spec.parallelism).items() for shard in shards
-        }
+        self._tasks = tasks(spec.shards, spec.parallelism)
+        self._task_of = {shard: task for task, shards in self._tasks.items() for shard in shards}
         self._alone = spec.parallelism == 1
+        self._number = 0 if self._alone else int.from_bytes(os.urandom(7), "big")
+        self._told: int | None = None
         self._steps = {one.step_ms for one in spec.classes}
         self._routes = Routes(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
@@ -90,13 +105,14 @@ class Decoder:
         for index, rejected in columns.rejected:
             refusals.add(index, rejected.reason, rejected.detail)
         message, place, ts = columns.message, columns.place, columns.ts
-        future = ts > messages.sent[message] + self._max_ahead
+        arrival = arrivals(messages.sent, wall_ms)
+        future = ts > (arrival + self._max_ahead)[message]
         known = place >= 0
         step = self._routes.step[np.where(known, place, 0)]
         edges = -(-ts // step) * step
         late = known & ~future & (edges <= self.clock.now)
         if future.any() or late.any():
-            self._refuse(refusals, columns, messages, future, late)
+            self._refuse(refusals, columns, arrival, future, late)
         strange = self._strange(columns, messages, ~known & ~future)
         before = self.clock.now
         self.clock.advance(_largest(messages.partition[message], ts, ~future), wall_ms)
@@ -106,9 +122,20 @@ class Decoder:
         if refusals.found or strange:
             share = shares.setdefault(FOR_LETTERS, Share())
             share.letters, share.strange = refusals.letters(messages, self._topic), strange
-        if self._alone and (shares or self._crossed(before)):
-            shares.setdefault(0, Share()).complete = self.clock.now
+        self._tell(shares, before, wall_ms)
         return shares
+
+    def _tell(self, shares: dict[int, Share], before: int, wall_ms: int) -> None:
+        """Say how far event time has come: to those that get a share, and now and then to all."""
+        is_due = self._crossed(before)
+        if not self._alone and (self._told is None or not 0 <= wall_ms - self._told < TELL_EVERY_MS):
+            is_due = True
+        if is_due:
+            self._told = wall_ms
+            for task in self._tasks:
+                shares.setdefault(task, Share())
+        for share in shares.values():
+            share.complete, share.decoder = self.clock.now, self._number
 
     def _crossed(self, before: int) -> bool:
         """Whether rows may be due since the clock showed `before`."""
@@ -138,29 +165,40 @@ class Decoder:
         self,
         refusals: Refusals,
         columns: Columns,
-        messages: Messages,
+        arrival: NDArray[np.int64],
         future: NDArray[np.bool_],
         late: NDArray[np.bool_],
     ) -> None:
         for row in np.flatnonzero(future).tolist():
             index, instant = int(columns.message[row]), iso(int(columns.ts[row]))
-            detail = f"{instant} is more than {self._max_ahead // 1000} s after {iso(int(messages.sent[index]))}"
+            ahead = f"{self._max_ahead / 1000:g} s"
+            detail = f"{instant} is more than {ahead} after its arrival, {iso(int(arrival[index]))}"
             refusals.add(index, reasons.FUTURE, detail)
         for row in np.flatnonzero(late).tolist():
             detail = f"{iso(int(columns.ts[row]))}: its row is made, event time is {iso(self.clock.now)}"
             refusals.add(int(columns.message[row]), reasons.LATE, detail)
 
     def _strange(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Identity, Strange]:
-        found: dict[Identity, Strange] = {}
-        for row in np.flatnonzero(mask).tolist():
-            identity = columns.unknown[-1 - int(columns.place[row])]
-            index = int(columns.message[row])
-            before = found.get(identity)
-            if before is None:
-                found[identity] = Strange(1, int(messages.partition[index]), int(messages.offset[index]))
-            else:
-                found[identity] = Strange(before.count + 1, before.partition, before.offset)
-        return found
+        rows = np.flatnonzero(mask)
+        if not len(rows):
+            return {}
+        number, first, count = np.unique(-1 - columns.place[rows], return_index=True, return_counts=True)
+        at = columns.message[rows[first]]
+        where = zip(messages.partition[at].tolist(), messages.offset[at].tolist(), strict=True)
+        return {
+            columns.unknown[one]: Strange(often, *place)
+            for one, often, place in zip(number.tolist(), count.tolist(), where, strict=True)
+        }
+
+
+def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:
+    """When records arrived, as far as can be known, int64 [N] in ms: at the timestamp in Kafka, and before now.
+
+    Their own timestamp alone will not do: a producer that sets it has the same wrong clock as its readings. The wall
+    clock alone neither: read an hour later, a reading of half an hour ahead is none of the future any more.
+    """
+    stamped = np.where(sent >= CLOCKS_BEGIN, sent, NEVER)
+    return np.minimum(stamped, wall_ms if wall_ms >= CLOCKS_BEGIN else NEVER)
 
 
 def _schemas(spec: JobSpec) -> SchemaOf | None:
@@ -192,8 +230,14 @@ class Refusals:
 
 
 def _largest(partition: NDArray[np.int64], ts: NDArray[np.int64], counted: NDArray[np.bool_]) -> Mapping[int, int]:
-    return {
-        number: int(ts[mine].max())
-        for number in np.unique(partition[counted]).tolist()
-        if (mine := counted & (partition == number)).any()
-    }
+    """Partition -> the largest instant of its readings that are `counted`."""
+    if not counted.all():
+        partition, ts = partition[counted], ts[counted]
+    if not len(ts):
+        return {}
+    if (partition == partition[0]).all():
+        return {int(partition[0]): int(ts.max())}
+    numbers, place = np.unique(partition, return_inverse=True)
+    largest = np.full(len(numbers), NOT_YET, np.int64)
+    np.maximum.at(largest, place, ts)
+    return dict(zip(numbers.tolist(), largest.tolist(), strict=True))

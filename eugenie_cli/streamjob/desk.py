@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eugenie_cli.episodes.machine import AlarmRule, Episode, Event, ScoredRow, close_silent, deadline, step
+from eugenie_cli.episodes.machine import (
+    AlarmRule,
+    Episode,
+    Event,
+    ScoredRow,
+    close_removed,
+    close_silent,
+    deadline,
+    step,
+)
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
+from eugenie_cli.streamjob.kept import KeptClass, KeptEpisode, from_state, to_state
 from eugenie_cli.streamjob.predict import ScoredBatch
-from eugenie_cli.streamjob.spec import ClassSpec, JobSpec
+from eugenie_cli.streamjob.spec import JobSpec
+
+log = logging.getLogger(__name__)
 
 ANOMALY = "anomaly"
 SCORE = "score"
@@ -25,7 +38,7 @@ class Desk:
 
     def __init__(self, spec: JobSpec) -> None:
         self._site = spec.site
-        self._classes = {one.name: one for one in spec.classes}
+        self._classes = {one.name: KeptClass.of(one) for one in spec.classes}
         self._rules = {
             one.name: AlarmRule(one.on_delay, one.off_delay, one.cooldown, one.silence_ms) for one in spec.classes
         }
@@ -34,9 +47,11 @@ class Desk:
         self._episodes: dict[str, Episode] = {}
         self._open: set[str] = set()
         self._busy: set[str] = set()
+        self._departed: list[KeptEpisode] = []
 
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
         """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
+        yield from self.close_departed()
         batch = scored.batch
         edges, scores = batch.edges.tolist(), scored.score.tolist()
         taken = zip(batch.readings.tolist(), batch.bad_quality.tolist(), strict=True)
@@ -70,10 +85,18 @@ class Desk:
 
     def close_silent(self, now_ms: int) -> Iterator[Record]:
         """Close what has been silent for too long at event time `now_ms`."""
+        yield from self.close_departed()
         for asset in sorted(self._open):
             class_name, episode = self._class_of[asset], self._episodes[asset]
             yield from self._records(asset, class_name, close_silent(self._rules[class_name], episode, now_ms))
             self._note(asset, episode)
+
+    def close_departed(self) -> Iterator[Record]:
+        """Close the anomalies of a restored state whose assets are gone, or of another class now."""
+        departed, self._departed = self._departed, []
+        for one in departed:
+            assert one.of_class is not None  # noqa: S101 - for the type checker
+            yield from self._written(one.asset, one.of_class, close_removed(one.episode))
 
     def close_all(self) -> Iterator[Record]:
         """Close every open anomaly as silent: no row comes from the whole plant any more."""
@@ -92,19 +115,38 @@ class Desk:
                 assets.discard(asset)
 
     def _records(self, asset: str, class_name: str, events: list[Event]) -> Iterator[Record]:
-        one: ClassSpec = self._classes[class_name]
-        sensors = list(zip(one.sensors, one.units, strict=True))
+        if events:
+            yield from self._written(asset, self._classes[class_name], events)
+
+    def _written(self, asset: str, of_class: KeptClass, events: list[Event]) -> Iterator[Record]:
+        sensors = list(zip(of_class.sensors, of_class.units, strict=True))
         for event in events:
-            record = anomaly_record(self._site, asset, class_name, sensors, event, one.model)
+            record = anomaly_record(self._site, asset, of_class.name, sensors, event, of_class.model)
             yield ANOMALY, asset, dumps(record).decode()
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain data: empty while nothing is open or counted, which is the rule."""
-        return {asset: self._episodes[asset].to_state() for asset in sorted(self._busy)}
+        busy = [
+            KeptEpisode(asset, self._classes[self._class_of[asset]], self._episodes[asset])
+            for asset in sorted(self._busy)
+        ]
+        return to_state([*self._departed, *busy])
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over the episodes of an earlier job; assets that the site no longer has are dropped."""
-        for asset, kept in state.items():
-            if asset in self._class_of:
-                self._episodes[asset] = Episode.from_state(kept)
-                self._note(asset, self._episodes[asset])
+    def restore(self, state: Mapping[str, Any], classes_then: Mapping[str, KeptClass] | None = None) -> None:
+        """Take over the episodes of an earlier job.
+
+        What is open of an asset that has left the site or its class, or whose class has other sensors now, is closed by
+        the next call; the rest of such an asset's episode is dropped. `classes_then` as `kept.from_state` has it.
+        """
+        for kept in from_state(state, classes_then or {}):
+            asset, then = kept.asset, kept.of_class
+            now = self._classes.get(self._class_of.get(asset, ""))
+            if then is None and now is not None and len(kept.episode.sums) in (0, len(now.sensors)):
+                then = now
+            if then is not None and now is not None and (then.name, then.sensors) == (now.name, now.sensors):
+                self._episodes[asset] = kept.episode
+                self._note(asset, kept.episode)
+            elif then is not None and kept.episode.is_open:
+                self._departed.append(KeptEpisode(asset, then, kept.episode))
+            elif kept.episode.is_open:
+                log.warning("the anomaly of %s stays open: it left the site file, and its class is not known", asset)

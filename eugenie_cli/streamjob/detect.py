@@ -15,11 +15,13 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 from eugenie_cli.readings.reasons import REASONS
 from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.alarms import Alarms
+from eugenie_cli.streamjob.clock import Clock
 from eugenie_cli.streamjob.current import CurrentShard
 from eugenie_cli.streamjob.decode import Share
 from eugenie_cli.streamjob.desk import DEAD, Record
 from eugenie_cli.streamjob.durable import DurableShard
 from eugenie_cli.streamjob.joining import Work
+from eugenie_cli.streamjob.kept import KeptClass, classes_of_rows
 from eugenie_cli.streamjob.keys import shards_of, tasks
 from eugenie_cli.streamjob.predict import Predictor
 from eugenie_cli.streamjob.routes import Routes
@@ -40,8 +42,9 @@ class Detect(KeyedProcessFunction):
     timers are turned to one shard after the other. So live, a batch costs one element and one call of the model.
 
     Rows are made when event time passes, all that are due at once: live that is one row an asset, behind it is long
-    segments. A share from the only decoder says itself how far event time has come, which saves its rows the way of a
-    timer through the JVM. The model is asked while the element is worked on: what Flink keeps never has a call in it.
+    segments. Each share says how far its decoder has come, which saves its rows the way of a timer through the JVM, and
+    lets the rest go on where a decoder has nothing to read: Flink's own watermark would wait for it without end. The
+    model is asked while the element is worked on: what Flink keeps never has a call in it.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -63,6 +66,8 @@ class Detect(KeyedProcessFunction):
         self._rows_of: dict[int, DurableShard] = {}
         self._alarms_of: dict[int, Alarms] = {}
         self._strange: StrangeTags | None = None
+        self._clock = Clock.of_decoders(spec.parallelism, spec.idle_timeout_ms)
+        self._has_begun = False
         self._timer: dict[int, int] = {}
         group = runtime_context.get_metrics_group()
         self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
@@ -75,6 +80,7 @@ class Detect(KeyedProcessFunction):
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         share: Share = pickle.loads(value)  # noqa: S301 - our own, from the operator before
+        yield from self._begin(ctx.timer_service())
         letters = share.letters
         for shard, readings in share.readings.items():
             letters = letters + self._rows(shard).take(readings)
@@ -82,12 +88,14 @@ class Detect(KeyedProcessFunction):
             letters = letters + self._count(share.strange, ctx.timer_service())
         yield from self._dead(letters)
         if share.complete is not None:
-            yield from self._detect(share.complete, ctx.timer_service())
+            yield from self._detect(self._event_time(share.decoder, share.complete), ctx.timer_service())
         self._watch(ctx.timer_service())
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         shard, timers = shards_of(self._spec.shards)[ctx.get_current_key()], ctx.timer_service()
         is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
+        yield from self._begin(timers)
+        self._current.turn_to(shard)
         if shard == self._mine[0] and (not is_event_time or timestamp >= LAST_INSTANT):
             yield from self._dead(self._counted())
         if not is_event_time:
@@ -98,10 +106,33 @@ class Detect(KeyedProcessFunction):
         yield from _together(self._alarms(shard).on_event_time(timestamp, timers))
         self._watch(timers)
 
+    def _begin(self, timers: TimerService) -> Iterator[Row]:
+        """Once, before anything else: what the state has of assets that the site file has lost is closed and written.
+
+        In every shard of the task, for a shard that lost its last asset is not turned to any more.
+        """
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for shard in self._mine:  # alarms first: they ask the rows' state of the job before
+            yield from _together(self._alarms(shard).begin(timers))
+        for shard in self._mine:
+            yield from self._dead(self._rows(shard).orphans)
+
+    def _event_time(self, decoder: int, complete: int) -> int:
+        """How far event time has come when a decoder says that it has come to `complete` (ms)."""
+        if self._spec.parallelism == 1:
+            return complete
+        return self._clock.advance({decoder: complete}, int(time.time() * 1000))
+
     def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
-        """Make, score and judge the rows of all shards that are due at `until` (ms)."""
+        """Make, score and judge the rows of all shards that are due at `until` (ms); close what is silent by then."""
         for shard, scored in self._predictor.scored(self._due(until)):
             yield from _together(self._alarms(shard).take(scored, timers))
+        for shard, alarms in self._alarms_of.items():
+            if alarms.is_due(until):
+                self._current.turn_to(shard)
+                yield from _together(alarms.on_event_time(until, timers))
 
     def _due(self, until: int) -> Iterator[Work]:
         for shard in self._mine:
@@ -155,8 +186,12 @@ class Detect(KeyedProcessFunction):
         self._current.turn_to(shard)
         alarms = self._alarms_of.get(shard)
         if alarms is None:
-            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes)
+            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes, self._classes_then)
         return alarms
+
+    def _classes_then(self) -> dict[str, KeptClass]:
+        """The class of each asset in the job that kept the state of the current shard."""
+        return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec.classes)
 
     # -- what is counted --
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,11 @@ class Routes:
     def names(self) -> list[tuple[str, str]]:
         """(asset, sensor) of every place."""
         return [self.name_of(place) for place in range(len(self.shard))]
+
+    @cached_property
+    def owned_names(self) -> list[tuple[str, str, str]]:
+        """(asset, sensor, class) of every place: what it stands for, whatever site file comes next."""
+        return [(*self.name_of(place), self.classes[index].name) for place, index in enumerate(self.klass.tolist())]
 
     def name_of(self, place: int) -> tuple[str, str]:
         """(asset, sensor) of a place."""

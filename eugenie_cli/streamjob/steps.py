@@ -88,7 +88,7 @@ class ClassRows:
         }
 
     def restore(self, state: dict) -> None:
-        """Take over the state of an earlier job, asset by asset; those that the site no longer has are dropped.
+        """Take over the state of an earlier job, asset by asset; those that the class no longer has are dropped.
 
         Rows of other sensors, another step or another window are not these rows: then the class begins anew.
         """
@@ -144,6 +144,8 @@ class ClassRows:
 
     def _alive_until(self) -> int:
         """The last edge that some asset still reaches without a further reading."""
+        if not self._assets:  # they left the site file; how far their rows reached was restored all the same
+            return NEVER
         return int((self._last_ts.max() + self._max_gap) // self._step * self._step)
 
     def _start_of_rows(self, end: int) -> int | None:

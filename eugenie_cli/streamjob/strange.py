@@ -9,10 +9,15 @@ from eugenie_cli.readings import reasons
 from eugenie_cli.readings.columnar.places import Identity
 from eugenie_cli.streamjob.decode import Strange
 
-MOST = 10_000
-"""Identities that are counted at once. Beyond it letters are written before the interval is over: nothing is lost."""
+MOST = 1_000
+"""Identities that are named at once. The readings of further ones share a letter: whoever sends tags by the ten
+thousand, or another one with each reading, gets no letter for each of them. All are counted."""
+
+REST: Identity = (None, None, None)
+"""The identity of those: no reading has it."""
 
 DETAIL = "the site has no such asset, sensor or tag"
+BEYOND = f"{DETAIL}: readings of names beyond the {MOST:,} that are written each time; the first of them is here"
 
 
 class StrangeTags:
@@ -23,21 +28,24 @@ class StrangeTags:
         self.counts: dict[Identity, Strange] = {}
 
     def add(self, found: dict[Identity, Strange]) -> list[tuple[str, bytes]]:
-        """Count more. Returns letters only when there are too many to count."""
+        """Count more. Returns letters only of a state with more names than fit: an earlier version kept more."""
         for identity, more in found.items():
-            before = self.counts.get(identity)
-            self.counts[identity] = (
+            name = identity if identity in self.counts or len(self.counts) < MOST else REST
+            before = self.counts.get(name)
+            self.counts[name] = (
                 more if before is None else Strange(before.count + more.count, before.partition, before.offset)
             )
-        return self.letters() if len(self.counts) > MOST else []
+        return self.letters() if len(self.counts) > MOST + 1 else []
 
     def letters(self) -> list[tuple[str, bytes]]:
         """(reason, dead letter) of everything that was counted; the counts begin anew."""
         written = []
         for (asset, sensor, tag), one in self.counts.items():
             names = {"asset": asset, "sensor": sensor, "tag": tag}
-            payload = json.dumps({name: text for name, text in names.items() if text is not None}, ensure_ascii=False)
-            letter = dead_letter(reasons.UNKNOWN_TAG, DETAIL, payload, self._topic, one.partition, one.offset)
+            named = {name: text for name, text in names.items() if text is not None}
+            payload = json.dumps(named, ensure_ascii=False) if named else None
+            detail = DETAIL if named else BEYOND
+            letter = dead_letter(reasons.UNKNOWN_TAG, detail, payload, self._topic, one.partition, one.offset)
             written.append((reasons.UNKNOWN_TAG, dumps({**letter, "count": one.count})))
         self.counts = {}
         return written

@@ -83,10 +83,18 @@ def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
     assert decoder.decode(messages([message("p9", "x", START + 1_002)]), START)[0].readings == {}
 
 
-def test_one_of_several_decoders_says_nothing_of_event_time(job_spec):
-    decoder = Decoder(job_spec(parallelism=2))
-    sent = [message("p1", "a", START), message("p1", "a", START + 10_000)]
-    assert [share.complete for share in decoder.decode(messages(sent), START).values()] == [None]
+def test_each_of_several_decoders_says_to_every_task_how_far_it_has_come(job_spec):
+    decoders = [Decoder(job_spec(parallelism=2)) for _ in range(2)]
+    sent = [message("p1", "a", START + 1)]
+    told = [decoder.decode(messages(sent), START) for decoder in decoders]
+    assert [{task: share.complete for task, share in one.items()} for one in told] == [
+        dict.fromkeys((0, 1), START - BOUND)
+    ] * 2
+    numbers = [{share.decoder for share in one.values()} for one in told]
+    assert [len(one) for one in numbers] == [1, 1] and numbers[0] != numbers[1]
+    # between steps only those who get readings; but nobody hears nothing for a second
+    assert len(decoders[0].decode(messages([message("p1", "a", START + 2)]), START + 999)) == 1
+    assert len(decoders[0].decode(messages([message("p1", "a", START + 3)]), START + 1_000)) == 2
 
 
 def test_each_task_gets_the_readings_of_its_shards(job_spec):
@@ -129,8 +137,78 @@ def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
     assert tags.add({(None, None, "x"): Strange(4, 1, 9)}) == []
     ((_, letter),) = tags.letters()
     assert {"count": 7, "partition": 0, "offset": 7}.items() <= json.loads(letter).items()
-    flood = tags.add({(None, None, str(number)): Strange(1, 0, number) for number in range(MOST + 1)})
-    assert len(flood) == MOST + 1 and tags.letters() == []
+
+
+@pytest.mark.parametrize("names", [MOST, MOST + 1, 50_000])
+def test_a_flood_of_unknown_tags_is_a_thousand_letters_and_one(names):
+    """Each second every tag once: the letters are as many after ten seconds, and count every reading."""
+    tags = StrangeTags("readings")
+    for second in range(10):
+        found = {(None, None, str(number)): Strange(1, 0, second * names + number) for number in range(names)}
+        assert tags.add(found) == []
+    letters = [json.loads(letter) for _, letter in tags.letters()]
+    assert len(letters) == min(names, MOST + 1)
+    assert sum(one["count"] for one in letters) == 10 * names
+    if names > MOST:
+        assert (letters[-1]["payload"], letters[-1]["offset"], letters[-1]["count"]) == (
+            None,
+            MOST,
+            10 * (names - MOST),
+        )
+
+
+def test_more_names_than_fit_from_an_earlier_state_are_written_at_once():
+    tags = StrangeTags("readings")
+    tags.counts = {(None, None, str(number)): Strange(2, 0, number) for number in range(10_000)}
+    letters = tags.add({(None, None, "new"): Strange(1, 0, 1)})
+    assert sum(json.loads(letter)["count"] for _, letter in letters) == 20_001 and tags.letters() == []
+
+
+WALL = START + 30_000
+YEAR_2099 = 4_070_908_800_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "wall", "ts", "is_future"),
+    [
+        pytest.param(WALL, WALL, WALL + 59_000, False, id="a clock that is a little ahead"),
+        pytest.param(WALL, WALL, WALL + 61_000, True, id="too far ahead of a broker's timestamp"),
+        pytest.param(YEAR_2099, WALL, YEAR_2099, True, id="the producer's timestamp is as wrong as the reading"),
+        pytest.param(WALL + 3 * 3_600_000, WALL, WALL + 3 * 3_600_000, True, id="hours ahead, both"),
+        pytest.param(1_772_323_200_000_000, WALL, WALL + 61_000, True, id="stamped in microseconds"),
+        pytest.param(-1, WALL, WALL, False, id="no timestamp"),
+        pytest.param(-1, WALL, WALL + 61_000, True, id="no timestamp, and too far ahead"),
+        pytest.param(0, WALL, WALL, False, id="a timestamp of 0"),
+        pytest.param(int(np.iinfo(np.int64).min), WALL, WALL, False, id="null"),
+        pytest.param(86_400_000, WALL, WALL, False, id="a gateway in 1970 sends readings of the right time"),
+        pytest.param(946_684_800_000, WALL, YEAR_2099, True, id="a gateway in 2000 sends readings of 2099"),
+        pytest.param(START - 10**9, WALL, START - 10**9 + 61_000, True, id="ahead then, read later"),
+        pytest.param(WALL, WALL, 1_000_000_000_000, False, id="a replay of 2001, stamped now"),
+        pytest.param(1_000_000_000_000, WALL, 1_000_000_000_000, False, id="a replay of 2001, stamped then"),
+        pytest.param(WALL, 3_000, WALL, False, id="this machine's clock was never set"),
+        pytest.param(WALL, 3_000, WALL + 61_000, True, id="this machine's clock was never set, and too far ahead"),
+        pytest.param(-1, 3_000, WALL, False, id="there is no clock at all"),
+    ],
+)
+def test_the_future_is_what_is_ahead_of_the_record_and_of_now(job_spec, sent, wall, ts, is_future):
+    decoder = Decoder(job_spec(max_ahead_ms=60_000))
+    shares = decoder.decode(messages([message("p1", "a", ts)], sent=sent), wall)
+    assert [one["reason"] for one in letters(shares)] == ["future"] * is_future
+    assert taken(shares) == (not is_future)
+    assert decoder.clock.now == (0 if is_future else ts - BOUND - 1)
+
+
+def test_a_partition_set_back_is_late_and_the_others_are_not(job_spec):
+    """Every reading of the wrong gateway is a dead letter; of the others none is."""
+    decoder = Decoder(job_spec(partitions=2))
+    late: Counter = Counter()
+    for second in range(300):
+        now = START + 1_000 * second
+        back = now if second < 60 else now - 86_400_000
+        sent = [message("p1", "a", now), message("p2", "a", back)]
+        batch = Messages(sent, np.array([0, 1]), np.array([second, second]), np.array([now, now]))
+        late.update(json.loads(one["payload"])["asset"] for one in letters(decoder.decode(batch, now)))
+    assert late == {"p2": 240} and decoder.clock.now == START + 299_000 - BOUND - 1
 
 
 class TestClock:
@@ -144,13 +222,15 @@ class TestClock:
     def test_goes_on_without_a_partition_that_is_silent(self):
         clock = Clock(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         clock.advance({0: START, 1: START}, 0)
-        assert clock.advance({0: START + 60_000}, 10_000) == START - BOUND - 1
+        for second in range(1, 11):
+            assert clock.advance({0: START + 60_000}, 1_000 * second) == START - BOUND - 1
         assert clock.advance({0: START + 60_000}, 10_001) == START + 60_000 - BOUND - 1
 
     def test_does_not_wait_for_ever_for_a_partition_that_never_spoke(self):
         clock = Clock(partitions=3, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
-        assert clock.advance({0: START}, 5) == NOT_YET
-        assert clock.advance({0: START}, 10_006) == START - BOUND - 1
+        for second in range(11):
+            assert clock.advance({0: START}, 1_000 * second) == NOT_YET
+        assert clock.advance({0: START}, 10_001) == START - BOUND - 1
 
     def test_a_task_waits_for_its_share_of_the_partitions(self):
         clock = Clock(partitions=4, parallelism=2, out_of_orderness_ms=0, idle_timeout_ms=10_000)

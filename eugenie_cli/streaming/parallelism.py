@@ -1,0 +1,30 @@
+"""Refuses a parallelism for which the readings topic has too few partitions."""
+
+from __future__ import annotations
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.streamjob.spec import JobSpec
+
+
+def check_partitions(spec: JobSpec, *, of_site_file: bool = False) -> None:
+    """Raise EugenieError (REFUSED) when the job has more tasks than the topic has partitions: a task reads whole ones.
+
+    `of_site_file`: the number of partitions is what `kafka.partitions` says, because the topic cannot be asked.
+    """
+    if spec.parallelism <= spec.partitions:
+        return
+    most, topic = spec.partitions, spec.kafka.readings
+    has = f"the {most} partition{'s' if most > 1 else ''} of the topic {topic}"
+    fewer = f"choose at most {most}: --parallelism, or stream.parallelism in the site file"
+    more = f"give the topic {spec.parallelism} partitions (docs/operations.md, Parallelism)"
+    if of_site_file:
+        has += " that kafka.partitions names in the site file"
+        fewer = f"write stream: {{parallelism: {most}}}"
+        more = f"kafka: {{partitions: {spec.parallelism}}} when the topic has that many"
+    idle = spec.parallelism - most
+    raise EugenieError(
+        f"a parallelism of {spec.parallelism} is more than {has}: {idle} task{'s' if idle > 1 else ''} would have"
+        " nothing to read",
+        f"{fewer}; or {more}",
+        ExitCode.REFUSED,
+    )
