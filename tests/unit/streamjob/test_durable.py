@@ -32,6 +32,9 @@ class Value:
         self.content = pickle.dumps(value)
         self.writes += 1
 
+    def clear(self) -> None:
+        self.content = None
+
 
 class Pieces:
     """A list of Flink's state, in memory."""
@@ -58,8 +61,8 @@ class State:
     def __init__(self) -> None:
         self.rows, self.journal, self.names = Value(), Pieces(), Value()
 
-    def shard(self, spec: JobSpec) -> DurableShard:
-        return DurableShard(Routes(spec), 0, self.rows, self.journal, self.names)
+    def shard(self, spec: JobSpec, number: int = 0) -> DurableShard:
+        return DurableShard(Routes(spec), number, self.rows, self.journal, self.names)
 
 
 def plain(batch: Batch) -> tuple:
