@@ -6,6 +6,7 @@ and it is cancelled. What is in Kafka at the end is what a bounded replay of the
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from small_models import SENSORS, WINDOW, sixteenths, write_version
 from typer.testing import CliRunner
 
 from eugenie_cli.broker import consume
+from eugenie_cli.broker.produce import Producer
 from eugenie_cli.embedded import engines as service
 from eugenie_cli.embedded import flink
 from eugenie_cli.embedded.engine import run_file
@@ -43,6 +45,7 @@ from eugenie_cli.streaming.replay import choose, replay
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
+from eugenie_cli.streamjob.routes import shard_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -187,6 +190,7 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     check_anomalies_of_a_part(plant)
     assert sum(one["readings"] + one["bad_quality"] for one in map(json.loads, found)) == sent == SECONDS * 2 * SENSORS
     check_the_next_job_can_begin_at_an_instant(plant, arrival, last, len(found))
+    check_an_asset_that_leaves_with_its_anomaly_open(plant)
 
 
 def replay_lines(plant: Plant, file: Path, *lines: bytes) -> int:
@@ -283,6 +287,9 @@ def check_what_cannot_be_kept_is_refused_while_the_job_runs_on(plant: Plant) -> 
     assert raised.value.exit_code is ExitCode.REFUSED and "it runs on" in raised.value.reason
     with pytest.raises(EugenieError, match="9 is more than the 8 shards"):
         submit(site, parallelism=9, upgrade=True)
+    with pytest.raises(EugenieError, match="3 is more than the 2 partitions of the topic") as raised:
+        submit(site, parallelism=3, upgrade=True)
+    assert raised.value.exit_code is ExitCode.REFUSED
     assert status(site).state == "RUNNING" and status(site).job_id == plant.submitted()
 
 
@@ -357,3 +364,44 @@ def check_the_next_job_can_begin_at_an_instant(plant: Plant, arrival: str, sent:
     new = records(plant.site, plant.site.topics.scores)[before:]
     assert sum(one["readings"] + one["bad_quality"] for one in map(json.loads, new)) == sent
     assert min(one["ts"] for one in map(json.loads, new)) >= iso(PARTS[1])
+
+
+def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
+    """It is the only one of its shard. The job goes on from its savepoint, and closes what that has open."""
+    gone, staying = ASSETS[2], ASSETS[:2]
+    site = plant.site
+    assert {shard_of(asset, 8) for asset in staying} & {shard_of(gone, 8)} == set()
+    submit(site, start=iso(int(time.time() * 1000)))
+    send_a_minute(site, 0, ASSETS)
+    opened = await_anomaly(site, gone, "open")
+
+    document = yaml.safe_load(plant.file.read_text())
+    del document["assets"][gone]
+    plant.file.write_text(yaml.safe_dump(document))
+    upgraded = submit(plant.site, upgrade=True)
+    assert [str(change) for change in upgraded.changes] == [f"assets.{gone}: removed"]
+    send_a_minute(site, 1, staying)
+    closed = await_anomaly(site, gone, "closed")
+    assert (closed["id"], closed["reason"]) == (opened["id"], "removed") and opened["start"] < closed["end"]
+    assert status(plant.site).restarts == 0
+    stop(plant.site, savepoint=False)
+
+
+def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
+    """A reading a second of each sensor, all anomalous to the model, from an hour after the history's begin."""
+    with Producer(site) as producer:
+        for second in range(60):
+            ts = iso(BEGIN + 3_600_000 + 60_000 * minute + 1_000 * second)
+            for asset, name in itertools.product(assets, NAMES):
+                reading = {"asset": asset, "sensor": name, "ts": ts, "value": 1.0}
+                producer.send(str(site.topics.readings), asset, json.dumps(reading).encode())
+
+
+def await_anomaly(site: Site, asset: str, state: str) -> dict[str, Any]:
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        for one in reversed([json.loads(text) for text in records(site, site.topics.anomalies)]):
+            if (one["asset"], one["state"]) == (asset, state):
+                return one
+        time.sleep(0.5)
+    pytest.fail(f"no anomaly of {asset} is {state} within {WITHIN_S:.0f} s")
