@@ -191,7 +191,7 @@ class Detect(KeyedProcessFunction):
 
     def _classes_then(self) -> dict[str, KeptClass]:
         """The class of each asset in the job that kept the state of the current shard."""
-        return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec.classes)
+        return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
 
     # -- what is counted --
 

@@ -112,7 +112,7 @@ def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes
     """The names of another job, each with its class: the first version of the state had it with the rows alone."""
     if not before or len(before[0]) > 2:
         return before
-    then = {asset: one.name for asset, one in classes_of_rows(snapshot, before, routes.spec.classes).items()}
+    then = {asset: one.name for asset, one in classes_of_rows(snapshot, before, routes.spec).items()}
     now = {one.name: one.class_name for one in routes.spec.assets}
     return [(asset, sensor, then.get(asset) or now.get(asset, "")) for asset, sensor in before]
 

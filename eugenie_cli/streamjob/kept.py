@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eugenie_cli.episodes.machine import Episode
-from eugenie_cli.streamjob.spec import ClassSpec
+from eugenie_cli.streamjob.spec import ClassSpec, JobSpec
 
 VERSION = 2
 """Of what `to_state` writes. The first had an asset's episode by its name, and nothing of its class."""
@@ -72,25 +72,29 @@ def from_state(state: Mapping[str, Any], classes_then: Mapping[str, KeptClass]) 
 
 
 def classes_of_rows(
-    snapshot: Mapping[str, Any] | None, names: Iterable[Sequence[str]] | None, classes: Sequence[ClassSpec]
+    snapshot: Mapping[str, Any] | None, names: Iterable[Sequence[str]] | None, spec: JobSpec
 ) -> dict[str, KeptClass]:
     """Asset -> the class that it had in the job that kept these rows.
 
-    `snapshot`: `Shard.state`. `names`: (asset, sensor) of that job's places, for an asset that came after the snapshot.
-    `classes`: of the site file now, for units; where it has lost the class too, there are none.
+    `snapshot`: `Shard.state`. `names`: (asset, sensor) of that job's places, for an asset that came after the snapshot:
+    it has the class that it has now, if that has these sensors. `spec` knows units; of a class that it has lost there
+    are none.
     """
-    now = {one.name: KeptClass.of(one) for one in classes}
+    now = {one.name: KeptClass.of(one) for one in spec.classes}
+    class_now = {one.name: now[one.class_name] for one in spec.assets}
     found: dict[str, KeptClass] = {}
     then: dict[tuple[str, ...], KeptClass] = {one.sensors: one for one in now.values()}
     for name, rows in (snapshot or {}).items():
         sensors = tuple(rows["sensors"])
-        same = name in now and now[name].sensors == sensors
-        then[sensors] = now[name] if same else KeptClass(name, sensors, ("",) * len(sensors), name)
+        is_same = name in now and now[name].sensors == sensors
+        then[sensors] = now[name] if is_same else KeptClass(name, sensors, ("",) * len(sensors), name)
         found.update(dict.fromkeys(rows["assets"], then[sensors]))
     sensors_of: dict[str, list[str]] = {}
     for asset, sensor, *_ in names or ():
         sensors_of.setdefault(asset, []).append(sensor)
     for asset, listed in sensors_of.items():
-        if asset not in found and tuple(listed) in then:
-            found[asset] = then[tuple(listed)]
+        own = class_now.get(asset)
+        same = own if own is not None and own.sensors == tuple(listed) else then.get(tuple(listed))
+        if asset not in found and same is not None:
+            found[asset] = same
     return found

@@ -72,7 +72,7 @@ def present_version() -> Kept:
 
 
 def alarms_of(kept: Kept, spec: JobSpec) -> Alarms:
-    return Alarms(spec, kept.episodes, lambda: classes_of_rows(kept.rows.value(), kept.names.value(), spec.classes))
+    return Alarms(spec, kept.episodes, lambda: classes_of_rows(kept.rows.value(), kept.names.value(), spec))
 
 
 def scored(batch: Batch, score: float) -> ScoredBatch:
@@ -93,6 +93,9 @@ CHANGES = {
     "an asset that was not heard of removed": (CLASSES, {"p1": "pump", "p2": "pump", "f1": "fan"}, {}, {}),
     "an asset moved to another class, with a sensor of the same name": (
         CLASSES, {**ASSETS, "p1": "fan"}, {"p1": "pump"}, {("p1", "b"): 2},
+    ),
+    "an asset moved to a class with the same sensors": (
+        (class_spec("booster"), *CLASSES), {**ASSETS, "p1": "booster"}, {"p1": "pump"}, {("p1", "b"): 2},
     ),
     "a class removed with its only asset": (
         (PUMP,), {"p1": "pump", "p2": "pump"}, {"f1": "fan"}, {("f1", "b"): 1, ("f1", "i"): 1},
@@ -166,6 +169,14 @@ def test_the_job_goes_on_from_it(change, version):
     stayed = {"p1", "p2", "f1"} - closed.keys()
     assert ends == {(asset, "recovered"): 1 for asset in stayed}
     assert {asset for rows in kept.shard(spec)._shard.state().values() for asset in rows["assets"]} == assets.keys()
+
+
+def test_the_class_of_an_asset_that_the_rows_do_not_have_is_its_own_if_that_fits():
+    spec = build_spec(classes=(class_spec(), class_spec("booster")), assets={"p1": "pump", "b1": "booster"})
+    rows = {name: {"assets": [], "sensors": ("a", "b")} for name in ("booster", "pump")}
+    names = [(asset, sensor) for asset in ("p1", "b1", "gone") for sensor in "ab"]
+    found = classes_of_rows(rows, names, spec)
+    assert (found["p1"].name, found["b1"].name) == ("pump", "booster") and found["gone"].sensors == ("a", "b")
 
 
 @pytest.mark.parametrize("shards", [1, 8])
