@@ -44,12 +44,12 @@ def to_state(kept: Sequence[KeptEpisode]) -> dict[str, Any]:
     """Plain data; empty when there is nothing to keep, which is the rule."""
     if not kept:
         return {}
-    classes = {one.of_class.name: one.of_class for one in kept if one.of_class is not None}
+    classes = list(dict.fromkeys(one.of_class for one in kept if one.of_class is not None))
     return {
         "version": VERSION,
-        "classes": {name: [list(one.sensors), list(one.units), one.model] for name, one in classes.items()},
+        "classes": [[one.name, list(one.sensors), list(one.units), one.model] for one in classes],
         "episodes": [
-            [one.asset, one.of_class.name, one.episode.to_state()] for one in kept if one.of_class is not None
+            [one.asset, classes.index(one.of_class), one.episode.to_state()] for one in kept if one.of_class is not None
         ],
     }
 
@@ -63,12 +63,9 @@ def from_state(state: Mapping[str, Any], classes_then: Mapping[str, KeptClass]) 
         for asset, kept in state.items():
             yield KeptEpisode(asset, classes_then.get(asset), Episode.from_state(kept))
         return
-    classes = {
-        name: KeptClass(name, tuple(sensors), tuple(units), model)
-        for name, (sensors, units, model) in state["classes"].items()
-    }
-    for asset, name, kept in state["episodes"]:
-        yield KeptEpisode(asset, classes[name], Episode.from_state(kept))
+    classes = [KeptClass(name, tuple(sensors), tuple(units), model) for name, sensors, units, model in state["classes"]]
+    for asset, number, kept in state["episodes"]:
+        yield KeptEpisode(asset, classes[number], Episode.from_state(kept))
 
 
 def classes_of_rows(

@@ -16,7 +16,7 @@ import pytest
 
 from eugenie_cli.episodes.records import anomaly_id
 from eugenie_cli.streamjob.alarms import Alarms
-from eugenie_cli.streamjob.desk import ANOMALY
+from eugenie_cli.streamjob.desk import ANOMALY, Desk
 from eugenie_cli.streamjob.kept import classes_of_rows
 from eugenie_cli.streamjob.predict import ScoredBatch
 from eugenie_cli.streamjob.routes import Routes
@@ -195,6 +195,26 @@ def test_a_shard_that_loses_its_last_asset_of_a_class_goes_on(shards):
         for second in range(5, 9):
             later.next_edge()
             later.advance(1_000 * second)
+
+
+def test_a_class_with_other_sensors_now_is_not_mistaken_for_what_it_was():
+    """p1 has an anomaly of the class as it was, and one of the class as it is: a state keeps both apart."""
+    spec = build_spec(classes=(OTHER, FAN), assets={"p1": "pump"}, shards=1)
+    desk = alarms_of(first_version(), spec)._desk
+    departed, desk._departed = desk._departed, []
+    rows = np.ones((1, 3, 2), np.float32)
+    batch = Batch("pump", ("p1",), 8_000, 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
+    opened = [json.loads(text) for kind, _, text in desk.take(scored(batch, 3.0)) if kind == ANOMALY]
+    desk._departed = departed
+    again = Desk(spec)
+    again.restore(json.loads(json.dumps(desk.state())))
+    closed = [json.loads(text) for _, _, text in again.close_all()]
+    assert {(one["reason"], tuple(sorted(sensor["sensor"] for sensor in one["sensors"]))) for one in closed} == {
+        ("removed", ("a", "b")),
+        ("removed", ("b", "i", "v")),
+        ("silent", ("a", "c")),
+    }
+    assert opened[0]["id"] == closed[-1]["id"]
 
 
 def test_an_anomaly_is_closed_by_whatever_comes_first():
