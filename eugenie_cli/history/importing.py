@@ -15,6 +15,7 @@ from eugenie_cli.history.manifest import Item
 from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import SourceWriter
 from eugenie_cli.progress import SILENT, Advance, Progress
+from eugenie_cli.readings import RULES_VERSION
 from eugenie_cli.site.model import Site
 
 
@@ -154,4 +155,6 @@ def _import_item(
 
 
 def _settings_digest(importer: Importer) -> str:
-    return hashlib.sha256(json.dumps(importer.settings(), sort_keys=True).encode()).hexdigest()
+    """What decides how an item is read: the importer's settings, and the rules by which records become readings."""
+    settings = {**importer.settings(), "rules": RULES_VERSION}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -24,7 +24,9 @@ equipment failure, calc failed, calc off, calc timeout, calc overflow, calculati
 not configured, unconfigured, shutdown, shut down, intf shut, intf shutdown, interface shutdown, error,
 err, fault, fail, failed, failure, invalid, invalid data, invalid float, filter expired, arc offline,
 arc off-line, archive offline, offline, access denied, no access, trace-back, undefined, unknown,
-under repair, stale, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
+under repair, stale, snapshot fail, wrong type, data loss, future data unsupported, coercion failed, set to bad,
+isu saw no data, unit down, dcs failed, out of serv, out of service, doubtful,
+bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
 +infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
 #ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
 """

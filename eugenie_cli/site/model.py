@@ -45,9 +45,9 @@ class ValuePart(Part):
 
 
 class QualityPart(Part):
-    """Data quality: OPC DA numbers, OPC UA status codes, words (good / uncertain / bad), or true for good."""
+    """Data quality: numbers of OPC DA (and Sparkplug), OPC UA or Ignition, words (good / uncertain / bad), or true."""
 
-    scheme: Literal["opcda", "opcua", "words", "boolean"] = "words"
+    scheme: Literal["opcda", "opcua", "ignition", "words", "boolean"] = "words"
 
 
 class SchemaRegistry(Section):

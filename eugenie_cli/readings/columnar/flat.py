@@ -23,7 +23,13 @@ from eugenie_cli.readings.columnar.qualities import Qualities
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.values import MAX_VALUE
 
-_QUALITY_TYPES = {"words": pa.string(), "opcda": pa.int64(), "opcua": pa.int64(), "boolean": pa.bool_()}
+_QUALITY_TYPES = {
+    "words": pa.string(),
+    "opcda": pa.int64(),
+    "opcua": pa.int64(),
+    "ignition": pa.int64(),
+    "boolean": pa.bool_(),
+}
 
 FEWEST = 4_000
 """Messages of a batch from which on this is faster: a call of Arrow costs as much as parsing two thousand."""
