@@ -58,7 +58,7 @@ def opcda(text: str) -> bool:
 
 
 def ignition(text: str) -> bool:
-    """Ignition: OPC DA's numbers, and errors above 255; from 8.0 on bit 31 is for errors, 30 for uncertain; or words."""
+    """Ignition: OPC DA's numbers, and errors above 255; from 8.0 on bit 31 is for errors, 30 for uncertain; words."""
     code = _integer(text)
     if code is None:
         return words(text)

@@ -32,8 +32,10 @@ class Part(Section):
 class TimePart(Part):
     """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need a `unit`."""
 
-    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
-    format: str | None = None
+    unit: Literal["iso", "s", "ms", "us", "ns", "excel"] = Field(
+        "iso", description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, local time"
+    )
+    format: str | None = Field(None, description="such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p")
     timezone: ZoneName | None = Field(None, description="of local times without an offset; default: the site's")
 
 

@@ -17,6 +17,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from eugenie_cli.readings.time import NO_ZONES
+
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 
@@ -74,7 +76,7 @@ def localize(instant: datetime, where: ZoneInfo) -> datetime:
 def zone(name: object) -> ZoneInfo | None:
     """The time zone of that IANA name, None where there is none."""
     try:
-        return ZoneInfo(name) if isinstance(name, str) and name else None
+        return ZoneInfo(name) if isinstance(name, str) and name and name not in NO_ZONES else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
