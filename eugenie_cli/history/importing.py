@@ -25,7 +25,8 @@ class SourceReport:
 
     Items are files, say. `readings`, `bad_quality`, `rejected` (by reason), `start_ms` and `end_ms`
     (inclusive) are of all its items, imported now or before; `failed` are errors of items that could not be
-    read.
+    read. `repeated` readings share asset, sensor and instant with another one of their item. `conflicts` are instants
+    of a sensor for which readings disagree, of one item or of several (of another source, too).
     """
 
     source: str
@@ -41,11 +42,15 @@ class SourceReport:
     start_ms: int | None = None
     end_ms: int | None = None
     seconds: float = 0.0
+    repeated: int = 0
+    conflicts: int = 0
 
     def take(self, item: Item) -> None:
         """Add an item that history now holds."""
         self.readings += item.rows
         self.bad_quality += item.bad
+        self.repeated += sum(part.repeated for part in item.parts)
+        self.conflicts += sum(part.conflicts for part in item.parts)
         for reason, count in item.state["rejected"].items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for column in item.state["unknown_columns"]:
@@ -80,6 +85,10 @@ def import_sources(
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]
     reports = [_import_source(site, source, progress, again) for source in chosen]
+    found = open_history(site).look_into_overlaps()
+    for report in reports:
+        report.conflicts += found.conflicts.get(report.source, 0)
+        report.repeated += found.repeated.get(report.source, 0)
     if not any(report.new + report.changed + report.unchanged for report in reports):
         raise EugenieError("nothing could be imported: " + "; ".join(e for report in reports for e in report.failed))
     return reports
@@ -132,14 +141,21 @@ def _import_item(
     if same is not None and same.state["digest"] == digest:
         advance(item.size)
         report.unchanged += 1
-        report.take(writer.keep(item.key, replace(same, state={**same.state, "item": dict(item.state)})))
+        report.take(
+            writer.keep(
+                item.key, replace(same, state={**same.state, "item": dict(item.state), "exported": same.exported})
+            )
+        )
         return
     tally = Tally()
+    # the same content, touched or read by other rules, is as old as it was: what counts must not change with it
+    exported = known.exported if known is not None and known.state["digest"] == digest else 0
 
     def state() -> dict[str, Any]:
         return {
             "item": dict(item.state),
             "digest": digest,
+            "exported": exported or item.state.get("mtime_ns", 0),
             "settings": settings,
             "rejected": dict(tally.rejected),
             "examples": tally.examples,

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eugenie_cli.files import replace_file
-from eugenie_cli.history.batch import Batch, Series, order_by
+from eugenie_cli.history.batch import Batch, Series, meet, order_by
 from eugenie_cli.history.manifest import PartFile, Span
 from eugenie_cli.readings.quality import BAD, GOOD
 
@@ -65,6 +65,7 @@ class Run:
         order = order_by(rank[index], ts)
         index, ts, value = rank[index][order], ts[order], value[order]
         good = ~np.isnan(value)
+        met = meet(index, ts, value)
         table = pa.Table.from_arrays(
             [
                 _texts([asset for asset, _ in ordered], index),
@@ -79,7 +80,8 @@ class Run:
         with (root / file).open("rb") as written:
             digest = _sha256(written)
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
-        return PartFile(str(file), digest, len(ts), int(len(ts) - good.sum()), _spans(ordered, starts, ts))
+        bad, repeated = int(len(ts) - good.sum()), len(ts) - len(met.ts)
+        return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, int(met.conflict.sum()))
 
 
 def _write(table: pa.Table, target: object) -> None:

@@ -32,22 +32,27 @@ bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf,
 """
 # Lower case, trimmed. The states of process historians, then what spreadsheets and data loggers write.
 STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
-TRUE_TEXTS = frozenset({"true"})
-FALSE_TEXTS = frozenset({"false"})
+TRUE_TEXTS = frozenset({"true", "on"})
+FALSE_TEXTS = frozenset({"false", "off"})
 
 ToValue = Callable[[str], float]
 """Trimmed text -> value, NaN meaning bad quality. Raises ValueError for text that is no value."""
 
 
 def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
-    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality."""
+    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality.
+
+    A status that is a number, -9999 say, means that number however it is written.
+    """
     number = re.compile(NUMBER_PATTERN[decimal])
-    bad = STATUS_TEXTS | {""} | {text.strip(" \t").lower() for text in status}
+    status = [text.strip(" \t") for text in status]
+    bad = STATUS_TEXTS | {""} | {text.lower() for text in status}
+    never = frozenset(sentinels(decimal, status))
 
     def to_value(text: str) -> float:
         if number.match(text):
             value = float(text.replace(",", "."))
-            return value if abs(value) <= MAX_VALUE else math.nan
+            return value if abs(value) <= MAX_VALUE and value not in never else math.nan
         word = text.lower()
         if word in bad:
             return math.nan
@@ -58,3 +63,13 @@ def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
         raise ValueError(f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text")
 
     return to_value
+
+
+def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:
+    """The numbers among status texts: what writes -9999 where nothing was measured means no value by it.
+
+    In the site file a number has its point, whatever the decimal sign of the records.
+    """
+    patterns = [re.compile(NUMBER_PATTERN[sign]) for sign in {".", decimal}]
+    texts = [text.strip(" \t") for text in status]
+    return tuple(float(text.replace(",", ".")) for text in texts if any(pattern.match(text) for pattern in patterns))

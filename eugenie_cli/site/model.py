@@ -16,7 +16,7 @@ from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.tracking import Tracking
-from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
+from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
 
 # -- where readings come from ---------------------------------------------------------------------------
 
@@ -43,7 +43,9 @@ class ValuePart(Part):
     """A measured value. Text that is a number is taken; status text makes the reading bad."""
 
     decimal: Literal[".", ","] = "."
-    status: tuple[str, ...] = Field((), description="texts that mean bad quality, beside the well-known ones")
+    status: tuple[StatusText, ...] = Field(
+        (), description="texts, or numbers such as -9999, that mean bad quality, beside the well-known ones"
+    )
 
 
 class QualityPart(Part):

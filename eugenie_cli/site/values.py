@@ -122,3 +122,9 @@ ZoneName = Annotated[str, AfterValidator(_zone_name)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 # Sensors and tags carry the plant's own spelling; control characters would break records.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# A text in the place of a value; a number, which YAML gives as one, is its shortest text.
+StatusText = Annotated[
+    str,
+    BeforeValidator(lambda value: repr(value) if type(value) in (int, float) else value),
+    WithJsonSchema({"type": ["string", "number"]}),
+]

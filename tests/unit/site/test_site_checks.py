@@ -75,7 +75,7 @@ def test_what_agrees_is_no_problem(problems, good):
             "sources[0].readings.ts.format: 'yyyy-MM-dd HH:mm' has no directives such as %Y: write %Y-%m-%d %H:%M",
         ),
         (
-            "kafka: {readings: {tag: {path: s}, ts: {path: x, format: '%d.%m.%Y'}}}",
+            KAFKA % "{tag: {path: s}, ts: {path: x, format: '%d.%m.%Y'}}",
             "kafka.readings.ts.format: it has no time of day: add %H:%M:%S",
         ),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: localtime}}", "ts.timezone: unknown time zone 'localtime'"),
