@@ -65,7 +65,6 @@ class Run:
         order = order_by(rank[index], ts)
         index, ts, value = rank[index][order], ts[order], value[order]
         good = ~np.isnan(value)
-        met = meet(index, ts, value)
         table = pa.Table.from_arrays(
             [
                 _texts([asset for asset, _ in ordered], index),
@@ -80,8 +79,17 @@ class Run:
         with (root / file).open("rb") as written:
             digest = _sha256(written)
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
-        bad, repeated = int(len(ts) - good.sum()), len(ts) - len(met.ts)
-        return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, int(met.conflict.sum()))
+        bad, (repeated, conflicts) = int(len(ts) - good.sum()), _meetings(index, ts, value)
+        return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, conflicts)
+
+
+def _meetings(index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> tuple[int, int]:
+    """(readings that share series and instant with another, instants with several values) of sorted readings."""
+    same = ts[1:] == ts[:-1]
+    same &= index[1:] == index[:-1]
+    if not same.any():
+        return 0, 0
+    return int(same.sum()), int(meet(index, ts, value).conflict.sum())
 
 
 def _write(table: pa.Table, target: object) -> None:
