@@ -88,10 +88,9 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
     now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     for report in reports:
         yield from _implausible(report, now_ms)
-    for report in reports:
-        yield from _meetings(report)
         for error in report.failed:
             yield f"{report.source}: failed: {error}"
+        yield from _meetings(report)
         if report.unknown_columns:
             names = list(report.unknown_columns)
             more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
@@ -114,15 +113,21 @@ def _implausible(report: SourceReport, now_ms: int) -> Iterator[str]:
 
 def _meetings(report: SourceReport) -> Iterator[str]:
     if report.conflicts:
+        instants = _count(report.conflicts, "instant")
         yield (
-            f"{report.source}: at {report.conflicts:,} instants readings of one sensor disagree: the export that was"
-            " written last counts, within one file the larger value (`eugenie history quality` shows which sensors)"
+            f"{report.source}: readings of one sensor disagree at {instants}: the export that was written last counts,"
+            " within one file the larger value (`eugenie history quality` shows which sensors)"
         )
     if report.repeated:
+        readings = _count(report.repeated, "reading")
         yield (
-            f"{report.source}: {report.repeated:,} readings share sensor and instant with another of the same file,"
-            " which keeps one of them: export parts of a second if the signal is that fast"
+            f"{report.source}: sensor and instant of {readings} are those of another in the same file, and one is kept:"
+            " export parts of a second if the signal is that fast"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:

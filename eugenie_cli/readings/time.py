@@ -35,6 +35,7 @@ _EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
 _MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
 _EPOCH = datetime(1970, 1, 1)
 _EXCEL_1970, _EXCEL_LAST = Decimal(25_569), Decimal(2_958_465)
+_MS_A_DAY = 86_400_000
 
 ToInstant = Callable[[str], int]
 """Trimmed, non-empty text -> milliseconds. Raises ValueError, saying why."""
@@ -93,18 +94,22 @@ def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
     def bounded(text: str) -> int:
         instant = read(text)
         if not MIN_INSTANT <= instant <= MAX_INSTANT:
-            raise ValueError(f"{text!r} is before 1970 or after 9999{_other_unit(text, unit)}")
+            raise ValueError(f"{text!r} is before 1970 or after 9999{_other_unit(text, '; ') if unit else ''}")
         return instant
 
     return bounded
 
 
-def _other_unit(text: str, unit: str) -> str:
-    """The unit in which a number would be an instant of our time."""
-    for other, factor in _MS_PER_UNIT.items() if unit else ():
-        if FIRST_PLAUSIBLE <= Decimal(text) * factor < LAST_PLAUSIBLE:
-            instant = _EPOCH + timedelta(milliseconds=int(Decimal(text) * factor))
-            return f"; with `unit: {other}` it would be {instant.isoformat(timespec='seconds')}Z"
+def _other_unit(number: str, before: str) -> str:
+    """The unit in which a number would be an instant of our time, in words; nothing where there is none."""
+    for unit, factor in _MS_PER_UNIT.items():
+        milliseconds = Decimal(number) * factor
+        if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
+            instant = _EPOCH + timedelta(milliseconds=int(milliseconds))
+            return f"{before}with `unit: {unit}` it would be {instant.isoformat(timespec='seconds')}Z"
+    if FIRST_PLAUSIBLE <= (Decimal(number) - _EXCEL_1970) * _MS_A_DAY < LAST_PLAUSIBLE:
+        day = _EPOCH + timedelta(days=int(Decimal(number) - _EXCEL_1970))
+        return f"{before}with `unit: excel` it would be {day.date().isoformat()}"
     return ""
 
 
@@ -116,7 +121,8 @@ def _from_local(said: Local, local_zone: tzinfo) -> int:
 def _iso(text: str, local_zone: tzinfo) -> int:
     match = _ISO.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z")
+        meant = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
+        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{meant}")
     year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
     try:
         local = datetime(year, month, day, hour, minute, int(match[6] or 0))
@@ -140,6 +146,6 @@ def _excel(text: str, local_zone: tzinfo) -> int:
     days = Decimal(number)
     if not _EXCEL_1970 <= days <= _EXCEL_LAST:
         raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
-    wall = int(((days - _EXCEL_1970) * 86_400_000).to_integral_value(ROUND_HALF_EVEN))
+    wall = int(((days - _EXCEL_1970) * _MS_A_DAY).to_integral_value(ROUND_HALF_EVEN))
     seconds, milliseconds = divmod(wall, 1_000)
     return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), local_zone)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.history.importers.columns import QualityColumn
@@ -97,6 +97,7 @@ def test_no_code_of_another_system_is_a_good_status_code():
     assert {answer("opcua", str(code)) for code in range(1, 1024)} == {REFUSED}
 
 
+@settings(deadline=None)
 @given(code=st.integers(0, 2**32 - 1))
 @example(code=0x8000_0000)
 @example(code=0xC000_0000)
@@ -119,6 +120,7 @@ MEMBERS = st.one_of(
 
 
 @pytest.mark.parametrize("scheme", TABLE)
+@settings(deadline=None)
 @given(members=st.lists(MEMBERS, max_size=8))
 def test_import_and_stream_say_of_a_quality_what_the_rule_says(scheme, members):
     mapping = {"asset": {"const": "a"}, "tag": {"const": "t"}, "quality": {"path": "q", "scheme": scheme}}

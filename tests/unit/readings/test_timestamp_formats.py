@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.history.importers.instants import InstantColumn
@@ -241,6 +241,7 @@ def test_the_files_beside_the_zones_are_no_zones():
             compile_instant(timezone=name)
 
 
+@settings(deadline=None)
 @given(
     wall=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)),
     zone=st.sampled_from(ZONES),
@@ -301,5 +302,9 @@ def test_serial_days_of_a_spreadsheet():
 def test_a_number_in_another_unit_is_refused_with_the_unit_that_it_may_be_of():
     with pytest.raises(ValueError, match="with `unit: ms` it would be 2026-01-13T05:00:00Z"):
         compile_instant("s")("1768280400000")
+    with pytest.raises(ValueError, match="a number: with `unit: s` it would be 2026-01-13T05:00:00Z"):
+        compile_instant()("1768280400")
+    with pytest.raises(ValueError, match="a number: with `unit: excel` it would be 2026-01-13"):
+        compile_instant()("46035.2083333333")
     with pytest.raises(ValueError, match="with `unit: ns` it would be 2026-01-13T05:00:00Z"):
         compile_instant("us")("1768280400000000000")
