@@ -85,13 +85,22 @@ def import_sources(
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]
     reports = [_import_source(site, source, progress, again) for source in chosen]
-    found = open_history(site).look_into_overlaps()
-    for report in reports:
-        report.conflicts += found.conflicts.get(report.source, 0)
-        report.repeated += found.repeated.get(report.source, 0)
+    _count_conflicts(site, reports)
     if not any(report.new + report.changed + report.unchanged for report in reports):
         raise EugenieError("nothing could be imported: " + "; ".join(e for report in reports for e in report.failed))
     return reports
+
+
+def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:
+    """Add what exports say against each other. What was imported stays imported where an older part cannot be read."""
+    try:
+        found = open_history(site).look_into_overlaps()
+    except (EugenieError, OSError, ValueError) as error:  # a part that is gone; Arrow's errors are of the other two
+        reports[0].failed.append(f"exports that overlap could not be compared: {error}")
+        return
+    for report in reports:
+        report.conflicts += found.conflicts.get(report.source, 0)
+        report.repeated += found.repeated.get(report.source, 0)
 
 
 def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> SourceReport:

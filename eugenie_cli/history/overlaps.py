@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,10 +46,22 @@ class Overlap:
     @property
     def name(self) -> str:
         """A digest of all that decides what is found in it."""
-        parts = sorted((one.age, one.source, one.key, one.part.sha256) for one in self.parts)
-        ages = {age: place for place, age in enumerate(sorted({age for age, *_ in parts}))}
-        told = [self.asset, self.start, self.end, [[ages[age], *rest] for age, *rest in parts]]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return _digest([self.asset, self.start, self.end, self._ranked(lambda one: [one.source, one.key])])
+
+    @property
+    def order(self) -> str:
+        """A digest of all that decides which reading counts in it; empty where exports do not meet."""
+        ranked = self._ranked(lambda _: [])
+        return _digest([self.asset, self.start, self.end, ranked]) if ranked[0][0] != ranked[-1][0] else ""
+
+    def _ranked(self, more: Callable[[Placed], list[str]]) -> list[list[int | str]]:
+        """[rank by age, SHA-256, more] of each part; ranks are of these parts alone, so others do not change them."""
+        ranks = {age: rank for rank, age in enumerate(sorted({one.age for one in self.parts}))}
+        return sorted([ranks[one.age], one.part.sha256, *more(one)] for one in self.parts)
+
+
+def _digest(told: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def ages(sources: Sources) -> dict[tuple[str, str], int]:

@@ -72,7 +72,7 @@ class History:
     def fingerprint(self) -> str:
         """SHA-256 of all that is committed: changes with any reading, and where exports overlap with their order."""
         sources = read_manifest(self._manifest)
-        order = sorted(overlap.name for overlap in overlaps(sources) if len({one.age for one in overlap.parts}) > 1)
+        order = sorted(filter(None, (overlap.order for overlap in overlaps(sources))))
         told = fingerprint(sources)
         return hashlib.sha256("\n".join([told, *order]).encode()).hexdigest() if order else told
 

@@ -148,6 +148,21 @@ def test_what_was_found_in_overlaps_is_kept_and_found_again_when_it_is_lost(tmp_
     assert import_sources(site)[0].conflicts == 2
 
 
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_part_that_cannot_be_read_is_told_and_undoes_no_import(tmp_path, harm):
+    write(tmp_path, "a.csv", OLDER, 1_000)
+    site = site_in(tmp_path)
+    import_sources(site)
+    (part,) = (open_history(site).root / "parts").rglob("*.parquet")
+    part.unlink() if harm == "gone" else part.write_bytes(b"PAR1")
+    write(tmp_path, "b.csv", NEWER, 2_000)
+    (report,) = import_sources(site)
+    assert (report.new, report.unchanged) == (1, 1)
+    assert "exports that overlap could not be compared" in report.failed[0]
+    (report,) = import_sources(site, again=True)
+    assert (report.failed, report.conflicts, flow(site)) == ([], 2, WANTED)
+
+
 def test_instants_that_cannot_be_are_told_first(tmp_path):
     write(tmp_path, "a.csv", [("p1", "00", 1, "good"), ("p1", "00", 2, "good")], 1)
     (report,) = import_sources(site_in(tmp_path))
