@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from eugenie_cli.history.manifest import (
 )
 from eugenie_cli.history.overlaps import Found, ages, look, overlaps
 from eugenie_cli.history.parts import Run, read_part
+from eugenie_cli.readings.limits import Limits
 
 T = TypeVar("T")
 
@@ -100,9 +101,19 @@ class History:
             for asset, (rows, start, end, sources) in sorted(found.items())
         ]
 
-    def read(self, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> AssetReadings:
-        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it."""
-        return self._again(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms))
+    def read(
+        self,
+        asset: str,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limits: Mapping[str, tuple[float, float]] | None = None,
+    ) -> AssetReadings:
+        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it.
+
+        `limits`: sensor -> lowest and highest value; what is outside is of bad quality before readings of one instant
+        meet, so a possible value goes before an impossible one, as in the stream.
+        """
+        return self._again(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
 
     def _again(self, reading: Callable[[], T]) -> T:
         """The outcome of `reading`, which is begun anew when a file is gone that the manifest named."""
@@ -118,7 +129,14 @@ class History:
                     ) from error
         raise AssertionError("unreachable")
 
-    def _read(self, sources: Sources, asset: str, start_ms: int | None, end_ms: int | None) -> AssetReadings:
+    def _read(
+        self,
+        sources: Sources,
+        asset: str,
+        start_ms: int | None,
+        end_ms: int | None,
+        limits: Mapping[str, tuple[float, float]],
+    ) -> AssetReadings:
         names: dict[str, int] = {}
         columns = []
         age: list[int] = []
@@ -137,6 +155,9 @@ class History:
             empty = np.zeros(0, np.int64)
             return AssetReadings(asset, (), empty.astype(np.int32), empty, empty.astype(np.float64))
         sensor, ts, value = (np.concatenate(column) for column in zip(*columns, strict=True))
+        if limits and names:
+            low, high = zip(*(limits.get(name, (None, None)) for name in names), strict=True)
+            value = Limits(low, high).apply(sensor, value)
         several = len(set(age)) > 1
         met = meet(sensor, ts, value, np.repeat(age, [len(column[1]) for column in columns]) if several else None)
         return AssetReadings(

@@ -138,6 +138,8 @@ def _other(text: str) -> str:
     """Which scheme the text may be of, where that can be told."""
     code = _integer(text)
     if code is None:
+        if text.lower() in ("true", "false"):
+            return ": `scheme: boolean` reads true and false"
         return ": `scheme: words` reads words" if text[:1].isalpha() else ""
     if code in (192, 64, 24, 500):
         return ": `scheme: opcda` reads OPC DA's numbers, where 192 is good"
