@@ -21,6 +21,9 @@ _LOCALE = "cxX"
 _FOREIGN = re.compile(
     r"'[^']*'|y+|u+|M+|d+|D+|E+|H+|h+|k+|K+|m+|n+|s+|S+|f+|F+|a+|t+|A+/P+M*|AM/PM|z+|Z+|X+|x+|Y+|.", re.DOTALL
 )
+_OFFSET = re.compile(r"[+-][0-9]{2}:?[0-9]{2}$")
+_ZULU = re.compile(r"[.,][0-9]+[Zz]")
+_ABBREVIATION = re.compile(r"[A-Z]{2,3}T|MEZ|MESZ|MSK|UTC")
 
 UTC_WORDS = frozenset({"UTC", "GMT", "Z"})
 
@@ -64,6 +67,7 @@ def problems(format: str) -> Iterator[str]:
     if not unknown and "%" not in letters:
         yield from _contradictions(frozenset(letters))
         yield from _run_together(parts)
+        yield from _unread_zone(format, parts)
 
 
 def says_utc(format: str) -> bool:
@@ -127,6 +131,19 @@ def _run_together(parts: list[Directive]) -> Iterator[str]:
     for part, following in itertools.pairwise(parts):
         if part.letter == "f" and (following.letter in NUMBERS and following.letter):
             yield f"%f runs into %{following.letter}: nobody can say where its digits end"
+
+
+def _unread_zone(format: str, parts: list[Directive]) -> Iterator[str]:
+    """A literal that says an offset or a zone would be skipped, and the time taken for local time."""
+    if says_utc(format) or any(part.letter in ("z", "Z") and part.letter for part in parts):
+        return
+    for part in parts:
+        if not part.letter and _OFFSET.search(part.text):
+            yield f"{part.text!r} says an offset from UTC, which nothing reads there: write %z in its place"
+        elif not part.letter and _ZULU.fullmatch(part.text):
+            yield f"{part.text!r} says UTC, which nothing reads there: write .%f%z in its place"
+        elif not part.letter and _ABBREVIATION.fullmatch(part.text):
+            yield f"{part.text!r} says a time zone, which nothing reads there: write %Z in its place"
 
 
 def _list(letters: frozenset[str]) -> str:

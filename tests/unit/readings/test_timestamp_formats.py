@@ -63,6 +63,12 @@ REFUSED = {  # format -> what is to be written
     "dd.mm.yyyy hh:mm:ss": "%d.%m.%Y %H:%M:%S",
     "dd-MMM-yy HH:mm:ss": "%d-%b-%y %H:%M:%S",
     "YYYY-MM-DD HH24:MI:SS": "%d.%m.%Y",
+    "%Y-%m-%dT%H:%M:%S+00:00": "%z",
+    "%Y-%m-%d %H:%M:%S +0300": "%z",
+    "%Y-%m-%dT%H:%M:%S.000Z": ".%f%z",
+    "%d.%m.%Y %H:%M:%S CET": "%Z",
+    "%a %b %d %H:%M:%S EST %Y": "%Z",
+    "%a %b %d %H:%M:%S UTC %Y": "%Z",
     "ISO8601": "%d.%m.%Y",
     "05:00": "%d.%m.%Y",
     "": "%d.%m.%Y",
@@ -70,7 +76,7 @@ REFUSED = {  # format -> what is to be written
 ACCEPTED = [
     *("%d.%m.%Y %H:%M:%S", "%d.%m.%y %H:%M", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S%z", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H"),
     *("%a %b %d %H:%M:%S %Z %Y", "%Y-%m-%d %H:%M:%S.%f", "%Y-%j %H:%M", "%I %p %d %B %Y", "%Y-%m-%dT%H:%M:%SZ"),
-    *("%d-%b-%y %H:%M:%S", "%H:%M:%S %d/%m/%Y", "%Y-%m-%d %H:%M:%S%z", "100%% %Y-%m-%d %H:%M"),
+    *("%d-%b-%y %H:%M:%S", "%H:%M:%S %d/%m/%Y", "%Y-%m-%d %H:%M:%S%z", "100%% %Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S Uhr"),
 ]
 
 
