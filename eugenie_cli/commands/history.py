@@ -12,7 +12,7 @@ from eugenie_cli.console import Console
 app = typer.Typer(name="history", no_args_is_help=True, help="What has been imported, and how good it is.")
 
 ASSET_COLUMNS = ("asset", "class", "readings", "from", "to", "sources")
-SHARES = ("median period", "bad", "out of range", "longest gap", "flat")
+SHARES = ("median period", "bad", "out of range", "longest gap", "flat", "conflicts")
 QUALITY_COLUMNS = ("asset", "sensor", "readings", "from", "to", *SHARES)
 AssetArgument = Annotated[list[str] | None, typer.Argument(help="Assets. Default: all.", show_default=False)]
 
@@ -40,7 +40,7 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
 @app.command()
 def quality(asset: AssetArgument = None, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show each sensor's period, gaps, and its shares of bad, impossible and unmoving readings."""
+    """Show each sensor's period, gaps, shares of bad, impossible and unmoving readings, and instants in conflict."""
     from eugenie_cli.history.open import open_history
     from eugenie_cli.history.quality import assess
     from eugenie_cli.history.show import quality_rows

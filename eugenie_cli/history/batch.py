@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,8 @@ class AssetReadings:
     """Readings of one asset, sorted by (sensor, ts); one reading for each sensor and instant.
 
     `names`: sensor names; `sensor` int32 [N]: into them; `ts` int64 [N]: milliseconds, UTC; `value` float64
-    [N]: NaN where the quality is bad.
+    [N]: NaN where the quality is bad. Of what was there before one was chosen for each instant, by sensor name:
+    `repeated`, readings that shared the instant of another; `conflicts`, instants for which readings disagreed.
     """
 
     asset: str
@@ -56,6 +57,24 @@ class AssetReadings:
     sensor: NDArray[np.int32]
     ts: NDArray[np.int64]
     value: NDArray[np.float64]
+    repeated: Mapping[str, int] = field(default_factory=dict)
+    conflicts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """One reading for each (sensor, instant), N of them, and what the readings were that met there.
+
+    `first` int64 [N]: where the readings of each begin, once they are sorted by `order` (None: they were);
+    `conflict` bool [N]: where readings disagreed.
+    """
+
+    sensor: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    value: NDArray[np.float64]
+    first: NDArray[np.int64]
+    order: NDArray[np.int64] | None
+    conflict: NDArray[np.bool_]
 
 
 def settle(
@@ -65,17 +84,40 @@ def settle(
 
     The result depends on the set of readings alone, never on the order in which they came.
     """
+    settled = meet(sensor, ts, value)
+    return settled.sensor, settled.ts, settled.value
+
+
+def meet(
+    sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64], age: NDArray[np.int64] | None = None
+) -> Settled:
+    """As `settle`, for readings of several exports.
+
+    `age` int64 [N]: of two readings of one sensor and instant the one of the larger age counts, whatever it says; among
+    equals (None: all are) the good one, then the larger value. Readings disagree where two are good and differ, or
+    where the one that counts is bad and another is good.
+    """
+    order = None
     if not _rises(sensor, ts):
         order = order_by(sensor, ts)
         sensor, ts, value = sensor[order], ts[order], value[order]
-    first = np.ones(len(ts), bool)
-    first[1:] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
-    if first.all():
-        return sensor, ts, value
-    starts = np.flatnonzero(first)
-    rank = np.where(np.isnan(value), -np.inf, value) + 0.0  # bad loses to all that is good; -0.0 becomes 0.0
-    best = np.maximum.reduceat(rank, starts)
-    return sensor[starts], ts[starts], np.where(best == -np.inf, np.nan, best)
+    new = np.ones(len(ts), bool)
+    new[1:] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
+    first = np.flatnonzero(new)
+    if len(first) == len(ts):
+        return Settled(sensor, ts, value, first, order, np.zeros(len(ts), bool))
+    bad = np.isnan(value)
+    high = np.where(bad, -np.inf, value) + 0.0  # bad loses to all that is good; -0.0 becomes 0.0
+    largest = np.maximum.reduceat(high, first)
+    conflict = largest > np.minimum.reduceat(np.where(bad, np.inf, high), first)
+    best = largest
+    if age is not None:
+        age = age if order is None else age[order]
+        latest = np.maximum.reduceat(age, first)
+        counts = age == np.repeat(latest, np.diff(np.append(first, len(ts))))
+        best = np.maximum.reduceat(np.where(counts, high, -np.inf), first)
+        conflict |= (best == -np.inf) & (largest > -np.inf)
+    return Settled(sensor[first], ts[first], np.where(best == -np.inf, np.nan, best), first, order, conflict)
 
 
 def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from eugenie_cli.history.manifest import Item
 from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import SourceWriter
 from eugenie_cli.progress import SILENT, Advance, Progress
+from eugenie_cli.readings import RULES_VERSION
 from eugenie_cli.site.model import Site
 
 
@@ -24,7 +25,8 @@ class SourceReport:
 
     Items are files, say. `readings`, `bad_quality`, `rejected` (by reason), `start_ms` and `end_ms`
     (inclusive) are of all its items, imported now or before; `failed` are errors of items that could not be
-    read.
+    read. `repeated` readings share asset, sensor and instant with another one of their item. `conflicts` are instants
+    of a sensor for which readings disagree, of one item or of several (of another source, too).
     """
 
     source: str
@@ -40,11 +42,15 @@ class SourceReport:
     start_ms: int | None = None
     end_ms: int | None = None
     seconds: float = 0.0
+    repeated: int = 0
+    conflicts: int = 0
 
     def take(self, item: Item) -> None:
         """Add an item that history now holds."""
         self.readings += item.rows
         self.bad_quality += item.bad
+        self.repeated += sum(part.repeated for part in item.parts)
+        self.conflicts += sum(part.conflicts for part in item.parts)
         for reason, count in item.state["rejected"].items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for column in item.state["unknown_columns"]:
@@ -79,9 +85,22 @@ def import_sources(
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]
     reports = [_import_source(site, source, progress, again) for source in chosen]
+    _count_conflicts(site, reports)
     if not any(report.new + report.changed + report.unchanged for report in reports):
         raise EugenieError("nothing could be imported: " + "; ".join(e for report in reports for e in report.failed))
     return reports
+
+
+def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:
+    """Add what exports say against each other. What was imported stays imported where an older part cannot be read."""
+    try:
+        found = open_history(site).look_into_overlaps()
+    except (EugenieError, OSError, ValueError) as error:  # a part that is gone; Arrow's errors are of the other two
+        reports[0].failed.append(f"exports that overlap could not be compared: {error}")
+        return
+    for report in reports:
+        report.conflicts += found.conflicts.get(report.source, 0)
+        report.repeated += found.repeated.get(report.source, 0)
 
 
 def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> SourceReport:
@@ -131,14 +150,21 @@ def _import_item(
     if same is not None and same.state["digest"] == digest:
         advance(item.size)
         report.unchanged += 1
-        report.take(writer.keep(item.key, replace(same, state={**same.state, "item": dict(item.state)})))
+        report.take(
+            writer.keep(
+                item.key, replace(same, state={**same.state, "item": dict(item.state), "exported": same.exported})
+            )
+        )
         return
     tally = Tally()
+    # the same content, touched or read by other rules, is as old as it was: what counts must not change with it
+    exported = known.exported if known is not None and known.state["digest"] == digest else 0
 
     def state() -> dict[str, Any]:
         return {
             "item": dict(item.state),
             "digest": digest,
+            "exported": exported or item.state.get("mtime_ns", 0),
             "settings": settings,
             "rejected": dict(tally.rejected),
             "examples": tally.examples,
@@ -154,4 +180,6 @@ def _import_item(
 
 
 def _settings_digest(importer: Importer) -> str:
-    return hashlib.sha256(json.dumps(importer.settings(), sort_keys=True).encode()).hexdigest()
+    """What decides how an item is read: the importer's settings, and the rules by which records become readings."""
+    settings = {**importer.settings(), "rules": RULES_VERSION}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -33,13 +33,18 @@ class Span:
 
 @dataclass(frozen=True)
 class PartFile:
-    """A Parquet file: its path inside the history, its SHA-256, and what it holds of each asset."""
+    """A Parquet file: its path inside the history, its SHA-256, and what it holds of each asset.
+
+    `repeated`: readings that share asset, sensor and instant with another; `conflicts`: instants with several values.
+    """
 
     file: str
     sha256: str
     rows: int
     bad: int
     assets: dict[str, Span]
+    repeated: int = 0
+    conflicts: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,12 @@ class Item:
     @property
     def bad(self) -> int:
         return sum(part.bad for part in self.parts)
+
+    @property
+    def exported(self) -> int:
+        """When its content was first seen to have been written, in ns since 1970; 0 where nobody knows."""
+        known = self.state.get("exported") or self.state.get("item", {}).get("mtime_ns")
+        return int(known or 0)
 
 
 Sources = dict[str, dict[str, Item]]

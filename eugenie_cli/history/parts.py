@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eugenie_cli.files import replace_file
-from eugenie_cli.history.batch import Batch, Series, order_by
+from eugenie_cli.history.batch import Batch, Series, meet, order_by
 from eugenie_cli.history.manifest import PartFile, Span
 from eugenie_cli.readings.quality import BAD, GOOD
 
@@ -79,7 +79,17 @@ class Run:
         with (root / file).open("rb") as written:
             digest = _sha256(written)
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
-        return PartFile(str(file), digest, len(ts), int(len(ts) - good.sum()), _spans(ordered, starts, ts))
+        bad, (repeated, conflicts) = int(len(ts) - good.sum()), _meetings(index, ts, value)
+        return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, conflicts)
+
+
+def _meetings(index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> tuple[int, int]:
+    """(readings that share series and instant with another, instants with several values) of sorted readings."""
+    same = ts[1:] == ts[:-1]
+    same &= index[1:] == index[:-1]
+    if not same.any():
+        return 0, 0
+    return int(same.sum()), int(meet(index, ts, value).conflict.sum())
 
 
 def _write(table: pa.Table, target: object) -> None:

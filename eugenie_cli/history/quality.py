@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ class SensorQuality:
 
     `median_period_ms`: between successive readings, bad ones included; None with fewer than two.
     `longest_gap_ms`: between successive good readings. `flat`: share of readings in runs of at least
-    `FLAT_RUN` equal values.
+    `FLAT_RUN` equal values. `repeated`: readings that shared their instant with another; `conflicts`: instants for
+    which readings disagreed.
     """
 
     asset: str
@@ -39,6 +40,8 @@ class SensorQuality:
     longest_gap_ms: int | None = None
     longest_gap_start_ms: int | None = None
     flat: float = 0.0
+    repeated: int = 0
+    conflicts: int = 0
 
 
 def assess(
@@ -74,7 +77,9 @@ def _assess_asset(site: Site, history: History, asset: str) -> list[SensorQualit
         number = readings.names.index(sensor)
         own = slice(starts[number], starts[number + 1])
         low, high = float(limits.low[place]), float(limits.high[place])
-        found.append(assess_series(asset, sensor, readings.ts[own], readings.value[own], low, high))
+        series = assess_series(asset, sensor, readings.ts[own], readings.value[own], low, high)
+        repeated, conflicts = readings.repeated.get(sensor, 0), readings.conflicts.get(sensor, 0)
+        found.append(replace(series, repeated=repeated, conflicts=conflicts))
     return found
 
 

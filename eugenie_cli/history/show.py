@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ import numpy as np
 from eugenie_cli.history.importing import SourceReport
 from eugenie_cli.history.quality import SensorQuality
 from eugenie_cli.history.store import History
+from eugenie_cli.readings.time import FIRST_PLAUSIBLE
 from eugenie_cli.site.model import Site
 
+CLOCK_MS = 60_000  # by which the clock that wrote a file may be ahead of this machine's
 SHOWN_COLUMNS = 8  # unknown columns in a note
 
 
@@ -78,13 +81,16 @@ def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
         )
 
 
-def import_notes(reports: Sequence[SourceReport]) -> Iterator[str]:
-    """What went wrong, in full sentences: files that failed, columns that nothing is made of, rejected
-    records.
+def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> Iterator[str]:
+    """What went wrong, in full sentences: instants that cannot be, files that failed, columns that nothing is made of,
+    readings that meet at one instant, rejected records. `now_ms`: of the clock; default: this machine's.
     """
+    now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     for report in reports:
+        yield from _implausible(report, now_ms)
         for error in report.failed:
             yield f"{report.source}: failed: {error}"
+        yield from _meetings(report)
         if report.unknown_columns:
             names = list(report.unknown_columns)
             more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
@@ -97,8 +103,35 @@ def import_notes(reports: Sequence[SourceReport]) -> Iterator[str]:
             yield from (f"  {example}" for example in examples)
 
 
+def _implausible(report: SourceReport, now_ms: int) -> Iterator[str]:
+    hint = "check `unit`, `format` and `timezone` of `ts`"
+    if report.start_ms is not None and report.start_ms < FIRST_PLAUSIBLE:
+        yield f"{report.source}: there are readings of {instant(report.start_ms)}, before 1990: {hint}"
+    if report.end_ms is not None and report.end_ms > now_ms + CLOCK_MS:
+        yield f"{report.source}: there are readings of {instant(report.end_ms)}, ahead of this machine's clock: {hint}"
+
+
+def _meetings(report: SourceReport) -> Iterator[str]:
+    if report.conflicts:
+        instants = _count(report.conflicts, "instant")
+        yield (
+            f"{report.source}: readings of one sensor disagree at {instants}: the export that was written last counts,"
+            " within one file the larger value (`eugenie history quality` shows which sensors)"
+        )
+    if report.repeated:
+        readings = _count(report.repeated, "reading")
+        yield (
+            f"{report.source}: sensor and instant of {readings} are those of another in the same file, and one is kept:"
+            " export parts of a second if the signal is that fast"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
-    """Rows: asset, sensor, readings, from, to, median period, bad, out of range, longest gap, flat."""
+    """Rows: asset, sensor, readings, from, to, median period, bad, out of range, longest gap, flat, conflicts."""
     for sensor in found:
         yield (
             sensor.asset,
@@ -111,6 +144,7 @@ def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
             share(sensor.out_of_range),
             duration(sensor.longest_gap_ms),
             share(sensor.flat),
+            f"{sensor.conflicts:,}",
         )
 
 

@@ -7,18 +7,20 @@ imported: until then a reader that holds the older manifest still finds its file
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import AssetReadings, Batch, settle
+from eugenie_cli.history.batch import AssetReadings, Batch, meet
 from eugenie_cli.history.manifest import (
     Item,
     PartFile,
@@ -28,7 +30,11 @@ from eugenie_cli.history.manifest import (
     read_manifest,
     update_manifest,
 )
+from eugenie_cli.history.overlaps import Found, ages, look, overlaps
 from eugenie_cli.history.parts import Run, read_part
+from eugenie_cli.readings.limits import Limits
+
+T = TypeVar("T")
 
 # Readings sorted in memory at a time (about 21 bytes each, and as much again while sorting).
 RUN_ROWS = 2_000_000
@@ -65,8 +71,15 @@ class History:
         return read_manifest(self._manifest).get(source, {})
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that is committed: changes with any reading."""
-        return fingerprint(read_manifest(self._manifest))
+        """SHA-256 of all that is committed: changes with any reading, and where exports overlap with their order."""
+        sources = read_manifest(self._manifest)
+        order = sorted(filter(None, (overlap.order for overlap in overlaps(sources))))
+        told = fingerprint(sources)
+        return hashlib.sha256("\n".join([told, *order]).encode()).hexdigest() if order else told
+
+    def look_into_overlaps(self) -> Found:
+        """How often exports disagree. See `overlaps.look`."""
+        return self._again(lambda: look(self.root, read_manifest(self._manifest)))
 
     def assets(self) -> tuple[str, ...]:
         """Assets that have readings, sorted."""
@@ -88,12 +101,26 @@ class History:
             for asset, (rows, start, end, sources) in sorted(found.items())
         ]
 
-    def read(self, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> AssetReadings:
-        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it."""
+    def read(
+        self,
+        asset: str,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limits: Mapping[str, tuple[float, float]] | None = None,
+    ) -> AssetReadings:
+        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it.
+
+        `limits`: sensor -> lowest and highest value; what is outside is of bad quality before readings of one instant
+        meet, so a possible value goes before an impossible one, as in the stream.
+        """
+        return self._again(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
+
+    def _again(self, reading: Callable[[], T]) -> T:
+        """The outcome of `reading`, which is begun anew when a file is gone that the manifest named."""
         attempts = 3  # a file goes only if two imports of its source began since the manifest was read
         for attempt in range(attempts):
             try:
-                return self._read(read_manifest(self._manifest), asset, start_ms, end_ms)
+                return reading()
             except FileNotFoundError as error:
                 if attempt == attempts - 1:
                     raise EugenieError(
@@ -102,11 +129,20 @@ class History:
                     ) from error
         raise AssertionError("unreachable")
 
-    def _read(self, sources: Sources, asset: str, start_ms: int | None, end_ms: int | None) -> AssetReadings:
+    def _read(
+        self,
+        sources: Sources,
+        asset: str,
+        start_ms: int | None,
+        end_ms: int | None,
+        limits: Mapping[str, tuple[float, float]],
+    ) -> AssetReadings:
         names: dict[str, int] = {}
         columns = []
-        for items in sources.values():
-            for item in items.values():
+        age: list[int] = []
+        aged = ages(sources)
+        for source, items in sources.items():
+            for key, item in items.items():
                 for part in item.parts:
                     span = part.assets.get(asset)
                     if span is None or (start_ms is not None and span.end < start_ms):
@@ -114,11 +150,25 @@ class History:
                     if end_ms is not None and span.start >= end_ms:
                         continue
                     columns.append(read_part(self.root / part.file, asset, start_ms, end_ms, names))
+                    age.append(aged[source, key])
         if not columns:
             empty = np.zeros(0, np.int64)
             return AssetReadings(asset, (), empty.astype(np.int32), empty, empty.astype(np.float64))
         sensor, ts, value = (np.concatenate(column) for column in zip(*columns, strict=True))
-        return AssetReadings(asset, tuple(names), *settle(sensor, ts, value))
+        if limits and names:
+            low, high = zip(*(limits.get(name, (None, None)) for name in names), strict=True)
+            value = Limits(low, high).apply(sensor, value)
+        several = len(set(age)) > 1
+        met = meet(sensor, ts, value, np.repeat(age, [len(column[1]) for column in columns]) if several else None)
+        return AssetReadings(
+            asset,
+            tuple(names),
+            met.sensor,
+            met.ts,
+            met.value,
+            _by_name(names, np.bincount(sensor, minlength=len(names)) - np.bincount(met.sensor, minlength=len(names))),
+            _by_name(names, np.bincount(met.sensor[met.conflict], minlength=len(names))),
+        )
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -204,3 +254,7 @@ class SourceWriter:
     def _write(self, run: Run) -> PartFile:
         file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"
         return run.write(self._root, file)
+
+
+def _by_name(names: Iterable[str], counts: NDArray[np.int64]) -> dict[str, int]:
+    return dict(zip(names, counts.tolist(), strict=True))

@@ -11,3 +11,6 @@ apply:
 4. value (`values`): absent is `missing-field`, null, empty or a status text is bad quality, other text is
    `bad-value`.
 """
+
+RULES_VERSION = 2
+"""Raised whenever a rule changes what a record becomes: what was imported by older rules is then read again."""

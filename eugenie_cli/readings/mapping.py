@@ -163,7 +163,11 @@ class _Rules:
             raise _Refused(reasons.BAD_TIMESTAMP, str(error)) from None
 
     def _good(self, record: Record, message: Record | None) -> bool:
-        text = _text(record, message, self.quality)
+        raw = None if self.quality is None else _raw(record, message, self.quality)
+        if isinstance(raw, (dict, list)):  # OPC UA's {"Code": ..., "Symbol": ...}, say: not for us to call good
+            detail = "a quality is a number or text, not an object or array: name its member, as in path: q.Code"
+            raise _Refused(reasons.BAD_VALUE, detail)
+        text = text_of(raw)
         if text is None:
             return True
         try:

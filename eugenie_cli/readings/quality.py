@@ -1,8 +1,8 @@
 """Data quality: what gateways and historians say -> good or bad.
 
 *Uncertain counts as good*: the value is the device's best knowledge, and a sensor that is always "uncertain"
-(a substituted or locally overridden input) would otherwise never be seen. What is reserved by a standard
-counts as bad.
+(a substituted or locally overridden input) would otherwise never be seen. A code that its scheme does not define
+is never good: what a standard reserves or another system uses for its errors is bad, anything else is refused.
 """
 
 from __future__ import annotations
@@ -10,19 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# Case-insensitive, on trimmed text. The OPC UA names (GoodClamped, BadNodeIdUnknown) share their first word.
-GOOD_WORDS_PATTERN = r"^(?:good.*|uncertain.*|questionable|ok|valid|normal|substituted)$"
-BAD_WORDS_PATTERN = (
-    r"^(?:bad.*|not good|invalid|error|fault|fail|failed|failure|stale|null|none|unknown|offline|missing)$"
-)
-TRUE_PATTERN = r"^(?:true|1)$"
-FALSE_PATTERN = r"^(?:false|0)$"
-INTEGER_PATTERN = r"^-?[0-9]{1,10}$"
+from eugenie_cli.readings.words import is_good_word
 
-OPC_DA_MASK = 0xC0  # the two quality bits of QQSSSSLL, OPC DA 3.0, 6.8
+INTEGER_PATTERN = r"^(?:(-?[0-9]{1,10})(?:[.,]0*)?|0[xX]([0-9A-Fa-f]{1,8}))$"
+"""A whole number, in decimal (pandas writes 192.0 where a cell was empty) or in hexadecimal."""
+CODE_PATTERN = r"^(.*?)[ \t]*\(0[xX]([0-9A-Fa-f]{1,8})\)$"
+"""Words, and the status code after them: `The operation succeeded. StatusGood (0x0)`."""
+TRUE_PATTERN = r"^(?:true|1(?:[.,]0*)?)$"
+FALSE_PATTERN = r"^(?:false|0(?:[.,]0*)?)$"
+
+OPC_DA_LARGEST = 0xFF  # QQSSSSLL: quality, substatus and limit; OPC DA 3.0, 6.8
+OPC_DA_MASK = 0xC0
 OPC_DA_GOOD = 0xC0
 OPC_DA_UNCERTAIN = 0x40
+OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug says 500 for stale, Ignition 256 to 902 for errors
+
 OPC_UA_SEVERITY_SHIFT = 30  # OPC 10000-4, 7.39: 00 good, 01 uncertain, 10 bad, 11 reserved
+OPC_UA_RESERVED = 0x3000_3060  # bits that a code must not have
+OPC_UA_INFO = 0x0000_0C00  # what the info bits are: 00 nothing, 01 of a data value, else reserved
+OPC_UA_OF_DATA_VALUE = 0x0000_0400
+OPC_UA_INFO_BITS = 0x0000_03FF
+OPC_UA_SUB_CODE_SHIFT = 16
+OPC_UA_GOOD_NO_DATA = 0x00A5  # the answer is fine, and there is no value in it
 
 GOOD = 192  # what history stores; OPC DA's code
 BAD = 0
@@ -30,38 +39,58 @@ BAD = 0
 IsGood = Callable[[str], bool]
 """Trimmed, non-empty text -> good or not. Raises ValueError for text that the scheme does not know."""
 
-_GOOD_WORDS = re.compile(GOOD_WORDS_PATTERN, re.IGNORECASE)
-_BAD_WORDS = re.compile(BAD_WORDS_PATTERN, re.IGNORECASE)
+_INTEGER = re.compile(INTEGER_PATTERN)
+_CODE = re.compile(CODE_PATTERN)
 _TRUE = re.compile(TRUE_PATTERN, re.IGNORECASE)
 _FALSE = re.compile(FALSE_PATTERN, re.IGNORECASE)
-_INTEGER = re.compile(INTEGER_PATTERN)
 
 
 def opcda(text: str) -> bool:
-    """OPC DA: a 16-bit number whose bits 6 and 7 are the quality."""
-    code = int(text) if _INTEGER.match(text) else -1
-    if not 0 <= code <= 0xFFFF:
-        raise ValueError(f"quality {text!r} is not an OPC DA quality (0 to 65535, good is 192)")
-    return code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
+    """OPC DA: a number whose bits 6 and 7 are the quality. Above 255 it is no OPC DA quality, and bad.
+
+    A vendor may use the high byte, but those that do put the codes of their own errors there: read by its low byte
+    alone, Sparkplug's 500 (stale) would be good.
+    """
+    code = _integer(text)
+    if code is None or not 0 <= code <= OPC_DA_VENDOR:
+        raise ValueError(f"quality {text!r} is not an OPC DA quality (0 to 255, good is 192){_other(text)}")
+    return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
+
+
+def ignition(text: str) -> bool:
+    """Ignition: OPC DA's numbers, and errors above 255; from 8.0 on bit 31 is for errors, 30 for uncertain; words."""
+    code = _integer(text)
+    if code is None:
+        return words(text)
+    severity = _as_32_bits(text, code) >> OPC_UA_SEVERITY_SHIFT
+    if severity == 0:
+        return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
+    return severity == 1
 
 
 def opcua(text: str) -> bool:
-    """OPC UA: a 32-bit status code, signed or not, whose top two bits are the severity; or its name."""
-    if _INTEGER.match(text):
-        code = int(text)
-        if -(1 << 31) <= code < 1 << 32:
-            return (code & 0xFFFF_FFFF) >> OPC_UA_SEVERITY_SHIFT in (0, 1)
-        raise ValueError(f"quality {text!r} does not fit the 32 bits of an OPC UA status code")
+    """OPC UA: a 32-bit status code, signed or not, whose top two bits are the severity; or its name; or both.
+
+    A good or uncertain code with bits that the standard reserves is refused: 192 and 500 are other systems' codes.
+    """
+    code = _integer(text)
+    if code is not None:
+        return _status_code(text, _as_32_bits(text, code))
+    named = _CODE.match(text)
+    if named is not None:
+        good = _status_code(text, int(named[2], 16))
+        return good and _agrees(named[1])
     return words(text)
 
 
 def words(text: str) -> bool:
     """Words: good, uncertain, bad and their common synonyms, in any case."""
-    if _GOOD_WORDS.match(text):
-        return True
-    if _BAD_WORDS.match(text):
-        return False
-    raise ValueError(f"quality {text!r} is neither good, uncertain nor bad")
+    named = _CODE.match(text)
+    if named is not None and named[1]:
+        return is_good_word(named[1].rpartition(".")[2]) and _status_code(text, int(named[2], 16))
+    if _integer(text) is not None:
+        raise ValueError(f"quality {text!r} is a number, not a word{_other(text)}")
+    return is_good_word(text)
 
 
 def boolean(text: str) -> bool:
@@ -70,7 +99,59 @@ def boolean(text: str) -> bool:
         return True
     if _FALSE.match(text):
         return False
-    raise ValueError(f"quality {text!r} is neither true nor false")
+    raise ValueError(f"quality {text!r} is neither true nor false{_other(text)}")
 
 
-SCHEMES: dict[str, IsGood] = {"opcda": opcda, "opcua": opcua, "words": words, "boolean": boolean}
+def _integer(text: str) -> int | None:
+    match = _INTEGER.match(text)
+    if match is None:
+        return None
+    return int(match[1]) if match[1] is not None else int(match[2], 16)
+
+
+def _as_32_bits(text: str, code: int) -> int:
+    if not -(1 << 31) <= code < 1 << 32:
+        raise ValueError(f"quality {text!r} does not fit the 32 bits of a status code")
+    return code & 0xFFFF_FFFF
+
+
+def _status_code(text: str, code: int) -> bool:
+    if code >> OPC_UA_SEVERITY_SHIFT not in (0, 1):
+        return False
+    kind = code & OPC_UA_INFO
+    if code & OPC_UA_RESERVED or (code & OPC_UA_INFO_BITS if not kind else kind != OPC_UA_OF_DATA_VALUE):
+        raise ValueError(
+            f"quality {text!r} is no OPC UA status code (good is 0, bad 2147483648 and above){_other(text)}"
+        )
+    return code >> OPC_UA_SUB_CODE_SHIFT != OPC_UA_GOOD_NO_DATA
+
+
+def _agrees(text: str) -> bool:
+    """False where the words beside a good code call the reading bad; a sentence that says neither changes nothing."""
+    try:
+        return is_good_word(text)
+    except ValueError:
+        return True
+
+
+def _other(text: str) -> str:
+    """Which scheme the text may be of, where that can be told."""
+    code = _integer(text)
+    if code is None:
+        if text.lower() in ("true", "false"):
+            return ": `scheme: boolean` reads true and false"
+        return ": `scheme: words` reads words" if text[:1].isalpha() else ""
+    if code in (192, 64, 24, 500):
+        return ": `scheme: opcda` reads OPC DA's numbers, where 192 is good"
+    if code < 0 or code > OPC_DA_VENDOR:
+        return ": `scheme: opcua` reads OPC UA's status codes, `ignition` those of Ignition"
+    return ": name the `scheme` of its numbers, opcda, ignition, opcua or boolean"
+
+
+SCHEMES: dict[str, IsGood] = {
+    "opcda": opcda,
+    "opcua": opcua,
+    "ignition": ignition,
+    "words": words,
+    "boolean": boolean,
+}

@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from eugenie_cli.readings.formats import MAX_OFFSET_MINUTES, Local, compile_format, offset_ms
+
+__all__ = ["MAX_OFFSET_MINUTES"]
 
 ISO_PATTERN = (
     r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
@@ -21,12 +25,17 @@ EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
 # A clock that was never set shows years before 1970; beyond 9999 no calendar here can write it.
 MIN_INSTANT = 0
 MAX_INSTANT = 253_402_300_799_999
-MAX_OFFSET_MINUTES = 18 * 60  # no zone is further from UTC; the limit of ISO 8601 libraries
+# Instants of measurements: what lies outside was read with the wrong unit, or from a clock that was never set.
+FIRST_PLAUSIBLE = 631_152_000_000  # 1990-01-01
+LAST_PLAUSIBLE = 4_102_444_800_000  # 2100-01-01
+NO_ZONES = ("localtime", "posixrules", "Factory")  # files beside the zones: the machine's own setting
 
 _ISO = re.compile(ISO_PATTERN)
 _EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
 _MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
 _EPOCH = datetime(1970, 1, 1)
+_EXCEL_1970, _EXCEL_LAST = Decimal(25_569), Decimal(2_958_465)
+_MS_A_DAY = 86_400_000
 
 ToInstant = Callable[[str], int]
 """Trimmed, non-empty text -> milliseconds. Raises ValueError, saying why."""
@@ -37,6 +46,8 @@ def zone(name: str) -> tzinfo:
     if name in ("UTC", "Z", "Etc/UTC"):
         return timezone.utc
     try:
+        if name in NO_ZONES:
+            raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{name!r} is not a time zone, such as Europe/Berlin or UTC") from None
@@ -63,48 +74,62 @@ def utc_offset_ms(local: datetime, zone: tzinfo) -> int:
 def compile_instant(unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> ToInstant:
     """The reader of one timestamp field.
 
-    `unit`: "iso" (ISO 8601, up to nine digits of a second) or the epoch unit s, ms, us, ns. `format`: a
-    strptime format, which then comes first. `timezone`: of local times that carry no offset.
+    `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
+    1899-12-30, local time). `format`: as `formats.compile_format` reads it, which then comes first. `timezone`: of
+    local times that carry no offset.
     """
     local_zone = zone(timezone)
     if format is not None:
-        return _bounded(lambda text: _strptime(text, format, local_zone))
+        read = compile_format(format, local_zone)
+        return _bounded(lambda text: _from_local(read(text), local_zone))
     if unit == "iso":
         return _bounded(lambda text: _iso(text, local_zone))
+    if unit == "excel":
+        return _bounded(lambda text: _excel(text, local_zone))
     factor = _MS_PER_UNIT[unit]
-    return _bounded(lambda text: _epoch(text, factor))
+    return _bounded(lambda text: _epoch(text, factor), unit)
 
 
-def _bounded(read: ToInstant) -> ToInstant:
+def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
     def bounded(text: str) -> int:
         instant = read(text)
         if not MIN_INSTANT <= instant <= MAX_INSTANT:
-            raise ValueError(f"{text!r} is before 1970 or after 9999")
+            raise ValueError(f"{text!r} is before 1970 or after 9999{_other_unit(text, '; ') if unit else ''}")
         return instant
 
     return bounded
 
 
+def _other_unit(number: str, before: str) -> str:
+    """The unit in which a number would be an instant of our time, in words; nothing where there is none."""
+    for unit, factor in _MS_PER_UNIT.items():
+        milliseconds = Decimal(number) * factor
+        if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
+            instant = _EPOCH + timedelta(milliseconds=int(milliseconds))
+            return f"{before}with `unit: {unit}` it would be {instant.isoformat(timespec='seconds')}Z"
+    if FIRST_PLAUSIBLE <= (Decimal(number) - _EXCEL_1970) * _MS_A_DAY < LAST_PLAUSIBLE:
+        day = _EPOCH + timedelta(days=int(Decimal(number) - _EXCEL_1970))
+        return f"{before}with `unit: excel` it would be {day.date().isoformat()}"
+    return ""
+
+
+def _from_local(said: Local, local_zone: tzinfo) -> int:
+    local, milliseconds, offset = said
+    return wall_ms(local) + milliseconds - (utc_offset_ms(local, local_zone) if offset is None else offset)
+
+
 def _iso(text: str, local_zone: tzinfo) -> int:
     match = _ISO.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z")
+        meant = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
+        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{meant}")
     year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
     try:
         local = datetime(year, month, day, hour, minute, int(match[6] or 0))
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
-    wall = wall_ms(local) + int((match[7] or "")[:3].ljust(3, "0"))
-    return wall - (_offset_ms(match[8]) if match[8] else utc_offset_ms(local, local_zone))
-
-
-def _offset_ms(text: str) -> int:
-    if text in "Zz":
-        return 0
-    minutes = int(text[1:3]) * 60 + int(text[3:].lstrip(":") or 0)
-    if minutes > MAX_OFFSET_MINUTES or int(text[3:].lstrip(":") or 0) > 59:
-        raise ValueError(f"{text!r} is not an offset from UTC")
-    return (-minutes if text[0] == "-" else minutes) * 60_000
+    milliseconds = int((match[7] or "")[:3].ljust(3, "0"))
+    return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), local_zone)
 
 
 def _epoch(text: str, ms_per_unit: Decimal) -> int:
@@ -113,13 +138,14 @@ def _epoch(text: str, ms_per_unit: Decimal) -> int:
     return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
 
 
-def _strptime(text: str, format: str, local_zone: tzinfo) -> int:
-    try:
-        local = datetime.strptime(text, format)
-    except ValueError as error:
-        raise ValueError(str(error)) from None
-    offset = local.utcoffset()
-    naive = local.replace(tzinfo=None)
-    if offset is None:
-        return wall_ms(naive) - utc_offset_ms(naive, local_zone)
-    return wall_ms(naive - offset)
+def _excel(text: str, local_zone: tzinfo) -> int:
+    """Days with a fraction, rounded to the millisecond: a spreadsheet writes 05:00 as 0.2083333333."""
+    number = text.replace(",", ".", 1)
+    if _EPOCH_NUMBER.match(number) is None:
+        raise ValueError(f"{text!r} is not a number of days, as spreadsheets count them")
+    days = Decimal(number)
+    if not _EXCEL_1970 <= days <= _EXCEL_LAST:
+        raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
+    wall = int(((days - _EXCEL_1970) * _MS_A_DAY).to_integral_value(ROUND_HALF_EVEN))
+    seconds, milliseconds = divmod(wall, 1_000)
+    return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), local_zone)

@@ -24,28 +24,35 @@ equipment failure, calc failed, calc off, calc timeout, calc overflow, calculati
 not configured, unconfigured, shutdown, shut down, intf shut, intf shutdown, interface shutdown, error,
 err, fault, fail, failed, failure, invalid, invalid data, invalid float, filter expired, arc offline,
 arc off-line, archive offline, offline, access denied, no access, trace-back, undefined, unknown,
-under repair, stale, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
+under repair, stale, snapshot fail, wrong type, data loss, future data unsupported, coercion failed, set to bad,
+isu saw no data, unit down, dcs failed, out of serv, out of service, doubtful,
+bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
 +infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
 #ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
 """
 # Lower case, trimmed. The states of process historians, then what spreadsheets and data loggers write.
 STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
-TRUE_TEXTS = frozenset({"true"})
-FALSE_TEXTS = frozenset({"false"})
+TRUE_TEXTS = frozenset({"true", "on"})
+FALSE_TEXTS = frozenset({"false", "off"})
 
 ToValue = Callable[[str], float]
 """Trimmed text -> value, NaN meaning bad quality. Raises ValueError for text that is no value."""
 
 
 def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
-    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality."""
+    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality.
+
+    A status that is a number, -9999 say, means that number however it is written.
+    """
     number = re.compile(NUMBER_PATTERN[decimal])
-    bad = STATUS_TEXTS | {""} | {text.strip(" \t").lower() for text in status}
+    status = [text.strip(" \t") for text in status]
+    bad = STATUS_TEXTS | {""} | {text.lower() for text in status}
+    never = frozenset(sentinels(decimal, status))
 
     def to_value(text: str) -> float:
         if number.match(text):
             value = float(text.replace(",", "."))
-            return value if abs(value) <= MAX_VALUE else math.nan
+            return value if abs(value) <= MAX_VALUE and value not in never else math.nan
         word = text.lower()
         if word in bad:
             return math.nan
@@ -56,3 +63,13 @@ def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
         raise ValueError(f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text")
 
     return to_value
+
+
+def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:
+    """The numbers among status texts: what writes -9999 where nothing was measured means no value by it.
+
+    In the site file a number has its point, whatever the decimal sign of the records.
+    """
+    patterns = [re.compile(NUMBER_PATTERN[sign]) for sign in {".", decimal}]
+    texts = [text.strip(" \t") for text in status]
+    return tuple(float(text.replace(",", ".")) for text in texts if any(pattern.match(text) for pattern in patterns))

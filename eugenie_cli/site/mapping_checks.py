@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from eugenie_cli.readings.format_check import problems
 from eugenie_cli.site.model import Part, ReadingsMapping, SchemaRegistry
 from eugenie_cli.site.problems import Path
 
@@ -55,6 +56,9 @@ def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]
 def _time(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     if mapping.ts.format is not None and mapping.ts.unit != "iso":
         yield ("ts", "format"), f"a number in {mapping.ts.unit} has no format: give format or unit, not both"
+    elif mapping.ts.format is not None:
+        for problem in problems(mapping.ts.format):
+            yield ("ts", "format"), problem
 
 
 def _of_files(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:

@@ -16,7 +16,7 @@ from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.tracking import Tracking
-from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
+from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
 
 # -- where readings come from ---------------------------------------------------------------------------
 
@@ -32,8 +32,10 @@ class Part(Section):
 class TimePart(Part):
     """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need a `unit`."""
 
-    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
-    format: str | None = None
+    unit: Literal["iso", "s", "ms", "us", "ns", "excel"] = Field(
+        "iso", description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, local time"
+    )
+    format: str | None = Field(None, description="such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p")
     timezone: ZoneName | None = Field(None, description="of local times without an offset; default: the site's")
 
 
@@ -41,13 +43,15 @@ class ValuePart(Part):
     """A measured value. Text that is a number is taken; status text makes the reading bad."""
 
     decimal: Literal[".", ","] = "."
-    status: tuple[str, ...] = Field((), description="texts that mean bad quality, beside the well-known ones")
+    status: tuple[StatusText, ...] = Field(
+        (), description="texts, or numbers such as -9999, that mean bad quality, beside the well-known ones"
+    )
 
 
 class QualityPart(Part):
-    """Data quality: OPC DA numbers, OPC UA status codes, words (good / uncertain / bad), or true for good."""
+    """Data quality: numbers of OPC DA (and Sparkplug), OPC UA or Ignition, words (good / uncertain / bad), or true."""
 
-    scheme: Literal["opcda", "opcua", "words", "boolean"] = "words"
+    scheme: Literal["opcda", "opcua", "ignition", "words", "boolean"] = "words"
 
 
 class SchemaRegistry(Section):

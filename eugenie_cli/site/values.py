@@ -17,6 +17,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from eugenie_cli.readings.time import NO_ZONES
+
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 
@@ -74,7 +76,7 @@ def localize(instant: datetime, where: ZoneInfo) -> datetime:
 def zone(name: object) -> ZoneInfo | None:
     """The time zone of that IANA name, None where there is none."""
     try:
-        return ZoneInfo(name) if isinstance(name, str) and name else None
+        return ZoneInfo(name) if isinstance(name, str) and name and name not in NO_ZONES else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
@@ -120,3 +122,9 @@ ZoneName = Annotated[str, AfterValidator(_zone_name)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 # Sensors and tags carry the plant's own spelling; control characters would break records.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# A text in the place of a value; a number, which YAML gives as one, is its shortest text.
+StatusText = Annotated[
+    str,
+    BeforeValidator(lambda value: repr(value) if type(value) in (int, float) else value),
+    WithJsonSchema({"type": ["string", "number"]}),
+]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eugenie_cli.readings.quality import SCHEMES
-from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, compile_value
+from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, compile_value, sentinels
 
 T = TypeVar("T")
 _BLANKS = " \t"
@@ -25,14 +25,18 @@ class ValueColumn:
     """Reads columns of values; the arguments are those of `readings.values.compile_value`."""
 
     def __init__(self, decimal: str, status: Iterable[str]) -> None:
+        status = tuple(status)
         self._scalar = compile_value(decimal, status)
         self._decimal = decimal
+        self._sentinels = sentinels(decimal, status)
 
     def __call__(self, texts: pa.StringArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(value float64 [N], read bool [N]): NaN where bad quality, or where a text is no value."""
         value, plain = self._numbers(texts)
         read = plain & (np.abs(value) <= MAX_VALUE)  # NaN compares false: whatever is not finite is read again
         value[~read] = np.nan
+        for sentinel in self._sentinels:
+            value[value == sentinel] = np.nan
         rest = np.flatnonzero(~read)
         if len(rest):
             distinct, index = _distinct(texts.take(pa.array(rest)))

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eugenie_cli.readings import time as rules
+from eugenie_cli.readings.format_check import says_utc
 
 _ISO = re.compile(rules.ISO_PATTERN)
 _LAYOUTS_A_LENGTH = 4  # texts of one length in more than this many layouts: the slow way is quick enough
@@ -63,7 +64,7 @@ class InstantColumn:
         read = np.zeros(len(texts), bool)
         if self._unit == "iso" or self._format is not None:
             self._read_layouts(texts, ts, read)
-        else:
+        elif self._unit in _MS_PER_UNIT:
             self._read_epoch(texts, ts, read)
         read &= (ts >= rules.MIN_INSTANT) & (ts <= rules.MAX_INSTANT)
         self._read_rest(texts, ts, read)
@@ -274,4 +275,4 @@ def _format_layout(format: str, length: int) -> Layout | None:
             return None
     if position != length or not {"year", "month", "day", "hour", "minute"} <= fields.keys():
         return None
-    return Layout(fields, literals)
+    return Layout(fields, literals, "Z" if says_utc(format) else "")

@@ -20,10 +20,17 @@ from eugenie_cli.readings.columnar.long import NAMES
 from eugenie_cli.readings.columnar.members import is_plain
 from eugenie_cli.readings.columnar.places import UNREAD, Places
 from eugenie_cli.readings.columnar.qualities import Qualities
+from eugenie_cli.readings.columnar.values import Values
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.values import MAX_VALUE
 
-_QUALITY_TYPES = {"words": pa.string(), "opcda": pa.int64(), "opcua": pa.int64(), "boolean": pa.bool_()}
+_QUALITY_TYPES = {
+    "words": pa.string(),
+    "opcda": pa.int64(),
+    "opcua": pa.int64(),
+    "ignition": pa.int64(),
+    "boolean": pa.bool_(),
+}
 
 FEWEST = 4_000
 """Messages of a batch from which on this is faster: a call of Arrow costs as much as parsing two thousand."""
@@ -77,6 +84,7 @@ class FlatJson:
             explicit_schema=pa.schema(fields), newlines_in_values=False, unexpected_field_behavior="ignore"
         )
         self._places, self._qualities = places, qualities
+        self._values = Values(mapping.get("value"))
         self._pause, self._next_pause = 0, 1
 
     def read(self, payloads: Sequence[bytes | None]) -> FlatColumns | None:
@@ -109,6 +117,7 @@ class FlatJson:
         ts, fine = self._instant(table.column(self._ts).combine_chunks())
         value = table.column(self._value).to_numpy()
         fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # NaN, which is null or missing, is not
+        value = self._values.without_sentinels(value)
         if self._quality is not None:
             good, readable = self._good(table.column(self._quality))
             fine &= readable

@@ -35,7 +35,7 @@ def compile_instants(unit: str = "iso", format: str | None = None, timezone: str
     if format is None and unit == "iso":
         in_utc = zone(timezone) is utc_zone.utc
         return lambda members: _read(members, lambda column: _iso_column(column, in_utc), to_instant)
-    if format is None:
+    if format is None and unit in _INTEGER_UNITS:
         times, parts = _INTEGER_UNITS[unit]
         return lambda members: _read(members, lambda column: _integer_column(column, times, parts), to_instant)
     return lambda members: _read(members, _nothing, to_instant)

@@ -20,7 +20,7 @@ class Qualities:
     def __init__(self, part: Mapping[str, Any] | None) -> None:
         self._is_good = SCHEMES[(part or {}).get("scheme") or "words"]
         # true, 1 and 1.0 are one key of a dictionary, and three texts: a memory for each type
-        self._known: dict[type, dict[Any, int]] = {str: {}, int: {}, bool: {}}
+        self._known: dict[type, dict[Any, int]] = {str: {}, int: {}, float: {}, bool: {}}
 
     def of_column(self, members: Sequence[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Members [N], None where there is none -> good [N], and a mask [N] of those that could be read."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.values import MAX_VALUE, compile_value
+from eugenie_cli.readings.values import MAX_VALUE, compile_value, sentinels
 
 
 class Values:
@@ -18,6 +18,7 @@ class Values:
         part = part or {}
         self._is_plain = (part.get("decimal") or ".") == "."
         self._to_value = compile_value(part.get("decimal") or ".", part.get("status") or ())
+        self._sentinels = sentinels(part.get("decimal") or ".", part.get("status") or ())
 
     def of_column(
         self, members: Sequence[Any], good: NDArray[np.bool_] | None
@@ -37,10 +38,17 @@ class Values:
                 except ValueError:
                     readable[index] = False
         readable &= ~(np.abs(value) > MAX_VALUE)
+        value = self.without_sentinels(value)
         if good is not None:
             value[~good] = np.nan
             readable |= ~good  # the value of a bad reading is not asked for
         return value, readable
+
+    def without_sentinels(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values [N], NaN in the place of the numbers that mean bad quality."""
+        for sentinel in self._sentinels:
+            value = np.where(value == sentinel, np.nan, value)
+        return value
 
     def _one(self, member: Any) -> float:
         kind = type(member)

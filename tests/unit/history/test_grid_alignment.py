@@ -154,3 +154,11 @@ def test_load_grid_of_a_part_equals_that_part_of_the_whole(tmp_path):
     assert len(load_grid(site, history, "p2").edges) == 0
     with pytest.raises(EugenieError, match="no asset 'p3'"):
         load_grid(site, history, "p3")
+
+
+def test_of_equal_instants_a_possible_value_goes_before_an_impossible_one_of_history(tmp_path):
+    site, history = pump_site(tmp_path), History(tmp_path)
+    rows = [("p1", "pressure", 0, 99.0), ("p1", "pressure", 0, 5.0), ("p1", "flow", 0, 99.0), ("p1", "flow", 0, 5.0)]
+    history.commit("s", [Batch.of(rows)])
+    assert load_grid(site, history, "p1").rows[0].tolist()[:2] == [99.0, 5.0]  # only pressure has limits
+    assert load_grid(site, history, "p1", 10_000, 20_000).rows.shape == (0, 3)

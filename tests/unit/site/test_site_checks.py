@@ -70,6 +70,15 @@ def test_what_agrees_is_no_problem(problems, good):
             CSV % "{asset: {path: a}, sensor: {const: curent}}",
             "sensor.const: there is no sensor curent (did you mean current?)",
         ),
+        (
+            CSV % "{tag: {path: s}, ts: {path: x, format: 'yyyy-MM-dd HH:mm'}}",
+            "sources[0].readings.ts.format: 'yyyy-MM-dd HH:mm' has no directives such as %Y: write %Y-%m-%d %H:%M",
+        ),
+        (
+            KAFKA % "{tag: {path: s}, ts: {path: x, format: '%d.%m.%Y'}}",
+            "kafka.readings.ts.format: it has no time of day: add %H:%M:%S",
+        ),
+        (CSV % "{tag: {path: s}, ts: {path: x, timezone: localtime}}", "ts.timezone: unknown time zone 'localtime'"),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: CET+1}}", "ts.timezone: unknown time zone 'CET+1'"),
         (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file: use path or const"),
         (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json or avro: csv is for files"),

@@ -1,0 +1,41 @@
+"""Names of months and days: in a table, so that no machine's locale decides.
+
+Exports carry the language of the machine that wrote them. Names are looked up without case, without accents, and
+without the point that some languages put after an abbreviation. No name here means two months: a test holds that.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def key(name: str) -> str:
+    """A name as the tables have it."""
+    folded = unicodedata.normalize("NFKD", name.rstrip(".").casefold()).replace("ı", "i")
+    return "".join(character for character in folded if not unicodedata.combining(character))
+
+
+# en, de, fr, es, it, pt, nl, tr, pl, sv, da and nb; nominative and, where dates use it, genitive
+_MONTHS = (
+    "jan january januar jänner jän janv janvier ene enero gen gennaio janeiro januari oca ocak sty stycznia styczeń",
+    "feb february februar févr fevr février fevrier febrero febbraio fev fevereiro februari şub şubat lut luty lutego",
+    "mar march mär mrz märz maerz mars marzo março marco mrt maart mart marca marzec",
+    "apr april avr avril abr abril aprile nis nisan kwi kwietnia kwiecień",
+    "may mai mayo mag maggio maio mei mayıs maja maj",
+    "jun june juni juin junio giu giugno junho haz haziran cze czerwca czerwiec",
+    "jul july juli juil juillet julio lug luglio julho tem temmuz lip lipca lipiec",
+    "aug august août aout ago agosto augustus augusti ağu ağustos sie sierpnia sierpień",
+    "sep sept september septembre septiembre set settembre setembro eyl eylül wrz września wrzesień",
+    "oct october okt oktober octobre octubre ott ottobre out outubro eki ekim paź października październik",
+    "nov november novembre noviembre novembro kas kasım lis listopada listopad",
+    "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro ara aralık des desember"
+    " gru grudnia grudzień",
+)
+MONTHS = {key(name): number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+"""Key of a name -> 1 to 12."""
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = {name: number for number, day in enumerate(_DAYS) for name in (day, day[:3])} | {
+    "tues": 1, "thur": 3, "thurs": 3,
+}  # fmt: skip
+"""Key of an English name -> 0 (Monday) to 6."""
