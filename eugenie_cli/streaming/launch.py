@@ -7,24 +7,50 @@ takes one job only.
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import psutil
+
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
 from eugenie_cli.streaming import beginning, record
-from eugenie_cli.streaming.flink_rest import POLL_S, FlinkRest
+from eugenie_cli.streaming.flink_rest import POLL_S, SUBMIT_S, FlinkRest
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.workspace import Workspace
 
 UNANSWERED = ("timeout", "timed out")
 """Words of a refusal after which Flink may have taken the job all the same."""
 
+BEGINS_WITHIN_S = 5.0
+"""From a request until its Python program runs: one second on a machine with a load of 10."""
+
 APPEARS_WITHIN_S = 60.0
 """From Flink's refusal of a second job of an id until it shows the first: six seconds where the load was 15."""
+
+
+def await_interrupted(workspace: Workspace, progress: Progress) -> None:
+    """Wait until Flink, on this machine, is through with a request that nobody waits for any more.
+
+    It plans one Python job at a time: a second one beside it makes both fail.
+    """
+    last = record.load(workspace)
+    if last is None or last.accepted:
+        return
+    began = (workspace.run / "stream.json").stat().st_mtime
+    with progress.task("waiting for a submission that was interrupted"):
+        while (age := time.time() - began) < SUBMIT_S and (age < BEGINS_WITHIN_S or _is_planned(workspace)):
+            time.sleep(POLL_S)
+
+
+def _is_planned(workspace: Workspace) -> bool:
+    """Whether a Python program of the workspace's own runs, which plans a job."""
+    place = f"{workspace.flink.absolute() / 'job'}{os.sep}"
+    return any(word.startswith(place) for one in psutil.process_iter(["cmdline"]) for word in one.info["cmdline"] or ())
 
 
 def counted(rest: FlinkRest, last: JobRecord | None) -> JobRecord | None:

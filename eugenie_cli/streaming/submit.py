@@ -90,6 +90,7 @@ def submit(
 
 def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
     workspace = workspace_of(site)
+    launch.await_interrupted(workspace, progress)
     last, job_id = launch.settle(workspace, rest)
     running = running_job(rest, site)
     if running is not None and not upgrade:
