@@ -99,7 +99,8 @@ def launch(
             raise
         repeated = earlier is not None and earlier.job_id == new.job_id
         if not _appears(rest, new.job_id, APPEARS_WITHIN_S if repeated else 0.0):
-            if not any(words in error.reason.lower() for words in UNANSWERED):
+            # where an earlier request may still come through, the next one must ask for the same id
+            if not repeated and not any(words in error.reason.lower() for words in UNANSWERED):
                 record.restore(workspace, before)
             raise
         if repeated and earlier is not None:  # Flink takes one job of an id: the first that came
