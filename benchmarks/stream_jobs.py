@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eugenie_cli.broker import topics
-from eugenie_cli.embedded import endpoints, flink
+from eugenie_cli.embedded import endpoints, program
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
@@ -53,7 +53,7 @@ def running(site: Site, script: Path, progress: Progress) -> Iterator[str]:
     files = package.write(package.job_spec(site, "earliest"), workspace_of(site).flink.absolute() / site.site)
     shutil.copyfile(script, files.entry)
     with progress.task(f"submitting {script.name}"):
-        jar = rest.upload_jar(next((flink.home() / "opt").glob("flink-python-*.jar")))
+        jar = rest.upload_jar(program.on_loopback())
         arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
         arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
         job = rest.run_jar(jar, {"entryClass": DRIVER, "programArgsList": arguments})

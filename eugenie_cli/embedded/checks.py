@@ -105,10 +105,10 @@ def _jars(site: Site) -> Check:
     folder = jars.folder_of(site)
     if folder is not None:
         roles = [role for role in ("kafka", "flink") if role in engines.needed(site)]
-        jars.check_folder([jar for jar in jars.locked() if jar.role in roles], folder)
+        jars.check_folder(jars.of_engines(roles), folder)
         return Check("jars", True, f"all in {folder}")
     cache = cache_dir() / "jars"
-    lacking = [jar for jar in jars.locked() if not (cache / jar.filename).is_file()]
+    lacking = [jar for jar in jars.of_engines(("kafka", "flink")) if not (cache / jar.filename).is_file()]
     size = sum(jar.size for jar in lacking) / 2**20
     words = f"`eugenie up` downloads {len(lacking)} ({size:.0f} MiB)" if lacking else "all there"
     return Check("jars", True, f"{words}, {cache}")

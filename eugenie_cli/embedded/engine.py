@@ -72,4 +72,13 @@ appender.file.policies.size.size = 32MB
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.fileIndex = min
 appender.file.strategy.max = 3
+logger.shadedkafka.name = org.apache.flink.kafka.shaded.org.apache.kafka
+logger.shadedkafka.filter.burst.type = BurstFilter
+logger.shadedkafka.filter.burst.level = WARN
+logger.shadedkafka.filter.burst.rate = 1
+logger.shadedkafka.filter.burst.maxBurst = 1000
+"""
+"""While brokers are away, Kafka's clients say so again and again, one class 5,000 times a second: within a minute that
+rolled away everything that had been said before. From what is below an error, they have a burst of a thousand lines
+(a job's start takes some four hundred), and one a second in the long run: the four files then reach back a week.
 """

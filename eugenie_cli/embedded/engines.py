@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from eugenie_cli.embedded import endpoints, flink, jars, kafka, metrics, mlflow, ports, process
+from eugenie_cli.embedded import endpoints, flink, jars, kafka, metrics, mlflow, ports, process, scratch
 from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, run_file
 from eugenie_cli.embedded.java import java
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -81,6 +81,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
                 )
         engines = _engines(site, workspace, needed(site, only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
+        scratch.sweep_all(workspace, flink.JVMS)
         with _ended_by_signals():
             _bring_up(engines, dead, progress)
     return status(site)
@@ -100,6 +101,7 @@ def down(site: Site, progress: Progress = SILENT) -> list[str]:
                 stopped = list(pool.map(lambda name: _stop_any(site, workspace, name, progress), first))
         finally:  # one that cannot be stopped (a container whose engine is away) is no reason to leave the broker
             last = _stop(workspace, kafka.NAME, progress)
+        scratch.sweep_all(workspace, flink.JVMS)
     return [name for name, ran in zip([*first, kafka.NAME], [*stopped, last], strict=True) if ran]
 
 

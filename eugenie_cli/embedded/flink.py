@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from eugenie_cli.embedded import metrics
+from eugenie_cli.embedded import metrics, scratch
 from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import (
@@ -40,6 +40,9 @@ TASKMANAGER = "flink-taskmanager"
 METRICS = "flink-metrics"
 PORTS = ("flink", "flink_rpc")
 METRICS_PORTS = ("flink_metrics",)
+
+JVMS = (JOBMANAGER, TASKMANAGER)
+"""The processes that have temporary folders."""
 
 JOBMANAGER_HEAP = "512m"
 """The JobManager also plans the SQL of a job that is submitted, in its own heap."""
@@ -115,8 +118,6 @@ def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict
         "metrics.reporter.prometheus.deleteOnShutdown": True,
         "execution.checkpointing.dir": workspace.checkpoints.absolute().as_uri(),
         "execution.checkpointing.savepoint-dir": workspace.savepoints.absolute().as_uri(),
-        "io.tmp.dirs": str(_temporary(workspace)),
-        "web.tmpdir": str(_temporary(workspace)),
         "python.executable": python,
         "python.client.executable": python,
         # Kafka's clients end their threads after the job's class loader is closed, and log that as an error
@@ -155,13 +156,9 @@ def _gateway(ports: Mapping[str, int]) -> str:
     return f"http://{LOOPBACK}:{ports['flink_metrics']}"
 
 
-def _temporary(workspace: Workspace) -> Path:
-    return workspace.flink.absolute() / "tmp"
-
-
 def _configure(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> Path:
     conf = workspace.flink.absolute() / "conf"
-    for folder in (workspace.checkpoints, workspace.savepoints, _temporary(workspace)):
+    for folder in (workspace.checkpoints, workspace.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
     write_atomically(conf / "config.yaml", yaml.safe_dump(settings(site, workspace, ports), sort_keys=False))
     return conf
@@ -181,7 +178,9 @@ def _environment(conf: Path) -> dict[str, str]:
     )
 
 
-def _java(workspace: Workspace, conf: Path, runtime: JavaRuntime, name: str, tuning: list[str]) -> list[str]:
+def _java(
+    workspace: Workspace, conf: Path, runtime: JavaRuntime, name: str, tuning: list[str], temporary: Path
+) -> list[str]:
     jars = [*sorted((home() / "lib").glob("*.jar")), *runtime.jars["flink"]]
     return [
         str(runtime.java),
@@ -189,7 +188,7 @@ def _java(workspace: Workspace, conf: Path, runtime: JavaRuntime, name: str, tun
         "-XX:+IgnoreUnrecognizedVMOptions",
         *_package_options(),
         "-Djava.security.manager=allow",
-        f"-Djava.io.tmpdir={_temporary(workspace)}",
+        f"-Djava.io.tmpdir={temporary}",
         *logging_options(conf, log_file(workspace, name).absolute()),
         "-cp",
         os.pathsep.join(str(jar) for jar in jars),
@@ -216,34 +215,42 @@ def _launch_metrics(workspace: Workspace, page: str) -> Process:
 def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     conf = _configure(site, workspace, ports)
     tuning = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m", *LIGHT]
-    argv = _java(workspace, conf, runtime, JOBMANAGER, tuning)
+    temporary = scratch.make(workspace, JOBMANAGER)
+    argv = _java(workspace, conf, runtime, JOBMANAGER, tuning, temporary)
     argv += ["org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"]
     return start_detached(
         JOBMANAGER,
-        [*argv, "--configDir", str(conf), "--executionMode", "cluster"],
+        [*argv, "--configDir", str(conf), "--executionMode", "cluster", *_in(temporary)],
         env=_environment(conf),
         log=log_file(workspace, JOBMANAGER),
         run_file=run_file(workspace, JOBMANAGER),
         address=f"http://{LOOPBACK}:{ports['flink']}",
-        cwd=_temporary(workspace),
+        cwd=temporary,
+        details={scratch.DETAIL: str(temporary)},
     )
 
 
 def _launch_taskmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     conf = _configure(site, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
-    argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, *LIGHT])
+    temporary = scratch.make(workspace, TASKMANAGER)
+    argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, *LIGHT], temporary)
     argv += ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner", "--configDir", str(conf), *dynamic]
     identity = f"taskmanager-{os.urandom(4).hex()}"
     return start_detached(
         TASKMANAGER,
-        [*argv, "-D", f"taskmanager.resource-id={identity}"],
+        [*argv, "-D", f"taskmanager.resource-id={identity}", *_in(temporary)],
         env=_environment(conf),
         log=log_file(workspace, TASKMANAGER),
         run_file=run_file(workspace, TASKMANAGER),
-        cwd=_temporary(workspace),
-        details={"id": identity},
+        cwd=temporary,
+        details={"id": identity, scratch.DETAIL: str(temporary)},
     )
+
+
+def _in(temporary: Path) -> list[str]:
+    """Settings of one process: where it keeps what nobody needs after it."""
+    return ["-D", f"io.tmp.dirs={temporary}", "-D", f"web.tmpdir={temporary}"]
 
 
 def _memory(conf: Path, runtime: JavaRuntime) -> tuple[list[str], list[str]]:

@@ -71,13 +71,18 @@ def provide(roles: Sequence[str], folder: Path | None, progress: Progress) -> di
     `folder`: where they lie (see `folder_of`), or None to download what the cache lacks. Raises
     EugenieError naming each jar that is missing, wrong or cannot be downloaded.
     """
-    jars = [jar for jar in locked() if jar.role in roles]
+    files = of_engines(roles)
     if folder is not None:
-        check_folder(jars, folder)
+        check_folder(files, folder)
     else:
         folder = cache_dir() / "jars"
-        _fill(jars, folder, progress)
-    return {role: [folder / jar.filename for jar in jars if jar.role == role] for role in roles}
+        _fill(files, folder, progress)
+    return {role: [folder / jar.filename for jar in locked() if jar.role == role] for role in roles}
+
+
+def of_engines(roles: Sequence[str]) -> list[Jar]:
+    """The jars of some engines, each file once: two may need the same."""
+    return list({jar.filename: jar for jar in locked() if jar.role in roles}.values())
 
 
 def folder_of(site: Site) -> Path | None:

@@ -151,7 +151,7 @@ class Keeper:
 
     def _job_is_missing(self) -> bool:
         """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
-        from eugenie_cli.streaming import record
+        from eugenie_cli.streaming import launch, record
         from eugenie_cli.streaming.flink_rest import FlinkRest
         from eugenie_cli.streaming.submit import running_job
 
@@ -165,6 +165,9 @@ class Keeper:
                 return False
             rest = FlinkRest(address)
             if running_job(rest, self._site) is not None:
+                return False
+            last = launch.counted(rest, last)  # one that was interrupted may never have come to Flink
+            if last is None or last.savepoint or last.drained or last.job_id in self._ended:
                 return False
             job = rest.job(last.job_id)
         except EugenieError:  # the JobManager is gone or not ready: the next look will tell

@@ -18,13 +18,14 @@ from eugenie_cli.embedded.jars import LOCK, Jar, download, sha256
 ROOTS: Mapping[str, Sequence[str]] = {
     # the broker names log4j-core but leaves the binding of slf4j 1.7 to whoever packages it
     "kafka": ("org.apache.kafka:kafka_2.13:4.2.2", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5"),
-    # built for Flink 2.2; no release names 2.3 yet, whose connector interfaces are the same
-    "flink": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",),
+    # built for Flink 2.2; no release names 2.3 yet, whose connector interfaces are the same. It bundles kafka-clients
+    # 4.2.0 without its codecs: Flink itself has snappy and lz4, zstd is of the version that these clients name
+    "flink": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2", "com.github.luben:zstd-jni:1.5.6-10"),
 }
 """Maven coordinates `group:artifact:version` that each engine's class path starts from."""
 
 WHOLE = frozenset({"flink"})
-"""Engines whose roots bundle what they need (an uber jar): their dependencies are not followed."""
+"""Engines whose roots bundle what they need (an uber jar), or need nothing: their dependencies are not followed."""
 
 
 def resolve(role: str, folder: Path) -> list[Jar]:

@@ -19,6 +19,8 @@ WORDS = (AUTO, SAVEPOINT, LATEST, EARLIEST)
 
 CHECKPOINT, GROUP_OFFSETS = "checkpoint", "group offsets"
 
+SAVEPOINT_DIR = "execution.checkpointing.savepoint-dir"
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 METADATA = "_metadata"
@@ -85,11 +87,36 @@ def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
         return None
     if last.savepoint is not None:
         return named(rest, last.savepoint)
-    left = [*_known_to_flink(rest, last.job_id), *_on_disk(rest, last)]
+    left = left_by(rest, last)
     if left:
         return max(left, key=lambda one: one[0])[1]
     # a job that ended before its first checkpoint has written nothing
     return named(rest, last.resumed_from) if last.resumed_from is not None else None
+
+
+def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
+    """The state to resume from: the one that was named, or the newest. Raises EugenieError (REFUSED).
+
+    Without one, when it was insisted on.
+    """
+    found = named(rest, asked.path) if asked.path is not None else newest(rest, last)
+    if found is None and asked.kind == SAVEPOINT:
+        raise EugenieError(
+            "the last job left no savepoint and no checkpoint that can be found",
+            "name one with --savepoint, or leave out --from",
+            ExitCode.REFUSED,
+        )
+    return found
+
+
+def left_by(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
+    """What a job itself has left, as far as it can be found, each with the instant (ms) when it was complete."""
+    return [*_known_to_flink(rest, last.job_id), *_on_disk(rest, last)]
+
+
+def local(rest: FlinkRest, snapshot: Snapshot) -> Path | None:
+    """The folder of a snapshot, when it lies on this machine."""
+    return _local(rest, _uri(snapshot.path))
 
 
 def _known_to_flink(rest: FlinkRest, job_id: str) -> list[tuple[int, Snapshot]]:
@@ -107,15 +134,21 @@ def _known_to_flink(rest: FlinkRest, job_id: str) -> list[tuple[int, Snapshot]]:
 
 
 def _on_disk(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
-    """The last complete checkpoint of a job whose cluster has forgotten it."""
+    """The last complete checkpoint of a job whose cluster has forgotten it, and savepoints that were never noted.
+
+    Whoever stops a job may be killed before the answer comes. A savepoint's folder begins with the job's id.
+    """
+    found = []
     folder = _local(rest, _uri(last.checkpoints)) if last.checkpoints is not None else None
-    if folder is None:
-        return []
-    complete = [path for path in (folder / last.job_id).glob("chk-*") if _complete(rest, path.as_uri())]
-    found = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
-    if found is None:
-        return []
-    return [(int((found / METADATA).stat().st_mtime * 1000), Snapshot(CHECKPOINT, found.as_uri()))]
+    if folder is not None:
+        complete = [path for path in (folder / last.job_id).glob("chk-*") if _complete(rest, path.as_uri())]
+        newest = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
+        found += [(CHECKPOINT, newest)] if newest is not None else []
+    folder = _local(rest, _uri(last.savepoints)) if last.savepoints is not None else None
+    if folder is not None:
+        named = folder.glob(f"savepoint-{last.job_id[:6]}-*")
+        found += [(SAVEPOINT, path) for path in named if _complete(rest, path.as_uri())]
+    return [(int((path / METADATA).stat().st_mtime * 1000), Snapshot(kind, path.as_uri())) for kind, path in found]
 
 
 def _complete(rest: FlinkRest, uri: str) -> bool | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from eugenie_cli.embedded import endpoints, jars
+from eugenie_cli.embedded import endpoints, jars, program
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.credentials import Credentials
@@ -282,6 +282,9 @@ def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) ->
     lib.mkdir(parents=True, exist_ok=True)
     connectors = jars.provide(["flink"], jars.folder_of(site), progress)["flink"]
     copies = [Path(shutil.copyfile(jar, lib / jar.name)) for jar in connectors]
+    opt = folder / "opt"
+    opt.mkdir(exist_ok=True)
+    copies.append(Path(shutil.copyfile(program.on_loopback(), opt / program.shipped().name)))
     return [dockerfile, requirements, *copies, job.entry, job.code]
 
 

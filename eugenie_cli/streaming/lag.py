@@ -12,7 +12,6 @@ from eugenie_cli.broker.topics import partitions
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
-from eugenie_cli.streamjob.spec import consumer_group
 
 POLL_S = 0.5
 STALLED_S = 60.0
@@ -48,35 +47,26 @@ def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
     return read
 
 
-def lag(site: Site, rest: FlinkRest, job_id: str) -> int:
-    """Records of the readings topic that the job has not read."""
+def lag(site: Site, rest: FlinkRest, job_id: str, ends: dict[int, int] | None = None) -> int:
+    """Records of the readings topic that the job has not read; `ends`: up to there, instead of what there is now."""
     read = read_offsets(rest, job_id)
-    ends = end_offsets(site, str(site.topics.readings))
+    if ends is None:
+        ends = end_offsets(site, str(site.topics.readings))
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
-def commit(site: Site, offsets: dict[int, int]) -> None:
-    """Tell Kafka where the site's next job begins. Raises EugenieError."""
-    consumer = Consumer(client_settings(site, group_id=consumer_group(site.site), enable_auto_commit=False))
-    topic = str(site.topics.readings)
-    try:
-        if offsets:
-            places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
-            consumer.commit(offsets=places, asynchronous=False)
-    except KafkaException as error:
-        raise failure(site, f"committing offsets of {topic}", error) from None
-    finally:
-        consumer.close()
-
-
 def wait_until_caught_up(site: Site, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
-    """Wait until the job has read what the topic holds now; returns what was left, 0 unless nothing moved any more."""
-    left = lag(site, rest, job_id)
+    """Wait until the job has read what the topic holds now; returns what was left, 0 unless nothing moved any more.
+
+    What arrives meanwhile is not waited for: on a live topic that would have no end.
+    """
+    ends = end_offsets(site, str(site.topics.readings))
+    left = lag(site, rest, job_id, ends)
     moved = time.monotonic()
     with progress.task("reading what is left", total=left, unit="records") as advance:
         while left > 0 and time.monotonic() - moved < STALLED_S:
             time.sleep(POLL_S)
-            now = lag(site, rest, job_id)
+            now = lag(site, rest, job_id, ends)
             if now < left:
                 moved = time.monotonic()
             advance(left - now)

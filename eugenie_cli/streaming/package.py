@@ -151,7 +151,12 @@ def _shipped_files(source: Path) -> list[Path]:
 def _java_properties(site: Site) -> dict[str, str]:
     """The site's Kafka connection as the Java client spells it."""
     security = site.kafka.security
-    properties = {"bootstrap.servers": client.addresses(site)}
+    properties = {
+        "bootstrap.servers": client.addresses(site),
+        # while all brokers are away, a client that may begin anew with the bootstrap servers does so in every turn of
+        # its loop, and logs it: thousands of times a second. A job that lost its brokers for good is restarted anyway
+        "metadata.recovery.strategy": "none",
+    }
     if security.protocol != "PLAINTEXT":
         properties["security.protocol"] = security.protocol
     if security.ca is not None:

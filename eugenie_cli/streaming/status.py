@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from eugenie_cli.broker import positions
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError
@@ -13,10 +14,10 @@ from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import record
+from eugenie_cli.streaming import launch, offsets, record
 from eugenie_cli.streaming.failure import summary
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
-from eugenie_cli.streaming.lag import lag
+from eugenie_cli.streaming.lag import lag, read_offsets
 from eugenie_cli.streaming.metrics import JobMetrics, OperatorLoad, read_metrics
 from eugenie_cli.streaming.submit import running_job
 
@@ -24,6 +25,8 @@ STOPPED = "STOPPED"
 
 SERVER_S = 2.0
 """How long the model server may take to answer: it answers in milliseconds, unless it is away."""
+
+INTERRUPTED = "a submission was interrupted, and Flink has not taken its job: `eugenie stream submit` repeats it"
 
 AWAY = "away: readings wait in Kafka, nothing is lost"
 
@@ -85,17 +88,21 @@ class StreamStatus:
 def status(site: Site) -> StreamStatus:
     """Ask all of them. Raises EugenieError when Flink does not answer; what else does not is a note."""
     rest = FlinkRest(endpoints.flink(site))
-    last = record.load(workspace_of(site))
+    noted = record.load(workspace_of(site))
+    last = launch.counted(rest, noted)
+    lost = noted is not None and (last is None or last.job_id != noted.job_id)
+    notes = [INTERRUPTED] if lost else []
     server = _model_server(site)
     job_id = running_job(rest, site) or (last.job_id if last is not None else None)
     job = rest.job(job_id) if job_id is not None else None
     savepoint = last.savepoint if last is not None else None
     if job is None or job_id is None:
-        return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, model_server=server)
+        return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, model_server=server, notes=tuple(notes))
     failed = rest.last_failure(job_id)
-    notes: list[str] = []
     alive = job["state"] not in ENDED
     metrics = read_metrics(rest, job) if alive else JobMetrics()
+    if alive:
+        notes += _topic_notes(site, rest, job_id, last)
     return StreamStatus(
         state=job["state"],
         job_id=job_id,
@@ -139,6 +146,16 @@ def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str]) -> int | No
     except EugenieError as error:
         notes.append(f"the lag is not known: {error.reason}")
         return None
+
+
+def _topic_notes(site: Site, rest: FlinkRest, job_id: str, last: record.JobRecord | None) -> list[str]:
+    """Whether the readings topic is still the one that the job reads, and has what it has not read yet."""
+    try:
+        topic = positions.look(site, str(site.topics.readings))
+        before = last.topic if last is not None and last.job_id == job_id else None
+        return offsets.while_running(topic, before, read_offsets(rest, job_id))
+    except EugenieError:  # the lag says so
+        return []
 
 
 def _model_server(site: Site) -> ModelServer:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from eugenie_cli.broker import positions
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import record
+from eugenie_cli.site.values import parse_instant, to_ms
+from eugenie_cli.streaming import beginning, places, record
+from eugenie_cli.streaming.beginning import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, SavepointError
-from eugenie_cli.streaming.lag import commit, read_offsets, wait_until_caught_up
+from eugenie_cli.streaming.lag import read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.submit import running_job
+from eugenie_cli.streamjob.spec import consumer_group
 
 STOPPED_WITHIN_S = 120.0
 
-SAVEPOINT_DIR = "execution.checkpointing.savepoint-dir"
+LAST_ROWS = 50_000
+"""Score records of a partition that are looked through for the last row of each asset: those of thousands of assets."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,21 @@ class Stopped:
     drained: bool
 
 
+@dataclass(frozen=True)
+class Drained:
+    """What is known of the end of a drained job: its savepoint, and how far it said that it had read before."""
+
+    savepoint: str | None
+    read: dict[int, int]
+
+
 def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
     """Stop the site's job if it runs.
 
-    With `drain` the job reads to the end of the topic and event time ends: the last rows are made and scored and open
+    With `drain` the job reads what the topic holds now, and event time ends: the last rows are made and scored and open
     anomalies are closed. Such a stream is over: the next submission starts anew, after the last reading that this one
-    took. Without `savepoint` the job ends at once, and the next one goes on from its last checkpoint. Raises
-    EugenieError.
+    took, and with the row after the last that it made. Without `savepoint` the job ends at once, and the next one goes
+    on from its last checkpoint. Raises EugenieError.
     """
     with record.changing(workspace_of(site)):
         return stop_here(site, progress, drain, savepoint)
@@ -49,10 +62,14 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
     job_id = running_job(rest, site)
     if job_id is None:
         progress.say(f"no stream job of {site.site} runs")
+        asked = record.load(workspace)
+        if asked is not None and not asked.accepted:
+            progress.say(f"a submission was interrupted, and may still start its job {asked.job_id}: look again")
         return Stopped(None, None, False)
     known = record.load(workspace)
     if known is None or known.job_id != job_id:
         known = JobRecord(job_id, rest.address)
+    known = replace(known, accepted=True, before=None)
     if not savepoint:
         rest.cancel(job_id)
         location = None
@@ -62,7 +79,7 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
             wait_until_caught_up(site, rest, job_id, progress)
             read = read_offsets(rest, job_id)
             # before it happens: a drain that is interrupted here may end all the same, and is never resumed from
-            record.save(workspace, replace(known, drained=True))
+            record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
         try:
             with progress.task("draining the stream" if drain else "taking a savepoint"):
                 location = rest.stop(job_id, _savepoint_folder(site, rest), drain)
@@ -71,10 +88,54 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
             raise
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
         raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page on Flink")
-    if drain:  # a drained source ends before it has committed them itself
-        commit(site, read)
-    record.save(workspace, replace(known, savepoint=None if drain else location, drained=drain))
+    if drain:
+        conclude(site, rest, replace(known, drained=True), Drained(location, read), progress)
+    else:
+        record.save(workspace, replace(known, savepoint=location, drained=False))
     return Stopped(job_id, location, drain)
+
+
+def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | None, progress: Progress) -> JobRecord:
+    """Find out where a job that was drained ended, and note it: its offsets, and its last rows.
+
+    `drained` None: nobody heard Flink's answer. Raises EugenieError when Kafka does not answer.
+    """
+    topic = str(site.topics.readings)
+    if drained is None:
+        left = [one for _, one in beginning.left_by(rest, known) if one.kind == SAVEPOINT]
+        if not left:
+            return known
+        drained = Drained(left[-1].path, {})
+    ended = _offsets(site, rest, drained, progress)
+    # a source that ends has not told Kafka any more how far it had read
+    positions.commit(site, consumer_group(site.site), topic, ended)
+    made: dict[str, int] = {}
+    for row in positions.last_records(site, str(site.topics.scores), LAST_ROWS):
+        if row.get("asset") in site.assets:
+            made[row["asset"]] = max(made.get(row["asset"], 0), to_ms(parse_instant(row["ts"])))
+    concluded = replace(
+        known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=made
+    )
+    record.save(workspace_of(site), concluded)
+    return concluded
+
+
+def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) -> dict[int, int]:
+    """Where the source ended. Its savepoint says so; what it told before may be a second old."""
+    topic = positions.look(site, str(site.topics.readings))
+    exact = None
+    if drained.savepoint is not None:
+        exact = places.at(rest, Snapshot(SAVEPOINT, drained.savepoint), topic.name)
+    if exact is not None:
+        return exact
+    read = {number: offset for number, offset in drained.read.items() if offset > 0}
+    left = sum(max(end - read.get(number, 0), 0) for number, end in topic.end.items())
+    if left:
+        progress.say(
+            f"where exactly the stream ended is in its savepoint, which cannot be read from here: of the {left} records"
+            " that came last, some may be read again by the next job"
+        )
+    return read
 
 
 def _savepoint_folder(site: Site, rest: FlinkRest) -> str:

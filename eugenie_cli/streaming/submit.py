@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
-from eugenie_cli.broker import topics
-from eugenie_cli.embedded import endpoints, flink
+from eugenie_cli.broker import positions, topics
+from eugenie_cli.embedded import endpoints, engines, flink, scratch
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import beginning, package, record, slots
-from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, Snapshot, Start
+from eugenie_cli.streaming import beginning, launch, package, places, record, slots
+from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, SAVEPOINT_DIR, Snapshot, Start
 from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.parallelism import check_partitions
+from eugenie_cli.streaming.places import Place
 from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.streaming.upload import DRIVER as DRIVER
+from eugenie_cli.streaming.upload import packaged
+from eugenie_cli.streamjob.spec import JobSpec, consumer_group
+from eugenie_cli.workspace import Workspace
 
-DRIVER = "org.apache.flink.client.python.PythonDriver"
 RUNNING = frozenset({"RUNNING"})
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
@@ -79,11 +79,21 @@ def submit(
     """
     site = _with_parallelism(site, parallelism)
     asked = beginning.parse_start(site, start, savepoint)
-    rest = FlinkRest(endpoints.flink(site))
-    last = record.load(workspace_of(site))
-    running = running_job(rest, site)
     if upgrade and asked.kind != AUTO:
         raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
+    rest = FlinkRest(endpoints.flink(site))
+    with record.changing(workspace_of(site)):
+        made = _submit(site, rest, asked, progress, upgrade, lost)
+    if made.started:
+        _wait_until_running(rest, made.job_id, progress)
+    return made
+
+
+def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
+    workspace = workspace_of(site)
+    launch.await_interrupted(workspace, progress)
+    last, job_id = launch.settle(workspace, rest)
+    running = running_job(rest, site)
     if running is not None and not upgrade:
         return _left_alone(site, rest, running, last, progress)
     if lost and (last is None or last.savepoint is not None or last.drained):
@@ -96,42 +106,52 @@ def submit(
     check_partitions(spec)
     if site.stream.flink == endpoints.EMBEDDED:
         slots.check(spec.parallelism, rest, progress)
+        scratch.sweep_if_free(workspace, flink.JVMS, workspace.run / engines.LOCK)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = _check_upgrade(running, last, shape)
         if not changed:
             progress.say(f"the stream job of {site.site} runs already, as the site file says")
             return Submission(running, _page(rest, running), False, None, "")
-        state: Snapshot | None = None
+        made_until = last.made_until if last is not None else {}
+        place = Place(None, positions.identity(site, str(site.topics.readings)), made_until=made_until)
     else:
-        state = _state(rest, last, asked)
+        if last is not None and last.drained and not last.offsets:
+            last = _concluded(site, rest, last, progress)
+        place = places.find(site, rest, last, asked, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
-        if state is not None and asked.path is None:
-            _check_state(state, changed)
-        _say_origin(last, asked, state, progress)
+        if place.state is not None and asked.path is None:
+            _check_state(place.state, changed)
+        _say_origin(last, asked, place.state, progress)
 
+    spec = replace(spec, start_offsets=_by_text(place.told), made_until=place.made_until)
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
-    with record.changing(workspace_of(site)):
-        faster = running_job(rest, site) if running is None else None
-        if faster is not None:
-            return _left_alone(site, rest, faster, record.load(workspace_of(site)), progress)
-        if lost and record.load(workspace_of(site)) != last:
-            return _nothing_done(rest, last)
-        with _packaged(site, rest, spec) as request:
-            if running is not None:
-                state = Snapshot(SAVEPOINT, _stop_old(site, progress))
-            if state is not None:
-                request["savepointPath"] = state.path
-            with progress.task("submitting the job to Flink"):
-                job_id = _run(rest, request, running is not None)
-        path = state.path if state is not None else None
-        checkpoints = spec.checkpoints or rest.settings().get(CHECKPOINT_DIR)
-        record.save(
-            workspace_of(site),
-            JobRecord(job_id, rest.address, resumed_from=path, checkpoints=checkpoints, shape=shape),
+    settings = rest.settings()
+    with packaged(site, rest, spec) as request:
+        if running is not None:
+            place = replace(place, state=Snapshot(SAVEPOINT, _stop_old(site, progress)))
+            last, job_id = launch.settle(workspace, rest)
+        path = place.state.path if place.state is not None else None
+        new = JobRecord(
+            job_id,
+            rest.address,
+            resumed_from=path,
+            checkpoints=spec.checkpoints or settings.get(CHECKPOINT_DIR),
+            savepoints=settings.get(SAVEPOINT_DIR),
+            shape=shape,
+            topic=place.topic,
+            offsets=_by_text(place.known),
+            made_until=place.made_until,
+            accepted=False,
+            before=None if last is None else asdict(last),
         )
-    _wait_until_running(rest, job_id, progress)
-    return Submission(job_id, _page(rest, job_id), True, path, _origin(asked, state), changed)
+        with progress.task("submitting the job to Flink"):
+            request |= {} if path is None else {"savepointPath": path}
+            runs = _run(workspace, rest, request, new, progress, running is not None)
+    if place.told:  # where it goes on if it ends before its first checkpoint
+        positions.commit(site, consumer_group(site.site), str(site.topics.readings), place.told)
+    path = runs.resumed_from
+    return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(asked, place.state), changed)
 
 
 def running_job(rest: FlinkRest, site: Site) -> str | None:
@@ -189,20 +209,6 @@ def check_shards(spec: JobSpec) -> None:
             f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
             ExitCode.REFUSED,
         )
-
-
-def _state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
-    """The state to resume from. Raises EugenieError when one is insisted on and there is none."""
-    if asked.kind not in (AUTO, SAVEPOINT):
-        return None
-    found = beginning.named(rest, asked.path) if asked.path is not None else beginning.newest(rest, last)
-    if found is None and asked.kind == SAVEPOINT:
-        raise EugenieError(
-            "the last job left no savepoint and no checkpoint that can be found",
-            "name one with --savepoint, or leave out --from",
-            ExitCode.REFUSED,
-        )
-    return found
 
 
 def _origin(asked: Start, state: Snapshot | None) -> str:
@@ -285,27 +291,16 @@ def _listed(found: tuple[Change, ...] | list[Change]) -> str:
 # -- running --------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _packaged(site: Site, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
-    """The job's files written and its jar uploaded: what is left is one request."""
-    files = package.write(spec, workspace_of(site).flink.absolute() / "job")
+def _run(
+    workspace: Workspace,
+    rest: FlinkRest,
+    request: dict[str, object],
+    new: JobRecord,
+    progress: Progress,
+    upgrading: bool,
+) -> JobRecord:
     try:
-        jar = rest.upload_jar(next((flink.home() / "opt").glob("flink-python-*.jar")))
-        arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
-        arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
-        yield {
-            "jar": jar,
-            "entryClass": DRIVER,
-            "programArgsList": arguments,
-            "parallelism": spec.parallelism,
-        }
-    finally:
-        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has it now
-
-
-def _run(rest: FlinkRest, request: dict[str, object], upgrading: bool) -> str:
-    try:
-        return rest.run_jar(str(request.pop("jar")), request)
+        return launch.launch(workspace, rest, request, new, progress)
     except EugenieError as error:
         if not upgrading:
             raise
@@ -315,6 +310,13 @@ def _run(rest: FlinkRest, request: dict[str, object], upgrading: bool) -> str:
         ) from error
 
 
+def _concluded(site: Site, rest: FlinkRest, last: JobRecord, progress: Progress) -> JobRecord:
+    """A drain that was interrupted here and went on in Flink, brought to its end."""
+    from eugenie_cli.streaming.stop import conclude
+
+    return conclude(site, rest, last, None, progress)
+
+
 def _stop_old(site: Site, progress: Progress) -> str:
     from eugenie_cli.streaming.stop import stop_here
 
@@ -322,6 +324,10 @@ def _stop_old(site: Site, progress: Progress) -> str:
     if stopped.savepoint is None:  # it ended by itself just now: its last checkpoint is what there is
         raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
     return stopped.savepoint
+
+
+def _by_text(offsets: dict[int, int]) -> dict[str, int]:
+    return {str(number): offset for number, offset in offsets.items()}
 
 
 def _page(rest: FlinkRest, job_id: str) -> str:

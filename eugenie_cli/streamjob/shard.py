@@ -13,9 +13,31 @@ from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.readings import reasons
 from eugenie_cli.streamjob.decode import Readings
 from eugenie_cli.streamjob.routes import Routes
-from eugenie_cli.streamjob.steps import Batch, ClassRows
+from eugenie_cli.streamjob.steps import NEVER, Batch, ClassRows
 
 NO_READINGS: Readings = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+SAME_STREAM_MS = 300_000
+"""Of the rows that a drained job made, those of its last minutes are not made again. Older readings come
+from a replay, whose rows may be."""
+
+
+def _made_until(routes: Routes, number: int) -> NDArray[np.int64] | None:
+    """[places]: the last row (ms) that a drained job made of any asset of the class in this shard; None without one."""
+    if not routes.spec.made_until:
+        return None
+    made = np.full(len(routes.shard), NEVER, np.int64)
+    for index, routed in enumerate(routes.classes):
+        ends = [routes.spec.made_until.get(asset, NEVER) for asset in routed.assets[number]]
+        # rows are made of all assets at once: what one of them was heard until, the others were waited for
+        made[(routes.klass == index) & (routes.shard == number)] = max(ends, default=NEVER)
+    return made
+
+
+def _chosen(readings: Readings, mask: NDArray[np.bool_]) -> Readings:
+    place, ts, value = readings
+    return place[mask], ts[mask], value[mask]
 
 
 class Shard:
@@ -29,12 +51,23 @@ class Shard:
             for spec, routed in zip(routes.spec.classes, routes.classes, strict=True)
         ]
         self._first_places = routes.first_places(number)
+        self._made = _made_until(routes, number)
 
     def take(self, readings: Readings) -> tuple[Readings, list[tuple[str, bytes]]]:
         """Take readings in. Returns those that were taken, and dead letters of the others, once for each sensor.
 
         Others are late: `decode` finds nearly all of them, but its clock begins anew with a restart, and rows do not.
         """
+        if self._made is not None:
+            made = self._made[readings[0]]
+            over = (readings[1] <= made) & (readings[1] > made - SAME_STREAM_MS)
+            if over.any():
+                (place, _, _), (left, letters) = readings, self._take(_chosen(readings, ~over))
+                reach = f"a job that was drained has made rows up to {iso(int(made[over].max()))}"
+                return left, [*self._late_letters(place[over], reach), *letters]
+        return self._take(readings)
+
+    def _take(self, readings: Readings) -> tuple[Readings, list[tuple[str, bytes]]]:
         place, ts, value = readings
         late = np.zeros(len(place), bool)
         for index, rows in enumerate(self._rows):
@@ -48,7 +81,7 @@ class Shard:
         if not late.any():
             return readings, []
         kept = ~late
-        return (place[kept], ts[kept], value[kept]), self._late_letters(place[late])
+        return (place[kept], ts[kept], value[kept]), self._late_letters(place[late], self._reach())
 
     def advance(self, until: int) -> list[Batch]:
         """Segments for all rows up to `until` (ms). Every reading up to there must have been taken."""
@@ -71,9 +104,12 @@ class Shard:
         place, ts, value = zip(NO_READINGS, *parts, strict=True)
         return np.concatenate(place), np.concatenate(ts), np.concatenate(value)
 
-    def _late_letters(self, places: NDArray[np.int64]) -> list[tuple[str, bytes]]:
+    def _reach(self) -> str:
         last = max((rows.edge for rows in self._rows if rows.edge is not None), default=None)
-        detail = f"the row is made; rows reach {iso(last) if last is not None else 'nowhere'}"
+        return f"rows reach {iso(last) if last is not None else 'nowhere'}"
+
+    def _late_letters(self, places: NDArray[np.int64], reach: str) -> list[tuple[str, bytes]]:
+        detail = f"the row is made; {reach}"
         letters = []
         for place, count in Counter(places.tolist()).items():
             asset, sensor = self._routes.name_of(place)

@@ -30,7 +30,14 @@ CREATE TEMPORARY TABLE {SOURCE} (
 
 
 def startup(spec: JobSpec) -> dict[str, str]:
-    """Where a job without a savepoint begins."""
+    """Where a job without a savepoint begins.
+
+    At offsets wherever they are known: a partition that is silent at first keeps its beginning through every restart,
+    and one whose offset retention removes goes on with the first record that is left, not after the last.
+    """
+    if spec.start_offsets:
+        places = ";".join(f"partition:{number},offset:{offset}" for number, offset in spec.start_offsets.items())
+        return {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": places}
     if spec.start == "timestamp":
         return {"scan.startup.mode": "timestamp", "scan.startup.timestamp-millis": str(spec.start_ms)}
     if spec.start == "auto":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,10 @@ class JobSpec:
     """auto | earliest | latest | timestamp: where reading begins without a savepoint."""
     start_ms: int | None = None
     """For `timestamp`: ms since 1970 UTC, compared with the records' own Kafka timestamps."""
+    start_offsets: dict[str, int] = field(default_factory=dict)
+    """Partition -> offset: where `start` was when the job was submitted. Empty: Flink finds out by itself."""
+    made_until: dict[str, int] = field(default_factory=dict)
+    """Asset -> ms since 1970 UTC: the job before, which was drained, has made its rows up to there."""
     partitions: int = 1
     """Of the readings topic, when the job was submitted."""
     shards: int = 8

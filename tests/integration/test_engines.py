@@ -176,9 +176,9 @@ def submit(address: str, job: Path) -> None:
     """Run a PyFlink file through the JobManager's REST API, as `eugenie stream submit` does."""
     import requests
 
-    from eugenie_cli.embedded.flink import home
+    from eugenie_cli.embedded import program
 
-    jar = next((home() / "opt").glob("flink-python-*.jar"))
+    jar = program.on_loopback()
     with jar.open("rb") as stream:
         files = {"jarfile": (jar.name, stream, "application/x-java-archive")}
         uploaded = requests.post(f"{address}/jars/upload", files=files, timeout=60)

@@ -12,6 +12,9 @@ import json
 import logging
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 from chaos import (
     FAULTS,
@@ -40,16 +44,19 @@ from chaos import (
 from chaos_plant import ASSETS, CLASS, Message, messages, plant
 from small_models import sixteenths, version_of, write_version
 
+from eugenie_cli.embedded import endpoints, flink, process, scratch
 from eugenie_cli.embedded import engines as service
-from eugenie_cli.embedded import flink
+from eugenie_cli.embedded.engine import run_file
 from eugenie_cli.embedded.keeper import JOB
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
+from eugenie_cli.streaming import record
+from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.status import status
 from eugenie_cli.streaming.stop import stop
-from eugenie_cli.streaming.submit import submit
+from eugenie_cli.streaming.submit import ALIVE, submit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -117,6 +124,8 @@ class Run:
     told: Told
     survived: list[Survived] = field(default_factory=list)
     revived: Counter[str] = field(default_factory=Counter)
+    signals: list[signal.Signals] = field(default_factory=list)
+    """By which the submissions that follow a stop are interrupted first, one each."""
 
     def strike(self, fault: str, how: Callable[[Site], None] | None = None) -> None:
         self.survived.append(survive(self.site, self.watch, self.feed, fault, how or FAULTS[fault], SLICE))
@@ -177,14 +186,58 @@ def rescale(run: Run, parallelism: int) -> None:
     began = time.monotonic()
     kept = stop(run.site)
     assert not submit(run.site, lost=True).started, "its keeper leaves a job alone that was stopped"
+    interrupted = interrupt_a_submission(run.site, run.signals.pop(0)) if run.signals else None
     wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
     resumed = submit(wider)
     assert kept.savepoint is not None and resumed.resumed_from == kept.savepoint
+    assert interrupted in (None, resumed.job_id), "the request that was under way, and the next: one job"
+    alive = [job for job in FlinkRest(endpoints.flink(run.site)).jobs() if job["state"] in ALIVE]
+    assert [job["jid"] for job in alive] == [resumed.job_id]
     run.survived.append(Survived(f"rescaled to {parallelism}", time.monotonic() - began))
+
+
+def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
+    """End `submit` by a signal while Flink works on its request; returns the job's id, which is in the record."""
+    code = (
+        "import sys; from pathlib import Path; from eugenie_cli.site.model import Site;"
+        "from eugenie_cli.streaming.submit import submit;"
+        "submit(Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])}))"
+    )
+    argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
+    # a test's own process may have been started with INT ignored, which its children inherit
+    submitting = subprocess.Popen(
+        argv, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    )
+    while (last := record.load(workspace_of(site))) is None or last.accepted:
+        assert submitting.poll() is None, "it was not interrupted"
+        time.sleep(0.02)
+    time.sleep(0.3)  # it asks
+    submitting.send_signal(number)
+    assert submitting.wait(60) != 0
+    return last.job_id
+
+
+def check_what_is_left_and_open(site: Site) -> None:
+    """Nothing listens beyond loopback, no folder of a dead process is left, and the logs tell more than one thing."""
+    mark = str(workspace_of(site).run)
+    listening = set()
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if one.environ().get(process.MARKER, "").startswith(mark):
+                listening |= {c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    assert listening and {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+    engines_run = [process.identify(run_file(workspace_of(site), name)) for name in flink.JVMS]
+    folders = {one.details[scratch.DETAIL] for one in engines_run if one is not None}
+    roots = {Path(folder).parent for folder in folders}
+    assert {str(path) for root in roots for path in root.iterdir()} == folders
+    for name in flink.JVMS:
+        for log in workspace_of(site).logs.glob(f"{name}.log*"):
+            assert log.read_bytes().count(b"Rebootstrapping") < 10, log
 
 
 def test_one_run_through_every_kind_of_death(chaos, tell):
     with running(chaos, "all", partitions=2) as run:
+        run.signals += [signal.SIGKILL]
         run.strike("Python worker")
         run.strike("model server", server_away)
         run.strike("JobManager")
@@ -192,6 +245,7 @@ def test_one_run_through_every_kind_of_death(chaos, tell):
         with run.feed.trickle(SLICE, RATE):
             rescale(run, 2)
         run.strike("TaskManager")
+        check_what_is_left_and_open(run.site)
         prove(chaos, run, tell)
     assert run.revived[flink.TASKMANAGER] >= 1
     assert run.revived[flink.JOBMANAGER] == run.revived[JOB] == run.revived["kafka"] == 1
@@ -232,6 +286,7 @@ def test_a_full_disk_stops_checkpoints_and_heals(chaos, tell, seconds):
 @only_in_full
 def test_it_is_rescaled_up_and_down(chaos, tell):
     with running(chaos, "rescaled", partitions=2) as run:
+        run.signals += [signal.SIGINT, signal.SIGKILL, signal.SIGINT]
         for parallelism in (2, 1, 2):
             with run.feed.trickle(SLICE, RATE):
                 run.watch.wait_for_rows(200, "rows before the stop")

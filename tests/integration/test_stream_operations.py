@@ -10,7 +10,9 @@ import itertools
 import json
 import os
 import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,14 @@ import numpy as np
 import pytest
 import requests
 import yaml
+from chaos import Told
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from small_models import SENSORS, WINDOW, sixteenths, write_version
 from typer.testing import CliRunner
 
-from eugenie_cli.broker import consume
+from eugenie_cli.broker import consume, positions, produce
+from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.embedded import engines as service
 from eugenie_cli.embedded import flink
@@ -37,7 +43,8 @@ from eugenie_cli.main import app
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import record
+from eugenie_cli.streaming import places, record
+from eugenie_cli.streaming.beginning import Start
 from eugenie_cli.streaming.bounded import score
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
@@ -58,6 +65,8 @@ SECONDS = 300
 PARTS = tuple(BEGIN + 1_000 * SECONDS * part // 3 for part in (1, 2))
 """Where the history is divided."""
 WITHIN_S = 60.0
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+"""All that Kafka has."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,7 @@ def run(*words: str) -> str:
 def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     submitted = submit(plant.site)
     assert submitted.started and (submitted.resumed_from, submitted.origin) == (None, "group offsets")
-    sent = plant.replay(None, PARTS[0])
+    sent = replay_in_every_codec(plant, BEGIN - 1_000, PARTS[0])
     assert replay_lines(plant, tmp_path / "damaged.jsonl", b'{"asset":', b"[1, 2]", b'{"asset": "pump-101"}') == 3
     check_status(plant)
     check_metrics(plant)
@@ -190,7 +199,20 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     check_anomalies_of_a_part(plant)
     assert sum(one["readings"] + one["bad_quality"] for one in map(json.loads, found)) == sent == SECONDS * 2 * SENSORS
     check_the_next_job_can_begin_at_an_instant(plant, arrival, last, len(found))
+    check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant)
     check_an_asset_that_leaves_with_its_anomaly_open(plant)
+    check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant)
+
+
+def replay_in_every_codec(plant: Plant, start: int, end: int) -> int:
+    """As gateways of many makes compress their batches; returns how many messages."""
+    edges = np.linspace(start, end, len(CODECS) + 1).astype(int).tolist()
+    sent = 0
+    for codec, begin, until in zip(CODECS, edges, edges[1:], strict=False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(produce, "CODEC", codec)
+            sent += plant.replay(begin, until)
+    return sent
 
 
 def replay_lines(plant: Plant, file: Path, *lines: bytes) -> int:
@@ -405,3 +427,74 @@ def await_anomaly(site: Site, asset: str, state: str) -> dict[str, Any]:
                 return one
         time.sleep(0.5)
     pytest.fail(f"no anomaly of {asset} is {state} within {WITHIN_S:.0f} s")
+
+
+def check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant: Plant) -> None:
+    """Readings arrive all the while; a job is drained, the next one goes on, and is drained when they have ended."""
+    site = plant.site
+    topics = (site.topics.scores, site.topics.dead_letters)
+    before = [len(records(site, topic)) for topic in topics]
+    ended, sent = threading.Event(), 0
+
+    def feed() -> None:
+        nonlocal sent
+        with produce.Producer(site) as producer:
+            while not ended.wait(0.2):
+                now = int(time.time()) * 1_000
+                for asset, sensor in ((asset, sensor) for asset in ASSETS[:2] for sensor in NAMES):
+                    sent += 1
+                    reading = {"asset": asset, "sensor": sensor, "ts": iso(now), "value": 1.0}
+                    producer.send(str(site.topics.readings), asset, json.dumps(reading).encode())
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    try:
+        submit(site)
+        until(lambda now: now.scores_per_s, site)
+        first = stop(site, drain=True)
+        assert first.drained and feeding.is_alive()
+        second = submit(site)
+        assert second.started and second.resumed_from is None
+        until(lambda now: now.readings_per_s, site)
+    finally:
+        ended.set()
+        feeding.join()
+    stop(site, drain=True)
+    rows, letters = (
+        [json.loads(one) for one in records(site, topic)[many:]] for topic, many in zip(topics, before, strict=True)
+    )
+    keys = Counter((one["asset"], one["ts"]) for one in rows)
+    assert [key for key, count in keys.items() if count > 1] == []
+    assert {one["reason"] for one in letters} <= {"late"}, "those of the rows that the drain had made"
+    accounted = sum(one["readings"] + one["bad_quality"] for one in rows) + sum(one.get("count", 1) for one in letters)
+    assert accounted == sent
+
+
+def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant: Plant) -> None:
+    """As `submit` looks at it, for a job that was stopped with a savepoint."""
+    site, topic = plant.site, str(plant.site.topics.readings)
+    submit(site)
+    replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 40)
+    until(lambda now: now.lag == 0, site)
+    assert stop(site).savepoint
+    replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 40)
+    admin = AdminClient(client_settings(site))
+    ends = positions.look(site, topic).end
+    for removed in admin.delete_records([TopicPartition(topic, one, end) for one, end in ends.items()]).values():
+        removed.result(30)
+    told, last = Told(), record.load(workspace_of(site))
+    found = places.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
+    assert found.state is not None and found.state.kind == "savepoint"
+    counts = [int(words.split(": ")[1].split()[0]) for words in told.lines if "removed by retention" in words]
+    assert sum(counts) == 40 == sum(ends.values()) - sum(found.known.values())
+
+    admin.delete_topics([topic])[topic].result(30)
+    deadline = time.monotonic() + WITHIN_S
+    while topic in admin.list_topics(timeout=10).topics:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 3)
+    with pytest.raises(EugenieError, match="was made anew") as raised:
+        submit(site)
+    assert raised.value.exit_code is ExitCode.REFUSED and "--from earliest" in str(raised.value.hint)
+    assert status(site).state == "FINISHED" and record.load(workspace_of(site)) == last

@@ -41,9 +41,10 @@ def pinned(tmp_path, monkeypatch):
     return both
 
 
-def test_the_lock_names_each_jar_once_with_its_checksum():
+def test_the_lock_names_each_jar_of_an_engine_once_with_its_checksum():
     locked = jars.locked()
-    assert len({each.filename for each in locked}) == len(locked) > 40
+    assert len({(each.role, each.filename) for each in locked}) == len(locked) > 40
+    assert len({(each.filename, each.sha256) for each in locked}) == len({each.filename for each in locked})
     assert all(len(each.sha256) == 64 and each.size > 0 for each in locked)
 
 

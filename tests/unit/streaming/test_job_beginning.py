@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
+
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.streaming import record
-from eugenie_cli.streaming.beginning import MAGIC, Snapshot, Start, named, newest, parse_start
+from eugenie_cli.streaming.beginning import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.workspace import Workspace
@@ -88,11 +91,29 @@ def test_the_savepoint_of_the_last_stop_is_taken_and_its_loss_is_not_passed_over
         newest(HERE, last)
 
 
+def test_a_savepoint_that_was_never_noted_is_found_by_the_jobs_id(snapshot, tmp_path):
+    """Whoever stopped the job was killed before the answer came, and the cluster has forgotten it."""
+    older, newer = snapshot("chk/1a2b3c4d/chk-9"), snapshot("sp/savepoint-1a2b3c-77")
+    snapshot("sp/savepoint-1a2b3c-88", b""), snapshot("sp/savepoint-ffffff-99")
+    os.utime(older / "_metadata", (1, 1))
+    places = {"checkpoints": (tmp_path / "chk").as_uri(), "savepoints": (tmp_path / "sp").as_uri()}
+    last = JobRecord("1a2b3c4d", HERE.address, **places)
+    found = [one for _, one in sorted(_on_disk(HERE, last), key=lambda one: one[0])]
+    assert found == [Snapshot("checkpoint", older.as_uri()), Snapshot("savepoint", newer.as_uri())]
+    assert _on_disk(ELSEWHERE, last) == []
+
+
 def test_a_record_survives_its_file_and_files_of_other_versions(tmp_path):
     workspace = Workspace(tmp_path)
     assert record.load(workspace) is None
-    full = JobRecord("job", "http://x", "file:/s", False, "file:/r", "file:///chk", {"site": "plant"})
+    full = JobRecord("job", "http://x", "file:/s", False, "file:/r", "file:///chk", {"site": "plant"}, topic="id")
     record.save(workspace, full)
     assert record.load(workspace) == full
+    asked = JobRecord("next", "http://x", offsets={"0": 7}, accepted=False, before={**asdict(full), "of_later": 1})
+    record.save(workspace, asked)
+    found = record.load(workspace)
+    assert found == asked and found.predecessor() == full and found.resumes_at == {0: 7}
+    record.restore(workspace, None)
+    assert record.load(workspace) is None
     (tmp_path / "run" / "stream.json").write_text('{"job_id": "a", "flink": "b", "savepoint": "c", "of_later": 1}')
     assert record.load(workspace) == JobRecord("a", "b", "c")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eugenie_cli.embedded import jars
+from eugenie_cli.embedded import jars, program
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.streaming import kubernetes
@@ -154,7 +154,8 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     done = kubernetes.render(site_of(**SECURE), tmp_path / "out")
     names = {str(Path(file).relative_to(tmp_path / "out")) for file in done.files}
     assert names == {
-        "Dockerfile", "requirements.txt", "deployment.yaml", "lib/connector.jar", "job/job.py", "job/eugenie_job.zip",
+        "Dockerfile", "requirements.txt", "deployment.yaml", "lib/connector.jar",
+        f"opt/{program.shipped().name}", "job/job.py", "job/eugenie_job.zip",
     }  # fmt: skip
     assert {
         str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()

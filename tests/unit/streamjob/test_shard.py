@@ -119,3 +119,36 @@ def test_what_waits_is_what_was_taken_and_not_yet_made(job_spec):
     place, ts, value = shard.pending()
     assert [routes.name_of(one) for one in place] == [("p2", "b")]
     assert (ts.tolist(), value.tolist()) == ([1_900], [2.0])
+
+
+MADE = 1_000_000
+"""ms: the last row that a drained job made of p1."""
+
+
+@pytest.mark.parametrize(
+    ("asset", "ts", "late"),
+    [
+        ("p1", MADE, True),
+        ("p1", MADE - 299_000, True),
+        ("p2", MADE, True),  # of the same class and shard: its rows were made together with those of p1
+        ("p1", MADE + 1, False),
+        ("p1", MADE - 300_000, False),  # a replay, whose rows are made again
+        ("f1", MADE, False),  # of another class
+    ],
+)
+def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
+    spec = job_spec(
+        classes=(class_spec(), class_spec(name="fan")),
+        assets={"p1": "pump", "p2": "pump", "f1": "fan"},
+        made_until={"p1": MADE, "gone": 2 * MADE},
+        **ONE_SHARD,
+    )
+    routes = Routes(spec)
+    shard = Shard(routes, 0)
+    sensor = spec.classes[0].sensors[0]
+    given = readings(routes, (asset, sensor, ts, 1.0), (asset, sensor, MADE + 60_000, 1.0))
+    taken, letters = shard.take(given)
+    assert len(taken[0]) == 2 - late
+    assert [json.loads(text)["reason"] for _, text in letters] == ["late"] * late
+    if late:
+        assert "a job that was drained has made rows up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]

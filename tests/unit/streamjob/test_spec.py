@@ -9,7 +9,17 @@ import pytest
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.package import job_spec as spec_of_site
+from eugenie_cli.streamjob.source import startup
 from eugenie_cli.streamjob.spec import JobSpec
+
+
+@pytest.mark.parametrize("start", ["auto", "latest", "timestamp"])
+def test_a_beginning_that_is_known_is_told_in_offsets(job_spec, start):
+    """As a word, a partition that is silent until the first restart would begin after what came meanwhile."""
+    assert startup(job_spec(start=start, start_ms=5, start_offsets={"0": 7, "12": 0})) == {
+        "scan.startup.mode": "specific-offsets",
+        "scan.startup.specific-offsets": "partition:0,offset:7;partition:12,offset:0",
+    }
 
 
 def test_a_specification_survives_its_file(job_spec, tmp_path):

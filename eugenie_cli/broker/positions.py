@@ -1,0 +1,127 @@
+"""Where a topic begins and ends now, which topic of its name it is, and how far a group has read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
+from eugenie_cli.broker.topics import partitions
+from eugenie_cli.site.model import Site
+
+ZERO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+"""What brokers say that know no ids of topics: older than Kafka 2.8."""
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """A topic as its brokers have it. By partition: the first offset that is kept, and the one after the last."""
+
+    name: str
+    identity: str | None
+    """Kafka's own id: another one when a topic is made anew under its name. None: the brokers do not tell."""
+    begin: dict[int, int]
+    end: dict[int, int]
+
+
+def look(site: Site, topic: str) -> TopicState:
+    """Ask the brokers. Raises EugenieError: they do not answer, or have no such topic."""
+    numbers = range(partitions(site, topic))
+    consumer = _consumer(site, "eugenie-positions")
+    try:
+        marks = [consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=ANSWER_S) for one in numbers]
+    except KafkaException as error:
+        raise failure(site, f"asking where {topic} begins and ends", error) from None
+    finally:
+        consumer.close()
+    begin, end = ({one: mark[side] for one, mark in zip(numbers, marks, strict=True)} for side in (0, 1))
+    return TopicState(topic, identity(site, topic), begin, end)
+
+
+def identity(site: Site, topic: str) -> str | None:
+    """The id of a topic; None where the brokers do not tell it, or not to this user."""
+    admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
+    try:
+        found = admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)
+        told = str(found[topic].result(timeout=2 * ANSWER_S).topic_id)
+    except (KafkaException, TimeoutError):
+        return None
+    return None if told == ZERO_ID else told
+
+
+def committed(site: Site, group: str, topic: str) -> dict[int, int]:
+    """Partition -> the offset that a group has committed; left out where it has none. Raises EugenieError."""
+    places = [TopicPartition(topic, number) for number in range(partitions(site, topic))]
+    consumer = _consumer(site, group)
+    try:
+        found = consumer.committed(places, timeout=ANSWER_S)
+    except KafkaException as error:
+        raise failure(site, f"asking how far {topic} was read", error) from None
+    finally:
+        consumer.close()
+    return {place.partition: place.offset for place in found if place.error is None and place.offset >= 0}
+
+
+def commit(site: Site, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    """Set what a group has committed: where it begins next. Raises EugenieError."""
+    if not offsets:
+        return
+    consumer = _consumer(site, group)
+    try:
+        places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+        consumer.commit(offsets=places, asynchronous=False)
+    except KafkaException as error:
+        raise failure(site, f"committing offsets of {topic}", error) from None
+    finally:
+        consumer.close()
+
+
+def at_instant(site: Site, topic: TopicState, instant_ms: int) -> dict[int, int]:
+    """Partition -> the first record that arrived at or after an instant (ms); the end where none has."""
+    consumer = _consumer(site, "eugenie-positions")
+    try:
+        asked = [TopicPartition(topic.name, number, instant_ms) for number in topic.end]
+        found = consumer.offsets_for_times(asked, timeout=ANSWER_S)
+    except KafkaException as error:
+        raise failure(site, f"looking up {topic.name} by time", error) from None
+    finally:
+        consumer.close()
+    return {one.partition: one.offset if one.offset >= 0 else topic.end[one.partition] for one in found}
+
+
+def last_records(site: Site, topic: str, most: int) -> Iterator[dict[str, Any]]:
+    """The last committed JSON records of a topic, up to `most` offsets of each partition. Raises EugenieError."""
+    state = look(site, topic)
+    consumer = _consumer(
+        site,
+        "eugenie-positions",
+        isolation_level="read_committed",
+        enable_partition_eof=True,
+        auto_offset_reset="earliest",
+    )
+    begin = {number: max(state.begin[number], end - most) for number, end in state.end.items()}
+    left = {number for number, offset in begin.items() if offset < state.end[number]}
+    try:
+        consumer.assign([TopicPartition(topic, number, begin[number]) for number in left])
+        while left:
+            messages = consumer.consume(1_000, timeout=ANSWER_S)
+            if not messages:
+                return
+            for message in messages:
+                if message.error() is not None:  # the end of a partition: the only error that `consume` repeats
+                    left.discard(message.partition())
+                elif (value := message.value()) is not None:
+                    yield json.loads(value)
+    except KafkaException as error:
+        raise failure(site, f"reading {topic}", error) from None
+    finally:
+        consumer.close()
+
+
+def _consumer(site: Site, group: str, **settings: Any) -> Consumer:
+    return Consumer(client_settings(site, group_id=group, enable_auto_commit=False, **settings))

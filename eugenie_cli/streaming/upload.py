@@ -1,0 +1,39 @@
+"""What a submission brings to Flink: PyFlink's jar, uploaded, and the job's own files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eugenie_cli.embedded import program
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.model import Site
+from eugenie_cli.streaming import package
+from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streamjob.spec import JobSpec
+
+DRIVER = "org.apache.flink.client.python.PythonDriver"
+
+
+@contextmanager
+def packaged(site: Site, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
+    """The job's files written and its jar uploaded: a request for `launch`, which is all that is left to do."""
+    folder = workspace_of(site).flink.absolute() / "job"
+    if folder.exists():  # a submission that was interrupted, and has not begun, cannot begin without its files
+        shutil.rmtree(folder)
+    files = package.write(spec, folder / uuid.uuid4().hex[:8])
+    try:
+        jar = rest.upload_jar(program.on_loopback())
+        arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
+        arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
+        yield {
+            "jar": jar,
+            "entryClass": DRIVER,
+            "programArgsList": arguments,
+            "parallelism": spec.parallelism,
+        }
+    finally:
+        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has it now

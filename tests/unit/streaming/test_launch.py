@@ -1,0 +1,52 @@
+"""A request that nobody waits for any more is waited for, by the program that Flink runs for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import pytest
+
+from eugenie_cli.progress import SILENT
+from eugenie_cli.streaming import launch, record
+from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    """With a submission that was interrupted a while ago."""
+    made = Workspace(tmp_path)
+    last = JobRecord("old", "http://x")
+    record.save(made, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
+    long_ago = time.time() - 2 * launch.BEGINS_WITHIN_S
+    os.utime(made.run / "stream.json", (long_ago, long_ago))
+    return made
+
+
+@pytest.fixture
+def program(workspace):
+    """The job's program while Flink plans it: `python job.py job.json`, for a second."""
+    script = workspace.flink / "job" / "1a2b3c4d" / "job.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("import time; print(1, flush=True); time.sleep(1)")
+    running = subprocess.Popen([sys.executable, "-u", str(script), "job.json"], stdout=subprocess.PIPE)
+    assert running.stdout is not None and running.stdout.readline()
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def test_the_program_of_an_interrupted_submission_is_waited_for(workspace, program):
+    launch.await_interrupted(workspace, SILENT)
+    assert program.poll() is not None or not launch._is_planned(workspace)
+
+
+def test_programs_of_other_workspaces_are_none_of_ours(workspace, program, tmp_path):
+    assert launch._is_planned(workspace) and not launch._is_planned(Workspace(tmp_path / "other"))
+    record.save(workspace, JobRecord("new", "http://x"))
+    launch.await_interrupted(workspace, SILENT)
+    assert program.poll() is None, "what Flink has answered is not waited for"
