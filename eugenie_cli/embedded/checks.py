@@ -54,7 +54,10 @@ def check(site: Site | None = None) -> list[Check]:
         from eugenie_cli.serving.container import preflight
 
         found += preflight.findings(site)
-    return found + [_engine(status) for status in engines.status(site)]
+    running = engines.status(site)
+    if any(one.name == "kafka" and one.state in ("running", engines.REACHABLE) for one in running):
+        found.append(_guarded("anomalies topic", lambda: _anomalies(site)))
+    return found + [_engine(status) for status in running]
 
 
 def _guarded(name: str, look: Callable[[], Check]) -> Check:
@@ -112,6 +115,16 @@ def _jars(site: Site) -> Check:
     size = sum(jar.size for jar in lacking) / 2**20
     words = f"`eugenie up` downloads {len(lacking)} ({size:.0f} MiB)" if lacking else "all there"
     return Check("jars", True, f"{words}, {cache}")
+
+
+def _anomalies(site: Site) -> Check:
+    from eugenie_cli.broker import topics
+
+    lost = topics.forgotten(site)
+    if not lost:
+        return Check("anomalies topic", True, f"{site.topics.anomalies} forgets nothing, or is not there yet")
+    mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site)
+    return Check("anomalies topic", False, f"{site.topics.anomalies} forgets anomalies, open ones too: {lost}", mend)
 
 
 def _engine(status: engines.EngineStatus) -> Check:

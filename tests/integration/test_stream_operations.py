@@ -43,6 +43,7 @@ from eugenie_cli.streaming.replay import choose, replay
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
+from eugenie_cli.streamjob.anomaly_keys import partition_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -327,6 +328,10 @@ def bounded_scores(site: Site, folder: Path) -> list[bytes]:
     assert done.rows == len(lines) and done.scores > 500
     wanted = sorted((folder / "anomalies.jsonl").read_bytes().splitlines())
     assert sorted(records(site, site.topics.anomalies)) == wanted and done.anomalies == len(wanted) >= 4
+    for one in consume.read(site, str(site.topics.anomalies), until_end=True):
+        anomaly = json.loads(one.value or b"")
+        assert (one.key or b"").startswith(f"{anomaly['asset']}/{anomaly['id']}".encode())
+        assert one.partition == partition_of(anomaly["asset"], site.kafka.partitions)
     return sorted(lines)
 
 

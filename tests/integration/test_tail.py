@@ -17,13 +17,17 @@ from pathlib import Path
 
 import confluent_kafka
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from eugenie_cli.anomalies.tail import list_anomalies, tail
 from eugenie_cli.broker import consume, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
+from eugenie_cli.embedded import checks
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.progress import Silent
 from eugenie_cli.site.model import Site
+from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys
 
 pytestmark = pytest.mark.integration
 
@@ -86,6 +90,16 @@ def values(records: Iterator[consume.Record]) -> list[bytes | None]:
     return [one.value for one in records]
 
 
+class Said(Silent):
+    """A progress that remembers its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
 class Following(threading.Thread):
     """A tail in a thread of its own, as a person leaves it open."""
 
@@ -123,6 +137,103 @@ def test_ensuring_topics_twice_creates_them_once(engines):
     )
     assert topics.ensure(site) == ()
     assert topics.partitions(site, "ensured.anomalies") == 3
+
+
+def settings_of(site: Site, topic: str) -> dict[str, str]:
+    admin, deadline = AdminClient(client_settings(site)), time.monotonic() + PATIENCE_S
+    while True:
+        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        try:
+            return {name: entry.value for name, entry in future.result(PATIENCE_S).items()}
+        except confluent_kafka.KafkaException:  # made a moment ago, it is not known everywhere
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def set_to(site: Site, kind: ResourceType, name: str, **values: str) -> None:
+    entries = [
+        ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+        for key, value in values.items()
+    ]
+    admin = AdminClient(client_settings(site))
+    for future in admin.incremental_alter_configs([ConfigResource(kind, name, incremental_configs=entries)]).values():
+        future.result(PATIENCE_S)
+
+
+def as_an_earlier_release(site: Site) -> None:
+    """The anomalies topic as it was made, and written, when a record's key was its asset."""
+    name = str(site.topics.anomalies)
+    admin = AdminClient(client_settings(site))
+    made = NewTopic(name, 1, 1, config={"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"})
+    admin.create_topics([made])[name].result(PATIENCE_S)
+    send(site, record(1), record(1, state="closed"), record(2), record(2, state="update"))
+
+
+def test_anomalies_are_compacted_and_kept_for_ever_and_events_are_not(site):
+    found = {name: settings_of(site, name) for name in topics.names(site)}
+    shown = {name: (one["cleanup.policy"], one["retention.ms"]) for name, one in found.items()}
+    anomalies = str(site.topics.anomalies)
+    assert shown.pop(anomalies) == ("compact", "-1")
+    assert set(shown.values()) == {("delete", "604800000")}
+    assert found[anomalies]["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
+    """The broker's own cleaner, made to run at once; keys as the stream job makes them."""
+    name, keys = str(site.topics.anomalies), AnomalyKeys(2)
+    set_to(engines.owner, ResourceType.BROKER, "1", log_cleaner_backoff_ms="100")
+    set_to(
+        site, ResourceType.TOPIC, name,
+        segment_ms="50", min_compaction_lag_ms="0", min_cleanable_dirty_ratio="0.01",
+    )  # fmt: skip
+    lives = [(number, f"p-{number % 3 + 1}", "closed" if number % 2 else "update") for number in range(12)]
+    wanted = {f"id-{number}": state for number, _, state in lives}
+    sent, deadline = 0, time.monotonic() + PATIENCE_S
+    while True:
+        with Producer(site) as producer:
+            for number, asset, state in lives:
+                for value in (record(number, asset, one) for one in ("open", "update", state)):
+                    producer.send(name, keys.of(asset, value.decode()), value)
+        sent += producer.delivered
+        time.sleep(0.2)  # what comes next begins a segment: only those before it are compacted
+        if len(list(consume.read(site, name, until_end=True))) < sent:
+            break
+        assert time.monotonic() < deadline, f"nothing was compacted: {sent} records"
+    found = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
+    assert found == wanted
+
+
+def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engines):
+    """Its keys are assets: compaction would leave each asset one record."""
+    site = engines.owner
+    said = Said()
+    as_an_earlier_release(site)
+    assert topics.forgotten(site) == "retention.ms=604800000"
+    topics.ensure(site, said)
+    topics.ensure(site, said)
+    found = settings_of(site, str(site.topics.anomalies))
+    assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == ("delete", "-1", "-1")
+    assert sum("keeps anomalies for ever now" in line for line in said.lines) == 1
+    assert topics.forgotten(site) == ""
+    send(site, record(3))  # as the job goes on, here under the key of before; below under its own
+    with Producer(site) as producer:
+        value = record(2, state="closed")
+        producer.send(str(site.topics.anomalies), AnomalyKeys(1).of("p-1", value.decode()), value)
+    shown = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
+    assert shown == {"id-1": "closed", "id-2": "closed", "id-3": "open"}
+
+
+def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(engines):
+    site, said = engines.site("plants-own"), Said()
+    as_an_earlier_release(site)
+    topics.ensure(site, said)
+    topic = str(site.topics.anomalies)
+    assert settings_of(site, topic)["retention.ms"] == "604800000"
+    (line,) = [line for line in said.lines if "forgets anomalies" in line]
+    assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
+    assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
+    (check,) = [one for one in checks.check(site) if one.name == "anomalies topic"]
+    assert not check.ok and check.hint in line
 
 
 def test_a_topic_that_is_missing_is_named(engines):
