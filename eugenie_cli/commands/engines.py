@@ -63,11 +63,19 @@ def down(site: SiteOption = None) -> None:
 
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the engines of the site: whether they answer, where, and their logs."""
+    """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 when one is missed."""
     from eugenie_cli.embedded import engines
+    from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
 
-    _show(Console(), engines.status(open_site(site)), output)
+    console = Console()
+    found = engines.status(open_site(site))
+    _show(console, found, output)
+    missed = [one for one in found if not one.ok]
+    for one in missed:
+        console.say(f"{one.name} is {one.state}; next: {one.hint}")
+    if missed:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:

@@ -134,4 +134,5 @@ def _engine(status: engines.EngineStatus) -> Check:
         engines.UNREACHABLE: engines.ELSEWHERE,
     }.get(status.state, "")
     found = " ".join(filter(None, (status.state, status.address)))
-    return Check(status.name, not hint, ": ".join(filter(None, (found, status.why))), status.hint or hint)
+    words = ": ".join(filter(None, (found, status.why)))
+    return Check(status.name, not hint, words, (status.hint or hint) if hint else "")
