@@ -70,6 +70,15 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     return tuple(created)
 
 
+def missing(site: Site) -> tuple[str, ...]:
+    """The topics of the site that the brokers do not have. Raises EugenieError when they are unreachable."""
+    try:
+        existing = AdminClient(client_settings(site)).list_topics(timeout=ANSWER_S).topics
+    except KafkaException as error:
+        raise failure(site, "listing topics", error) from None
+    return tuple(name for name in names(site) if name not in existing)
+
+
 def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
     """Keep the records of an anomalies topic that exists, and would forget them, for ever.
 

@@ -39,6 +39,7 @@ from eugenie_cli.streaming import record
 from eugenie_cli.streaming.bounded import score
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
+from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.replay import choose, replay
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
@@ -202,7 +203,7 @@ def check_status(plant: Plant) -> None:
         plant.site,
     )
     assert now.state == "RUNNING" and now.job_id == plant.submitted()
-    assert now.restarts == 0 and now.failure is None and now.notes == ()
+    assert now.restarts == 0 and now.failure is None and now.notes == () and now.problems == ()
     assert 0 < now.predict_calls <= now.predict_windows and now.predict_mean_ms is not None
     assert now.watermark is not None and now.watermark.startswith("2026-03-01T00:01:")
     assert now.watermark_delay_s is not None and now.watermark_delay_s > 0
@@ -210,6 +211,10 @@ def check_status(plant: Plant) -> None:
     assert now.dead_letters == {"bad-json": 2, "missing-field": 1}
     assert now.model_server is not None and now.model_server.reachable and now.model_server.models == {"pump": 1}
     assert all(one.busy is None or 0 <= one.busy <= 1 for one in now.operators) and len(now.operators) == 2
+    # Flink answers with the figures of the last time that somebody asked: one answer of ours must be a fresh one
+    time.sleep(FRESH_S + 1)
+    asked = status(plant.site)
+    assert asked.figures_age_s is not None and asked.figures_age_s <= FRESH_S
     shown = run("status", "--site", str(plant.file))
     for words in (
         "RUNNING",
@@ -316,8 +321,17 @@ def kill_the_jobmanager(plant: Plant) -> None:
     process = identify(run_file(workspace_of(plant.owner), flink.JOBMANAGER))
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
+    assert is_missed(plant, "UNREACHABLE", "start the cluster")
     service.up(plant.owner, only=("kafka", "flink"))
-    assert status(plant.site).state == "STOPPED"
+    assert is_missed(plant, "STOPPED", "eugenie stream submit")
+
+
+def is_missed(plant: Plant, state: str, hint: str) -> bool:
+    """Whether `stream status` ends with 4, says the state, and what to do."""
+    result = CliRunner().invoke(app, ["stream", "status", "--site", str(plant.file), "-o", "json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["state"]) == (ExitCode.UNREACHABLE, state), found
+    return found["problems"][0]["next"].startswith(hint)
 
 
 def bounded_scores(site: Site, folder: Path) -> list[bytes]:

@@ -137,3 +137,25 @@ def test_engines_that_were_not_started_are_missed_and_the_command_is_said(tmp_pa
     assert result.exit_code == ExitCode.UNREACHABLE
     assert "serving is stopped; next: eugenie serve start" in result.output
     assert "kafka is stopped; next: eugenie up" in result.output
+
+
+@pytest.mark.parametrize("behave", [serves_a_page, serves_json, hangs_up])
+def test_stream_status_of_a_site_whose_engines_do_not_answer_is_whole_json_and_exits_with_4(listen, behave, tmp_path):
+    address = listen(behave)
+    file = tmp_path / "plant.yaml"
+    document = {
+        "site": "plant",
+        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
+        "assets": {"p-1": {"class": "pump"}},
+        "kafka": {"bootstrap": "127.0.0.1:9"},
+        "stream": {"flink": f"http://{address}"},
+    }
+    file.write_text(yaml.safe_dump(document))
+    result = CliRunner().invoke(app, ["stream", "status", "--site", str(file), "-o", "json"])
+    assert result.exit_code == ExitCode.UNREACHABLE
+    found = json.loads(result.stdout)
+    assert (found["state"], found["job_id"], found["lag"]) == ("UNREACHABLE", None, None)
+    words = [f"{one['what']}; {one['next']}" for one in found["problems"]]
+    for part in (f"Flink at http://{address} does not", "Kafka does not answer", "the model server"):
+        assert any(part in line for line in words), words
+    assert all(one["next"] for one in found["problems"]) and len(words) == 3
