@@ -20,6 +20,12 @@ LOOK_BACK = 2_000
 """Records of a partition that are looked at, from its end: of most sites every asset is among them."""
 ANSWER_S = 3.0
 READ_WITHIN_S = 3.0
+_NO_LEADER = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+)
 _POLL_S = 0.2
 _BATCH = 1_000
 
@@ -74,7 +80,6 @@ class LastRows:
                     enable_partition_eof=True,
                     isolation_level="read_committed",
                     auto_offset_reset="earliest",
-                    log_level=0,
                 )
             )
         return self._consumer
@@ -87,7 +92,12 @@ class LastRows:
             return None
         spans = {}
         for partition in found.partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=ANSWER_S)
+            try:
+                low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=ANSWER_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_LEADER:
+                    raise
+                continue  # the brokers answer, and settle who has the partition: there is nothing to read of it now
             known = self._next.get(partition, 0)
             known = known if known <= high else 0  # a topic of that name was made anew
             spans[partition] = max(low, high - LOOK_BACK, known), high

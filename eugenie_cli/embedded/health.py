@@ -64,7 +64,7 @@ def why_no_kafka(site: Site, timeout_s: float = KAFKA_S) -> str:
     try:
         if not any(answers(each.strip()) for each in addresses(site).split(",")):
             return "nothing listens there"  # which a client would find out as late as one that hangs
-        admin = AdminClient(client_settings(site, socket_timeout_ms=int(timeout_s * 1000), log_level=0))
+        admin = AdminClient(client_settings(site, socket_timeout_ms=int(timeout_s * 1000)))
         return "" if admin.list_topics(timeout=timeout_s).brokers else "no broker is known there"
     except EugenieError as error:  # it does not run, a secret is missing
         return error.reason

@@ -18,15 +18,22 @@ from pathlib import Path
 import confluent_kafka
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from typer.testing import CliRunner
 
+from eugenie_cli.anomalies.last_rows import LastRows
 from eugenie_cli.anomalies.tail import list_anomalies, tail
 from eugenie_cli.broker import consume, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.embedded import checks
+from eugenie_cli.embedded import engines as service
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.main import app
 from eugenie_cli.progress import Silent
+from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming.record import save as save_job
 from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys
 
 pytestmark = pytest.mark.integration
@@ -367,15 +374,22 @@ def test_the_list_has_each_anomaly_once_as_it_is_now(site):
     assert found[1][1] == json.loads(record(2, "p-2", "update"))
 
 
+def site_file(site: Site, folder: Path) -> Path:
+    """The site as a file, with Flink on the session's cluster."""
+    file = folder / "site.yaml"
+    file.write_text(
+        f"site: {site.site}\nkafka: {site.kafka.bootstrap}\nstream: {{flink: '{site.stream.flink}'}}\n"
+        "classes: {pump: {sensors: [{name: pressure}], step: 1h, max_gap: 1h}}\nassets: {p-1: {class: pump}}\n"
+    )
+    return file
+
+
 class Command:
     """`eugenie anomalies tail` as a shell starts it; `terminal`: on a pseudo-terminal instead of a pipe."""
 
     def __init__(self, site: Site, folder: Path, *, terminal: bool) -> None:
-        file = folder / "site.yaml"
-        file.write_text(
-            f"site: {site.site}\nkafka: {site.kafka.bootstrap}\n"
-            "classes: {pump: {sensors: [{name: pressure}]}}\nassets: {p-1: {class: pump}}\n"
-        )
+        file = site_file(site, folder)
+        self._said = folder / "stderr"
         self._reader, writer = pty.openpty() if terminal else os.pipe()
         self.process = subprocess.Popen(
             [
@@ -388,6 +402,7 @@ class Command:
                 file,
             ],
             stdout=writer,
+            stderr=self._said.open("wb"),
             env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
         )
         os.close(writer)
@@ -401,6 +416,14 @@ class Command:
             ready, _, _ = select.select([self._reader], [], [], 0.2)
             self._out += os.read(self._reader, 65_536) if ready else b""
         return self._out
+
+    def wait_until_said(self, text: str, after: str = "") -> str:
+        """Everything that was written on stderr, once it has `text` behind the last `after`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in (said := self._said.read_text()).rpartition(after or "\0")[2]:
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+        return said
 
     def interrupt(self) -> int:
         """Ctrl-C; returns the exit code."""
@@ -427,6 +450,72 @@ def test_on_a_terminal_the_tail_is_a_table_until_ctrl_c(site, tmp_path):
     shown = command.wait_for(b"pressure")
     assert b"p-1" in shown and b"eugenie.anomaly.v1" not in shown
     assert command.interrupt() == ExitCode.OK
+
+
+def score(site: Site, **members) -> None:
+    """A score record as the stream writes it."""
+    record = {"schema": "eugenie.score.v1", "asset": "p-1", "ts": "2026-01-08T10:00:00.000Z", "score": 0.4, **members}
+    with Producer(site) as producer:
+        producer.send(str(site.topics.scores), record["asset"], json.dumps(record))
+
+
+def test_the_last_rows_are_found_at_the_end_of_the_topic_and_followed(site):
+    rows = LastRows(site)
+    assert rows.look() and rows.scored == {} and rows.arrived is None, "an empty topic, made just now"
+    for number in range(30):
+        score(site, asset=f"p-{number % 3 + 1}", ts=f"2026-01-08T10:00:{number:02}.000Z")
+    score(site, asset="p-1", ts="2026-01-08T10:01:00.000Z", score=None)
+    with Producer(site) as producer:  # whoever else writes there
+        for value in (b"{", b"[]", b"3", b'{"asset": "p-1"}', None):
+            producer.send(str(site.topics.scores), "x", value)
+    assert rows.look()
+    assert {name: row.ts_ms % 60_000 // 1_000 for name, row in rows.scored.items()} == {"p-1": 27, "p-2": 28, "p-3": 29}
+    assert rows.arrived is not None and abs(rows.arrived - time.time() * 1000) < 1_000 * PATIENCE_S
+    score(site, asset="p-1", ts="2026-01-08T10:00:42.000Z")
+    assert rows.look() and rows.scored["p-1"].ts_ms % 60_000 == 42_000
+    rows.close()
+
+
+def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engines, site, tmp_path):
+    """A broker that hangs: it accepts connections, and its data are whole."""
+    send(site, record(1))
+    score(site)
+    command = Command(site, tmp_path, terminal=False)
+    command.wait_for(b"\n")
+    said = command.wait_until_said("last row scored")
+    assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in said and "no contact" not in said
+    (pid,) = [one.pid for one in service.status(engines.owner) if one.name == "kafka"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        command.wait_until_said("no contact with Kafka since ")
+        listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
+        assert listed.exit_code == ExitCode.UNREACHABLE
+        (found,) = [one for one in service.status(engines.owner) if one.name == "kafka"]
+        assert (found.state, found.ok) == ("not answering", False) and "eugenie down" in found.hint
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    command.wait_until_said("last row scored", after="no contact with Kafka since ")
+    send(site, record(1, state="closed"))
+    assert command.wait_for(b'"closed"').splitlines() == [record(1), record(1, state="closed")], "stdout is a contract"
+    assert command.interrupt() == ExitCode.OK
+
+
+def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_watches(site, tmp_path):
+    send(site, record(1))
+    words = ["anomalies", "list", "--site", str(site_file(site, tmp_path)), "-o", "json"]
+    never = CliRunner().invoke(app, words)
+    assert never.exit_code == ExitCode.OK, "no job was submitted: nobody expects one"
+    assert json.loads(never.stdout) == [json.loads(record(1))]
+    assert "no scored row" in never.stderr and "stream job not RUNNING: STOPPED" in never.stderr
+    save_job(workspace_of(load_site(tmp_path / "site.yaml")), JobRecord("a1", site.stream.flink))
+    lost = CliRunner().invoke(app, words)
+    assert (lost.exit_code, lost.stdout) == (ExitCode.UNREACHABLE, never.stdout)
+    assert "next: eugenie stream submit" in lost.stderr
+
+
+def test_brokers_that_answer_are_reachable(engines, site):
+    found = {one.name: (one.state, one.why) for one in service.status(site)}
+    assert (found["kafka"], found["flink"]) == (("reachable", ""), ("reachable", ""))
 
 
 def test_brokers_that_are_not_there_are_unreachable(site_factory):
