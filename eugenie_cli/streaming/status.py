@@ -226,9 +226,7 @@ def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lag(
-    site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: Callable[[], bool]
-) -> int | None:
+def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: Callable[[], bool]) -> int | None:
     if not has_kafka():
         notes.append("the lag is not known: Kafka does not answer")
         return None

@@ -489,7 +489,8 @@ def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engi
     try:
         command.wait_until_said("no contact with Kafka since ")
         listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
-        assert listed.exit_code == ExitCode.UNREACHABLE
+        assert isinstance(listed.exception, EugenieError)
+        assert listed.exception.exit_code == ExitCode.UNREACHABLE
         (found,) = [one for one in service.status(engines.owner) if one.name == "kafka"]
         assert (found.state, found.ok) == ("not answering", False) and "eugenie down" in found.hint
     finally:
@@ -507,7 +508,7 @@ def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_wat
     assert never.exit_code == ExitCode.OK, "no job was submitted: nobody expects one"
     assert json.loads(never.stdout) == [json.loads(record(1))]
     assert "no scored row" in never.stderr and "stream job not RUNNING: STOPPED" in never.stderr
-    save_job(workspace_of(load_site(tmp_path / "site.yaml")), JobRecord("a1", site.stream.flink))
+    save_job(workspace_of(load_site(tmp_path / "site.yaml")), JobRecord("0" * 32, site.stream.flink))
     lost = CliRunner().invoke(app, words)
     assert (lost.exit_code, lost.stdout) == (ExitCode.UNREACHABLE, never.stdout)
     assert "next: eugenie stream submit" in lost.stderr
