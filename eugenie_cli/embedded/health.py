@@ -6,11 +6,12 @@ protocol, and has a few seconds to answer.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import json
 import re
-import urllib.error
+import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,14 +36,22 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def get(url: str, timeout_s: float = ASK_S) -> bytes | None:
     """The body of a page that is there (200); None for whatever else happens, an answer that is no HTTP included.
 
-    This machine is asked directly, whatever proxy the environment names.
+    This machine is asked directly, whatever proxy the environment names. `timeout_s` is for all of it: looking a name
+    up takes as long as it likes, and each byte of a slow answer has a time-out of its own. So a thread asks.
     """
-    try:
-        opened = (_DIRECT.open if _is_here(url) else urllib.request.urlopen)(url, timeout=timeout_s)
-        with opened as answer:
-            return answer.read(LARGEST_ANSWER) if answer.status == http.client.OK else None
-    except (OSError, http.client.HTTPException, ValueError):  # URLError is an OSError, InvalidURL a ValueError
-        return None
+    found: list[bytes] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):  # URLError, InvalidURL are of them
+            opened = (_DIRECT.open if _is_here(url) else urllib.request.urlopen)(url, timeout=timeout_s)
+            with opened as answer:
+                if answer.status == http.client.OK:
+                    found.append(answer.read(LARGEST_ANSWER))
+
+    asking = threading.Thread(target=ask, name="health", daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return found[0] if found else None
 
 
 def get_object(url: str, timeout_s: float = ASK_S) -> dict[str, Any] | None:

@@ -69,7 +69,10 @@ class FlinkRest:
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs that the cluster remembers, as it summarises them."""
-        return self._call("GET", "/jobs/overview")["jobs"]
+        answer = self._call("GET", "/jobs/overview")
+        if not isinstance(answer, dict) or not isinstance(answer.get("jobs"), list):
+            raise self._unreachable(ValueError("it lists no jobs"))  # something else answers there
+        return answer["jobs"]
 
     def exceptions(self, job_id: str) -> str | None:
         """What last failed in a job, as Java printed it."""

@@ -34,7 +34,7 @@ SERVER_S = 2.0
 """How long the model server may take to answer: it answers in milliseconds, unless it is away."""
 
 SUBMIT = "eugenie stream submit"
-SERVE = "eugenie serve start; `eugenie serve status` shows it"
+SERVER = "start the model server, or correct serving.address in the site file"
 CLUSTER = "start the cluster, or correct stream.flink in the site file"
 BROKERS = "start the brokers, or correct kafka: in the site file"
 
@@ -114,7 +114,7 @@ def status(site: Site) -> StreamStatus:
         kafka, server = pool.submit(_kafka, site), pool.submit(_model_server, site)
         found = _job(site, lambda: kafka.result() is None)
         no_kafka, models = kafka.result(), server.result()
-    problems = (*found.problems, *filter(None, (no_kafka, _server_problem(models))))
+    problems = (*found.problems, *filter(None, (no_kafka, _server_problem(site, models))))
     return replace(found, model_server=models, problems=problems)
 
 
@@ -204,10 +204,12 @@ def _kafka(site: Site) -> Problem | None:
     return Problem(f"Kafka has no topic {', '.join(missing)}", SUBMIT) if missing else None
 
 
-def _server_problem(found: ModelServer) -> Problem | None:
+def _server_problem(site: Site, found: ModelServer) -> Problem | None:
     lacking = [name for name, version in found.models.items() if version is None]
     if not found.reachable:
-        return Problem(f"the model server {f'at {found.address} ' if found.address else ''}is {found.detail}", SERVE)
+        own = site.serving.address is None
+        words = f"at {found.address} is {found.detail}" if found.address else f"of {site.site} does not run"
+        return Problem(f"the model server {words}", endpoints.SERVE if own else SERVER)
     if lacking:
         words = f"the model server has no version of {', '.join(lacking)}"
         return Problem(words, f"eugenie export --class {lacking[0]}, then eugenie serve status")

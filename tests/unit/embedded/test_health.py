@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +48,16 @@ def serves_json(connection: socket.socket) -> bool:
     return hangs_up(connection)
 
 
+def drips(connection: socket.socket) -> bool:
+    """Each byte comes in time, the whole never does."""
+    with contextlib.suppress(OSError):
+        connection.recv(65_536)
+        for byte in PAGE[:40]:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.2)
+    return hangs_up(connection)
+
+
 @pytest.fixture
 def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
     """Starts a server on loopback that treats each connection so; returns its `host:port`."""
@@ -71,7 +83,7 @@ def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
         server.close()
 
 
-@pytest.mark.parametrize("behave", [hangs, hangs_up, greets, serves_a_page, serves_json])
+@pytest.mark.parametrize("behave", [hangs, hangs_up, greets, serves_a_page, serves_json, drips])
 def test_what_is_no_flink_and_no_tracking_server_is_none(listen, behave):
     address = f"http://{listen(behave)}"
     assert health.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
