@@ -12,6 +12,7 @@ import math
 import re
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,8 +88,13 @@ def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> f
         if (age is not None and age <= FRESH_S) or time.monotonic() > deadline:
             break
         time.sleep(FETCH_POLL_S)
-    unheard = max(((job["now"] - at) / 1000 for at in rest.heartbeats()), default=0.0)
-    return None if age is None else round(max(age, unheard if unheard > STALE_S else 0.0), 3)
+    return None if age is None else round(max(age, unheard_s(rest, job)), 3)
+
+
+def unheard_s(rest: FlinkRest, job: Mapping[str, Any]) -> float:
+    """Seconds since the JobManager heard the TaskManager that it has not heard for longest; 0 while that is usual."""
+    longest = max(((job["now"] - at) / 1000 for at in rest.heartbeats()), default=0.0)
+    return longest if longest > STALE_S else 0.0
 
 
 def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:

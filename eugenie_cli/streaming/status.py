@@ -20,7 +20,7 @@ from eugenie_cli.streaming import record
 from eugenie_cli.streaming.failure import summary
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.streaming.lag import lag
-from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics
+from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.submit import running_job
 
@@ -35,6 +35,7 @@ SERVER_S = 2.0
 
 SUBMIT = "eugenie stream submit"
 SERVER = "start the model server, or correct serving.address in the site file"
+HANGS = "eugenie status; `eugenie stream logs` shows what the TaskManager says"
 CLUSTER = "start the cluster, or correct stream.flink in the site file"
 BROKERS = "start the brokers, or correct kafka: in the site file"
 
@@ -155,6 +156,8 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
         notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
     problems = () if at_work else (Problem(f"the stream job is {state}", _next(site, rest, state)),)
+    if at_work and unheard_s(rest, job):
+        problems = (Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS),)
     return StreamStatus(
         state=state,
         job_id=job_id,
@@ -230,7 +233,7 @@ def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
 
 def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: Callable[[], bool]) -> int | None:
     if not has_kafka():
-        notes.append("the lag is not known: Kafka does not answer")
+        notes.append("the lag is not known: something is wrong with Kafka")
         return None
     try:
         return lag(site, rest, job_id)
