@@ -50,10 +50,7 @@ def judge(
 
     An anomaly belongs to a fault when it opened on the same asset from the onset to GRACE_MS after the end.
     """
-    opened: dict[str, Mapping[str, Any]] = {}
-    for record in anomalies:  # a compacted topic may have kept no more than an anomaly's last record
-        if record["state"] == "open" or record["id"] not in opened:
-            opened[record["id"]] = record
+    opened = {record["id"]: record for record in anomalies if record["state"] == "open"}
     left = sorted(opened.values(), key=lambda record: str(record["detected"]))
     verdicts = []
     for fault in sorted(faults, key=lambda fault: fault.onset):
