@@ -1,7 +1,12 @@
-"""Following and listing a site's anomalies."""
+"""Following and listing a site's anomalies.
+
+An anomaly's last record counts. Its records are in one partition, in order, unless the topic got partitions while it
+was open: then the one that arrived last counts. Keys are not looked at: earlier releases wrote the asset's name.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +19,9 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.problems import did_you_mean
 from eugenie_cli.site.values import localize, parse_duration, parse_instant, to_ms, zone
+
+PLACES_KEPT = 100_000
+"""Anomalies whose partition is remembered, the last ones: a tail runs for weeks."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ def list_anomalies(
 def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: Any) -> Iterator[Arrival | None]:
     """Records of the topic; None where its present end is reached."""
     topic = str(site.topics.anomalies)
+    newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
     for record in consume.stream(site, topic, **read):
         if record is None:
             yield None
@@ -110,6 +119,13 @@ def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: A
         anomaly, members = parsed
         if assets and anomaly.asset not in assets:
             continue
+        partition, arrived = newest.get(anomaly.id, (record.partition, 0))
+        if partition != record.partition and record.timestamp_ms < arrived:
+            continue  # a later one of another partition was read before
+        newest[anomaly.id] = record.partition, record.timestamp_ms
+        newest.move_to_end(anomaly.id)
+        if len(newest) > PLACES_KEPT:
+            newest.popitem(last=False)
         yield Arrival(anomaly, members, (record.value or b"").decode("utf-8"), record.timestamp_ms)
 
 

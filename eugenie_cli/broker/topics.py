@@ -1,9 +1,13 @@
-"""The four topics of a site."""
+"""The four topics of a site.
+
+Readings, scores and dead letters are events, which the brokers forget when their retention ends. Anomalies are kept for
+years: what is open must never be forgotten, and what was closed is a plant's memory.
+"""
 
 from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, client_settings, failure
 from eugenie_cli.progress import SILENT, Progress
@@ -11,9 +15,19 @@ from eugenie_cli.site.model import Site
 
 # -1: the cluster's own default. The embedded cluster is one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1
-# All four hold events, not the latest value of a key, so none is compacted. Records are stamped on arrival:
-# a replay of last year's readings must not be older than the topic's retention when it arrives.
-_SETTINGS = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
+# Records are stamped on arrival: a replay of last year's readings must not be older than the topic's retention when it
+# arrives.
+_EVENTS = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
+FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+"""Settings of a topic that forgets nothing."""
+EVERY_RECORD_MS = 7 * 24 * 3_600_000
+"""Of an anomaly's records all are kept for a week, then the last: `tail --since 2d` still shows how it went."""
+_ANOMALIES = {
+    "cleanup.policy": "compact",  # an anomaly has a key of its own
+    "message.timestamp.type": "LogAppendTime",
+    "min.compaction.lag.ms": str(EVERY_RECORD_MS),
+    **FOR_EVER,
+}
 
 
 def names(site: Site) -> tuple[str, ...]:
@@ -25,7 +39,7 @@ def names(site: Site) -> tuple[str, ...]:
 def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     """Create the topics that are missing, each with `kafka.partitions`; returns their names. Idempotent.
 
-    A topic that exists is left as it is, whatever its settings: it may be the plant's.
+    A topic that exists is left as it is: it may be the plant's. But see `keep_anomalies`, which this calls.
     Raises EugenieError when the brokers are unreachable or refuse.
     """
     admin = AdminClient(client_settings(site))
@@ -35,7 +49,7 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
         raise failure(site, "listing topics", error) from None
     replication = _ONE if site.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
     missing = [
-        NewTopic(name, num_partitions=site.kafka.partitions, replication_factor=replication, config=_SETTINGS)
+        NewTopic(name, site.kafka.partitions, replication, config=_settings(site, name))
         for name in names(site)
         if name not in existing
     ]
@@ -51,7 +65,82 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
                     raise failure(site, f"creating topic {name}", error) from None
     if created:
         progress.say(f"created topics {', '.join(created)}")
+    if str(site.topics.anomalies) in existing:
+        keep_anomalies(site, progress)
     return tuple(created)
+
+
+def missing(site: Site) -> tuple[str, ...]:
+    """The topics of the site that the brokers do not have. Raises EugenieError when they are unreachable."""
+    try:
+        existing = AdminClient(client_settings(site)).list_topics(timeout=ANSWER_S).topics
+    except KafkaException as error:
+        raise failure(site, "listing topics", error) from None
+    return tuple(name for name in names(site) if name not in existing)
+
+
+def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
+    """Keep the records of an anomalies topic that exists, and would forget them, for ever.
+
+    In the embedded broker its retention is lifted; of an external one it is said, with the command that does it.
+    Compaction is never turned on: earlier releases wrote the asset as the key, and compaction would leave each asset
+    its last record. Raises EugenieError when the brokers are unreachable.
+    """
+    lost = forgotten(site)
+    if not lost:
+        return
+    topic = str(site.topics.anomalies)
+    if site.kafka.bootstrap != EMBEDDED:
+        progress.say(f"{topic} forgets anomalies, open ones too: {lost}\nnext: {keep_command(site)}")
+        return
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in FOR_EVER.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
+    try:
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result(timeout=2 * ANSWER_S)
+    except KafkaException as error:
+        raise failure(site, f"keeping the records of {topic}", error) from None
+    progress.say(f"{topic} keeps anomalies for ever now ({lost} before)")
+
+
+def forgotten(site: Site) -> str:
+    """What makes the anomalies topic forget, such as `retention.ms=604800000`; empty: nothing does.
+
+    Empty also where there is no such topic, or where its settings are not to be read by this user: nothing is known
+    then. Raises EugenieError when the brokers are unreachable.
+    """
+    topic = str(site.topics.anomalies)
+    admin = AdminClient(client_settings(site))
+    try:
+        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        found = future.result(timeout=2 * ANSWER_S)
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, *_NOT_TO_BE_READ):
+            return ""
+        raise failure(site, f"asking for the settings of {topic}", error) from None
+    set_to = {name: str(entry.value) for name, entry in found.items()}
+    if "delete" not in set_to.get("cleanup.policy", ""):
+        return ""
+    return ", ".join(f"{name}={set_to[name]}" for name in FOR_EVER if set_to.get(name, "-1") != "-1")
+
+
+def keep_command(site: Site) -> str:
+    """The command of Kafka's own that keeps an external anomalies topic's records for ever."""
+    settings = ",".join(f"{name}={value}" for name, value in FOR_EVER.items())
+    return (
+        f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap} --alter --entity-type topics"
+        f" --entity-name {site.topics.anomalies} --add-config {settings}"
+    )
+
+
+_NOT_TO_BE_READ = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+
+
+def _settings(site: Site, name: str) -> dict[str, str]:
+    return _ANOMALIES if name == str(site.topics.anomalies) else _EVENTS
 
 
 def partitions(site: Site, topic: str) -> int:

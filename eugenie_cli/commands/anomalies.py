@@ -10,10 +10,12 @@ from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from eugenie_cli.anomalies.tail import Arrival
+    from eugenie_cli.anomalies.view import Seen
     from eugenie_cli.site.model import Site
+    from eugenie_cli.streaming.life import Life
 
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
 
@@ -30,21 +32,27 @@ def tail(
     asset: AssetOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Follow anomalies live: a table on a terminal, JSON lines when piped. Ctrl-C ends."""
+    """Follow anomalies live: a table on a terminal, JSON lines when piped. Ctrl-C ends.
+
+    It shows the last row that was scored and, in yellow or red, what keeps rows from being scored; piped, on stderr.
+    """
     import time
 
     from eugenie_cli.anomalies import tail as service
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.life_watch import Watch
 
     console, opened = Console(), open_site(site)
     start = None if since is None else service.since_ms(since, int(time.time() * 1000), opened)
     arrivals = service.tail(opened, since=start, assets=asset or (), progress=console)
     try:
         if output is Output.table and console.interactive:
-            _live(console, opened, arrivals)
+            with Watch(opened, asset or ()) as watch:
+                _live(console, opened, arrivals, watch.life)
         else:
-            for arrival in arrivals:
-                console.line(arrival.text)
+            with Watch(opened, asset or (), on_change=lambda life: _say(console, life)):
+                for arrival in arrivals:
+                    console.line(arrival.text)
     except KeyboardInterrupt:
         pass  # how a tail ends: not a failure
 
@@ -59,34 +67,54 @@ def list_(
     asset: AssetOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """List anomalies, each once, as they are now."""
+    """List anomalies, each once, as they are now.
+
+    On stderr it says when a row was last scored, and what keeps rows from being scored. Exits with 4 when anomalies
+    cannot be found, unless somebody stopped the stream job.
+    """
     import time
 
     from eugenie_cli.anomalies import tail as service
+    from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.streaming.life import DOWN
+    from eugenie_cli.streaming.life_watch import look
 
     console, opened, now = Console(), open_site(site), int(time.time() * 1000)
     start = None if since is None else service.since_ms(since, now, opened)
     found = service.list_anomalies(opened, since=start, assets=asset or (), progress=console)
+    life = look(opened, asset or ())
     if output is Output.json:
         console.json([record for _, record in found])
-        return
+    else:
+        _table(console, opened, [seen for seen, _ in found], now)
+    _say(console, life)
+    if any(one.level == DOWN and not one.expected for one in life.troubles):
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _table(console: Console, site: Site, found: list[Seen], now_ms: int) -> None:
     from zoneinfo import ZoneInfo
 
     from eugenie_cli.commands.anomaly_table import anomaly_table
 
     if found:
-        console.renderable(anomaly_table([seen for seen, _ in found], now, ZoneInfo(opened.timezone)))
-    console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen, _ in found)} of them open")
+        console.renderable(anomaly_table(found, now_ms, ZoneInfo(site.timezone)))
+    console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen in found)} of them open")
 
 
-def _live(console: Console, site: Site, arrivals: Iterator[Arrival]) -> None:
+def _say(console: Console, life: Life) -> None:
+    for line in life.lines:
+        console.say(line)
+
+
+def _live(console: Console, site: Site, arrivals: Iterator[Arrival], life: Callable[[], Life]) -> None:
     from zoneinfo import ZoneInfo
 
     from eugenie_cli.anomalies.view import View
     from eugenie_cli.commands.anomaly_table import LiveTable
 
     view = View()
-    with console.live(LiveTable(site.site, view, ZoneInfo(site.timezone))):
+    with console.live(LiveTable(site.site, view, ZoneInfo(site.timezone), life=life)):
         for arrival in arrivals:
             view.fold(arrival.anomaly, arrival.arrived_ms)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from eugenie_cli.anomalies.record import Anomaly, SensorShare
 from eugenie_cli.anomalies.view import Seen, View
+from eugenie_cli.streaming.life import DOWN, LATE, OK, UNKNOWN, Life
 
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3
@@ -27,6 +28,7 @@ _FULL_BAR = 8.0
 # Title, caption, header and rules around the rows.
 _FRAME_LINES = 7
 _FACT_LINES = 2
+_LIFE_COLOURS = {OK: "green", LATE: "yellow", DOWN: "red"}
 # What is left of a name on the narrowest terminal.
 _NAME_CELLS = 8
 _NO_FACTS = [Text("")] * 4
@@ -59,19 +61,33 @@ def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.ut
 
 
 class LiveTable:
-    """What a tail shows on a terminal; draws itself anew, with the present time, each time it is asked."""
+    """What a tail shows on a terminal; draws itself anew, with the present time, each time it is asked.
 
-    def __init__(self, site: str, view: View, where: tzinfo, clock: Callable[[], float] = time.time) -> None:
-        self._site, self._view, self._where, self._clock = site, view, where, clock
+    life: the sign of life, at each drawing; None: nobody asks for one.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        view: View,
+        where: tzinfo,
+        clock: Callable[[], float] = time.time,
+        life: Callable[[], Life] | None = None,
+    ) -> None:
+        self._site, self._view, self._where, self._clock, self._life = site, view, where, clock, life
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         now = self._clock()
         opened, closed = self._view.open(), self._view.closed()
-        budget = (options.height or console.height) - _FRAME_LINES
+        life = self._life() if self._life is not None else None
+        colour = _LIFE_COLOURS.get(life.level if life is not None else UNKNOWN, "")  # nothing is green without a sign
+        sign = [Text(line, style=colour) for line in life.lines] if life is not None else []
+        lines = sum(len(line.wrap(console, options.max_width)) for line in sign)
+        budget = (options.height or console.height) - _FRAME_LINES - lines
         shown = _fitting([*opened, *closed[:CLOSED_SHOWN]], budget)
         instant = datetime.fromtimestamp(now, self._where)
         head = Text.assemble(
-            (f"{len(opened)} open", "bold red" if opened else "bold green"),
+            (f"{len(opened)} open", "bold red" if opened else f"bold {colour}".strip()),
             (f"  {len(closed)} closed", "dim"), f"  {self._site}  {instant:%Y-%m-%d %H:%M:%S}",
         )  # fmt: skip
         hidden = len(opened) - sum(one.anomaly.is_open for one in shown)
@@ -81,7 +97,7 @@ class LiveTable:
             if shown
             else Text("\n  nothing to show yet\n")
         )
-        yield Group(head, body, Text(f"{foot}Ctrl-C ends", style="dim"))
+        yield Group(head, *sign, body, Text(f"{foot}Ctrl-C ends", style="dim"))
 
 
 def _fitting(seen: Sequence[Seen], lines: int) -> list[Seen]:

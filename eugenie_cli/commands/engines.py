@@ -12,6 +12,7 @@ from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
     from eugenie_cli.embedded.engines import EngineStatus
+    from eugenie_cli.site.model import Site
 
 OnlyOption = Annotated[
     str | None,
@@ -43,7 +44,9 @@ def up(
         raise typer.BadParameter("goes with --keep only", param_hint="--down-on-exit")
     console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
-    _show(console, engines.up(opened, console, parts), output)
+    found = engines.up(opened, console, parts)
+    _keep_anomalies(opened, console, parts)
+    _show(console, found, output)
     if keep:
         keeper.keep(opened, console, parts, down_on_exit)
 
@@ -60,11 +63,32 @@ def down(site: SiteOption = None) -> None:
 
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the engines of the site: whether they answer, where, and their logs."""
+    """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 when one is missed."""
     from eugenie_cli.embedded import engines
+    from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
 
-    _show(Console(), engines.status(open_site(site)), output)
+    console = Console()
+    found = engines.status(open_site(site))
+    _show(console, found, output)
+    missed = [one for one in found if not one.ok]
+    for one in missed:
+        console.say(f"{one.name} is {one.state}; next: {one.hint}")
+    if missed:
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:
+    """A broker that an earlier release set up may forget anomalies."""
+    from eugenie_cli.broker import topics
+    from eugenie_cli.errors import EugenieError
+
+    if parts and "kafka" not in parts:
+        return
+    try:
+        topics.keep_anomalies(site, console)
+    except EugenieError as error:  # the engines run, which is what was asked
+        console.say(f"{error.reason}; `eugenie up` asks again")
 
 
 def _show(console: Console, found: Sequence[EngineStatus], output: Output) -> None:

@@ -50,8 +50,12 @@ def submit(
 
 @app.command()
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show how the job is doing: lag, rates, event time, checkpoints, Predict calls, dead letters, load."""
+    """Show how the job is doing: lag, rates, event time, checkpoints, Predict calls, dead letters, load.
+
+    Exits with 4 when something that the stream needs is down; it is named with what to do next.
+    """
     from eugenie_cli.commands.stream_table import show
+    from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.status import status as job_status
 
@@ -61,6 +65,8 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
         console.json(found)
     else:
         show(console, found)
+    if found.problems:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @app.command()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eugenie_cli.streaming.status import StreamStatus
 
 LONGEST_NAME = 60
+RUNNING = "RUNNING"
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -32,6 +33,8 @@ def show(console: Console, found: StreamStatus) -> None:
         )
     for note in found.notes:
         console.say(note)
+    for problem in found.problems:
+        console.say(f"{problem.what}; next: {problem.next}")
 
 
 def _rows(found: StreamStatus) -> Iterator[tuple[str, str]]:
@@ -41,6 +44,7 @@ def _rows(found: StreamStatus) -> Iterator[tuple[str, str]]:
         yield "last failure", f"{found.failed_at}: {found.failure}"
     if found.job_id is not None:
         yield "job", f"{found.job_id}\n{found.address}"
+        yield "figures", _figures(found)
         yield "lag", "not known" if found.lag is None else f"{found.lag:,} records not read yet"
         yield "readings", f"{found.readings_per_s:,.1f} records/s in"
         yield "scores", f"{found.scores_per_s:,.1f} records/s out"
@@ -56,6 +60,16 @@ def _rows(found: StreamStatus) -> Iterator[tuple[str, str]]:
         yield "model server", f"{server.address or 'none'}: {server.detail}{f'; {versions}' if versions else ''}"
     if found.savepoint:
         yield "savepoint", found.savepoint
+
+
+def _figures(found: StreamStatus) -> str:
+    from eugenie_cli.streaming.metrics import STALE_S
+
+    if found.state != RUNNING:
+        return "none: its tasks do not all run"
+    if found.figures_age_s is None:
+        return "of an unknown age"
+    return f"{'STALE: ' if found.figures_age_s > STALE_S else ''}{duration(found.figures_age_s)} old"
 
 
 def _checkpoints(found: StreamStatus) -> str:

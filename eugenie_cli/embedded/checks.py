@@ -54,7 +54,10 @@ def check(site: Site | None = None) -> list[Check]:
         from eugenie_cli.serving.container import preflight
 
         found += preflight.findings(site)
-    return found + [_engine(status) for status in engines.status(site)]
+    running = engines.status(site)
+    if any(one.name == "kafka" and one.state in ("running", engines.REACHABLE) for one in running):
+        found.append(_guarded("anomalies topic", lambda: _anomalies(site)))
+    return found + [_engine(status) for status in running]
 
 
 def _guarded(name: str, look: Callable[[], Check]) -> Check:
@@ -114,6 +117,16 @@ def _jars(site: Site) -> Check:
     return Check("jars", True, f"{words}, {cache}")
 
 
+def _anomalies(site: Site) -> Check:
+    from eugenie_cli.broker import topics
+
+    lost = topics.forgotten(site)
+    if not lost:
+        return Check("anomalies topic", True, f"{site.topics.anomalies} forgets nothing, or is not there yet")
+    mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site)
+    return Check("anomalies topic", False, f"{site.topics.anomalies} forgets anomalies, open ones too: {lost}", mend)
+
+
 def _engine(status: engines.EngineStatus) -> Check:
     hint = {
         "crashed": f"see {status.log}, then `eugenie up`",
@@ -121,4 +134,5 @@ def _engine(status: engines.EngineStatus) -> Check:
         engines.UNREACHABLE: engines.ELSEWHERE,
     }.get(status.state, "")
     found = " ".join(filter(None, (status.state, status.address)))
-    return Check(status.name, not hint, ": ".join(filter(None, (found, status.why))), status.hint or hint)
+    words = ": ".join(filter(None, (found, status.why)))
+    return Check(status.name, not hint, words, (status.hint or hint) if hint else "")

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from eugenie_cli.embedded import endpoints, flink, jars, kafka, metrics, mlflow, ports, process, scratch
+from eugenie_cli.embedded import endpoints, flink, health, jars, kafka, metrics, mlflow, ports, process, scratch
 from eugenie_cli.embedded.engine import Engine, JavaRuntime, log_file, run_file
 from eugenie_cli.embedded.java import java
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -49,8 +49,8 @@ class EngineStatus:
     """One engine as it is now.
 
     `state`: running, not answering, crashed, stopped; of one that is not eugenie's, reachable or unreachable.
-    `memory_mib` is resident memory in MiB, that of its Python workers included. `why`: what keeps the model server from
-    answering, as far as it is known, and `hint`: what to do about it.
+    `memory_mib` is resident memory in MiB, that of its Python workers included. `why`: what keeps it from answering, as
+    far as it is known, and `hint`: what to do about it. `ok` False: the site needs it, and it does not answer.
     """
 
     name: str
@@ -61,6 +61,7 @@ class EngineStatus:
     memory_mib: float | None = None
     why: str = ""
     hint: str = ""
+    ok: bool = True
 
 
 def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> list[EngineStatus]:
@@ -106,7 +107,11 @@ def down(site: Site, progress: Progress = SILENT) -> list[str]:
 
 
 def status(site: Site) -> list[EngineStatus]:
-    """Every engine of the site, its model server included, and how each answers now."""
+    """Every engine of the site, its model server included, and how each answers now, in its own protocol.
+
+    One that was not started is missed (`ok` False) when it is Kafka or Flink, or the model server of a site that has
+    exported a model. Training writes into the local store itself, so a tracking server need not run.
+    """
     workspace = _workspace(site)
     external = _external(site, ())
     names = [name for part in PARTS if part not in external for name in _NAMES[part]]
@@ -115,7 +120,8 @@ def status(site: Site) -> list[EngineStatus]:
     with ThreadPoolExecutor(len(names) + len(external)) as pool:
         theirs = [pool.submit(_status_of_external, site, *each) for each in external.items()]
         ours = pool.map(lambda name: _status_any(site, workspace, name), names)
-        return [*ours, *(each.result() for each in theirs)]
+        found = [*ours, *(each.result() for each in theirs)]
+    return [_judged(site, each) for each in found]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
@@ -199,18 +205,35 @@ def needed(site: Site, only: Collection[str] = ()) -> list[str]:
 
 
 def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
-    if name != SERVING:
-        return EngineStatus(name, REACHABLE if _reachable(name, address) else UNREACHABLE, None, address, "")
-    why, hint = _why_silent(site, address)
+    hint = ""
+    if name == SERVING:
+        why, hint = _why_silent(site, address)
+    elif name == "flink":
+        why = health.why_no_flink(address)
+    elif name == "mlflow":
+        why = health.why_no_mlflow(address.rstrip("/")) if address.startswith("http") else ""
+    else:
+        why = health.why_no_kafka(site)
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 
-def _reachable(name: str, address: str) -> bool:
-    if name == "flink":
-        return flink.overview(address) is not None
-    if name == "mlflow":
-        return not address.startswith("http") or mlflow.is_healthy(address.rstrip("/"))
-    return any(ports.answers(each.strip()) for each in address.split(","))
+def _judged(site: Site, found: EngineStatus) -> EngineStatus:
+    """With `ok`, and with what to do where it is not."""
+    if found.state == "stopped":
+        is_missed = health.has_exported(site) if found.name == SERVING else found.name != mlflow.NAME
+    else:
+        is_missed = found.state in ("crashed", "not answering", UNREACHABLE)
+    if not is_missed:
+        return found
+    start = endpoints.SERVE if found.name == SERVING else endpoints.START
+    stop = "eugenie serve stop" if found.name == SERVING else "eugenie down"
+    hint = {
+        "stopped": start,
+        "crashed": f"{start}; it ended, {found.log} says why",
+        "not answering": f"see {found.log}; if it stays so: `{stop}`, then `{start}`",
+        UNREACHABLE: ELSEWHERE,
+    }[found.state]
+    return replace(found, ok=False, hint=found.hint or hint)
 
 
 def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: Progress) -> list[Engine]:

@@ -7,13 +7,11 @@ Kafka connector is on the cluster's class path, so jobs do not bring it.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shlex
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from eugenie_cli.embedded import metrics, scratch
+from eugenie_cli.embedded import health, metrics, scratch
 from eugenie_cli.embedded.engine import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import (
@@ -50,11 +48,13 @@ JOBMANAGER_HEAP = "512m"
 HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 2_000, 12_000
 """On one machine a silent process is a dead one: its jobs restart after 12 s, not after the usual 50."""
 
+UNHEARD_MS = 4 * HEARTBEAT_MS
+"""A TaskManager that was not heard for so long hangs, or is gone, although the JobManager still counts its slots."""
+
 _REPORTER = "org.apache.flink.metrics.prometheus.PrometheusPushGatewayReporterFactory"
 """A plugin of the pip package. It pushes: the one that is scraped listens on every interface."""
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
-_ASK_TIMEOUT_S = 2.0
 _TOOL_TIMEOUT_S = 60
 
 
@@ -131,11 +131,14 @@ def overview(address: str) -> dict[str, Any] | None:
 
 
 def is_registered(address: str, workspace: Workspace) -> bool:
-    """True when the JobManager knows the TaskManager that the run file names, not one that died unnoticed."""
+    """True when the JobManager hears the TaskManager that the run file names, not one that died or hangs unnoticed."""
     recorded = read_run_file(run_file(workspace, TASKMANAGER))
     answer = _get(f"{address}/taskmanagers") or {}
-    known = {each["id"] for each in answer.get("taskmanagers", [])}
-    return recorded is not None and recorded.details.get("id") in known
+    known = {each["id"]: each.get("timeSinceLastHeartbeat", 0) for each in answer.get("taskmanagers", [])}
+    if recorded is None or recorded.details.get("id") not in known:
+        return False
+    heard = known[recorded.details["id"]]  # an instant, whatever its name says; 0 before the first
+    return heard <= 0 or time.time() * 1000 - heard < UNHEARD_MS
 
 
 def running_jobs(address: str) -> list[str]:
@@ -145,11 +148,7 @@ def running_jobs(address: str) -> list[str]:
 
 
 def _get(url: str) -> dict[str, Any] | None:
-    try:
-        with urllib.request.urlopen(url, timeout=_ASK_TIMEOUT_S) as answer:  # noqa: S310
-            return json.load(answer)
-    except (urllib.error.URLError, OSError, json.JSONDecodeError):
-        return None
+    return health.get_object(url)
 
 
 def _gateway(ports: Mapping[str, int]) -> str:

@@ -21,7 +21,7 @@ NAME = "kafka"
 PORTS = ("kafka", "kafka_controller")
 
 FORMAT_TIMEOUT_S = 120
-_ASK_TIMEOUT_S = 1.0
+_ASK_TIMEOUT_S = 3.0
 
 
 def engine(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
@@ -71,7 +71,7 @@ def is_healthy(address: str) -> bool:
     from confluent_kafka.admin import AdminClient
 
     # log_level 0: librdkafka prints refused connections on stderr while the broker starts
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 1000})
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": int(_ASK_TIMEOUT_S * 1000)})
     try:
         return len(admin.list_topics(timeout=_ASK_TIMEOUT_S).brokers) > 0
     except KafkaException:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from eugenie_cli.embedded import health
 from eugenie_cli.embedded.engine import Engine, log_file, run_file
 from eugenie_cli.embedded.ports import LOOPBACK
 from eugenie_cli.embedded.process import Process, minimal_env, start_detached
@@ -20,8 +19,6 @@ from eugenie_cli.workspace import Workspace
 
 NAME = "mlflow"
 PORTS = ("mlflow",)
-
-_ASK_TIMEOUT_S = 2.0
 
 
 def engine(workspace: Workspace, ports: Mapping[str, int]) -> Engine:
@@ -52,11 +49,7 @@ def lock_of(store: Path) -> Path:
 
 def is_healthy(address: str) -> bool:
     """True when the server at `address` answers `/health`."""
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=_ASK_TIMEOUT_S) as answer:  # noqa: S310
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+    return not health.why_no_mlflow(address)
 
 
 def _launch(workspace: Workspace, address: str) -> Process:

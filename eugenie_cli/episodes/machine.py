@@ -73,8 +73,11 @@ class Event(NamedTuple):
     """[S], averaged over the anomalous rows so far, each counting by its squared score: contributions are shares
     of a squared deviation."""
     values: Sequence[float]
+    """[S], the row of the peak so far, NaN where missing: what was wrong, also once it is over."""
     expected: Sequence[float]
+    """[S], that row as it was forecast."""
     version: int
+    """Of the model that scored the event's row."""
 
 
 class Episode:
@@ -86,16 +89,16 @@ class Episode:
     __slots__ = (
         "cooldown",
         "detected",
-        "expected",
         "last",
         "peak",
+        "peak_expected",
+        "peak_values",
         "reported",
         "run",
         "run_start",
         "score",
         "start",
         "sums",
-        "values",
         "version",
         "weight",
     )
@@ -107,14 +110,14 @@ class Episode:
         self.run_start = 0  # ts of the first of them
         self.start: int | None = None  # set while counting or open
         self.peak = 0.0
+        self.peak_values: Sequence[float] = ()  # the row of the peak, and its forecast; empty: not known
+        self.peak_expected: Sequence[float] = ()
         self.weight = 0.0  # squared scores of the anomalous rows so far, summed
         self.sums: list[float] = []  # contribution [S] times that, summed
         self.detected: int | None = None  # set while open; so are the ones below
         self.reported = 0.0  # peak of the last event
-        self.score = 0.0  # of the last scored row; so are the ones below
+        self.score = 0.0  # of the last scored row; so is the version
         self.version = 0
-        self.values: Sequence[float] = ()
-        self.expected: Sequence[float] = ()
 
     @property
     def is_open(self) -> bool:
@@ -126,27 +129,37 @@ class Episode:
         return self.start is None and self.cooldown == 0
 
     def to_state(self) -> list[Any]:
-        """Plain numbers, None and lists of them; 2 entries while idle."""
+        """Plain numbers, None and lists of them; 2 entries while idle, 9 while counting, 13 while open."""
         state: list[Any] = [self.last, self.cooldown]
         if self.start is not None:
             state += [self.run, self.run_start, self.start, self.peak, self.weight, list(self.sums)]
+            state.append([_pack(self.peak_values), _pack(self.peak_expected)])
         if self.detected is not None:
             state += [self.detected, self.reported, self.score, self.version]
-            state += [_pack(self.values), _pack(self.expected)]
         return state
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Episode:
-        """The episode that `to_state` described."""
+        """The episode that `to_state` described, in this release or in one that kept the last row instead."""
         episode = cls()
         episode.last, episode.cooldown = state[0], state[1]
         if len(state) > 2:
             episode.run, episode.run_start, episode.start, episode.peak, episode.weight = state[2:7]
             episode.sums = list(state[7])
-        if len(state) > 8:
-            episode.detected, episode.reported, episode.score, episode.version = state[8:12]
-            episode.values, episode.expected = _unpack(state[12]), _unpack(state[13])
+        if len(state) in (_COUNTING_BEFORE, _OPEN_BEFORE):
+            now, last_row = state[8:12], state[12:14]
+            # The last row is the best that is known of the peak, unless it was a quiet one: that would mislead.
+            known = last_row if last_row and episode.run == 0 else [(), ()]
+        else:
+            known, now = (state[8] if len(state) > 8 else [(), ()]), state[9:13]
+        episode.peak_values, episode.peak_expected = _unpack(known[0]), _unpack(known[1])
+        if now:
+            episode.detected, episode.reported, episode.score, episode.version = now
         return episode
+
+
+_COUNTING_BEFORE, _OPEN_BEFORE = 8, 14
+"""Entries of a state that kept the last scored row, and nothing of the peak's."""
 
 
 def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
@@ -241,17 +254,20 @@ def _step_open(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | Non
 def _count_anomalous(episode: Episode, row: ScoredRow) -> None:
     weight = float(row.score) ** 2
     episode.weight += weight
-    episode.peak = max(episode.peak, float(row.score))
+    # an episode of an earlier release may know its peak and not the row: the next anomalous one stands for it
+    if row.score > episode.peak or not episode.peak_values:
+        episode.peak = max(episode.peak, float(row.score))
+        episode.peak_values, episode.peak_expected = row.values, row.expected
     episode.sums = [total + weight * float(share) for total, share in zip(episode.sums, row.contribution, strict=True)]
 
 
 def _remember(episode: Episode, row: ScoredRow) -> None:
     episode.score, episode.version = float(row.score), int(row.version)
-    episode.values, episode.expected = row.values, row.expected
 
 
 def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason: str | None = None) -> Event:
     assert episode.start is not None and episode.detected is not None  # noqa: S101 - for the type checker
+    unknown = (math.nan,) * len(episode.sums)
     return Event(
         kind=kind,
         at=at,
@@ -262,8 +278,8 @@ def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason:
         score=episode.score,
         peak=episode.peak,
         contribution=tuple(total / episode.weight for total in episode.sums),
-        values=episode.values,
-        expected=episode.expected,
+        values=episode.peak_values or unknown,
+        expected=episode.peak_expected or unknown,
         version=episode.version,
     )
 

@@ -19,7 +19,7 @@ CODE = "eugenie"
 _PUBLIC = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
 """Of the Kafka connection: the other properties may hold secrets."""
 
-_OF_ONE_SUBMISSION = ("start", "start_ms", "start_offsets", "made_until", "partitions")
+_OF_ONE_SUBMISSION = ("start", "start_ms", "start_offsets", "made_until", "partitions", "anomaly_partitions")
 
 _SECRET = re.compile("password|secret|token|credential|jaas|private", re.IGNORECASE)
 """Names of members that are never remembered, wherever they are."""

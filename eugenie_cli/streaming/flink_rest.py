@@ -38,10 +38,14 @@ class SavepointError(EugenieError):
 
 
 class FlinkRest:
-    """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it fails."""
+    """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it fails.
 
-    def __init__(self, address: str) -> None:
+    `answer_s`: how long it may take to answer. One that hangs is found out no sooner.
+    """
+
+    def __init__(self, address: str, answer_s: float = ANSWER_S) -> None:
         self.address = address.rstrip("/")
+        self._answer_s = answer_s
         self._session = requests.Session()
         self._session.trust_env = False  # a plant's web proxy knows no cluster
 
@@ -65,7 +69,10 @@ class FlinkRest:
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs that the cluster remembers, as it summarises them."""
-        return self._call("GET", "/jobs/overview")["jobs"]
+        answer = self._call("GET", "/jobs/overview")
+        if not isinstance(answer, dict) or not isinstance(answer.get("jobs"), list):
+            raise self._unreachable(ValueError("it lists no jobs"))  # something else answers there
+        return answer["jobs"]
 
     def exceptions(self, job_id: str) -> str | None:
         """What last failed in a job, as Java printed it."""
@@ -95,6 +102,12 @@ class FlinkRest:
         """Metrics of a whole job; those that it does not have are left out."""
         answer = self._call("GET", f"/jobs/{job_id}/metrics", params={"get": ",".join(names)})
         return {entry["id"]: float(entry["value"]) for entry in answer}
+
+    def heartbeats(self) -> list[int]:
+        """When the JobManager last heard each TaskManager, ms since 1970 UTC by its clock."""
+        found = self._call("GET", "/taskmanagers")["taskmanagers"]
+        heard = (one.get("timeSinceLastHeartbeat") or 0 for one in found)  # an instant, despite its name
+        return [at for at in heard if at > 0]
 
     def settings(self) -> dict[str, str]:
         """The JobManager's configuration."""
@@ -158,23 +171,23 @@ class FlinkRest:
 
     def _state(self, job_id: str) -> str:
         job = self.job(job_id)
-        if job is None:
-            return "UNKNOWN"
-        starting = any(vertex["status"] != "RUNNING" for vertex in job["vertices"])
-        return "INITIALIZING" if job["state"] == "RUNNING" and starting else job["state"]
+        return "UNKNOWN" if job is None else state_of(job)
 
     def _call(
-        self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float = ANSWER_S, **body: Any
+        self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float | None = None, **body: Any
     ) -> Any:
         try:
-            answer = self._session.request(verb, self.address + path, timeout=timeout, **body)
+            answer = self._session.request(verb, self.address + path, timeout=timeout or self._answer_s, **body)
         except requests.RequestException as error:
             raise self._unreachable(error) from None
         if missing_is_none and answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:
             raise EugenieError(f"Flink refused {verb} {path}: {_reason(answer)}", "see the JobManager's log")
-        return answer.json() if answer.content else {}
+        try:
+            return answer.json() if answer.content else {}
+        except requests.JSONDecodeError as error:
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception) -> EugenieError:
         return EugenieError(
@@ -182,6 +195,16 @@ class FlinkRest:
             "eugenie up; or correct stream.flink in the site file",
             ExitCode.UNREACHABLE,
         )
+
+
+def state_of(job: Mapping[str, Any]) -> str:
+    """A job's state. Flink calls one running while its tasks wait for slots: that is INITIALIZING here."""
+    starting = any(vertex["status"] not in _AT_WORK for vertex in job["vertices"])
+    return "INITIALIZING" if job["state"] == "RUNNING" and starting else job["state"]
+
+
+_AT_WORK = frozenset({"RUNNING", "FINISHED"})
+"""Of a task: at a stream's end the first are finished while the last still run."""
 
 
 def _requests(names: Iterable[str]) -> Iterator[list[str]]:

@@ -1,13 +1,18 @@
 """The stream job's metrics, from Flink's REST API: rates, event time, the load of each operator, the job's own counts.
 
 Rates are Flink's own, averages of the last minute. Counts begin at 0 when the job is started or restarted.
+
+Flink fetches the figures from its processes only when somebody asks, and answers with those that it has, of the last
+time that somebody asked. So `fetch` asks until the answer is fresh, and says how old it is.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +22,23 @@ from eugenie_cli.streaming.flink_rest import FlinkRest, Metric
 CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"
 
+RUNNING_TIME = "runningTime"
+"""How long a job has been running, in ms, when its figures were fetched."""
+
 _IN, _OUT = "numRecordsInPerSecond", "numRecordsOutPerSecond"
 _BUSY, _BACK_PRESSURED = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
 _WATERMARK = "currentInputWatermark"
 _SOURCE = re.compile(rf"Source__[^.]*\.{_IN}")
 _SCORES = re.compile(rf"scores\b[^.]*Writer[^.]*\.{_OUT}")
 _COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{DEAD_LETTERS}[\w-]+)$")
+
+FRESH_S = 2.0
+"""Figures of this age are as good as new: rates are averages of a minute."""
+FETCHED_WITHIN_S = 5.0
+"""How long to wait for fresh figures. A cluster's `metrics.fetcher.update-interval`, by default 10 s, may be longer."""
+STALE_S = 15.0
+"""Figures of this age are called stale: more than that interval has gone by."""
+FETCH_POLL_S = 0.25
 
 NO_WATERMARK = -(2**63)
 END_OF_TIME = 253_402_300_799_999
@@ -54,6 +70,31 @@ class JobMetrics:
     predict_ms: int = 0
     dead_letters: dict[str, int] = field(default_factory=dict)
     operators: tuple[OperatorLoad, ...] = ()
+
+
+def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> float | None:
+    """Have Flink fetch a running job's figures; returns their age in seconds, or None when that is not known.
+
+    The age is what Flink's clock says by now, less what the figures themselves say: how long the job has been running.
+    Figures of a TaskManager that is not heard any more are as old as its last heartbeat. Raises EugenieError.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        told = rest.job_metrics(job_id, [RUNNING_TIME]).get(RUNNING_TIME)  # asking starts the fetch
+        job = rest.job(job_id)
+        if job is None:
+            return None
+        age = None if told is None else max(0.0, (job["now"] - job["timestamps"]["RUNNING"] - told) / 1000)
+        if (age is not None and age <= FRESH_S) or time.monotonic() > deadline:
+            break
+        time.sleep(FETCH_POLL_S)
+    return None if age is None else round(max(age, unheard_s(rest, job)), 3)
+
+
+def unheard_s(rest: FlinkRest, job: Mapping[str, Any]) -> float:
+    """Seconds since the JobManager heard the TaskManager that it has not heard for longest; 0 while that is usual."""
+    longest = max(((job["now"] - at) / 1000 for at in rest.heartbeats()), default=0.0)
+    return longest if longest > STALE_S else 0.0
 
 
 def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:

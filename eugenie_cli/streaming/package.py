@@ -44,7 +44,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read.
 
     `start` and `start_ms` (with "timestamp"): where reading begins when there is no savepoint.
-    `partitions`: of the readings topic.
+    `partitions`: of the readings topic. The anomalies topic is taken to have those of the site file.
     """
     mapping = _mapping(site)
     topics = site.topics
@@ -95,6 +95,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
         start=start,
         start_ms=start_ms,
         partitions=partitions,
+        anomaly_partitions=site.kafka.partitions,
     )
 
 

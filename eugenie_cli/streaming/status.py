@@ -1,32 +1,44 @@
-"""How the stream job is doing: asked of Flink, of Kafka and of the model server."""
+"""How the stream job is doing: asked of Flink, of Kafka and of the model server, each of which may hang."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eugenie_cli.broker import positions
-from eugenie_cli.embedded import endpoints
+from eugenie_cli.broker import positions, topics
+from eugenie_cli.embedded import endpoints, health
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.errors import EugenieError
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import launch, offsets, record
 from eugenie_cli.streaming.failure import summary
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
+from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.streaming.lag import lag, read_offsets
-from eugenie_cli.streaming.metrics import JobMetrics, OperatorLoad, read_metrics
+from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
+from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.submit import running_job
 
-STOPPED = "STOPPED"
+STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
+RUNNING = "RUNNING"
+
+FLINK_S = 5.0
+"""How long Flink may take for an answer that it has at hand."""
 
 SERVER_S = 2.0
 """How long the model server may take to answer: it answers in milliseconds, unless it is away."""
 
 INTERRUPTED = "a submission was interrupted, and Flink has not taken its job: `eugenie stream submit` repeats it"
+SUBMIT = "eugenie stream submit"
+SERVER = "start the model server, or correct serving.address in the site file"
+HANGS = "eugenie status; `eugenie stream logs` shows what the TaskManager says"
+CLUSTER = "start the cluster, or correct stream.flink in the site file"
+BROKERS = "start the brokers, or correct kafka: in the site file"
 
 AWAY = "away: readings wait in Kafka, nothing is lost"
 
@@ -42,8 +54,17 @@ class ModelServer:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Something that the stream needs and does not have, and what to do next."""
+
+    what: str
+    next: str
+
+
+@dataclass(frozen=True)
 class StreamStatus:
-    """The site's job now. `state` is Flink's, or STOPPED.
+    """The site's job now. `state` is Flink's, or STOPPED; INITIALIZING while not all tasks run; UNREACHABLE: it is not
+    known, Flink does not answer.
 
     Counts begin when the job is started or restarted; rates are averages of the last minute. None: not known, or
     there is none yet.
@@ -83,35 +104,74 @@ class StreamStatus:
     """Where the last job was stopped."""
     notes: tuple[str, ...] = ()
     """What could not be asked, and why."""
+    figures_age_s: float | None = None
+    """How old Flink's figures are: rates, event time, lag, Predict, dead letters, operators. None: not known."""
+    problems: tuple[Problem, ...] = ()
+    """What is needed and down; empty: the stream is at work."""
 
 
 def status(site: Site) -> StreamStatus:
-    """Ask all of them. Raises EugenieError when Flink does not answer; what else does not is a note."""
-    rest = FlinkRest(endpoints.flink(site))
-    noted = record.load(workspace_of(site))
-    last = launch.counted(rest, noted)
+    """Ask all of them, and wait for fresh figures. What does not answer is a problem."""
+    with ThreadPoolExecutor(2) as pool:
+        kafka, server = pool.submit(_kafka, site), pool.submit(_model_server, site)
+        found = _job(site, lambda: kafka.result() is None)
+        no_kafka, models = kafka.result(), server.result()
+    problems = (*found.problems, *filter(None, (no_kafka, _server_problem(site, models))))
+    return replace(found, model_server=models, problems=problems)
+
+
+def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
+    """What Flink knows of the job."""
+    last = record.load(workspace_of(site))
+    savepoint = last.savepoint if last is not None else None
+    address = ""
+    try:
+        address = endpoints.flink(site)
+        why = health.why_no_flink(address, FLINK_S)
+        if why:
+            own = site.stream.flink == endpoints.EMBEDDED
+            problem = Problem(f"Flink at {address} does not answer: {why}", endpoints.START if own else CLUSTER)
+            return StreamStatus(UNREACHABLE, None, address, savepoint=savepoint, problems=(problem,))
+        return _asked(site, FlinkRest(address, FLINK_S), last, has_kafka)
+    except EugenieError as error:
+        if error.exit_code is not ExitCode.UNREACHABLE:
+            raise
+        problem = Problem(error.reason, error.hint or "eugenie up")
+        return StreamStatus(UNREACHABLE, None, address, savepoint=savepoint, problems=(problem,))
+
+
+def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Callable[[], bool]) -> StreamStatus:
+    noted, last = last, launch.counted(rest, last)
     lost = noted is not None and (last is None or last.job_id != noted.job_id)
     notes = [INTERRUPTED] if lost else []
-    server = _model_server(site)
     job_id = running_job(rest, site) or (last.job_id if last is not None else None)
     job = rest.job(job_id) if job_id is not None else None
     savepoint = last.savepoint if last is not None else None
     if job is None or job_id is None:
-        return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, model_server=server, notes=tuple(notes))
+        problem = Problem(f"the stream job of {site.site} does not run", _next(site, rest, STOPPED))
+        return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, notes=tuple(notes), problems=(problem,))
     failed = rest.last_failure(job_id)
-    alive = job["state"] not in ENDED
-    metrics = read_metrics(rest, job) if alive else JobMetrics()
-    if alive:
+    state = state_of(job)
+    at_work = state == RUNNING
+    age = fetch(rest, job_id) if at_work else None
+    metrics = read_metrics(rest, job) if at_work else JobMetrics()
+    if at_work and (age is None or age > STALE_S):
+        how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
+        notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
+    if at_work and has_kafka():
         notes += _topic_notes(site, rest, job_id, last)
+    problems = () if at_work else (Problem(f"the stream job is {state}", _next(site, rest, state)),)
+    if at_work and unheard_s(rest, job):
+        problems = (Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS),)
     return StreamStatus(
-        state=job["state"],
+        state=state,
         job_id=job_id,
         address=f"{rest.address}/#/job/{job_id}/overview",
         uptime_s=job["duration"] / 1000,
         restarts=int(rest.job_metrics(job_id, ["numRestarts"]).get("numRestarts", 0)),
         failure=summary(failed[1]) if failed is not None else None,
         failed_at=iso(failed[0]) if failed is not None else None,
-        lag=_lag(site, rest, job_id, notes) if alive else None,
+        lag=_lag(site, rest, job_id, notes, has_kafka) if at_work else None,
         readings_per_s=round(metrics.readings_per_s, 3),
         scores_per_s=round(metrics.scores_per_s, 3),
         watermark=iso(metrics.watermark_ms) if metrics.watermark_ms is not None else None,
@@ -122,10 +182,46 @@ def status(site: Site) -> StreamStatus:
         predict_mean_ms=round(metrics.predict_ms / metrics.predict_calls, 1) if metrics.predict_calls else None,
         dead_letters=metrics.dead_letters,
         operators=metrics.operators,
-        model_server=server,
         savepoint=savepoint if last is not None and last.job_id == job_id else None,
         notes=tuple(notes),
+        figures_age_s=age,
+        problems=problems,
     )
+
+
+def _next(site: Site, rest: FlinkRest, state: str) -> str:
+    """What to do about a job that is not at work."""
+    if state == STOPPED or state in ENDED:
+        return SUBMIT
+    if rest.task_managers():
+        return "wait, and ask again; `eugenie stream logs` says what fails"
+    own = site.stream.flink == endpoints.EMBEDDED
+    return "eugenie up: there is no TaskManager" if own else "start a TaskManager: Flink has none"
+
+
+def _kafka(site: Site) -> Problem | None:
+    """What is wrong with the brokers, or with the topics on them."""
+    hint = endpoints.START if site.kafka.bootstrap == endpoints.EMBEDDED else BROKERS
+    why = health.why_no_kafka(site)
+    if why:
+        return Problem(f"Kafka does not answer: {why}", hint)
+    try:
+        missing = topics.missing(site)
+    except EugenieError as error:
+        return Problem(error.reason, error.hint or hint)
+    return Problem(f"Kafka has no topic {', '.join(missing)}", SUBMIT) if missing else None
+
+
+def _server_problem(site: Site, found: ModelServer) -> Problem | None:
+    lacking = [name for name, version in found.models.items() if version is None]
+    if not found.reachable:
+        own = site.serving.address is None
+        words = f"at {found.address} is {found.detail}" if found.address else f"of {site.site} does not run"
+        return Problem(f"the model server {words}", endpoints.SERVE if own else SERVER)
+    if lacking:
+        words = f"the model server has no version of {', '.join(lacking)}"
+        return Problem(words, f"eugenie export --class {lacking[0]}, then eugenie serve status")
+    return None
 
 
 def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +236,10 @@ def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str]) -> int | None:
+def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: Callable[[], bool]) -> int | None:
+    if not has_kafka():
+        notes.append("the lag is not known: something is wrong with Kafka")
+        return None
     try:
         return lag(site, rest, job_id)
     except EugenieError as error:

@@ -197,7 +197,8 @@ def _with_parallelism(site: Site, parallelism: int | None) -> Site:
 
 def _specify(site: Site, asked: Start) -> JobSpec:
     begin = AUTO if asked.kind == SAVEPOINT else asked.kind
-    return package.job_spec(site, begin, topics.partitions(site, str(site.topics.readings)), asked.ms)
+    spec = package.job_spec(site, begin, topics.partitions(site, str(site.topics.readings)), asked.ms)
+    return replace(spec, anomaly_partitions=topics.partitions(site, str(site.topics.anomalies)))
 
 
 def check_shards(spec: JobSpec) -> None:

@@ -15,10 +15,11 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 from eugenie_cli.readings.reasons import REASONS
 from eugenie_cli.streamjob import beam
 from eugenie_cli.streamjob.alarms import Alarms
+from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys
 from eugenie_cli.streamjob.clock import Clock
 from eugenie_cli.streamjob.current import CurrentShard
 from eugenie_cli.streamjob.decode import Share
-from eugenie_cli.streamjob.desk import DEAD, Record
+from eugenie_cli.streamjob.desk import ANOMALY, DEAD, Record
 from eugenie_cli.streamjob.durable import DurableShard
 from eugenie_cli.streamjob.joining import Work
 from eugenie_cli.streamjob.kept import KeptClass, classes_of_rows
@@ -63,6 +64,7 @@ class Detect(KeyedProcessFunction):
         self._current = CurrentShard(runtime_context, spec.shards)
         self._mine = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
         self._routes = Routes(spec)
+        self._keys = AnomalyKeys(spec.anomaly_partitions)
         self._rows_of: dict[int, DurableShard] = {}
         self._alarms_of: dict[int, Alarms] = {}
         self._strange: StrangeTags | None = None
@@ -99,11 +101,11 @@ class Detect(KeyedProcessFunction):
         if shard == self._mine[0] and (not is_event_time or timestamp >= LAST_INSTANT):
             yield from self._dead(self._counted())
         if not is_event_time:
-            yield from _together(self._alarms(shard).on_wall_clock(timestamp, timers))
+            yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
             return
         self._timer.pop(shard, None)
         yield from self._detect(min(max(timers.current_watermark(), timestamp), LAST_INSTANT), timers)
-        yield from _together(self._alarms(shard).on_event_time(timestamp, timers))
+        yield from self._together(self._alarms(shard).on_event_time(timestamp, timers))
         self._watch(timers)
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
@@ -115,7 +117,7 @@ class Detect(KeyedProcessFunction):
             return
         self._has_begun = True
         for shard in self._mine:  # alarms first: they ask the rows' state of the job before
-            yield from _together(self._alarms(shard).begin(timers))
+            yield from self._together(self._alarms(shard).begin(timers))
         for shard in self._mine:
             yield from self._dead(self._rows(shard).orphans)
 
@@ -128,11 +130,11 @@ class Detect(KeyedProcessFunction):
     def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
         """Make, score and judge the rows of all shards that are due at `until` (ms); close what is silent by then."""
         for shard, scored in self._predictor.scored(self._due(until)):
-            yield from _together(self._alarms(shard).take(scored, timers))
+            yield from self._together(self._alarms(shard).take(scored, timers))
         for shard, alarms in self._alarms_of.items():
             if alarms.is_due(until):
                 self._current.turn_to(shard)
-                yield from _together(alarms.on_event_time(until, timers))
+                yield from self._together(alarms.on_event_time(until, timers))
 
     def _due(self, until: int) -> Iterator[Work]:
         for shard in self._mine:
@@ -206,7 +208,13 @@ class Detect(KeyedProcessFunction):
         if letters:
             yield Row(DEAD, "", [letter.decode() for _, letter in letters])
 
-
-def _together(records: Iterable[Record]) -> Iterator[Row]:
-    for (kind, key), group in groupby(records, itemgetter(0, 1)):
-        yield Row(kind, key, [text for _, _, text in group])
+    def _together(self, records: Iterable[Record]) -> Iterator[Row]:
+        """Records of a kind and an asset as one element; an anomaly's has a key of its own."""
+        for (kind, asset), group in groupby(records, itemgetter(0, 1)):
+            texts = [text for _, _, text in group]
+            if kind != ANOMALY:
+                yield Row(kind, asset, texts)
+                continue
+            keyed = [(self._keys.of(asset, text), text) for text in texts]
+            for key, same in groupby(keyed, itemgetter(0)):
+                yield Row(kind, key, [text for _, text in same])

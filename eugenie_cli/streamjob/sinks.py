@@ -1,4 +1,4 @@
-"""Where results go: anomalies and scores, keyed by asset, and dead letters, each to its topic."""
+"""Where results go, each to its topic: anomalies by their own keys, scores by asset, and dead letters without a key."""
 
 from __future__ import annotations
 

@@ -85,6 +85,8 @@ class JobSpec:
     """Asset -> ms since 1970 UTC: the job before, which was drained, has made its rows up to there."""
     partitions: int = 1
     """Of the readings topic, when the job was submitted."""
+    anomaly_partitions: int = 1
+    """Of the anomalies topic, when the job was submitted."""
     shards: int = 8
     """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
     checkpoints: str | None = None

@@ -215,6 +215,31 @@ def test_up_restarts_only_what_died_at_the_same_address(site, name):
     assert states(site)[name] == "running"
 
 
+def test_what_hangs_does_not_answer_although_its_port_is_open(site):
+    """The JobManager still counts the slots of a TaskManager that hangs: what shows it is that it is not heard."""
+    before = pids(site)
+    hanging = ("flink-taskmanager", "flink-metrics")
+    for name in hanging:
+        os.kill(before[name], signal.SIGSTOP)
+    try:
+        wait_for_states(site, dict.fromkeys(hanging, "not answering"))
+        found = {one.name: one for one in service.status(site)}
+        assert [found[name].ok for name in ("kafka", "flink-jobmanager", *hanging)] == [True, True, False, False]
+        assert all("eugenie up" in found[name].hint for name in hanging)
+    finally:
+        for name in hanging:
+            os.kill(before[name], signal.SIGCONT)
+    wait_for_states(site, dict.fromkeys(hanging, "running"))
+    assert pids(site) == before
+
+
+def wait_for_states(site, wanted: dict[str, str]) -> None:
+    deadline = time.monotonic() + 60
+    while {name: state for name, state in states(site).items() if name in wanted} != wanted:
+        assert time.monotonic() < deadline, states(site)
+        time.sleep(0.5)
+
+
 def test_a_restarted_broker_has_its_records(site):
     settings = create_topic(site, "durable")
     producer = Producer(settings)

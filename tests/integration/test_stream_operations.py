@@ -48,10 +48,12 @@ from eugenie_cli.streaming.beginning import Start
 from eugenie_cli.streaming.bounded import score
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
+from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.replay import choose, replay
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
+from eugenie_cli.streamjob.anomaly_keys import partition_of
 from eugenie_cli.streamjob.routes import shard_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -227,7 +229,7 @@ def check_status(plant: Plant) -> None:
         plant.site,
     )
     assert now.state == "RUNNING" and now.job_id == plant.submitted()
-    assert now.restarts == 0 and now.failure is None and now.notes == ()
+    assert now.restarts == 0 and now.failure is None and now.notes == () and now.problems == ()
     assert 0 < now.predict_calls <= now.predict_windows and now.predict_mean_ms is not None
     assert now.watermark is not None and now.watermark.startswith("2026-03-01T00:01:")
     assert now.watermark_delay_s is not None and now.watermark_delay_s > 0
@@ -235,6 +237,10 @@ def check_status(plant: Plant) -> None:
     assert now.dead_letters == {"bad-json": 2, "missing-field": 1}
     assert now.model_server is not None and now.model_server.reachable and now.model_server.models == {"pump": 1}
     assert all(one.busy is None or 0 <= one.busy <= 1 for one in now.operators) and len(now.operators) == 2
+    # Flink answers with the figures of the last time that somebody asked: one answer of ours must be a fresh one
+    time.sleep(FRESH_S + 1)
+    asked = status(plant.site)
+    assert asked.figures_age_s is not None and asked.figures_age_s <= FRESH_S
     shown = run("status", "--site", str(plant.file))
     for words in (
         "RUNNING",
@@ -344,8 +350,17 @@ def kill_the_jobmanager(plant: Plant) -> None:
     process = identify(run_file(workspace_of(plant.owner), flink.JOBMANAGER))
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
+    assert is_missed(plant, "UNREACHABLE", "start the cluster")
     service.up(plant.owner, only=("kafka", "flink"))
-    assert status(plant.site).state == "STOPPED"
+    assert is_missed(plant, "STOPPED", "eugenie stream submit")
+
+
+def is_missed(plant: Plant, state: str, hint: str) -> bool:
+    """Whether `stream status` ends with 4, says the state, and what to do."""
+    result = CliRunner().invoke(app, ["stream", "status", "--site", str(plant.file), "-o", "json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["state"]) == (ExitCode.UNREACHABLE, state), found
+    return found["problems"][0]["next"].startswith(hint)
 
 
 def bounded_scores(site: Site, folder: Path) -> list[bytes]:
@@ -356,6 +371,10 @@ def bounded_scores(site: Site, folder: Path) -> list[bytes]:
     assert done.rows == len(lines) and done.scores > 500
     wanted = sorted((folder / "anomalies.jsonl").read_bytes().splitlines())
     assert sorted(records(site, site.topics.anomalies)) == wanted and done.anomalies == len(wanted) >= 4
+    for one in consume.read(site, str(site.topics.anomalies), until_end=True):
+        anomaly = json.loads(one.value or b"")
+        assert (one.key or b"").startswith(f"{anomaly['asset']}/{anomaly['id']}".encode())
+        assert one.partition == partition_of(anomaly["asset"], site.kafka.partitions)
     return sorted(lines)
 
 

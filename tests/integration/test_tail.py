@@ -17,13 +17,24 @@ from pathlib import Path
 
 import confluent_kafka
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from typer.testing import CliRunner
 
+from eugenie_cli.anomalies.last_rows import LastRows
 from eugenie_cli.anomalies.tail import list_anomalies, tail
 from eugenie_cli.broker import consume, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
+from eugenie_cli.embedded import checks
+from eugenie_cli.embedded import engines as service
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.main import app
+from eugenie_cli.progress import Silent
+from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
+from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming.record import save as save_job
+from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys
 
 pytestmark = pytest.mark.integration
 
@@ -86,6 +97,16 @@ def values(records: Iterator[consume.Record]) -> list[bytes | None]:
     return [one.value for one in records]
 
 
+class Said(Silent):
+    """A progress that remembers its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
+
+
 class Following(threading.Thread):
     """A tail in a thread of its own, as a person leaves it open."""
 
@@ -123,6 +144,103 @@ def test_ensuring_topics_twice_creates_them_once(engines):
     )
     assert topics.ensure(site) == ()
     assert topics.partitions(site, "ensured.anomalies") == 3
+
+
+def settings_of(site: Site, topic: str) -> dict[str, str]:
+    admin, deadline = AdminClient(client_settings(site)), time.monotonic() + PATIENCE_S
+    while True:
+        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        try:
+            return {name: entry.value for name, entry in future.result(PATIENCE_S).items()}
+        except confluent_kafka.KafkaException:  # made a moment ago, it is not known everywhere
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def set_to(site: Site, kind: ResourceType, name: str, **values: str) -> None:
+    entries = [
+        ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+        for key, value in values.items()
+    ]
+    admin = AdminClient(client_settings(site))
+    for future in admin.incremental_alter_configs([ConfigResource(kind, name, incremental_configs=entries)]).values():
+        future.result(PATIENCE_S)
+
+
+def as_an_earlier_release(site: Site) -> None:
+    """The anomalies topic as it was made, and written, when a record's key was its asset."""
+    name = str(site.topics.anomalies)
+    admin = AdminClient(client_settings(site))
+    made = NewTopic(name, 1, 1, config={"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"})
+    admin.create_topics([made])[name].result(PATIENCE_S)
+    send(site, record(1), record(1, state="closed"), record(2), record(2, state="update"))
+
+
+def test_anomalies_are_compacted_and_kept_for_ever_and_events_are_not(site):
+    found = {name: settings_of(site, name) for name in topics.names(site)}
+    shown = {name: (one["cleanup.policy"], one["retention.ms"]) for name, one in found.items()}
+    anomalies = str(site.topics.anomalies)
+    assert shown.pop(anomalies) == ("compact", "-1")
+    assert set(shown.values()) == {("delete", "604800000")}
+    assert found[anomalies]["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
+    """The broker's own cleaner, made to run at once; keys as the stream job makes them."""
+    name, keys = str(site.topics.anomalies), AnomalyKeys(2)
+    set_to(engines.owner, ResourceType.BROKER, "1", log_cleaner_backoff_ms="100")
+    set_to(
+        site, ResourceType.TOPIC, name,
+        segment_ms="50", min_compaction_lag_ms="0", min_cleanable_dirty_ratio="0.01",
+    )  # fmt: skip
+    lives = [(number, f"p-{number % 3 + 1}", "closed" if number % 2 else "update") for number in range(12)]
+    wanted = {f"id-{number}": state for number, _, state in lives}
+    sent, deadline = 0, time.monotonic() + PATIENCE_S
+    while True:
+        with Producer(site) as producer:
+            for number, asset, state in lives:
+                for value in (record(number, asset, one) for one in ("open", "update", state)):
+                    producer.send(name, keys.of(asset, value.decode()), value)
+        sent += producer.delivered
+        time.sleep(0.2)  # what comes next begins a segment: only those before it are compacted
+        if len(list(consume.read(site, name, until_end=True))) < sent:
+            break
+        assert time.monotonic() < deadline, f"nothing was compacted: {sent} records"
+    found = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
+    assert found == wanted
+
+
+def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engines):
+    """Its keys are assets: compaction would leave each asset one record."""
+    site = engines.owner
+    said = Said()
+    as_an_earlier_release(site)
+    assert topics.forgotten(site) == "retention.ms=604800000"
+    topics.ensure(site, said)
+    topics.ensure(site, said)
+    found = settings_of(site, str(site.topics.anomalies))
+    assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == ("delete", "-1", "-1")
+    assert sum("keeps anomalies for ever now" in line for line in said.lines) == 1
+    assert topics.forgotten(site) == ""
+    send(site, record(3))  # as the job goes on, here under the key of before; below under its own
+    with Producer(site) as producer:
+        value = record(2, state="closed")
+        producer.send(str(site.topics.anomalies), AnomalyKeys(1).of("p-1", value.decode()), value)
+    shown = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
+    assert shown == {"id-1": "closed", "id-2": "closed", "id-3": "open"}
+
+
+def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(engines):
+    site, said = engines.site("plants-own"), Said()
+    as_an_earlier_release(site)
+    topics.ensure(site, said)
+    topic = str(site.topics.anomalies)
+    assert settings_of(site, topic)["retention.ms"] == "604800000"
+    (line,) = [line for line in said.lines if "forgets anomalies" in line]
+    assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
+    assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
+    (check,) = [one for one in checks.check(site) if one.name == "anomalies topic"]
+    assert not check.ok and check.hint in line
 
 
 def test_a_topic_that_is_missing_is_named(engines):
@@ -256,15 +374,22 @@ def test_the_list_has_each_anomaly_once_as_it_is_now(site):
     assert found[1][1] == json.loads(record(2, "p-2", "update"))
 
 
+def site_file(site: Site, folder: Path) -> Path:
+    """The site as a file, with Flink on the session's cluster."""
+    file = folder / "site.yaml"
+    file.write_text(
+        f"site: {site.site}\nkafka: {site.kafka.bootstrap}\nstream: {{flink: '{site.stream.flink}'}}\n"
+        "classes: {pump: {sensors: [{name: pressure}], step: 1h, max_gap: 1h}}\nassets: {p-1: {class: pump}}\n"
+    )
+    return file
+
+
 class Command:
     """`eugenie anomalies tail` as a shell starts it; `terminal`: on a pseudo-terminal instead of a pipe."""
 
     def __init__(self, site: Site, folder: Path, *, terminal: bool) -> None:
-        file = folder / "site.yaml"
-        file.write_text(
-            f"site: {site.site}\nkafka: {site.kafka.bootstrap}\n"
-            "classes: {pump: {sensors: [{name: pressure}]}}\nassets: {p-1: {class: pump}}\n"
-        )
+        file = site_file(site, folder)
+        self._said = folder / "stderr"
         self._reader, writer = pty.openpty() if terminal else os.pipe()
         self.process = subprocess.Popen(
             [
@@ -277,6 +402,7 @@ class Command:
                 file,
             ],
             stdout=writer,
+            stderr=self._said.open("wb"),
             env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
         )
         os.close(writer)
@@ -290,6 +416,14 @@ class Command:
             ready, _, _ = select.select([self._reader], [], [], 0.2)
             self._out += os.read(self._reader, 65_536) if ready else b""
         return self._out
+
+    def wait_until_said(self, text: str, after: str = "") -> str:
+        """Everything that was written on stderr, once it has `text` behind the last `after`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in (said := self._said.read_text()).rpartition(after or "\0")[2]:
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+        return said
 
     def interrupt(self) -> int:
         """Ctrl-C; returns the exit code."""
@@ -316,6 +450,73 @@ def test_on_a_terminal_the_tail_is_a_table_until_ctrl_c(site, tmp_path):
     shown = command.wait_for(b"pressure")
     assert b"p-1" in shown and b"eugenie.anomaly.v1" not in shown
     assert command.interrupt() == ExitCode.OK
+
+
+def score(site: Site, **members) -> None:
+    """A score record as the stream writes it."""
+    record = {"schema": "eugenie.score.v1", "asset": "p-1", "ts": "2026-01-08T10:00:00.000Z", "score": 0.4, **members}
+    with Producer(site) as producer:
+        producer.send(str(site.topics.scores), record["asset"], json.dumps(record))
+
+
+def test_the_last_rows_are_found_at_the_end_of_the_topic_and_followed(site):
+    rows = LastRows(site)
+    assert rows.look() and rows.scored == {} and rows.arrived is None, "an empty topic, made just now"
+    for number in range(30):
+        score(site, asset=f"p-{number % 3 + 1}", ts=f"2026-01-08T10:00:{number:02}.000Z")
+    score(site, asset="p-1", ts="2026-01-08T10:01:00.000Z", score=None)
+    with Producer(site) as producer:  # whoever else writes there
+        for value in (b"{", b"[]", b"3", b'{"asset": "p-1"}', None):
+            producer.send(str(site.topics.scores), "x", value)
+    assert rows.look()
+    assert {name: row.ts_ms % 60_000 // 1_000 for name, row in rows.scored.items()} == {"p-1": 27, "p-2": 28, "p-3": 29}
+    assert rows.arrived is not None and abs(rows.arrived - time.time() * 1000) < 1_000 * PATIENCE_S
+    score(site, asset="p-1", ts="2026-01-08T10:00:42.000Z")
+    assert rows.look() and rows.scored["p-1"].ts_ms % 60_000 == 42_000
+    rows.close()
+
+
+def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engines, site, tmp_path):
+    """A broker that hangs: it accepts connections, and its data are whole."""
+    send(site, record(1))
+    score(site)
+    command = Command(site, tmp_path, terminal=False)
+    command.wait_for(b"\n")
+    said = command.wait_until_said("last row scored")
+    assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in said and "no contact" not in said
+    (pid,) = [one.pid for one in service.status(engines.owner) if one.name == "kafka"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        command.wait_until_said("no contact with Kafka since ")
+        listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
+        assert isinstance(listed.exception, EugenieError)
+        assert listed.exception.exit_code == ExitCode.UNREACHABLE
+        (found,) = [one for one in service.status(engines.owner) if one.name == "kafka"]
+        assert (found.state, found.ok) == ("not answering", False) and "eugenie down" in found.hint
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    command.wait_until_said("last row scored", after="no contact with Kafka since ")
+    send(site, record(1, state="closed"))
+    assert command.wait_for(b'"closed"').splitlines() == [record(1), record(1, state="closed")], "stdout is a contract"
+    assert command.interrupt() == ExitCode.OK
+
+
+def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_watches(site, tmp_path):
+    send(site, record(1))
+    words = ["anomalies", "list", "--site", str(site_file(site, tmp_path)), "-o", "json"]
+    never = CliRunner().invoke(app, words)
+    assert never.exit_code == ExitCode.OK, "no job was submitted: nobody expects one"
+    assert json.loads(never.stdout) == [json.loads(record(1))]
+    assert "no scored row" in never.stderr and "stream job not RUNNING: STOPPED" in never.stderr
+    save_job(workspace_of(load_site(tmp_path / "site.yaml")), JobRecord("0" * 32, site.stream.flink))
+    lost = CliRunner().invoke(app, words)
+    assert (lost.exit_code, lost.stdout) == (ExitCode.UNREACHABLE, never.stdout)
+    assert "next: eugenie stream submit" in lost.stderr
+
+
+def test_brokers_that_answer_are_reachable(engines, site):
+    found = {one.name: (one.state, one.why) for one in service.status(site)}
+    assert (found["kafka"], found["flink"]) == (("reachable", ""), ("reachable", ""))
 
 
 def test_brokers_that_are_not_there_are_unreachable(site_factory):

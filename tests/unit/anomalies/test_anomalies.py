@@ -171,6 +171,20 @@ class TestTail:
     def test_of_other_assets_nothing_is_shown(self, shown):
         assert shown(*self.OLD, None, since=0, assets=["p-2"]) == ["b open", "b closed"]
 
+    @pytest.mark.parametrize("reversed_order", [False, True])
+    def test_of_records_in_two_partitions_the_one_that_arrived_last_counts(self, site, monkeypatch, reversed_order):
+        """As after partitions were added while an anomaly was open: partitions are read in any order."""
+        before = [Record("t", 0, number, 10 + number, None, record_bytes(id="a", state="update")) for number in (0, 1)]
+        after = [Record("t", 1, 0, 12, None, record_bytes(id="a", state="closed"))]
+        records = after + before if reversed_order else before + after
+        monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter([*records, None]))
+        assert [one.anomaly.id for one in service.tail(site)] == []
+        monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter(records))
+        assert [seen.anomaly.state for seen, _ in service.list_anomalies(site)] == ["closed"]
+
+    def test_within_a_partition_the_order_counts_whatever_the_clocks_say(self, shown):
+        assert shown(("a", "open", "p-1", 9), ("a", "closed", "p-1", 3), None) == []
+
     def test_an_asset_that_does_not_exist_is_an_error(self, shown):
         with pytest.raises(EugenieError, match=r"no asset p-3 \(did you mean p-"):
             shown(assets=["p-3"])

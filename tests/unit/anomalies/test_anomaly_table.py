@@ -13,6 +13,7 @@ from rich.console import Console as RichConsole
 from eugenie_cli.anomalies.record import parse_record
 from eugenie_cli.anomalies.view import View
 from eugenie_cli.commands.anomaly_table import LiveTable, anomaly_table, bar, duration, number
+from eugenie_cli.streaming.life import DOWN, LATE, OK, UNKNOWN, Life, Trouble
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "anomalies"
 NOW_MS = 1_767_866_712_000  # 2026-01-08T10:05:12Z
@@ -79,6 +80,33 @@ def live(made: View) -> LiveTable:
 @pytest.mark.parametrize(("name", "width"), [("live-110", 110), ("live-80", 80)])
 def test_a_live_table_reads_at_a_glance(name, width):
     assert drawn(live(view()), width) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def coloured(life: Life, made: View) -> list[str]:
+    """The lines with their colours, as escape sequences."""
+    console = RichConsole(file=StringIO(), width=100, height=40, emoji=False, highlight=False, force_terminal=True,
+                          color_system="standard")  # fmt: skip
+    console.print(LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life))
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("level", "code"), [(OK, "32"), (LATE, "33"), (DOWN, "31"), (UNKNOWN, "")])
+def test_nothing_open_has_the_colour_of_the_sign_of_life_and_is_green_only_with_one(level, code):
+    trouble = Trouble("kafka", level, "no contact with Kafka since 10:05:01", "eugenie up")
+    troubles = (trouble,) if level in (LATE, DOWN) else ()
+    head, *sign = coloured(Life(level, "last row scored 3 s ago", troubles), View())[: 2 + len(troubles)]
+    assert f"\x1b[1;{code}m0 open" in head if code else "\x1b[1m0 open" in head
+    for line, words in zip(sign, ["last row scored 3 s ago", f"{trouble.what}; next: eugenie up"], strict=False):
+        assert f"\x1b[{code}m{words}" in line if code else words in line
+    assert ("32m" in "".join([head, *sign])) == (level == OK)
+
+
+def test_what_is_wrong_takes_lines_from_the_table_and_not_from_the_terminal():
+    troubles = tuple(Trouble(str(number), DOWN, f"trouble {number}", "wait") for number in range(6))
+    life = Life(DOWN, "no scored row", troubles)
+    table = LiveTable("demo-plant", view(), timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life)
+    shown = drawn(table, width=100, height=18)
+    assert len(shown.splitlines()) <= 18 and "trouble 5; next: wait" in shown and "more open" in shown
 
 
 def test_nothing_open_is_said():

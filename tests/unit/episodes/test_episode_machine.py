@@ -191,3 +191,72 @@ def test_every_anomaly_opens_once_and_closes_before_the_next_and_its_instants_ar
         if event.kind == "closed":
             assert event.detected <= event.end <= event.at
             open_start = None
+
+
+# -- what an event shows: the row of the peak --------------------------------------------------------------
+
+
+def told_row(index: int, score: float) -> ScoredRow:
+    """A row whose values tell which one it is."""
+    return ScoredRow(index * STEP, score, 7, (0.75, 0.25), (index + 0.5, NAN), (float(index), NAN))
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(rules, traces)
+def test_every_event_shows_the_row_of_the_peak_so_far_and_never_a_quiet_one(rule, trace):
+    episode, rows, index = Episode(), [], 0
+    for gap, score, _ in trace:
+        index += gap
+        rows.append(told_row(index, score))
+        for event in step(rule, episode, rows[-1]):
+            lasting = [row for row in rows if event.start <= row.ts <= (event.end or event.at) and row.score > 1]
+            worst = max(lasting, key=lambda row: row.score)  # the first of them
+            at = worst.ts / STEP
+            assert (event.values[0], event.expected[0], event.peak) == (at, at + 0.5, worst.score)
+
+
+def test_a_closed_anomaly_shows_how_hot_it_was_and_not_that_it_is_over():
+    hot, quiet = (55.9, 1.0), (46.52, 1.0)
+    seen = [(2, (50.0, 1.0)), (2, (52.0, 1.0)), (3, hot), (0.4, quiet), (0.2, quiet)]
+    rows = [
+        ScoredRow(index * STEP, score, 7, (1.0, 0.0), (46.93, 1.0), values)
+        for index, (score, values) in enumerate(seen)
+    ]
+    episode = Episode()
+    opened, closed = [event for one in rows for event in step(RULE, episode, one)]
+    assert (closed.kind, closed.values, closed.score, closed.peak) == ("closed", hot, 0.2, 3)
+    assert opened.values == hot
+
+
+COUNTING = [1_000, 0, 2, 0, 0, 3.0, 13.0, [9.75, 3.25]]
+OPEN = [2_000, 0, 0, 0, 0, 3.0, 17.0, [12.75, 4.25], 2_000, 3.0, 2.0, 7, [2.0, None], [2.5, None]]
+RECOVERING = [3_000, 0, 1, 3_000, 0, 3.0, 17.0, [12.75, 4.25], 2_000, 3.0, 0.5, 7, [3.0, None], [3.5, None]]
+"""States as the release that kept the last row wrote them; the last row of RECOVERING is a quiet one."""
+
+
+@pytest.mark.parametrize(
+    ("state", "then", "value"),
+    [
+        (COUNTING, [2.0, 0.5, 0.5], 2.0),
+        (OPEN, [0.5, 0.5], 2.0),
+        (OPEN, [2.5, 0.5, 0.5], 2.0),
+        (OPEN, [9.0, 0.5, 0.5], 3.0),
+        (RECOVERING, [0.5], NAN),
+        (RECOVERING, [1.5, 0.5, 0.5], 4.0),
+        (RECOVERING, [9.0, 0.5, 0.5], 4.0),
+    ],
+)
+def test_an_episode_of_an_earlier_release_goes_on_and_shows_no_quiet_row_as_its_peak(state, then, value):
+    episode = Episode.from_state(state)
+    first = state[0] // STEP + 1
+    events = []
+    for index, score in enumerate(then):
+        episode = Episode.from_state(json.loads(json.dumps(episode.to_state(), allow_nan=False)))
+        events += step(RULE, episode, told_row(first + index, score))
+    closed = events[-1]
+    assert (closed.kind, closed.start, closed.peak) == ("closed", 0, max(3.0, *then))
+    assert repr(closed.values[0]) == repr(value) and len(closed.values) == len(closed.expected) == 2
+
+
+def test_an_idle_episode_of_an_earlier_release_goes_on():
+    assert Episode.from_state([1_000, 3]).to_state() == [1_000, 3]

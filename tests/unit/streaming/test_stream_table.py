@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,7 +11,7 @@ from eugenie_cli.commands.stream_table import check_replay, duration, show
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.streaming.metrics import OperatorLoad
-from eugenie_cli.streaming.status import AWAY, ModelServer, StreamStatus
+from eugenie_cli.streaming.status import AWAY, ModelServer, Problem, StreamStatus
 
 RUNNING = StreamStatus(
     state="RUNNING",
@@ -37,6 +38,7 @@ RUNNING = StreamStatus(
     operators=(OperatorLoad("Source: readings -> decode" * 4, 2, 0.62, 0.0, 5_012.4, 30.0),),
     model_server=ModelServer("127.0.0.1:8500", False, f"{AWAY} (UNAVAILABLE)"),
     notes=("the lag is not known: so it is",),
+    figures_age_s=0.4,
 )
 
 
@@ -51,6 +53,7 @@ def shown(found: StreamStatus) -> tuple[str, str]:
     [
         "state RUNNING for 2.0 h, 2 restarts",
         "last failure 2026-03-01T00:00:00.000Z: java.lang.Exception: TaskManager lost",
+        "figures 0.4 s old",
         "lag 1,234 records not read yet",
         "readings 5,012.4 records/s in",
         "scores 625.0 records/s out",
@@ -75,6 +78,26 @@ def test_a_stopped_job_shows_where_it_goes_on_and_no_empty_figures():
     out, _ = shown(StreamStatus("STOPPED", None, "x", savepoint="file:/s", model_server=server))
     assert "state STOPPED" in out and "savepoint file:/s" in out and "reachable; pump 3" in out
     assert "lag" not in out and "Predict" not in out
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"figures_age_s": 90.0}, "figures STALE: 1.5 min old"),
+        ({"figures_age_s": None}, "figures of an unknown age"),
+        ({"state": "RESTARTING", "figures_age_s": None}, "figures none: its tasks do not all run"),
+    ],
+)
+def test_figures_say_how_old_they_are(changed, words):
+    assert words in shown(replace(RUNNING, **changed))[0]
+
+
+def test_what_is_down_is_said_with_what_to_do_next():
+    problems = (Problem("the stream job is FAILED", "eugenie stream submit"), Problem("Kafka does not answer: x", "y"))
+    assert shown(replace(RUNNING, problems=problems))[1].splitlines()[1:] == [
+        "the stream job is FAILED; next: eugenie stream submit",
+        "Kafka does not answer: x; next: y",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""The last scored row of each asset, from the end of the scores topic: what shows that somebody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from eugenie_cli.broker.client import client_settings, failure
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.model import Site
+from eugenie_cli.site.values import parse_instant, to_ms
+
+LOOK_BACK = 2_000
+"""Records of a partition that are looked at, from its end: of most sites every asset is among them."""
+ANSWER_S = 3.0
+READ_WITHIN_S = 3.0
+_NO_LEADER = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+)
+_POLL_S = 0.2
+_BATCH = 1_000
+
+
+class Row(NamedTuple):
+    """A row of an asset: its own instant, and when its score arrived in Kafka. ms since 1970 UTC."""
+
+    ts_ms: int
+    arrived_ms: int
+
+
+class LastRows:
+    """The last rows of a site's assets. `look` looks again; close it at the end.
+
+    scored:  asset -> its last row with a score, of what was looked at.
+    arrived: when the last row of any kind arrived, scored or not; None: there is none.
+    """
+
+    def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
+        self._site, self._clock = site, clock
+        self._topic = str(site.topics.scores)
+        self._consumer: Consumer | None = None
+        self._next: dict[int, int] = {}
+        self.scored: dict[str, Row] = {}
+        self.arrived: int | None = None
+
+    def look(self) -> bool:
+        """Read what came since the last look; False: there is no such topic. Raises EugenieError without contact."""
+        try:
+            ends = self._ends()
+            if ends is None:
+                return False
+            self._read({partition: span for partition, span in ends.items() if span[1] > span[0]})
+        except KafkaException as error:
+            raise failure(self._site, f"reading {self._topic}", error) from None
+        return True
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            with contextlib.suppress(KafkaException, RuntimeError):
+                self._consumer.close()
+            self._consumer = None
+
+    def _client(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer(
+                client_settings(
+                    self._site,
+                    group_id=f"eugenie-life-{uuid.uuid4().hex[:12]}",
+                    enable_auto_commit=False,
+                    enable_auto_offset_store=False,
+                    enable_partition_eof=True,
+                    isolation_level="read_committed",
+                    auto_offset_reset="earliest",
+                )
+            )
+        return self._consumer
+
+    def _ends(self) -> dict[int, tuple[int, int]] | None:
+        """Partition -> the offsets from which and up to which to read. None: no such topic."""
+        consumer = self._client()
+        found = consumer.list_topics(self._topic, timeout=ANSWER_S).topics.get(self._topic)
+        if found is None or found.error is not None or not found.partitions:
+            return None
+        spans = {}
+        for partition in found.partitions:
+            try:
+                low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=ANSWER_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_LEADER:
+                    raise
+                continue  # the brokers answer, and settle who has the partition: there is nothing to read of it now
+            known = self._next.get(partition, 0)
+            known = known if known <= high else 0  # a topic of that name was made anew
+            spans[partition] = max(low, high - LOOK_BACK, known), high
+        return spans
+
+    def _read(self, spans: dict[int, tuple[int, int]]) -> None:
+        if not spans:
+            return
+        consumer, left = self._client(), set(spans)
+        consumer.assign([TopicPartition(self._topic, partition, start) for partition, (start, _) in spans.items()])
+        deadline = self._clock() + READ_WITHIN_S
+        try:
+            while left and self._clock() < deadline:
+                for message in consumer.consume(_BATCH, timeout=_POLL_S):
+                    error = message.error()
+                    if error is None:
+                        self._next[int(message.partition() or 0)] = int(message.offset() or 0) + 1
+                        self._take(message.value(), message.timestamp()[1])
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        left.discard(int(message.partition() or 0))
+                    elif not error.retriable():
+                        raise KafkaException(error)
+        finally:
+            consumer.unassign()
+
+    def _take(self, value: bytes | None, arrived_ms: int) -> None:
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # somebody else's record
+            record = json.loads(value or b"")
+            asset, score, instant = record["asset"], record["score"], parse_instant(record["ts"])
+            self.arrived = max(self.arrived or 0, arrived_ms)
+            if score is not None:
+                before = self.scored.get(asset)
+                if before is None or arrived_ms >= before.arrived_ms:
+                    self.scored[asset] = Row(to_ms(instant), arrived_ms)
+
+
+def contact(rows: LastRows) -> tuple[bool, str]:
+    """Look once: whether the topic is there, and what keeps Kafka from answering (empty: nothing)."""
+    try:
+        return rows.look(), ""
+    except EugenieError as error:
+        return True, error.reason
