@@ -186,10 +186,10 @@ def rescale(run: Run, parallelism: int) -> None:
     began = time.monotonic()
     kept = stop(run.site)
     assert not submit(run.site, lost=True).started, "its keeper leaves a job alone that was stopped"
-    interrupted = interrupt_a_submission(run.site, run.signals.pop(0)) if run.signals else None
     wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
-    resumed = submit(wider)
-    assert kept.savepoint is not None and resumed.resumed_from == kept.savepoint
+    interrupted = interrupt_a_submission(wider, run.signals.pop(0)) if run.signals else None
+    resumed, last = submit(wider), record.load(workspace_of(wider))
+    assert kept.savepoint is not None and last is not None and last.resumed_from == kept.savepoint
     assert interrupted in (None, resumed.job_id), "the request that was under way, and the next: one job"
     alive = [job for job in FlinkRest(endpoints.flink(run.site)).jobs() if job["state"] in ALIVE]
     assert [job["jid"] for job in alive] == [resumed.job_id]
