@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any, TextIO
 
+from eugenie_cli.printable import harmless, harmless_json
 from eugenie_cli.progress import Advance
 
 
@@ -41,6 +42,11 @@ class Console:
         """True when stdout is a terminal."""
         return self.out.isatty()
 
+    @property
+    def asks(self) -> bool:
+        """True when somebody at a terminal can answer a question."""
+        return sys.stdin.isatty() and self.err.isatty()
+
     def _rich(self, stream: TextIO) -> Any:
         from rich.console import Console as RichConsole
 
@@ -51,17 +57,17 @@ class Console:
 
     def json(self, value: Any) -> None:
         """One JSON document on stdout."""
-        self.out.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+        self.out.write(harmless_json(json.dumps(plain(value), indent=2, ensure_ascii=False)) + "\n")
         self.out.flush()
 
     def json_line(self, value: Any) -> None:
         """One JSON line on stdout."""
-        self.out.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+        self.out.write(harmless_json(json.dumps(plain(value), ensure_ascii=False)) + "\n")
         self.out.flush()
 
     def line(self, text: str) -> None:
         """One line of plain text on stdout."""
-        self.out.write(text + "\n")
+        self.out.write(harmless(text) + "\n")
         self.out.flush()
 
     def table(
@@ -83,7 +89,7 @@ class Console:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
             table.add_row(
-                *[cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row]
+                *[cell if isinstance(cell, Text) else Text("" if cell is None else harmless(str(cell))) for cell in row]
             )
         self._rich(self.out).print(table)
 
@@ -103,6 +109,7 @@ class Console:
 
     def say(self, message: str) -> None:
         """One line of narration."""
+        message = harmless(message)
         if self._bars is not None:
             self._bars.console.print(message, markup=False)
         else:
@@ -113,9 +120,9 @@ class Console:
         """An error: what is wrong, then what to do next."""
         colour = self.err.isatty() and "NO_COLOR" not in os.environ
         head, tail = ("\x1b[1;31m", "\x1b[0m") if colour else ("", "")
-        self.err.write(f"{head}error:{tail} {reason}\n")
+        self.err.write(f"{head}error:{tail} {harmless(reason)}\n")
         if hint:
-            self.err.write(f"  next: {hint}\n")
+            self.err.write(f"  next: {harmless(hint)}\n")
         self.err.flush()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""`eugenie history`: what has been imported, and how good it is."""
+"""`eugenie history`: what has been imported, how good it is, and how to be rid of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
+from eugenie_cli.errors import ExitCode
 
 app = typer.Typer(name="history", no_args_is_help=True, help="What has been imported, and how good it is.")
 
@@ -19,7 +20,11 @@ AssetArgument = Annotated[list[str] | None, typer.Argument(help="Assets. Default
 
 @app.command()
 def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the assets that have readings: how many, from when to when, from which sources."""
+    """Show the assets that have readings: how many, from when to when, from which sources.
+
+    What history holds that the site file does not lead to (a file or source that is gone) is listed below.
+    """
+    from eugenie_cli.history.leftovers import leftover_notes
     from eugenie_cli.history.open import open_history
     from eugenie_cli.history.show import asset_rows, history_view
     from eugenie_cli.site.load import open_site
@@ -36,6 +41,8 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
             right=("readings",),
             caption=f"fingerprint {view.fingerprint[:16]}",
         )
+        for note in leftover_notes(view.left):
+            console.say(note)
 
 
 @app.command()
@@ -53,3 +60,46 @@ def quality(asset: AssetArgument = None, site: SiteOption = None, output: Output
         console.json(found)
     else:
         console.table(QUALITY_COLUMNS, quality_rows(found), right=("readings", *SHARES))
+
+
+@app.command()
+def drop(
+    source: Annotated[str, typer.Argument(help="The source that gave the readings; the site file need not have it.")],
+    item: Annotated[
+        list[str] | None,
+        typer.Argument(help="Items, as `history show` names them: files. Default: all.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    site: SiteOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Remove what was imported from a source, or from some of its files, from the history.
+
+    All of it goes, or nothing. The files of the source are not touched: those that its path still matches are
+    read again by the next import.
+    """
+    from dataclasses import replace
+
+    from eugenie_cli.history.dropping import drop_notes, plan_drop
+    from eugenie_cli.history.leftovers import counted
+    from eugenie_cli.history.open import open_history
+    from eugenie_cli.site.load import open_site
+
+    console = Console()
+    opened = open_site(site)
+    history = open_history(opened)
+    plan = plan_drop(opened, history, source, item or ())
+    for note in drop_notes(plan):
+        console.say(note)
+    if plan.items and not dry_run:
+        if not yes and console.asks and not typer.confirm("Remove them?", err=True):
+            console.say("nothing was removed")
+            raise typer.Exit(ExitCode.FAILED)
+        history.drop(source, plan.items)
+        plan = replace(plan, done=True)
+    if output is Output.json:
+        console.json(plan)
+    elif plan.items:
+        done = "removed" if plan.done else "would remove"
+        console.line(f"{done} {counted(plan.readings, 'reading')} of {counted(len(plan.items), 'item')} of {source}")

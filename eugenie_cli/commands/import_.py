@@ -32,18 +32,21 @@ def import_(
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Import the site's sources into its history. What was imported and has not changed is left alone."""
+    """Import the site's sources into its history. What was imported and has not changed is left alone.
+
+    Exit code 6: a file could not be read, gave no readings, or lost more than half of its rows.
+    """
     from eugenie_cli.history.importing import import_sources
     from eugenie_cli.history.show import import_notes, import_rows
     from eugenie_cli.site.load import open_site
 
     console = Console()
     reports = import_sources(open_site(site), source or (), console, again=again)
+    for note in import_notes(reports):
+        console.say(note)
     if output is Output.json:
         console.json(reports)
     else:
         console.table(COLUMNS, import_rows(reports), right=COLUMNS[1:8])
-    for note in import_notes(reports):
-        console.say(note)
-    if any(report.failed for report in reports):
+    if not all(report.whole for report in reports):
         raise typer.Exit(ExitCode.PARTLY)

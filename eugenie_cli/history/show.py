@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eugenie_cli.history.importing import SourceReport
+from eugenie_cli.history.leftovers import Leftover, counted, leftover_notes, leftovers
 from eugenie_cli.history.quality import SensorQuality
 from eugenie_cli.history.store import History
+from eugenie_cli.printable import printable
 from eugenie_cli.readings.time import FIRST_PLAUSIBLE
 from eugenie_cli.site.model import Site
 
 CLOCK_MS = 60_000  # by which the clock that wrote a file may be ahead of this machine's
 SHOWN_COLUMNS = 8  # unknown columns in a note
+SHOWN_NAME = 60  # of a column's name
+SHOWN_ITEMS = 5  # items of which little came in
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,11 @@ class AssetView:
 
 @dataclass(frozen=True)
 class HistoryView:
-    """A whole history: `fingerprint` changes with any reading."""
+    """A whole history: `fingerprint` changes with any reading; `left` is what the site file does not lead to."""
 
     fingerprint: str
     assets: tuple[AssetView, ...]
+    left: tuple[Leftover, ...] = ()
 
 
 def history_view(site: Site, history: History) -> HistoryView:
@@ -49,7 +54,7 @@ def history_view(site: Site, history: History) -> HistoryView:
             views.append(AssetView(name, class_name, kept.readings, kept.start_ms, kept.end_ms, kept.sources))
         else:
             views.append(AssetView(name, class_name, 0, None, None, ()))
-    return HistoryView(history.fingerprint(), tuple(views))
+    return HistoryView(history.fingerprint(), tuple(views), tuple(leftovers(site, history.sources())))
 
 
 def asset_rows(view: HistoryView) -> Iterator[tuple[str, ...]]:
@@ -82,22 +87,24 @@ def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
 
 
 def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> Iterator[str]:
-    """What went wrong, in full sentences: instants that cannot be, files that failed, columns that nothing is made of,
-    readings that meet at one instant, rejected records. `now_ms`: of the clock; default: this machine's.
+    """What went wrong, in full sentences: instants that cannot be, items that failed or gave little, columns that
+    nothing is made of, readings that meet at one instant, rejected records, and what history holds beside the site file.
+    What matters most is said first. `now_ms`: of the clock; default: this machine's.
     """
     now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     for report in reports:
         yield from _implausible(report, now_ms)
         for error in report.failed:
             yield f"{report.source}: failed: {error}"
+        yield from (f"{report.source}: {poor}" for poor in report.poor[:SHOWN_ITEMS])
+        if len(report.poor) > SHOWN_ITEMS:
+            yield f"{report.source}: and {len(report.poor) - SHOWN_ITEMS:,} more files like these (-o json names them)"
+    for report in reports:
+        yield from leftover_notes(report.left)
+        if report.moved:
+            yield f"{report.source}: {report.moved:,} known by another place or name, and not imported twice"
         yield from _meetings(report)
-        if report.unknown_columns:
-            names = list(report.unknown_columns)
-            more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
-            yield (
-                f"{report.source}: columns that are no sensor or tag of the site, not imported: "
-                f"{', '.join(names[:SHOWN_COLUMNS])}{more} (list them under `ignore` to keep this quiet)"
-            )
+        yield from (f"{report.source}: {note}" for note in _column_notes(report))
         for reason, examples in sorted(report.examples.items()):
             yield f"{report.source}: {report.rejected[reason]:,} {reason}, for example"
             yield from (f"  {example}" for example in examples)
@@ -113,21 +120,48 @@ def _implausible(report: SourceReport, now_ms: int) -> Iterator[str]:
 
 def _meetings(report: SourceReport) -> Iterator[str]:
     if report.conflicts:
-        instants = _count(report.conflicts, "instant")
+        instants = counted(report.conflicts, "instant")
         yield (
             f"{report.source}: readings of one sensor disagree at {instants}: the export that was written last counts,"
             " within one file the larger value (`eugenie history quality` shows which sensors)"
         )
     if report.repeated:
-        readings = _count(report.repeated, "reading")
+        readings = counted(report.repeated, "reading")
         yield (
             f"{report.source}: sensor and instant of {readings} are those of another in the same file, and one is kept:"
             " export parts of a second if the signal is that fast"
         )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+_LOOKS = {
+    "quality": "look like the quality of one tag: they cannot be mapped yet, so values are taken without their "
+    "quality, and bad ones are among them",
+    "instant": "look like the instant of one tag: they cannot be mapped yet, so values are taken with the instant of "
+    "their row",
+    "unnamed": "have values and no name in the header: they cannot be mapped yet, and are not imported",
+    "second": "have the name of a column before them: they are not imported",
+    "spelling": "are nearly a tag or sensor of the site, and not imported (upper and lower case count, and each sign): "
+    "correct `tags`",
+    "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are taken without it",
+}
+
+
+def _column_notes(report: SourceReport) -> Iterator[str]:
+    """Columns that nothing is made of. Those that belong to others are never advised away: they say what is bad."""
+    for kind, words in _LOOKS.items():
+        if columns := report.companions.get(kind):
+            yield f"columns that {words}: {_listed(columns)}"
+    if report.unknown_columns:
+        yield (
+            "columns that are no sensor or tag of the site, not imported: "
+            f"{_listed(report.unknown_columns)} (list them under `ignore` to keep this quiet)"
+        )
+
+
+def _listed(columns: Iterable[str]) -> str:
+    names = [printable(name, SHOWN_NAME) for name in columns]
+    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+    return ", ".join(names[:SHOWN_COLUMNS]) + more
 
 
 def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +65,10 @@ class History:
         return self.root / "manifest.json"
 
     # -- reading -----------------------------------------------------------------------------------
+
+    def sources(self) -> Sources:
+        """All that was imported: source -> key -> item."""
+        return read_manifest(self._manifest)
 
     def items(self, source: str) -> dict[str, Item]:
         """What was imported from a source, by key."""
@@ -196,11 +200,29 @@ class History:
             finally:
                 writer.flush()
 
+    def drop(self, source: str, keys: Iterable[str]) -> None:
+        """Remove items of a source: they are no history from the commit on. Their files go when the source is next
+        written to, or by `vacuum`.
+        """
+        with self.writer(source) as writer:
+            for key in keys:
+                writer.remove(key)
+
+    def vacuum(self) -> None:
+        """Remove the files of sources of which history has nothing any more, unless somebody is importing them."""
+        parts = self.root / "parts"
+        held = {name for name, items in self.sources().items() if items}
+        for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
+            if folder.name in held or not any(folder.iterdir()):
+                continue
+            with suppress(EugenieError), only_one(self.root / "locks" / f"{folder.name}.lock", "an import"):
+                self._remove_orphans(folder.name, folder)
+
     def _remove_orphans(self, source: str, folder: Path) -> None:
-        items = self.items(source).values()
-        committed = {Path(part.file).name for item in items for part in item.parts}
+        held = self.sources().values()  # of all sources: an item may have come from one that had another name
+        committed = {part.file for items in held for item in items.values() for part in item.parts}
         for path in folder.iterdir():
-            if path.name not in committed:
+            if str(Path("parts") / source / path.name) not in committed:
                 path.unlink()
 
 
@@ -209,11 +231,21 @@ class SourceWriter:
 
     def __init__(self, root: Path, source: str, run_rows: int) -> None:
         self._root, self._source, self._run_rows = root, source, run_rows
-        self._waiting: dict[str, Item | None] = {}
+        self._waiting: dict[tuple[str, str], Item | None] = {}
         self._flushed = time.monotonic()
 
-    def replace(self, key: str, batches: Iterable[Batch], state: Callable[[], dict[str, Any]] | None = None) -> Item:
-        """Write `batches` as the whole of item `key`. `state` is asked for once the batches have ended."""
+    def replace(
+        self,
+        key: str,
+        batches: Iterable[Batch],
+        state: Callable[[], dict[str, Any]] | None = None,
+        *,
+        instead_of: Iterable[tuple[str, str]] = (),
+    ) -> Item:
+        """Write `batches` as the whole of item `key`. `state` is asked for once the batches have ended.
+
+        `instead_of`: items, as (source, key), that go in the same commit.
+        """
         parts = []
         run = Run(self._run_rows)
         for batch in batches:
@@ -224,15 +256,19 @@ class SourceWriter:
                 run.add(piece)
         if run.rows:
             parts.append(self._write(run))
-        return self._put(key, Item(tuple(parts), state() if state else {}))
+        return self.keep(key, Item(tuple(parts), state() if state else {}), instead_of=instead_of)
 
-    def keep(self, key: str, item: Item) -> Item:
-        """Take an item as it is, with another `state` perhaps."""
-        return self._put(key, item)
+    def keep(self, key: str, item: Item, *, instead_of: Iterable[tuple[str, str]] = ()) -> Item:
+        """Take an item as it is, with another `state` perhaps. `instead_of`: as in `replace`."""
+        self._waiting |= dict.fromkeys(instead_of)
+        self._waiting[self._source, key] = item
+        if time.monotonic() - self._flushed >= COMMIT_INTERVAL_S:
+            self.flush()
+        return item
 
     def remove(self, key: str) -> None:
         """Drop an item."""
-        self._waiting[key] = None
+        self._waiting[self._source, key] = None
 
     def flush(self) -> None:
         """Commit what waits: from here on it is history, whatever happens."""
@@ -241,15 +277,14 @@ class SourceWriter:
             self._waiting = {}
         self._flushed = time.monotonic()
 
-    def _put(self, key: str, item: Item) -> Item:
-        self._waiting[key] = item
-        if time.monotonic() - self._flushed >= COMMIT_INTERVAL_S:
-            self.flush()
-        return item
-
     def _apply(self, sources: Sources) -> Sources:
-        items = {**sources.get(self._source, {}), **self._waiting}
-        return {**sources, self._source: {key: item for key, item in items.items() if item is not None}}
+        changed = {name: dict(items) for name, items in sources.items()}
+        for (source, key), item in self._waiting.items():
+            items = changed.setdefault(source, {})
+            items.pop(key, None)
+            if item is not None:
+                items[key] = item
+        return {name: items for name, items in changed.items() if items}
 
     def _write(self, run: Run) -> PartFile:
         file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"

@@ -16,7 +16,16 @@ from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.section import Section
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.tracking import Tracking
-from eugenie_cli.site.values import Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
+from eugenie_cli.site.values import (
+    Delimiter,
+    Instant,
+    Label,
+    Milliseconds,
+    Name,
+    PositiveMs,
+    StatusText,
+    ZoneName,
+)
 
 # -- where readings come from ---------------------------------------------------------------------------
 
@@ -93,7 +102,7 @@ class CsvSource(Section):
     name: Name
     type: Literal["csv"]
     path: str = Field(description="a file or a pattern; relative to the folder that holds site-configs/")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Delimiter = ","
     encoding: str = "utf-8"
     readings: ReadingsMapping = ReadingsMapping(format="csv")
 

@@ -120,8 +120,32 @@ Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(_in
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
 # What may name a site, class, asset or source: safe in a path, a topic, a metric and a model name.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+def _on_one_line(given: Any) -> Any:
+    """A line break in a name becomes a blank, as in the header of a file that is imported (Excel breaks them so)."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", given) if isinstance(given, str) else given
+
+
+def _tab(given: Any) -> Any:
+    """A tab may be written as YAML's single quotes leave it: a backslash and a t."""
+    return "\t" if given in ("\\t", "tab") else given
+
+
+def _one_character(given: str) -> str:
+    if len(given) != 1 or not (given == "\t" or " " <= given <= "~") or given == '"':
+        raise ValueError('must be one ASCII character other than a quote, such as ";" or "\\t" for a tab')
+    return given
+
+
+# What stands between the fields of a CSV file. One byte, and none that means something else there.
+Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)]
 # Sensors and tags carry the plant's own spelling; control characters would break records.
-Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    BeforeValidator(_on_one_line),
+]
 # A text in the place of a value; a number, which YAML gives as one, is its shortest text.
 StatusText = Annotated[
     str,

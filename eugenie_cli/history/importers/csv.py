@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.importers.importer import EXAMPLES, SourceItem, Tally, router_of
-from eugenie_cli.history.importers.records import RecordReader, Refusals
+from eugenie_cli.history.importers.companions import Told, bases_of
+from eugenie_cli.history.importers.files import HEAD_BYTES, matching, opened, status_of, without_gz
+from eugenie_cli.history.importers.headers import Header, read_header
+from eugenie_cli.history.importers.importer import SourceItem, Tally, router_of
+from eugenie_cli.history.importers.lines import Block, Decoder, Framer
+from eugenie_cli.history.importers.places import Places, Ragged
+from eugenie_cli.history.importers.quotes import QuoteRules
+from eugenie_cli.history.importers.records import RecordReader
+from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
-from eugenie_cli.readings import reasons
 from eugenie_cli.readings.mapping import bind_file
-from eugenie_cli.site.model import CsvSource, Part, Site
+from eugenie_cli.site.model import CsvSource, Site
 
 BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
-SHOWN_COLUMNS = 12  # in an error
-SHOWN_TEXT = 80  # of a malformed row
 
 
 class CsvImporter:
@@ -32,26 +36,39 @@ class CsvImporter:
 
     def __init__(self, source: CsvSource, site: Site) -> None:
         self._source, self._site = source, site
+        self._base = site.base.resolve()
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
-        """The files that match the source's path, sorted."""
+        """The files that match the source's path, sorted. One that cannot be read is among them: reading it tells."""
         pattern = self._site.resolve(self._source.path)
-        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-        paths = sorted(path for path in found if path.is_file())
+        paths = matching(pattern)
         if not paths:
             raise EugenieError(
-                f"source {self._source.name}: no file matches {pattern}",
+                f"source {self._source.name}: no file matches {printable(str(pattern))}",
                 hint=f"correct `path` of the source in {self._site.file}",
             )
         return [self._item(path) for path in paths]
 
     def _item(self, path: Path) -> SourceItem:
+        """A file by its place in the site's folder, so that a folder that moves is known again."""
+        inside = path.is_relative_to(self._base)
+        key = str(path.relative_to(self._base)) if inside else str(path)
+        size, state = 0, dict[str, Any]()
         try:
-            status = path.stat()
-        except OSError as error:
-            raise EugenieError(f"{path}: {error.strerror}") from error
-        return SourceItem(str(path), status.st_size, {"size": status.st_size, "mtime_ns": status.st_mtime_ns})
+            status = status_of(path)
+            size, state = status.st_size, {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        except EugenieError:
+            pass  # told when it is read
+        bound = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
+        readings = self._source.readings
+        patterned = [name for name in type(readings).model_fields if getattr(getattr(readings, name), "file", None)]
+        names = {name: str(bound[name]["const"]) for name in patterned}
+        return SourceItem(key, size, state, (str(path),) if inside else (), names)
+
+    def missing(self, key: str) -> str:
+        """Why `items` does not have an item that was imported."""
+        return "the source's `path` does not match it" if (self._base / key).exists() else "its file is gone"
 
     def settings(self) -> Mapping[str, Any]:
         """The source's own settings, the time zone, and the names that readings are given."""
@@ -62,177 +79,129 @@ class CsvImporter:
         }
 
     def digest(self, item: SourceItem) -> str:
-        """SHA-256 of the file."""
+        """SHA-256 of the file. Raises EugenieError for one that cannot be read."""
+        path = self._base / item.key
+        status_of(path)
         digest = hashlib.sha256()
-        with Path(item.key).open("rb") as file:
-            while chunk := file.read(BLOCK_BYTES):
-                digest.update(chunk)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(BLOCK_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read: {error.strerror}",
+                hint="let the user that runs eugenie read the file, and check the disk or the network share",
+            ) from error
         return digest.hexdigest()
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The file's readings, block by block. Raises EugenieError for a file that cannot be read as
         configured.
         """
-        path = Path(item.key)
+        path = self._base / item.key
         try:
             yield from self._read(path, tally, advance)
-        except UnicodeDecodeError as error:
+        except LookupError as error:
             raise EugenieError(
-                f"{path} is not {self._source.encoding} text: {error.reason}",
-                hint="set the source's `encoding`",
+                f"source {self._source.name}: {error}",
+                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
             ) from error
-        except (OSError, LookupError, pa.ArrowInvalid) as error:
-            raise EugenieError(f"{path} cannot be read: {error}") from error
+        except pa.ArrowInvalid as error:
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",
+                hint="check `delimiter` and `encoding` of the source in the site file",
+            ) from error
         if self._item(path).state != item.state:
-            raise EugenieError(f"{path} changed while it was read", hint="import again when it is complete")
+            raise EugenieError(
+                f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
+            )
 
     def _read(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        columns = self._header(path)
-        mapping = bind_file(self._source.readings.model_dump(mode="json"), str(path))
+        rules = QuoteRules(self._source.delimiter)
+        with opened(path, self._source.encoding, advance) as file:
+            decoder = Decoder(self._source.encoding)
+            head = decoder(file.read(HEAD_BYTES))
+            while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
+                head += decoder(more)
+            head = head.lstrip("\ufeff".encode())
+            self._check_head(path, head, decoder)
+            header = read_header(printable(str(path)), head, self._source, rules)
+            reader = self._reader(path, header)
+            told = Told(reader, self._bases, self._source.readings)
+            places = Places(tally, path.name)
+            framer = Framer(rules, self._source.encoding, decoder, len(header.names), reader.is_row)
+            for block in framer.blocks(partial(file.read, BLOCK_BYTES), head[header.end :], header.lines + 1):
+                records, ragged = self._parsed(block, header)
+                batch, refusals = reader.read(records)
+                told.look(records)
+                places.take(block, records, reader, refusals, ragged)
+                yield batch
+        told.tell(tally)
+
+    @cached_property
+    def _bases(self) -> frozenset[str]:
+        """What the names of a tag's further columns begin or end with."""
+        tags = {tag for asset in self._site.assets.values() for tag in asset.tags.values()}
+        return bases_of(tags | {name for equipment in self._site.classes.values() for name in equipment.sensor_names})
+
+    def _reader(self, path: Path, header: Header) -> RecordReader:
+        mapping = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
         asset = (mapping["asset"] or {}).get("const")
         if asset is not None and asset.strip() not in self._site.assets:
             raise EugenieError(
-                f"{path}: the site has no asset {asset!r}",
+                f"{printable(str(path))}: the site has no asset {asset!r}",
                 hint="add it to `assets`, or narrow the source's `path` to the files of the site's assets",
             )
-        reader = RecordReader(mapping, self._site.timezone, self._router, columns)
-        tally.unknown_columns.extend(reader.unknown_columns())
-        places = _Places(tally)
-        with path.open("rb") as raw:
-            counted = _Counted(raw, advance)
-            blocks = self._blocks(_plain(counted, path), columns, places)
-            while block := next(blocks, None):
-                batch, refusals = reader.read(block)
-                for refusal in refusals:
-                    places.refuse(reader, block, refusal)
-                places.records += block.num_rows
-                yield batch
-        places.report(path, self._source.encoding)
+        if header.spare:
+            mapping = {**mapping, "ignore": [*mapping["ignore"], header.names[-1]]}
+        return RecordReader(mapping, self._site.timezone, self._router, header.names)
 
-    def _blocks(self, file: BinaryIO, columns: Sequence[str], places: _Places) -> Iterator[pa.RecordBatch]:
-        """Blocks of records, every column text exactly as written."""
-        stream = pa_csv.open_csv(
-            file,
+    def _check_head(self, path: Path, head: bytes, decoder: Decoder) -> None:
+        """Refuse a file whose header is not of the encoding: its columns would have other names."""
+        line = head.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
+        if not line.isascii() and (at := decoder.bad(line, 0)) >= 0:
+            likely = line.decode("cp1252", "replace")
+            raise EugenieError(
+                f"{printable(str(path))} is not {self._source.encoding} text: byte {at + 1} of its header",
+                hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
+                f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
+            )
+
+    def _parsed(self, block: Block, header: Header) -> tuple[pa.RecordBatch, list[Ragged]]:
+        """A block's records, every column text exactly as written, and its rows of another number of fields."""
+        ragged: list[Ragged] = []
+        width = len(header.names) - header.spare
+
+        def skip(row: pa_csv.InvalidRow) -> str:
+            ragged.append(Ragged.of(row.number - 1, row.actual_columns, width, row.text))
+            return "skip"
+
+        names, text = list(header.names), pa.string()
+        if not block.data:
+            return pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names), ragged
+        table = pa_csv.read_csv(
+            pa.BufferReader(block.data),
             # one thread: only then does a malformed row say where it is
-            pa_csv.ReadOptions(
-                column_names=list(columns),
-                skip_rows=1,
-                block_size=BLOCK_BYTES,
-                encoding=self._source.encoding,
-                use_threads=False,
+            pa_csv.ReadOptions(column_names=names, block_size=len(block.data) + 1, use_threads=False),
+            pa_csv.ParseOptions(
+                delimiter=self._source.delimiter, invalid_row_handler=skip, newlines_in_values=bool(block.joined)
             ),
-            pa_csv.ParseOptions(delimiter=self._source.delimiter, invalid_row_handler=places.ragged),
-            pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
+            pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
-        yield from stream
+        batches = table.to_batches() if table.num_rows else []
+        if len(batches) != 1:
+            batches = table.combine_chunks().to_batches()
+        records = batches[0] if batches else pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
+        return self._without_more(records, ragged) if header.spare else (records, ragged)
 
-    def _header(self, path: Path) -> list[str]:
-        """The column names: unnamed ones become `column 3`, and of two of one name the second `name 2`."""
-        with (
-            path.open("rb") as raw,
-            io.TextIOWrapper(_plain(raw, path), self._source.encoding, newline="") as text,
-        ):
-            first = next(csv.reader(text, delimiter=self._source.delimiter), [])
-        names: list[str] = []
-        for place, written in enumerate(first, 1):
-            name = written.lstrip("\ufeff").strip() or f"column {place}"
-            names.append(name if name not in names else f"{name} {names.count(name) + 1}")
-        self._check(path, names)
-        return names
-
-    def _check(self, path: Path, names: Sequence[str]) -> None:
-        """Raise EugenieError when the mapping needs a column that the file does not have."""
-        readings = self._source.readings
-        parts: dict[str, Part | None] = {"ts": readings.ts, "asset": readings.asset}
-        if readings.shape == "long":
-            parts |= {"value": readings.value}
-        for name, part in parts.items():
-            if part is not None and part.path is not None and part.path not in names:
-                shown = ", ".join(names[:SHOWN_COLUMNS]) + (" ..." if len(names) > SHOWN_COLUMNS else "")
-                raise EugenieError(
-                    f"{path}:1: there is no column {part.path!r} for {name}; columns: {shown or 'none'}",
-                    hint="correct `readings` or `delimiter` of the source in the site file",
-                )
-
-
-class _Counted(io.RawIOBase):
-    """A binary file that tells how far it was read."""
-
-    def __init__(self, file: BinaryIO, advance: Advance) -> None:
-        self._file, self._advance = file, advance
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
-        self._advance(count)
-        return count
-
-
-def _plain(file: Any, path: Path) -> BinaryIO:
-    """The file, unpacked when its name ends in .gz."""
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else io.BufferedReader(file))
-
-
-class _Places:
-    """Where in the file rejected records are. A row's number counts the lines that are not blank, from 1."""
-
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-        self._examples: list[tuple[int, str, str]] = []
-        self._ragged: list[int] = []
-        self.records = 0
-
-    def ragged(self, row: pa_csv.InvalidRow) -> str:
-        """A row of too few or too many fields."""
-        self._ragged.append(row.number)
-        if self._tally.reject(reasons.MISSING_FIELD, 1) >= len(self._ragged):
-            self._examples.append((-row.number, reasons.MISSING_FIELD, _fields(row)))
-        return "skip"
-
-    def refuse(self, reader: RecordReader, block: pa.RecordBatch, refusal: Refusals) -> None:
-        """Count refusals of a block, and keep the first few of each reason."""
-        kept = sum(reason == refusal.reason for _, reason, _ in self._examples)
-        self._tally.reject(refusal.reason, len(refusal.records))
-        for record in refusal.records[: max(0, EXAMPLES - kept)].tolist():
-            detail = reader.explain(block, record, refusal.column)
-            self._examples.append((self.records + record, refusal.reason, detail))
-
-    def report(self, path: Path, encoding: str) -> None:
-        """Hand the examples over, each with its line."""
-        numbered = sorted((self._number(place), reason, detail) for place, reason, detail in self._examples)
-        lines = _lines(path, encoding, [number for number, _, _ in numbered])
-        for line, (_, reason, detail) in zip(lines, numbered, strict=True):
-            self._tally.example(reason, f"{path.name}:{line}", detail)
-
-    def _number(self, place: int) -> int:
-        """The row of a record (counted from 0, without ragged rows) or of a ragged row (given as -number)."""
-        if place < 0:
-            return -place
-        number = place + 2  # the header is row 1
-        for ragged in sorted(self._ragged):
-            if ragged > number:
-                break
-            number += 1
-        return number
-
-
-def _fields(row: pa_csv.InvalidRow) -> str:
-    return f"{row.actual_columns} fields, expected {row.expected_columns}: {row.text[:SHOWN_TEXT]}"
-
-
-def _lines(path: Path, encoding: str, numbers: Sequence[int]) -> list[int]:
-    """The lines of a file on which rows stand; `numbers` is sorted. Reads no further than the last."""
-    found: list[int] = []
-    if not numbers:
-        return found
-    with path.open("rb") as raw, io.TextIOWrapper(_plain(raw, path), encoding, newline="\n") as text:
-        row = 0
-        for line, content in enumerate(text, 1):
-            row += content not in ("\n", "\r\n")
-            while len(found) < len(numbers) and numbers[len(found)] == row:
-                found.append(line)
-            if len(found) == len(numbers):
-                break
-    return found
+    def _without_more(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
+        """Rows that end with a delimiter, as the header does not: behind it must be nothing."""
+        more = pc.not_equal(records.column(records.num_columns - 1), "")
+        if not pc.any(more).as_py():
+            return records, ragged
+        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+        for record in np.flatnonzero(more.to_numpy(zero_copy_only=False)).tolist():
+            fields = [column[record].as_py() for column in records.columns]
+            text = self._source.delimiter.join(fields)
+            ragged.append(Ragged.of(int(rows[record]), len(fields), len(fields) - 1, text))
+        return records.filter(pc.invert(more)), sorted(ragged, key=lambda row: row.row)

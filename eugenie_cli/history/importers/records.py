@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,25 @@ class RecordReader:
         used = {part["path"] for name in ("ts", "asset", "quality") if (part := mapping.get(name)) and part["path"]}
         self._measured = tuple(c for c in self.columns if c not in used and c not in mapping["ignore"])
         self._known = self._known_columns()
+        self.lost = 0  # records of the last block that gave nothing
 
     def unknown_columns(self) -> tuple[str, ...]:
         """Wide: columns, not read, that are no sensor or tag of any asset that the file may speak of."""
         return tuple(column for column in self._measured if column not in self._known) if self._wide else ()
+
+    def unread(self) -> tuple[str, ...]:
+        """Columns that no part of the mapping names and no reading is made of."""
+        parts = ("ts", "asset", "sensor", "tag", "value", "quality")
+        used = {part["path"] for name in parts if (part := self._mapping.get(name))}
+        return tuple(c for c in self._measured if c not in used and c not in (self._known if self._wide else ()))
+
+    def is_row(self, fields: Sequence[str]) -> bool:
+        """Whether these fields alone are a record: as many as there are columns, with an instant that can be read."""
+        if len(fields) != len(self.columns):
+            return False
+        untimed = (reasons.BAD_TIMESTAMP, reasons.MISSING_FIELD)
+        outcomes = self._record(dict(zip(self.columns, fields, strict=True)))
+        return any(not isinstance(outcome, Rejected) or outcome.reason not in untimed for outcome in outcomes)
 
     def _known_columns(self) -> tuple[str, ...]:
         part = self._mapping.get("asset")
@@ -110,6 +125,7 @@ class RecordReader:
             (reasons.UNKNOWN_TAG, series == _NOWHERE),
         )
         keep = _kept(block.num_rows, refusals)
+        self.lost = int(block.num_rows - np.count_nonzero(keep))
         return Batch(tuple(self._series), series[keep], ts[keep], value[keep]), refusals
 
     def _identities(self, block: pa.RecordBatch) -> NDArray[np.int32]:
@@ -155,6 +171,7 @@ class RecordReader:
             (reasons.BAD_VALUE, ~graded),
         )
         usable = _kept(block.num_rows, refusals)
+        refused, taken = ~usable, np.zeros(block.num_rows, bool)
         indices, instants, values = [], [], []
         for column in self._known:
             place = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
@@ -171,11 +188,14 @@ class RecordReader:
             for reason, mask in ((reasons.BAD_VALUE, wrong), (reasons.UNKNOWN_TAG, lost)):
                 if mask.any():
                     refusals.append(Refusals(reason, np.flatnonzero(mask), column))
+                    refused |= mask
             keep = usable & ~wrong & (series >= 0)
             whole = keep.all()
+            taken |= keep
             indices.append(series if whole else series[keep])
             instants.append(ts if whole else ts[keep])
             values.append(value if whole else value[keep])
+        self.lost = int(np.count_nonzero(refused & ~taken))
         pairs = tuple(self._series)
         if not indices:
             return Batch(pairs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals

@@ -325,8 +325,8 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
     ("content", "message"),
     [
         (b"time;flow\n1;2\n", r"wide\.csv:1: there is no column 'ts' for ts; columns: time;flow"),
-        (b"", r"there is no column 'ts' for ts; columns: none"),
-        (b"ts,flow\n2026-01-03T06:00:00Z,\xff\n", r"wide\.csv"),
+        (b"", r"wide\.csv: the file is empty"),
+        (b"ts,fl\xff\n2026-01-03T06:00:00Z,1\n", r"wide\.csv is not utf-8 text: byte 6 of its header"),
     ],
 )
 def test_a_file_that_is_not_as_configured_is_named(tmp_path, content, message):

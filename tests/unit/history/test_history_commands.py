@@ -61,3 +61,69 @@ def test_history_show_and_quality(plant):
     quality = json.loads(run("history", "quality", "p1", "-o", "json").stdout)
     assert [(sensor["sensor"], sensor["bad"]) for sensor in quality] == [("flow", 0.0), ("pressure", 1.0)]
     assert "100.0 %" in run("history", "quality").stdout
+
+
+def test_a_report_says_first_what_is_lost_and_is_exit_code_6(plant):
+    (plant / "exports" / "p2.csv").write_text("ts,flow\nsoon,1\n2026-01-03T06:00:00Z,1\nsoon,1\n")
+    result = run("import", code=6)
+    told = [line for line in result.stderr.splitlines() if line.startswith("exports:")]
+    assert told[0] == "exports: exports/p2.csv: 2 of its 3 rows were rejected"
+    (plant / "exports" / "p2.csv").write_text("ts;flow\n2026-01-03T06:00:00Z;1\n")
+    assert '(next: ; looks like the delimiter: set `delimiter: ";"`' in run("import", code=6).stderr
+
+
+def test_history_drop_is_dry_first_then_done_and_can_be_repeated(plant):
+    run("import")
+    assert "would remove 2 readings of 1 item of exports" in run("history", "drop", "exports", "--dry-run").stdout
+    assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 2
+    done = json.loads(run("history", "drop", "exports", "exports/p1.csv", "-o", "json").stdout)
+    assert (done["done"], done["items"], done["readings"]) == (True, ["exports/p1.csv"], 2)
+    assert "history has nothing of exports" in run("history", "drop", "exports", "--yes").stderr
+    assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 0
+
+
+def test_a_drop_asks_at_a_terminal_only(plant, monkeypatch):
+    run("import")
+    monkeypatch.setattr("eugenie_cli.console.Console.asks", True)
+    result = CliRunner().invoke(app, ["history", "drop", "exports"], input="n\n")
+    assert (result.exit_code, "nothing was removed" in result.stderr) == (1, True)
+    assert CliRunner().invoke(app, ["history", "drop", "exports"], input="y\n").exit_code == 0
+    assert "history has nothing of exports" in run("history", "drop", "exports").stderr
+
+
+def test_what_is_left_is_shown_with_the_next_step(plant):
+    run("import")
+    (plant / "exports" / "p1.csv").rename(plant / "p1.csv")
+    (plant / "exports" / "p2.csv").write_text("ts,flow\n2026-01-03T06:00:00Z,1\n")
+    for words in (("import",), ("history", "show")):
+        told = run(*words).stderr
+        assert "exports: history still holds 2 readings of 1 item: its file is gone" in told
+        assert "next: `eugenie history drop exports exports/p1.csv`" in told
+    (left,) = json.loads(run("history", "show", "-o", "json").stdout)["left"]
+    assert (left["source"], left["item"], left["readings"]) == ("exports", "exports/p1.csv", 2)
+
+
+CONTROLS = "\x1b[2J\x07\x9b31m\u202e\u2066\x00\r"
+
+
+def test_no_control_character_of_a_file_reaches_the_terminal(plant):
+    """In names of files and columns, cells, ragged rows, and rows with an open quote; in a table as in JSON."""
+    folder = plant / "exports"
+    for name in folder.iterdir():
+        name.unlink()
+    evil = "\x1b]0;x\x07\u202e\n"
+    site = SITE.replace('{file: "{stem}"}', "{const: p1}")
+    (plant / "site-configs" / "plant.yaml").write_text(site)
+    cell = CONTROLS.replace("\r", "")
+    fields = (cell, f'"{cell}', f"1,2,3,{cell}", f'"{CONTROLS}\n"')
+    rows = [f"2026-01-03T06:00:0{n}Z,{text}" for n, text in enumerate(fields)]
+    (folder / f"a{evil}.csv").write_text("\n".join([f"ts,flow,{cell}", *(f"{row},x" for row in rows)]) + "\n")
+    (folder / f"b{evil}.csv").write_text(f"when{cell},flow\n1,2\n")
+    (folder / f"c{evil}.csv").write_bytes(b"")
+    (folder / f"d{evil}.csv").symlink_to(f"nowhere{evil}")
+    for words, code in ((("import",), 6), (("import", "-o", "json"), 6), (("history", "show"), 0)):
+        result = run(*words, code=code)
+        for text in (result.stdout, result.stderr):
+            assert not {sign for sign in CONTROLS + evil if not sign.isprintable() and sign != "\n" and sign in text}
+            assert not any(line.startswith(".csv") for line in text.splitlines()), "a name's line break"
+        assert "\\x1b" in result.stderr + result.stdout or words[0] == "history"

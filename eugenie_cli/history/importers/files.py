@@ -1,0 +1,196 @@
+"""The files of a source: which there are, and what a file holds that is not the text that was expected."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.printable import printable
+from eugenie_cli.progress import Advance
+
+HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
+_UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
+_KINDS = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook (.xls)", "save its sheet as CSV"),
+    (b"PAR1\x15", "a Parquet file", "export it as CSV"),
+    (b"SQLite format 3\0", "an SQLite database", "export its table as CSV"),
+    (b"%PDF-", "a PDF", "export the readings as CSV"),
+    *((b"BZh%d1AY&SY" % level, "compressed with bzip2", _UNPACK) for level in range(1, 10)),
+    (b"\xfd7zXZ\0", "compressed with xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
+)
+_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "UTF-32", "utf-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32", "utf-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16", "utf-16"),
+)
+_SUFFIXES = (".csv", ".gz", ".txt", ".tsv", ".dat", ".log")
+
+
+def matching(pattern: Path) -> list[Path]:
+    """What a pattern matches, sorted: files, and all that should be one (a broken link, a pipe, a folder `x.csv`).
+
+    Raises EugenieError for a folder that cannot be listed.
+    """
+    parts = pattern.parts
+    fixed = next((place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
+    folder = Path(*parts[:fixed])
+    try:
+        with os.scandir(folder):
+            pass
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise EugenieError(
+            f"{printable(str(folder))} cannot be listed: {error.strerror}",
+            hint="let the user that runs eugenie read the folder",
+        ) from error
+    if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
+        return [pattern] if os.path.lexists(pattern) else []
+    found = folder.glob(str(Path(*parts[fixed:])))
+    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are no exports
+    return sorted(
+        path for path in found if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False  # told when it is read
+
+
+def status_of(path: Path) -> os.stat_result:
+    """The status of a file. Raises EugenieError for what is not a file that can be read."""
+    name = printable(str(path))
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            target = printable(str(path.readlink()))
+            raise EugenieError(
+                f"{name} is a link to {target}, which does not exist", hint="remove the link, or bring the file back"
+            ) from error
+        raise EugenieError(f"{name} is gone", hint="import again when the exports are complete") from error
+    except OSError as error:
+        raise EugenieError(f"{name} cannot be read: {error.strerror}", hint=_permission(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+        raise EugenieError(f"{name} is {kind}, not a file", hint="narrow the source's `path` to the files")
+    return status
+
+
+def _permission(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "let the user that runs eugenie read the file"
+    return "check the disk or the network share, then import again"
+
+
+class Counted(io.RawIOBase):
+    """A binary file that tells how far it was read."""
+
+    def __init__(self, file: BinaryIO, advance: Advance) -> None:
+        self._file, self._advance = file, advance
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        self._advance(count)
+        return count
+
+
+def is_gzip(path: Path) -> bool:
+    """By its name."""
+    return path.suffix.lower() == ".gz"
+
+
+def without_gz(path: Path) -> Path:
+    """The path of what a compressed file holds: `x.csv` of `x.csv.gz`."""
+    return path.with_suffix("") if is_gzip(path) else path
+
+
+@contextmanager
+def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
+    """A file's bytes, unpacked when its name ends in .gz. Raises EugenieError, also within the block, for a file that
+    cannot be read, is cut off, or is something else than text of the encoding by its first bytes.
+    """
+    name = printable(str(path))
+    status_of(path)
+    try:
+        with path.open("rb", buffering=0) as raw:
+            counted = io.BufferedReader(Counted(cast(BinaryIO, raw), advance), 1 << 20)
+            begin = counted.peek(16)
+            if is_gzip(path) and begin[:2] != b"\x1f\x8b" and begin:
+                raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
+            if not is_gzip(path) and begin[:2] == b"\x1f\x8b":
+                raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
+            file = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=counted))) if is_gzip(path) else counted
+            head = file.peek(4096)
+            if head[:4] == b"PK\x03\x04":
+                _refuse(name, *_zip_kind(path))
+            for mark, what, hint in _KINDS:
+                if head.startswith(mark):
+                    _refuse(name, what, hint)
+            _check_encoding(name, head[:4096], encoding)
+            yield cast(BinaryIO, file)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cut = "is cut off" if isinstance(error, EOFError) else f"is damaged ({error})"
+        raise EugenieError(
+            f"{name} {cut}: its compressed data cannot be read to the end",
+            hint="copy or export it again; nothing of it is imported",
+        ) from error
+    except OSError as error:
+        raise EugenieError(f"{name} cannot be read: {error.strerror or error}", hint=_permission(error)) from error
+
+
+def _refuse(name: str, what: str, hint: str) -> None:
+    raise EugenieError(f"{name} is {what}, not a CSV file", hint=hint)
+
+
+def _zip_kind(path: Path) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        names = []
+    if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
+        return "a workbook (.xlsx)", "save its sheet as CSV"
+    if "content.xml" in names:
+        return "a workbook (.ods)", "save its sheet as CSV"
+    return "a zip archive", "unpack it"
+
+
+def _check_encoding(name: str, head: bytes, encoding: str) -> None:
+    """Refuse text that is plainly of another encoding. Raises LookupError for an unknown one."""
+    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+    if not wide:
+        for mark, what, right in _MARKS:
+            if head.startswith(mark):
+                raise EugenieError(f"{name} is {what} text", hint=f"set the source's `encoding: {right}`")
+        even, odd = head[0::2].count(0), head[1::2].count(0)
+        half = max(1, len(head) // 2)
+        if len(head) >= 4 and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:
+            right = "utf-16-le" if odd > even else "utf-16-be"
+            raise EugenieError(
+                f"{name} looks like UTF-16 text without a byte order mark", hint=f"set the source's `encoding: {right}`"
+            )
+    elif head and b"\0" not in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise EugenieError(
+            f"{name} is not {encoding} text", hint="remove the source's `encoding`, or set the right one: utf-8, cp1252"
+        )
