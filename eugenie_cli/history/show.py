@@ -88,7 +88,7 @@ def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
 
 def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> Iterator[str]:
     """What went wrong, in full sentences: instants that cannot be, items that failed or gave little, columns that
-    nothing is made of, readings that meet at one instant, rejected records, and what history holds beside the site file.
+    nothing is made of, readings that meet at one instant, rejected records, and what history has beside the site file.
     What matters most is said first. `now_ms`: of the clock; default: this machine's.
     """
     now_ms = int(time.time() * 1_000) if now_ms is None else now_ms

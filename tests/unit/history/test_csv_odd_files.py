@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import random
 import re
 import zipfile
 from pathlib import Path
@@ -22,7 +23,7 @@ from eugenie_cli.history.show import import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 GOOD = b"ts,flow,pressure\n2026-01-03T06:00:00Z,1,2\n2026-01-03T06:00:01Z,3,4\n"
-PACKED = gzip.compress(os.urandom(4000) + GOOD * 500)
+PACKED = gzip.compress(random.Random(7).randbytes(4000) + GOOD * 500, mtime=0)
 
 
 def archive(*names: str) -> bytes:
@@ -53,12 +54,12 @@ def exports(tmp_path):
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"\xef\xbb\xbf", "the file is empty"),
         ("a.csv.gz", b"", "the file is empty"),
-        ("a.csv.gz", gzip.compress(GOOD)[:-9], "cut off.*copy or export it again"),
+        ("a.csv.gz", gzip.compress(GOOD, mtime=0)[:-9], "cut off.*copy or export it again"),
         ("a.csv.gz", PACKED[: len(PACKED) // 2], "cut off"),
-        ("a.csv.gz", gzip.compress(GOOD)[:30] + b"garbage" * 9, "damaged|cut off"),
-        ("a.csv.GZ", gzip.compress(GOOD)[:-4] + b"\0\0\0\1", "damaged"),
+        ("a.csv.gz", gzip.compress(GOOD, mtime=0)[:30] + b"garbage" * 9, "damaged|cut off"),
+        ("a.csv.GZ", gzip.compress(GOOD, mtime=0)[:-4] + b"\0\0\0\1", "damaged"),
         ("a.csv.gz", GOOD, "not compressed with gzip.*without .gz"),
-        ("a.csv", gzip.compress(GOOD), "is compressed with gzip.*ends in .csv.gz"),
+        ("a.csv", gzip.compress(GOOD, mtime=0), "is compressed with gzip.*ends in .csv.gz"),
         ("a.csv", bz2.compress(GOOD), "compressed with bzip2.*unpack"),
         ("a.csv.xz", lzma.compress(GOOD), "compressed with xz.*unpack"),
         ("a.csv", archive("[Content_Types].xml", "xl/workbook.xml"), "is a workbook.*save its sheet as CSV"),
