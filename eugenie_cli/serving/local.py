@@ -180,6 +180,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
             "--host", host,
             "--port", str(port),
             "--poll", str(site.serving.poll),
+            *(["--allow-reload"] if site.serving.reload else []),
             *tls.server_arguments(site),
             *(["--rest-port", str(rest_port)] if rest_port is not None else []),
             *(["--socket", str(socket)] if socket is not None else []),

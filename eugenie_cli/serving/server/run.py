@@ -48,6 +48,8 @@ class Settings:
     rest_port: int | None = None
     tls: Certificates | None = None
     """Of the ports; the socket is its owner's alone without it."""
+    allow_reload: bool = False
+    """Whether callers may change what is served."""
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
@@ -65,7 +67,7 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
 
     catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
-    service = Service(catalog, batcher)
+    service = Service(catalog, batcher, allow_reload=settings.allow_reload)
     server, port = _listen(settings, service)
     aside = JsonAside(settings.workers)
     rest = _listen_for_http(settings, RestApi(service, aside))
