@@ -43,6 +43,21 @@ def read(site: Site) -> dict[str, ReleasedModel]:
     return _parsed(text, str(file))
 
 
+def read_for_elsewhere(site: Site, *, ask: bool) -> dict[str, ReleasedModel]:
+    """What is released for servers elsewhere: by the folder of `serving.models`, by the workspace, or else by the store.
+
+    `write` says the same in all of them; a store across a network is asked only by who has no workspace, and wants to
+    (`ask`). Raises EugenieError as `read` does, and when such a store cannot be reached.
+    """
+    models = site.serving.models
+    is_remote = models is not None and "://" in models
+    if models is None or (is_remote and (not ask or file_of(site).exists())):
+        return read(site)
+    there = store.of_site(site)
+    text = there.read(FILE) if there is not None else None
+    return read(site) if there is None or text is None else _parsed(text, f"{there.uri}/{FILE}")
+
+
 def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
     """Replace what is released, atomically, for the site's own server and in its model store if it has one."""
     _write_here(site, models)

@@ -67,7 +67,7 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    return Request(site, store_location(site), released(site, pinned=False), exported(site), Options(**options))
+    return Request(site, store_location(site), released(site), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
