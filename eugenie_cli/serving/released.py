@@ -44,7 +44,7 @@ def read(site: Site) -> dict[str, ReleasedModel]:
 
 
 def read_for_elsewhere(site: Site, *, ask: bool) -> dict[str, ReleasedModel]:
-    """What is released for servers elsewhere: by the folder of `serving.models`, by the workspace, or else by the store.
+    """What is released for servers elsewhere: by a folder in `serving.models`, by the workspace, or else by the store.
 
     `write` says the same in all of them; a store across a network is asked only by who has no workspace, and wants to
     (`ask`). Raises EugenieError as `read` does, and when such a store cannot be reached.
@@ -104,7 +104,11 @@ def unserved(site: Site) -> tuple[str, ...]:
             told.append(f"{name}: {file} names no version of it")
         elif versions and not wanted:
             told.append(f"{name}: no version is released; `eugenie export --class {name}` releases the champion")
-        told += [f"{name}: version {one} is released, and is not in {file.parent / name}" for one in wanted if one not in versions]
+        told += [
+            f"{name}: version {one} is released, and is not in {file.parent / name}"
+            for one in wanted
+            if one not in versions
+        ]
     return tuple(told)
 
 

@@ -184,7 +184,9 @@ BROKEN = {
     "half written": lambda text: text[: len(text) // 2],
     "without its end": lambda text: text.rstrip()[:-1],
     "empty": lambda text: "",
-    "a model without versions": lambda text: re.sub(r" *model_version_policy \{.*?\n    \}\n", "", text, flags=re.DOTALL),
+    "a model without versions": lambda text: re.sub(
+        r" *model_version_policy \{.*?\n    \}\n", "", text, flags=re.DOTALL
+    ),
     "the newest": lambda text: re.sub(r"specific \{.*?\n      \}", "latest {\n      }", text, flags=re.DOTALL),
     "all": lambda text: re.sub(r"specific \{.*?\n      \}", "all {\n      }", text, flags=re.DOTALL),
     "another format": lambda text: '{"pump": 2}',

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, tensorflow_serving

@@ -1,7 +1,7 @@
 """Copies of an object store's released models, for a server that cannot read the store: rclone, in a shared folder.
 
-The store's models.config says which; its copy, with the folder's own paths, is what the server follows. One container copies before the server starts, another one keeps copying. The program is
-`templates/serving/copy-models.sh`.
+The store's models.config says which; its copy, with the folder's own paths, is what the server follows. One container
+copies before the server starts, another one keeps copying. The program is `templates/serving/copy-models.sh`.
 """
 
 from __future__ import annotations

@@ -22,6 +22,11 @@ class Document:
     name: str
     text: str
 
+    @property
+    def content(self) -> bytes:
+        """What is written."""
+        return self.text.encode()
+
 
 @dataclass(frozen=True)
 class Options:

@@ -29,7 +29,7 @@ MODEL_MEMORY = "256Mi"
 def documents(request: Request) -> list[Document]:
     """`seldon.yaml`, and for each class what Triton must know of its tensors.
 
-    Raises EugenieError (REFUSED) for models in a folder, a class without a released version, a canary without a newer one.
+    Raises EugenieError (REFUSED) for models in a folder, a class without a released version, a canary not newer.
     """
     refuse_tls(request)
     if request.store.kind == "folder":

@@ -146,7 +146,12 @@ class Written:
     """
 
     def __init__(
-        self, file: Path, text: str | None = None, models: Mapping[str, WantedModel] | None = None, *, named: bool = False
+        self,
+        file: Path,
+        text: str | None = None,
+        models: Mapping[str, WantedModel] | None = None,
+        *,
+        named: bool = False,
     ) -> None:
         self._file = file
         self._text = text

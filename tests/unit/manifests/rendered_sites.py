@@ -42,7 +42,9 @@ def request_of(
     """What is asked of a target; `options` as on the command line."""
     site, named = site_of(serving or {}), RELEASED if champions is None else champions
     models = [
-        ReleasedModel(name, name, (named[name],), {"champion": named[name]}) if name in named else ReleasedModel(name, name)
+        ReleasedModel(name, name, (named[name],), {"champion": named[name]})
+        if name in named
+        else ReleasedModel(name, name)
         for name in sorted(site.classes)
     ]
     return Request(

@@ -20,7 +20,7 @@ BROKEN = {
     "half written": 'model_config_list { config { name: "booster-pump"  base_path: ',
     "not text": b"\xff\xfe\x00model_config_list",
     "another format": '{"models": [{"name": "pump", "version": 2}]}',
-    "no versions named": 'model_config_list { config { name: "pump" base_path: "%s/pump" model_platform: "tensorflow" }}',
+    "no versions named": PUMP.replace("model_version_policy { specific { versions: 1 } } ", ""),
     "no list": "custom_model_config {}",
     "a relative place": PUMP.replace("%s/", ""),
     "no platform": PUMP.replace('model_platform: "tensorflow" ', ""),
