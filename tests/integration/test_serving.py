@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from model_server import POLL_MS, wait_until
-from small_models import ASSETS, SENSORS, SITE, WINDOW, renumbered, write_version
+from small_models import ASSETS, SENSORS, SITE, WINDOW, release, renumbered, write_version
 
 from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -71,7 +71,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without models, on a port that the system chose."""
     root = tmp_path_factory.mktemp("server")
     models, ready = root / "models", root / "ready.json"
-    arguments = ["--models", str(models), "--port", "0", "--poll", str(POLL_MS), "--ready-file", str(ready)]
+    arguments = [
+        "--models",
+        str(models),
+        "--unreleased",
+        "--port",
+        "0",
+        "--poll",
+        str(POLL_MS),
+        "--ready-file",
+        str(ready),
+    ]
     with (root / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "eugenie_cli.serving.server", *arguments], stdout=log, stderr=log
@@ -396,6 +406,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site: Site, versions: Path) -> None:
     renumbered(versions / "pump" / "1", workspace_of(site).models / "pump" / "1")
+    release(workspace_of(site).models, "pump", 1)
     assert local.status(site).state == "stopped"
 
     first = local.start(site)
@@ -442,6 +453,7 @@ def is_answered(client: PredictClient) -> bool:
 def test_the_socket_answers_as_the_port_does_and_is_the_owners_alone(site: Site, versions: Path) -> None:
     deep = site.model_copy(update={"workspace": Path("Werk 100%", *["nested"] * 20)})
     renumbered(versions / "pump" / "1", workspace_of(deep).models / "pump" / "1")
+    release(workspace_of(deep).models, "pump", 1)
     try:
         status = local.start(deep)
         path = sockets.path_of(status.socket)

@@ -80,7 +80,7 @@ def refusal(act) -> ModelServerError:
 def test_a_configuration_file_is_followed_and_requests_change_it(tmp_path: Path, versions: Path) -> None:
     folder, file = publish(versions, tmp_path / "models" / "pump", 1, 2, 3), tmp_path / "models.config"
     file.write_text(config(folder, "specific { versions: 1 versions: 2 }", champion=1, challenger=2))
-    with served(tmp_path, "--model-config", str(file)) as client:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client:
         assert available(client) == {1, 2}
         assert [answering(client, version) for version in (None, 1, "champion", "challenger")] == [2, 1, 1, 2]
         unknown = refusal(lambda: answering(client, "canary"))
@@ -123,7 +123,7 @@ def test_a_reload_that_cannot_be_followed_changes_nothing(tmp_path: Path, versio
     other.mkdir()
     file = tmp_path / "models.config"
     file.write_text(config(folder, "specific { versions: 1 }", champion=1))
-    with served(tmp_path, "--model-config", str(file)) as client:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client:
         for wrong, code, words in [
             (config(folder, "specific { versions: 2 }", champion=3), "FAILED_PRECONDITION", "label to version 3 of"),
             (config(other), "UNKNOWN", "Servable pump did not become available: no version"),
@@ -155,7 +155,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
             answered[answering(client, version)] += 1
         return answered
 
-    with served(tmp_path, "--model-config", str(file)) as client, ThreadPoolExecutor(8) as pool:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client, ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(caller, client, version) for version in ("champion", None) for _ in range(4)]
         try:
             for swap in range(1, 21):
@@ -176,7 +176,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
 
 def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions: Path) -> None:
     folder = publish(versions, tmp_path / "models" / "pump", 1)
-    with served(tmp_path, "--models", str(tmp_path / "models")) as client:
+    with served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client:
         (folder / "2").mkdir()  # half written
         (folder / "2" / "variables").mkdir()
         shutil.copytree(versions / "3", folder / "003")
@@ -211,7 +211,7 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
 def test_what_the_server_does_not_have_it_says_in_words(tmp_path: Path, versions: Path) -> None:
     publish(versions, tmp_path / "models" / "pump", 1)
     with (
-        served(tmp_path, "--models", str(tmp_path / "models")) as client,
+        served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client,
         grpc.insecure_channel(client.address) as bare,
     ):
         for path in protos.NOT_SUPPORTED:

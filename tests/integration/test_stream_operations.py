@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import requests
 import yaml
-from small_models import SENSORS, WINDOW, sixteenths, write_version
+from small_models import SENSORS, WINDOW, release, sixteenths, write_version
 from typer.testing import CliRunner
 
 from eugenie_cli.broker import consume
@@ -110,6 +110,7 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
     plant = Plant(file, engines.flink, engines.owner)
     open_history(plant.site).commit("made", [history()])
     write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths)
+    release(workspace_of(plant.site).models, "pump", 1)
     local.start(plant.site)
     try:
         yield plant
