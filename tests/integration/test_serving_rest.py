@@ -16,6 +16,7 @@ from model_server import READY, publish, served
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.server.bodies import MAX_BODY_BYTES
 from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY
 
 pytestmark = pytest.mark.integration
@@ -172,6 +173,25 @@ def test_grpc_is_answered_while_a_large_body_is_being_read(
             reading.resume()
         assert answer.result().content == expected.content
     assert server.children() == [reading], "it is there for the next one"
+
+
+def test_bodies_that_are_too_large_or_no_numbers_are_refused(
+    api: tuple[str, PredictClient], server: psutil.Process
+) -> None:
+    url, before = f"{api[0]}/v1/models/pump:predict", server.memory_info().rss
+    claimed = requests.post(url, data=b"{}", headers={"Content-Length": str(300 * 2**20)}, timeout=30)
+    assert (claimed.status_code, claimed.json()["error"]) == (
+        429,
+        f"the request is larger than {MAX_BODY_BYTES:,} bytes",
+    )
+    for body in (
+        b'{"instances":[{"asset":"pump-101","rows":[[' + b"9" * 200_000 + b"]]}]}",
+        b'{"instances":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        b'{"instances":[{"asset":"pump-101","rows":' + b"[" * 100 + b"1" + b"]" * 100 + b"}]}",
+    ):
+        assert post(url, body).status_code == 400
+    assert server.memory_info().rss - before < 200 * 2**20
+    assert post(url, {"instances": [GOOD]}).status_code == 200
 
 
 def test_a_large_answer_is_what_grpc_gives(api: tuple[str, PredictClient]) -> None:

@@ -202,7 +202,9 @@ class Catalog:
             model.labels = dict(labels)
         kept: set[int] = set()
         if followed is not None:  # of versions that cannot be loaded, what serves is not dropped for them
-            kept = (followed.chosen or followed.there) | (followed.there & set(model.labels.values()))
+            lacking = followed.wanted.policy.lacking(followed.there)
+            otherwise = followed.there if not lacking else model.serving.keys()  # nor for what is not there
+            kept = (followed.chosen or set(otherwise)) | (followed.there & set(model.labels.values()))
         for version in sorted(model.serving.keys() - kept):
             self._drop(name, version)
 

@@ -139,9 +139,9 @@ class RestApi:
         }
 
     async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> bytes:
-        servable = self._service.catalog.find(spec)
         with self._bodies.one() as held:
             body = await held.read(receive)
+            servable = self._service.catalog.find(spec)
             with servable.in_use():
                 return await while_there(receive, self._answered(servable, body))
 
