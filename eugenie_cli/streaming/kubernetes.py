@@ -48,7 +48,6 @@ SLOTS = 2
 
 MEMORY = {"jobManager": ("1600m", 0.5), "taskManager": ("2g", 2)}
 METRICS_PORT = 9249
-
 LARGEST_SPEC = 1_000_000
 """Bytes. A ConfigMap holds a mebibyte."""
 
@@ -89,8 +88,8 @@ def render(
     check_shards(spec)
     documents = manifests(site, spec, name, image, state, secret)
     with tempfile.TemporaryDirectory() as staging:
-        staged = _image_files(site, spec, Path(staging), progress)
-        wanted = {file.relative_to(staging).as_posix(): file.read_bytes() for file in staged}
+        made = _image_files(site, spec, Path(staging), progress)
+        wanted = {file.relative_to(staging).as_posix(): file.read_bytes() for file in made}
     wanted["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
     files = [one.path for one in writing.write_files(folder, "stream", wanted, force) if one.state != "removed"]
     return Rendered(str(folder), tuple(files), tuple(_steps(site, folder, image, secret)))

@@ -188,7 +188,7 @@ def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Pat
             file.write_text(broken)
             wait_until(lambda number=number: log.read_text().count("what was wanted before goes on") == number)
         file.unlink()
-        wait_until(lambda: "is not there, and says which versions are served" in log.read_text())
+        wait_until(lambda: "cannot be read: it is not there" in log.read_text())
         assert (available(client), answering(client)) == ({1}, 1), "and no newer one"
 
         file.write_text(config(folder, "specific { versions: 9 }", champion=9))

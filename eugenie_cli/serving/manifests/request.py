@@ -99,9 +99,9 @@ class Request:
 
         Never the newest of several: that may be a challenger.
         """
-        if CHAMPION in model.labels:
+        if model.labels.get(CHAMPION) in model.versions:
             return model.labels[CHAMPION]
-        if len(model.versions) == 1:
+        if len(model.versions) == 1 and CHAMPION not in model.labels:
             return model.versions[0]
         what = f"versions {', '.join(map(str, model.versions))} of {model.name} are released, and none is champion"
         raise EugenieError(

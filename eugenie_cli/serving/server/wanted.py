@@ -167,7 +167,7 @@ class Written:
             if text != self._text:
                 self._models, self._text = parse(text, named=self._named), text
         except FileNotFoundError:
-            said = f"{self._file} is not there, and says which versions are served: eugenie export writes it"
+            said = f"{self._file} cannot be read: it is not there, and says which versions are served"
         except (OSError, UnicodeDecodeError) as error:
             said = f"{self._file} cannot be read: {error}"
         except Refusal as refusal:
