@@ -30,6 +30,9 @@ from eugenie_cli.serving.server.service import Service
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
+LONGEST_VERSION = 18
+"""Digits of a version: a number of 64 bits."""
+
 _MODEL = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
     r"(?P<act>/metadata|:predict|:classify|:regress)?/?"
@@ -97,6 +100,8 @@ class RestApi:
         if found is None or method != expected:
             raise invalid(f"Malformed request: {method} {path}")
         spec = serving_pb2.ModelSpec(name=found["name"])
+        if found["version"] and len(found["version"]) > LONGEST_VERSION:
+            raise invalid(f"Malformed request: {method} {path}")
         if found["version"]:
             spec.version.value = int(found["version"])
         if found["label"]:
