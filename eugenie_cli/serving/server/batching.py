@@ -29,11 +29,11 @@ MAX_BATCH_WINDOWS = 256
 """Windows in one run, and in one pass of the exported network. CPU time of a window on a machine that is busy: 146 us
 in runs of 32, 124 in 64, 112 in 128, 104 in 256. A larger request is cut, so that every core works on it."""
 
-MAX_WAITING = 4096
-"""Pieces in the queue: seconds of work. Beyond it callers are told to come back, with UNAVAILABLE."""
+MAX_WAITING = 16_384
+"""Pieces in the queue: four of the largest requests. Beyond it callers are told to come back, with UNAVAILABLE."""
 
-LARGEST_REQUEST = MAX_WAITING * MAX_BATCH_WINDOWS
-"""Windows of one request: twelve days of an asset's seconds. A larger one could never be in the queue."""
+LARGEST_REQUEST = MAX_WAITING // 4 * MAX_BATCH_WINDOWS
+"""Windows of one request: twelve days of an asset's seconds."""
 
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 """Of the requests that are not answered yet. Beyond it callers are told to come back, with RESOURCE_EXHAUSTED."""
