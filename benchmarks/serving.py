@@ -30,10 +30,11 @@ from stream_plant import CLASS, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import local, manifest, protos, tensors
+from eugenie_cli.serving import local, manifest, protos, released, tensors
 from eugenie_cli.serving.client import AsyncPredictClient, PredictClient, predict_request
 from eugenie_cli.serving.protos import serving_pb2
 from eugenie_cli.serving.status import ServingStatus
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
@@ -292,10 +293,11 @@ def many(site: Site, plant: Plant, options: argparse.Namespace, progress: Progre
         local.stop(site)
         for number in range(1, count):
             as_class(first / "1", f"{CLASS}-{number}")
+        models = [CLASS, *(f"{CLASS}-{number}" for number in range(1, count))]
+        released.write(site, {name: ReleasedModel(name, "", (1,), {"champion": 1}) for name in models})
         began = time.monotonic()
         server = local.start(site, progress)
         figures[f"started_s_{label}"] = time.monotonic() - began
-        models = [CLASS, *(f"{CLASS}-{number}" for number in range(1, count))]
         process = psutil.Process(server.pid)
         with PredictClient(server.socket) as client:
             for model in models:

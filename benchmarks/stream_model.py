@@ -12,7 +12,8 @@ import numpy as np
 from stream_plant import ALIKE, CLASS, STEP_MS, Plant
 
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import manifest
+from eugenie_cli.serving import manifest, released
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
@@ -27,7 +28,7 @@ VERSION = 1
 
 
 def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
-    """Train on the plant's history and write `models/pump/1`; returns what was exported.
+    """Train on the plant's history and release `models/pump/1`; returns what was exported.
 
     Assets that run alike are trained once, and take the same tables of the model.
     """
@@ -60,6 +61,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
         (staged / manifest.LOCATION).parent.mkdir(exist_ok=True)
         (staged / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
         staged.rename(target)
+    released.write(site, {CLASS: ReleasedModel(CLASS, "", (VERSION,), {"champion": VERSION})})
     return detector
 
 

@@ -100,6 +100,8 @@ def _show(console: Console, status: ServingStatus, output: Output) -> None:
     )
     if status.why:
         console.table(["does not answer"], [[status.why]])
+    if status.unserved:
+        console.table(["not served"], [[words] for words in status.unserved])
     if status.container is not None:
         _show_container(console, status.container)
     if status.models:

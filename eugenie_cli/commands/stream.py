@@ -167,6 +167,7 @@ def render(
     secret: Annotated[
         str | None, typer.Option(help="Kubernetes secret of Kafka's password. Default: eugenie-SITE-kafka.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Write what runs the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
@@ -177,7 +178,7 @@ def render(
     if not kubernetes:
         raise EugenieError("render for what?", "eugenie stream render --kubernetes", ExitCode.USAGE)
     console = Console()
-    done = render_deployment(open_site(site), folder, image=image, state=state, secret=secret)
+    done = render_deployment(open_site(site), folder, image=image, state=state, secret=secret, force=force)
     if output is Output.json:
         console.json(done)
         return

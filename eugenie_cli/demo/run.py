@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from eugenie_cli.demo import pipeline
+from eugenie_cli.demo.exports import EXPORTS
 from eugenie_cli.demo.faults import KINDS
 from eugenie_cli.demo.judge import Ledger, Verdict, contract, judge
 from eugenie_cli.demo.live import play
@@ -155,7 +156,9 @@ def prepare(folder: Path, progress: Progress) -> None:
     """
     if not folder.exists() or not any(folder.iterdir()):
         return
-    if not (folder / MANIFEST).exists() and not (folder / SITE_FILE).exists():
+    # a demo that was killed while it made its plant has these two alone; a site file alone may lie anywhere
+    begun = {each.name for each in folder.iterdir()} <= {SITE_FILE, EXPORTS}
+    if not begun and not (folder / MANIFEST).exists():
         raise EugenieError(
             f"{folder} is not empty and holds no earlier demo",
             "choose another folder with --dir",

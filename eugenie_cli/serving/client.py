@@ -37,6 +37,15 @@ CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_http_proxy", 0),  # a plant's web proxy knows no model server
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),  # a restarted server is found within seconds, not minutes
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # for one attempt to connect
+    # A path that swallows all packets: what was sent and is not acknowledged within the time-out ends the connection
+    # (with keepalive, gRPC sets TCP_USER_TIMEOUT to it), and the next attempt makes a new one. Without, TCP tries for a
+    # quarter of an hour. Pings are for a server that hangs; stock servers send those away who ping more than twice in
+    # five minutes without data, so they are rare, only while calls wait, and never more than two in a row.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.http2.max_pings_without_data", 2),
 )
 
 Version = int | str | None

@@ -169,6 +169,8 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
         rest_port = ports.assign(workspace.run / "ports.json", {REST_NAME: 0}, in_use=())[REST_NAME]
     host = site.serving.host
     reached_at = ports.LOOPBACK if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104 - compared, not bound
+    if host not in ("localhost", "::1", "[::1]") and not host.startswith("127."):
+        _warn(site, progress)
     workspace.models.mkdir(parents=True, exist_ok=True)
     socket = _place(workspace, progress)
     scheme = "http" if site.serving.tls is None else "https"
@@ -180,6 +182,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
             "--host", host,
             "--port", str(port),
             "--poll", str(site.serving.poll),
+            *(["--allow-reload"] if site.serving.reload else []),
             *tls.server_arguments(site),
             *(["--rest-port", str(rest_port)] if rest_port is not None else []),
             *(["--socket", str(socket)] if socket is not None else []),
@@ -194,6 +197,17 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
             **({REST: f"{scheme}://{reached_at}:{rest_port}"} if rest_port is not None else {}),
         },
     )  # fmt: skip
+
+
+def _warn(site: Site, progress: Progress) -> None:
+    """Who else may call a server that does not listen on the loopback interface alone."""
+    given = site.serving.tls
+    if given is None or given.client_ca is None:
+        may = "ask for scores, and change what is served" if site.serving.reload else "ask for scores"
+        progress.say(
+            f"serving.host: {site.serving.host}: whoever reaches it may {may}; serving.tls with client_ca lets in"
+            " only callers with a certificate"
+        )
 
 
 def _place(workspace: Workspace, progress: Progress) -> Path | None:

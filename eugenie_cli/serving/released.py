@@ -22,6 +22,7 @@ from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
+_NOTHING = "a server that starts now serves nothing. `eugenie export` releases the champions"
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
@@ -42,6 +43,21 @@ def read(site: Site) -> dict[str, ReleasedModel]:
     return _parsed(text, str(file))
 
 
+def read_for_elsewhere(site: Site, *, ask: bool) -> dict[str, ReleasedModel]:
+    """What is released for servers elsewhere: by a folder in `serving.models`, by the workspace, or else by the store.
+
+    `write` says the same in all of them; a store across a network is asked only by who has no workspace, and wants to
+    (`ask`). Raises EugenieError as `read` does, and when such a store cannot be reached.
+    """
+    models = site.serving.models
+    is_remote = models is not None and "://" in models
+    if models is None or (is_remote and (not ask or file_of(site).exists())):
+        return read(site)
+    there = store.of_site(site)
+    text = there.read(FILE) if there is not None else None
+    return read(site) if there is None or text is None else _parsed(text, f"{there.uri}/{FILE}")
+
+
 def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
     """Replace what is released, atomically, for the site's own server and in its model store if it has one."""
     _write_here(site, models)
@@ -58,6 +74,42 @@ def exported(site: Site) -> dict[str, tuple[int, ...]]:
         folders = (models / name).iterdir() if (models / name).is_dir() else ()
         found[name] = tuple(sorted(int(one.name) for one in folders if _VERSION.fullmatch(one.name) and one.is_dir()))
     return found
+
+
+def servable(site: Site) -> dict[str, ReleasedModel]:
+    """What is released of the site's classes, as far as the versions are in the workspace. Raises as `read` does."""
+    there = exported(site)
+    found = {}
+    for name, model in read(site).items():
+        versions = tuple(one for one in model.versions if one in there.get(name, ()))
+        labels = {label: version for label, version in model.labels.items() if version in versions}
+        if versions:
+            found[name] = replace(model, versions=versions, labels=labels)
+    return found
+
+
+def unserved(site: Site) -> tuple[str, ...]:
+    """Why an exported class, or a released version of one, is not served: a sentence each."""
+    file, there = file_of(site), exported(site)
+    try:
+        kept = read(site)
+    except EugenieError as error:
+        return (f"{error.reason}; {_NOTHING}",)
+    if not file.exists():
+        return (f"{file} is not there, and says what is served; {_NOTHING}",) if any(there.values()) else ()
+    told = []
+    for name, versions in there.items():
+        wanted = kept[name].versions if name in kept else ()
+        if name in kept and not wanted:
+            told.append(f"{name}: {file} names no version of it")
+        elif versions and not wanted:
+            told.append(f"{name}: no version is released; `eugenie export --class {name}` releases the champion")
+        told += [
+            f"{name}: version {one} is released, and is not in {file.parent / name}"
+            for one in wanted
+            if one not in versions
+        ]
+    return tuple(told)
 
 
 def fetch(site: Site, progress: Progress = SILENT) -> None:
@@ -100,6 +152,6 @@ def _parsed(text: str, where: str) -> dict[str, ReleasedModel]:
     except text_format.ParseError as error:
         raise EugenieError(
             f"{where} is not a ModelServerConfig: {error}",
-            "move it away, then `eugenie export` writes it anew",
+            "move it away, then `eugenie export` writes it anew with the champions",
         ) from error
     return {model.name: model for model in tensorflow_serving.released_models(config)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 from eugenie_cli.embedded import process
@@ -15,7 +16,7 @@ from eugenie_cli.embedded.endpoints import DOCKER, LOCAL
 from eugenie_cli.embedded.engine import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import local
+from eugenie_cli.serving import local, released
 from eugenie_cli.serving.container import record
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
@@ -33,8 +34,13 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
         return local.start(site, progress)
     _check_alone(site)
     if _runtime(site) == DOCKER:
-        return _containers().start(site, progress, offline=offline)
-    return local.start(site, progress)
+        found: ServingStatus = _containers().start(site, progress, offline=offline)
+    else:
+        found = local.start(site, progress)
+    found = _explained(site, found)
+    for words in found.unserved:
+        progress.say(words)
+    return found
 
 
 def revive(site: Site, progress: Progress = SILENT) -> bool:
@@ -70,17 +76,12 @@ def end(site: Site, progress: Progress = SILENT) -> bool:
 
 def status(site: Site) -> ServingStatus:
     """How the server is, and the model versions on it."""
-    if site.serving.address is None and _runtime(site) == DOCKER:
-        found: ServingStatus = _containers().status(site)
-        return found
-    return local.status(site)
+    found: ServingStatus = _containers().status(site) if _is_containers(site) else local.status(site)
+    return _explained(site, found)
 
 
 def follow(site: Site) -> None:
-    """Let the server take up what is released now. The local one follows the file by itself; a container is told.
-
-    Raises EugenieError with the server's words.
-    """
+    """Let the server take up what is released now: the local one follows the file itself, a container its own copy."""
     if _is_containers(site):
         _containers().follow(site)
 
@@ -114,6 +115,11 @@ def logs(site: Site, lines: int = 100, follow: bool = False) -> Iterator[str]:
             f"the model server of {site.site} has no log yet", "eugenie serve start", ExitCode.UNREACHABLE
         )
     return read(file, lines, follow)
+
+
+def _explained(site: Site, found: ServingStatus) -> ServingStatus:
+    """With what is not served of the site, by a server of its own."""
+    return found if site.serving.address is not None else replace(found, unserved=released.unserved(site))
 
 
 def _runtime(site: Site) -> str:

@@ -44,7 +44,8 @@ class ServingStatus:
     """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
     server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
     one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for. `why`: what
-    keeps it from answering, empty when it answers or does not run."""
+    keeps it from answering, empty when it answers or does not run. `unserved`: why an exported class, or a released
+    version of one, is not served."""
 
     state: str
     pid: int | None
@@ -55,6 +56,7 @@ class ServingStatus:
     rest: str = ""
     container: ContainerStatus | None = None
     why: str = ""
+    unserved: tuple[str, ...] = ()
 
 
 def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:

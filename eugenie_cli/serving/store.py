@@ -7,6 +7,7 @@ looks at folders takes a version without a graph for what it is. What is fetched
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ from eugenie_cli.site.model import Site
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+LEFT_ALONE = "EUGENIE_MODEL_STORE"
+"""Variable: `off` where another step publishes, as in a pipeline: its image needs no library or key of a store then."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs", "az": "abfs"}
 """Protocol -> the extra of eugenie that brings its library."""
@@ -104,8 +108,8 @@ class ModelStore:
 
 
 def of_site(site: Site) -> ModelStore | None:
-    """The store of `serving.models`; None where the workspace is the store."""
-    if site.serving.models is None:
+    """The store of `serving.models`; None where the workspace is the store, or somebody else publishes (LEFT_ALONE)."""
+    if site.serving.models is None or os.environ.get(LEFT_ALONE) == "off":
         return None
     return ModelStore(location(site.serving.models, site))
 

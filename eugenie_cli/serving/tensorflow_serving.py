@@ -47,7 +47,7 @@ def joins_requests(site: Site) -> bool:
 
 @dataclass(frozen=True)
 class ReleasedModel:
-    """A model that a server is to serve: these of its versions (empty: the newest), and other names of them.
+    """A model that a server is to serve: these of its versions (empty: none is released), and other names of them.
 
     `base_path` is where the server finds the folder of versions: absolute, or a URI.
     """

@@ -53,8 +53,11 @@ _PACKED: Mapping[int, bytes] = {
 }
 """Fields that are their elements' memory on the wire, and the byte that such a field begins with."""
 
-LARGEST_REPEATED = 256 * 1024 * 1024
-"""Bytes of a tensor that a message does not carry and its shape asks for: no more than the largest message carries."""
+LARGEST_REPEATED = 64 * 1024
+"""Bytes of a tensor whose shape asks for more elements than the message carries. A constant of a few thousand rows is a
+convenience; a message of 100 bytes that stands for gigabytes, or for minutes of work, is an attack."""
+
+MOST_DIMENSIONS, LARGEST_DIMENSION = 32, 2**31 - 1
 
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("tensor_content is little-endian memory: big-endian machines are not supported")
@@ -136,9 +139,7 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     dtype = _NUMPY.get(proto.dtype)
     if dtype is None:
         raise TensorError(f"tensors of {data_type_name(proto.dtype)} are not supported")
-    shape = [dim.size for dim in proto.tensor_shape.dim]
-    if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
-        raise TensorError("a tensor needs a fully known shape")
+    shape = shape_of(proto)
     count = math.prod(shape)
     if not proto.tensor_content:
         return _decode_typed(proto, dtype, count).reshape(shape)
@@ -146,10 +147,22 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
         return _array_of(_texts(proto.tensor_content, count)).reshape(shape)
     if len(proto.tensor_content) != count * dtype.itemsize:
         raise TensorError(
-            f"tensor_content has {len(proto.tensor_content)} bytes, shape {shape} of "
+            f"tensor_content has {len(proto.tensor_content)} bytes, shape {list(shape)} of "
             f"{data_type_name(proto.dtype)} needs {count * dtype.itemsize}"
         )
     return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+
+
+def shape_of(proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
+    """The shape, before anything is made of it. Raises TensorError."""
+    if len(proto.tensor_shape.dim) > MOST_DIMENSIONS:
+        raise TensorError(f"a tensor has {MOST_DIMENSIONS} dimensions at most, and not {len(proto.tensor_shape.dim)}")
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
+        raise TensorError("a tensor needs a fully known shape")
+    if shape and max(shape) > LARGEST_DIMENSION:
+        raise TensorError(f"shape {list(shape)} is larger than any tensor")
+    return shape
 
 
 def _decode_typed(proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int) -> np.ndarray:

@@ -51,6 +51,10 @@ class Serving(Section):
         None,
         description="where the server finds them: a folder, s3://..., gs://..., abfs://...; default: the workspace's",
     )
+    reload: bool = Field(
+        False,
+        description="whether whoever reaches the local server may change what it serves (HandleReloadConfigRequest)",
+    )
     tls: ServingTls | None = None
     batching: Batching = Batching()
     image: str | None = Field(

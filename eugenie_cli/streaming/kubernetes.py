@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,7 @@ from eugenie_cli.embedded import endpoints, jars, program
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving.manifests import writing
 from eugenie_cli.serving.manifests.names import site_label
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.model import KafkaSecurity, Site
@@ -47,7 +49,6 @@ SLOTS = 2
 
 MEMORY = {"jobManager": ("1600m", 0.5), "taskManager": ("2g", 2)}
 METRICS_PORT = 9249
-
 LARGEST_SPEC = 1_000_000
 """Bytes. A ConfigMap holds a mebibyte."""
 
@@ -73,13 +74,15 @@ def render(
     image: str | None = None,
     state: str | None = None,
     secret: str | None = None,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> Rendered:
-    """Write `deployment.yaml`, `Dockerfile` and what goes into the image, replacing what is there.
+    """Write `deployment.yaml`, `Dockerfile` and what goes into the image, over what an earlier rendering wrote.
 
     `state`: URI of the folder of checkpoints and savepoints; None: on a volume claim, which is rendered too. `secret`:
-    name of the Kubernetes secret of Kafka's password. Raises EugenieError (REFUSED) for a site whose Kafka or model
-    server runs on this machine alone, or whose topic has too few partitions for its parallelism.
+    name of the Kubernetes secret of Kafka's password. `force`: over files of others, too. Raises EugenieError (REFUSED)
+    for a site whose Kafka or model server runs on this machine alone, or whose topic has too few partitions for its
+    parallelism, and a file that is not this command's.
     """
     name = site_label(site.site)
     image = image or f"eugenie-stream:{metadata.version('eugenie')}"
@@ -88,9 +91,12 @@ def render(
     check_shards(spec)
     check_partitions(spec, of_site_file=True)
     documents = manifests(site, spec, name, image, state, secret)
-    written = [*_image_files(site, spec, folder, progress), folder / "deployment.yaml"]
-    written[-1].write_text(yaml.safe_dump_all(documents, sort_keys=False, width=120), encoding="utf-8")
-    return Rendered(str(folder), tuple(str(file) for file in written), tuple(_steps(site, folder, image, secret)))
+    with tempfile.TemporaryDirectory() as staging:
+        made = _image_files(site, spec, Path(staging), progress)
+        wanted = {file.relative_to(staging).as_posix(): file.read_bytes() for file in made}
+    wanted["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
+    files = [one.path for one in writing.write_files(folder, "stream", wanted, force) if one.state != "removed"]
+    return Rendered(str(folder), tuple(files), tuple(_steps(site, folder, image, secret)))
 
 
 def specification(site: Site) -> JobSpec:
@@ -273,12 +279,11 @@ def _mounted(secret: str, files: list[dict[str, str]]) -> dict[str, Any]:
 def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
     job = package.write(spec, folder / "job")
     job.spec.unlink()  # it goes into the ConfigMap
-    dockerfile, requirements = folder / "Dockerfile", folder / "requirements.txt"
+    dockerfile, requirements, lib = (folder / name for name in ("Dockerfile", "requirements.txt", "lib"))
     template = (shipped("templates") / "kubernetes" / "Dockerfile").read_text(encoding="utf-8")
     dockerfile.write_text(template.replace("@FLINK@", flink_version()), encoding="utf-8")
     pins = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
     requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
-    lib = folder / "lib"
     lib.mkdir(parents=True, exist_ok=True)
     connectors = jars.provide(["flink"], jars.folder_of(site), progress)["flink"]
     copies = [Path(shutil.copyfile(jar, lib / jar.name)) for jar in connectors]

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eugenie_cli.files import write_atomically
 from eugenie_cli.serving import manifest
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel, model_config_text
 
 WINDOW = 8
 SENSORS = 3
@@ -105,3 +107,9 @@ def renumbered(template: Path, target: Path) -> Path:
     info = replace(manifest.read(hidden), class_name=target.parent.name, version=int(target.name))
     (hidden / manifest.LOCATION).write_text(manifest.render(info))
     return publish(hidden, target)
+
+
+def release(models: Path, name: str, version: int) -> None:
+    """The version of the one class in `models` that model servers serve, as its champion."""
+    model = ReleasedModel(name, str((models / name).absolute()), (version,), {"champion": version})
+    write_atomically(models / "models.config", model_config_text([model]), mode=0o644)

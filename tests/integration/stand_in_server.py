@@ -26,21 +26,30 @@ AVAILABLE = serving_pb2.ModelVersionStatus.State.Value("AVAILABLE")
 class Models:
     """The versions of each configured model: those that it names, or the newest, looked for again and again."""
 
-    def __init__(self, config, poll_s):
-        self.poll_s = poll_s
-        self.take(config)
+    def __init__(self, file, poll_s, file_poll_s):
+        self.file, self.poll_s, self.file_poll_s = Path(file), poll_s, file_poll_s
+        self.config, self.versions = {}, {}
+        self.take(self._read())
         threading.Thread(target=self._watch, daemon=True).start()
+        if file_poll_s:
+            threading.Thread(target=self._watch_file, daemon=True).start()
+
+    def _read(self):
+        return text_format.Parse(self.file.read_text(), config_pb2.ModelServerConfig())
 
     def take(self, config):
         self.config = {each.name: each for each in config.model_config_list.config}
         self._look()
 
-    def unserved_labels(self, config):
+    def moved_too_soon(self, config):
+        """Labels that leave a version for one that does not serve yet."""
         return [
             label
             for each in config.model_config_list.config
+            if each.name in self.config
             for label, version in each.version_labels.items()
-            if version not in self.versions.get(each.name, ())
+            if self.config[each.name].version_labels.get(label, version) != version
+            and version not in self.versions.get(each.name, ())
         ]
 
     def version(self, spec, context):
@@ -66,9 +75,19 @@ class Models:
         found = {}
         for name, each in self.config.items():
             numbers = {int(one.name) for one in Path(each.base_path).iterdir() if one.name.isdecimal()}
-            wanted = set(each.model_version_policy.specific.versions) or {max(numbers)}
+            wanted = set(each.model_version_policy.specific.versions) or {max(numbers, default=0)}
             found[name] = sorted(numbers & wanted)
         self.versions = found
+
+    def _watch_file(self):
+        while True:
+            time.sleep(self.file_poll_s)
+            config = self._read()
+            moved = self.moved_too_soon(config)
+            if moved:  # more than is done with the flag that allows it: what is promoted must never need it
+                print(f"labels of versions that do not serve: {moved}", file=sys.stderr, flush=True)
+            else:
+                self.take(config)
 
     def _watch(self):
         while True:
@@ -129,11 +148,8 @@ class Service:
         return response
 
     def reload(self, request, context):
-        unserved = self.models.unserved_labels(request.config)
-        if unserved:  # more than is done with the flag that allows it: what is promoted must never need it
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"labels of versions that do not serve: {unserved}")
-        self.models.take(request.config)
-        return config_pb2.ReloadConfigResponse()
+        """TensorFlow Serving does what anybody asks here; eugenie must not need it."""
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "nobody is to call this")
 
 
 class Rest(BaseHTTPRequestHandler):
@@ -162,6 +178,7 @@ def parse():
     parser.add_argument("--port", type=int, default=8500)
     parser.add_argument("--rest_api_port", type=int, default=0)
     parser.add_argument("--model_config_file", required=True)
+    parser.add_argument("--model_config_file_poll_wait_seconds", type=int, default=0)
     parser.add_argument("--monitoring_config_file")
     parser.add_argument("--enable_batching", choices=("true", "false"), default="false")
     parser.add_argument("--batching_parameters_file")
@@ -175,8 +192,11 @@ def main():
     arguments = parse()
     for file in filter(None, (arguments.monitoring_config_file, arguments.batching_parameters_file)):
         Path(file).read_text()  # a file that is named and not there ends the server, as TensorFlow Serving
-    config = text_format.Parse(Path(arguments.model_config_file).read_text(), config_pb2.ModelServerConfig())
-    models = Models(config, arguments.file_system_poll_wait_seconds)
+    models = Models(
+        arguments.model_config_file,
+        arguments.file_system_poll_wait_seconds,
+        arguments.model_config_file_poll_wait_seconds,
+    )
     server = grpc.server(ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers(Service(models).handlers())
     server.add_insecure_port(f"0.0.0.0:{arguments.port}")

@@ -131,7 +131,7 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
     assert found.model.events == found.baselines["isolation-forest"].events
 
     models = shutil.copytree(published.path, tmp_path / "models" / CLASS / str(trained.version)).parents[1]
-    with served(tmp_path, "--models", str(models)) as client:
+    with served(tmp_path, "--models", str(models), "--unreleased") as client:
         window = manifest.read(published.path).window
         answer = client.predict(CLASS, [RUNS[1], "nobody"], np.stack([one.rows, one.rows]))
         np.testing.assert_allclose(answer.score[0], one.score[window - 1 :], rtol=1e-5, atol=1e-5)

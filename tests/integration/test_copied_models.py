@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import pytest
 from foreign_tools import environment
+from google.protobuf import text_format
 from model_server import wait_until
 
+from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel, model_config_text, released_models
 from eugenie_cli.workspace import shipped
 
 pytestmark = pytest.mark.integration
@@ -50,6 +54,7 @@ def variables(tmp_path: Path, store: Path, rclone: Path) -> dict[str, str]:
         "RCLONE_CONFIG_MODELS_REMOTE": str(store.parent),
         "SETTLE_S": "0.3",
         "RETRY_S": "0.3",
+        "KEPT_ROUNDS": "3",
     }
 
 
@@ -67,9 +72,42 @@ def put(store: Path, name: str, *, whole: bool = True) -> Path:
     return version
 
 
-def served(models: Path) -> set[str]:
-    """What the model server would see."""
+def release(store: Path, *named: str, **labels: int) -> Path:
+    """The store's list, as eugenie writes it: `pump/2` is version 2 of the class pump."""
+    wanted: dict[str, list[int]] = {}
+    for one in named:
+        wanted.setdefault(one.partition("/")[0], []).append(int(one.partition("/")[2]))
+    models = [
+        ReleasedModel(name, f"s3://bucket/eugenie/{name}", tuple(numbers), labels or {"champion": numbers[0]})
+        for name, numbers in wanted.items()
+    ]
+    file = store / "models.config"
+    file.with_suffix(".new").write_text(model_config_text(models))
+    file.with_suffix(".new").rename(file)
+    return file
+
+
+def copied(models: Path) -> set[str]:
+    """The versions in the server's folder."""
     return {str(path.relative_to(models)) for path in models.glob("[!.]*/*")}
+
+
+def served(models: Path) -> set[str]:
+    """What the model server follows; every version of it is there."""
+    file = models / "models.config"
+    if not file.exists():
+        return set()
+    config = text_format.Parse(file.read_text(), config_pb2.ModelServerConfig())
+    found = set()
+    for one in released_models(config):
+        assert one.versions and one.base_path == f"{models}/{one.name}" and one.labels
+        found |= {f"{one.name}/{version}" for version in one.versions}
+    assert found <= copied(models)
+    return found
+
+
+def copied_once(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", str(SCRIPT), "0"], env=variables, capture_output=True, text=True, timeout=120)
 
 
 @contextmanager
@@ -83,49 +121,112 @@ def following(variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         assert process.wait(60) == 0  # asked to end, it ends in good order
 
 
-def test_before_the_server_starts_every_class_gets_its_versions(store, models, variables):
-    put(store, "pump/2")
-    put(store, "pump/10")
-    put(store, "fan.v2/1")
-    put(store, "pump/next")
-    put(store, "pump/007")
-    put(store, "valve/1")
-    done = subprocess.run(["sh", str(SCRIPT), "0"], env=variables, capture_output=True, text=True, timeout=120)
+def test_before_the_server_starts_it_gets_what_is_released_and_nothing_else(store, models, variables):
+    for name in ("pump/2", "pump/10", "pump/11", "fan.v2/1", "valve/1", "pump/next", "pump/007"):
+        put(store, name)
+    release(store, "pump/10", "fan.v2/1", "valve/1")  # the class valve is another site's
+    done = copied_once(variables)
     assert done.returncode == 0, done.stderr
-    assert served(models) == {"pump/2", "pump/10", "fan.v2/1"}
+    assert copied(models) == served(models) == {"pump/10", "fan.v2/1"}
     assert (models / "pump" / "10" / "saved_model.pb").read_text() == "pump/10"
     assert (models / "pump" / "10" / "variables" / "variables.index").read_text() == "of pump/10"
 
 
-def test_it_waits_for_a_class_that_has_no_version_yet(store, models, variables):
+def test_a_champion_and_a_challenger_may_both_be_released(store, models, variables):
+    for name in ("pump/2", "pump/3", "pump/4"):
+        put(store, name)
+    release(store, "pump/2", "pump/3", champion=2, challenger=3)
+    assert copied_once(variables).returncode == 0
+    assert served(models) == {"pump/2", "pump/3"}
+
+
+def test_it_waits_until_something_is_released_and_there(store, models, variables):
     put(store, "pump/1")
-    late = threading.Timer(3.0, put, (store, "fan.v2/1"))
-    late.start()
-    began = time.monotonic()
-    done = subprocess.run(["sh", str(SCRIPT), "0"], env=variables, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and time.monotonic() - began >= 3.0
-    assert "no version of fan.v2 yet" in done.stderr
+    said = []
+
+    def late() -> None:
+        time.sleep(1.0)
+        said.append(served(models))
+        release(store, "pump/1", "fan.v2/1")
+        wait_until(lambda: copied(models) == {"pump/1"})
+        said.append(served(models))
+        put(store, "fan.v2/1")
+
+    writer = threading.Thread(target=late)
+    writer.start()
+    done = copied_once(variables)
+    writer.join()
+    assert done.returncode == 0 and said == [set(), set()]
+    assert "nothing to serve yet" in done.stderr
     assert served(models) == {"pump/1", "fan.v2/1"}
 
 
-def test_a_running_server_gets_what_is_published_and_loses_what_is_withdrawn(store, models, variables):
+def test_a_running_server_follows_the_releases_and_not_the_exports(store, models, variables):
     put(store, "pump/1")
     put(store, "fan.v2/1")
+    release(store, "pump/1", "fan.v2/1")
     with following(variables):
         wait_until(lambda: served(models) == {"pump/1", "fan.v2/1"})
         half = put(store, "pump/2", whole=False)
-        time.sleep(3.0)
+        put(store, "pump/3")  # a challenger: nobody released it
+        release(store, "pump/2", "fan.v2/1")
+        time.sleep(2.0)
         assert served(models) == {"pump/1", "fan.v2/1"}
         (half / "saved_model.pb").write_text("now whole")
-        wait_until(lambda: "pump/2" in served(models))
+        wait_until(lambda: served(models) == {"pump/2", "fan.v2/1"})
         assert (models / "pump" / "2" / "saved_model.pb").read_text() == "now whole"
-        shutil.rmtree(store / "pump" / "2")  # a rollback
+        wait_until(lambda: copied(models) == {"pump/2", "fan.v2/1"})  # some time after the server was told
+        release(store, "pump/1", "fan.v2/1")  # a rollback
         wait_until(lambda: served(models) == {"pump/1", "fan.v2/1"})
+
+
+BROKEN = {
+    "half written": lambda text: text[: len(text) // 2],
+    "without its end": lambda text: text.rstrip()[:-1],
+    "empty": lambda text: "",
+    "a model without versions": lambda text: re.sub(
+        r" *model_version_policy \{.*?\n    \}\n", "", text, flags=re.DOTALL
+    ),
+    "the newest": lambda text: re.sub(r"specific \{.*?\n      \}", "latest {\n      }", text, flags=re.DOTALL),
+    "all": lambda text: re.sub(r"specific \{.*?\n      \}", "all {\n      }", text, flags=re.DOTALL),
+    "another format": lambda text: '{"pump": 2}',
+    "one line": lambda text: " ".join(text.split()),
+    "a place elsewhere": lambda text: text.replace("eugenie/pump", "eugenie/other"),
+    "a way out": lambda text: text.replace('name: "pump"', 'name: "../pump"'),
+    "gone": None,
+}
+
+
+def test_a_list_that_is_not_understood_changes_nothing(store, models, variables, tmp_path):
+    put(store, "pump/1")
+    put(store, "pump/2")
+    file, log = release(store, "pump/1"), tmp_path / "log"
+    with following(variables):
+        wait_until(lambda: served(models) == {"pump/1"})
+        (tmp_path / "next").mkdir()
+        good = release(tmp_path / "next", "pump/2").read_text()
+        for name, damage in BROKEN.items():
+            if damage is None:
+                file.unlink()
+            else:
+                damaged = damage(good)
+                assert damaged != good, name
+                (tmp_path / "damaged").write_text(damaged)
+                (tmp_path / "damaged").rename(file)
+            for _ in range(2):  # the first may be of the look before
+                said = len(log.read_text().splitlines())
+                wait_until(lambda said=said: any("models.config" in one for one in log.read_text().splitlines()[said:]))
+            assert served(models) == {"pump/1"}, name
+        assert copied(models) == {"pump/1"}
+        release(store, "pump/2")
+        wait_until(lambda: served(models) == {"pump/2"})
 
 
 def test_a_version_that_still_grows_is_left_alone(store, models, variables):
     put(store, "fan.v2/1")
     growing = put(store, "pump/1")
+    put(store, "pump/3")
+    release(store, "fan.v2/1", "pump/3")
     stop = threading.Event()
 
     def grow() -> None:
@@ -139,8 +240,9 @@ def test_a_version_that_still_grows_is_left_alone(store, models, variables):
     try:
         with following(variables):
             wait_until(lambda: "fan.v2/1" in served(models))
+            release(store, "fan.v2/1", "pump/1")
             time.sleep(3.0)
-            assert "pump/1" not in served(models)
+            assert "pump/1" not in copied(models)
             stop.set()
             wait_until(lambda: "pump/1" in served(models))
     finally:
@@ -152,6 +254,7 @@ def test_a_version_that_still_grows_is_left_alone(store, models, variables):
 def test_a_store_that_shows_nothing_is_not_believed(store, models, variables):
     put(store, "pump/1")
     put(store, "fan.v2/1")
+    release(store, "pump/1", "fan.v2/1")
     with following(variables):
         wait_until(lambda: served(models) == {"pump/1", "fan.v2/1"})
         store.rename(store.with_name("elsewhere"))

@@ -20,7 +20,7 @@ import pytest
 from chaos import Watch, records
 from confluent_kafka.admin import AdminClient, NewTopic
 from hostile import bombs, giants, long_members, mutate
-from small_models import ASSETS, WINDOW, sixteenths, write_version
+from small_models import ASSETS, WINDOW, release, sixteenths, write_version
 
 from eugenie_cli.broker.client import bootstrap
 from eugenie_cli.embedded import engines as service
@@ -79,6 +79,7 @@ def site(engines) -> Iterator[Site]:
         stream={"checkpoint": "1s"},
     )
     write_version(workspace_of(made).models, "pump", 1, ASSETS, sixteenths)
+    release(workspace_of(made).models, "pump", 1)
     settings = {"max.message.bytes": str(8 * 2**20), "message.timestamp.type": "LogAppendTime"}
     admin = AdminClient(bootstrap(made))
     topic = NewTopic(str(made.topics.readings), 1, 1, config=settings)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_models import ASSETS, SITE, write_version
+from small_models import ASSETS, SITE, release, write_version
 
 from eugenie_cli.embedded import engines, process
 from eugenie_cli.serving import local
@@ -31,6 +31,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "kept.yaml").write_text(SITE)
     opened = load_site(tmp_path / "kept.yaml")
     write_version(workspace_of(opened).models, "pump", 1, ASSETS)
+    release(workspace_of(opened).models, "pump", 1)
     yield opened
     engines.down(opened)
 

@@ -16,6 +16,7 @@ from small_models import write_version
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import checksums, export, local, promotion, released, store
 from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
@@ -88,6 +89,27 @@ def test_in_an_object_store_a_version_is_whole_when_its_graph_is_there(tmp_path:
     finally:
         del bucket._files.put_file
         memory.rm("/bucket", recursive=True)
+
+
+def test_a_pipeline_leaves_the_store_to_the_step_that_publishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No library of S3 is here: to look at the store would fail."""
+    site = Site.model_validate(
+        {
+            "site": "north",
+            "workspace": str(tmp_path),
+            "classes": {"pump": {"sensors": [{"name": "flow"}]}},
+            "assets": {"p-1": {"class": "pump"}},
+            "serving": {"models": "s3://plant-models/north"},
+        }
+    )
+    monkeypatch.setenv(store.LEFT_ALONE, "off")
+    released.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
+    assert released.read(site)["pump"].versions == (2,)
+    monkeypatch.delenv(store.LEFT_ALONE)
+    with pytest.raises(EugenieError, match=r"serving\.models: s3://plant-models/north"):
+        released.write(site, released.read(site))
 
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def talk(models: Path) -> Talk:
     python = official_environment.make(root / "environment")
     config = tensorflow_serving.model_config_text(released(models))
     (root / "models.config").write_text(config)
-    with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0") as client:
+    with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0", "--allow-reload") as client:
         rest = json.loads((root / READY).read_text())["rest"]
         asked = [*PREDICTED, *PREDICT_REFUSED, *METADATA, *STATUS, *reloads(models)]
         questions = {

@@ -16,12 +16,17 @@ import numpy as np
 import pytest
 import yaml
 from foreign_tools import environment
+from google.protobuf import text_format
 
+from eugenie_cli.serving import released as record
 from eugenie_cli.serving.manifests import kubeflow
 from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Options, Request
 from eugenie_cli.serving.manifests.store_location import store_location
+from eugenie_cli.serving.protos import config_pb2
 from eugenie_cli.serving.released import exported
+from eugenie_cli.serving.store import LEFT_ALONE
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel, released_models
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.model import Site
 
@@ -67,7 +72,7 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    return Request(site, store_location(site), released(site, pinned=False), exported(site), Options(**options))
+    return Request(site, store_location(site), released(site), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -136,11 +141,16 @@ def test_the_steps_do_what_they_say(sdk, plant):
     version = plant / ".eugenie" / "small" / "models" / "pump" / "2"
     (version / "variables").mkdir(parents=True)
     (version / "saved_model.pb").write_text("a model")
+    record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
     for _ in range(2):  # a step that is tried again finds its work done
         steps.run("publish", class_name="pump", version="2")
     served = plant / "served"
     assert (served / "pump" / "2" / "saved_model.pb").read_text() == "a model"
-    assert [path.name for path in served.iterdir()] == ["pump"]
+    assert sorted(path.name for path in served.iterdir()) == ["models.config", "pump"]
+    (listed,) = released_models(
+        text_format.Parse((served / "models.config").read_text(), config_pb2.ModelServerConfig())
+    )
+    assert listed == ReleasedModel("pump", "/models/pump", (2,), {"champion": 2}), "as the server sees the claim"
 
 
 def test_every_command_of_the_steps_can_be_given(sdk, tmp_path, plant):
@@ -190,6 +200,9 @@ def test_a_store_is_reached_with_the_secrets_variables_in_the_step_that_publishe
     pipeline, platform = compiled(sdk, tmp_path / "out", text_of(request_of(site, secret="models-store")))
     publish = pipeline["deploymentSpec"]["executors"]["exec-publish"]["container"]
     assert publish["image"].startswith("rclone/")
+    assert publish["args"][-1] == "s3://models/eugenie", "what the store's list calls its place"
+    export = pipeline["deploymentSpec"]["executors"]["exec-export"]["container"]["command"][-1]
+    assert export.startswith(f"export {LEFT_ALONE}=off\n"), "its image has no library of a store, and no key"
     assert {"name": "RCLONE_CONFIG_MODELS_TYPE", "value": "s3"} in publish["env"]
     (secret,) = platform["exec-publish"]["secretAsEnv"]
     assert secret["secretName"] == "models-store"

@@ -11,12 +11,14 @@ import pytest
 from model_server import READY, served
 from small_models import write_version
 
+from eugenie_cli.serving import released as record
 from eugenie_cli.serving.manifests import compose, model_server
 from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Request
 from eugenie_cli.serving.manifests.store_location import StoreLocation
 from eugenie_cli.serving.released import exported
-from eugenie_cli.serving.tensorflow_serving import METRICS_PATH
+from eugenie_cli.serving.tensorflow_serving import METRICS_PATH, ReleasedModel
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 
 pytestmark = pytest.mark.integration
@@ -32,20 +34,22 @@ SITE = {
 def server(tmp_path_factory):
     """(the request that was rendered, ports of a server with the rendered list of models)."""
     root = tmp_path_factory.mktemp("rendered")
-    write_version(root, "pump", 1)
-    write_version(root, "pump", 2)
-    site = Site.model_validate(SITE).model_copy(update={"base": root})
-    request = Request(site, StoreLocation("folder", str(root)), released(site, pinned=False), exported(site))
+    site = Site.model_validate(SITE).model_copy(update={"base": root, "workspace": str(root)})
+    folder = workspace_of(site).models
+    write_version(folder, "pump", 1)
+    write_version(folder, "pump", 2)
+    record.write(site, {"pump": ReleasedModel("pump", "", (1,), {"champion": 1})})
+    request = Request(site, StoreLocation("folder", str(folder)), released(site), exported(site))
     text = model_server.files(request, threads=1)[model_server.MODEL_CONFIG]
     config = root / "models.config"
-    config.write_text(text.replace(f'"{model_server.MODELS_FOLDER}/', f'"{root}/'))
+    config.write_text(text.replace(f'"{model_server.MODELS_FOLDER}/', f'"{folder}/'))
     with served(root, "--model-config", str(config), "--rest-port", "0") as client:
         yield request, json.loads((root / READY).read_text())["rest"], client
 
 
-def test_the_list_of_models_serves_the_newest_version(server):
+def test_the_list_of_models_serves_the_released_version_and_not_the_newest(server):
     _, _, client = server
-    assert [(each.version, each.state) for each in client.status("pump")] == [(2, "AVAILABLE")]
+    assert [(each.version, each.state) for each in client.status("pump")] == [(1, "AVAILABLE")]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the image has bash, this machine has not")

@@ -22,14 +22,14 @@ import numpy as np
 import psutil
 import pytest
 from model_server import POLL_MS, wait_until
-from small_models import ASSETS, SENSORS, SITE, WINDOW, renumbered, write_version
+from small_models import ASSETS, SENSORS, SITE, WINDOW, release, renumbered, write_version
 
 from eugenie_cli.embedded.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import local, protos, runtime, sockets, tensors
 from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
 from eugenie_cli.serving.health import is_serving
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.protos import config_pb2, serving_pb2, tensor_pb2
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
 
@@ -43,6 +43,7 @@ LAST = 7
 class Server:
     address: str
     models: Path
+    process: psutil.Process
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without models, on a port that the system chose."""
     root = tmp_path_factory.mktemp("server")
     models, ready = root / "models", root / "ready.json"
-    arguments = ["--models", str(models), "--port", "0", "--poll", str(POLL_MS), "--ready-file", str(ready)]
+    arguments = [
+        "--models",
+        str(models),
+        "--unreleased",
+        "--port",
+        "0",
+        "--poll",
+        str(POLL_MS),
+        "--ready-file",
+        str(ready),
+    ]
     with (root / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "eugenie_cli.serving.server", *arguments], stdout=log, stderr=log
+            [sys.executable, "-m", "eugenie_cli.serving.server", *arguments, "--ready-file", str(ready)],
+            stdout=log,
+            stderr=log,
         )
     try:
         wait_until(lambda: ready.exists() or process.poll() is not None, 180)
         assert process.poll() is None, (root / "server.log").read_text()
-        yield Server(json.loads(ready.read_text())["address"], models)
+        yield Server(json.loads(ready.read_text())["address"], models, psutil.Process(process.pid))
     finally:
         process.terminate()
         assert process.wait(30) == 0
@@ -163,6 +176,15 @@ def test_messages_may_be_larger_than_grpc_allows_by_default(client: PredictClien
     rows = segment(1, 600_000)  # 7 MB there, 17 MB back
     answer = client.predict(model.name, [ASSETS[0]], rows)
     assert answer.score.shape == (1, 600_000 - WINDOW + 1)
+
+
+def test_long_segments_are_cut_along_their_rows_and_give_the_same(client: PredictClient, model: Model) -> None:
+    for batch, windows in ((1, 256), (1, 257), (1, 5_000), (3, 700)):
+        rows = segment(batch, windows + WINDOW - 1)
+        answer = client.predict(model.name, [ASSETS[0]] * batch, rows)
+        np.testing.assert_allclose(answer.score, expected_score(rows, 1), rtol=1e-5)
+        np.testing.assert_array_equal(answer.expected, rows[:, WINDOW - 1 :])
+        assert answer.contribution.shape == (batch, windows, SENSORS)
 
 
 def test_metadata_status_and_health(server: Server, client: PredictClient, model: Model) -> None:
@@ -375,6 +397,66 @@ MALFORMED = [
 ]
 
 
+def claiming(shape: tuple[int, ...], assets: int = 1, **fields: object) -> serving_pb2.PredictRequest:
+    """A request of a few bytes: the shape of its rows, and the field that is to fill it."""
+    request = serving_pb2.PredictRequest()
+    rows = request.inputs["rows"]
+    rows.MergeFrom(tensor_pb2.TensorProto(dtype=1, **fields))
+    for size in shape:
+        rows.tensor_shape.dim.add().size = size
+    asset = request.inputs["asset"]
+    asset.MergeFrom(tensor_pb2.TensorProto(dtype=7, string_val=[b"pump-101"]))
+    asset.tensor_shape.dim.add().size = assets
+    return request
+
+
+CLAIMS = {
+    "gigabytes of one value": claiming((1, 50_000_000, SENSORS), float_val=[1.0]),
+    "minutes of work of one value": claiming((1, 2_000_000, SENSORS), float_val=[1.0]),
+    "without a value": claiming((1, 2_000_000, SENSORS)),
+    "many segments of one value": claiming((20_000, WINDOW, SENSORS), 20_000, float_val=[1.0]),
+    "many assets, no rows": claiming((50_000_000, 0, SENSORS), 50_000_000),
+    "a product beyond 64 bits": claiming((2**40, 2**40, SENSORS), 1, float_val=[1.0]),
+    "a dimension beyond 64 bits": claiming((2**62, 0, SENSORS), 1),
+    "a negative dimension": claiming((1, -5, SENSORS), float_val=[1.0]),
+    "content that is not there": claiming((1, 50_000_000, SENSORS), tensor_content=b"1234"),
+    "a hundred dimensions": claiming((1,) * 100, float_val=[1.0]),
+    "another rank": claiming((50_000_000,), float_val=[1.0]),
+}
+
+
+def test_small_requests_that_claim_much_are_refused_before_memory_is_made(server: Server, model: Model) -> None:
+    before = server.process.memory_info().rss
+    for name, request in CLAIMS.items():
+        request.model_spec.name = model.name
+        assert len(request.SerializeToString()) < 2_000
+        with pytest.raises(grpc.RpcError) as refused:
+            raw_call(server.address, protos.PREDICT, request.SerializeToString())
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, (name, refused.value.details())
+    assert server.process.memory_info().rss - before < 200 * 2**20
+
+
+def test_what_is_served_cannot_be_changed_by_callers(client: PredictClient, model: Model, versions: Path) -> None:
+    config = config_pb2.ModelServerConfig()
+    config.model_config_list.config.add(name="foreign", base_path=str(versions / "pump"), model_platform="tensorflow")
+    with pytest.raises(ModelServerError, match=r"serving: \{reload: true\}") as refused:
+        client.reload(config)
+    assert refused.value.code is grpc.StatusCode.PERMISSION_DENIED and not refused.value.retryable
+    assert answers(client, model.name) and not answers(client, "foreign")
+
+
+def test_a_call_that_ran_out_of_time_holds_nobody_up(server: Server, client: PredictClient, model: Model) -> None:
+    """A segment of a minute's work; its caller goes at once."""
+    rows = np.zeros((1, 900_000, SENSORS), np.float32)
+    for _ in range(3):
+        with pytest.raises(ModelServerError) as late:
+            client.predict(model.name, [ASSETS[0]], rows, timeout=0.5)
+        assert late.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
+    # were the pieces of the three still worked on, the queue would be full for those of a fourth
+    assert client.predict(model.name, [ASSETS[0]], segment(1, 300_000)).score.shape == (1, 300_000 - WINDOW + 1)
+
+
 def test_malformed_requests_are_invalid_arguments(server: Server) -> None:
     for method, request, words in MALFORMED:
         with pytest.raises(grpc.RpcError) as refused:
@@ -396,6 +478,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site: Site, versions: Path) -> None:
     renumbered(versions / "pump" / "1", workspace_of(site).models / "pump" / "1")
+    release(workspace_of(site).models, "pump", 1)
     assert local.status(site).state == "stopped"
 
     first = local.start(site)
@@ -442,6 +525,7 @@ def is_answered(client: PredictClient) -> bool:
 def test_the_socket_answers_as_the_port_does_and_is_the_owners_alone(site: Site, versions: Path) -> None:
     deep = site.model_copy(update={"workspace": Path("Werk 100%", *["nested"] * 20)})
     renumbered(versions / "pump" / "1", workspace_of(deep).models / "pump" / "1")
+    release(workspace_of(deep).models, "pump", 1)
     try:
         status = local.start(deep)
         path = sockets.path_of(status.socket)

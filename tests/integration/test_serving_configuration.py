@@ -80,7 +80,7 @@ def refusal(act) -> ModelServerError:
 def test_a_configuration_file_is_followed_and_requests_change_it(tmp_path: Path, versions: Path) -> None:
     folder, file = publish(versions, tmp_path / "models" / "pump", 1, 2, 3), tmp_path / "models.config"
     file.write_text(config(folder, "specific { versions: 1 versions: 2 }", champion=1, challenger=2))
-    with served(tmp_path, "--model-config", str(file)) as client:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client:
         assert available(client) == {1, 2}
         assert [answering(client, version) for version in (None, 1, "champion", "challenger")] == [2, 1, 1, 2]
         unknown = refusal(lambda: answering(client, "canary"))
@@ -123,7 +123,7 @@ def test_a_reload_that_cannot_be_followed_changes_nothing(tmp_path: Path, versio
     other.mkdir()
     file = tmp_path / "models.config"
     file.write_text(config(folder, "specific { versions: 1 }", champion=1))
-    with served(tmp_path, "--model-config", str(file)) as client:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client:
         for wrong, code, words in [
             (config(folder, "specific { versions: 2 }", champion=3), "FAILED_PRECONDITION", "label to version 3 of"),
             (config(other), "UNKNOWN", "Servable pump did not become available: no version"),
@@ -155,7 +155,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
             answered[answering(client, version)] += 1
         return answered
 
-    with served(tmp_path, "--model-config", str(file)) as client, ThreadPoolExecutor(8) as pool:
+    with served(tmp_path, "--model-config", str(file), "--allow-reload") as client, ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(caller, client, version) for version in ("champion", None) for _ in range(4)]
         try:
             for swap in range(1, 21):
@@ -174,9 +174,40 @@ def test_labels_and_versions_move_under_load_without_an_error(
     assert set().union(*answered) == {1, 2, 3, 4}
 
 
+def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Path, versions: Path) -> None:
+    models = tmp_path / "models"
+    folder, file, log = publish(versions, models / "pump", 1, 2), models / "models.config", tmp_path / "server.log"
+    file.write_text('model_config_list { config { name: "pump"  base_path: ')
+    with served(tmp_path, "--models", str(models)) as client:
+        assert available(client) == set() and "nothing is served" in log.read_text()
+        file.write_text(config(folder, "specific { versions: 1 }", champion=1))
+        wait_until(lambda: available(client) == {1})
+
+        publish(versions, folder, 3)
+        for number, broken in enumerate(("", config(folder), "model_config_list { config {"), 1):
+            file.write_text(broken)
+            wait_until(lambda number=number: log.read_text().count("what was wanted before goes on") >= number)
+        file.unlink()
+        wait_until(lambda: "cannot be read: it is not there" in log.read_text())
+        assert (available(client), answering(client)) == ({1}, 1), "and no newer one"
+
+        file.write_text(config(folder, "specific { versions: 9 }", champion=9))
+        wait_until(lambda: 9 in states(client))
+        (lacking,) = (each for each in client.status("pump") if each.version == 9)
+        assert (lacking.state, lacking.error_message) == ("END", f"version 9 is not in {folder}")
+        assert answering(client) == 1, "what serves goes on"
+        file.write_text(config(tmp_path / "nowhere", "specific { versions: 2 }"))
+        wait_until(lambda: f"version 2 is not in {tmp_path / 'nowhere'}" in log.read_text())
+        file.write_text(config(folder, "specific { versions: 1 versions: 2 }", champion=1, challenger=2))
+        wait_until(lambda: available(client) == {1, 2})
+        assert (answering(client, "champion"), answering(client, "challenger")) == (1, 2)
+        file.write_text("model_config_list {}")
+        wait_until(lambda: available(client) == set())
+
+
 def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions: Path) -> None:
     folder = publish(versions, tmp_path / "models" / "pump", 1)
-    with served(tmp_path, "--models", str(tmp_path / "models")) as client:
+    with served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client:
         (folder / "2").mkdir()  # half written
         (folder / "2" / "variables").mkdir()
         shutil.copytree(versions / "3", folder / "003")
@@ -211,7 +242,7 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
 def test_what_the_server_does_not_have_it_says_in_words(tmp_path: Path, versions: Path) -> None:
     publish(versions, tmp_path / "models" / "pump", 1)
     with (
-        served(tmp_path, "--models", str(tmp_path / "models")) as client,
+        served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client,
         grpc.insecure_channel(client.address) as bare,
     ):
         for path in protos.NOT_SUPPORTED:

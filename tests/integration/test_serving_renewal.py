@@ -97,7 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, plant: Authority, caller: P
         put(source, target)
     flags = ["--tls-certificate", files.certificate, "--tls-key", files.key, "--tls-client-ca", client_ca]
     shown = Credentials(str(plant.ca), str(caller.certificate), str(caller.key))
-    arguments = ["--models", str(root / "models"), "--rest-port", "0", *map(str, flags)]
+    arguments = ["--models", str(root / "models"), "--unreleased", "--rest-port", "0", *map(str, flags)]
     with served(root, *arguments, credentials=shown) as client:
         yield Server(
             client, json.loads((root / READY).read_text())["rest"], files, client_ca, root / "server.log", plant

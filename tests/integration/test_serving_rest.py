@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from model_server import READY, publish, served
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving.server.bodies import MAX_BODY_BYTES
 from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY
 
 pytestmark = pytest.mark.integration
@@ -172,6 +174,28 @@ def test_grpc_is_answered_while_a_large_body_is_being_read(
             reading.resume()
         assert answer.result().content == expected.content
     assert server.children() == [reading], "it is there for the next one"
+
+
+def test_bodies_that_are_too_large_or_no_numbers_are_refused(
+    api: tuple[str, PredictClient], server: psutil.Process
+) -> None:
+    url, before = f"{api[0]}/v1/models/pump:predict", server.memory_info().rss
+    caller = http.client.HTTPConnection(url.split("/")[2], timeout=60)
+    caller.putrequest("POST", "/v1/models/pump:predict")
+    caller.putheader("Content-Length", str(300 * 2**20))  # and not a byte of it
+    caller.endheaders()
+    claimed = caller.getresponse()
+    assert claimed.status == 429
+    assert json.loads(claimed.read())["error"] == f"the request is larger than {MAX_BODY_BYTES:,} bytes"
+    caller.close()
+    for body in (
+        b'{"instances":[{"asset":"pump-101","rows":[[' + b"9" * 200_000 + b"]]}]}",
+        b'{"instances":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        b'{"instances":[{"asset":"pump-101","rows":' + b"[" * 100 + b"1" + b"]" * 100 + b"}]}",
+    ):
+        assert post(url, body).status_code == 400
+    assert server.memory_info().rss - before < 200 * 2**20
+    assert post(url, {"instances": [GOOD]}).status_code == 200
 
 
 def test_a_large_answer_is_what_grpc_gives(api: tuple[str, PredictClient]) -> None:

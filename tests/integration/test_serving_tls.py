@@ -20,7 +20,7 @@ import pytest
 import requests
 from certificates import Authority, Pair
 from model_server import READY, publish, served
-from small_models import ASSETS, SENSORS, SITE, WINDOW, write_version
+from small_models import ASSETS, SENSORS, SITE, WINDOW, release, write_version
 
 from eugenie_cli.embedded import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -85,7 +85,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """(client that is let in, URL of REST, whether callers must show a certificate)."""
     root, mutual = tmp_path_factory.mktemp(request.param), request.param == "mtls"
     publish(versions, root / "models" / "pump", 1)
-    flags = ["--models", str(root / "models"), "--rest-port", "0", *pki.flags(mutual)]
+    flags = ["--models", str(root / "models"), "--unreleased", "--rest-port", "0", *pki.flags(mutual)]
     with served(root, *flags, credentials=pki.shown(pki.caller)) as client:
         yield client, json.loads((root / READY).read_text())["rest"], mutual
 
@@ -151,7 +151,7 @@ def test_rest_is_https_with_the_same_certificates(server, pki: Pki) -> None:
 
 def test_a_caller_with_tls_is_told_of_a_server_without(tmp_path: Path, versions: Path, pki: Pki) -> None:
     publish(versions, tmp_path / "models" / "pump", 1)
-    with served(tmp_path, "--models", str(tmp_path / "models")) as client:
+    with served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client:
         assert refusal(client.address, pki.shown()).tls == "it does not speak TLS"
 
 
@@ -194,6 +194,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, versions: Path, pki: Pki) -> I
     tls = f"certificate: {pki.server.certificate}, key: {pki.server.key}, client_ca: {pki.ca}, {of_a_caller(pki)}"
     site = load_site(written(folder, f"{{tls: {{{tls}}}}}"))
     publish(versions, workspace_of(site).models / "pump", 1)
+    release(workspace_of(site).models, "pump", 1)
     try:
         started = local.start(site)
         assert started.state == "running"
@@ -270,6 +271,7 @@ def test_a_server_that_eugenie_itself_could_not_call_is_not_left_behind(
     tls = f"certificate: {pki.server.certificate}, key: {pki.server.key}, ca: {pki.other_ca}"
     site = load_site(written(tmp_path, f"{{tls: {{{tls}}}}}"))
     publish(versions, workspace_of(site).models / "pump", 1)
+    release(workspace_of(site).models, "pump", 1)
     with pytest.raises(EugenieError, match="does not answer eugenie: its certificate is not signed by") as refused:
         local.start(site)
     assert refused.value.exit_code is ExitCode.UNREACHABLE

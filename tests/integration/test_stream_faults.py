@@ -42,7 +42,7 @@ from chaos import (
     survive,
 )
 from chaos_plant import ASSETS, CLASS, Message, messages, plant
-from small_models import sixteenths, version_of, write_version
+from small_models import release, sixteenths, version_of, write_version
 
 from eugenie_cli.embedded import endpoints, flink, process, scratch
 from eugenie_cli.embedded import engines as service
@@ -88,6 +88,7 @@ def chaos(site_factory) -> Iterator[Chaos]:
     logging.getLogger("eugenie.kafka").setLevel(logging.CRITICAL)  # it tells of each connection that is refused
     site = plant(site_factory, "chaos")
     write_version(workspace_of(site).models, CLASS, 1, ASSETS, sixteenths)
+    release(workspace_of(site).models, CLASS, 1)
     service.up(site, only=("kafka", "flink"))
     try:
         local.start(site)
@@ -307,11 +308,13 @@ def test_models_are_swapped_while_it_runs(chaos, tell):
 
                 def swap(site: Site, version: int = version) -> None:
                     write_version(models, CLASS, version, ASSETS, sixteenths)
+                    release(models, CLASS, version)
                     run.watch.wait_for(lambda: serves(site, version), f"version {version} serves")
 
                 run.strike(f"swap to {version}", swap)
             found = finish(run.site, run.feed)
     finally:
+        release(models, CLASS, 1)
         for version in (2, 3):
             shutil.rmtree(models / CLASS / str(version), ignore_errors=True)
         local.stop(chaos.site)

@@ -25,7 +25,7 @@ import yaml
 from chaos import Told
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from small_models import SENSORS, WINDOW, sixteenths, write_version
+from small_models import SENSORS, WINDOW, release, sixteenths, write_version
 from typer.testing import CliRunner
 
 from eugenie_cli.broker import consume, positions, produce
@@ -124,6 +124,7 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
     plant = Plant(file, engines.flink, engines.owner)
     open_history(plant.site).commit("made", [history()])
     write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths)
+    release(workspace_of(plant.site).models, "pump", 1)
     local.start(plant.site)
     try:
         yield plant

@@ -11,7 +11,7 @@ import pytest
 import requests
 from certificates import Authority
 from chaos import records
-from small_models import ASSETS, WINDOW, write_version
+from small_models import ASSETS, WINDOW, release, write_version
 
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.episodes.records import iso
@@ -51,6 +51,7 @@ def site(engines, tmp_path: Path) -> Iterator[Site]:
         stream={"checkpoint": "1s"},
     )
     write_version(workspace_of(made).models, "pump", 1)
+    release(workspace_of(made).models, "pump", 1)
     local.start(made)
     yield made
     local.stop(made)

@@ -32,14 +32,14 @@ def folder(workspace: Workspace, colour: str) -> Path:
 
 
 def models(site: Site) -> list[ReleasedModel]:
-    """Every exported class of the site: the version that is released, or the newest where none is.
+    """The released versions of each class, under the server's own path; no version that nobody released.
 
-    Not the others: TensorFlow Serving listens when every model of its first configuration is loaded, so one that is
-    not there would keep the rest away.
+    Only versions that are there: TensorFlow Serving listens when every model of its first configuration is loaded, so
+    one that is not there would keep the rest away. What is left out is said by `released.unserved`. Raises EugenieError
+    when models.config cannot be read: what was told before then holds.
     """
-    kept = released.read(site)
-    names = (name for name, versions in released.exported(site).items() if versions)
-    return [replace(kept.get(name, ReleasedModel(name, "")), base_path=f"/models/{name}") for name in names]
+    found = released.servable(site)
+    return [replace(found[name], base_path=f"/models/{name}") for name in sorted(found)]
 
 
 def fixed(site: Site) -> dict[str, str]:
@@ -52,7 +52,7 @@ def fixed(site: Site) -> dict[str, str]:
 
 
 def models_text(site: Site) -> str:
-    """The models as they are exported now. A running server takes another list without a new start."""
+    """The models as they are released now. A running server follows the file."""
     return tensorflow_serving.model_config_text(models(site))
 
 

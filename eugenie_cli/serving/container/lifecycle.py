@@ -6,11 +6,10 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import released, tensorflow_serving
-from eugenie_cli.serving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import engine, files, image, launch, listening, preflight, record, upgrade
 from eugenie_cli.serving.container.record import ContainerRecord
 from eugenie_cli.serving.container.spec import (
@@ -253,7 +252,7 @@ def _replace(
 
 
 def follow(site: Site) -> None:
-    """Let the container that serves take up what is released now. Raises EugenieError with the server's words."""
+    """Let the container that serves take up what is released now: it follows a file."""
     kept = record.read(workspace_of(site))
     if kept is not None:
         _tell(site, kept)
@@ -263,23 +262,16 @@ def _refresh(site: Site, kept: ContainerRecord, container: Container, progress: 
     """It runs as it should. What was released since is taken up without a new start."""
     launch.await_answer(container, kept.address)
     if _tell(site, kept):
-        progress.say("the model server has taken up the models that are released now")
+        progress.say("the model server takes up the models that are released now")
     progress.say(f"the model server runs already, at {kept.address}")
 
 
 def _tell(site: Site, kept: ContainerRecord) -> bool:
-    """Give the server its list of models, and write it for its next start. False when it has that list."""
+    """Write the list of models that the server follows. False when it has that list."""
     file = files.folder(workspace_of(site), kept.colour) / files.MODELS_CONFIG
     text = files.models_text(site)
     if file.exists() and file.read_text(encoding="utf-8") == text:
         return False
-    with PredictClient(kept.address) as client:
-        try:
-            client.reload(tensorflow_serving.model_config(files.models(site)))
-        except ModelServerError as error:
-            raise EugenieError(
-                f"the model server does not take up the models: {error}", "eugenie serve logs", ExitCode.REFUSED
-            ) from error
     files.put(file, text)
     return True
 

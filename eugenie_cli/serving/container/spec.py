@@ -158,6 +158,8 @@ def _arguments(site: Site) -> tuple[str, ...]:
         f"--port={GRPC_PORT}",
         f"--rest_api_port={REST_PORT}",
         f"--model_config_file={CONFIG}/{files.MODELS_CONFIG}",
+        # a file that is followed, and no HandleReloadConfigRequest: whoever may call that may serve anything
+        f"--model_config_file_poll_wait_seconds={tensorflow_serving.poll_seconds(site)}",
         f"--monitoring_config_file={CONFIG}/{files.MONITORING}",
         f"--file_system_poll_wait_seconds={tensorflow_serving.poll_seconds(site)}",
         "--allow_version_labels_for_unavailable_models=true",

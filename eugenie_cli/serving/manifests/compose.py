@@ -56,9 +56,11 @@ def steps(request: Request, folder: Path) -> list[str]:
         )
     host = request.site.serving.host
     return [
+        *request.not_released(),
         *told,
         f"docker compose --file {folder / FILE} up --detach --wait",
         f"name the server in the site file: serving: {{address: {host}:{_published(request)[0]}}}",
+        *model_server.after_promotion(request, "compose", " into the same folder"),
     ]
 
 
@@ -117,8 +119,7 @@ def _server(request: Request) -> dict[str, Any]:
 
 def _copies(request: Request) -> dict[str, Any]:
     script = f"{model_copies.SCRIPT_FOLDER}/{model_copies.SCRIPT}"
-    classes = " ".join(model.name for model in request.models)
-    ready = f"for name in {classes}; do ls -d {model_server.MODELS_FOLDER}/$$name/[1-9]* || exit 1; done"
+    ready = f"[ -s {model_server.MODELS_FOLDER}/{model_server.MODEL_CONFIG} ]"  # it comes after the versions
     return {
         **_common(),
         "image": model_copies.IMAGE,

@@ -31,7 +31,7 @@ MOUNT = "/mnt/models"
 
 
 def documents(request: Request) -> list[Document]:
-    """`inference-services.yaml`. Raises EugenieError (REFUSED) when a class has no version."""
+    """`inference-services.yaml`. Raises EugenieError (REFUSED) when no version of a class is released."""
     refuse_tls(request)
     return [Document(FILE, dump(resources(request)))]
 
@@ -79,7 +79,7 @@ def _service(request: Request, model: ReleasedModel) -> dict[str, Any]:
     predictor |= {"minReplicas": FEWEST, "maxReplicas": MOST}
     if account := options.service_account or (_account_name(request) if options.secret and _remote(request) else None):
         predictor["serviceAccountName"] = account
-    version = request.versions(model)[-1]
+    version = request.champion(model) if percent is None else request.newest(model)
     limits: dict[str, Any] = {"memory": MEMORY, **({"nvidia.com/gpu": gpus} if gpus else {})}
     predictor |= {
         "storageUris": [{"uri": uri(request, model.name, version), "mountPath": f"{MOUNT}/{version}"}],

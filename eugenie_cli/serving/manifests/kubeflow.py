@@ -62,10 +62,17 @@ def steps(request: Request, folder: Path) -> list[str]:
     if request.store.kind != "folder" and request.options.secret is not None:
         keys = ", ".join(SECRET_KEYS[request.store.kind])
         told.append(f"make the secret {request.options.secret} with the keys {keys}")
+    following = []
+    if request.store.kind == "folder":
+        following = [
+            f"after a promotion models.config of the claim {request.name}{pods.CLAIM_SUFFIX} is the new list of"
+            f" the servers: put it into the ConfigMap {request.name}{pods.CONFIG_SUFFIX}"
+        ]
     return [
         *told,
         f"uv run --no-project --with '{SDK}' python {folder / FILE}: writes {folder / COMPILED}",
         f"upload {folder / COMPILED} to Kubeflow Pipelines, and run or schedule it",
+        *following,
     ]
 
 
@@ -111,6 +118,7 @@ def _values(request: Request) -> dict[str, Any]:
         "SERVED_CLAIM": None if remote else request.name + pods.CLAIM_SUFFIX,
         "PUBLISHER": model_copies.IMAGE if remote else None,
         "STORE": store.rclone() if remote else None,
+        "PLACE": store.uri() if remote else model_server.MODELS_FOLDER,
         "STORE_SETTINGS": {"RCLONE_CONFIG": "/dev/null", **store.rclone_settings()} if remote else {},
         "STORE_SECRET": secret,
         "STORE_SECRET_KEYS": list(SECRET_KEYS[store.kind]) if secret else [],

@@ -59,11 +59,13 @@ def steps(request: Request, folder: Path) -> list[str]:
     """What comes after writing."""
     port = request.site.serving.port or model_server.GRPC_PORT
     return [
+        *request.not_released(),
         *where_models_go(request),
         *secret_step(request),
         f"kubectl apply --filename {folder / FILE}",
         f"kubectl rollout status deployment/{request.name}",
         f"name the server in the site file of the stream: serving: {{address: {request.name}:{port}}}",
+        *model_server.after_promotion(request, "kubernetes", ", then kubectl apply again"),
     ]
 
 
@@ -71,10 +73,10 @@ def where_models_go(request: Request) -> list[str]:
     """How the exported versions come to where the manifests expect them."""
     if request.store.kind == "folder":
         return [
-            f"copy the versions of {request.store.path} into the claim {request.name}{pods.CLAIM_SUFFIX}, each by one"
-            " rename"
+            f"copy the released versions of {request.store.path} into the claim {request.name}{pods.CLAIM_SUFFIX},"
+            " each by one rename"
         ]
-    return [f"copy the exported versions to {request.store.uri()}"]
+    return [f"see that the released versions are at {request.store.uri()}: eugenie export puts them there"]
 
 
 def secret_step(request: Request) -> list[str]:

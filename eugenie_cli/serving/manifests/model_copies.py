@@ -1,7 +1,7 @@
-"""Copies of an object store's models, for a server that cannot read the store: rclone beside it, in a shared folder.
+"""Copies of an object store's released models, for a server that cannot read the store: rclone, in a shared folder.
 
-One container copies before the server starts, another one keeps copying. The program is
-`templates/serving/copy-models.sh`.
+The store's models.config says which; its copy, with the folder's own paths, is what the server follows. One container
+copies before the server starts, another one keeps copying. The program is `templates/serving/copy-models.sh`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCRIPT_FOLDER = "/opt/eugenie"
 SCRIPT_SUFFIX, SETTINGS_SUFFIX = "-copy", "-store"
 
 ROOM = "10Gi"
-"""For copies of all versions that the store has."""
+"""For copies of the released versions, and for a while of those before."""
 
 EVERY_S = 30
 """Between two looks at the store."""

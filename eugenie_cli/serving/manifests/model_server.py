@@ -34,19 +34,24 @@ MEMORY = "4Gi"
 CONFIG_POLL_S = 30
 """A ConfigMap takes about a minute to reach a pod: more often would not be sooner."""
 
+FOLLOWED_WITHIN_S = 120
+"""A ConfigMap's minute, the poll, and the loading."""
+
 
 def arguments(request: Request, gpus: bool) -> list[str]:
     """What the server is started with."""
     site = request.site
+    # a server that has copies of a store's models has a copy of its list of releases, too
+    folder = CONFIG_FOLDER if request.store.read_by_tensorflow else MODELS_FOLDER
     given = [
         f"--port={GRPC_PORT}",
-        f"--model_config_file={CONFIG_FOLDER}/{MODEL_CONFIG}",
+        f"--model_config_file={folder}/{MODEL_CONFIG}",
         f"--model_config_file_poll_wait_seconds={CONFIG_POLL_S}",
         f"--file_system_poll_wait_seconds={poll_seconds(site)}",
         f"--rest_api_port={REST_PORT}",
         f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
     ]
-    if any(model.labels for model in request.models):
+    if any(model.labels for model in request.models) or not request.store.read_by_tensorflow:
         # a label may come with the version that it names, before that has loaded
         given.append("--allow_version_labels_for_unavailable_models=true")
     if joins_requests(site):
@@ -63,10 +68,22 @@ def gpu_arguments(site: Site, gpus: bool) -> list[str]:
 
 def files(request: Request, threads: int) -> dict[str, str]:
     """What lies in CONFIG_FOLDER. `threads`: batches that run at once."""
-    written = {MODEL_CONFIG: model_config_text(_within(request)), MONITORING_CONFIG: monitoring_text()}
+    written = {MONITORING_CONFIG: monitoring_text()}
+    if request.store.read_by_tensorflow:
+        written[MODEL_CONFIG] = model_config_text(_within(request))
     if joins_requests(request.site):
         written[BATCHING_CONFIG] = batching_text(request.site.serving.batching, threads)
     return written
+
+
+def after_promotion(request: Request, target: str, how: str) -> list[str]:
+    """What a new champion needs: copies follow the store by themselves."""
+    if not request.store.read_by_tensorflow:
+        return []
+    return [
+        f"after each eugenie models promote or rollback: eugenie serve render --target {target}{how}; the servers take"
+        f" the new list within {FOLLOWED_WITHIN_S // 60} minutes, without a new start"
+    ]
 
 
 def unprivileged() -> dict[str, Any]:
@@ -79,9 +96,9 @@ def unprivileged() -> dict[str, Any]:
 
 
 def _within(request: Request) -> list[ReleasedModel]:
-    """The models, with the paths that the server sees: TensorFlow Serving reads gs:// itself, all else is mounted."""
+    """The released models, with the paths that the server sees: it reads gs:// itself, all else is mounted."""
     store = request.store
     return [
         replace(model, base_path=store.uri(model.name) if store.kind == "gs" else f"{MODELS_FOLDER}/{model.name}")
-        for model in request.models
+        for model in request.served
     ]

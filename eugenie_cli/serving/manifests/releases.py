@@ -1,4 +1,4 @@
-"""Which models, and which of their versions, a server is to serve."""
+"""Which models, and which of their versions, a server is to serve: those that a models.config releases."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.model import Site
 
 
-def released(site: Site, *, pinned: bool, canaries: Collection[str] = ()) -> tuple[ReleasedModel, ...]:
+def released(site: Site, *, canaries: Collection[str] = (), ask: bool = True) -> tuple[ReleasedModel, ...]:
     """A model for each class of the site, `base_path` is below the store: the class.
 
-    With `pinned` the version that is released, and of `canaries` the newest exported one beside it. Without, as for a
-    class that was never exported, no versions, which means the newest that is there: only champions are put there.
+    The versions are those that are released, and of `canaries` the newest exported one beside them. A class that is
+    not released has none, and is not served. `ask`: a store across a network too, where the workspace has no list.
+    Raises EugenieError: the list of releases cannot be read.
     """
-    kept, there = record.read(site) if pinned else {}, record.exported(site)
+    kept, there = record.read_for_elsewhere(site, ask=ask), record.exported(site)
     models = []
     for name in sorted(site.classes):
         model = kept.get(name, ReleasedModel(name, name))

@@ -33,7 +33,22 @@ TARGETS = {
 }
 
 PINNED = frozenset({"kserve", "seldon"})
-"""Targets whose resources name a version; the servers of the others take up what is put before them."""
+"""Targets whose resources name a version."""
+
+
+def _check_there(request: Request) -> None:
+    """TensorFlow Serving waits for every version that its list names, and answers nobody meanwhile."""
+    if request.store.kind != "folder":
+        return
+    for model in request.served:
+        for version in model.versions:
+            place = Path(request.store.path, model.name, str(version))
+            if not place.is_dir():
+                raise EugenieError(
+                    f"version {version} of {model.name} is released, and {place} is not there",
+                    f"eugenie export --class {model.name}, or bring the version back",
+                    ExitCode.REFUSED,
+                )
 
 
 @dataclass(frozen=True)
@@ -63,8 +78,12 @@ def render(
     if target not in TARGETS:
         raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
     options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
-    models = released(site, pinned=target in PINNED, canaries=options.canaries)
-    request = Request(site, store_location(site), models, exported(site), options)
+    store = store_location(site)
+    # copies of a store follow its own list, and a pipeline makes versions
+    ask = target in PINNED or (store.read_by_tensorflow and target != "kubeflow")
+    models = released(site, canaries=options.canaries, ask=ask)
+    request = Request(site, store, models, exported(site), options)
+    _check_there(request)
     folder = folder or Path(f"serve-{target}")
     documents = TARGETS[target].documents(request)
     files = write(folder, target, documents, force)

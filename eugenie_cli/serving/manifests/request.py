@@ -11,6 +11,9 @@ from eugenie_cli.serving.manifests.store_location import StoreLocation
 from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.model import Site
 
+CHAMPION = "champion"
+"""The label of the version that answers for its class."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -18,6 +21,11 @@ class Document:
 
     name: str
     text: str
+
+    @property
+    def content(self) -> bytes:
+        """What is written."""
+        return self.text.encode()
 
 
 @dataclass(frozen=True)
@@ -70,27 +78,52 @@ class Request:
             "app.kubernetes.io/part-of": "eugenie",
         }
 
-    def versions(self, model: ReleasedModel) -> tuple[int, ...]:
-        """What may be served of a model, ascending. Raises EugenieError (REFUSED) when there is nothing."""
-        versions = tuple(sorted(model.versions)) or self.exported.get(model.name, ())
-        if not versions:
-            raise EugenieError(
-                f"no version of {model.name} is exported",
-                f"eugenie export --class {model.name}",
-                ExitCode.REFUSED,
-            )
-        return versions
+    @property
+    def served(self) -> tuple[ReleasedModel, ...]:
+        """The models of which a version is released."""
+        return tuple(model for model in self.models if model.versions)
+
+    def not_released(self) -> list[str]:
+        """A sentence for each class that is not served; copies of a store follow the store, whatever is known here."""
+        if not self.store.read_by_tensorflow:
+            return []
+        return [
+            f"export {model.name} (eugenie export --class {model.name}) and render again: no version of it is"
+            " released, and none is served"
+            for model in self.models
+            if not model.versions
+        ]
+
+    def champion(self, model: ReleasedModel) -> int:
+        """The version for a place that serves one. Raises EugenieError (REFUSED): none is released, or none labelled.
+
+        Never the newest of several: that may be a challenger.
+        """
+        if model.labels.get(CHAMPION) in model.versions:
+            return model.labels[CHAMPION]
+        if len(model.versions) == 1 and CHAMPION not in model.labels:
+            return model.versions[0]
+        what = f"versions {', '.join(map(str, model.versions))} of {model.name} are released, and none is champion"
+        raise EugenieError(
+            what if model.versions else f"no version of {model.name} is released",
+            f"eugenie export --class {model.name}",
+            ExitCode.REFUSED,
+        )
 
     def canary(self, model: ReleasedModel) -> int | None:
         """Percent of the requests for the newest version. Raises EugenieError (REFUSED) when there is no other one."""
-        percent, versions = self.options.canaries.get(model.name), self.versions(model)
-        if percent is not None and len(versions) < 2:
+        percent, champion = self.options.canaries.get(model.name), self.champion(model)
+        if percent is not None and self.newest(model) == champion:
             raise EugenieError(
-                f"--canary {model.name}: version {versions[-1]} is the only one, beside which version should it run?",
+                f"--canary {model.name}: version {champion} is the newest one, beside which version should it run?",
                 f"eugenie train --class {model.name}, then export its challenger by --version",
                 ExitCode.REFUSED,
             )
         return percent
+
+    def newest(self, model: ReleasedModel) -> int:
+        """The newest version that is released or exported: what a canary is. Raises EugenieError as `champion` does."""
+        return max(self.champion(model), *model.versions, *self.exported.get(model.name, ()))
 
     def gpus(self) -> int:
         """How many GPUs a pod asks for. Raises EugenieError where the site file says what Kubernetes cannot give."""

@@ -29,7 +29,7 @@ MODEL_MEMORY = "256Mi"
 def documents(request: Request) -> list[Document]:
     """`seldon.yaml`, and for each class what Triton must know of its tensors.
 
-    Raises EugenieError (REFUSED) for models in a folder, a class without a version, a canary without a second one.
+    Raises EugenieError (REFUSED) for models in a folder, a class without a released version, a canary not newer.
     """
     refuse_tls(request)
     if request.store.kind == "folder":
@@ -46,13 +46,13 @@ def resources(request: Request) -> list[dict[str, Any]]:
     """The Server first, then models, then experiments, which name them."""
     models, experiments = [], []
     for model in request.models:
-        name, versions = request.name_of(model.name), request.versions(model)
+        name, champion = request.name_of(model.name), request.champion(model)
         percent = request.canary(model)
+        models.append(_model(request, model, name, champion))
         if percent is None:
-            models.append(_model(request, model, name, versions[-1]))
             continue
         canary = request.name_of(model.name, CANARY)
-        models += [_model(request, model, name, versions[-2]), _model(request, model, canary, versions[-1])]
+        models.append(_model(request, model, canary, request.newest(model)))
         experiments.append(_experiment(request, name, canary, percent))
     return [_server(request), *models, *experiments]
 
@@ -62,7 +62,9 @@ def steps(request: Request, folder: Path) -> list[str]:
     published = workspace_of(request.site).models
     told = []
     for model in request.models:
-        versions = request.versions(model)[-2 if model.name in request.options.canaries else -1 :]
+        versions = [request.champion(model)]
+        if model.name in request.options.canaries:
+            versions.append(request.newest(model))
         place = request.store.uri(FOLDER, model.name)
         told.append(f"copy {folder / FOLDER / model.name / 'config.pbtxt'} to {place}/config.pbtxt")
         told += [f"copy {published / model.name / str(one)} to {place}/{one}/model.savedmodel" for one in versions]

@@ -18,9 +18,15 @@ def _arguments() -> argparse.Namespace:
     models.add_argument(
         "--models",
         type=Path,
-        help="<model>/<version>/saved_model.pb lie under it, and models.config, which says what is released",
+        help="<model>/<version>/saved_model.pb lie under it, and models.config, which says what is released and served",
     )
     models.add_argument("--model-config", type=Path, metavar="FILE", help="a ModelServerConfig, followed as it changes")
+    parser.add_argument(
+        "--unreleased", action="store_true", help="of --models: serve each model's newest version, released or not"
+    )
+    parser.add_argument(
+        "--allow-reload", action="store_true", help="let callers change what is served (HandleReloadConfigRequest)"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
     parser.add_argument("--rest-port", type=int, metavar="PORT", help="of the REST API; 0: any free one; without: none")
@@ -38,6 +44,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if (arguments.tls_certificate is None) != (arguments.tls_key is None):
         parser.error("--tls-certificate and --tls-key belong together")
+    if arguments.unreleased and arguments.models is None:
+        parser.error("--unreleased is for --models: a --model-config says itself which versions are served")
     if arguments.tls_client_ca is not None and arguments.tls_key is None:
         parser.error("--tls-client-ca needs --tls-certificate and --tls-key")
     return arguments
@@ -62,11 +70,16 @@ def main() -> int:
     import uvloop
 
     from eugenie_cli.serving.server.run import CannotListen, Settings, serve
-    from eugenie_cli.serving.server.wanted import Released, Written
+    from eugenie_cli.serving.server.wanted import Released, Unreleased, Wanted, Written
 
+    wanted: Wanted
+    if arguments.model_config is not None:
+        wanted = Written(arguments.model_config)
+    else:
+        wanted = Unreleased(arguments.models) if arguments.unreleased else Released(arguments.models)
     workers = arguments.workers or len(os.sched_getaffinity(0))
     settings = Settings(
-        Written(arguments.model_config) if arguments.model_config else Released(arguments.models),
+        wanted,
         arguments.host,
         arguments.port,
         arguments.poll / 1_000,
@@ -75,6 +88,7 @@ def main() -> int:
         arguments.socket,
         arguments.rest_port,
         tls,
+        arguments.allow_reload,
     )
     try:
         uvloop.run(serve(settings))  # a seventh more requests than with asyncio's own loop

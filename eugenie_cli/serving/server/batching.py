@@ -11,15 +11,16 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import grpc
 import numpy as np
 
+from eugenie_cli.serving.server.cutting import Arrays, Cut, cut, join, memory, size
 from eugenie_cli.serving.server.gathering import WORTH_A_RUN, Gathering
-from eugenie_cli.serving.server.refusal import Refusal
+from eugenie_cli.serving.server.refusal import Refusal, invalid
 
 if TYPE_CHECKING:
     from eugenie_cli.serving.server.servable import Servable
@@ -28,10 +29,14 @@ MAX_BATCH_WINDOWS = 256
 """Windows in one run, and in one pass of the exported network. CPU time of a window on a machine that is busy: 146 us
 in runs of 32, 124 in 64, 112 in 128, 104 in 256. A larger request is cut, so that every core works on it."""
 
-MAX_WAITING = 4096
-"""Pieces in the queue: seconds of work. Beyond it callers are told to come back, with UNAVAILABLE."""
+MAX_WAITING = 16_384
+"""Pieces in the queue: four of the largest requests. Beyond it callers are told to come back, with UNAVAILABLE."""
 
-Arrays = Mapping[str, np.ndarray]
+LARGEST_REQUEST = MAX_WAITING // 4 * MAX_BATCH_WINDOWS
+"""Windows of one request: twelve days of an asset's seconds."""
+
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+"""Of the requests that are not answered yet. Beyond it callers are told to come back, with RESOURCE_EXHAUSTED."""
 
 
 @dataclass
@@ -41,11 +46,12 @@ class _Job:
     future: asyncio.Future[list[Arrays]]
     pieces: list[Arrays | None]
     left: int
+    lanes: set[Hashable] = field(default_factory=set)
 
 
 @dataclass
 class _Piece:
-    """A slice of a request's batch."""
+    """A slice of a request."""
 
     job: _Job
     index: int
@@ -54,14 +60,43 @@ class _Piece:
     windows: int
 
 
-@dataclass
 class _Lane:
-    """What may run together: pieces of one signature of one version, with equal shapes beyond the batch."""
+    """What may run together: pieces of one signature of one version, with equal shapes beyond the batch.
 
-    key: Hashable
-    servable: Servable
-    signature: str
-    pieces: deque[_Piece] = field(default_factory=deque)
+    Requests take turns, a piece each: nobody waits for the whole of a long one that came before.
+    """
+
+    def __init__(self, key: Hashable, servable: Servable, signature: str) -> None:
+        self.key = key
+        self.servable = servable
+        self.signature = signature
+        self._turns: OrderedDict[int, deque[_Piece]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def add(self, piece: _Piece) -> None:
+        self._turns.setdefault(id(piece.job), deque()).append(piece)
+
+    def take(self, most: int) -> list[_Piece]:
+        """The next pieces, of at most so many windows, and one at least."""
+        taken: list[_Piece] = []
+        windows = 0
+        while self._turns:
+            number, pieces = next(iter(self._turns.items()))
+            if taken and windows + pieces[0].windows > most:
+                break
+            taken.append(pieces.popleft())
+            windows += taken[-1].windows
+            if pieces:
+                self._turns.move_to_end(number)
+            else:
+                del self._turns[number]
+        return taken
+
+    def withdraw(self, job: _Job) -> Iterable[_Piece]:
+        """Take out what is left of a request."""
+        return self._turns.pop(id(job), ())
 
 
 class Batcher:
@@ -72,6 +107,7 @@ class Batcher:
         self._lanes: OrderedDict[Hashable, _Lane] = OrderedDict()
         self._waiting = 0
         self._waiting_windows = 0
+        self._held = 0
         self._running = 0
         self._gathering = Gathering()
         self._ready = threading.Condition()
@@ -95,34 +131,50 @@ class Batcher:
             thread.join()
 
     async def predict(self, servable: Servable, signature: str, inputs: Arrays) -> Arrays:
-        """The outputs of a signature for one request. Raises Refusal."""
+        """The outputs of a signature for one request. Raises Refusal. What is cancelled is worked on no further."""
         assert self._loop is not None  # noqa: S101 - started by the server
-        spec = servable.signatures[signature]
-        if spec.batchable:
-            slices, windows = _slices(inputs, servable.windows_per_item(inputs))
-        else:
-            slices, windows = [inputs], MAX_BATCH_WINDOWS  # runs alone
-        job = _Job(self._loop.create_future(), [None] * len(slices), len(slices))
+        batchable = servable.signatures[signature].batchable
+        divided = _divided(servable, signature, inputs) if batchable else Cut([inputs], [MAX_BATCH_WINDOWS])  # alone
+        job = _Job(self._loop.create_future(), [None] * len(divided.pieces), len(divided.pieces))
         pieces = [
-            _Piece(job, index, each, _size(each) if spec.batchable else 0, windows * max(1, _size(each)))
-            for index, each in enumerate(slices)
+            _Piece(job, index, each, size(each) if batchable else 0, windows)
+            for index, (each, windows) in enumerate(zip(divided.pieces, divided.windows, strict=True))
         ]
-        shapes = tuple((name, array.shape[1:]) for name, array in sorted(inputs.items()))
-        key = (id(servable), signature, shapes) if spec.batchable else id(job)
-        self._put(key, servable, signature, pieces)
-        answers = await job.future
-        return answers[0] if len(answers) == 1 else _join(answers)
+        held = memory(inputs)
+        self._put(servable, signature, pieces, held)
+        try:
+            return divided.joined(await job.future)
+        finally:
+            self._done(job, held)
 
-    def _put(self, key: Hashable, servable: Servable, signature: str, pieces: list[_Piece]) -> None:
+    def _put(self, servable: Servable, signature: str, pieces: list[_Piece], held: int) -> None:
         with self._ready:
             if self._closing or self._waiting + len(pieces) > MAX_WAITING:
                 raise Refusal(grpc.StatusCode.UNAVAILABLE, "The batch scheduling queue is full")
-            lane = self._lanes.setdefault(key, _Lane(key, servable, signature))
-            lane.pieces.extend(pieces)
+            if self._held and self._held + held > MAX_WAITING_BYTES:
+                words = f"{self._held:,} bytes of requests are not answered yet, and {held:,} more are too many"
+                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
+            self._held += held
+            for piece in pieces:
+                key = _lane_of(servable, signature, piece)
+                self._lanes.setdefault(key, _Lane(key, servable, signature)).add(piece)
+                piece.job.lanes.add(key)
             self._waiting += len(pieces)
             self._waiting_windows += sum(piece.windows for piece in pieces)
             if self._put_off_s() == 0 or (self._waiting == len(pieces) and self._running == 0):
                 self._ready.notify(len(pieces))  # the first that waits starts a worker's clock
+
+    def _done(self, job: _Job, held: int) -> None:
+        """A request has its answer, or its caller is gone: what waits of it is dropped."""
+        with self._ready:
+            self._held -= held
+            for key in job.lanes if job.left else ():
+                lane = self._lanes.get(key)
+                for piece in lane.withdraw(job) if lane is not None else ():
+                    self._waiting -= 1
+                    self._waiting_windows -= piece.windows
+                if lane is not None and not lane:
+                    del self._lanes[key]
 
     def _take(self) -> tuple[_Lane, list[_Piece]] | None:
         """The lane that has waited longest, and as many of its pieces as one run holds. None: closing."""
@@ -132,16 +184,11 @@ class Batcher:
                     return None
                 self._ready.wait(put_off)
             _, lane = self._lanes.popitem(last=False)
-            batch: list[_Piece] = []
-            windows = 0
-            while lane.pieces and (not batch or windows + lane.pieces[0].windows <= MAX_BATCH_WINDOWS):
-                piece = lane.pieces.popleft()
-                self._waiting -= 1
-                self._waiting_windows -= piece.windows
-                if not piece.job.future.done():  # its caller is still there
-                    batch.append(piece)
-                    windows += piece.windows
-            if lane.pieces:
+            taken = lane.take(MAX_BATCH_WINDOWS)
+            self._waiting -= len(taken)
+            self._waiting_windows -= sum(piece.windows for piece in taken)
+            batch = [piece for piece in taken if not piece.job.future.done()]  # its caller is still there
+            if lane:
                 self._lanes[lane.key] = lane  # to the end: lanes take turns
             self._running += 1
             return lane, batch
@@ -179,7 +226,7 @@ def _run(lane: _Lane, batch: list[_Piece]) -> list[Arrays | BaseException]:
     try:
         if len(batch) == 1:
             return [lane.servable.run(lane.signature, batch[0].inputs)]
-        joined = _join([piece.inputs for piece in batch])
+        joined = join([piece.inputs for piece in batch])
         return _split(lane.servable.run(lane.signature, joined), [piece.size for piece in batch])
     except Refusal as refusal:
         if len(batch) == 1:
@@ -204,23 +251,22 @@ def _deliver(batch: list[_Piece], results: list[Arrays | BaseException]) -> None
             job.future.set_result([part for part in job.pieces if part is not None])
 
 
-def _size(arrays: Arrays) -> int:
-    first = next(iter(arrays.values()))
-    return len(first) if first.ndim else 1
+def _divided(servable: Servable, signature: str, inputs: Arrays) -> Cut:
+    """Raises Refusal (INVALID_ARGUMENT) for a request that is too large whenever it comes."""
+    windows, most = servable.windows_per_item(inputs), MAX_BATCH_WINDOWS
+    if windows * size(inputs) <= LARGEST_REQUEST:
+        divided = cut(inputs, windows, most, servable.window_of(signature))
+        if len(divided.pieces) <= MAX_WAITING:
+            return divided
+    words = f"{size(inputs):,} segments of {windows:,} windows are more than fit into the queue ({LARGEST_REQUEST:,})"
+    raise invalid(f"{words}: send them in parts; those of one segment overlap by a window less one row")
 
 
-def _slices(inputs: Arrays, windows_per_item: int) -> tuple[list[Arrays], int]:
-    """Cut a request into pieces of at most MAX_BATCH_WINDOWS windows (at least one item each)."""
-    size = _size(inputs)
-    items = max(1, MAX_BATCH_WINDOWS // windows_per_item)
-    if size <= items:
-        return [inputs], windows_per_item
-    starts = range(0, size, items)
-    return [{name: array[at : at + items] for name, array in inputs.items()} for at in starts], windows_per_item
-
-
-def _join(parts: list[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _lane_of(servable: Servable, signature: str, piece: _Piece) -> Hashable:
+    if not piece.size and not servable.signatures[signature].batchable:
+        return id(piece.job)
+    shapes = tuple((name, array.shape[1:]) for name, array in sorted(piece.inputs.items()))
+    return id(servable), signature, shapes
 
 
 def _split(outputs: Arrays, sizes: list[int]) -> list[Arrays | BaseException]:

@@ -170,15 +170,27 @@ class Catalog:
         """Load the versions that the policy says, of those that can be loaded."""
         found = await asyncio.get_running_loop().run_in_executor(self._thread, scan, wanted.folder)
         followed = _Followed(wanted, {version.version for version in found})
-        if not found and wanted.name not in self._models:
+        lacking = wanted.policy.lacking(followed.there)
+        if not found and not lacking and wanted.name not in self._models:
             return followed
         model = self._models.setdefault(wanted.name, _Model())
+        self._say_lacking(wanted, model, lacking)
         model.failed &= set(found)
         for candidate in found:
             is_wanted = wanted.policy.wants(candidate.version, len(followed.chosen))
             if is_wanted and await self._serve(wanted.name, model, candidate):
                 followed.chosen.add(candidate.version)
         return followed
+
+    def _say_lacking(self, wanted: WantedModel, model: _Model, lacking: Iterable[int]) -> None:
+        """Of versions that are wanted by their number and not on disk: their status, and once the log, say so."""
+        for version in lacking:
+            words = f"version {version} is not in {wanted.folder}"
+            before = model.states.get(version)
+            if version in model.serving or (before is not None and before.status.error_message == words):
+                continue
+            _LOG.error("%s: %s, and is to be served", wanted.name, words)
+            self._mark(wanted.name, version, State.END, grpc.StatusCode.NOT_FOUND, words)
 
     def _settle(self, name: str) -> None:
         """Move the labels, if all their versions serve, and drop what is neither wanted nor labelled."""
@@ -190,7 +202,9 @@ class Catalog:
             model.labels = dict(labels)
         kept: set[int] = set()
         if followed is not None:  # of versions that cannot be loaded, what serves is not dropped for them
-            kept = (followed.chosen or followed.there) | (followed.there & set(model.labels.values()))
+            lacking = followed.wanted.policy.lacking(followed.there)
+            otherwise = followed.there if not lacking else model.serving.keys()  # nor for what is not there
+            kept = (followed.chosen or set(otherwise)) | (followed.there & set(model.labels.values()))
         for version in sorted(model.serving.keys() - kept):
             self._drop(name, version)
 

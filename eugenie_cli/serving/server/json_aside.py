@@ -26,6 +26,9 @@ LARGE_BODY = 256 * 1024
 """Bytes. So many take 7 to 9 ms to read (36 ms a MiB): what callers wait for anyway when a run of 64 windows is before
 theirs. A process needs about 5 ms more for them, 0.2 s to start, and 45 MiB of memory."""
 
+VERY_LARGE_BODY = 8 * 1024 * 1024
+"""Bytes. Hundreds of MiB of objects are made of so many, and a process that made them gives little back."""
+
 LARGE_ANSWER = 10_000
 """Values. So many take 10 ms to write (1 us each, whatever the model)."""
 
@@ -49,7 +52,7 @@ class JsonAside:
         """See rows_json.read. Raises Refusal."""
         if len(body) <= LARGE_BODY:
             return rows_json.read(body, signatures)
-        found: Read = await self._aside(Task(READ, (body, dict(signatures))))
+        found: Read = await self._aside(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
         return found
 
     async def write(self, by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
@@ -64,7 +67,8 @@ class JsonAside:
         while self._idle:
             await _end(self._idle.pop())
 
-    async def _aside(self, task: Task) -> Any:
+    async def _aside(self, task: Task, *, once: bool = False) -> Any:
+        """`once`: the process ends after it."""
         async with self._free:
             self._idle = [each for each in self._idle if each.returncode is None]
             process = self._idle.pop() if self._idle else await _start()
@@ -79,7 +83,10 @@ class JsonAside:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 raise
-            self._idle.append(process)
+            if once:
+                await _end(process)
+            else:
+                self._idle.append(process)
         if done.refused is not None:
             raise from_number(done.refused, done.words)
         return done.result

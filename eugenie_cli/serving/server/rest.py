@@ -20,14 +20,18 @@ from typing import Any
 import grpc
 from google.protobuf.json_format import MessageToDict
 
-from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving.server.bodies import Bodies, Receive, check_length, while_there
 from eugenie_cli.serving.server.json_aside import JsonAside
 from eugenie_cli.serving.server.monitoring import CONTENT_TYPE, REST
 from eugenie_cli.serving.server.refusal import Refusal, from_number, invalid
+from eugenie_cli.serving.server.servable import Servable
 from eugenie_cli.serving.server.service import Service
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
+
+LONGEST_VERSION = 18
+"""Digits of a version: a number of 64 bits."""
 
 _MODEL = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -48,7 +52,6 @@ _STATUS = {
 _INTERNAL = 500
 _LOG = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Content = dict[str, Any] | bytes
 """Of an answer: a document, or the JSON of it."""
@@ -62,6 +65,7 @@ class RestApi:
     def __init__(self, service: Service, aside: JsonAside) -> None:
         self._service = service
         self._aside = aside
+        self._bodies = Bodies()
         self._acts: dict[str | None, tuple[str, str, Act]] = {
             None: ("GET", "GetModelStatus", self._status),
             "/metadata": ("GET", "GetModelMetadata", self._metadata),
@@ -79,6 +83,7 @@ class RestApi:
             await _answer(send, 200, self._service.monitor.page().encode(), CONTENT_TYPE)
             return
         try:
+            check_length(scope["headers"])
             content = await self._content(method, path, receive)
             status = 200
         except Refusal as refusal:
@@ -95,6 +100,8 @@ class RestApi:
         if found is None or method != expected:
             raise invalid(f"Malformed request: {method} {path}")
         spec = serving_pb2.ModelSpec(name=found["name"])
+        if found["version"] and len(found["version"]) > LONGEST_VERSION:
+            raise invalid(f"Malformed request: {method} {path}")
         if found["version"]:
             spec.version.value = int(found["version"])
         if found["label"]:
@@ -137,27 +144,16 @@ class RestApi:
         }
 
     async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> bytes:
-        body = await _body(receive)
-        servable = self._service.catalog.find(spec)
-        with servable.in_use():
-            asked = await self._aside.read(body, servable.signatures)
-            outputs = await self._service.run(servable, asked.signature, asked.inputs)
+        with self._bodies.one() as held:
+            body = await held.read(receive)
+            servable = self._service.catalog.find(spec)
+            with servable.in_use():
+                return await while_there(receive, self._answered(servable, body))
+
+    async def _answered(self, servable: Servable, body: bytes) -> bytes:
+        asked = await self._aside.read(body, servable.signatures)
+        outputs = await self._service.run(servable, asked.signature, asked.inputs)
         return await self._aside.write(asked.by_rows, outputs)
-
-
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise Refusal(grpc.StatusCode.CANCELLED, "the caller went away")
-        parts.append(event.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_MESSAGE_BYTES:
-            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_MESSAGE_BYTES:,} bytes")
-        if not event.get("more_body"):
-            return b"".join(parts)
 
 
 async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:

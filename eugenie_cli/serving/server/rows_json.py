@@ -34,7 +34,7 @@ class Asked:
         columns = self._columns(spec)
         spec.check_names(columns)
         arrays = {name: _array(name, columns[name], one) for name, one in spec.inputs.items()}
-        spec.check_shapes(arrays)
+        spec.check_shapes({name: array.shape for name, array in arrays.items()})
         return arrays
 
     def _columns(self, spec: SignatureSpec) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def parse(body: bytes) -> Asked:
     """A request's body. Raises Refusal (INVALID_ARGUMENT) that says where it is no JSON, or what is missing."""
     try:
         document = json.loads(body)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of a number with thousands of digits too
         raise invalid(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
         raise invalid("the request must be a JSON object")

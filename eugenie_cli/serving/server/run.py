@@ -31,6 +31,17 @@ from eugenie_cli.serving.server.wanted import Wanted
 DRAIN_S = 10.0
 """How long requests in flight may take to end after TERM."""
 
+KEEPALIVE = (
+    # callers that vanished without a word: their connections end, and with them what waits for them
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # what callers may do: those that look after their server more often than gRPC's five minutes are not sent away
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    # a connection that never says a word of HTTP/2
+    ("grpc.server_handshake_timeout_ms", 20_000),
+)
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,6 +59,8 @@ class Settings:
     rest_port: int | None = None
     tls: Certificates | None = None
     """Of the ports; the socket is its owner's alone without it."""
+    allow_reload: bool = False
+    """Whether callers may change what is served."""
 
 
 class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
@@ -65,7 +78,7 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
 
     catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
-    service = Service(catalog, batcher)
+    service = Service(catalog, batcher, allow_reload=settings.allow_reload)
     server, port = _listen(settings, service)
     aside = JsonAside(settings.workers)
     rest = _listen_for_http(settings, RestApi(service, aside))
@@ -109,6 +122,7 @@ async def serve(settings: Settings) -> None:
 
 def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]:
     options = [
+        *KEEPALIVE,
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent partner

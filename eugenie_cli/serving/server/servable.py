@@ -59,6 +59,10 @@ class Servable:
             return 1
         return max(1, rows.shape[1] - self._window + 1)
 
+    def window_of(self, signature: str) -> int | None:
+        """M, where outputs have a row for each window of `rows`, so that a segment may be cut; None elsewhere."""
+        return self._window if signature == DEFAULT_SIGNATURE else None
+
     def warm_up(self, directory: Path) -> None:
         """Run the version's warm-up requests, so that the first caller does not wait. Raises as `run` does."""
         for request in warm_up.read(directory):

@@ -35,14 +35,20 @@ _NOT_SUPPORTED = {
 }
 """What each call that is refused carries."""
 
+RELOAD_OFF = (
+    "This server does not let its callers change what it serves: it follows models.config, which `eugenie models "
+    "promote` and `eugenie export` write. `serving: {reload: true}` in the site file allows it"
+)
+
 Method = Callable[[Any], Awaitable[Any]]
 
 
 class Service:
     """Answers from a catalog through a batcher."""
 
-    def __init__(self, catalog: Catalog, batcher: Batcher) -> None:
+    def __init__(self, catalog: Catalog, batcher: Batcher, *, allow_reload: bool = False) -> None:
         self.catalog = catalog
+        self._allow_reload = allow_reload
         self.monitor = Monitor()
         self._batcher = batcher
         self.draining = False
@@ -87,6 +93,8 @@ class Service:
         return serving_pb2.GetModelStatusResponse(model_version_status=statuses)
 
     async def reload(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
+        if not self._allow_reload:  # a configuration names any folder of this machine
+            raise Refusal(grpc.StatusCode.PERMISSION_DENIED, RELOAD_OFF)
         await self.catalog.configure(wanted.read(request.config))
         return config_pb2.ReloadConfigResponse(status=serving_pb2.StatusProto())
 

@@ -6,7 +6,8 @@ shapes are checked here; only what the graph itself asserts is left to the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,26 +56,28 @@ class SignatureSpec:
     def read(self, request: serving_pb2.PredictRequest) -> dict[str, np.ndarray]:
         """The request's arrays by input name. Raises Refusal (INVALID_ARGUMENT)."""
         self.check_names(request.inputs.keys())
-        arrays = {}
+        shapes = {}
         for name, spec in self.inputs.items():
             proto = request.inputs[name]
             if proto.dtype != spec.data_type:
                 expected, got = tensors.data_type_name(spec.data_type), tensors.data_type_name(proto.dtype)
                 raise invalid(f"Expects {name} to be {expected} but {got} is provided")
-            try:
-                arrays[name] = tensors.decode(proto)
-            except tensors.TensorError as error:
-                raise invalid(f"tensor parsing error: {name}: {error}") from error
-        self.check_shapes(arrays)
+            with _of_input(name):
+                shapes[name] = tensors.shape_of(proto)
+        self.check_shapes(shapes)  # before memory is made for what they claim
+        arrays = {}
+        for name in self.inputs:
+            with _of_input(name):
+                arrays[name] = tensors.decode(request.inputs[name])
         return arrays
 
-    def check_shapes(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Raises Refusal (INVALID_ARGUMENT) unless they fit the signature and each other."""
         for name, spec in self.inputs.items():
-            if not spec.fits(arrays[name].shape):
-                raise invalid(f"shape of {name} {list(arrays[name].shape)} is not compatible with {_show(spec.shape)}")
-        if self.batchable and len({len(array) for array in arrays.values()}) > 1:
-            sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+            if not spec.fits(shapes[name]):
+                raise invalid(f"shape of {name} {list(shapes[name])} is not compatible with {_show(spec.shape)}")
+        if self.batchable and len({shape[0] for shape in shapes.values()}) > 1:
+            sizes = ", ".join(f"{name} {shape[0]}" for name, shape in shapes.items())
             raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
 
     def chosen(self, output_filter: Sequence[str]) -> tuple[str, ...]:
@@ -101,6 +104,15 @@ class SignatureSpec:
                 f"len({{{','.join(sorted(given))}}}) != len({{{','.join(sorted(wanted))}}}). "
                 f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
             )
+
+
+@contextmanager
+def _of_input(name: str) -> Iterator[None]:
+    """Names the input whose tensor is none."""
+    try:
+        yield
+    except tensors.TensorError as error:
+        raise invalid(f"tensor parsing error: {name}: {error}") from error
 
 
 def chosen(signatures: Mapping[str, SignatureSpec], name: str) -> SignatureSpec:

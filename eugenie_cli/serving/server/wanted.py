@@ -1,4 +1,4 @@
-"""Which models are wanted, and which of their versions: found in a directory, or said in a configuration.
+"""Which models are wanted, and which of their versions: said in a configuration, or found in a directory.
 
 A configuration is TensorFlow Serving's own: `ModelServerConfig`, in a file or in a request to reload it.
 """
@@ -6,7 +6,7 @@ A configuration is TensorFlow Serving's own: `ModelServerConfig`, in a file or i
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,10 @@ class Latest:
         """Whether a version is to be served when so many newer ones are."""
         return chosen < self.count
 
+    def lacking(self, there: Set[int]) -> list[int]:  # noqa: ARG002
+        """The versions that are wanted by their number, and not there."""
+        return []
+
 
 @dataclass(frozen=True)
 class Specific:
@@ -44,6 +48,10 @@ class Specific:
     def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002
         return version in self.versions
 
+    def lacking(self, there: Set[int]) -> list[int]:
+        """Those that are not there."""
+        return sorted(self.versions - there)
+
 
 @dataclass(frozen=True)
 class All:
@@ -51,6 +59,10 @@ class All:
 
     def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002
         return True
+
+    def lacking(self, there: Set[int]) -> list[int]:  # noqa: ARG002
+        """None: all that are wanted are there."""
+        return []
 
 
 Policy = Latest | Specific | All
@@ -79,29 +91,37 @@ class Wanted(Protocol):
 
 
 class Released:
-    """The models under `root`: those that `root/models.config` names as it says, the others by their latest version.
+    """The models under `root` that `root/models.config` releases, and of them the versions that it names. No others.
 
-    The file is followed; without it every model is served by its latest version.
+    The file is followed. Without it nothing is served at a start; while it is gone, wrong or names no versions, what
+    was wanted before goes on. The log says why.
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._file = root / RELEASED
-        self._written = Written(self._file)
+        self._written = Written(root / RELEASED, named=True)
 
-    def models(self) -> dict[str, WantedModel]:
-        """What is there now, and what the file says of it."""
-        if not self._file.exists():
-            self._written = Written(self._file)  # it was taken away on purpose: nothing that it said goes on
-            return self._found()
-        return {**self._found(), **self._written.models()}
+    def models(self) -> Mapping[str, WantedModel]:
+        """What the file says."""
+        return self._written.models()
 
     def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
-        """Those of the request for good: neither directory nor file is followed any more."""
+        """Those of the request for good: the file is not followed any more."""
         return Requested(models)
 
-    def _found(self) -> dict[str, WantedModel]:
+
+class Unreleased:
+    """The models under `root`, each by the newest version that can be loaded. Nobody had to release them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def models(self) -> dict[str, WantedModel]:
+        """What is there now."""
         return {folder.name: WantedModel(folder.name, folder) for folder in directories(self._root)}
+
+    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+        """Those of the request for good: the directory is not followed any more."""
+        return Requested(models)
 
 
 class Requested:
@@ -120,12 +140,23 @@ class Requested:
 
 
 class Written:
-    """The models of a configuration file, which is followed: `text` is what it said last, `models` what is wanted."""
+    """The models of a configuration file, which is followed: `text` is what it said last, `models` what is wanted.
 
-    def __init__(self, file: Path, text: str = "", models: Mapping[str, WantedModel] | None = None) -> None:
+    `named`: a model whose versions the file does not name is an error, and not served by its latest one.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        text: str | None = None,
+        models: Mapping[str, WantedModel] | None = None,
+        *,
+        named: bool = False,
+    ) -> None:
         self._file = file
         self._text = text
         self._models = models or {}
+        self._named = named
         self._said = ""
 
     def models(self) -> Mapping[str, WantedModel]:
@@ -134,29 +165,39 @@ class Written:
         try:
             text = self._file.read_text(encoding="utf-8")
             if text != self._text:
-                self._models, self._text = parse(text), text
+                self._models, self._text = parse(text, named=self._named), text
+        except FileNotFoundError:
+            said = f"{self._file} cannot be read: it is not there, and says which versions are served"
         except (OSError, UnicodeDecodeError) as error:
             said = f"{self._file} cannot be read: {error}"
         except Refusal as refusal:
             said = f"{self._file}: {refusal.words}"
         if said and said != self._said:
-            _LOG.error("%s; what was wanted before goes on", said)
+            goes_on = "what was wanted before goes on" if self._models else "nothing is served"
+            _LOG.error("%s; %s", said, goes_on)
         self._said = said
         return self._models
 
     def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
         """Those of the request, until the file says something else than now."""
-        return Written(self._file, self._text, models)
+        return Written(self._file, self._text, models, named=self._named)
 
 
-def parse(text: str) -> dict[str, WantedModel]:
-    """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax."""
+def parse(text: str, *, named: bool = False) -> dict[str, WantedModel]:
+    """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax.
+
+    `named`: also of a model without a version policy, for which TensorFlow Serving takes the latest version.
+    """
     config = config_pb2.ModelServerConfig()
     try:
         text_format.Parse(text, config)
     except text_format.ParseError as error:
         raise invalid(f"Invalid protobuf text: {error}") from error
-    return read(config)
+    wanted = read(config)
+    for each in config.model_config_list.config if named else ():
+        if each.model_version_policy.WhichOneof("policy_choice") is None:
+            raise invalid(f"Model {each.name}: model_version_policy does not say which versions are released")
+    return wanted
 
 
 def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:

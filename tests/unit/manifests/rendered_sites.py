@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.serving.manifests.releases import released
 from eugenie_cli.serving.manifests.request import Options, Request
 from eugenie_cli.serving.manifests.store_location import store_location
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel
 from eugenie_cli.site.model import Site
 
 PLANT = Path("/srv/plant")
 EXPORTED = {"fan.v2": (1,), "pump": (2, 3)}
+RELEASED = {"fan.v2": 1, "pump": 2}
+"""The champions: version 3 of pump is a challenger."""
 
 
 def site_of(serving: Mapping[str, Any], name: str = "plant") -> Site:
@@ -32,14 +34,23 @@ def site_of(serving: Mapping[str, Any], name: str = "plant") -> Site:
 
 
 def request_of(
-    serving: Mapping[str, Any] | None = None, exported: Mapping[str, tuple[int, ...]] | None = None, **options: Any
+    serving: Mapping[str, Any] | None = None,
+    exported: Mapping[str, tuple[int, ...]] | None = None,
+    champions: Mapping[str, int] | None = None,
+    **options: Any,
 ) -> Request:
     """What is asked of a target; `options` as on the command line."""
-    site = site_of(serving or {})
+    site, named = site_of(serving or {}), RELEASED if champions is None else champions
+    models = [
+        ReleasedModel(name, name, (named[name],), {"champion": named[name]})
+        if name in named
+        else ReleasedModel(name, name)
+        for name in sorted(site.classes)
+    ]
     return Request(
         site,
         store_location(site),
-        released(site, pinned=True),
+        tuple(models),
         EXPORTED if exported is None else exported,
         Options(**options),
     )

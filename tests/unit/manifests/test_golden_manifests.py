@@ -148,5 +148,9 @@ def test_what_tensorflow_serving_reads_is_what_its_arguments_name(name):
     named_files = [Path(one.partition("=")[2]).name for one in arguments if "=/etc/eugenie/" in one]
     assert set(named_files) <= set(texts)
     assert ("--enable_batching=true" in arguments) == ("batching.config" in texts)
+    if "--model_config_file=/models/models.config" in arguments:  # the store's, which another container copies
+        assert "models.config" not in texts
+        return
     config = text_format.Parse(texts["models.config"], config_pb2.ModelServerConfig())
-    assert [one.name for one in config.model_config_list.config] == ["fan.v2", "pump"]
+    served = {one.name: list(one.model_version_policy.specific.versions) for one in config.model_config_list.config}
+    assert served == {"fan.v2": [1], "pump": [2]}, "the newest version of pump is a challenger"

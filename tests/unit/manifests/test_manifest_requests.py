@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from rendered_sites import request_of, site_of
+from rendered_sites import PLANT, request_of, site_of
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import released as record
@@ -61,15 +63,48 @@ def test_a_canary_needs_somebody_who_divides_requests(target):
 
 @pytest.mark.parametrize("target", [kserve, seldon])
 def test_a_canary_needs_two_versions(target):
-    with pytest.raises(EugenieError, match="version 1 is the only one"):
+    with pytest.raises(EugenieError, match="version 1 is the newest one"):
         target.documents(request_of(S3, canaries={"fan.v2": 10}))
 
 
 @pytest.mark.parametrize("target", [kserve, seldon])
-def test_a_pinned_version_must_have_been_exported(target):
-    with pytest.raises(EugenieError, match=r"no version of fan\.v2 is exported") as raised:
-        target.documents(request_of(S3, exported={"pump": (1,)}))
+def test_a_pinned_version_must_have_been_released(target):
+    with pytest.raises(EugenieError, match=r"no version of fan\.v2 is released") as raised:
+        target.documents(request_of(S3, champions={"pump": 2}))
     assert raised.value.hint == "eugenie export --class fan.v2"
+
+
+def released_as(request, name, *versions, **labels):
+    """The request, with other versions of one class released."""
+    models = [replace(one, versions=versions, labels=labels) if one.name == name else one for one in request.models]
+    return replace(request, models=tuple(models))
+
+
+@pytest.mark.parametrize(("target", "kind"), [(kserve, "InferenceService"), (seldon, "Model")])
+def test_of_a_champion_and_a_challenger_the_champion_is_pinned(target, kind):
+    request = released_as(request_of(S3), "pump", 2, 3, champion=2, challenger=3)
+    (pump,) = (
+        one
+        for one in target.resources(request)
+        if one["kind"] == kind and one["metadata"]["annotations"]["eugenie/class"] == "pump"
+    )
+    pinned = pump["spec"].get("artifactVersion") or int(pump["metadata"]["annotations"]["eugenie/version"])
+    assert pinned == 2
+    with pytest.raises(EugenieError, match="versions 2, 3 of pump are released, and none is champion"):
+        target.documents(released_as(request, "pump", 2, 3))
+
+
+@pytest.mark.parametrize("target", [kubernetes, compose])
+@pytest.mark.parametrize("models", ["/srv/models", "gs://bucket/path"])
+def test_a_list_of_models_names_released_versions_and_no_others(target, models):
+    request = request_of({"models": models}, champions={"pump": 2})
+    text = "".join(one.text for one in target.documents(request))
+    assert text.count("versions: 2") == 1 and "versions: 3" not in text and "latest" not in text
+    assert "fan.v2" not in text, "nothing of it is released"
+    assert any("no version of it is released" in step for step in target.steps(request, PLANT))
+    both = released_as(request, "pump", 2, 3, champion=2, challenger=3)
+    text = "".join(one.text for one in target.documents(both))
+    assert all(words in text for words in ("versions: 2", "versions: 3", 'key: "challenger"'))
 
 
 @pytest.mark.parametrize("target", [kubernetes, kserve, seldon, compose])
@@ -138,9 +173,28 @@ def test_what_is_released_is_served_and_a_canary_is_the_newest_beside_it(tmp_pat
     models = workspace_of(site).models
     for version in (2, 3, 4):
         (models / "pump" / str(version)).mkdir(parents=True)
-    assert [model.versions for model in released(site, pinned=True)] == [(), ()]
+    assert [model.versions for model in released(site)] == [(), ()], "exported is not released"
     record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
-    fan, pump = released(site, pinned=True)
+    fan, pump = released(site)
     assert (fan.versions, pump.versions, pump.labels, pump.base_path) == ((), (2,), {"champion": 2}, "pump")
-    assert [model.versions for model in released(site, pinned=True, canaries={"pump": 10})] == [(), (2, 4)]
-    assert [model.versions for model in released(site, pinned=False)] == [(), ()]
+    assert [model.versions for model in released(site, canaries={"pump": 10})] == [(), (2, 4)]
+
+
+@pytest.mark.parametrize("text", ["", 'model_config_list { config { name: "booster-pump"  base_path: '])
+def test_a_broken_list_of_releases_renders_nothing(tmp_path, text):
+    site = site_of({}).model_copy(update={"base": tmp_path})
+    (workspace_of(site).models / "pump" / "2").mkdir(parents=True)
+    record.file_of(site).write_text(text)
+    if text:
+        with pytest.raises(EugenieError, match=r"models\.config is not a ModelServerConfig: 1:\d+"):
+            released(site)
+    else:
+        assert [model.versions for model in released(site)] == [(), ()]
+
+
+def test_the_store_says_what_is_released_where_the_workspace_does_not(tmp_path):
+    store = tmp_path / "store"
+    here = site_of({"models": str(store)}).model_copy(update={"base": tmp_path / "here"})
+    record.write(here, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
+    elsewhere = site_of({"models": str(store)}).model_copy(update={"base": tmp_path / "elsewhere"})
+    assert [model.versions for model in released(elsewhere)] == [(), (2,)]

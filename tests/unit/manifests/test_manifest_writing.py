@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import stat
 import subprocess
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving.manifests import writing
 from eugenie_cli.serving.manifests.request import Document
 from eugenie_cli.serving.manifests.writing import write
 
@@ -89,6 +91,71 @@ def test_the_record_is_what_sha256sum_reads(folder):
 def test_kubectl_would_not_take_the_record_for_a_manifest(folder):
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     assert hidden and not any(name.endswith((".yaml", ".yml", ".json")) for name in hidden)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_through_a_link_to_elsewhere(tmp_path, force):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "b.config").write_text("b\n")  # what would be written
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "config").symlink_to(theirs)
+    with pytest.raises(EugenieError, match="config is a link to elsewhere") as raised:
+        write(tmp_path / "out", "compose", [DOCUMENTS[0], Document("config/b.config", "other\n")], force)
+    assert raised.value.exit_code is ExitCode.REFUSED
+    assert (theirs / "b.config").read_text() == "b\n" and not (tmp_path / "out" / "a.yaml").exists()
+
+
+@pytest.mark.parametrize("content", ["a: 1\n", "theirs\n"])
+def test_a_link_in_the_place_of_a_file_is_foreign_and_its_file_never_changed(tmp_path, content):
+    (tmp_path / "theirs").write_text(content)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.yaml").symlink_to(tmp_path / "theirs")
+    with pytest.raises(EugenieError, match="not written by this command"):
+        write(tmp_path / "out", "compose", DOCUMENTS)
+    write(tmp_path / "out", "compose", [Document("a.yaml", "a: 2\n")], force=True)
+    assert (tmp_path / "theirs").read_text() == content and not (tmp_path / "out" / "a.yaml").is_symlink()
+
+
+@pytest.mark.parametrize("way", ["../theirs", "{0}/theirs", "linked/theirs"])
+def test_a_record_that_somebody_wrote_removes_nothing_elsewhere(tmp_path, way):
+    (tmp_path / "theirs").write_text("theirs\n")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "linked").symlink_to(tmp_path)
+    digest = hashlib.sha256(b"theirs\n").hexdigest()
+    (folder / ".rendered-compose.sha256").write_text(f"{digest}  {way.format(tmp_path)}\n")
+    write(folder, "compose", DOCUMENTS)
+    assert (tmp_path / "theirs").read_text() == "theirs\n"
+
+
+def test_a_rendering_that_was_killed_half_way_is_repeated(folder, monkeypatch):
+    newer = [Document("a.yaml", "a: 2\n"), Document("config/b.config", "b2\n"), Document("c.yaml", "c\n")]
+    replace, killed = writing._replace, []
+
+    def dies(path, content):
+        if path.name == "b.config":
+            killed.append(path)
+            raise KeyboardInterrupt
+        replace(path, content)
+
+    monkeypatch.setattr(writing, "_replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        write(folder, "compose", newer)
+    monkeypatch.undo()
+    assert killed and (folder / "a.yaml").read_text() == "a: 2\n"
+    newest = [Document("a.yaml", "a: 3\n"), *newer[1:]]
+    assert states(folder, newest) == {"a.yaml": "written", "config/b.config": "written", "c.yaml": "written"}
+    assert sorted(path.name for path in folder.iterdir() if path.name.endswith(".tmp")) == []
+
+
+def test_files_of_others_beside_ours_stay(folder):
+    for name in ("config/theirs", ".a.yaml.new", "notes", "job/x/y"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    write(folder, "compose", [Document("z.yaml", "z\n")], force=True)
+    for name in ("config/theirs", ".a.yaml.new", "notes", "job/x/y"):
+        assert (folder / name).read_text() == name
 
 
 def test_a_place_that_is_no_folder_is_named(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from eugenie_cli import main
 from eugenie_cli.serving.manifests.render import TARGETS
+from eugenie_cli.serving.tensorflow_serving import ReleasedModel, model_config_text
 
 SITE = """\
 site: plant
@@ -25,7 +26,10 @@ def run(tmp_path, monkeypatch, capsys):
     """`run(*arguments)`: (exit code, stdout, stderr) of the command in a plant's folder with an exported version."""
     (tmp_path / "site-configs").mkdir()
     (tmp_path / "site-configs" / "plant.yaml").write_text(SITE)
-    (tmp_path / ".eugenie" / "plant" / "models" / "pump" / "1").mkdir(parents=True)
+    models = tmp_path / ".eugenie" / "plant" / "models"
+    (models / "pump" / "1").mkdir(parents=True)
+    pump = ReleasedModel("pump", f"{models}/pump", (1,), {"champion": 1})
+    (models / "models.config").write_text(model_config_text([pump]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EUGENIE_SITE", raising=False)
     monkeypatch.setenv("COLUMNS", "120")
@@ -89,5 +93,5 @@ def test_a_file_that_was_changed_is_kept_until_it_may_be_overwritten(run, tmp_pa
 
 def test_a_refusal_leaves_no_folder_behind(run, tmp_path):
     code, _, err = run("--target", "kserve", "--canary", "pump=10")
-    assert code == 5 and "version 1 is the only one" in err
+    assert code == 5 and "version 1 is the newest one" in err
     assert not (tmp_path / "serve-kserve").exists()

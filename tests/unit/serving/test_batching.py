@@ -33,6 +33,9 @@ class Doubling:
     def windows_per_item(self, inputs: Mapping[str, np.ndarray]) -> int:
         return 1
 
+    def window_of(self, signature: str) -> int | None:
+        return None
+
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.gate.wait(10)
         self.batches.append(len(inputs["x"]))
@@ -136,6 +139,122 @@ def test_a_full_queue_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
         answers = await queued(batcher, model, [column(1), column(2), column(3)])
         assert [isinstance(answer, Refusal) for answer in answers] == [False, False, True]
         assert answers[2].code is grpc.StatusCode.UNAVAILABLE
+
+    with_batcher(scenario)
+
+
+class Windows(Doubling):
+    """Sums windows of two rows of `rows` [B, L, S]."""
+
+    signatures = {  # noqa: RUF012
+        "double": SignatureSpec("double", {"rows": Spec(FLOAT, (-1, -1, 1))}, {"y": Spec(FLOAT, (-1, -1))})
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: list[float] = []
+
+    def windows_per_item(self, inputs: Mapping[str, np.ndarray]) -> int:
+        return max(1, inputs["rows"].shape[1] - 1)
+
+    def window_of(self, signature: str) -> int | None:
+        return 2
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows = inputs["rows"]
+        self.gate.wait(10)
+        self.batches.append(rows.shape[0] * (rows.shape[1] - 1))
+        self.first += rows[:, 0, 0].tolist()
+        return {"y": rows[:, 1:, 0] + rows[:, :-1, 0]}
+
+
+def rows_of(windows: int, items: int = 1) -> dict[str, np.ndarray]:
+    values = np.arange(items * (windows + 1), dtype=np.float32)
+    return {"rows": values.reshape(items, windows + 1, 1)}
+
+
+@pytest.mark.parametrize("windows", [1, 255, 256, 257, 5_000])
+@pytest.mark.parametrize("items", [1, 3])
+def test_a_long_segment_is_cut_along_its_rows(windows: int, items: int) -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model, inputs = Windows(), rows_of(windows, items)
+        answer = await batcher.predict(model, "double", inputs)
+        rows = inputs["rows"][:, :, 0]
+        np.testing.assert_array_equal(answer["y"], rows[:, 1:] + rows[:, :-1])
+        assert max(model.batches) <= MAX_BATCH_WINDOWS and sum(model.batches) == windows * items
+
+    with_batcher(scenario, workers=2)
+
+
+@pytest.mark.parametrize("small", [1, MAX_BATCH_WINDOWS], ids=["of another length", "as long as a piece"])
+def test_nobody_waits_for_the_whole_of_a_long_segment(small: int) -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model = Windows()
+        model.gate.clear()
+        long = asyncio.ensure_future(batcher.predict(model, "double", rows_of(50 * MAX_BATCH_WINDOWS)))
+        await asyncio.sleep(0.05)
+        short = asyncio.ensure_future(batcher.predict(model, "double", {"rows": rows_of(small)["rows"] - 1_000}))
+        await asyncio.sleep(0.05)
+        model.gate.set()
+        await asyncio.gather(short, long)
+        assert model.first.index(-1_000) <= 3, "after the piece that ran, and one more"
+
+    with_batcher(scenario)
+
+
+def test_what_is_left_of_a_request_is_dropped_when_its_caller_goes() -> None:
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        model = Windows()
+        model.gate.clear()
+        gone = asyncio.ensure_future(batcher.predict(model, "double", rows_of(50 * MAX_BATCH_WINDOWS)))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        assert (batcher._waiting, batcher._waiting_windows, batcher._held, len(batcher._lanes)) == (0, 0, 0, 0)
+        model.gate.set()
+        await batcher.predict(model, "double", rows_of(3))
+        assert model.batches == [MAX_BATCH_WINDOWS, 3]
+
+    with_batcher(scenario)
+
+
+def test_a_failed_piece_ends_its_request() -> None:
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        values = np.full(20 * MAX_BATCH_WINDOWS, -1, np.float32)
+        with pytest.raises(Refusal, match="negative"):
+            await batcher.predict(model, "double", column(*values))
+        assert (batcher._waiting, batcher._waiting_windows, batcher._held, len(batcher._lanes)) == (0, 0, 0, 0)
+
+    with_batcher(scenario)
+
+
+def test_the_bytes_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_WAITING_BYTES", 12)
+
+    async def scenario(batcher: Batcher, model: Doubling) -> None:
+        answers = await queued(batcher, model, [column(1), column(2, 3), column(4)])  # 4, 4 + 8, and 4 more
+        assert [isinstance(answer, Refusal) for answer in answers] == [False, True, False]
+        assert answers[1].code is grpc.StatusCode.RESOURCE_EXHAUSTED and "not answered yet" in answers[1].words
+        # a large one alone is served: it could never come otherwise
+        assert (await batcher.predict(model, "double", column(*range(9))))["y"].shape == (9, 1)
+
+    with_batcher(scenario)
+
+
+def test_a_request_that_could_never_be_in_the_queue_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_WAITING", 4)
+    monkeypatch.setattr(batching, "LARGEST_REQUEST", 4 * MAX_BATCH_WINDOWS)
+
+    async def scenario(batcher: Batcher, _: Doubling) -> None:
+        for windows, items in (
+            (4 * MAX_BATCH_WINDOWS + 1, 1),
+            (MAX_BATCH_WINDOWS + 1, 3),
+            (1, 4 * MAX_BATCH_WINDOWS + 1),
+        ):
+            with pytest.raises(Refusal, match="send them in parts") as refused:
+                await batcher.predict(Windows(), "double", rows_of(windows, items))
+            assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert batcher._held == 0
 
     with_batcher(scenario)
 

@@ -161,12 +161,16 @@ def test_the_hash_tells_what_needs_a_new_container(tmp_path: Path) -> None:
     assert specify(site_of(tmp_path)).config_hash == plain, "a server takes new models as it runs"
 
 
-def test_the_files_name_what_is_exported(tmp_path: Path) -> None:
+def test_the_files_name_what_is_released_and_there(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     models = workspace_of(site).models
     (models / "pump" / "3").mkdir(parents=True)
     (models / "fan" / ".staged-3").mkdir(parents=True)
+    of_pump = ReleasedModel("pump", "", (3, 4), {"champion": 3, "challenger": 4})
+    released.write(site, {"pump": of_pump, "fan": ReleasedModel("fan", "", (3,), {"champion": 3})})
     folder = files.write(site, "blue")
+    assert [one.partition(":")[0] for one in released.unserved(site)] == ["fan", "pump"]
+    assert files.models(site) == [ReleasedModel("pump", "/models/pump", (3,), {"champion": 3})]
     config = text_format.Parse((folder / "models.config").read_text(), config_pb2.ModelServerConfig())
     assert [(each.name, each.base_path) for each in config.model_config_list.config] == [("pump", "/models/pump")]
     assert sorted(path.name for path in folder.iterdir()) == ["models.config", "monitoring.config"]
@@ -180,6 +184,27 @@ def test_what_is_released_is_served_and_not_the_newest(tmp_path: Path) -> None:
         (workspace_of(site).models / "pump" / str(version)).mkdir(parents=True)
     released.write(site, {"pump": ReleasedModel("pump", "", (1,), {"champion": 1})})
     assert files.models(site) == [ReleasedModel("pump", "/models/pump", (1,), {"champion": 1})]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "model_config_list {}", 'model_config_list { config { name: "pump" base_path: "/models/pump" } }']
+)
+def test_a_list_that_releases_nothing_is_never_taken_for_the_newest(tmp_path: Path, text: str | None) -> None:
+    site = site_of(tmp_path)
+    (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
+    if text is not None:
+        released.file_of(site).write_text(text)
+    assert files.models(site) == []
+    assert "pump" in released.unserved(site)[0] or "is not there" in released.unserved(site)[0]
+
+
+def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
+    released.file_of(site).write_text('model_config_list { config { name: "pump"  base_path: ')
+    with pytest.raises(EugenieError, match=r"models\.config is not a ModelServerConfig: 1:\d+"):
+        files.write(site, "blue")
+    assert "a server that starts now serves nothing" in released.unserved(site)[0]
 
 
 # -- where it listens --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from eugenie_cli.serving.protos import tensor_pb2
 from eugenie_cli.serving.server import rows_json
-from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY, JsonAside
+from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY, JsonAside
 from eugenie_cli.serving.server.refusal import Refusal
 from eugenie_cli.serving.server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
 
@@ -131,5 +131,14 @@ def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() ->
         assert await value_of(aside, body(9)) == 9
         psutil.wait_procs([process], 60)
         assert process not in workers()
+
+    run(act)
+
+
+def test_a_process_that_read_very_much_does_not_keep_its_memory() -> None:
+    async def act(aside: JsonAside) -> None:
+        assert await value_of(aside, body(10) + b" " * VERY_LARGE_BODY) == 10
+        assert workers() == []
+        assert await value_of(aside, body(11)) == 11
 
     run(act)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.serving.server.scan import scan
-from eugenie_cli.serving.server.wanted import Released
+from eugenie_cli.serving.server.wanted import Unreleased
 
 
 def version(root: Path, name: str, number: str) -> Path:
@@ -31,7 +31,7 @@ def test_models_are_directories_that_are_not_hidden(tmp_path: Path) -> None:
     version(tmp_path, ".pump-4", "1")
     (tmp_path / "lüfter").mkdir()
     (tmp_path / "readme").write_text("not a model")
-    assert {name: model.folder for name, model in Released(tmp_path).models().items()} == {
+    assert {name: model.folder for name, model in Unreleased(tmp_path).models().items()} == {
         "lüfter": tmp_path / "lüfter"
     }
 
@@ -77,7 +77,7 @@ def test_a_disk_that_cannot_answer_is_not_an_empty_one(tmp_path: Path, monkeypat
 
 
 def test_no_directory_is_no_model(tmp_path: Path) -> None:
-    assert Released(tmp_path / "nowhere").models() == {} and scan(tmp_path / "nowhere") == []
+    assert Unreleased(tmp_path / "nowhere").models() == {} and scan(tmp_path / "nowhere") == []
 
 
 def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) -> None:
@@ -97,8 +97,8 @@ def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) ->
         thread.start()
     try:
         for _ in range(1_000):
-            assert "pump" in Released(tmp_path).models()
-            for model in Released(tmp_path).models().values():
+            assert "pump" in Unreleased(tmp_path).models()
+            for model in Unreleased(tmp_path).models().values():
                 scan(model.folder)
             assert [each.version for each in scan(tmp_path / "pump")] == [1]
             os.sched_yield()

@@ -118,7 +118,41 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
         (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x82"), "no lengths of 1"),
         (
             tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1], tensor_shape={"dim": [{"size": 10**12}]}),
+            "larger than any tensor",
+        ),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_FLOAT, float_val=[1], tensor_shape={"dim": [{"size": 10**6}, {"size": 10**6}]}
+            ),
             "1 elements stand for 1000000000000",
+        ),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_FLOAT, float_val=[1], tensor_shape={"dim": [{"size": 2_000_000}, {"size": 8}]}
+            ),
+            "1 elements stand for 16000000: more than 65,536 bytes",
+        ),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_STRING, string_val=[b"p-1"], tensor_shape={"dim": [{"size": 50_000_000}]}
+            ),
+            "1 elements stand for 50000000",
+        ),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_STRING, tensor_content=b"\x00" * 9, tensor_shape={"dim": [{"size": 50_000_000}]}
+            ),
+            "no lengths of 50000000 texts",
+        ),
+        (
+            tensor_pb2.TensorProto(
+                dtype=tensor_pb2.DT_FLOAT, tensor_shape={"dim": [{"size": 2**62}, {"size": 0}, {"size": 8}]}
+            ),
+            "larger than any tensor",
+        ),
+        (
+            tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, tensor_shape={"dim": [{"size": 1}] * 100}),
+            "32 dimensions at most, and not 100",
         ),
         (
             tensor_pb2.TensorProto(

@@ -158,7 +158,9 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
         f"opt/{program.shipped().name}", "job/job.py", "job/eugenie_job.zip",
     }  # fmt: skip
     assert {
-        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
+        str(path.relative_to(tmp_path / "out"))
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file() and not path.name.startswith(".rendered")
     } == names
     dockerfile = (tmp_path / "out" / "Dockerfile").read_text()
     assert f"FROM flink:{kubernetes.flink_version()}-" in dockerfile and "@" not in dockerfile
@@ -167,6 +169,39 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
     assert users[-1] == "9999:9999"
     assert "kubectl create secret generic eugenie-plant-kafka --from-file=password=FILE" in done.steps[1]
+
+
+def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_path, monkeypatch):
+    jar = tmp_path / "connector.jar"
+    jar.write_bytes(b"jar")
+    monkeypatch.setattr(jars, "provide", lambda roles, folder, progress: {role: [jar] for role in roles})
+    out = tmp_path / "out"
+    for name in ("job/theirs.py", "lib/their.jar", "notes.txt"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("theirs")
+    for _ in range(2):  # what it wrote itself is no obstacle
+        kubernetes.render(site_of(**SECURE), out)
+    for name in ("job/theirs.py", "lib/their.jar", "notes.txt"):
+        assert (out / name).read_text() == "theirs"
+
+    for name in ("Dockerfile", "job/job.py", "deployment.yaml"):
+        before = (out / name).read_bytes()
+        (out / name).write_text("mine")
+        with pytest.raises(EugenieError, match=f"{name}: not written by this command, or changed since") as refused:
+            kubernetes.render(site_of(**SECURE), out)
+        assert refused.value.exit_code is ExitCode.REFUSED and (out / name).read_text() == "mine"
+        kubernetes.render(site_of(**SECURE), out, force=True)
+        assert (out / name).read_bytes() == before
+
+
+def test_a_folder_with_a_file_of_the_same_name_is_refused_untouched(site_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(jars, "provide", lambda roles, folder, progress: {role: [] for role in roles})
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "job.py").write_text("my own job")
+    with pytest.raises(EugenieError, match=r"job/job\.py: not written by this command"):
+        kubernetes.render(site_of(**SECURE), tmp_path)
+    assert (tmp_path / "job" / "job.py").read_text() == "my own job"
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["job"]
 
 
 def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path):

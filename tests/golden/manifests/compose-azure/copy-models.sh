@@ -1,16 +1,22 @@
 #!/bin/sh
-# Copies the versions of models from an object store to a folder that a model server watches, whole or not at all.
-#   copy-models.sh 0        until each class has a version, then ends
+# Copies the released versions of models from an object store to a folder that a model server reads, and then the list
+# of releases that the server follows. What the store's models.config does not name is never copied, so never served.
+#   copy-models.sh 0        until there is a list and all that it names, then ends
 #   copy-models.sh SECONDS  for ever, and looks at the store again after so many seconds
 # STORE: the store as rclone spells it, models:bucket/path. MODELS: the folder. CLASSES: names, with blanks between.
-# A version is copied beside its place and renamed, once two looks at it have shown the same files. Versions that the
-# store has no more are removed; a store that shows none at all is not believed.
+# A version is copied beside its place and renamed, once two looks at it have shown the same files; the list is
+# replaced by a rename, once all that it names is there. While the store, its list or a version of it is missing or not
+# understood, the last list stays. Versions that are released no more are removed later: the server still has them then.
 set -u
 
 EVERY_S=$1
 SETTLE_S=${SETTLE_S:-5}
 RETRY_S=${RETRY_S:-10}
+KEPT_ROUNDS=${KEPT_ROUNDS:-10}
+LIST=models.config
 STAGED=$MODELS/.staged
+NEXT=$MODELS/.$LIST.next
+rounds=0
 
 say() {
   echo "copy-models: $*" >&2
@@ -22,8 +28,41 @@ pause() {
   wait $!
 }
 
-versions() {
-  rclone lsf --dirs-only "$STORE/$1" | sed -n 's|^\([1-9][0-9]*\)/$|\1|p'
+# The list as eugenie writes it, and no other: on standard output each "CLASS VERSION" that is released, or nothing and
+# a code that is not 0 where a line is not as expected, a model names no version, or the end is missing.
+releases() {
+  awk '
+    function bad() { failed = 1; exit 1 }
+    { sub(/\r$/, "") }
+    /^[ \t]*$/ { next }
+    /^model_config_list [{]$/ && depth == 0 && !lists { depth = 1; lists = 1; next }
+    /^  config [{]$/ && depth == 1 { depth = 2; name = place = ""; count = 0; next }
+    /^    name: "[A-Za-z0-9][A-Za-z0-9._-]*"$/ && depth == 2 { split($0, part, "\""); name = part[2]; next }
+    /^    base_path: "[^"\\]*"$/ && depth == 2 { split($0, part, "\""); place = part[2]; next }
+    /^    model_platform: "tensorflow"$/ && depth == 2 { next }
+    /^    model_version_policy [{]$/ && depth == 2 { depth = 3; policy = 1; next }
+    /^      specific [{]$/ && depth == 3 && policy { depth = 4; next }
+    /^        versions: [1-9][0-9]*$/ && depth == 4 { versions[++count] = $2; next }
+    /^    version_labels [{]$/ && depth == 2 { depth = 3; policy = 0; next }
+    /^      key: "[^"\\]*"$/ && depth == 3 && !policy { next }
+    /^      value: [1-9][0-9]*$/ && depth == 3 && !policy { next }
+    /^ *[}]$/ && depth > 0 {
+      if (length($0) != 2 * depth - 1) bad()
+      if (depth == 2) {
+        n = split(place, part, "/")
+        if (name == "" || part[n] != name || count == 0 || name in seen) bad()
+        seen[name] = 1
+        for (i = 1; i <= count; i++) found[++total] = name " " versions[i]
+      }
+      depth--
+      next
+    }
+    { bad() }
+    END {
+      if (failed || !lists || depth) exit 1
+      for (i = 1; i <= total; i++) print found[i]
+    }
+  ' "$1"
 }
 
 files() {
@@ -34,7 +73,7 @@ copy() {
   seen=$(files "$1" "$2") || return 1
   case $seen in
     *saved_model.pb*) ;;
-    *) say "$1/$2 has no saved_model.pb yet"; return 1 ;;
+    *) say "$1/$2 is released, and the store has no saved_model.pb of it"; return 1 ;;
   esac
   pause "$SETTLE_S"
   [ "$seen" = "$(files "$1" "$2")" ] || { say "$1/$2 is still being written"; return 1; }
@@ -44,36 +83,65 @@ copy() {
   mv "$STAGED/$1-$2" "$MODELS/$1/$2" && say "$1/$2 is there"
 }
 
-follow() {
-  there=$(versions "$1") || { say "$STORE/$1 does not answer"; return 1; }
-  [ -n "$there" ] || { say "$STORE/$1 shows no version"; return 1; }
-  for version in $there; do
-    [ -d "$MODELS/$1/$version" ] || copy "$1" "$version"
-  done
-  for place in "$MODELS/$1"/*; do
+# Classes that are not of this site are left out of the list, and the store's place becomes the folder's.
+translated() {
+  awk -v classes=" $CLASSES " -v models="$MODELS" '
+    /^  config [{]$/ { held = $0; inside = 1; wanted = 0; next }
+    inside && /^    name: / { split($0, part, "\""); wanted = index(classes, " " part[2] " "); name = part[2] }
+    inside && /^    base_path: / { $0 = "    base_path: \"" models "/" name "\"" }
+    inside { held = held "\n" $0; if ($0 == "  }") { inside = 0; if (wanted) print held }; next }
+    { print }
+  ' "$1"
+}
+
+prune() {
+  for place in "$MODELS"/*/*; do
     [ -d "$place" ] || continue
-    version=${place##*/}
-    echo "$there" | grep -qx "$version" || { rm -rf "$place" && say "$1/$version is gone"; }
+    version=${place##*/} name=${place%/*}
+    name=${name##*/}
+    echo "$1" | grep -qxF "$name $version" || { rm -rf "$place" && say "$name/$version is released no more, and gone"; }
   done
 }
 
-lacking() {
-  for name in $CLASSES; do
-    ls -d "$MODELS/$name"/[1-9]* >/dev/null 2>&1 || { echo "$name"; return; }
+follow() {
+  mkdir -p "$STAGED" && rm -rf "${STAGED:?}/$LIST" || return 1
+  rclone copyto "$STORE/$LIST" "$STAGED/$LIST" || { say "$STORE/$LIST cannot be read"; return 1; }
+  # for some stores what is not there is an empty folder, which copies well
+  [ -f "$STAGED/$LIST" ] || {
+    say "$STORE has no $LIST: nothing is released there (eugenie export releases the champions)"
+    return 1
+  }
+  wanted=$(releases "$STAGED/$LIST") || {
+    say "$STORE/$LIST is not as eugenie writes it: it is half written, or names a model without its versions"
+    return 1
+  }
+  mine=$(echo "$wanted" | while read -r name version; do
+    case " $CLASSES " in *" $name "*) echo "$name $version" ;; esac
+  done)
+  lacking=$(echo "$mine" | while read -r name version; do
+    [ -z "$name" ] || [ -d "$MODELS/$name/$version" ] || echo "$name/$version"
+  done)
+  for one in $lacking; do
+    copy "${one%/*}" "${one##*/}" || { say "what was served before goes on, without $one"; return 1; }
   done
+  translated "$STAGED/$LIST" > "$NEXT" || return 1
+  if cmp -s "$NEXT" "$MODELS/$LIST"; then
+    rounds=$((rounds + 1))
+    [ "$rounds" -lt "$KEPT_ROUNDS" ] || prune "$mine"
+    return 0
+  fi
+  rounds=0
+  mv "$NEXT" "$MODELS/$LIST" && say "released now:" $(echo "$mine" | sed 's| |/|')
 }
 
 trap 'exit 0' TERM INT
 while :; do
-  for name in $CLASSES; do
-    follow "$name"
-  done
   if [ "$EVERY_S" = 0 ]; then
-    name=$(lacking)
-    [ -n "$name" ] || exit 0
-    say "no version of $name yet; looking again in $RETRY_S s"
+    follow && exit 0
+    say "nothing to serve yet; looking again in $RETRY_S s"
     pause "$RETRY_S"
   else
+    follow
     pause "$EVERY_S"
   fi
 done

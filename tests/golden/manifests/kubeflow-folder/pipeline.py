@@ -22,6 +22,7 @@ MEMORY, CPU = "8G", "2"
 MODELS = "/plant/.eugenie/plant/models"
 SERVED_CLAIM, SERVED = "eugenie-plant--serving-models", "/served"
 STORE, PUBLISHER = None, None
+PLACE = "/models"  # what the list of released versions calls that place
 STORE_SETTINGS = {}
 STORE_SECRET = None
 STORE_SECRET_KEYS = []
@@ -41,18 +42,24 @@ mkdir -p "$(dirname "$2")"
 python -m eugenie_cli.evaluation.gate "$0" "$1" > "$2"
 """
 EXPORT = """\
+export EUGENIE_MODEL_STORE=off
 eugenie models promote --site "$0" "$1" "$2"
 eugenie export --site "$0" --class "$1"
 """
 PUBLISH_TO_CLAIM = """\
-[ ! -d "$1/$2/$3" ] || exit 0
-rm -rf "$1/.staged-$2-$3"
-mkdir -p "$1/$2"
-cp -R "$0/$2/$3" "$1/.staged-$2-$3"
-mv "$1/.staged-$2-$3" "$1/$2/$3"
+if [ ! -d "$1/$2/$3" ]; then
+  rm -rf "$1/.staged-$2-$3"
+  mkdir -p "$1/$2"
+  cp -R "$0/$2/$3" "$1/.staged-$2-$3"
+  mv "$1/.staged-$2-$3" "$1/$2/$3"
+fi
+sed "s|base_path: \\".*/|base_path: \\"$4/|" "$0/models.config" > "$1/.models.config"
+mv "$1/.models.config" "$1/models.config"
 """
 PUBLISH_TO_STORE = """\
 rclone copy "$0/$2/$3" "$1/$2/$3"
+sed "s|base_path: \\".*/|base_path: \\"$4/|" "$0/models.config" > /tmp/models.config
+rclone copyto /tmp/models.config "$1/models.config"
 """
 
 
@@ -93,16 +100,16 @@ def gate(challenger: dsl.Input[dsl.Artifact], champion: dsl.Input[dsl.Artifact],
 
 @dsl.container_component
 def export(class_name: str, version: int):
-    """Make the version champion, and publish it as a SavedModel in the workspace."""
+    """Make the version champion, and publish it as a SavedModel in the workspace alone: the next step does the rest."""
     return shell(EXPORT, SITE, class_name, version)
 
 
 @dsl.container_component
 def publish(class_name: str, version: int):
-    """Copy the published version to where the model server finds it."""
+    """Copy the version to where the model server finds it, and then the list that says that it is released."""
     if STORE is None:
-        return shell(PUBLISH_TO_CLAIM, MODELS, SERVED, class_name, version)
-    arguments = [MODELS, STORE, class_name, version]
+        return shell(PUBLISH_TO_CLAIM, MODELS, SERVED, class_name, version, PLACE)
+    arguments = [MODELS, STORE, class_name, version, PLACE]
     return dsl.ContainerSpec(image=PUBLISHER, command=["sh", "-ec", PUBLISH_TO_STORE], args=arguments)
 
 
