@@ -71,6 +71,10 @@ class TrainingRun:
             file = Path(folder) / record.PERIODS
             file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
             self._book.artifact(file)
+            learnt = {grid.asset: [(iso(first), iso(last)) for first, last in grid.stretches()] for grid in grids}
+            file = Path(folder) / record.LEARNT
+            file.write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
+            self._book.artifact(file)
 
     def log_epoch(self, epoch: Epoch) -> None:
         """The losses of an epoch, as they come."""
