@@ -39,8 +39,8 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
     """The reader of framed Avro: payload -> message, as if JSON had been parsed.
 
     Schemas are compiled once each. `bad-avro` for what is not framed, has an unknown schema, does not fit its
-    schema, has a schema that holds itself (`avro_shape`) or is neither a record, a map nor an array; `too-large` above `MAX_PAYLOAD` bytes. Raises ValueError
-    where fastavro is not installed.
+    schema, has a schema without bounds (`avro_shape`) or is neither a record, a map nor an array; `too-large` above
+    `MAX_PAYLOAD` bytes. Raises ValueError where fastavro is not installed.
     """
     try:
         from fastavro import parse_schema, schemaless_reader

@@ -64,7 +64,7 @@ def beyond_limits(text: str, loader: Any) -> Problem | None:
         elif isinstance(event, yaml.AliasEvent):
             if any(one.anchor == event.anchor for one in opened):
                 return _problem(event, f"the alias *{event.anchor} stands inside what it refers to")
-            found = anchors.get(event.anchor, (1, 0))  # one that is unknown is told by whoever composes
+            found = anchors.get(str(event.anchor), (1, 0))  # one that is unknown is told by whoever composes
             values += found[0]
             if len(opened) - 1 + found[1] > MAX_DEPTH:
                 return _problem(event, f"with the alias *{event.anchor} it is nested more than {MAX_DEPTH} deep")
@@ -77,4 +77,5 @@ def beyond_limits(text: str, loader: Any) -> Problem | None:
 
 
 def _problem(event: yaml.Event, message: str) -> Problem:
-    return Problem(Position(event.start_mark.line + 1, event.start_mark.column + 1), (), message)
+    mark = event.start_mark
+    return Problem(Position(mark.line + 1, mark.column + 1) if mark is not None else Position(1, 1), (), message)
