@@ -88,8 +88,8 @@ def new_rows(*reports: Report) -> Iterator[Told]:
                 False,
                 f"{part} {judged:,} judged rows are rows that version {one['version']} learnt from, so they say "
                 "nothing of it: judge on rows that are new to both versions (promotion.last or start in the site "
-                "file, or `eugenie evaluate --candidate` with --from and --to), after an import of newer history if "
-                "there are none",
+                "file, or `eugenie evaluate --candidate VERSION` with --from and --to), after an import of newer "
+                "history if there are none",
             )
         elif learnt.get("unknown"):
             yield Told(
