@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any, TextIO
 
+from eugenie_cli.masking import mask
 from eugenie_cli.printable import harmless, harmless_json
 from eugenie_cli.progress import Advance
 
@@ -27,6 +28,20 @@ def _encode(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return str(value)
+
+
+def shown(text: str) -> str:
+    """What a person may see of a text, and a terminal takes: no secrets, no control characters."""
+    return harmless(mask(text))
+
+
+def _masked(value: Any) -> Any:
+    """A document without secrets; `value` as `plain` gives it."""
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 class Console:
@@ -57,7 +72,7 @@ class Console:
 
     def json(self, value: Any) -> None:
         """One JSON document on stdout."""
-        self.out.write(harmless_json(json.dumps(plain(value), indent=2, ensure_ascii=False)) + "\n")
+        self.out.write(harmless_json(json.dumps(_masked(plain(value)), indent=2, ensure_ascii=False)) + "\n")
         self.out.flush()
 
     def json_line(self, value: Any) -> None:
@@ -67,7 +82,7 @@ class Console:
 
     def line(self, text: str) -> None:
         """One line of plain text on stdout."""
-        self.out.write(harmless(text) + "\n")
+        self.out.write(shown(text) + "\n")
         self.out.flush()
 
     def table(
@@ -89,7 +104,7 @@ class Console:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
             table.add_row(
-                *[cell if isinstance(cell, Text) else Text("" if cell is None else harmless(str(cell))) for cell in row]
+                *[cell if isinstance(cell, Text) else Text("" if cell is None else shown(str(cell))) for cell in row]
             )
         self._rich(self.out).print(table)
 
@@ -109,7 +124,7 @@ class Console:
 
     def say(self, message: str) -> None:
         """One line of narration."""
-        message = harmless(message)
+        message = shown(message)
         if self._bars is not None:
             self._bars.console.print(message, markup=False)
         else:
@@ -120,9 +135,9 @@ class Console:
         """An error: what is wrong, then what to do next."""
         colour = self.err.isatty() and "NO_COLOR" not in os.environ
         head, tail = ("\x1b[1;31m", "\x1b[0m") if colour else ("", "")
-        self.err.write(f"{head}error:{tail} {harmless(reason)}\n")
+        self.err.write(f"{head}error:{tail} {shown(reason)}\n")
         if hint:
-            self.err.write(f"  next: {harmless(hint)}\n")
+            self.err.write(f"  next: {shown(hint)}\n")
         self.err.flush()
 
     @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from types import TracebackType
 
 import typer
 
@@ -26,6 +28,7 @@ from eugenie_cli.commands import (
 )
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.masking import mask
 
 app = typer.Typer(
     name="eugenie",
@@ -75,11 +78,17 @@ app.add_typer(serve.app, name="serve")
 app.add_typer(stream.app, name="stream")
 
 
+def _print_masked(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """A traceback, without the passwords that libraries put into their messages."""
+    sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
+
+
 def main() -> None:
     """Entry point. Exit codes: `errors.ExitCode`."""
     # TensorFlow greets on stderr with what it looked for and did not need; what fails is raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a call that fails raises; gRPC would print it a second time
+    sys.excepthook = _print_masked
     console = Console()
     try:
         app()

@@ -129,6 +129,7 @@ def _show(versions: list, output: Output) -> None:
                     "gate": version.gate,
                     "created": iso(version.created),
                     "run_id": version.run_id,
+                    "run_deleted": version.orphaned,
                     "metrics": version.metrics,
                 }
                 for version in versions
@@ -143,7 +144,7 @@ def _show(versions: list, output: Output) -> None:
             (
                 version.name,
                 version.version,
-                version.type,
+                "(run deleted)" if version.orphaned else version.type,
                 ", ".join(version.aliases),
                 version.gate,
                 iso(version.created),

@@ -79,7 +79,7 @@ def backtest(
     if equipment is None:
         raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
     graph = Graph(exported(site, class_name, version, progress))
-    manifest.check(graph.info, site, class_name)
+    manifest.check(graph.info, site, class_name, window=False)  # a version of another type has its own
     readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:

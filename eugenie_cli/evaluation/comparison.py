@@ -28,6 +28,7 @@ from eugenie_cli.detection.metrics.bootstrap import (
 )
 from eugenie_cli.detection.metrics.ranking import Series, Volume
 from eugenie_cli.evaluation.judge import DAY_MS, Judgement, Performance
+from eugenie_cli.evaluation.learnt import LearntCount
 
 SEED = 0
 """The same rows give the same intervals."""
@@ -41,7 +42,7 @@ METHOD = (
 )
 
 # What is counted of a row, once for each of the two.
-_KINDS = ("tp", "fp", "fn", "flagged", "scored", "on", "raised", "false")
+_KINDS = ("tp", "fp", "fn", "flagged", "scored", "on", "raised", "false", "quiet", "quiet_flagged", "quiet_on")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Candidate:
     model: Performance
     difference: Mapping[str, Difference]
     """By figure: the candidate's less the champion's."""
+    learnt: LearntCount | None = None
+    """Of the judged rows; None where nobody looked."""
 
 
 class Comparison:
@@ -130,15 +133,18 @@ def difference_json(found: Mapping[str, Difference]) -> dict[str, Any]:
 
 _LABELLED = (
     "f1", "far", "mar", "precision", "recall", "false_alarms_per_asset_day", "alarm_time_fraction",
-    "anomalies_per_asset_day", "flagged", "coverage",
+    "anomalies_per_asset_day", "flagged", "quiet_flagged", "quiet_alarm_time_fraction", "coverage",
 )  # fmt: skip
 _UNLABELLED = ("flagged", "anomalies_per_asset_day", "alarm_time_fraction", "coverage")
+_QUIET = "quiet_"
 _POINT = frozenset({"f1", "far", "mar", "precision", "recall"})
 
 
 def _value(one: Performance, name: str) -> float | None:
     if name in _POINT:
         return getattr(one.point, name) if one.point else None
+    if name.startswith(_QUIET):
+        return getattr(one.quiet, name.removeprefix(_QUIET)) if one.quiet else None
     value: float | None = getattr(one, name)
     return value
 
@@ -155,22 +161,21 @@ def _delay(event: Any, one: Judgement) -> float:
 def _counts(edges: Ints, one: Judgement) -> Ints:
     """int64 [J, kinds]."""
     flagged = one.score > 1.0
-    on, raised, false = (np.zeros(len(edges), np.int64) for _ in range(3))
+    raised, false = (np.zeros(len(edges), np.int64) for _ in range(2))
     for alarm in one.raised:
-        first, last = np.searchsorted(edges, (alarm.detected, alarm.end))
-        on[first:last] = 1
+        first = np.searchsorted(edges, alarm.detected)
         raised[first] += 1  # one that was raised before a judged row counts at the first one
         false[first] += is_false(alarm, one.events)
     there: Sequence[Any] = (
         flagged & one.labelled, flagged & ~one.labelled, ~flagged & one.labelled, flagged, ~np.isnan(one.score),
-        on, raised, false,
+        one.on, raised, false, one.quiet, flagged & one.quiet, one.on & one.quiet,
     )  # fmt: skip
     return np.stack([np.asarray(kind, np.int64) for kind in there], axis=1)
 
 
 def _figures(sums: Floats, rows: int, days: float) -> Mapping[str, Floats]:
     """Of sums [R, kinds]: each figure [R], NaN where its denominator is 0."""
-    tp, fp, fn, flagged, scored, on, raised, false = sums.T
+    tp, fp, fn, flagged, scored, on, raised, false, quiet, quiet_flagged, quiet_on = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "f1": 2 * tp / (2 * tp + fp + fn),
@@ -183,4 +188,6 @@ def _figures(sums: Floats, rows: int, days: float) -> Mapping[str, Floats]:
             "anomalies_per_asset_day": raised / days,
             "flagged": flagged / rows,
             "coverage": scored / rows,
+            "quiet_flagged": quiet_flagged / quiet,
+            "quiet_alarm_time_fraction": quiet_on / quiet,
         }

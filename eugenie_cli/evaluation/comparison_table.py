@@ -49,6 +49,12 @@ _FIGURES = {
     "flagged": _Figure("rows above 1", lambda one: one.flagged, _percent, None),
     "anomalies_per_asset_day": _Figure("anomalies / asset-day", lambda one: one.anomalies_per_asset_day, _rate, None),
     "alarm_time_fraction": _Figure("alarm time", lambda one: one.alarm_time_fraction, _percent, None),
+    "quiet_flagged": _Figure(
+        "quiet rows above 1", lambda one: one.quiet.flagged if one.quiet else None, _percent, False
+    ),
+    "quiet_alarm_time_fraction": _Figure(
+        "alarm time of quiet rows", lambda one: one.quiet.alarm_time_fraction if one.quiet else None, _percent, False
+    ),
     "coverage": _Figure("coverage", lambda one: one.coverage, _percent, True),
 }
 

@@ -13,9 +13,11 @@ from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.detection.baselines import BASELINES, Detector
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
+from eugenie_cli.evaluation.fresh import FreshRows
 from eugenie_cli.evaluation.judge import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.normal import judged_rows
+from eugenie_cli.evaluation.learnt import LearntCount
+from eugenie_cli.evaluation.normal import quiet_rows
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.replay import replay
 from eugenie_cli.evaluation.report import notes_on, performance_json
@@ -47,6 +49,10 @@ class Evaluation:
     """What a reader must know to read the figures right, in plain words."""
     candidate: Candidate | None = None
     """The version that was judged beside it, if one was asked for."""
+    learnt: LearntCount | None = None
+    """Of the judged rows, by the version; None where nobody looked."""
+    left_out: int = 0
+    """Rows that are not judged because the version or the candidate learnt from them."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
@@ -55,6 +61,8 @@ class Evaluation:
             "version": self.version,
             "assets": self.assets,
             "judged_rows": self.judged_rows,
+            "left_out_rows": self.left_out,
+            "learnt": None if self.learnt is None else self.learnt.to_json(),
             **performance_json(self.model),
             "baselines": {name: performance_json(one) for name, one in self.baselines.items()},
             "notes": list(self.notes),
@@ -66,7 +74,12 @@ class Evaluation:
         if one is None:
             return {}
         return {
-            "candidate": {"version": one.version, "run_id": one.run_id, **performance_json(one.model)},
+            "candidate": {
+                "version": one.version,
+                "run_id": one.run_id,
+                "learnt": None if one.learnt is None else one.learnt.to_json(),
+                **performance_json(one.model),
+            },
             "difference": difference_json(one.difference),
         }
 
@@ -96,7 +109,9 @@ def evaluate_class(
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
 
     Judged are the rows that have a value, less those in the asset's listed normal periods: they trained and
-    calibrated the model. Rows without a score count as not flagged. The baselines learn from the same normal
+    calibrated the model. With a candidate, less all rows that it or the version learnt from, by the record of their
+    training runs; where that leaves no row of the period, all are judged, and the evaluation says so.
+    Rows without a score count as not flagged. The baselines learn from the same normal
     rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
 
     `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
@@ -108,25 +123,27 @@ def evaluate_class(
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
+    fresh = FreshRows(site, class_name, start_ms, end_ms, version, candidate)
 
     def scored(which: str | int) -> Iterator[Backtest]:
         return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
 
-    beside = _Beside(site, class_name, labels, scored(candidate)) if candidate is not None else None
+    beside = _Beside(site, class_name, labels, fresh, scored(candidate)) if candidate is not None else None
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
         for one in scored(version):
             number, run_id = one.version, one.run_id
             scores.write(one)
             anomalies.write(one)
             other = beside.advance() if beside is not None else None
+            judged = fresh.judged(one)
             if watch is not None:
-                watch.add(one, judged_rows(site, one), other)
+                watch.add(one, judged, other)
             if with_baselines:
                 detectors = detectors or _fit_baselines(site, class_name, progress)
-            for name, judgement in _judge_asset(site, class_name, one, labels, detectors):
+            for name, judgement in _judge_asset(site, class_name, one, labels, judged, detectors):
                 judgements[name].append(judgement)
             if beside is not None:
-                beside.add(one, judgements[MODEL][-1])
+                beside.add(one, judged, judgements[MODEL][-1])
     equipment = site.classes[class_name]
     performances = {
         name: summarise(
@@ -147,18 +164,22 @@ def evaluate_class(
         judged_rows=sum(sizes),
         model=model,
         baselines=performances,
-        notes=notes_on(site, class_name, labels, model, performances, sum(sizes)),
+        notes=(*notes_on(site, class_name, labels, model, performances, sum(sizes)), *fresh.notes()),
         candidate=beside.result(model) if beside is not None else None,
+        learnt=fresh.count(0),
+        left_out=fresh.left_out,
     )
 
 
 class _Beside:
     """Another version, judged asset by asset on the rows that the first is judged on."""
 
-    def __init__(self, site: Site, class_name: str, labels: Labels | None, scored: Iterator[Backtest]) -> None:
+    def __init__(
+        self, site: Site, class_name: str, labels: Labels | None, fresh: FreshRows, scored: Iterator[Backtest]
+    ) -> None:
         equipment = site.classes[class_name]
         self._site, self._class_name, self._labels = site, class_name, labels
-        self._scored = scored
+        self._scored, self._fresh = scored, fresh
         self._last: Backtest | None = None
         self._judgements: list[Judgement] = []
         self._comparison = Comparison(
@@ -170,12 +191,12 @@ class _Beside:
         self._last = next(self._scored)
         return self._last
 
-    def add(self, first: Backtest, judgement: Judgement) -> None:
+    def add(self, first: Backtest, judged: Bools, judgement: Judgement) -> None:
         """The asset that was scored last, as the first version was judged on it."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        ((_, found),) = _judge_asset(self._site, self._class_name, self._last, self._labels, {})
+        ((_, found),) = _judge_asset(self._site, self._class_name, self._last, self._labels, judged, {})
         self._judgements.append(found)
-        self._comparison.add(first.edges[judged_rows(self._site, first)], judgement, found)
+        self._comparison.add(first.edges[judged], judgement, found)
 
     def result(self, model: Performance) -> Candidate | None:
         """What it comes to, beside the first's figures."""
@@ -188,7 +209,8 @@ class _Beside:
             with_labels=self._labels is not None,
             longest_buffer=equipment.model.window,
         )
-        return Candidate(self._last.version, self._last.run_id, own, self._comparison.differences(model, own))
+        differences = self._comparison.differences(model, own)
+        return Candidate(self._last.version, self._last.run_id, own, differences, self._fresh.count(1))
 
 
 def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
@@ -212,16 +234,21 @@ def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str,
 
 
 def _judge_asset(
-    site: Site, class_name: str, one: Backtest, labels: Labels | None, detectors: Mapping[str, Detector]
+    site: Site,
+    class_name: str,
+    one: Backtest,
+    labels: Labels | None,
+    judged: Bools,
+    detectors: Mapping[str, Detector],
 ) -> Sequence[tuple[str, Judgement]]:
     equipment = site.classes[class_name]
-    judged = judged_rows(site, one)
+    quiet = quiet_rows(site, class_name, one.asset, one.edges, labels)
     own = labels.of([one.asset]) if labels is not None else ()
 
     def against_labels(score: Any, contribution: Any, events: Any) -> Judgement:
         return judge(
             one.asset, one.edges, score, contribution, events,
-            judged=judged, labels=own, sensors=equipment.sensor_names,
+            judged=judged, labels=own, sensors=equipment.sensor_names, quiet=quiet,
         )  # fmt: skip
 
     found = [(MODEL, against_labels(one.score, one.contribution, one.events))]

@@ -10,9 +10,9 @@ from eugenie_cli.detection.metrics import AlarmLoad
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.findings import AssetFinding, Blame, EventFinding, Findings
-from eugenie_cli.evaluation.gate import Verdict, judge
+from eugenie_cli.evaluation.gate import Verdict, candidate_of, judge
 from eugenie_cli.evaluation.provenance import Provenance, Unknown
-from eugenie_cli.evaluation.report import root_cause_json
+from eugenie_cli.evaluation.report import quiet_json, root_cause_json
 from eugenie_cli.site.promotion import PromotionGate
 
 BLAMED = 5
@@ -47,6 +47,9 @@ class EvaluationReport:
             **self.evaluation.to_json(),
             "run_id": self.evaluation.run_id,
             "budget": self.budget,
+            "step_s": self.step_ms / 1000,
+            "window": self.window,
+            "off_delay": self.off_delay,
             "promotion": None if self.gate is None else self.gate.model_dump(mode="json"),
             **_findings(self.findings),
             "calibration": _calibration(self.provenance),
@@ -61,11 +64,6 @@ class EvaluationReport:
         """What the class's gate says of the candidate on these rows; by its defaults where the class has no gate."""
         told = self.to_json().get("verdict")
         return told and Verdict(**told)
-
-
-def candidate_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The candidate's figures in the place of the version's, as an evaluation of its own would say them."""
-    return {**document, **document["candidate"]}
 
 
 def _findings(found: Findings) -> dict[str, Any]:
@@ -110,6 +108,8 @@ def _asset(one: AssetFinding) -> dict[str, Any]:
         "judged_rows": one.judged_rows,
         "flagged": one.flagged,
         "alarm_time_fraction": one.alarm_time_fraction,
+        "scored": one.scored,
+        "quiet": quiet_json(one.quiet),
         "alarms": one.alarms,
         "false_alarms": one.false_alarms,
         "events": {"total": one.events, "detected": one.detected},

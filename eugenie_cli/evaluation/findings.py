@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from eugenie_cli.detection.arrays import Ints
 from eugenie_cli.detection.metrics import AlarmLoad, PhaseRates, RootCauseMetrics
 from eugenie_cli.evaluation.coverage import Coverage
+from eugenie_cli.evaluation.judge import Quiet
 from eugenie_cli.evaluation.traces import Trace
 
 
@@ -85,6 +86,10 @@ class AssetFinding:
     coverage: Coverage
     overview: Trace | None
     """The score over the whole period."""
+    quiet: Quiet | None = None
+    """Its judged rows at which nothing is known to be wrong."""
+    scored: float | None = None
+    """Share of its judged rows that have a score."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from typing import Any
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import evaluate_class
-from eugenie_cli.evaluation.evaluation_report import candidate_of
-from eugenie_cli.evaluation.gate import Verdict, judge
+from eugenie_cli.evaluation.gate import Verdict, candidate_of, judge, judge_alone
 from eugenie_cli.evaluation.labels import read_labels
 from eugenie_cli.evaluation.pair import PairStudy
 from eugenie_cli.evaluation.request import report_of
@@ -35,7 +34,8 @@ _LONGEST_TAG = 5000
 """What MLflow takes as a tag's value."""
 
 _FIGURES = (
-    "judged_rows", "events", "false_alarms_per_asset_day", "anomalies_per_asset_day", "flagged", "coverage", "point",
+    "judged_rows", "left_out_rows", "learnt", "events", "false_alarms_per_asset_day", "anomalies_per_asset_day",
+    "flagged", "alarm_time_fraction", "quiet", "coverage", "highest_score", "point",
 )  # fmt: skip
 
 
@@ -53,60 +53,68 @@ def promote(
 ) -> GatedPromotion:
     """Make a version champion if the class's gate lets it; a class without one promotes what it is told to.
 
-    Raises EugenieError: REFUSED with each reason in words when the gate is against it, unless `force`; and as
-    `promotion.promote` does.
+    Without a champion the version is judged alone, by the limits that hold for every one. Raises EugenieError: REFUSED
+    with each reason in words when the gate is against it, unless `force`; and as `promotion.promote` does.
     """
     registry = Registry(site)
     registered = registry.resolve(class_name, version)
     gate = site.classes[class_name].promotion
     if gate is None or CHAMPION in registered.aliases:
         return GatedPromotion(promotion.promote(site, class_name, version, progress), None)
-    verdict, figures = _judged(site, class_name, version, gate, force, progress)
+    champion = registry.champion(class_name)
+    verdict, figures = _judged(site, class_name, version, champion, gate, force, progress)
     overruled = force and not verdict.promote
     said = PASSED if verdict.promote else FORCED if overruled else REFUSED
-    _note(registry, site, class_name, version, said, verdict, figures, by=overruled)
+    _note(registry, site, class_name, version, champion, said, verdict, figures, by=overruled)
     for words in verdict.reasons:
         progress.say(f"{class_name} version {version}: {words}")
     if said == REFUSED:
         raise EugenieError(
             f"the gate refuses {class_name} version {version}: " + "; ".join(verdict.against),
-            "the champion stays; --force promotes it all the same, and notes who did",
+            f"{'no version is champion' if champion is None else 'the champion stays'}; --force promotes it all the "
+            "same, and notes who did",
             ExitCode.REFUSED,
         )
     return GatedPromotion(promotion.promote(site, class_name, version, progress), verdict, overruled)
 
 
 def _judged(
-    site: Site, class_name: str, version: int, gate: PromotionGate, force: bool, progress: Progress
-) -> tuple[Verdict, Mapping[str, Any]]:
+    site: Site, class_name: str, version: int, champion: int | None, gate: PromotionGate, force: bool,
+    progress: Progress,
+) -> tuple[Verdict, Mapping[str, Any]]:  # fmt: skip
     """The verdict and both versions' figures. A judgement that fails stops nobody who forces."""
     try:
-        champion, candidate = evaluate_pair(site, class_name, version, gate, progress)
+        if champion is None:
+            own = _evaluate(site, class_name, version, None, gate, progress)
+            return judge_alone(own, gate), _figures(candidate=own)
+        report = _evaluate(site, class_name, champion, version, gate, progress)
     except EugenieError as problem:
         if not force:
             raise
         words = f"it could not be judged: {problem.reason}"
         return Verdict(False, (words,), (words,)), {}
-    figures = {
-        name: {key: one[key] for key in ("version", *_FIGURES) if key in one}
-        for name, one in (("candidate", candidate), ("champion", champion))
-    }
-    return judge(candidate, champion, gate), figures
+    candidate = candidate_of(report)
+    return judge(candidate, report, gate), _figures(candidate=candidate, champion=report)
 
 
-def evaluate_pair(
-    site: Site, class_name: str, version: int, gate: PromotionGate, progress: Progress
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The champion and a version as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
+def _figures(**reports: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        name: {key: one[key] for key in ("version", *_FIGURES) if key in one} for name, one in reports.items()
+    }  # fmt: skip
+
+
+def _evaluate(
+    site: Site, class_name: str, version: int, candidate: int | None, gate: PromotionGate, progress: Progress
+) -> Mapping[str, Any]:
+    """A version, and a candidate beside it, as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
     labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
     start_ms, end_ms = _period(site, class_name, gate)
     study = PairStudy(site, class_name, labels)
     one = evaluate_class(
-        site, class_name, labels, start_ms, end_ms, CHAMPION, progress,
-        watch=study, candidate=version, with_baselines=False,
+        site, class_name, labels, start_ms, end_ms, version, progress,
+        watch=study, candidate=candidate, with_baselines=False,
     )  # fmt: skip
-    report = report_of(site, one, study).to_json()
-    return report, candidate_of(report)
+    return report_of(site, one, study).to_json()
 
 
 def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | None, int | None]:
@@ -118,8 +126,8 @@ def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | Non
 
 
 def _note(
-    registry: Registry, site: Site, class_name: str, version: int, said: str, verdict: Verdict,
-    figures: Mapping[str, Any], *, by: bool,
+    registry: Registry, site: Site, class_name: str, version: int, champion: int | None, said: str,
+    verdict: Verdict, figures: Mapping[str, Any], *, by: bool,
 ) -> None:  # fmt: skip
     from eugenie_cli.training import store
 
@@ -127,7 +135,7 @@ def _note(
         "verdict": said,
         "reasons": "\n".join(verdict.reasons),
         "figures": json.dumps(figures),
-        "champion": str(registry.resolve(class_name, CHAMPION).version),
+        "champion": "none" if champion is None else str(champion),
         "at": iso(int(time.time() * 1000)),
         "by": _user() if by else "",
     }

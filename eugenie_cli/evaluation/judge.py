@@ -34,14 +34,27 @@ class Judgement:
     """float32 [J]."""
     labelled: Bools
     """bool [J]."""
-    alarm_rows: int
-    """Judged rows during which an alarm was on."""
+    on: Bools
+    """bool [J]: rows during which an alarm was on."""
+    quiet: Bools
+    """bool [J]: rows at which nothing is known to be wrong."""
     raised: tuple[Raised, ...]
     """Anomalies that were on at a judged row."""
     events: tuple[Interval, ...]
     """Labelled events with a judged row."""
     blamed: tuple[tuple[tuple[int, ...], frozenset[int]], ...]
     """Of each of these events: the sensors as ranked, the sensors as labelled."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Of the judged rows at which nothing is known to be wrong (`normal.quiet_rows`). Shares are of them."""
+
+    rows: int
+    flagged: float | None
+    """Share that score above 1."""
+    alarm_time_fraction: float | None
+    """Share during which an alarm was on."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,10 @@ class Performance:
     """Share of the judged rows that score above 1."""
     coverage: float | None
     """Share of the judged rows that have a score; those without count as not flagged."""
+    quiet: Quiet | None = None
+    """None where nobody looked."""
+    highest: float | None = None
+    """The highest finite score."""
 
 
 def judge(
@@ -71,8 +88,12 @@ def judge(
     judged: Bools,
     labels: Sequence[Label],
     sensors: Sequence[str],
+    quiet: Bools | None = None,
 ) -> Judgement:
-    """Of edges [T], score [T], contribution [T, S] and the episode machine's events; `judged` bool [T]."""
+    """Of edges [T], score [T], contribution [T, S] and the episode machine's events; `judged` bool [T].
+
+    `quiet` bool [T]: where nothing is known to be wrong; by default outside the labelled events.
+    """
     labelled, on = np.zeros(len(edges), bool), np.zeros(len(edges), bool)
     kept, blamed, raised = [], [], []
     for label in labels:
@@ -91,7 +112,8 @@ def judge(
     return Judgement(
         score=score[judged].astype(np.float32),
         labelled=labelled[judged],
-        alarm_rows=int(np.count_nonzero(on)),
+        on=on[judged],
+        quiet=(~labelled if quiet is None else quiet)[judged],
         raised=tuple(raised),
         events=tuple(kept),
         blamed=tuple(blamed),
@@ -105,20 +127,24 @@ def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: boo
     raised = [anomaly for one in judgements for anomaly in one.raised]
     score = np.concatenate([one.score for one in judgements]) if judgements else np.zeros(0, np.float32)
     flagged = score > 1.0
+    on, quiet = (_joined([getattr(one, name) for one in judgements]) for name in ("on", "quiet"))
+    finite = score[np.isfinite(score)]
     unlabelled = Performance(
         point=None,
         events=None,
         root_cause=None,
         false_alarms_per_asset_day=None,
         vus_pr=None,
-        alarm_time_fraction=_ratio(sum(one.alarm_rows for one in judgements), rows),
+        alarm_time_fraction=_ratio(int(np.count_nonzero(on)), rows),
         anomalies_per_asset_day=_ratio(len(raised), days),
         flagged=_ratio(int(np.count_nonzero(flagged)), rows),
         coverage=_ratio(int(np.count_nonzero(~np.isnan(score))), rows),
+        quiet=quiet_of(flagged, on, quiet),
+        highest=float(finite.max()) if len(finite) else None,
     )
     if not with_labels:
         return unlabelled
-    labelled = np.concatenate([one.labelled for one in judgements]) if judgements else np.zeros(0, bool)
+    labelled = _joined([one.labelled for one in judgements])
     events = event_metrics([event for one in judgements for event in one.events], raised)
     return Performance(
         **{
@@ -130,6 +156,16 @@ def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: boo
             "vus_pr": vus_pr([(one.score, one.labelled) for one in judgements], longest_buffer),
         }
     )
+
+
+def quiet_of(flagged: Bools, on: Bools, quiet: Bools) -> Quiet:
+    """Of judged rows: which score above 1, have an alarm on, and have nothing known to be wrong, bool [J] each."""
+    rows = int(np.count_nonzero(quiet))
+    return Quiet(rows, *(_ratio(int(np.count_nonzero(kind & quiet)), rows) for kind in (flagged, on)))
+
+
+def _joined(parts: Sequence[Bools]) -> Bools:
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
 def raised_by(asset: str, events: Sequence[Event]) -> Iterator[Raised]:

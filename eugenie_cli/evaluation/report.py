@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eugenie_cli.detection.metrics import RootCauseMetrics
-from eugenie_cli.evaluation.judge import Performance
+from eugenie_cli.evaluation.judge import Performance, Quiet
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.taking import how_to_take
 from eugenie_cli.site.model import Site
@@ -42,7 +42,14 @@ def performance_json(one: Performance) -> dict[str, Any]:
         "flagged": one.flagged,
         "anomalies_per_asset_day": one.anomalies_per_asset_day,
         "coverage": one.coverage,
+        "highest_score": one.highest,
+        "quiet": quiet_json(one.quiet),
     }
+
+
+def quiet_json(one: Quiet | None) -> dict[str, Any]:
+    """The figures of rows at which nothing is known to be wrong, under the names of the contract."""
+    return {name: getattr(one, name) if one else None for name in ("rows", "flagged", "alarm_time_fraction")}
 
 
 def root_cause_json(cause: RootCauseMetrics | None) -> dict[str, Any]:

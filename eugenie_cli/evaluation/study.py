@@ -27,8 +27,9 @@ from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.coverage import coverage_of, watched
 from eugenie_cli.evaluation.days import day_counts
 from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, EventFinding, Findings
-from eugenie_cli.evaluation.judge import raised_by
+from eugenie_cli.evaluation.judge import quiet_of, raised_by
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.normal import quiet_rows
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.traces import OVERVIEW_POINTS, STRANDS, Trace, score_on, trace
 from eugenie_cli.evaluation.worst import Worst
@@ -66,7 +67,8 @@ class Study:
     def __init__(
         self, site: Site, class_name: str, labels: Labels | None, event_pictures: int = MOST_EVENT_TRACES
     ) -> None:
-        self._site, self._equipment, self._labels = site, site.classes[class_name], labels
+        self._site, self._class_name, self._labels = site, class_name, labels
+        self._equipment = site.classes[class_name]
         self._raised: list[Raised] = []
         self._watched: list[Span] = []
         self._phases: Any = 0
@@ -130,6 +132,9 @@ class Study:
                                      self._equipment.step),
                 overview=trace(one, _whole(one), labelled=faults, alarms=spans, points=OVERVIEW_POINTS,
                                beside=seen.beside),
+                quiet=quiet_of(flagged[judged], on[judged],
+                               quiet_rows(self._site, self._class_name, one.asset, one.edges[judged], self._labels)),
+                scored=float((~np.isnan(one.score[judged])).mean()) if count else None,
             )
         )  # fmt: skip
 
@@ -168,7 +173,7 @@ class Study:
         inside = (one.edges >= label.start) & (one.edges < label.end) & seen.judged
         score, contribution = one.score[inside], one.contribution[inside]
         alarm = first_alarm(event, seen.raised)
-        scored = ~np.isnan(score)
+        scored = np.isfinite(score)
         found = EventFinding(
             asset=one.asset,
             start=label.start,

@@ -13,24 +13,33 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
     """The directory of the version (a number, or an alias such as `champion`), exported now if it was not.
 
     Only the champion is exported to where the model server would load it: evaluating a challenger does not serve it.
+    A number says nothing by itself: a registry that begins anew counts from 1 again. So what lies in the directory
+    must come from the run that the registry has for the version; a tracking server that is away leaves a number
+    unchecked, which is said.
 
     Raises:
-        EugenieError: there is no such version, or the export refuses it.
+        EugenieError: there is no such version, the export refuses it, or (REFUSED) the directory is of another run.
     """
-    number = int(version) if str(version).isdecimal() else _resolve(site, class_name, str(version))
+    from eugenie_cli.serving.publish import check_same, publish_class
+    from eugenie_cli.training.registry import CHAMPION, Registry
+    from eugenie_cli.training.store import StoreAwayError
+
+    which = int(version) if str(version).isdecimal() else str(version)
     workspace = workspace_of(site)
-    for models in (workspace.models, workspace.candidates):
-        if (models / class_name / str(number)).is_dir():
-            return models / class_name / str(number)
-    from eugenie_cli.serving.publish import publish_class
-
-    progress.say(f"export {class_name} version {number}")
-    champion = number == _resolve(site, class_name, "champion")
-    models = workspace.models if champion else workspace.candidates
-    return Path(publish_class(site, class_name, number, progress, models=models).path)
-
-
-def _resolve(site: Site, class_name: str, alias: str) -> int:
-    from eugenie_cli.training.registry import Registry
-
-    return int(Registry(site).resolve(class_name, alias).version)
+    places = (workspace.models, workspace.candidates)
+    try:
+        registered = Registry(site).resolve(class_name, which)
+    except StoreAwayError as away:
+        there = [models / class_name / str(which) for models in places if (models / class_name / str(which)).is_dir()]
+        if not there or isinstance(which, str):
+            raise
+        progress.say(f"{class_name} version {which} is taken as {there[0]} has it, unchecked: {away.reason}")
+        return there[0]
+    for models in places:
+        folder = models / class_name / str(registered.version)
+        if folder.is_dir():
+            check_same(folder, registered)
+            return folder
+    progress.say(f"export {class_name} version {registered.version}")
+    models = workspace.models if CHAMPION in registered.aliases else workspace.candidates
+    return Path(publish_class(site, class_name, registered.version, progress, models=models).path)

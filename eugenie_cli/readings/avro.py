@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from eugenie_cli.readings import reasons
+from eugenie_cli.readings.avro_shape import check_shape
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.reading import Rejected
 
@@ -38,8 +39,8 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
     """The reader of framed Avro: payload -> message, as if JSON had been parsed.
 
     Schemas are compiled once each. `bad-avro` for what is not framed, has an unknown schema, does not fit its
-    schema or is neither a record, a map nor an array; `too-large` above `MAX_PAYLOAD` bytes. Raises ValueError
-    where fastavro is not installed.
+    schema, has a schema without bounds (`avro_shape`) or is neither a record, a map nor an array; `too-large` above
+    `MAX_PAYLOAD` bytes. Raises ValueError where fastavro is not installed.
     """
     try:
         from fastavro import parse_schema, schemaless_reader
@@ -51,7 +52,9 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
     def schema(number: int) -> Any:
         if number not in compiled:
             names: dict[str, Any] = {}
-            compiled[number] = [parse_schema(part, named_schemas=names) for part in schema_of(number)][-1]
+            parts = schema_of(number)
+            check_shape(parts)
+            compiled[number] = [parse_schema(part, named_schemas=names) for part in parts][-1]
         return compiled[number]
 
     def of_payload(payload: bytes | None) -> dict[str, Any] | list[Any] | Rejected:
@@ -71,14 +74,14 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
         body = io.BytesIO(payload)
         body.seek(_FRAME.size)
         try:
-            message = schemaless_reader(body, writer, None)
+            message = plain(schemaless_reader(body, writer, None))
         except _UNREADABLE as error:
             return _bad(f"the body is not of schema {number}: {_short(error)}")
         if body.tell() != len(payload):
             return _bad(f"{len(payload) - body.tell()} bytes follow a body of schema {number}")
         if not isinstance(message, (dict, list)):
             return _bad(f"schema {number} is of a {type(message).__name__}, not of a record")
-        return plain(message)
+        return message
 
     return of_payload
 

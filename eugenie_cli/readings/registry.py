@@ -112,7 +112,7 @@ class SchemaRegistry:
                     schemas.append(schema)
         try:
             return (*schemas, json.loads(answer["schema"]))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnknownSchema(f"{what} is not JSON") from None
 
     def _get(self, path: str) -> Any:
@@ -130,14 +130,14 @@ class SchemaRegistry:
             self._refused(path, status, body)
         try:
             return json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise RetryableError(f"{self.url}{path} answered with something else than JSON") from None
 
     def _refused(self, path: str, status: int, body: bytes) -> NoReturn:
         try:
             answer = json.loads(body)
             code, message = int(answer["error_code"]), str(answer.get("message", "not found"))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, RecursionError, TypeError, KeyError):
             code, message = 0, ""
         if status == 404 and code in _NOT_FOUND:
             raise UnknownSchema(f"{path.rpartition('/')[2]}: {message}"[:200])

@@ -67,16 +67,17 @@ def read(directory: Path) -> ModelInfo:
         raise _refused(f"{path}: {error}") from error
 
 
-def check(info: ModelInfo, site: Site, class_name: str) -> None:
+def check(info: ModelInfo, site: Site, class_name: str, *, window: bool = True) -> None:
     """Raise EugenieError (REFUSED) that names every point on which the model and the site's class disagree.
 
     Equal must be: the sensors and their order, window, step and max_gap; and the model must know every asset.
+    `window` False: who frames the rows by the model's own window need not ask for the site's.
     """
     equipment = site.classes[class_name]
     pairs: list[tuple[str, Any, Any]] = [
         ("class", info.class_name, class_name),
         ("sensors", list(info.sensors), list(equipment.sensor_names)),
-        ("window", info.window, equipment.model.window),
+        *([("window", info.window, equipment.model.window)] if window else []),
         ("step", f"{info.step_ms} ms", f"{equipment.step} ms"),
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]

@@ -67,7 +67,7 @@ def publish_class(
     target = folder / str(registered.version)
     with alone(folder / ".lock"):
         if target.exists():
-            _check_same(target, registered)
+            check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
             return ExportedModel(class_name, registered.version, target, already=True)
         for left in folder.glob(".staged-*"):  # of an export that was killed
@@ -147,12 +147,27 @@ def _info(registered: RegisteredVersion, run: record.TrainingRecord, detector: T
     )
 
 
-def _check_same(target: Path, registered: RegisteredVersion) -> None:
+def check_same(target: Path, registered: RegisteredVersion) -> None:
+    """Raise EugenieError (REFUSED) unless a published directory is the registered version, as it was exported."""
     there = manifest.read(target)
+    if (there.class_name, there.version) != (registered.name, registered.version):
+        raise EugenieError(
+            f"{target} holds version {there.version} of {there.class_name}, not version {registered.version} of "
+            f"{registered.name}",
+            f"move {target} away, then export again",
+            ExitCode.REFUSED,
+        )
     if there.run_id != registered.run_id:
         raise EugenieError(
             f"{target} holds the export of run {there.run_id}, not of {registered.run_id}, which the "
             f"registry calls version {registered.version}",
             f"the registry has begun anew: move {target.parent} away, then export again",
+            ExitCode.REFUSED,
+        )
+    damaged = checksums.problems(target)
+    if damaged:
+        raise EugenieError(
+            f"{target} is not what was exported: {'; '.join(damaged)}",
+            f"move {target} away, then export again",
             ExitCode.REFUSED,
         )

@@ -66,11 +66,14 @@ class ModelStore:
     def fetch(self, class_name: str, version: int, models: Path, progress: Progress = SILENT) -> bool:
         """Copy a version into `models/<class>/<version>`, whole or not at all; False when it is there already.
 
-        Raises EugenieError (REFUSED) when a file is not as it was exported, or the store has no such version.
+        Raises EugenieError (REFUSED) when a file is not as it was exported, the store has no such version, or what is
+        there already is another one of the same number.
         """
         folder, source = models / class_name, f"{self._root}/{class_name}/{version}"
         with alone(folder / ".lock"):
             if (folder / str(version)).exists():
+                with _reached(self.uri):
+                    self._check_same(f"{self.uri}/{class_name}/{version}", source, folder / str(version))
                 return False
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
@@ -104,7 +107,11 @@ class ModelStore:
         there = f"{target}/{checksums.LOCATION.as_posix()}"
         if self._files.exists(there) and sums.exists() and self._files.cat_file(there) == sums.read_bytes():
             return
-        raise _refused(f"{shown} is another export than {directory}")
+        raise EugenieError(
+            f"{shown} is another export than {directory}",
+            "move away the one of the two that is not the registry's version, or train again: its number is new",
+            ExitCode.REFUSED,
+        )
 
 
 def of_site(site: Site) -> ModelStore | None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import yaml
 
 from eugenie_cli.site.problems import Path, Position, Problem
+from eugenie_cli.site.yaml_limits import beyond_limits
 
 Plain = Any
 """None, str, or lists and dicts of such."""
@@ -21,8 +22,8 @@ _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, wh
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _MERGE = "<<"
-# Aliases can make a small file explode; no plant needs this many values.
-MAX_VALUES = 2_000_000
+# PyYAML's own parser, in Python, says more exactly what is wrong, and takes minutes for a large file.
+_EXACT_UP_TO = 1_000_000
 
 
 @dataclass
@@ -53,9 +54,13 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """YAML text -> Document, with syntax errors, duplicate keys and tags among its problems."""
+    """YAML text -> Document, with syntax errors, duplicate keys, tags and `yaml_limits` among its problems."""
     document = Document()
     try:
+        beyond = beyond_limits(text, _LOADER)
+        if beyond is not None:
+            document.problems.append(beyond)
+            return document
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         document.problems.append(_syntax_problem(text, error))
@@ -68,7 +73,9 @@ def parse(text: str) -> Document:
 def _syntax_problem(text: str, error: yaml.YAMLError) -> Problem:
     try:
         # PyYAML's own parser says where and why more exactly than the C parser.
-        yaml.compose(text, Loader=yaml.BaseLoader)
+        if len(text) <= _EXACT_UP_TO:
+            beyond_limits(text, yaml.BaseLoader)
+            yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as exact:
         error = exact
     position, what = Position(1, 1), str(error)
@@ -86,12 +93,9 @@ def _syntax_problem(text: str, error: yaml.YAMLError) -> Problem:
 class _Builder:
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.open: set[int] = set()
-        self.count = 0
 
     def build(self, node: yaml.Node, path: Path) -> Plain:
         document = self.document
-        self.count += 1
         document.values.setdefault(path, _position(node.start_mark))
         if node.tag not in _TAGS:
             self.problem(node, path, f"the tag {node.tag} is not supported")
@@ -99,19 +103,14 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             plain = node.style in (None, "")
             return None if plain and node.value in _NULLS else str(node.value)
-        if id(node) in self.open or self.count > MAX_VALUES:
-            self.problem(node, path, "an alias refers to itself or repeats too much")
-            return None
         document.containers.add(path)
-        self.open.add(id(node))
-        try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-            return self.mapping(cast(yaml.MappingNode, node), path)
-        finally:
-            self.open.discard(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self.mapping(cast(yaml.MappingNode, node), path, frozenset())
 
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, path: Path, taken: frozenset[str]) -> dict[str, Any]:
+        """The section's own keys and those that it merges, but `taken` ones: those of who merges it."""
+        written = taken.union(str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -121,28 +120,21 @@ class _Builder:
             key = str(key_node.value)
             if key == _MERGE and key_node.style in (None, ""):
                 for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
-                    base = self.build(source, path)
-                    if isinstance(base, dict):
-                        merged = {**base, **merged}
+                    if isinstance(source, yaml.MappingNode) and source.tag in _TAGS:
+                        merged = {**self.mapping(source, path, written.union(merged)), **merged}
                     else:
                         self.problem(source, path, "<< takes a section, by its alias")
+                continue
+            if key in taken:
                 continue
             at = (*path, key)
             if key in own:
                 first = self.document.keys[at]
                 self.problem(key_node, at, f"duplicate key, first written in line {first.line}")
                 continue
-            self.forget(at)  # a merged value of the same key: this one replaces it
             self.document.keys[at] = _position(key_node.start_mark)
             own[key] = self.build(value_node, at)
         return {**merged, **own}
-
-    def forget(self, path: Path) -> None:
-        if path in self.document.values:
-            for places in (self.document.values, self.document.keys):
-                for known in [other for other in places if other[: len(path)] == path]:
-                    del places[known]
-            self.document.containers = {other for other in self.document.containers if other[: len(path)] != path}
 
     def problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.document.problems.append(Problem(_position(node.start_mark), path, message))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from pydantic import SecretStr
 
 from eugenie_cli.site.document import Document
@@ -38,6 +39,12 @@ def in_force(site: Site) -> dict[str, Any]:
     for name, equipment in site.classes.items():
         shown["classes"][name]["alarm"]["silence"] = show_duration(equipment.silence_ms)
     return shown
+
+
+def in_force_text(site: Site) -> str:
+    """`in_force` as YAML: to keep beside what was made of the site."""
+    head = "# The site in force, as `eugenie config show` prints it: defaults filled in, secrets redacted.\n"
+    return head + yaml.safe_dump(in_force(site), sort_keys=False, allow_unicode=True, width=120)
 
 
 def settings(site: Site, document: Document) -> list[Setting]:

@@ -21,6 +21,7 @@ from eugenie_cli.site.shape import LOADER_KEYS, secret_keys
 from eugenie_cli.site.tls_checks import check_tls_files
 from eugenie_cli.site.values import zone
 from eugenie_cli.site.variables import anchor, expand
+from eugenie_cli.site.yaml_limits import MAX_CHARACTERS
 from eugenie_cli.workspace import Workspace
 
 FOLDER = "site-configs"
@@ -126,6 +127,9 @@ def _follows(finding: Finding, wrong: list[Problem]) -> bool:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > 4 * MAX_CHARACTERS:  # of at most four bytes each
+            message = f"the file has {path.stat().st_size:,} bytes, and no site needs so many"
+            raise SiteError(str(path), [Problem(Position(1, 1), (), message)])
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

@@ -11,7 +11,8 @@ from eugenie_cli.site.values import Instant, Milliseconds, PositiveMs
 
 
 class PromotionGate(Section):
-    """Champion and candidate are judged on the same rows. The defaults: no fault less, none later, few more alarms.
+    """Champion and candidate are judged on the same rows, which neither learnt from. The defaults: no fault less, none
+    later, few more alarms, little more time in alarm, and never in alarm for most of the time.
 
     Two trainings on the same rows differ by a tenth to a fifth in their alarms, so a quarter more is no finding.
     """
@@ -35,6 +36,17 @@ class PromotionGate(Section):
     asset_factor: Annotated[
         float, Field(ge=1, description="times the champion's alarms that a single asset may have")
     ] = 2.0
+    alarm_time: Annotated[
+        float,
+        Field(ge=0, lt=1, description="share of the quiet time in alarm that is allowed, whatever the champion has"),
+    ] = 0.01
+    most_alarm_time: Annotated[
+        float,
+        Field(gt=0, le=1, description="share of the quiet time in alarm, or of quiet rows above 1, never allowed"),
+    ] = 0.5
+    least: PositiveMs | None = Field(
+        None, description="quiet time of all assets together that must be left to judge by; default: two windows"
+    )
     fewer_scored: Annotated[
         float, Field(ge=0, lt=1, description="share of rows that it may leave unscored beyond the champion's")
     ] = 0.05

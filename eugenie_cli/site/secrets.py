@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.masking import REDACTED, mask, remember
 from eugenie_cli.site.variables import expand, is_reference
-
-REDACTED = "********"
-
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
 
 
 def reveal(secret: SecretStr) -> str:
@@ -21,9 +17,11 @@ def reveal(secret: SecretStr) -> str:
     Raises EugenieError when its variable or file is missing.
     """
     try:
-        return expand(secret.get_secret_value(), Path.cwd())
+        value = expand(secret.get_secret_value(), Path.cwd())
     except ValueError as error:
         raise EugenieError(f"a secret of the site file: {error}", "set it, then run the command again") from None
+    remember(value)
+    return value
 
 
 def show_secret(secret: SecretStr) -> str:
@@ -33,5 +31,6 @@ def show_secret(secret: SecretStr) -> str:
 
 
 def without_password(text: str) -> str:
-    """`text`, with asterisks for the password of an address such as `http://user:password@host`."""
-    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)
+    """`text`, with asterisks for the password of an address such as `http://user:password@host`, for parameters such as
+    `?token=...`, and for secrets that were read in this process."""
+    return mask(text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 from eugenie_cli.detection.running import Running
 from eugenie_cli.detection.trained import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
@@ -22,6 +23,8 @@ VALIDATION_SHARE = 0.12
 MIN_WINDOWS = 2
 # ...and never with less than a covariance of some sensors needs: a short window is no reason to learn from ten rows.
 MIN_ROWS = 50
+# Stretches of an asset's rows that are recorded one by one. Beyond that the shortest pauses count as learnt, too.
+MOST_STRETCHES = 5_000
 # The parts that a row may belong to.
 UNUSED, TRAINING, VALIDATION, CALIBRATION = 0, 1, 2, 3
 
@@ -51,6 +54,16 @@ class NormalGrid:
 
     def count(self, part: int) -> int:
         return sum(int((self.part[block] == part).sum()) for block in blocks(len(self.part)))
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """First and last edge of each stretch of rows that belong to a part: what the model learns from, in any way."""
+        found = runs(self.part != UNUSED)
+        if len(found) > MOST_STRETCHES:
+            pauses = np.array([after[0] - before[1] for before, after in pairwise(found)])
+            kept = np.sort(np.argsort(-pauses, kind="stable")[: MOST_STRETCHES - 1])
+            starts = [found[0][0], *(found[place + 1][0] for place in kept)]
+            found = list(zip(starts, [*(found[place][1] for place in kept), found[-1][1]], strict=True))
+        return [(int(self.edges[first]), int(self.edges[last - 1])) for first, last in found]
 
     def learnt_blocks(self) -> Iterator[Floats]:
         """The learnt rows, a bounded number at a time: float32 [n, S] each."""

@@ -15,12 +15,15 @@ from eugenie_cli.training import artifact, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import RunData
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 TYPE_PARAM = "model.type"
 """Parameter of a run: the type of its detector."""
 GATE_TAG = "eugenie.gate"
 """Before the names of a version's tags that its promotion gate left: verdict, reasons, figures, champion, at, by."""
+# What MLflow answers of a run that it does not have, or whose id is none.
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 # A tag of the registered model: versions that were champion before, the latest last, as a JSON list.
 _FORMER = "eugenie.former_champions"
 
@@ -40,6 +43,8 @@ class RegisteredVersion:
     metrics: dict[str, float] | None = None
     type: str | None = None
     gate: str | None = None
+    orphaned: bool = False
+    """The store does not have its run any more, so it cannot be loaded."""
 
 
 class Registry:
@@ -88,6 +93,8 @@ class Registry:
     ) -> RegisteredVersion:
         """Makes the run's detector a version: champion if it is the class's first, else challenger.
 
+        Where the champion was deleted there is none until one is promoted: a gate is for that, not for a training.
+
         `description`: Markdown, which MLflow's page of the version shows.
         """
         from mlflow.exceptions import MlflowException
@@ -120,14 +127,16 @@ class Registry:
         return self.resolve(class_name, max(int(version.version) for version in found))
 
     def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
-        """The newest version with this tag; None without one."""
+        """The newest version with this tag whose run is still there; None without one."""
         found = self.client.search_model_versions(f"name='{self._registered(class_name)}'")
-        numbers = [int(version.version) for version in found if version.tags.get(tag) == value]
-        return self.resolve(class_name, max(numbers)) if numbers else None
+        numbers = sorted((int(one.version) for one in found if one.tags.get(tag) == value), reverse=True)
+        known = (self.resolve(class_name, number) for number in numbers)
+        return next((version for version in known if not version.orphaned), None)
 
     def _name(self, class_name: str, version: int) -> None:
         name = store.registered_name(self._site, class_name)
-        alias = CHALLENGER if CHAMPION in self._aliases(name) else CHAMPION
+        # the first of all numbers: registries count on, whatever was deleted
+        alias = CHAMPION if version == 1 and CHAMPION not in self._aliases(name) else CHALLENGER
         self.client.set_registered_model_alias(name, alias, str(version))
 
     def promote(self, class_name: str, version: int) -> RegisteredVersion:
@@ -136,7 +145,7 @@ class Registry:
         if CHAMPION in wanted.aliases:
             return wanted
         former = self._former(class_name)
-        current = self._champion(class_name)
+        current = self.champion(class_name)
         if current is not None:
             former.append(current)
         return self._crown(class_name, version, former)
@@ -145,6 +154,10 @@ class Registry:
         """Makes the former champion champion again."""
         version = self.former_champion(class_name)
         return self._crown(class_name, version, self._former(class_name)[:-1])
+
+    def champion(self, class_name: str) -> int | None:
+        """The champion's version; None where no version is champion."""
+        return self._aliases(self._registered(class_name)).get(CHAMPION)
 
     def former_champion(self, class_name: str) -> int:
         """The version that `rollback` returns to. Raises EugenieError (REFUSED) when there is none."""
@@ -200,15 +213,24 @@ class Registry:
 
     def _version(self, class_name: str, found: Any, aliases: dict[str, int]) -> RegisteredVersion:
         number = int(found.version)
-        run = self.client.get_run(found.run_id).data
+        run = self._run(found.run_id)
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
         return RegisteredVersion(
             class_name, number, found.run_id, held, int(found.creation_timestamp),
-            dict(run.metrics), run.params.get(TYPE_PARAM), found.tags.get(f"{GATE_TAG}.verdict"),
+            dict(run.metrics) if run else None, run.params.get(TYPE_PARAM) if run else None,
+            found.tags.get(f"{GATE_TAG}.verdict"), run is None,
         )  # fmt: skip
 
-    def _champion(self, class_name: str) -> int | None:
-        return self._aliases(store.registered_name(self._site, class_name)).get(CHAMPION)
+    def _run(self, run_id: str) -> RunData | None:
+        """What the run logged; None for one that was deleted for good, which its version outlives."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(run_id).data
+        except MlflowException as problem:
+            if problem.error_code not in _GONE:
+                raise
+            return None
 
     def _former(self, class_name: str) -> list[int]:
         name = self._registered(class_name)

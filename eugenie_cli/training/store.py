@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # The folder of a run's artifacts that holds the trained detector.
 DETECTOR = "detector"
+# The stage of what MLflow keeps, and gives nobody, until its garbage collection.
+_DELETED = "deleted"
 # A server that does not answer at once is not there; MLflow would try for minutes.
 _HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 # How long a server may take to answer the first question; one that is busy takes a second or two.
@@ -183,8 +185,18 @@ def _short(problem: BaseException) -> str:
 
 
 def experiment(site: Site, store: MlflowClient) -> str:
-    """The id of the site's experiment, made when it is not there."""
+    """The id of the site's experiment, made when it is not there.
+
+    Raises EugenieError (REFUSED) when it was deleted: MLflow keeps its name, and takes no run for it.
+    """
     found = store.get_experiment_by_name(site.experiment)
+    if found is not None and found.lifecycle_stage == _DELETED:
+        raise EugenieError(
+            f"the experiment {site.experiment} was deleted in {shown_uri(site)}",
+            f"restore it (`mlflow experiments restore --experiment-id {found.experiment_id}`), or give another name as "
+            f"tracking.experiment in {site.file}",
+            ExitCode.REFUSED,
+        )
     if found is not None:
         return str(found.experiment_id)
     location = artifact_root(site).as_uri() if is_local(site) else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site import explain
 from eugenie_cli.site.model import EquipmentClass, Site
 from eugenie_cli.training import artifact, code, describe, judged, orphans, plots, record, spool, store
 from eugenie_cli.training.book import Book, SpoolBook, StoreBook
@@ -71,6 +72,10 @@ class TrainingRun:
             file = Path(folder) / record.PERIODS
             file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
             self._book.artifact(file)
+            learnt = {grid.asset: [(iso(first), iso(last)) for first, last in grid.stretches()] for grid in grids}
+            file = Path(folder) / record.LEARNT
+            file.write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
+            self._book.artifact(file)
 
     def log_epoch(self, epoch: Epoch) -> None:
         """The losses of an epoch, as they come."""
@@ -87,7 +92,7 @@ class TrainingRun:
             self._book.artifact(file)
 
     def log_built(self, site: Site, built: Built, metrics: dict[str, float]) -> None:
-        """Metrics, plots, the site file as it was, the model card, and the detector with its signature."""
+        """Metrics, plots, the site in force without secrets, the model card, and the detector with its signature."""
         self._book.metrics(metrics)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             folder = Path(name)
@@ -103,8 +108,10 @@ class TrainingRun:
                 plots.residuals(shown, built.detector.sensors, folder / "residuals.png")
             for picture in sorted(folder.glob("*.png")):
                 self._book.artifact(picture)
-        if site.file.is_file():
-            self._book.artifact(site.file)
+        with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
+            file = Path(name) / site.file.name
+            file.write_text(explain.in_force_text(site), encoding="utf-8")
+            self._book.artifact(file)
         described = Path(self._described.name)
         describe.write_card(site.site, built.detector, self._record(metrics), described)
         self._book.artifact(described)

@@ -167,6 +167,11 @@ def train_class(
             registered = run.register(tags)
         checkpoint.clear()
     _narrate(built, registered, progress)
+    if registered is not None and client is not None and Registry(site, client).champion(class_name) is None:
+        progress.say(
+            f"{class_name} has no champion (it was deleted, or never promoted): "
+            f"`eugenie models promote {class_name} {registered.version}`"
+        )
     if registered is None:
         return TrainedVersion(class_name, None, run.id, (), metrics, spooled=True)
     return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)

@@ -10,25 +10,30 @@ import pytest
 from registered_plant import registered, sample_detector
 from typer.testing import CliRunner
 
-from eugenie_cli.errors import ExitCode
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.main import app
+from eugenie_cli.serving import manifest
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, store, tracking
+from eugenie_cli.training import artifact, record, store, tracking
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-GATE = "\n    promotion: {labels: %s}\nassets:"
+# the sample detector is in alarm for four fifths of the quiet rows
+GATE = "\n    promotion: {labels: %s, most_alarm_time: 1}\nassets:"
 
 
-def register(site: Site, deafness: float) -> int:
-    """The champion's detector with its thresholds this many times as high."""
+def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None) -> int:
+    """The champion's detector with its thresholds this many times as high; it says that it learnt from these rows."""
     detector = sample_detector.detector()
     with tracking.training_run(site, "pump") as run:
-        folder = workspace_of(site).root / f"detector-{deafness}"
+        folder = workspace_of(site).root / f"detector-{run.id}"
         artifact.save(replace(detector, threshold=(detector.threshold * deafness).astype("float32")), folder)
         store.client(site).log_artifacts(run.id, str(folder), store.DETECTOR)
+        if learnt is not None:
+            store.client(site).log_text(run.id, json.dumps({"pump-1": [learnt]}), record.LEARNT)
     return Registry(site).register("pump", run.id, run.detector).version
 
 
@@ -77,8 +82,39 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     gates = {one.version: one.gate for one in Registry(opened).versions("pump")}
     assert gates == {1: None, deaf: "forced", same: "passed"}
 
+    forgets = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
+    code, said = promote(forgets)
+    assert (code, champion()) == (ExitCode.REFUSED, same)
+    assert f"judged rows are rows that version {forgets} learnt from" in said
+    partly = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z"))
+    assert promote(partly)[0] == 0
+    assert "that a version learnt from are left out" in tags(opened, partly)["reasons"]
+    assert json.loads(tags(opened, partly)["figures"])["champion"]["left_out_rows"] == 60
+    Registry(site).promote("pump", same)
+
     gated(site, "nowhere.csv")
     assert "cannot read labels" in promote(deaf)[1]
     assert champion() == same
     assert promote(deaf, "--force")[0] == 0
     assert "could not be judged" in tags(opened, deaf)["reasons"]
+
+    # the champion is deleted: what is trained next is no champion by that, and is judged before it becomes one
+    client, name = store.client(site), store.registered_name(site, "pump")
+    client.delete_model_version(name, str(deaf))
+    late = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
+    assert Registry(site).resolve("pump", late).aliases == ("challenger",)
+    gated(site, "faults.csv")
+    code, said = promote(late)
+    assert code == ExitCode.REFUSED and "no version is champion" not in said
+    assert tags(opened, late)["champion"] == "none"
+    assert promote(same)[0] == 0 and champion() == same
+    assert "no champion to compare it with" in tags(opened, same)["reasons"]
+
+    # as after a registry that began anew, and counts from 1 again: what lies in the workspace is another run's
+    info = workspace_of(site).models / "pump" / str(same) / manifest.LOCATION
+    info.write_text(info.read_text().replace(Registry(site).resolve("pump", same).run_id, "of-another-store"))
+    with pytest.raises(EugenieError, match="holds the export of run of-another-store") as caught:
+        next(iter(evaluate_site(site, version="champion")))
+    assert caught.value.exit_code == ExitCode.REFUSED
+    with pytest.raises(EugenieError, match="has no version 99"):
+        next(iter(evaluate_site(site, version="99")))

@@ -131,12 +131,10 @@ def test_the_steps_do_what_they_say(sdk, plant):
     assert steps.run("train", class_name="pump")["version"].read_text() == "1"
 
     figures = json.loads((GOLDEN / "labels.json").read_text())
-    for name, found in (("challenger", 3), ("champion", 15)):
-        one = {**figures, "version": found, "events": {**figures["events"], "detected": found}}
-        (plant / name).write_text(json.dumps(one))
-    both = {name: str(plant / name) for name in ("challenger", "champion")}
-    assert steps.run("gate", **both)["decision"].read_text() == "keep"
-    assert steps.run("gate", **{**both, "champion": both["challenger"]})["decision"].read_text() == "promote"
+    for found, decision in ((3, "keep"), (15, "promote")):
+        candidate = {"version": 2, "events": {**figures["events"], "detected": found}}
+        (plant / "evaluation").write_text(json.dumps({**figures, "version": 1, "candidate": candidate}))
+        assert steps.run("gate", evaluation=str(plant / "evaluation"))["decision"].read_text() == decision
 
     version = plant / ".eugenie" / "small" / "models" / "pump" / "2"
     (version / "variables").mkdir(parents=True)

@@ -29,3 +29,45 @@ def test_two_first_users_at_once(tmp_path: Path) -> None:
     ]
     told = [user.communicate(timeout=120)[1] for user in users]
     assert [user.returncode for user in users] == [0, 0], "\n".join(told)
+
+
+def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) -> None:
+    """A run that its version outlives, a champion, the experiment: each deleted in turn."""
+    from eugenie_cli.errors import EugenieError
+    from eugenie_cli.site.load import load_site
+    from eugenie_cli.training import record, store
+    from eugenie_cli.training.registry import Registry
+
+    file = tmp_path / "small.yaml"
+    file.write_text(SITE, encoding="utf-8")
+    site = load_site(file)
+    client, registry = store.client(site), Registry(site)
+    experiment = store.experiment(site, client)
+
+    def train() -> tuple[str, ...]:
+        run = client.create_run(experiment).info.run_id
+        client.log_metric(run, "margin", 1.0)
+        return registry.register("pump", run, f"file://{tmp_path}", {"recipe": "same"}).aliases
+
+    assert train() == ("champion",)
+    assert train() == ("challenger",)
+    gone = registry.resolve("pump", 2).run_id
+    client.delete_run(gone)
+    client._tracking_client.store._hard_delete_run(gone)  # as `mlflow gc` does
+    newest, first = registry.versions("pump")
+    assert (newest.orphaned, newest.metrics, first.orphaned) == (True, None, False)
+    assert registry.made_by("pump", "recipe", "same").version == 1  # a version without a run is trained again
+    with pytest.raises(EugenieError, match="its detector is unreadable"):
+        registry.load(newest)
+    with pytest.raises(EugenieError, match=f"has no run {gone}"):
+        record.of_run(client, gone)
+
+    client.delete_model_version(store.registered_name(site, "pump"), "1")
+    assert registry.champion("pump") is None
+    assert train() == ("challenger",)
+    assert registry.champion("pump") is None
+
+    client.delete_experiment(experiment)
+    with pytest.raises(EugenieError, match="was deleted") as caught:
+        store.experiment(site, client)
+    assert "mlflow experiments restore" in caught.value.hint and str(file) in caught.value.hint

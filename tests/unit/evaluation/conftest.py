@@ -10,6 +10,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.model import Site
+from eugenie_cli.training import store
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +33,14 @@ def plant(tmp_path_factory) -> Site:
         ]
     open_history(site).commit("test", batches)
     export(folder / "workspace" / "models" / "pump" / "3")
+    register(site, "run", "run", "run", "run")
     return site
+
+
+def register(site: Site, *runs: str) -> None:
+    """Versions of the class in the site's registry, of runs that are long gone."""
+    client = store.client(site)
+    name = store.registered_name(site, "pump")
+    client.create_registered_model(name)
+    for run in runs:
+        client.create_model_version(name, str(site.base), run, await_creation_for=0)

@@ -25,8 +25,12 @@ def judgement(score: np.ndarray, labelled: np.ndarray, delay: int, false: int = 
     starts = np.flatnonzero(np.diff(labelled.astype(int), prepend=0) == 1) * 1_000
     alarms = [Raised("p", start + delay * 1_000, start + delay * 1_000, start + 50_000) for start in starts.tolist()]
     alarms += [Raised("p", row * 1_000, row * 1_000, row * 1_000 + 1) for row in range(false)]
+    edges = np.arange(len(score)) * 1_000
+    on = np.zeros(len(score), bool)
+    for alarm in alarms:
+        on |= (edges >= alarm.detected) & (edges < alarm.end)
     return Judgement(
-        score.astype(np.float32), labelled, 50, tuple(alarms),
+        score.astype(np.float32), labelled, on, ~labelled, tuple(alarms),
         tuple(Interval("p", start, start + 50_000) for start in starts.tolist()), (),
     )  # fmt: skip
 

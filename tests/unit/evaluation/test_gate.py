@@ -121,6 +121,14 @@ def test_the_program_prints_the_decision_alone(tmp_path, capsys):
     assert "faults found: 3 of 16, the champion 15 of 16" in err
 
 
+def test_the_program_takes_an_evaluation_with_a_candidate(tmp_path, capsys):
+    (tmp_path / "both").write_text(json.dumps({**LABELS, "candidate": {"version": 8, "events": events(3)}}))
+    assert gate.main([str(tmp_path / "both")]) == 0
+    assert capsys.readouterr().out == "keep"
+    (tmp_path / "one").write_text(json.dumps(LABELS))
+    assert gate.main([str(tmp_path / "one")]) == 2
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"class": "pump", "version": 1}'])
 def test_the_program_takes_nothing_but_evaluations(tmp_path, capsys, text):
     (tmp_path / "new").write_text(text)

@@ -68,7 +68,7 @@ def test_every_duplicate_key_is_reported_with_the_first_ones_line():
             "f:1:4: a: the tag tag:yaml.org,2002:python/object:os.system is not supported",
         ),
         ("? [a]\n: b", "f:1:3: a key must be plain text"),
-        ("a: &x [*x]", "f:1:4: a[0]: an alias refers to itself or repeats too much"),
+        ("a: &x [*x]", "f:1:8: the alias *x stands inside what it refers to"),
         ("a: \x07", "f:1:4: not valid YAML: the character U+0007 is not allowed"),
     ],
 )

@@ -33,13 +33,12 @@ eugenie train --site "$0" --class "$1" --output json > /tmp/trained.json
 python -c "import json; print(json.load(open('/tmp/trained.json'))[0]['version'], end='')" > "$2"
 """
 EVALUATE = """\
-mkdir -p "$(dirname "$4")" "$(dirname "$5")"
-eugenie evaluate --site "$0" --class "$1" --version "$2" ${3:+--labels "$3"} --output json > "$4"
-eugenie evaluate --site "$0" --class "$1" --version champion ${3:+--labels "$3"} --output json > "$5"
+mkdir -p "$(dirname "$4")"
+eugenie evaluate --site "$0" --class "$1" --version champion --candidate "$2" ${3:+--labels "$3"} --output json > "$4"
 """
 GATE = """\
-mkdir -p "$(dirname "$2")"
-python -m eugenie_cli.evaluation.gate "$0" "$1" > "$2"
+mkdir -p "$(dirname "$1")"
+python -m eugenie_cli.evaluation.gate "$0" > "$1"
 """
 EXPORT = """\
 export EUGENIE_MODEL_STORE=off
@@ -85,17 +84,16 @@ def evaluate(
     class_name: str,
     version: int,
     labels: str,
-    challenger: dsl.Output[dsl.Artifact],
-    champion: dsl.Output[dsl.Artifact],
+    evaluation: dsl.Output[dsl.Artifact],
 ):
-    """The figures of the new version and of the champion, on the same history."""
-    return shell(EVALUATE, SITE, class_name, version, labels, challenger.path, champion.path)
+    """The figures of the champion and of the new version beside it, on rows that neither learnt from."""
+    return shell(EVALUATE, SITE, class_name, version, labels, evaluation.path)
 
 
 @dsl.container_component
-def gate(challenger: dsl.Input[dsl.Artifact], champion: dsl.Input[dsl.Artifact], decision: dsl.OutputPath(str)):
+def gate(evaluation: dsl.Input[dsl.Artifact], decision: dsl.OutputPath(str)):
     """`promote` or `keep`; the log says why."""
-    return shell(GATE, challenger.path, champion.path, decision)
+    return shell(GATE, evaluation.path, decision)
 
 
 @dsl.container_component
@@ -138,7 +136,7 @@ def pipeline(labels: str = ""):
         trained = on_the_plant(train(class_name=class_name)).after(before)
         version = trained.outputs["version"]
         evaluated = on_the_plant(evaluate(class_name=class_name, version=version, labels=labels))
-        judged = gate(challenger=evaluated.outputs["challenger"], champion=evaluated.outputs["champion"])
+        judged = gate(evaluation=evaluated.outputs["evaluation"])
         with dsl.If(judged.set_caching_options(False).outputs["decision"] == "promote"):
             exported = on_the_plant(export(class_name=class_name, version=version))
             reach_the_server(on_the_plant(publish(class_name=class_name, version=version)).after(exported))
