@@ -108,6 +108,7 @@ def evaluate_class(
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
+    strangers: list[str] = []
 
     def scored(which: str | int) -> Iterator[Backtest]:
         return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
@@ -119,6 +120,9 @@ def evaluate_class(
             scores.write(one)
             anomalies.write(one)
             other = beside.advance() if beside is not None else None
+            if not one.known or (other is not None and not other.known):
+                strangers.append(one.asset)  # judged by neither: figures are compared of the same rows
+                continue
             if watch is not None:
                 watch.add(one, judged_rows(site, one), other)
             if with_baselines:
@@ -147,9 +151,17 @@ def evaluate_class(
         judged_rows=sum(sizes),
         model=model,
         baselines=performances,
-        notes=notes_on(site, class_name, labels, model, performances, sum(sizes)),
+        notes=(*_unknown(strangers), *notes_on(site, class_name, labels, model, performances, sum(sizes))),
         candidate=beside.result(model) if beside is not None else None,
     )
+
+
+def _unknown(strangers: Sequence[str]) -> Iterator[str]:
+    if strangers:
+        yield (
+            f"Not judged: {', '.join(strangers)}. The version was trained without normal history of them; train it "
+            "again once there is some."
+        )
 
 
 class _Beside:

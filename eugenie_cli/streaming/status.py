@@ -79,7 +79,7 @@ class StreamStatus:
     savepoint: str | None = None
     """Where the last job was stopped."""
     notes: tuple[str, ...] = ()
-    """What could not be asked, and why."""
+    """What could not be asked, and why; and assets that no row is scored of."""
 
 
 def status(site: Site) -> StreamStatus:
@@ -93,7 +93,7 @@ def status(site: Site) -> StreamStatus:
     if job is None or job_id is None:
         return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, model_server=server)
     failed = rest.last_failure(job_id)
-    notes: list[str] = []
+    notes = _strangers(site, server)
     alive = job["state"] not in ENDED
     metrics = read_metrics(rest, job) if alive else JobMetrics()
     return StreamStatus(
@@ -159,6 +159,19 @@ def _model_server(site: Site) -> ModelServer:
             models[name] = max(versions, default=None)
     missing = [name for name, version in models.items() if version is None]
     return ModelServer(address, True, f"no version of {', '.join(missing)}" if missing else "reachable", models)
+
+
+def _strangers(site: Site, server: ModelServer) -> list[str]:
+    """A sentence for each class of which the version that is served does not know every asset."""
+    from eugenie_cli.serving import manifest
+
+    found = []
+    for name, version in server.models.items():
+        folder = workspace_of(site).models / name / str(version)
+        if (folder / manifest.LOCATION).exists():
+            words = manifest.about_strangers(manifest.read(folder), site, name)
+            found += [f"{name}: {words}"] if words else []
+    return found
 
 
 def _since(instant_ms: int | None) -> float | None:

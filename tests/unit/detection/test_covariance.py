@@ -8,6 +8,7 @@ import pytest
 from eugenie_cli.detection.covariance import (
     MAX_CLASS_ROWS,
     MIN_BASELINE_ROWS,
+    MIN_DEVIATION,
     Baseline,
     averages_whitener,
     baseline,
@@ -124,7 +125,7 @@ def test_few_averages_lean_on_their_rows_and_many_speak_for_themselves() -> None
 def test_a_sensor_that_never_moves_has_a_floor() -> None:
     rows = np.random.default_rng(3).normal(size=(500, 3)) * [1.0, 1.0, 0.0]
     _, deviation, whitening = averages_whitener(averages_of(rows), rows, 9.0)
-    assert np.isfinite(whitening).all() and (deviation >= 1e-3).all()
+    assert np.isfinite(whitening).all() and (deviation >= MIN_DEVIATION).all()
     _, alone, _ = averages_whitener(averages_of(rows[:, :1]), rows[:, :1], 9.0)
     assert alone == pytest.approx(averages_of(rows[:, :1]).std(axis=0))
 
