@@ -21,7 +21,7 @@ MAX_CLASS_ROWS = 60_000
 # sensor that never moved deviations are shares of its value, and its last digit is no alarm. (It has no correlation, so
 # along it the distance is the larger by the root of `MIN_EIGENVALUE`.)
 MIN_DEVIATION = 1e-3
-STILL_DEVIATION = 0.2
+STILL_DEVIATION = 0.5
 
 
 def ledoit_wolf(samples: Floats) -> tuple[Floats, float]:
