@@ -69,17 +69,18 @@ def read(directory: Path) -> ModelInfo:
         raise _refused(f"{path}: {error}") from error
 
 
-def check(info: ModelInfo, site: Site, class_name: str) -> None:
+def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = False) -> None:
     """Raise EugenieError (REFUSED) that names every point on which the model and the site's class disagree.
 
     Equal must be: the sensors and their order, window, step and max_gap; and the model must know one of the assets.
-    The others are `strangers`: a machine that is new, or had too little normal history, locks nobody out.
+    The others are `strangers`: a machine that is new, or had too little normal history, locks nobody out. `any_window`:
+    rows of any number can be sent, as to judge history; a stream sends those of the site's window.
     """
     equipment = site.classes[class_name]
     pairs: list[tuple[str, Any, Any]] = [
         ("class", info.class_name, class_name),
         ("sensors", list(info.sensors), list(equipment.sensor_names)),
-        ("window", info.window, equipment.model.window),
+        ("window", info.window, info.window if any_window else equipment.model.window),
         ("step", f"{info.step_ms} ms", f"{equipment.step} ms"),
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]

@@ -164,5 +164,5 @@ def test_a_sensor_that_never_moved_on_an_asset_is_named_and_a_class_of_such_is_r
     frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
     assert "never scored" in next(train._unmoved(trained("mewma", [plant(0)[:, :1], frozen[0]], ("a",))))
     for kind in ("mewma", types.LSTM):
-        with pytest.raises(EugenieError, match="never moves|ever moves"):
+        with pytest.raises(EugenieError, match=r"never moves|ever moves"):
             trained(kind, frozen, ("a",))
