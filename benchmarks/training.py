@@ -150,9 +150,9 @@ def windows(plant: Plant) -> tuple[Any, Any]:
         datasets.split(Grid(name, np.arange(ROWS), values[:, number]), np.ones(ROWS, bool), 0.25)
         for number, name in enumerate(plant.names)
     ]
-    mean, deviation = calibration.scaling([grid.learnt_blocks for grid in grids])
+    scale = calibration.scaling([grid.learnt_blocks for grid in grids])
     memory = scratch.Memory()
-    joined = build.join(grids, mean, deviation, max(plant.site(Path()).classes[CLASS].model.horizons), memory)
+    joined = build.join(grids, scale, max(plant.site(Path()).classes[CLASS].model.horizons), memory)
     return build.windows(CLASS, grids, joined, WINDOW, memory)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,9 +19,11 @@ from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.context import context_sensors
 from eugenie_cli.detection.covariance import (
     MIN_BASELINE_ROWS,
+    STILL_DEVIATION,
     Baseline,
     averages_whitener,
     baseline,
+    calmed,
     distance,
     impute,
     stride,
@@ -50,6 +52,14 @@ MAX_ROWS = 60_000
 MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
 MIN_DEVIATION = 1e-6
+# A sensor whose normal values differ by less than this share of that never moved: how far it moves when it does, its
+# history cannot say. Its value can, if it is not 0: less than a hundredth of it is no change, and much of it is one. Of
+# 0 nothing can be said, nor of a sensor that moves on the class's other assets: there it is not scored, or its first
+# move, be it of the last digit, would alarm for ever.
+LEAST_MOVE = 0.01
+STILL_SHARE_OF_VALUE = 0.05
+# Deviations within which all values of such a sensor lie.
+STILL_RANGE = 0.05
 
 
 @dataclass(frozen=True)
@@ -77,10 +87,21 @@ class Calibrated:
     """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
 
 
-def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> tuple[Floats, Floats]:
+class Scale(NamedTuple):
+    """Of A assets and S sensors."""
+
+    mean: Floats
+    """float32 [A, S]."""
+    deviation: Floats
+    """float32 [A, S], above 0."""
+    moved: Bools
+    """bool [A, S]: False where there was no value, or never another one to judge by (see `LEAST_MOVE`)."""
+
+
+def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
     """Mean and deviation of each asset's learnt rows, which come in blocks (float32 [n, S], NaN where missing), twice.
 
-    -> float32 [A, S] twice. A sensor that an asset never reported takes the class's.
+    A sensor that an asset never reported takes the class's.
     """
     counts = np.stack([sum(np.isfinite(rows).sum(axis=0) for rows in blocks()) for blocks in learnt])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -100,7 +121,13 @@ def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> tuple[Floats, F
         ]
         table[:] = np.where(known, table, typical)
     floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
-    return mean.astype(np.float32), np.maximum(deviation, np.maximum(floor, MIN_DEVIATION)).astype(np.float32)
+    floored = np.maximum(deviation, np.maximum(floor, MIN_DEVIATION))
+    never = (counts > 0) & (deviation < LEAST_MOVE * floored)
+    by_value = np.abs(mean) * STILL_SHARE_OF_VALUE
+    by_value[:, np.median(deviation, axis=0) > 0] = 0.0
+    moved = (counts > 0) & (~never | (by_value > MIN_DEVIATION))
+    floored = np.where(never, np.maximum(floored, by_value), floored)
+    return Scale(mean.astype(np.float32), floored.astype(np.float32), moved)
 
 
 def calibrate(
@@ -143,15 +170,20 @@ def calibrate(
     )
     if not scored.any():
         raise ValueError("no sensor is scored: every one is context")
+    if not any(map(len, learnt)):
+        raise ValueError("no row can be learnt from: too few in a row, or too many of a window are missing")
     picked = np.flatnonzero(scored)
 
     def scored_of(parts: Sequence[Smoothed]) -> Iterator[Smoothed]:
         return (part.of(picked) for part in parts)
 
     whiten = partial(averages_whitener, redundancy=redundancy(ewma_kernel(window - warmup)))
-    residual = baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten)
-    level = baseline(lambda: (part.of(picked) for part in levels), whiten)
+    still = np.stack([_still(_spread(asset))[picked] for asset in assets])
+    residual = calmed(baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten), still)
+    level = calmed(baseline(lambda: (part.of(picked) for part in levels), whiten), still)
     scattered = _scatter(lambda: scored_of(learnt))
+    normal = np.where(still, np.maximum(scattered.normal, STILL_DEVIATION**2), scattered.normal)
+    scattered = Scatter(scattered.offset, normal.astype(np.float32))
     statistic = [_statistic(residual, level, scattered, i, part) for i, part in enumerate(scored_of(held_out))]
     if not any(part.size for part in statistic):
         raise ValueError("no row of the calibration block can be scored: too few rows, or too many are missing")
@@ -242,6 +274,14 @@ def _spread(asset: NormalRows) -> Floats:
     step = max(1, -(-int(np.count_nonzero(asset.learnt)) // MAX_ROWS))
     rows: Floats = asset.scaled[::step][asset.learnt[::step]]
     return rows
+
+
+def _still(rows: Floats) -> Bools:
+    """bool [S]: sensors whose scaled rows [T, S] are one value."""
+    there = np.isfinite(rows)
+    high, low = np.where(there, rows, -np.inf).max(axis=0), np.where(there, rows, np.inf).min(axis=0)
+    found: Bools = ~(high - low >= STILL_RANGE)
+    return found
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

@@ -30,7 +30,7 @@ def context_sensors(
     One array for each asset: `learnt` scaled rows [T, S] (NaN where missing), `earlier` and `later` smoothed
     levels [N, S] of the rows learnt from and of the rows held out.
     """
-    slow = np.median([slowness(rows) for rows in learnt], axis=0) >= SLOW
+    slow = _typical([slowness(rows) for rows in learnt]) >= SLOW
     both = [(before, after) for before, after in zip(earlier, later, strict=True) if len(before) and len(after)]
     unsettled = np.mean([_outside(before, after) for before, after in both], axis=0) >= UNSETTLED if both else False
     automatic = slow & unsettled
@@ -40,11 +40,25 @@ def context_sensors(
 
 
 def slowness(rows: Floats) -> Floats:
-    """Variance of block means over the variance, float [S] in 0..1, of rows [T, S]; 0 for a constant sensor."""
-    values = np.where(np.isfinite(rows), rows, np.nan_to_num(np.nanmean(rows, axis=0)))
+    """Variance of block means over the variance, float [S] in 0..1, of rows [T, S]; 0 for a constant sensor, NaN for
+    one without a value."""
+    there = np.isfinite(rows)
+    count = there.sum(axis=0)
+    if not count.any():
+        return np.full(rows.shape[1], np.nan)
+    values = np.where(there, rows, np.where(there, rows, 0.0).sum(axis=0) / np.maximum(count, 1))
     means = np.stack([block.mean(axis=0) for block in np.array_split(values, min(BLOCKS, len(values)))])
     variance = values.var(axis=0)
-    return np.where(variance > 0, means.var(axis=0) / np.where(variance > 0, variance, 1.0), 0.0)
+    found = np.where(variance > 0, means.var(axis=0) / np.where(variance > 0, variance, 1.0), 0.0)
+    return np.where(count > 0, found, np.nan)
+
+
+def _typical(each: Sequence[Floats]) -> Floats:
+    """The median of the assets that have the sensor, 0 where none has it: float [S]."""
+    table = np.stack(each)
+    missing = np.isnan(table).all(axis=0)
+    typical: Floats = np.nanmedian(np.where(missing, 0.0, table), axis=0)
+    return typical
 
 
 def _outside(before: Floats, after: Floats) -> Floats:

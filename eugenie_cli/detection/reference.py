@@ -51,6 +51,7 @@ def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[F
 def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
     """See `types.DetectorType.measure`."""
     window, sensors = detector.window, len(detector.sensors)
+    rows = detector.seen(index, rows)
     frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])
     scaled = network.scale(frames.astype(np.float32), detector.mean[index], detector.deviation[index])
     expected = _forecasts_of_rows(detector, scaled)
@@ -72,6 +73,8 @@ def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
     contribution = np.zeros((len(frames), sensors))
     contribution[:, picked] = _share(relative)
     last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
+    if detector.used is not None:
+        last = np.where(detector.used[index], last, detector.mean[index])
     return Measured(statistic, contribution, last)
 
 

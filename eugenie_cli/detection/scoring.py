@@ -66,6 +66,8 @@ class LstmGraph(tf.Module):
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))
         self._residual, self._level = Tables(detector.residual), Tables(detector.level)
+        used = np.ones(detector.mean.shape, bool) if detector.used is None else detector.used
+        self._used = tf.constant(np.concatenate([used, np.ones((1, sensors), bool)]))
         count_scored = len(self._scored)
         self._offset = with_unknown(detector.scatter.offset, np.zeros(count_scored))
         self._scatter = with_unknown(detector.scatter.normal, np.ones(count_scored))
@@ -73,6 +75,7 @@ class LstmGraph(tf.Module):
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
         """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
+        rows = tf.where(tf.gather(self._used, asset)[:, None], rows, NAN)
         scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
         return self._statistics.frame_all(scaled)
 
@@ -95,11 +98,14 @@ class LstmGraph(tf.Module):
         scorable = by_asset(found.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
 
         contribution = tf.tensordot(share(relative), self._spread, 1)
-        expected = (
-            by_asset(found.expected) * tf.gather(self._deviation, index)[:, None]
-            + tf.gather(self._mean, index)[:, None]
-        )
+        expected = self._in_units(index, by_asset(found.expected))
         return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
+
+    def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
+        """Forecasts [B, K, S]; of a sensor that never moved, the value that it had."""
+        mean = tf.gather(self._mean, index)[:, None]
+        there = tf.gather(self._used, index)[:, None]
+        return tf.where(there, scaled * tf.gather(self._deviation, index)[:, None] + mean, mean)
 
     def _relative(self, index: tf.Tensor, recent: tf.Tensor, square: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """Scatter of each sensor over its normal one, 0 where absent: float32 [B, K, P]."""
@@ -110,8 +116,7 @@ class LstmGraph(tf.Module):
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """See `types.Graph.ahead`."""
         found = self.statistics(index, rows)
-        ahead = found.ahead * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
-        return tf.where(found.valid[:, None, None], ahead, NAN)
+        return tf.where(found.valid[:, None, None], self._in_units(index, found.ahead), NAN)
 
 
 class ScoringModule(tf.Module):

@@ -96,12 +96,19 @@ class LstmDetector(TrainedDetector):
     warmup: int
     network: Mapping[str, Floats]
     """float32 weights by `network.WEIGHTS`."""
+    used: Bools | None = None
+    """bool [A, S]: sensors that moved in the asset's normal rows; the others are missing to it. None: all of them, as
+    of versions that were trained before it was asked."""
     residual: Baseline
     """Of smoothed forecast errors, in deviations."""
     level: Baseline
     """Of smoothed values, in deviations."""
     scatter: Scatter
     """Of forecast errors by themselves, in deviations."""
+
+    def seen(self, index: int, rows: Floats) -> Floats:
+        """Rows [..., S] of asset number `index` as it sees them: sensors that never moved are missing."""
+        return rows if self.used is None else np.where(self.used[index], rows, np.asarray(np.nan, rows.dtype))
 
     @property
     def residual_rows(self) -> int:

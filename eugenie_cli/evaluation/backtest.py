@@ -46,6 +46,8 @@ class Backtest:
     """Of the episode machine, every anomaly closed."""
     anomalies: tuple[dict[str, Any], ...]
     """The events as the records that the stream writes."""
+    known: bool = True
+    """Whether the version knows the asset; else no row has a score."""
     lead: Floats | None = None
     """float32 [<= the longest window, S]: the rows just before the period, which fill its first windows."""
 
@@ -69,8 +71,8 @@ def backtest(
     """Score each asset of the class, one after the other: rows with start_ms <= edge < end_ms.
 
     `version` is a number or an alias; it is exported first if it was not. Rows before `start_ms` fill the
-    first windows and are not part of the result. Assets without history in the period come with T = 0. `history`: the
-    readings; by default the site's.
+    first windows and are not part of the result. Assets without history in the period come with T = 0, those that the
+    version does not know without a score. `history`: the readings; by default the site's.
 
     Raises:
         EugenieError: no such version, or it does not fit the site's class.
@@ -79,7 +81,10 @@ def backtest(
     if equipment is None:
         raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
     graph = Graph(exported(site, class_name, version, progress))
-    manifest.check(graph.info, site, class_name, window=False)  # a version of another type has its own
+    # a version of another type has another window, and is judged by it
+    manifest.check(graph.info, site, class_name, any_window=True)
+    if words := manifest.about_strangers(graph.info, site, class_name):
+        progress.say(f"{class_name}: {words}")
     readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:
@@ -121,5 +126,6 @@ def _of_asset(
         expected=expected,
         events=tuple(events),
         anomalies=tuple(anomaly_record(site.site, asset, class_name, sensors, event, class_name) for event in events),
+        known=asset in graph.info.assets,
         lead=grid.rows[: keep.start],
     )

@@ -124,6 +124,7 @@ def evaluate_class(
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
     fresh = FreshRows(site, class_name, start_ms, end_ms, version, candidate)
+    strangers: list[str] = []
 
     def scored(which: str | int) -> Iterator[Backtest]:
         return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
@@ -135,6 +136,9 @@ def evaluate_class(
             scores.write(one)
             anomalies.write(one)
             other = beside.advance() if beside is not None else None
+            if not one.known:  # nothing to compare a candidate with; one that has lost an asset is judged on it
+                strangers.append(one.asset)
+                continue
             judged = fresh.judged(one)
             if watch is not None:
                 watch.add(one, judged, other)
@@ -164,11 +168,23 @@ def evaluate_class(
         judged_rows=sum(sizes),
         model=model,
         baselines=performances,
-        notes=(*notes_on(site, class_name, labels, model, performances, sum(sizes)), *fresh.notes()),
+        notes=(
+            *_unknown(strangers),
+            *notes_on(site, class_name, labels, model, performances, sum(sizes)),
+            *fresh.notes(),
+        ),
         candidate=beside.result(model) if beside is not None else None,
         learnt=fresh.count(0),
         left_out=fresh.left_out,
     )
+
+
+def _unknown(strangers: Sequence[str]) -> Iterator[str]:
+    if strangers:
+        yield (
+            f"Not judged: {', '.join(strangers)}. The version was trained without normal history of them; train it "
+            "again once there is some."
+        )
 
 
 class _Beside:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from eugenie_cli.site.model import Site
 
 SCHEMA = "eugenie.model.v1"
+_NAMED = 5
+"""Assets that a sentence names."""
 LOCATION = Path("assets.extra") / "eugenie.json"
 """Inside the version's directory; TensorFlow Serving leaves unknown files of `assets.extra` alone."""
 
@@ -67,23 +69,24 @@ def read(directory: Path) -> ModelInfo:
         raise _refused(f"{path}: {error}") from error
 
 
-def check(info: ModelInfo, site: Site, class_name: str, *, window: bool = True) -> None:
+def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = False) -> None:
     """Raise EugenieError (REFUSED) that names every point on which the model and the site's class disagree.
 
-    Equal must be: the sensors and their order, window, step and max_gap; and the model must know every asset.
-    `window` False: who frames the rows by the model's own window need not ask for the site's.
+    Equal must be: the sensors and their order, window, step and max_gap; and the model must know one of the assets.
+    The others are `strangers`: a machine that is new, or had too little normal history, locks nobody out. `any_window`:
+    rows of any number can be sent, as to judge history; a stream sends those of the site's window.
     """
     equipment = site.classes[class_name]
     pairs: list[tuple[str, Any, Any]] = [
         ("class", info.class_name, class_name),
         ("sensors", list(info.sensors), list(equipment.sensor_names)),
-        *([("window", info.window, equipment.model.window)] if window else []),
+        ("window", info.window, info.window if any_window else equipment.model.window),
         ("step", f"{info.step_ms} ms", f"{equipment.step} ms"),
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]
     found = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
-    unknown = [asset for asset in site.assets_of(class_name) if asset not in info.assets]
-    if unknown:
+    unknown = strangers(info, site, class_name)
+    if unknown and len(unknown) == len(site.assets_of(class_name)):
         found.append(f"assets: the model does not know {', '.join(unknown)}")
     if found:
         listed = "; ".join(found)
@@ -92,6 +95,23 @@ def check(info: ModelInfo, site: Site, class_name: str, *, window: bool = True) 
             f"eugenie train --class {class_name}, then eugenie export --class {class_name}",
             ExitCode.REFUSED,
         )
+
+
+def strangers(info: ModelInfo, site: Site, class_name: str) -> tuple[str, ...]:
+    """The class's assets that the model does not know: their rows have no score."""
+    return tuple(asset for asset in site.assets_of(class_name) if asset not in info.assets)
+
+
+def about_strangers(info: ModelInfo, site: Site, class_name: str) -> str:
+    """A sentence that names them, and what to do; empty where there is none."""
+    unknown = strangers(info, site, class_name)
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    return (
+        f"version {info.version} does not know {', '.join(unknown[:_NAMED])}{more}: not scored until it has normal "
+        f"history (`eugenie import`) and `eugenie train --class {class_name}` has seen it"
+    )
 
 
 def _parse(document: dict[str, Any]) -> ModelInfo:

@@ -69,6 +69,7 @@ def publish_class(
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
+            _name_strangers(manifest.read(target), site, class_name, progress)
             return ExportedModel(class_name, registered.version, target, already=True)
         for left in folder.glob(".staged-*"):  # of an export that was killed
             shutil.rmtree(left)
@@ -77,12 +78,19 @@ def publish_class(
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
                 run = record.of_run(registry.client, registered.run_id)
-                difference = _publish(site, detector, _info(registered, run, detector), run, staged, target)
+                info = _info(registered, run, detector)
+                difference = _publish(site, detector, info, run, staged, target)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
             registry.client.log_artifact(registered.run_id, str(target / card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
+    _name_strangers(info, site, class_name, progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
+
+
+def _name_strangers(info: manifest.ModelInfo, site: Site, class_name: str, progress: Progress) -> None:
+    if words := manifest.about_strangers(info, site, class_name):
+        progress.say(f"{class_name}: {words}")
 
 
 def _publish(

@@ -103,7 +103,7 @@ class StreamStatus:
     savepoint: str | None = None
     """Where the last job was stopped."""
     notes: tuple[str, ...] = ()
-    """What could not be asked, and why."""
+    """What could not be asked, and why; and assets that no row is scored of."""
     figures_age_s: float | None = None
     """How old Flink's figures are: rates, event time, lag, Predict, dead letters, operators. None: not known."""
     problems: tuple[Problem, ...] = ()
@@ -117,7 +117,8 @@ def status(site: Site) -> StreamStatus:
         found = _job(site, lambda: kafka.result() is None)
         no_kafka, models = kafka.result(), server.result()
     problems = (*found.problems, *filter(None, (no_kafka, _server_problem(site, models))))
-    return replace(found, model_server=models, problems=problems)
+    notes = (*found.notes, *_strangers(site, models))
+    return replace(found, model_server=models, problems=problems, notes=notes)
 
 
 def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
@@ -275,6 +276,19 @@ def _model_server(site: Site) -> ModelServer:
             models[name] = max(versions, default=None)
     missing = [name for name, version in models.items() if version is None]
     return ModelServer(address, True, f"no version of {', '.join(missing)}" if missing else "reachable", models)
+
+
+def _strangers(site: Site, server: ModelServer) -> list[str]:
+    """A sentence for each class of which the version that is served does not know every asset."""
+    from eugenie_cli.serving import manifest
+
+    found = []
+    for name, version in server.models.items():
+        folder = workspace_of(site).models / name / str(version)
+        if (folder / manifest.LOCATION).exists():
+            words = manifest.about_strangers(manifest.read(folder), site, name)
+            found += [f"{name}: {words}"] if words else []
+    return found
 
 
 def _since(instant_ms: int | None) -> float | None:

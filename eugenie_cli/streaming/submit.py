@@ -99,7 +99,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     if lost and (last is None or last.savepoint is not None or last.drained):
         return _nothing_done(rest, last)
 
-    check_models(site)
+    check_models(site, progress)
     topics.ensure(site, progress)
     spec = _specify(site, asked)
     check_shards(spec)
@@ -162,8 +162,9 @@ def running_job(rest: FlinkRest, site: Site) -> str | None:
     return None
 
 
-def check_models(site: Site) -> None:
-    """Every class with assets has a model on the server, and it is for this site file."""
+def check_models(site: Site, progress: Progress = SILENT) -> None:
+    """Every class with assets has a model on the server, and it is for this site file. Assets that it does not know are
+    told: their rows have no score."""
     from eugenie_cli.serving import manifest
 
     address = endpoints.model_server(site)
@@ -183,7 +184,10 @@ def check_models(site: Site) -> None:
                 )
             folder = workspace.models / class_name / str(max(versions))
             if folder.exists():
-                manifest.check(manifest.read(folder), site, class_name)
+                info = manifest.read(folder)
+                manifest.check(info, site, class_name)
+                if words := manifest.about_strangers(info, site, class_name):
+                    progress.say(f"{class_name}: {words}")
 
 
 # -- what is asked for ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from eugenie_cli.detection import calibration, network
 from eugenie_cli.detection.arrays import Floats, Ints
-from eugenie_cli.detection.calibration import Calibrated, NormalRows
+from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
 from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
@@ -59,9 +59,11 @@ def build(
         return _classical(class_name, settings, equipment, grids, progress)
     _check(class_name, settings)
     arrays = arrays or Memory()
-    mean, deviation = calibration.scaling([grid.learnt_blocks for grid in grids])
+    scale = calibration.scaling([grid.learnt_blocks for grid in grids])
+    if not scale.moved.any():
+        raise _unfit(class_name, ValueError("no sensor ever moves in the normal rows: there is nothing to learn"))
     arrays.release()
-    joined = join(grids, mean, deviation, max(settings.horizons), arrays)
+    joined = join(grids, scale, max(settings.horizons), arrays)
     train, validation = windows(class_name, grids, joined, settings.window, arrays)
     arrays.release()
     total = epochs or settings.epochs
@@ -117,7 +119,7 @@ def build(
             )
         except ValueError as problem:
             raise _unfit(class_name, problem) from problem
-    detector = _detector(class_name, settings, equipment, grids, mean, deviation, fitted.network, calibrated)
+    detector = _detector(class_name, settings, equipment, grids, scale, fitted.network, calibrated)
     return Built(detector, fitted, calibrated.statistic)
 
 
@@ -162,17 +164,18 @@ class Joined:
     assets: tuple[slice, ...]
 
 
-def join(grids: Sequence[NormalGrid], mean: Floats, deviation: Floats, ahead: int, arrays: Memory) -> Joined:
-    """Scales every asset's rows by its own mean and deviation (float32 [A, S])."""
+def join(grids: Sequence[NormalGrid], scale: Scale, ahead: int, arrays: Memory) -> Joined:
+    """Scales every asset's rows by its own mean and deviation; sensors that never moved are missing."""
     length = sum(len(grid.part) + ahead for grid in grids)
-    rows = arrays.array((length, mean.shape[1]), np.float32)
+    rows = arrays.array((length, scale.mean.shape[1]), np.float32)
     part = arrays.array((length,), np.int8)
     places = []
     offset = 0
     for number, grid in enumerate(grids):
         own = slice(offset, offset + len(grid.part))
         for block in blocks(len(grid.part)):
-            rows[own][block] = network.scale(grid.rows[block], mean[number], deviation[number])
+            scaled = network.scale(grid.rows[block], scale.mean[number], scale.deviation[number])
+            rows[own][block] = np.where(scale.moved[number], scaled, np.float32(np.nan))
             part[own][block] = grid.part[block]
         offset = own.stop + ahead
         rows[own.stop : offset], part[own.stop : offset] = np.nan, datasets.UNUSED
@@ -207,8 +210,7 @@ def _detector(
     settings: ModelSettings,
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
-    mean: Floats,
-    deviation: Floats,
+    scale: Scale,
     weights: dict[str, Floats],
     calibrated: Calibrated,
 ) -> LstmDetector:
@@ -224,8 +226,9 @@ def _detector(
         max_gap_ms=equipment.max_gap,
         scored=calibrated.scored,
         network=weights,
-        mean=mean,
-        deviation=deviation,
+        used=scale.moved,
+        mean=scale.mean,
+        deviation=scale.deviation,
         residual=calibrated.residual,
         level=calibrated.level,
         scatter=calibrated.scatter,

@@ -13,8 +13,9 @@ from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 from eugenie_cli.detection.running import Running
 from eugenie_cli.detection.trained import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import EquipmentClass, Period, Site
+from eugenie_cli.site.model import EquipmentClass, Period, Sensor, Site
 from eugenie_cli.site.values import to_ms
+from eugenie_cli.training import rescaled, wild
 from eugenie_cli.training.scratch import blocks
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
@@ -41,6 +42,8 @@ class NormalGrid:
     edges: Ints
     rows: Floats
     part: Ints
+    doubts: tuple[str, ...] = ()
+    """What was found wrong with the rows, in words: see `mend`."""
 
     @property
     def learnt(self) -> Bools:
@@ -101,13 +104,35 @@ def _inside(edges: Ints, periods: Sequence[Period]) -> Bools:
     return inside
 
 
-def split(grid: Grid, normal: Bools, calibration: float) -> NormalGrid:
+def split(grid: Grid, normal: Bools, calibration: float, sensors: Sequence[Sensor] = ()) -> NormalGrid:
     """Divides the normal rows by time: the last share `calibration` is the calibration block, the rows before
     it are trained on, but for the last of them, which validate."""
     rows = np.where(normal[:, None], grid.rows, np.float32(np.nan))
     part = (normal & np.isfinite(grid.rows).any(axis=1)).astype(np.int8)
+    doubts = mend(rows, part, grid.edges, sensors)
     divide(part, calibration)
-    return NormalGrid(grid.asset, grid.edges, rows, part)
+    return NormalGrid(grid.asset, grid.edges, rows, part, doubts)
+
+
+def mend(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tuple[str, ...]:
+    """Takes out of usable rows what cannot have been measured, and converts what was measured in another unit, in
+    place; rows that are empty then are UNUSED. -> what was done, in words. Without `sensors` there are no limits."""
+    names = [sensor.name for sensor in sensors] or [f"sensor {number + 1}" for number in range(rows.shape[1])]
+    limited = [(sensor.low is not None, sensor.high is not None) for sensor in sensors] or [(False, False)] * len(names)
+    dropped = list(wild.drop(rows, part, limited))
+    changes = rescaled.convert(rows, part)
+    if any(change.factor is not None for change in changes):
+        dropped += wild.drop(rows, part, limited)  # what the other unit hid
+    for block in blocks(len(part)):
+        part[block] = np.where(np.isfinite(rows[block]).any(axis=1), part[block], UNUSED)
+    return (
+        *(wild.told(one, names[one.sensor], _at(edges[one.rows[0]]), _at(edges[one.rows[-1]])) for one in dropped),
+        *(rescaled.told(change, names[change.sensor], _at(edges[change.row])) for change in changes),
+    )
+
+
+def _at(edge_ms: int) -> str:
+    return f"{np.datetime64(int(edge_ms), 'ms')}Z"
 
 
 def divide(part: Ints, calibration: float) -> None:

@@ -47,6 +47,9 @@ def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress
         )
     if short:
         progress.say(f"{class_name}: too little normal history, left out: {', '.join(short)}")
+    for grid in grids:
+        for words in grid.doubts:
+            progress.say(f"{class_name}: {grid.asset}: {words}")
     progress.say(f"{class_name}: {sum(grid.used for grid in grids):,} normal rows of {len(grids)} assets")
     return grids
 
@@ -85,8 +88,10 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
         begin, end = min(begin, place), max(end, inside.stop)
     if begin >= end:
         return None
-    datasets.divide(part[begin:end], equipment.model.calibration)
-    return NormalGrid(summary.asset, edges[begin:end], rows[begin:end], part[begin:end])
+    own = edges[begin:end], rows[begin:end], part[begin:end]
+    doubts = datasets.mend(own[1], own[2], own[0], equipment.sensors)
+    datasets.divide(own[2], equipment.model.calibration)
+    return NormalGrid(summary.asset, *own, doubts)
 
 
 def _span(site: Site, summary: AssetSummary, equipment: EquipmentClass) -> tuple[int, int]:

@@ -18,7 +18,7 @@ TAG = "eugenie.recipe"
 # uses, but for where arrays and checkpoints are kept.
 MODULES = (
     "build", "classical", "compiler", "datasets", "devices", "fit", "fitter", "rate", "reading", "recurrence",
-    "windows",
+    "rescaled", "wild", "windows",
 )  # fmt: skip
 
 

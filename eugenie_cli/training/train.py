@@ -7,7 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eugenie_cli.detection.trained import AssetCalibration
+import numpy as np
+
+from eugenie_cli.detection.calibration import STILL_SHARE_OF_VALUE
+from eugenie_cli.detection.trained import AssetCalibration, TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
@@ -226,6 +229,8 @@ def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progr
     pooled = [asset.asset for asset in noted.assets if asset.pooled]
     if pooled:
         progress.say(f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}")
+    for words in _unmoved(detector):
+        progress.say(f"{detector.class_name}: {words}")
     for words in _doubts(noted.assets):
         progress.say(f"{detector.class_name}: {words}")
     if noted.rehearsal > noted.budget:
@@ -240,6 +245,36 @@ def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progr
         held = f" ({','.join(registered.aliases)})" if registered.aliases else ""
         named = f"version {registered.version}{held}"
     progress.say(f"{detector.class_name}: {named}, {loss}, margin {noted.margin:.2f}")
+
+
+def _unmoved(detector: TrainedDetector) -> Iterator[str]:
+    """Sensors that are not scored on some assets because they never moved there, and assets that are never scored."""
+    used = getattr(detector, "used", None)
+    if used is None:
+        return
+    used = used & detector.scored
+    never = [asset for asset, own in zip(detector.assets, used, strict=True) if not own.any()]
+    if never:
+        yield f"no scored sensor ever moves in the normal rows of {_some(never)}: never scored"
+    for place in detector.scored_index:
+        still = [asset for asset, own in zip(detector.assets, used, strict=True) if own.any() and not own[place]]
+        if still:
+            yield f"{detector.sensors[place]} never moves in the normal rows of {_some(still)}: not scored there"
+        share = detector.deviation[:, place] / np.maximum(np.abs(detector.mean[:, place]), np.finfo(np.float32).tiny)
+        fixed = [
+            asset
+            for asset, own, one in zip(detector.assets, used, share, strict=True)
+            if own[place] and np.isclose(one, STILL_SHARE_OF_VALUE)
+        ]
+        if fixed:
+            yield (
+                f"{detector.sensors[place]} never moves in the normal rows of {_some(fixed)}: once it differs by "
+                "some per cent of its value it alarms for as long as it does (`role: context` leaves it out)"
+            )
+
+
+def _some(assets: Sequence[str]) -> str:
+    return ", ".join(assets[:NAMED]) + (f" and {len(assets) - NAMED} more" if len(assets) > NAMED else "")
 
 
 def _doubts(assets: Sequence[AssetCalibration]) -> Iterator[str]:

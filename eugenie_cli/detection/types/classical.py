@@ -37,7 +37,7 @@ class Learnt:
     mean: Floats
     deviation: Floats
     used: Bools
-    """bool [A, S]: scored sensors of which the asset had normal rows."""
+    """bool [A, S]: scored sensors that moved in the asset's normal rows."""
     statistic: Statistic
 
     def measure(self, index: int, rows: Floats) -> Measured:
@@ -110,12 +110,12 @@ def fit(
     """
     if not any(one.learnt.any() for one in assets):
         raise ValueError("there is no normal row to learn from")
-    mean, deviation = scaling([one.learnt_blocks for one in assets])
+    mean, deviation, moved = scaling([one.learnt_blocks for one in assets])
     z = [scale(one.rows.astype(np.float32), mean[i], deviation[i]) for i, one in enumerate(assets)]
     scored = ~_context(roles, z, assets)
-    used = scored & np.stack([np.isfinite(one.rows[one.learnt]).any(axis=0) for one in assets])
+    used = scored & moved
     if not used.any():
-        raise ValueError("no sensor is scored: every one is context, or has no normal row")
+        raise ValueError("no sensor is scored: every one is context, has no normal row, or never moves in them")
     statistic = kind.learn(options, z, [one.learnt for one in assets], used)
     learnt = Learnt(options.window, mean, deviation, used, statistic)
     values = []

@@ -36,10 +36,12 @@ class Lstm:
         return measure_lstm(detector, index, rows)
 
     def arrays(self, detector: LstmDetector) -> dict[str, np.ndarray]:
-        found = {f"network.{name}": detector.network[name] for name in WEIGHTS}
+        found: dict[str, np.ndarray] = {f"network.{name}": detector.network[name] for name in WEIGHTS}
         for part in _BASELINES:
             baseline = getattr(detector, part)
             found |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+        if detector.used is not None:
+            found["used"] = detector.used
         return found | {f"scatter.{name}": getattr(detector.scatter, name) for name in _SCATTER}
 
     def plain(self, detector: LstmDetector) -> dict[str, Any]:
@@ -52,6 +54,7 @@ class Lstm:
             **common,
             warmup=plain["warmup"],
             network={name: arrays[f"network.{name}"] for name in WEIGHTS},
+            used=arrays.get("used"),
             residual=Baseline(*(arrays[f"residual.{name}"] for name in _STATISTICS)),
             level=Baseline(*(arrays[f"level.{name}"] for name in _STATISTICS)),
             scatter=Scatter(*(arrays[f"scatter.{name}"] for name in _SCATTER)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -42,12 +42,18 @@ class Pca:
     """float32 [A, C]."""
     horizons: tuple[int, ...] = ()
 
+    LEAST: ClassVar[int] = 1
+    """Components that are kept at least, also where there is one sensor alone."""
+
     @classmethod
     def learn(cls: type[Made], options: PcaOptions, z: Sequence[Floats], learnt: Sequence[Bools], used: Bools) -> Made:
         own = [_rows(rows[mask], keep) for rows, mask, keep in zip(z, learnt, used, strict=True)]
-        pooled = _components(np.concatenate(own), options.explained)
-        parts = [_components(rows, options.explained) if len(rows) >= MIN_BASELINE_ROWS else pooled for rows in own]
-        most = max(len(variances) for _, _, variances in parts)
+        pooled = _components(np.concatenate(own), options.explained, cls.LEAST)
+        parts = [
+            _components(rows, options.explained, cls.LEAST) if len(rows) >= MIN_BASELINE_ROWS else pooled
+            for rows in own
+        ]
+        most = max(1, *(len(variances) for _, _, variances in parts))
         loadings = np.zeros((len(parts), z[0].shape[1], most), np.float32)
         spread = np.ones((len(parts), most), np.float32)
         for number, (_, vectors, variances) in enumerate(parts):
@@ -73,7 +79,10 @@ class Pca:
 
 
 class PcaQ(Pca):
-    """Q statistic: the length of what the components leave over; a sensor contributes its square."""
+    """Q statistic: the length of what the components leave over; a sensor contributes its square. Of one sensor
+    nothing is left over but the sensor itself."""
+
+    LEAST = 0
 
     def measure(self, index: int, z: Floats, used: Bools) -> Found:
         complete, _, rebuilt, present = self._project(index, z, used)
@@ -148,13 +157,14 @@ def _rows(z: Floats, used: Bools) -> Floats:
     return np.nan_to_num(values[np.isfinite(values).any(axis=1)]).astype(np.float64)
 
 
-def _components(rows: Floats, explained: float) -> tuple[Floats, Floats, Floats]:
-    """Precision [S, S], loadings [S, C] and variances [C] of rows [N, S]."""
+def _components(rows: Floats, explained: float, least: int) -> tuple[Floats, Floats, Floats]:
+    """Precision [S, S], loadings [S, C] and variances [C] of rows [N, S], with C at least `least`."""
     values, vectors = np.linalg.eigh(rows.T @ rows / max(len(rows), 1))
     values, vectors = values[::-1], vectors[:, ::-1]
     share = np.cumsum(values) / max(values.sum(), MIN_VARIANCE)
-    # one direction is always left over, or Q would be 0
-    kept = min(int(np.searchsorted(share, explained)) + 1, max(len(values) - 1, 1))
+    # one direction in which rows differ is always left over, or Q would be 0
+    directions = int(np.count_nonzero(rows.any(axis=0)))
+    kept = min(int(np.searchsorted(share, explained)) + 1, max(directions - 1, least))
     precision = np.linalg.inv(ledoit_wolf(rows)[0] + RIDGE * np.eye(rows.shape[1]))
     return precision, vectors[:, :kept], np.maximum(values[:kept], MIN_VARIANCE)
 

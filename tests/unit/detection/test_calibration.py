@@ -11,21 +11,23 @@ from eugenie_cli.detection.context import context_sensors, slowness
 
 def test_scaling_is_per_asset_and_ignores_missing_values() -> None:
     rows = np.array([[1.0, 10.0], [3.0, np.nan], [5.0, 14.0]], np.float32)
-    mean, deviation = scaling([lambda: [rows[:7], rows[7:]], lambda: [rows + 100]])
+    mean, deviation, moved = scaling([lambda: [rows[:7], rows[7:]], lambda: [rows + 100]])
     np.testing.assert_allclose(mean, [[3, 12], [103, 112]])
     np.testing.assert_allclose(deviation, [[np.sqrt(8 / 3), 2]] * 2, rtol=1e-6)
+    assert moved.all()
 
 
 def test_a_constant_or_absent_sensor_gets_a_deviation_that_divides() -> None:
     random = np.random.default_rng(0)
     alive, still = random.normal(50, 2, (500, 2)).astype(np.float32), np.full((500, 2), 50, np.float32)
     still[:, 1] = np.nan
-    mean, deviation = scaling([lambda: [alive], lambda: [still]])
+    mean, deviation, moved = scaling([lambda: [alive], lambda: [still]])
     assert (deviation > 0).all()
     assert np.isfinite(mean).all()
     # a tenth of what is usual in the class, not the last digit of a frozen value
     assert deviation[1, 0] == pytest.approx(0.1 * np.median(deviation[:, 0]), rel=0.3)
     assert mean[1, 1] == pytest.approx(mean[0, 1])
+    assert moved.tolist() == [[True, True], [False, False]]
 
 
 def test_the_margin_is_the_smallest_that_stays_within_the_budget() -> None:

@@ -8,6 +8,7 @@ import pytest
 from eugenie_cli.detection.covariance import (
     MAX_CLASS_ROWS,
     MIN_BASELINE_ROWS,
+    MIN_DEVIATION,
     Baseline,
     averages_whitener,
     baseline,
@@ -124,7 +125,7 @@ def test_few_averages_lean_on_their_rows_and_many_speak_for_themselves() -> None
 def test_a_sensor_that_never_moves_has_a_floor() -> None:
     rows = np.random.default_rng(3).normal(size=(500, 3)) * [1.0, 1.0, 0.0]
     _, deviation, whitening = averages_whitener(averages_of(rows), rows, 9.0)
-    assert np.isfinite(whitening).all() and (deviation >= 1e-3).all()
+    assert np.isfinite(whitening).all() and (deviation >= MIN_DEVIATION).all()
     _, alone, _ = averages_whitener(averages_of(rows[:, :1]), rows[:, :1], 9.0)
     assert alone == pytest.approx(averages_of(rows[:, :1]).std(axis=0))
 
@@ -143,3 +144,26 @@ def test_sensors_that_go_as_one_are_not_loosened_by_their_noisy_rows() -> None:
         distance(averages - own[0], own[2]), 0.99
     )
     assert ratio[0] / usual > 0.8
+
+
+def test_what_the_historian_rounds_off_is_no_direction_to_alarm_along() -> None:
+    """Two sensors that go as one, but for what is rounded off: rounding of another size is as normal as before."""
+    random = np.random.default_rng(6)
+    one = random.normal(size=(20_000, 1))
+    early = np.hstack([one, one + random.normal(0, 0.01, one.shape)])
+    later = np.hstack([one, one + random.normal(0, 0.05, one.shape)])
+    mean, _, whitening = whitener(early)
+    usual, found = (np.quantile(distance(rows - mean, whitening), 0.999) for rows in (early, later))
+    assert found < 1.1 * usual
+
+
+@pytest.mark.parametrize("sensors", [1, 2])
+@pytest.mark.parametrize("still", [False, True])
+def test_whatever_rounding_does_a_class_of_few_sensors_has_a_covariance(sensors: int, still: bool) -> None:
+    for seed in range(50):
+        rows = np.random.default_rng(seed).normal(size=(1500, sensors))
+        if still:
+            rows[:, -1] = seed
+        averages = np.stack([np.convolve(column, np.full(10, 0.1), "valid") for column in rows.T], axis=1)
+        for found in (averages_whitener(averages, rows[9:], 9.5), whitener(averages)):
+            assert all(np.isfinite(part).all() for part in found)

@@ -189,6 +189,28 @@ def test_a_model_that_does_not_fit_the_site_is_refused(plant):
     assert caught.value.exit_code == ExitCode.REFUSED
 
 
+def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
+    """It came later, or had no history: the others are judged as without it, and it is named."""
+    with_new = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"], **plant.assets}})
+    alone = evaluate_class(plant, "pump", LABELS, version=3, with_baselines=False)
+    found = evaluate_class(with_new, "pump", LABELS, version=3, with_baselines=False)
+    assert (found.assets, found.judged_rows, found.model) == (alone.assets, alone.judged_rows, alone.model)
+    assert next(note for note in found.notes if "p-0" in note).startswith("Not judged: p-0.")
+    assert not any("Not judged" in note for note in alone.notes)
+    beside = evaluate_class(with_new, "pump", LABELS, version=3, candidate=3, with_baselines=False)
+    assert beside.candidate.model == alone.model
+    strangers = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"]}})
+    with pytest.raises(EugenieError, match="does not know p-0"):
+        next(backtest(strangers, "pump", version=3))
+
+
+def test_a_version_is_judged_by_its_own_window_whatever_type_the_class_has_now(plant):
+    other = plant.classes["pump"].model.model_copy(update={"window": 37})
+    changed = plant.model_copy(update={"classes": {"pump": plant.classes["pump"].model_copy(update={"model": other})}})
+    one, same = of(plant, "p-2"), next(one for one in backtest(changed, "pump", version=3) if one.asset == "p-2")
+    np.testing.assert_array_equal(one.score, same.score)
+
+
 def test_a_request_is_checked_before_anything_is_scored(plant):
     for options, message in [
         ({"class_names": ["pumps"]}, r"no class pumps \(did you mean pump\?\)"),

@@ -54,6 +54,14 @@ def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
     manifest.check(INFO, SITE, "pump")
 
 
+def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
+    known = replace(INFO, assets=("pump-1",))
+    manifest.check(known, SITE, "pump")
+    assert manifest.strangers(known, SITE, "pump") == ("pump-2",)
+    assert "does not know pump-2: not scored until" in manifest.about_strangers(known, SITE, "pump")
+    assert manifest.about_strangers(INFO, SITE, "pump") == ""
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -62,7 +70,7 @@ def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
         ({"window": 60}, "window: the model has 60, the site 120"),
         ({"step_ms": 500}, "step: the model has 500 ms, the site 1000 ms"),
         ({"max_gap_ms": 1}, "max_gap: the model has 1 ms, the site 5000 ms"),
-        ({"assets": ("pump-1",)}, "assets: the model does not know pump-2"),
+        ({"assets": ("pump-9",)}, "assets: the model does not know pump-1, pump-2"),
     ],
 )
 def test_each_disagreement_is_named(change: dict, words: str) -> None:

@@ -1,0 +1,168 @@
+"""Normal rows with a trap in them: every type finds the fault that it finds without, and does not stand in alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eugenie_cli.detection import reference, types
+from eugenie_cli.detection.scoring import ScoringModule
+from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.grid import Grid
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.training import datasets, train
+from eugenie_cli.training.build import build
+
+NORMAL, QUIET, FAULT = 2400, 300, 300
+SENSORS = ("load", "current", "pressure", "trap")
+PRESSURE, TRAP = 2, 3
+Trap = Callable[[np.ndarray], None]
+"""Changes rows [NORMAL + QUIET + FAULT, 4] in place; what is live begins at row NORMAL."""
+
+
+def plant(seed: int) -> np.ndarray:
+    """Drives three sensors by one load; the pressure drifts when the fault comes. The fourth sensor is noise."""
+    random = np.random.default_rng(seed)
+    rows = NORMAL + QUIET + FAULT
+    load = 50 + 8 * np.convolve(random.normal(size=rows + 39), np.hanning(40) / 4, mode="valid")
+    clean = np.stack([load, 0.2 * load, 60 + 0.3 * load, np.full(rows, 5.0)], axis=1)
+    noisy = clean + random.normal(size=clean.shape) * [0.5, 0.2, 0.3, 0.5]
+    return noisy.astype(np.float32)
+
+
+def wild(value: float, *places: int) -> Trap:
+    def trap(rows: np.ndarray) -> None:
+        rows[list(places), PRESSURE] = value
+
+    return trap
+
+
+def unit(since: int) -> Trap:
+    def trap(rows: np.ndarray) -> None:
+        rows[since:, PRESSURE] *= 14.5
+
+    return trap
+
+
+def still(before: float, after: float) -> Trap:
+    def trap(rows: np.ndarray) -> None:
+        rows[:NORMAL, TRAP], rows[NORMAL:, TRAP] = before, after
+
+    return trap
+
+
+TRAPS: dict[str, Trap] = {
+    "nothing": lambda _: None,
+    "a spike": wild(1e6, 700),
+    "a spike among the rows that calibrate": wild(-1e6, 2100),
+    "the largest number": wild(3.4e38, 700),
+    "infinity": wild(np.inf, 700, 2100),
+    "a run of fault codes": wild(-9999.0, *range(900, 910), *range(2000, 2010)),
+    "another unit for half of the time": unit(1200),
+    "another unit of late": unit(NORMAL - 200),
+    "a constant that moves by its last digit": still(5.0, 5.001),
+    "a constant that moves": still(5.0, 5.02),
+    "a valve that opens first": still(0.0, 1.0),
+    "a sensor that comes later": still(np.nan, 5.0),
+    "a sensor that is never there": still(np.nan, np.nan),
+}
+
+
+def class_of(kind: str, names: tuple[str, ...] = SENSORS) -> EquipmentClass:
+    model: dict[str, object] = {"type": kind}
+    if kind == types.LSTM:
+        model = {"window": 40, "warmup": 20, "horizons": [1], "units": 4, "epochs": 1, "learning_rate": 0.01}
+    return EquipmentClass.model_validate({"sensors": [{"name": name} for name in names], "model": model})
+
+
+def trained(kind: str, assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> TrainedDetector:
+    equipment, grids = class_of(kind, names), []
+    for number, rows in enumerate(assets):
+        grid = Grid(f"pump-{number}", np.arange(NORMAL, dtype=np.int64) * 1000, rows[:NORMAL])
+        grids.append(datasets.split(grid, np.ones(NORMAL, bool), equipment.model.calibration, equipment.sensors))
+    return build("pump", equipment, grids, SILENT).detector
+
+
+def live(detector: TrainedDetector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the quiet rows and of the second half of the fault, by the graph, which says what numpy says."""
+    answer = ScoringModule(detector).serving_default(
+        tf.constant(["pump-0"]), tf.constant(rows[None, NORMAL - detector.window + 1 :])
+    )
+    score = answer["score"].numpy()[0]
+    end = rows[None, NORMAL : NORMAL + detector.window + 3]
+    slow = reference.score(detector, ["pump-0"], end)
+    np.testing.assert_allclose(score[detector.window - 1 :][: slow.score.shape[1]], slow.score[0], rtol=2e-3, atol=2e-3)
+    return score[:QUIET], score[QUIET + FAULT // 2 :]
+
+
+def fault(rows: np.ndarray, size: float) -> None:
+    """A drift of up to `size` of the pressure's normal range, in whatever unit it has by then."""
+    drift = np.linspace(0, 1, FAULT) * size * np.ptp(rows[NORMAL : NORMAL + QUIET, PRESSURE])
+    rows[-FAULT:, PRESSURE] += drift.astype(np.float32)
+
+
+def check(kind: str, trap: Trap, size: float, share: float = 0.5) -> None:
+    assets = [plant(number) for number in range(2)]
+    for rows in assets:
+        trap(rows)
+    fault(assets[0], size)
+    quiet, faulty = live(trained(kind, assets), assets[0])
+    assert np.nanmean(quiet > 1) <= 0.05
+    assert np.mean(faulty > 1) > share
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*(("mewma", name) for name in TRAPS), *(("pca-q", name) for name in TRAPS if "constant" in name)],
+)
+def test_a_trap_neither_blinds_a_detector_nor_makes_it_stand_in_alarm(kind: str, name: str) -> None:
+    check(kind, TRAPS[name], 1.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("pca-t2", "a run of fault codes"),
+        ("isolation-forest", "a valve that opens first"),
+        (types.LSTM, "another unit of late"),
+        (types.LSTM, "a constant that moves"),
+    ],
+)
+def test_the_other_types_share_it(kind: str, name: str) -> None:
+    check(kind, TRAPS[name], 3.0, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "second"),
+    [("pca-q", "none"), ("pca-q", "missing"), ("pca-t2", "none"), ("mewma", "constant"), ("isolation-forest", "none")],
+)
+def test_a_class_of_one_sensor_is_a_class(kind: str, second: str) -> None:
+    assets = [plant(number) for number in range(2)]
+    fault(assets[0], 3.0)
+    columns = [PRESSURE] if second == "none" else [PRESSURE, TRAP]
+    for rows in assets:
+        rows[:, TRAP] = np.nan if second == "missing" else 7.0
+    few = [rows[:, columns] for rows in assets]
+    quiet, faulty = live(trained(kind, few, tuple(SENSORS[one] for one in columns)), few[0])
+    assert np.nanmean(quiet > 1) <= 0.05
+    assert np.mean(faulty > 1) > 0.5
+
+
+def test_a_sensor_that_never_moved_on_an_asset_is_named_and_a_class_of_such_is_refused() -> None:
+    assets = [plant(number) for number in range(2)]
+    assets[1][:, TRAP] = 5.0
+    detector = trained("mewma", assets)
+    assert list(train._unmoved(detector)) == ["trap never moves in the normal rows of pump-1: not scored there"]
+    for rows in assets:
+        rows[:, TRAP] = 5.0
+    assert "once it differs by" in next(train._unmoved(trained("mewma", assets)))
+    frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
+    assert "never scored" in next(train._unmoved(trained("mewma", [plant(0)[:, :1], frozen[0]], ("a",))))
+    for kind in ("mewma", types.LSTM):
+        with pytest.raises(EugenieError, match=r"never moves|ever moves"):
+            trained(kind, frozen, ("a",))
