@@ -55,6 +55,18 @@ class NormalGrid:
     def count(self, part: int) -> int:
         return sum(int((self.part[block] == part).sum()) for block in blocks(len(self.part)))
 
+    @property
+    def still(self) -> Bools:
+        """bool [S]: sensors with one and the same value in all learnt rows."""
+        low = np.full(self.rows.shape[1], np.inf)
+        high = -low
+        for rows in self.learnt_blocks():
+            there = np.isfinite(rows)
+            low = np.minimum(low, np.where(there, rows, np.inf).min(axis=0, initial=np.inf))
+            high = np.maximum(high, np.where(there, rows, -np.inf).max(axis=0, initial=-np.inf))
+        same: Bools = low == high
+        return same
+
     def learnt_blocks(self) -> Iterator[Floats]:
         """The learnt rows, a bounded number at a time: float32 [n, S] each."""
         for block in blocks(len(self.part)):
