@@ -53,11 +53,12 @@ MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
 MIN_DEVIATION = 1e-6
 # A sensor whose normal values differ by less than this share of that never moved: how far it moves when it does, its
-# history cannot say. Its value can, if it is not 0: less than a hundredth of it is no change, and much of it is one. Of
-# 0 nothing can be said, nor of a sensor that moves on the class's other assets: there it is not scored, or its first
-# move, be it of the last digit, would alarm for ever.
+# history cannot say. Its value can, and the class's other assets: its deviation is a share of the one or a multiple of
+# theirs, such that by `covariance.STILL_DEVIATION` a step of half a per cent, or of a deviation of theirs, is one of
+# its own. Of a value of 0 on all assets nothing can be said: it is not scored, or its first move would alarm for ever.
 LEAST_MOVE = 0.01
 STILL_SHARE_OF_VALUE = 0.05
+STILL_TIMES_OF_CLASS = 9.0
 # Deviations within which all values of such a sensor lie.
 STILL_RANGE = 0.05
 
@@ -123,10 +124,9 @@ def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
     floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
     floored = np.maximum(deviation, np.maximum(floor, MIN_DEVIATION))
     never = (counts > 0) & (deviation < LEAST_MOVE * floored)
-    by_value = np.abs(mean) * STILL_SHARE_OF_VALUE
-    by_value[:, np.median(deviation, axis=0) > 0] = 0.0
-    moved = (counts > 0) & (~never | (by_value > MIN_DEVIATION))
-    floored = np.where(never, np.maximum(floored, by_value), floored)
+    told = np.maximum(np.abs(mean) * STILL_SHARE_OF_VALUE, np.median(deviation, axis=0) * STILL_TIMES_OF_CLASS)
+    moved = (counts > 0) & (~never | (told > MIN_DEVIATION))
+    floored = np.where(never, np.maximum(floored, told), floored)
     return Scale(mean.astype(np.float32), floored.astype(np.float32), moved)
 
 

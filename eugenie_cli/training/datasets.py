@@ -68,6 +68,18 @@ class NormalGrid:
             found = list(zip(starts, [*(found[place][1] for place in kept), found[-1][1]], strict=True))
         return [(int(self.edges[first]), int(self.edges[last - 1])) for first, last in found]
 
+    @property
+    def still(self) -> Bools:
+        """bool [S]: sensors with one and the same value in all learnt rows."""
+        low = np.full(self.rows.shape[1], np.inf)
+        high = -low
+        for rows in self.learnt_blocks():
+            there = np.isfinite(rows)
+            low = np.minimum(low, np.where(there, rows, np.inf).min(axis=0, initial=np.inf))
+            high = np.maximum(high, np.where(there, rows, -np.inf).max(axis=0, initial=-np.inf))
+        same: Bools = low == high
+        return same
+
     def learnt_blocks(self) -> Iterator[Floats]:
         """The learnt rows, a bounded number at a time: float32 [n, S] each."""
         for block in blocks(len(self.part)):

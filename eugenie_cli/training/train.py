@@ -7,9 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from eugenie_cli.detection.calibration import STILL_SHARE_OF_VALUE
 from eugenie_cli.detection.trained import AssetCalibration, TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
@@ -169,7 +166,7 @@ def train_class(
             run.log_built(site, built, metrics)
             registered = run.register(tags)
         checkpoint.clear()
-    _narrate(built, registered, progress)
+    _narrate(built, grids, registered, progress)
     if registered is not None and client is not None and Registry(site, client).champion(class_name) is None:
         progress.say(
             f"{class_name} has no champion (it was deleted, or never promoted): "
@@ -221,7 +218,9 @@ def _metrics(built: Built) -> dict[str, float]:
     }
 
 
-def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progress) -> None:
+def _narrate(
+    built: Built, grids: Sequence[datasets.NormalGrid], registered: RegisteredVersion | None, progress: Progress
+) -> None:
     detector, noted = built.detector, built.detector.calibration
     context = [name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored]
     if context:
@@ -229,7 +228,7 @@ def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progr
     pooled = [asset.asset for asset in noted.assets if asset.pooled]
     if pooled:
         progress.say(f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}")
-    for words in _unmoved(detector):
+    for words in _unmoved(detector, grids):
         progress.say(f"{detector.class_name}: {words}")
     for words in _doubts(noted.assets):
         progress.say(f"{detector.class_name}: {words}")
@@ -247,8 +246,9 @@ def _narrate(built: Built, registered: RegisteredVersion | None, progress: Progr
     progress.say(f"{detector.class_name}: {named}, {loss}, margin {noted.margin:.2f}")
 
 
-def _unmoved(detector: TrainedDetector) -> Iterator[str]:
-    """Sensors that are not scored on some assets because they never moved there, and assets that are never scored."""
+def _unmoved(detector: TrainedDetector, grids: Sequence[datasets.NormalGrid]) -> Iterator[str]:
+    """Sensors that never moved on some assets, scored or not, and assets that are never scored."""
+    still = [grid.still for grid in grids]
     used = getattr(detector, "used", None)
     if used is None:
         return
@@ -257,14 +257,11 @@ def _unmoved(detector: TrainedDetector) -> Iterator[str]:
     if never:
         yield f"no scored sensor ever moves in the normal rows of {_some(never)}: never scored"
     for place in detector.scored_index:
-        still = [asset for asset, own in zip(detector.assets, used, strict=True) if own.any() and not own[place]]
-        if still:
-            yield f"{detector.sensors[place]} never moves in the normal rows of {_some(still)}: not scored there"
-        share = detector.deviation[:, place] / np.maximum(np.abs(detector.mean[:, place]), np.finfo(np.float32).tiny)
+        unused = [asset for asset, own in zip(detector.assets, used, strict=True) if own.any() and not own[place]]
+        if unused:
+            yield f"{detector.sensors[place]} never moves in the normal rows of {_some(unused)}: not scored there"
         fixed = [
-            asset
-            for asset, own, one in zip(detector.assets, used, share, strict=True)
-            if own[place] and np.isclose(one, STILL_SHARE_OF_VALUE)
+            grid.asset for grid, own, one in zip(grids, used, still, strict=True) if own[place] and bool(one[place])
         ]
         if fixed:
             yield (

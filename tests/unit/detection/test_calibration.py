@@ -24,10 +24,10 @@ def test_a_constant_or_absent_sensor_gets_a_deviation_that_divides() -> None:
     mean, deviation, moved = scaling([lambda: [alive], lambda: [still]])
     assert (deviation > 0).all()
     assert np.isfinite(mean).all()
-    # a tenth of what is usual in the class, not the last digit of a frozen value
-    assert deviation[1, 0] == pytest.approx(0.1 * np.median(deviation[:, 0]), rel=0.3)
+    # what is usual in the class, several times over, not the last digit of a frozen value
+    assert deviation[1, 0] == pytest.approx(9.0, rel=0.1)
     assert mean[1, 1] == pytest.approx(mean[0, 1])
-    assert moved.tolist() == [[True, True], [False, False]]
+    assert moved.tolist() == [[True, True], [True, False]]
 
 
 def test_the_margin_is_the_smallest_that_stays_within_the_budget() -> None:

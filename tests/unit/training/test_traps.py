@@ -80,12 +80,20 @@ def class_of(kind: str, names: tuple[str, ...] = SENSORS) -> EquipmentClass:
     return EquipmentClass.model_validate({"sensors": [{"name": name} for name in names], "model": model})
 
 
-def trained(kind: str, assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> TrainedDetector:
+def grids_of(kind: str, assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> list[datasets.NormalGrid]:
     equipment, grids = class_of(kind, names), []
     for number, rows in enumerate(assets):
         grid = Grid(f"pump-{number}", np.arange(NORMAL, dtype=np.int64) * 1000, rows[:NORMAL])
         grids.append(datasets.split(grid, np.ones(NORMAL, bool), equipment.model.calibration, equipment.sensors))
-    return build("pump", equipment, grids, SILENT).detector
+    return grids
+
+
+def trained(kind: str, assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> TrainedDetector:
+    return build("pump", class_of(kind, names), grids_of(kind, assets, names), SILENT).detector
+
+
+def told(assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> list[str]:
+    return list(train._unmoved(trained("mewma", assets, names), grids_of("mewma", assets, names)))
 
 
 def live(detector: TrainedDetector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,16 +161,25 @@ def test_a_class_of_one_sensor_is_a_class(kind: str, second: str) -> None:
     assert np.mean(faulty > 1) > 0.5
 
 
-def test_a_sensor_that_never_moved_on_an_asset_is_named_and_a_class_of_such_is_refused() -> None:
+def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_is_refused() -> None:
     assets = [plant(number) for number in range(2)]
     assets[1][:, TRAP] = 5.0
-    detector = trained("mewma", assets)
-    assert list(train._unmoved(detector)) == ["trap never moves in the normal rows of pump-1: not scored there"]
+    (words,) = told(assets)
+    assert words.startswith("trap never moves in the normal rows of pump-1: once it differs by")
     for rows in assets:
-        rows[:, TRAP] = 5.0
-    assert "once it differs by" in next(train._unmoved(trained("mewma", assets)))
+        rows[:, TRAP] = 0.0
+    assert told(assets) == ["trap never moves in the normal rows of pump-0, pump-1: not scored there"]
     frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
-    assert "never scored" in next(train._unmoved(trained("mewma", [plant(0)[:, :1], frozen[0]], ("a",))))
     for kind in ("mewma", types.LSTM):
         with pytest.raises(EugenieError, match=r"never moves|ever moves"):
             trained(kind, frozen, ("a",))
+
+
+def test_a_sensor_that_was_stuck_while_it_was_learnt_may_move_as_its_fellows_do() -> None:
+    assets = [plant(number) for number in range(3)]
+    assets[0][:NORMAL, TRAP] = 5.0
+    quiet, _ = live(trained("mewma", assets), assets[0])
+    assert np.nanmean(quiet > 1) <= 0.05
+    assets[0][NORMAL:, TRAP] += 8
+    quiet, _ = live(trained("mewma", assets), assets[0])
+    assert np.mean(quiet[30:] > 1) > 0.9
