@@ -72,6 +72,9 @@ def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> Eugen
     if cause.code() in _REFUSED:
         hint = "check kafka.security in the site file and the user's rights"
         return EugenieError(f"{doing}: {where} refused ({cause.str()})", hint, ExitCode.UNREACHABLE)
+    if cause.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        hint = "`eugenie stream submit` creates the site's topics; or correct kafka: in the site file"
+        return EugenieError(f"{doing}: {where} has no such topic", hint, ExitCode.UNREACHABLE)
     return EugenieError(f"{doing}: {cause.str()}", "see the brokers' logs")
 
 

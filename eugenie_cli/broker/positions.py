@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
@@ -16,6 +17,18 @@ from eugenie_cli.site.model import Site
 
 ZERO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers say that know no ids of topics: older than Kafka 2.8."""
+
+_POLL_S = 0.2
+_LEADERLESS = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
+"""What a broker, or the client itself, says of a partition for a moment after its topic was made."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +47,26 @@ def look(site: Site, topic: str) -> TopicState:
     numbers = range(partitions(site, topic))
     consumer = _consumer(site, "eugenie-positions")
     try:
-        marks = [consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=ANSWER_S) for one in numbers]
+        marks = [_marks(consumer, TopicPartition(topic, one)) for one in numbers]
     except KafkaException as error:
         raise failure(site, f"asking where {topic} begins and ends", error) from None
     finally:
         consumer.close()
     begin, end = ({one: mark[side] for one, mark in zip(numbers, marks, strict=True)} for side in (0, 1))
     return TopicState(topic, identity(site, topic), begin, end)
+
+
+def _marks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """A partition's two offsets. Where it has no leader yet (its topic is new, a broker restarts) it is asked again."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            found: tuple[int, int] = consumer.get_watermark_offsets(place, timeout=ANSWER_S)
+            return found
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADERLESS or time.monotonic() >= deadline:
+                raise
+        time.sleep(_POLL_S)
 
 
 def identity(site: Site, topic: str) -> str | None:

@@ -6,6 +6,9 @@ years: what is open must never be forgotten, and what was closed is a plant's me
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
@@ -15,6 +18,7 @@ from eugenie_cli.site.model import Site
 
 # -1: the cluster's own default. The embedded cluster is one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1
+_POLL_S = 0.1
 # Records are stamped on arrival: a replay of last year's readings must not be older than the topic's retention when it
 # arrives.
 _EVENTS = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
@@ -64,10 +68,25 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise failure(site, f"creating topic {name}", error) from None
     if created:
+        _wait_until_known(site, admin, created)
         progress.say(f"created topics {', '.join(created)}")
     if str(site.topics.anomalies) in existing:
         keep_anomalies(site, progress)
     return tuple(created)
+
+
+def _wait_until_known(site: Site, admin: AdminClient, created: Collection[str]) -> None:
+    """Brokers say that a topic is made before they all know it: for a moment the next question finds none."""
+    deadline = time.monotonic() + ANSWER_S
+    while time.monotonic() < deadline:
+        try:
+            found = admin.list_topics(timeout=ANSWER_S).topics
+        except KafkaException as error:
+            raise failure(site, "listing topics", error) from None
+        parts = [found[name].partitions.values() for name in created if name in found]
+        if len(parts) == len(created) and all(some and all(one.leader >= 0 for one in some) for some in parts):
+            return
+        time.sleep(_POLL_S)
 
 
 def missing(site: Site) -> tuple[str, ...]:

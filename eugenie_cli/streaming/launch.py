@@ -43,7 +43,7 @@ def await_interrupted(workspace: Workspace, progress: Progress) -> None:
         return
     began = (workspace.run / "stream.json").stat().st_mtime
     with progress.task("waiting for a submission that was interrupted"):
-        while (age := time.time() - began) < SUBMIT_S and (age < BEGINS_WITHIN_S or _is_planned(workspace)):
+        while 0 <= (age := time.time() - began) < SUBMIT_S and (age < BEGINS_WITHIN_S or _is_planned(workspace)):
             time.sleep(POLL_S)
 
 

@@ -25,7 +25,7 @@ from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.submit import running_job
 
 STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
-RUNNING = "RUNNING"
+RUNNING, INITIALIZING = "RUNNING", "INITIALIZING"
 
 FLINK_S = 5.0
 """How long Flink may take for an answer that it has at hand."""
@@ -151,8 +151,12 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     if job is None or job_id is None:
         problem = Problem(f"the stream job of {site.site} does not run", _next(site, rest, STOPPED))
         return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, notes=tuple(notes), problems=(problem,))
-    failed = rest.last_failure(job_id)
     state = state_of(job)
+    if job["state"] == INITIALIZING:  # its JobMaster is made: Flink refuses every further question about it
+        problem = Problem(f"the stream job is {state}", _next(site, rest, state))
+        page = f"{rest.address}/#/job/{job_id}/overview"
+        return StreamStatus(state, job_id, page, job["duration"] / 1000, notes=tuple(notes), problems=(problem,))
+    failed = rest.last_failure(job_id)
     at_work = state == RUNNING
     age = fetch(rest, job_id) if at_work else None
     metrics = read_metrics(rest, job) if at_work else JobMetrics()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from eugenie_cli.broker import positions
 from eugenie_cli.embedded import endpoints
-from eugenie_cli.errors import EugenieError
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
@@ -48,8 +48,14 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
     With `drain` the job reads what the topic holds now, and event time ends: the last rows are made and scored and open
     anomalies are closed. Such a stream is over: the next submission starts anew, after the last reading that this one
     took, and with the row after the last that it made. Without `savepoint` the job ends at once, and the next one goes
-    on from its last checkpoint. Raises EugenieError.
+    on from its last checkpoint. Raises EugenieError; USAGE for a drain without one, which says where it ended.
     """
+    if drain and not savepoint:
+        raise EugenieError(
+            "--drain cannot do without a savepoint, which says where the stream ended",
+            "leave out --no-savepoint to drain the stream, or --drain to end the job at once",
+            ExitCode.USAGE,
+        )
     with record.changing(workspace_of(site)):
         return stop_here(site, progress, drain, savepoint)
 

@@ -6,6 +6,8 @@ the out-of-orderness. It is kept here because instants are read here, and becaus
 - A source is idle when the others speak for `idle_timeout` and it does not. A pause of all of them (the job was held
   up, the plant is quiet) is nobody's idleness: it counts as a part of the time-out at most.
 - A source that says only what is older than the clock by more than `idle_timeout` says nothing: its clock was reset.
+- A source that only repeats itself says nothing either: a gateway that sends a value that stands again and again, with
+  the instant of its last change, or a clock that stopped.
 - A source that is far behind the foremost one, and comes no nearer, is left behind. One whose backlog is being read
   comes nearer, and is waited for.
 
@@ -41,7 +43,7 @@ class _Source:
 
     largest: int
     heard: float
-    """On the scale of `Clock._listened`."""
+    """When it last said something new, on the scale of `Clock._listened`."""
     behind: tuple[float, int, int] | None = None
     """Since when it has been far behind: (listened, wall clock, largest instant) then."""
 
@@ -67,7 +69,8 @@ class Clock:
     @classmethod
     def of_decoders(cls, parallelism: int, idle_timeout_ms: int) -> Clock:
         """The clock of what follows several decoders: the slowest decoder's."""
-        return cls(parallelism, 1, -1, max(idle_timeout_ms, DECODERS_IDLE_MS))
+        # a decoder that waits for a partition of its own stands still for a time-out, and is waited for
+        return cls(parallelism, 1, -1, max(2 * idle_timeout_ms, DECODERS_IDLE_MS))
 
     def advance(self, largest: Mapping[int, int], wall_ms: int) -> int:
         """Take in the largest instants of some sources, heard at a wall clock; returns `now`, which never falls.
@@ -80,18 +83,20 @@ class Clock:
         for number, instant in largest.items():
             if instant < self.now - self._idle_timeout:
                 continue
-            source = self._sources.setdefault(number, _Source(instant, self._listened))
-            source.largest, source.heard = max(source.largest, instant), self._listened
+            source = self._sources.get(number)
+            if source is None:
+                self._sources[number] = _Source(instant, self._listened)
+            elif instant > source.largest or instant == NOT_YET:  # a decoder that waits says so all the time
+                source.largest, source.heard = max(source.largest, instant), self._listened
         self._goes = self._goes or len(self._sources) >= self._awaited or self._listened > self._idle_timeout
         if self._goes and (waited_for := self._waited_for(wall_ms)):
             self.now = max(self.now, min(waited_for) - self._behind)
         return self.now
 
     def _waited_for(self, wall_ms: int) -> list[int]:
-        """Largest instants of the sources that are not left behind. Those that are idle are forgotten."""
-        for number, source in list(self._sources.items()):
-            if self._listened - source.heard > self._idle_timeout:
-                del self._sources[number]
+        """Largest instants of the sources not left behind. Those that are idle are forgotten, unless all are."""
+        live = {n: one for n, one in self._sources.items() if self._listened - one.heard <= self._idle_timeout}
+        self._sources = live or self._sources
         foremost = max((one.largest for one in self._sources.values()), default=NOT_YET)
         return [one.largest for one in self._sources.values() if not self._is_left_behind(one, foremost, wall_ms)]
 

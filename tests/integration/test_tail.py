@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from eugenie_cli.anomalies.last_rows import LastRows
 from eugenie_cli.anomalies.tail import list_anomalies, tail
-from eugenie_cli.broker import consume, topics
+from eugenie_cli.broker import consume, positions, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.embedded import checks
@@ -241,6 +241,14 @@ def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
     (check,) = [one for one in checks.check(site) if one.name == "anomalies topic"]
     assert not check.ok and check.hint in line
+
+
+def test_topics_that_were_made_a_moment_ago_can_be_asked_for(engines):
+    """For tens of milliseconds brokers say that a new partition has no leader, or is none of theirs."""
+    for number in range(8):
+        site = engines.site(f"new{number}", kafka={"partitions": 4})
+        assert len(topics.ensure(site)) == 4
+        assert positions.look(site, str(site.topics.readings)).end == dict.fromkeys(range(4), 0)
 
 
 def test_a_topic_that_is_missing_is_named(engines):

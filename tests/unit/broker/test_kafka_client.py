@@ -73,6 +73,7 @@ def test_the_embedded_broker_that_does_not_run_is_unreachable(tmp_path):
         (KafkaError._ALL_BROKERS_DOWN, ExitCode.UNREACHABLE, "cannot be reached"),
         (KafkaError._AUTHENTICATION, ExitCode.UNREACHABLE, "refused"),
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, ExitCode.UNREACHABLE, "refused"),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, ExitCode.UNREACHABLE, "has no such topic"),
         (KafkaError.MSG_SIZE_TOO_LARGE, ExitCode.FAILED, "sending: Broker: Message size too large"),
     ],
 )

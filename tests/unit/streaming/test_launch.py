@@ -10,9 +10,11 @@ from dataclasses import asdict
 
 import pytest
 
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT
 from eugenie_cli.streaming import launch, record
 from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming.stop import stop
 from eugenie_cli.workspace import Workspace
 
 
@@ -50,3 +52,16 @@ def test_programs_of_other_workspaces_are_none_of_ours(workspace, program, tmp_p
     record.save(workspace, JobRecord("new", "http://x"))
     launch.await_interrupted(workspace, SILENT)
     assert program.poll() is None, "what Flink has answered is not waited for"
+
+
+def test_a_drain_without_a_savepoint_is_refused_before_anything_is_asked(site_of):
+    """It would cancel the job, and note that its stream was scored to its end."""
+    with pytest.raises(EugenieError, match="--drain cannot do without a savepoint") as refused:
+        stop(site_of(), drain=True, savepoint=False)
+    assert refused.value.exit_code is ExitCode.USAGE
+
+
+def test_a_record_from_a_clock_that_was_ahead_is_not_waited_for(workspace):
+    tomorrow = time.time() + 86_400
+    os.utime(workspace.run / "stream.json", (tomorrow, tomorrow))
+    launch.await_interrupted(workspace, SILENT)

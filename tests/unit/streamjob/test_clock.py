@@ -42,6 +42,26 @@ def test_a_clock_that_is_set_back_holds_nobody_for_longer_than_the_idle_time_out
     assert clock.now >= START + 159_000 - BOUND - 1 - max(IDLE, min(reset_by, 15_000))
 
 
+@pytest.mark.parametrize("since", [0, MINUTE, 30 * MINUTE])
+@pytest.mark.parametrize("jitter", [1, 3_000])
+def test_a_partition_that_only_repeats_itself_holds_nobody(since, jitter):
+    """A value that stands, sent each second with the instant of its last change; and a clock that ticks in a circle."""
+    clock = run(clock_of(), range(100), {0: 0, 1: 0})
+    for second in range(100, 200):
+        wall = START + 1_000 * second
+        clock.advance({0: wall, 1: START + 99_000 - since + 500 * second % jitter}, wall)
+    assert clock.now == START + 199_000 - BOUND - 1
+
+
+def test_a_partition_that_repeats_itself_and_then_moves_on_is_waited_for_again():
+    clock = run(clock_of(), range(100), {0: 0, 1: 0})
+    for second in range(100, 200):
+        wall = START + 1_000 * second
+        clock.advance({0: wall, 1: START + 99_000}, wall)
+    run(clock, range(200, 260), {0: 0, 1: -5_000})
+    assert clock.now == START + 259_000 - 5_000 - BOUND - 1
+
+
 @pytest.mark.parametrize("delay", [MINUTE, 10 * MINUTE, 50 * MINUTE])
 def test_a_partition_that_is_delayed_from_the_start_is_waited_for(delay):
     clock = run(clock_of(), range(300), {0: 0, 1: -delay})
@@ -116,6 +136,19 @@ class TestOfDecoders:
             said = {7: now} if other is None else {7: now, 9: other + 1_000 * second}
             clock.advance(said, now)
         assert clock.now == now
+
+    def test_one_whose_partitions_only_repeat_themselves_holds_nobody(self):
+        clock = Clock.of_decoders(2, IDLE)
+        for second in range(120):
+            clock.advance({7: START + 1_000 * second, 9: START}, START + 1_000 * second)
+        assert clock.now == START + 119_000
+
+    @pytest.mark.parametrize("idle", [IDLE, DECODERS_IDLE_MS, 2 * MINUTE])
+    def test_one_that_stands_still_for_an_idle_partition_is_waited_for(self, idle):
+        clock, tenths = Clock.of_decoders(2, idle), range(0, idle + 1_000, 100)
+        for at in tenths:
+            assert clock.advance({7: START + at, 9: START}, START + at) <= START
+        assert clock.advance({9: START + idle}, START + idle + 1_000) == START + idle
 
     def test_one_that_waits_for_a_partition_of_its_own_is_waited_for(self):
         clock = Clock.of_decoders(2, IDLE)
