@@ -22,8 +22,12 @@ _FOREIGN = re.compile(
     r"'[^']*'|y+|u+|M+|d+|D+|E+|H+|h+|k+|K+|m+|n+|s+|S+|f+|F+|a+|t+|A+/P+M*|AM/PM|z+|Z+|X+|x+|Y+|.", re.DOTALL
 )
 _OFFSET = re.compile(r"[+-][0-9]{2}:?[0-9]{2}$")
+_SHORT_OFFSET = re.compile(r"(?:^|[A-Za-z(])[+-][0-9]{1,2}(?::?[0-9]{2})?(?![0-9])")  # behind a time of day
 _ZULU = re.compile(r"[.,][0-9]+[Zz]")
 _ABBREVIATION = re.compile(r"[A-Z]{2,3}T|MEZ|MESZ|MSK|UTC")
+_IN_SIGNS = re.compile(r"[^\w+-]+(UTC|GMT|Z)\W*|(UTC|GMT|Z)[^\w+-]+", re.IGNORECASE)  # (UTC), 'Z', UTC]
+_HALF_OF_DAY = re.compile(r"[AP]\.?M\.?", re.IGNORECASE)
+_SIGNS = "()[]{}<>'\"_,;:/"
 
 UTC_WORDS = frozenset({"UTC", "GMT", "Z"})
 
@@ -68,6 +72,7 @@ def problems(format: str) -> Iterator[str]:
         yield from _contradictions(frozenset(letters))
         yield from _run_together(parts)
         yield from _unread_zone(format, parts)
+        yield from _half_of_day(parts)
 
 
 def says_utc(format: str) -> bool:
@@ -137,13 +142,26 @@ def _unread_zone(format: str, parts: list[Directive]) -> Iterator[str]:
     """A literal that says an offset or a zone would be skipped, and the time taken for local time."""
     if says_utc(format) or any(part.letter in ("z", "Z") and part.letter for part in parts):
         return
+    timed = False
     for part in parts:
-        if not part.letter and _OFFSET.search(part.text):
+        timed = timed or (part.letter in ("H", "I") and bool(part.letter))
+        if not part.letter and (_OFFSET.search(part.text) or (timed and _SHORT_OFFSET.search(part.text))):
             yield f"{part.text!r} says an offset from UTC, which nothing reads there: write %z in its place"
         elif not part.letter and _ZULU.fullmatch(part.text):
             yield f"{part.text!r} says UTC, which nothing reads there: write .%f%z in its place"
-        elif not part.letter and _ABBREVIATION.fullmatch(part.text):
+        elif not part.letter and _IN_SIGNS.fullmatch(part.text):
+            yield f"{part.text!r} says UTC, which nothing reads there: write %Z in place of its letters"
+        elif not part.letter and _ABBREVIATION.fullmatch(part.text.strip(_SIGNS)):
             yield f"{part.text!r} says a time zone, which nothing reads there: write %Z in its place"
+
+
+def _half_of_day(parts: list[Directive]) -> Iterator[str]:
+    """A literal AM or PM: a morning's 12:30 would be taken for noon."""
+    timed = False  # "am" before the date is German
+    for part in parts:
+        timed = timed or (part.letter in ("H", "I") and bool(part.letter))
+        if timed and not part.letter and _HALF_OF_DAY.fullmatch(part.text.strip(_SIGNS)):
+            yield f"{part.text!r} says half of the day, which nothing reads there: write %p there, and %I for %H"
 
 
 def _list(letters: frozenset[str]) -> str:

@@ -17,9 +17,16 @@ from eugenie_cli.history.importers.records import RecordReader
 from eugenie_cli.site.model import ReadingsMapping
 
 # longest first, so that the whole word is taken off
-_QUALITY = ("qualitycode", "opcquality", "statuscode", "quality", "qlty", "qual", "status", "stat", "good", "qc", "q")
-_TIME = ("sourcetimestamp", "servertimestamp", "timestamp", "datetime", "utctime", "tstamp", "time", "date", "ts")
-_WORDS = {**dict.fromkeys(_QUALITY, "quality"), **dict.fromkeys(_TIME, "instant")}
+_QUALITY = (
+    *("qualitycode", "opcquality", "statuscode", "qualitaet", "qualität", "quality", "qualité", "calidad", "kalite"),
+    *("validity", "status", "durum", "valid", "qlty", "qual", "stat", "good", "flag", "qc", "q"),
+)
+_OF_A_TAG = ("badflag", "invalid", "isbad", "bad", "st")  # of a row they would be the other way round, or too little
+_TIME = (
+    *("sourcetimestamp", "servertimestamp", "zeitstempel", "horodatage", "timestamp", "datetime", "utctime", "uhrzeit"),
+    *("tstamp", "fecha", "zaman", "tarih", "datum", "heure", "hora", "time", "date", "zeit", "ts", "t"),
+)
+_WORDS = {**dict.fromkeys((*_OF_A_TAG, *_QUALITY), "quality"), **dict.fromkeys(_TIME, "instant")}
 _VALUE = ("measuredvalue", "value", "val", "pv", "mv", "v")
 # a column that says so by its name alone, with no tag that the site knows
 _PLAIN = re.compile(r"(?:^|[\W_])(?:(quality|qual|opcquality)|(timestamp|tstamp|ts))\W*$", re.IGNORECASE)

@@ -106,6 +106,11 @@ class CsvImporter:
                 f"source {self._source.name}: {error}",
                 hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
             ) from error
+        except UnicodeError as error:  # of a codec that takes no damaged text: idna, say
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
+                hint="correct the source's `encoding`: utf-8, utf-16, cp1252, latin-1, cp1254",
+            ) from error
         except pa.ArrowInvalid as error:
             raise EugenieError(
                 f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",

@@ -37,6 +37,10 @@ _MARKS = (  # the longer first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "UTF-16", "utf-16"),
 )
+_NEED_MARK = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 _SUFFIXES = (".csv", ".gz", ".txt", ".tsv", ".dat", ".log")
 
 
@@ -178,7 +182,9 @@ def _zip_kind(path: Path) -> tuple[str, str]:
 
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:
     """Refuse text that is plainly of another encoding. Raises LookupError for an unknown one."""
-    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+    "".encode(encoding)  # `hex` and `zip` are codecs of Python, and no encodings of text
+    codec = codecs.lookup(encoding).name
+    wide = codec.startswith(("utf-16", "utf-32"))
     if not wide:
         for mark, what, right in _MARKS:
             if head.startswith(mark):
@@ -193,4 +199,10 @@ def _check_encoding(name: str, head: bytes, encoding: str) -> None:
     elif head and b"\0" not in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise EugenieError(
             f"{name} is not {encoding} text", hint="remove the source's `encoding`, or set the right one: utf-8, cp1252"
+        )
+    elif codec in _NEED_MARK and head and not head.startswith(_NEED_MARK[codec]):
+        order = "be" if head[:1] == b"\0" else "le"
+        raise EugenieError(
+            f"{name} is {encoding} text without a byte order mark, or none at all",
+            hint=f"set the source's `encoding: {codec}-{order}`, if it is",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -126,6 +127,9 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
 def _advice(wanted: str, written: Sequence[str], source: CsvSource, head: bytes) -> str:
     """What to correct, by how the first lines look."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
+    utf = codecs.lookup(source.encoding).name.startswith("utf")
+    if not utf and text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
+        return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
     if text.lstrip()[:1] in ("{", "["):
         return "the file looks like JSON: export it as CSV"
     if text.lstrip()[:1] == "<":

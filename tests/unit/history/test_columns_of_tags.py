@@ -32,6 +32,15 @@ def notes_of(tmp_path, header: str, row: str, **readings) -> list[str]:
             (name, "look like the instant of one tag")
             for name in ("FT-2_TS", "FT2_TIMESTAMP", "FT-2.Time", "_TIMESTAMP")
         ),
+        *(
+            (name, "look like the quality of one tag")
+            for name in ("FT-2 Qualität", "FT-2.ST", "FT-2_Flag", "FT-2.Valid", "FT-2 Bad", "FT-2.Invalid")
+        ),
+        *(
+            (name, "look like the instant of one tag")
+            for name in ("FT-2 Zeitstempel", "FT-2 Zeit", "FT-2.T", "FT-2 Horodatage", "FT-2_Tarih", "Uhrzeit FT-2")
+        ),
+        *((name, "look like the quality of a row") for name in ("Qualität", "Durum", "Flag", "Valid")),
         *((name, "look like the quality of a row") for name in ("_QUALITY", "Quality", "Status", "OPC Quality")),
         *((name, "have the name of a column before") for name in ("FT-2",)),
         *((name, "are nearly a tag or sensor") for name in ("ft-2 ", "FT2", "PT-2.PV")),
@@ -54,6 +63,12 @@ def test_other_columns_may_be_ignored(tmp_path):
     (note,) = notes_of(tmp_path, "time,FT-2,operator,", "2026-01-03T06:00:00Z,1,x,")
     assert "operator (list them under `ignore`" in note
     assert notes_of(tmp_path, "time,FT-2,operator,", "2026-01-03T06:00:00Z,1,x,", ignore=["operator"]) == []
+
+
+@pytest.mark.parametrize("column", ["Bad", "T", "operator", "FT-22", "FT-2.SP", "FT-2X", "TFT", "Batch", "Shift"])
+def test_a_column_that_only_resembles_one_is_an_ordinary_one(tmp_path, column):
+    (note,) = notes_of(tmp_path, f"time,FT-2,{column}", "2026-01-03T06:00:00Z,1,0")
+    assert f"{column} (list them under `ignore`" in note
 
 
 def test_a_quality_that_a_long_file_has_and_the_mapping_does_not(tmp_path):

@@ -92,6 +92,37 @@ def test_a_file_that_is_something_else_fails_by_name_and_the_others_come_in(expo
     assert next(import_notes([report])).startswith("s: failed: ")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "content", "told"),
+    [
+        ("utf-16", GOOD.decode().encode("utf-16-le"), "without a byte order mark.*utf-16-le`"),
+        ("utf_16", GOOD.decode().encode("utf-16-be"), "without a byte order mark.*utf-16-be`"),
+        ("utf-32", GOOD.decode().encode("utf-32-le"), "without a byte order mark.*utf-32-le`"),
+        ("utf-16", bytes(5000), "without a byte order mark, or none"),
+        ("utf-16", GOOD, "is not utf-16 text"),
+    ],
+)
+def test_wide_text_without_its_mark_fails_by_name_and_the_others_come_in(exports, encoding, content, told):
+    (exports / "good.csv").write_bytes(GOOD.decode().encode(encoding))
+    (exports / "a.csv").write_bytes(content)
+    report = bring_in(exports.parent, encoding=encoding)
+    assert (report.new, report.readings, len(report.failed)) == (1, 4, 1)
+    assert "a.csv" in report.failed[0] and re.search(told, report.failed[0])
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "zip", "idna", "undefined", "no-such"])
+def test_what_is_no_encoding_of_text_is_said_with_what_to_write(exports, encoding):
+    with pytest.raises(EugenieError, match=r"nothing could be imported: .*(?i:encod).*`encoding`"):
+        bring_in(exports.parent, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "latin-1", "shift-jis"])
+def test_a_mark_of_utf_8_under_another_encoding_is_named(exports, encoding):
+    (exports / "good.csv").write_bytes(b"\xef\xbb\xbf" + GOOD)
+    with pytest.raises(EugenieError, match="UTF-8's mark: remove `encoding: " + encoding):
+        bring_in(exports.parent, encoding=encoding)
+
+
 def test_pipes_devices_broken_links_and_folders_fail_and_never_hang(exports):
     os.mkfifo(exports / "pipe.csv")
     (exports / "zero.csv").symlink_to("/dev/zero")

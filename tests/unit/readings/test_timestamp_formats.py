@@ -69,6 +69,18 @@ REFUSED = {  # format -> what is to be written
     "%d.%m.%Y %H:%M:%S CET": "%Z",
     "%a %b %d %H:%M:%S EST %Y": "%Z",
     "%a %b %d %H:%M:%S UTC %Y": "%Z",
+    "%Y-%m-%d %H:%M:%S (UTC)": "%Z",
+    "[%d.%m.%Y %H:%M:%S GMT]": "%Z",
+    "%Y-%m-%dT%H:%M:%S'Z'": "%Z",
+    "%Y-%m-%d %H:%M:%S (CET)": "%Z",
+    "%Y-%m-%d %H:%M:%S EST,": "%Z",
+    "%Y-%m-%d %H:%M:%S UTC+1": "%z",
+    "%Y-%m-%d %H:%M:%S GMT-03:00": "%z",
+    "%Y-%m-%d %H:%M:%S +03": "%z",
+    "%Y-%m-%dT%H:%M:%S-5": "%z",
+    "%Y-%m-%d %H:%M:%S (+3:00)": "%z",
+    "%d.%m.%Y %H:%M:%S AM": "%p",
+    "%d.%m.%Y %H:%M p.m.": "%p",
     "ISO8601": "%d.%m.%Y",
     "05:00": "%d.%m.%Y",
     "": "%d.%m.%Y",
@@ -77,6 +89,8 @@ ACCEPTED = [
     *("%d.%m.%Y %H:%M:%S", "%d.%m.%y %H:%M", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%S%z", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H"),
     *("%a %b %d %H:%M:%S %Z %Y", "%Y-%m-%d %H:%M:%S.%f", "%Y-%j %H:%M", "%I %p %d %B %Y", "%Y-%m-%dT%H:%M:%SZ"),
     *("%d-%b-%y %H:%M:%S", "%H:%M:%S %d/%m/%Y", "%Y-%m-%d %H:%M:%S%z", "100%% %Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S Uhr"),
+    *("PLC-1 %Y-%m-%d %H:%M:%S", "[%Y-%m-%d %H:%M:%S]", "%Y-%m-%d %H:%M:%S (%Z)", "%Y-%m-%d %H:%M:%S.000"),
+    *("%Y-%m-%d %H:%M:%S UTC%z", "%H:%M:%S-%d.%m.%Y", "am %d.%m.%Y um %H:%M"),
 ]
 
 
