@@ -169,8 +169,8 @@ def evaluate_class(
         model=model,
         baselines=performances,
         notes=(
-            *_unknown(strangers),
-            *notes_on(site, class_name, labels, model, performances, sum(sizes)),
+            *_unknown(strangers, number, candidate is not None),
+            *notes_on(site, class_name, labels, model, performances, sum(sizes), strangers),
             *fresh.notes(),
         ),
         candidate=beside.result(model) if beside is not None else None,
@@ -179,12 +179,11 @@ def evaluate_class(
     )
 
 
-def _unknown(strangers: Sequence[str]) -> Iterator[str]:
+def _unknown(strangers: Sequence[str], version: int, compared: bool) -> Iterator[str]:
     if strangers:
-        yield (
-            f"Not judged: {', '.join(strangers)}. The version was trained without normal history of them; train it "
-            "again once there is some."
-        )
+        # a candidate may well know them
+        then = "so nothing is compared there" if compared else "train again once there is some"
+        yield f"Not judged: {', '.join(strangers)}. Version {version} was trained without their normal history; {then}."
 
 
 class _Beside:

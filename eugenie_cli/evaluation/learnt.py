@@ -58,7 +58,9 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
     spans: dict[str, list[Span]] = {}
     try:
         registry = Registry(site)
-        run_id = registry.resolve(class_name, version).run_id
+        # on the command line a number is text, and an alias too
+        which = int(version) if str(version).isdecimal() else version
+        run_id = registry.resolve(class_name, which).run_id
         for _ in range(MOST_ANCESTORS):
             known = record.learnt_by(registry.client, run_id)
             if known is None:
@@ -76,10 +78,15 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
 def leaves_something(
     site: Site, class_name: str, start_ms: int | None, end_ms: int | None, learnt: Iterable[LearntRows]
 ) -> bool:
-    """Whether any asset has history in the period that none of the versions learnt from, by the clock alone."""
+    """Whether any asset has history in the period that none of the versions learnt from, by the clock alone.
+
+    Assets that the first version never saw do not count: it is not judged on them.
+    """
     known = list(learnt)
     step = site.classes[class_name].step
     assets = set(site.assets_of(class_name))
+    if known and not known[0].unknown:
+        assets &= known[0].spans.keys()
     for one in open_history(site).summary():
         if one.asset not in assets:
             continue

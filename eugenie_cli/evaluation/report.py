@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eugenie_cli.detection.metrics import RootCauseMetrics
@@ -86,9 +86,10 @@ def notes_on(
     model: Performance,
     baselines: Mapping[str, Performance],
     judged: int,
+    strangers: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What a reader must know to read the figures right."""
-    assets = site.assets_of(class_name)
+    """What a reader must know to read the figures right. `strangers`: assets that the version does not know."""
+    assets = [asset for asset in site.assets_of(class_name) if asset not in strangers]
     unlisted = [asset for asset in assets if not site.assets[asset].normal]
     notes = []
     if judged == 0:

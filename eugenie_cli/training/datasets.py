@@ -15,7 +15,7 @@ from eugenie_cli.detection.trained import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.model import EquipmentClass, Period, Sensor, Site
 from eugenie_cli.site.values import to_ms
-from eugenie_cli.training import rescaled, wild
+from eugenie_cli.training import blinded, rescaled, wild
 from eugenie_cli.training.scratch import blocks
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
@@ -140,6 +140,7 @@ def mend(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tu
     return (
         *(wild.told(one, names[one.sensor], _at(edges[one.rows[0]]), _at(edges[one.rows[-1]])) for one in dropped),
         *(rescaled.told(change, names[change.sensor], _at(edges[change.row])) for change in changes),
+        *blinded.told(blinded.blinded(rows, part), names),
     )
 
 

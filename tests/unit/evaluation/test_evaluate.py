@@ -20,8 +20,10 @@ from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.learnt import LearntRows, learnt_by, leaves_something
 from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.evaluation.taking import how_to_take
+from eugenie_cli.history.open import open_history
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -197,6 +199,11 @@ def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
     assert (found.assets, found.judged_rows, found.model) == (alone.assets, alone.judged_rows, alone.model)
     assert next(note for note in found.notes if "p-0" in note).startswith("Not judged: p-0.")
     assert not any("Not judged" in note for note in alone.notes)
+    unlisted = with_new.model_copy(
+        update={"assets": {"p-0": plant.assets["p-1"].model_copy(update={"normal": ()}), **plant.assets}}
+    )
+    of_unlisted = evaluate_class(unlisted, "pump", LABELS, version=3, with_baselines=False)
+    assert of_unlisted.notes == found.notes  # what it does not know it has not learnt from
     beside = evaluate_class(with_new, "pump", LABELS, version=3, candidate=3, with_baselines=False)
     assert beside.candidate.model == alone.model
     strangers = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"]}})
@@ -241,3 +248,19 @@ def test_the_table_has_the_model_first(plant, labels):
         "random",
     ]
     assert "not judged" in err.getvalue()
+
+
+def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
+    """Else all the rows that can be judged were left out for them."""
+    spans = {one.asset: [(one.start_ms, one.end_ms)] for one in open_history(plant).summary()}
+    first = LearntRows({"p-1": spans["p-1"]})
+    assert not leaves_something(plant, "pump", None, None, [first, LearntRows()])
+    assert leaves_something(plant, "pump", None, None, [LearntRows(first.spans, "its run is gone"), LearntRows()])
+    assert leaves_something(plant, "pump", None, None, [LearntRows({**spans, "p-1": []}), LearntRows()])
+
+
+def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
+    """As the command line gives it; the run of these versions is long gone, and that is what is said."""
+    assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
+    assert "run" in learnt_by(plant, "pump", "3").unknown
+    assert "class pump has no 3" not in learnt_by(plant, "pump", "3").unknown

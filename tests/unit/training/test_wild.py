@@ -9,7 +9,7 @@ import pytest
 
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.model import Sensor
-from eugenie_cli.training import datasets, rescaled, wild
+from eugenie_cli.training import blinded, datasets, rescaled, wild
 
 ROWS = 4000
 SENSORS = tuple(Sensor(name=name) for name in ("load", "current", "pressure"))
@@ -169,3 +169,31 @@ def test_rows_are_mended_before_they_are_divided_and_what_was_done_is_told() -> 
     assert unit.startswith("pressure changes its unit or range at 1970-01-01T00:33:20") and "10 times" in unit
     alone = datasets.split(Grid("pump", grid.edges, values[:, 2:]), np.ones(ROWS, bool), 0.25, SENSORS[2:])
     assert (alone.part[at(10)] == datasets.UNUSED).all()  # rows of one sensor are empty without it
+
+
+def codes(share: float, value: float) -> np.ndarray:
+    rows = plant()
+    rows[at(int(share * ROWS)), 2] = value
+    return rows
+
+
+def nonsense_together() -> np.ndarray:
+    rows = plant()
+    rows[1500:1530] = [-9999.0, 1e6, 65535.0]
+    return rows
+
+
+@pytest.mark.parametrize("rows", [codes(0.02, -9999.0), codes(0.1, 65535.0), codes(0.03, 1e6), nonsense_together()])
+def test_far_values_that_may_be_operation_are_learnt_from_and_told(rows: np.ndarray) -> None:
+    assert drop(rows.copy()) == ()
+    grid = Grid("pump", np.arange(ROWS, dtype=np.int64) * 1000, rows)
+    (told,) = datasets.split(grid, np.ones(ROWS, bool), 0.25, SENSORS).doubts
+    assert told.startswith("some values are far from the usual ones and count as normal: ")
+    assert "pressure (" in told and "`low` and `high`" in told and "exclude" in told
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_of_usual_rows_nothing_is_told(name: str) -> None:
+    rows = plant()
+    rows[:, 1] = RARE[name]
+    assert blinded.blinded(rows, np.ones(ROWS, np.int8)) == ()
