@@ -20,11 +20,12 @@ SHORTEST = 6
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@\"'<>\[]*):(?!\d+(?:[/?#]|$))[^\s\"'<>]*@")
 # A user name alone that is as long as a token is one, as in https://ghp_...@host.
 _TOKEN = re.compile(r"(?<=://)[A-Za-z0-9_\-.~%+]{20,}@")
-# name=value of a query, a connection string or a JAAS line. A reference without a default is no secret.
+# name=value of a query, a connection string or a JAAS line. A reference without a default is no secret, nor is the path
+# in kubectl's --from-file=password=FILE.
 _PARAMETER = re.compile(
     r"""(?ix)
     ( (?: (?<=[?&;]) (?:sig|sas|pass|auth|pat|key|code|jwt)
-        | [\w.-]* (?: password | passwd | passphrase | \bpwd | secret | token | signature | credential
+        | (?<! [\w.-] ) (?<! --from-file= ) [\w.-]* (?: password | passwd | passphrase | \bpwd | secret | token | signature | credential
                     | api[-_]?key | access[-_]?key | account[-_]?key ) [\w.-]* )
       \s? = \s? )
     (?! \$\{ (?: env:\w+ | file:[^}]+ ) \} (?: [&;,\s"'<>)\]] | $ ) )

@@ -163,6 +163,11 @@ def test_the_site_in_force_says_where_a_secret_comes_from(planted):
         ("http://h?token=${env:T}&a=b", "http://h?token=${env:T}&a=b"),
         ("http://h?token=${env:T:-plain}", "http://h?token=********"),
         ("Authorization: Bearer abcdef123456", "Authorization: Bearer ********"),
+        (
+            "--from-file=password=FILE --from-file=a.password.txt=./b",
+            "--from-file=password=FILE --from-file=a.password.txt=./b",
+        ),
+        ("--from-literal=password=x", "--from-literal=password=********"),
         ("window=120, key=4, basic authentication", "window=120, key=4, basic authentication"),
     ],
 )
