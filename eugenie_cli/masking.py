@@ -25,8 +25,9 @@ _TOKEN = re.compile(r"(?<=://)[A-Za-z0-9_\-.~%+]{20,}@")
 _PARAMETER = re.compile(
     r"""(?ix)
     ( (?: (?<=[?&;]) (?:sig|sas|pass|auth|pat|key|code|jwt)
-        | (?<! [\w.-] ) (?<! --from-file= ) [\w.-]* (?: password | passwd | passphrase | \bpwd | secret | token | signature | credential
-                    | api[-_]?key | access[-_]?key | account[-_]?key ) [\w.-]* )
+        | (?<! [\w.-] ) (?<! --from-file= )
+          [\w.-]* (?: password | passwd | passphrase | \bpwd | secret | token | signature | credential
+                     | api[-_]?key | access[-_]?key | account[-_]?key ) [\w.-]* )
       \s? = \s? )
     (?! \$\{ (?: env:\w+ | file:[^}]+ ) \} (?: [&;,\s"'<>)\]] | $ ) )
     ( "[^"]*" | '[^']*' | [^&;,\s"'<>)\]]+ )

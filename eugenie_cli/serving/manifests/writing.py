@@ -46,9 +46,7 @@ def write_files(folder: Path, target: str, wanted: Mapping[str, bytes], force: b
         with alone(folder / LOCK):
             return _write(folder, target, wanted, force)
     except OSError as error:
-        raise EugenieError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another folder"
-        ) from error
+        raise EugenieError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
 
 
 def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) -> tuple[WrittenFile, ...]:
