@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.masking import leave
 from eugenie_cli.site.checks import Finding, check
 from eugenie_cli.site.document import Document, parse
 from eugenie_cli.site.messages import problems_of, unknown_key
@@ -105,6 +107,7 @@ def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]
             problems.append(Problem(position, finding.path, finding.message))
     if problems or site is None:
         raise SiteError(str(path), problems)
+    leave(_names(site))
     return site.model_copy(update={"base": base, "file": path.resolve()}), document
 
 
@@ -117,6 +120,15 @@ def base_of(path: Path) -> Path:
 def workspace_of(site: Site) -> Workspace:
     """Where the site's files lie: its `workspace`, by default `.eugenie/<site>`."""
     return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
+
+
+def _names(site: Site) -> Iterator[str]:
+    """Of the site, its classes, sensors, assets and tags: what a plant calls its things is never a secret."""
+    yield site.site
+    for name, equipment in site.classes.items():
+        yield from (name, *equipment.sensor_names)
+    for name, asset in site.assets.items():
+        yield from (name, *asset.tags.values())
 
 
 def _follows(finding: Finding, wrong: list[Problem]) -> bool:

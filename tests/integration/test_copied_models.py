@@ -135,8 +135,10 @@ def test_before_the_server_starts_it_gets_what_is_released_and_nothing_else(stor
 def test_a_champion_and_a_challenger_may_both_be_released(store, models, variables):
     for name in ("pump/2", "pump/3", "pump/4"):
         put(store, name)
-    release(store, "pump/2", "pump/3", champion=2, challenger=3)
+    file = release(store, "pump/2", "pump/3", champion=2, challenger=3)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))  # as Windows hands it on
     assert copied_once(variables).returncode == 0
+    assert b"\r" not in (models / "models.config").read_bytes()
     assert served(models) == {"pump/2", "pump/3"}
 
 

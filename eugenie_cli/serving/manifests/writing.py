@@ -46,9 +46,7 @@ def write_files(folder: Path, target: str, wanted: Mapping[str, bytes], force: b
         with alone(folder / LOCK):
             return _write(folder, target, wanted, force)
     except OSError as error:
-        raise EugenieError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another --output-dir"
-        ) from error
+        raise EugenieError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
 
 
 def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) -> tuple[WrittenFile, ...]:
@@ -59,7 +57,7 @@ def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) 
     if foreign and not force:
         raise EugenieError(
             f"{', '.join(str(folder / name) for name in foreign)}: not written by this command, or changed since",
-            "move it away, choose another --output-dir, or overwrite it with --force",
+            "move it away, choose another folder, or overwrite it with --force",
             ExitCode.REFUSED,
         )
     for name in wanted:
@@ -93,7 +91,7 @@ def _check_ways(folder: Path, names: Mapping[str, bytes]) -> None:
             what = "a link to elsewhere" if way.is_symlink() else "no folder"
             raise EugenieError(
                 f"{way} is {what}, and {name} is to be written in it",
-                "move it away, or choose another --output-dir",
+                "move it away, or choose another folder",
                 ExitCode.REFUSED,
             )
 

@@ -186,7 +186,7 @@ class Written:
 def parse(text: str, *, named: bool = False) -> dict[str, WantedModel]:
     """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax.
 
-    `named`: also of a model without a version policy, for which TensorFlow Serving takes the latest version.
+    `named`: also of a model whose version policy is not `specific`: the latest, or all, are not what was released.
     """
     config = config_pb2.ModelServerConfig()
     try:
@@ -195,7 +195,7 @@ def parse(text: str, *, named: bool = False) -> dict[str, WantedModel]:
         raise invalid(f"Invalid protobuf text: {error}") from error
     wanted = read(config)
     for each in config.model_config_list.config if named else ():
-        if each.model_version_policy.WhichOneof("policy_choice") is None:
+        if each.model_version_policy.WhichOneof("policy_choice") != "specific":
             raise invalid(f"Model {each.name}: model_version_policy does not say which versions are released")
     return wanted
 

@@ -21,6 +21,8 @@ BROKEN = {
     "not text": b"\xff\xfe\x00model_config_list",
     "another format": '{"models": [{"name": "pump", "version": 2}]}',
     "no versions named": PUMP.replace("model_version_policy { specific { versions: 1 } } ", ""),
+    "the latest": PUMP.replace("specific { versions: 1 }", "latest { num_versions: 1 }"),
+    "all that are there": PUMP.replace("specific { versions: 1 }", "all {}"),
     "no list": "custom_model_config {}",
     "a relative place": PUMP.replace("%s/", ""),
     "no platform": PUMP.replace('model_platform: "tensorflow" ', ""),

@@ -151,6 +151,7 @@ def test_the_site_in_force_says_where_a_secret_comes_from(planted):
         ("amqp://u:p@h:5672/%2f", "amqp://u:********@h:5672/%2f"),
         ("postgresql+psycopg://u:p@[::1]:5432/x", "postgresql+psycopg://u:********@[::1]:5432/x"),
         ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("http://[::1]:5000/#/a@b", "http://[::1]:5000/#/a@b"),
         ("http://host:5000 and mail to a@b", "http://host:5000 and mail to a@b"),
         ("https://ghp_abcdefghijklmnopqrstuv@host/x", "https://********@host/x"),
         ("jdbc:postgresql://h/db?user=x&password=y&ssl=1", "jdbc:postgresql://h/db?user=x&password=********&ssl=1"),
@@ -162,6 +163,11 @@ def test_the_site_in_force_says_where_a_secret_comes_from(planted):
         ("http://h?token=${env:T}&a=b", "http://h?token=${env:T}&a=b"),
         ("http://h?token=${env:T:-plain}", "http://h?token=********"),
         ("Authorization: Bearer abcdef123456", "Authorization: Bearer ********"),
+        (
+            "--from-file=password=FILE --from-file=a.password.txt=./b",
+            "--from-file=password=FILE --from-file=a.password.txt=./b",
+        ),
+        ("--from-literal=password=x", "--from-literal=password=********"),
         ("window=120, key=4, basic authentication", "window=120, key=4, basic authentication"),
     ],
 )
@@ -177,3 +183,28 @@ def test_a_secret_that_was_read_is_found_in_any_text(planted, capsys):
     assert reveal(site.kafka.security.password) == os.environ["PLANTED"]
     Console().error("the library says: wrong C4N4RYvariable, try another", "not C4N4RYvariable")
     assert "C4N4RY" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tag", ["ns=2;s=TokenRing.Level=3", "ns=2;s=L1;code=7", "Secretary=1", "plain", "eugenie-101"])
+def test_what_the_plant_calls_its_things_is_left_as_it_is(planted, capsys, tag):
+    from eugenie_cli.site.secrets import reveal
+
+    file = site_file(planted, "by reference")
+    file.write_text(file.read_text().replace("{class: pump}", f'{{class: pump, tags: {{a: "{tag}"}}}}'))
+    (planted / "secrets" / "registry").write_text("eugenie")  # a password that is a part of names, and a program
+    site = load_site(file)
+    assert reveal(site.kafka.readings.registry.password) == "eugenie"
+    assert in_force(site)["assets"]["p1"]["tags"]["a"] == tag
+    Console().json({"tag": tag})
+    Console().error("no such tag", "eugenie config check")
+    said = capsys.readouterr()
+    assert yaml.safe_load(said.out)["tag"] == tag
+    assert "next: eugenie config check" in said.err
+
+
+def test_a_secret_that_holds_another_is_hidden_whole_and_as_addresses_spell_it(planted):
+    from eugenie_cli.masking import remember
+
+    for secret in ("C4N4RY+a", "C4N4RY+a/b c"):
+        remember(secret)
+    assert mask("C4N4RY+a/b c, C4N4RY+a, C4N4RY%2Ba%2Fb%20c, C4N4RY%2Ba") == ", ".join(["********"] * 4)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from eugenie_cli.console import shown
 from eugenie_cli.embedded import jars, program
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.manifests.names import site_label
@@ -169,6 +170,7 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
     assert users[-1] == "9999:9999"
     assert "kubectl create secret generic eugenie-plant-kafka --from-file=password=FILE" in done.steps[1]
+    assert [shown(step) for step in done.steps] == list(done.steps), "what is to be typed is printed as it is"
 
 
 def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_path, monkeypatch):

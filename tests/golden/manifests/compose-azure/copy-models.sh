@@ -86,6 +86,7 @@ copy() {
 # Classes that are not of this site are left out of the list, and the store's place becomes the folder's.
 translated() {
   awk -v classes=" $CLASSES " -v models="$MODELS" '
+    { sub(/\r$/, "") }
     /^  config [{]$/ { held = $0; inside = 1; wanted = 0; next }
     inside && /^    name: / { split($0, part, "\""); wanted = index(classes, " " part[2] " "); name = part[2] }
     inside && /^    base_path: / { $0 = "    base_path: \"" models "/" name "\"" }
