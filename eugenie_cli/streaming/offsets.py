@@ -86,8 +86,10 @@ def check(topic: TopicState, last_identity: str | None, positions: Mapping[int, 
 
 
 def while_running(topic: TopicState, last_identity: str | None, read: Mapping[int, int]) -> list[str]:
-    """`check` of a job that runs, in words: it cannot be refused any more."""
+    """`check` of a job that runs, and cannot be refused any more: the error says how to begin anew."""
     try:
         return check(topic, last_identity, {number: offset for number, offset in read.items() if offset > 0})
     except EugenieError as error:
-        return [f"{error.reason}; next: `eugenie stream stop --no-savepoint`, then {error.hint}"]
+        raise EugenieError(
+            error.reason, f"`eugenie stream stop --no-savepoint`, then {error.hint}", ExitCode.REFUSED
+        ) from None

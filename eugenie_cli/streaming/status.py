@@ -163,11 +163,14 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     if at_work and (age is None or age > STALE_S):
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
         notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
-    if at_work and has_kafka():
-        notes += _topic_notes(site, rest, job_id, last)
-    problems = () if at_work else (Problem(f"the stream job is {state}", _next(site, rest, state)),)
+    problems = [] if at_work else [Problem(f"the stream job is {state}", _next(site, rest, state))]
     if at_work and unheard_s(rest, job):
-        problems = (Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS),)
+        problems = [Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS)]
+    if at_work and has_kafka():
+        try:
+            notes += _topic_notes(site, rest, job_id, last)
+        except EugenieError as error:  # it runs, and reads nothing
+            problems.append(Problem(error.reason, error.hint or SUBMIT))
     return StreamStatus(
         state=state,
         job_id=job_id,
@@ -190,7 +193,7 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
         savepoint=savepoint if last is not None and last.job_id == job_id else None,
         notes=tuple(notes),
         figures_age_s=age,
-        problems=problems,
+        problems=tuple(problems),
     )
 
 
@@ -253,13 +256,14 @@ def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: 
 
 
 def _topic_notes(site: Site, rest: FlinkRest, job_id: str, last: record.JobRecord | None) -> list[str]:
-    """Whether the readings topic is still the one that the job reads, and has what it has not read yet."""
+    """What the topic has no more of what the job has not read. Raises EugenieError: it is not the one that it reads."""
     try:
         topic = positions.look(site, str(site.topics.readings))
-        before = last.topic if last is not None and last.job_id == job_id else None
-        return offsets.while_running(topic, before, read_offsets(rest, job_id))
+        read = read_offsets(rest, job_id)
     except EugenieError:  # the lag says so
         return []
+    before = last.topic if last is not None and last.job_id == job_id else None
+    return offsets.while_running(topic, before, read)
 
 
 def _model_server(site: Site) -> ModelServer:
