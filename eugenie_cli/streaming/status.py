@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.embedded import endpoints, health
+from eugenie_cli.embedded import endpoints, flink, health, process
+from eugenie_cli.embedded.engine import run_file
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
@@ -203,8 +204,11 @@ def _next(site: Site, rest: FlinkRest, state: str) -> str:
         return SUBMIT
     if rest.task_managers():
         return "wait, and ask again; `eugenie stream logs` says what fails"
-    own = site.stream.flink == endpoints.EMBEDDED
-    return "eugenie up: there is no TaskManager" if own else "start a TaskManager: Flink has none"
+    if site.stream.flink != endpoints.EMBEDDED:
+        return "start a TaskManager: Flink has none"
+    if process.identify(run_file(workspace_of(site), flink.TASKMANAGER)) is not None:
+        return "wait, and ask again; if the TaskManager stays silent: eugenie down, then eugenie up"
+    return "eugenie up: there is no TaskManager"
 
 
 def _kafka(site: Site) -> Problem | None:
