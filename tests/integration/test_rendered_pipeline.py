@@ -72,7 +72,8 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    return Request(site, store_location(site), released(site), exported(site), Options(**options))
+    """As it is rendered: a pipeline makes versions, and asks no store across a network."""
+    return Request(site, store_location(site), released(site, ask=False), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
