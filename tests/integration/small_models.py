@@ -62,9 +62,9 @@ def version_of(score: float) -> int:
 
 
 def write_version(
-    root: Path, name: str, version: int, assets: Sequence[str] = ASSETS, judge: Judge = thousands
+    root: Path, name: str, version: int, assets: Sequence[str] = ASSETS, judge: Judge = thousands, run_id: str = "run"
 ) -> Path:
-    """`root/name/version`, published by rename: scores by `judge`, an unknown asset scores NaN."""
+    """`root/name/version`, published by rename: scores by `judge`, an unknown asset scores NaN. `run_id`: MLflow's."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
@@ -88,7 +88,7 @@ def write_version(
     hidden = root / f".{name}-{version}"
     tf.saved_model.save(model, str(hidden), signatures={"serving_default": model.score})
     info = manifest.ModelInfo(
-        name, version, ("a", "b", "c"), ("", "", ""), WINDOW, (1,), 1_000, 5_000, tuple(assets), "run", "data"
+        name, version, ("a", "b", "c"), ("", "", ""), WINDOW, (1,), 1_000, 5_000, tuple(assets), run_id, "data"
     )
     (hidden / manifest.LOCATION).parent.mkdir()
     (hidden / manifest.LOCATION).write_text(manifest.render(info))

@@ -13,7 +13,7 @@ import pytest
 from registered_plant import register, registered
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import local, promotion, released
+from eugenie_cli.serving import checksums, local, promotion, released
 from eugenie_cli.serving.client import PredictClient, Version
 from eugenie_cli.serving.export import export_class
 from eugenie_cli.serving.publish import publish_class
@@ -88,6 +88,9 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: C
 def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving: Site) -> None:
     broken = publish_class(serving, "pump", 3).path / "saved_model.pb"
     broken.write_bytes(broken.read_bytes()[:100])
+    with pytest.raises(EugenieError, match=r"is not what was exported: saved_model\.pb"):
+        promotion.promote(serving, "pump", 3)
+    checksums.write(broken.parent)  # as if it had been exported so: only the server finds out
     with pytest.raises(EugenieError, match="cannot load pump version 3") as refused:
         promotion.promote(serving, "pump", 3)
     assert refused.value.exit_code is ExitCode.REFUSED

@@ -55,6 +55,8 @@ from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 from eugenie_cli.streamjob.anomaly_keys import partition_of
 from eugenie_cli.streamjob.routes import shard_of
+from eugenie_cli.training import tracking
+from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -123,7 +125,10 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
     file.write_text(yaml.safe_dump(document))
     plant = Plant(file, engines.flink, engines.owner)
     open_history(plant.site).commit("made", [history()])
-    write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths)
+    with tracking.training_run(plant.site, "pump") as run:  # a replay asks the registry which run a version is of
+        pass
+    Registry(plant.site).register("pump", run.id, run.detector)
+    write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths, run.id)
     release(workspace_of(plant.site).models, "pump", 1)
     local.start(plant.site)
     try:
