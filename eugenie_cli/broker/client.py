@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
@@ -15,6 +17,8 @@ EMBEDDED = "embedded"
 # How long a broker may take to answer before it counts as unreachable.
 ANSWER_S = 10.0
 
+_POLL_S = 0.2
+_T = TypeVar("_T")
 _LOG = logging.getLogger("eugenie.kafka")
 # librdkafka reports failed connections on its own log, once a try; we raise an error instead.
 _LOG.addHandler(logging.NullHandler())
@@ -60,6 +64,26 @@ def client_settings(site: Site, **settings: Any) -> dict[str, Any]:
     return {**bootstrap(site), "logger": _LOG, **more}
 
 
+def ask(site: Site, doing: str, question: Callable[[], _T]) -> _T:
+    """The brokers' answer. While they move what was asked for, it is asked again; raises EugenieError, `failure`'s."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVING or time.monotonic() >= deadline:
+                raise failure(site, doing, error) from None
+        time.sleep(_POLL_S)
+
+
+def sound(places: Sequence[TopicPartition] | None) -> list[TopicPartition]:
+    """An answer by partition, of which each may hold an error of its own. Raises KafkaException, the first of them."""
+    for place in places or ():
+        if place.error is not None:
+            raise KafkaException(place.error)
+    return list(places or ())
+
+
 def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> EugenieError:
     """A Kafka failure as an error of ours: unreachable brokers get exit code 4, the rest 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
@@ -97,3 +121,20 @@ _REFUSED = frozenset(
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
+_MOVING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    }
+)
+"""What a broker, or the client itself, says for a moment after a topic or a group was made, or a broker restarted.
+
+librdkafka asks again by itself where it reads or writes records, not where it is asked a question.
+"""

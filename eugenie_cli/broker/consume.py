@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
+from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
@@ -106,11 +106,9 @@ def _start(site: Site, consumer: Consumer, topic: str, count: int, since_ms: int
         offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
         return [TopicPartition(topic, partition, offset) for partition in range(count)]
     wanted = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
-    found = consumer.offsets_for_times(wanted, timeout=ANSWER_S)
-    for partition in found:
-        if partition.error is not None:
-            raise failure(site, f"looking up {topic} by time", partition.error)
-        # No record that late: what comes next counts.
+    doing = f"looking up {topic} by time"
+    found = ask(site, doing, lambda: sound(consumer.offsets_for_times(wanted, timeout=ANSWER_S)))
+    # No record that late: what comes next counts.
     return [TopicPartition(topic, at.partition, at.offset if at.offset >= 0 else OFFSET_END) for at in found]
 
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
+from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
 from eugenie_cli.broker.topics import partitions
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.model import Site
 
 ZERO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers say that know no ids of topics: older than Kafka 2.8."""
-
-_POLL_S = 0.2
-_LEADERLESS = frozenset(
-    {
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._UNKNOWN_TOPIC,
-    }
-)
-"""What a broker, or the client itself, says of a partition for a moment after its topic was made."""
 
 
 @dataclass(frozen=True)
@@ -44,38 +34,34 @@ class TopicState:
 
 def look(site: Site, topic: str) -> TopicState:
     """Ask the brokers. Raises EugenieError: they do not answer, or have no such topic."""
-    numbers = range(partitions(site, topic))
-    consumer = _consumer(site, "eugenie-positions")
-    try:
-        marks = [_marks(consumer, TopicPartition(topic, one)) for one in numbers]
-    except KafkaException as error:
-        raise failure(site, f"asking where {topic} begins and ends", error) from None
-    finally:
-        consumer.close()
-    begin, end = ({one: mark[side] for one, mark in zip(numbers, marks, strict=True)} for side in (0, 1))
+    begin, end = ({one: mark[side] for one, mark in marks(site, topic).items()} for side in (0, 1))
     return TopicState(topic, identity(site, topic), begin, end)
 
 
-def _marks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
-    """A partition's two offsets. Where it has no leader yet (its topic is new, a broker restarts) it is asked again."""
-    deadline = time.monotonic() + ANSWER_S
-    while True:
-        try:
-            found: tuple[int, int] = consumer.get_watermark_offsets(place, timeout=ANSWER_S)
+def marks(site: Site, topic: str) -> dict[int, tuple[int, int]]:
+    """Partition -> the first offset that is kept, and the one after the last. Raises EugenieError."""
+    numbers = range(partitions(site, topic))
+    with closing(_consumer(site, "eugenie-positions")) as consumer:
+
+        def of(number: int) -> tuple[int, int]:
+            found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)
             return found
-        except KafkaException as error:
-            if error.args[0].code() not in _LEADERLESS or time.monotonic() >= deadline:
-                raise
-        time.sleep(_POLL_S)
+
+        doing = f"asking where {topic} begins and ends"
+        return {number: ask(site, doing, partial(of, number)) for number in numbers}
 
 
 def identity(site: Site, topic: str) -> str | None:
     """The id of a topic; None where the brokers do not tell it, or not to this user."""
     admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
-    try:
+
+    def told_by_brokers() -> str:
         found = admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)
-        told = str(found[topic].result(timeout=2 * ANSWER_S).topic_id)
-    except (KafkaException, TimeoutError):
+        return str(found[topic].result(timeout=2 * ANSWER_S).topic_id)
+
+    try:
+        told = ask(site, f"asking for the id of {topic}", told_by_brokers)
+    except (EugenieError, TimeoutError):
         return None
     return None if told == ZERO_ID else told
 
@@ -83,40 +69,28 @@ def identity(site: Site, topic: str) -> str | None:
 def committed(site: Site, group: str, topic: str) -> dict[int, int]:
     """Partition -> the offset that a group has committed; left out where it has none. Raises EugenieError."""
     places = [TopicPartition(topic, number) for number in range(partitions(site, topic))]
-    consumer = _consumer(site, group)
-    try:
-        found = consumer.committed(places, timeout=ANSWER_S)
-    except KafkaException as error:
-        raise failure(site, f"asking how far {topic} was read", error) from None
-    finally:
-        consumer.close()
-    return {place.partition: place.offset for place in found if place.error is None and place.offset >= 0}
+    with closing(_consumer(site, group)) as consumer:
+        doing = f"asking how far {topic} was read"
+        found = ask(site, doing, lambda: sound(consumer.committed(places, timeout=ANSWER_S)))
+    return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
 def commit(site: Site, group: str, topic: str, offsets: Mapping[int, int]) -> None:
     """Set what a group has committed: where it begins next. Raises EugenieError."""
     if not offsets:
         return
-    consumer = _consumer(site, group)
-    try:
-        places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
-        consumer.commit(offsets=places, asynchronous=False)
-    except KafkaException as error:
-        raise failure(site, f"committing offsets of {topic}", error) from None
-    finally:
-        consumer.close()
+    places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+    with closing(_consumer(site, group)) as consumer:
+        doing = f"committing offsets of {topic}"
+        ask(site, doing, lambda: sound(consumer.commit(offsets=places, asynchronous=False)))
 
 
 def at_instant(site: Site, topic: TopicState, instant_ms: int) -> dict[int, int]:
     """Partition -> the first record that arrived at or after an instant (ms); the end where none has."""
-    consumer = _consumer(site, "eugenie-positions")
-    try:
-        asked = [TopicPartition(topic.name, number, instant_ms) for number in topic.end]
-        found = consumer.offsets_for_times(asked, timeout=ANSWER_S)
-    except KafkaException as error:
-        raise failure(site, f"looking up {topic.name} by time", error) from None
-    finally:
-        consumer.close()
+    places = [TopicPartition(topic.name, number, instant_ms) for number in topic.end]
+    with closing(_consumer(site, "eugenie-positions")) as consumer:
+        doing = f"looking up {topic.name} by time"
+        found = ask(site, doing, lambda: sound(consumer.offsets_for_times(places, timeout=ANSWER_S)))
     return {one.partition: one.offset if one.offset >= 0 else topic.end[one.partition] for one in found}
 
 

@@ -10,9 +10,17 @@ import time
 from collections.abc import Collection
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
 
-from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, client_settings, failure
+from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 
@@ -47,10 +55,7 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     Raises EugenieError when the brokers are unreachable or refuse.
     """
     admin = AdminClient(client_settings(site))
-    try:
-        existing = admin.list_topics(timeout=ANSWER_S).topics
-    except KafkaException as error:
-        raise failure(site, "listing topics", error) from None
+    existing = _listed(site, admin)
     replication = _ONE if site.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
     missing = [
         NewTopic(name, site.kafka.partitions, replication, config=_settings(site, name))
@@ -79,10 +84,7 @@ def _wait_until_known(site: Site, admin: AdminClient, created: Collection[str]) 
     """Brokers say that a topic is made before they all know it: for a moment the next question finds none."""
     deadline = time.monotonic() + ANSWER_S
     while time.monotonic() < deadline:
-        try:
-            found = admin.list_topics(timeout=ANSWER_S).topics
-        except KafkaException as error:
-            raise failure(site, "listing topics", error) from None
+        found = _listed(site, admin)
         parts = [found[name].partitions.values() for name in created if name in found]
         if len(parts) == len(created) and all(some and all(one.leader >= 0 for one in some) for some in parts):
             return
@@ -91,11 +93,12 @@ def _wait_until_known(site: Site, admin: AdminClient, created: Collection[str]) 
 
 def missing(site: Site) -> tuple[str, ...]:
     """The topics of the site that the brokers do not have. Raises EugenieError when they are unreachable."""
-    try:
-        existing = AdminClient(client_settings(site)).list_topics(timeout=ANSWER_S).topics
-    except KafkaException as error:
-        raise failure(site, "listing topics", error) from None
+    existing = _listed(site, AdminClient(client_settings(site)))
     return tuple(name for name in names(site) if name not in existing)
+
+
+def _listed(site: Site, admin: AdminClient) -> dict[str, TopicMetadata]:
+    return ask(site, "listing topics", lambda: admin.list_topics(timeout=ANSWER_S)).topics
 
 
 def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
@@ -164,10 +167,8 @@ def _settings(site: Site, name: str) -> dict[str, str]:
 
 def partitions(site: Site, topic: str) -> int:
     """How many partitions a topic has. Raises EugenieError when it does not exist."""
-    try:
-        found = AdminClient(client_settings(site)).list_topics(topic, timeout=ANSWER_S).topics.get(topic)
-    except KafkaException as error:
-        raise failure(site, f"asking for topic {topic}", error) from None
+    admin = AdminClient(client_settings(site))
+    found = ask(site, f"asking for topic {topic}", lambda: admin.list_topics(topic, timeout=ANSWER_S)).topics.get(topic)
     if found is None or found.error is not None or not found.partitions:
         raise failure(site, f"topic {topic}", KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
     return len(found.partitions)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-from eugenie_cli.broker.client import ANSWER_S, client_settings, failure
-from eugenie_cli.broker.topics import partitions
+from eugenie_cli.broker import positions
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
@@ -22,16 +19,7 @@ _OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
 def end_offsets(site: Site, topic: str) -> dict[int, int]:
     """Partition -> the offset after its last record. Raises EugenieError."""
-    consumer = Consumer(client_settings(site, group_id="eugenie-lag"))
-    try:
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ANSWER_S)[1]
-            for number in range(partitions(site, topic))
-        }
-    except KafkaException as error:
-        raise failure(site, f"asking for the end of {topic}", error) from None
-    finally:
-        consumer.close()
+    return {number: end for number, (_, end) in positions.marks(site, topic).items()}
 
 
 def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:

@@ -231,7 +231,14 @@ def replay_lines(plant: Plant, file: Path, *lines: bytes) -> int:
 
 def check_status(plant: Plant) -> None:
     now = until(
-        lambda now: now.lag == 0 and now.checkpoints and now.predict_calls and now.readings_per_s and now.scores_per_s,
+        lambda now: (
+            now.lag == 0
+            and now.checkpoints
+            and now.predict_calls
+            and now.readings_per_s
+            and now.scores_per_s
+            and now.dead_letters  # counted when a bundle of records ends, a second after they are read
+        ),
         plant.site,
     )
     assert now.state == "RUNNING" and now.job_id == plant.submitted()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from pydantic import ValidationError
 
-from eugenie_cli.broker import consume, topics
+from eugenie_cli.broker import client, consume, topics
 from eugenie_cli.broker.client import bootstrap, client_settings, failure
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
@@ -96,3 +98,62 @@ def test_a_read_without_an_end_is_a_mistake():
 def test_a_security_protocol_that_does_not_exist_is_refused():
     with pytest.raises(ValidationError):
         site(security={"protocol": "TLS"})
+
+
+MOVING = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+)
+
+
+def answers(*codes: int):
+    """Asked once for each code, it raises that error; then it answers 7. Beside it: how often it was asked."""
+    asked = []
+
+    def question() -> int:
+        asked.append(1)
+        if len(asked) <= len(codes):
+            raise KafkaException(KafkaError(codes[len(asked) - 1]))
+        return 7
+
+    return question, asked
+
+
+@pytest.mark.parametrize("code", MOVING)
+def test_what_brokers_say_while_they_move_is_asked_again(monkeypatch, code):
+    monkeypatch.setattr(client, "_POLL_S", 0.0)
+    question, asked = answers(code, code)
+    assert client.ask(site(), "asking", question) == 7
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("code", MOVING)
+def test_it_is_not_asked_for_ever(monkeypatch, code):
+    monkeypatch.setattr(client, "ANSWER_S", 0.0)
+    question, asked = answers(*[code] * 5)
+    with pytest.raises(EugenieError, match="asking: "):
+        client.ask(site(), "asking", question)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN, KafkaError.UNKNOWN]
+)
+def test_what_stays_is_raised_at_once(code):
+    question, asked = answers(code)
+    with pytest.raises(EugenieError, match="asking: "):
+        client.ask(site(), "asking", question)
+    assert len(asked) == 1
+
+
+def test_an_answer_that_holds_an_error_for_a_partition_is_none():
+    fine = TopicPartition("readings", 0)
+    wrong = SimpleNamespace(error=KafkaError(KafkaError.NOT_COORDINATOR))  # only librdkafka can set that of a real one
+    with pytest.raises(KafkaException, match="NOT_COORDINATOR"):
+        client.sound([fine, wrong])
+    assert client.sound([fine]) == [fine]
+    assert client.sound(None) == []
