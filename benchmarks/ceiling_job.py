@@ -14,7 +14,7 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.flink_job.spec import JobSpec
 
 MARK_EVERY = 1_000
 

@@ -25,7 +25,7 @@ from stream_plant import CLASS, SENSORS, WINDOW, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.serving import local
-from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.serving.status import ServingStatus
 
 WAYS = ("socket", "tcp")

@@ -10,7 +10,7 @@ from detection_plant import Figures, Part, Plant, grid_of, labels_within, normal
 from detection_run import Scored
 
 from eugenie_cli.detection.metrics import average_precision, event_metrics, rank_sensors, root_cause_metrics
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "asd"
 SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}

@@ -9,10 +9,10 @@ import numpy as np
 from detection_plant import Part, Plant
 
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.episodes.machine import Event
+from eugenie_cli.episodes.state_machine import Event
 from eugenie_cli.evaluation.backtest import alarm_rule
-from eugenie_cli.evaluation.judge import Judgement, judge
-from eugenie_cli.evaluation.replay import replay
+from eugenie_cli.evaluation.performance import Judgement, judge
+from eugenie_cli.evaluation.episodes import replay
 
 MODEL = "model"
 SEGMENT_ROWS = 4096

@@ -14,7 +14,7 @@ from detection_plant import Figures, Part, Plant, grid_of, labels_within, normal
 from detection_run import Scored
 
 from eugenie_cli.detection.metrics import point_metrics
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "skab"
 NORMAL_ROWS = 400

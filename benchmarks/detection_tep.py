@@ -9,7 +9,7 @@ import numpy as np
 from detection_plant import Figures, Part, Plant, grid_of, labels_within, normal_until, read_labels, read_table
 from detection_run import Scored
 
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "tep"
 ASSET = "te-plant"

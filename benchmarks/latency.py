@@ -35,10 +35,11 @@ from stream_plant import SENSORS, STEP_MS, WINDOW, Plant
 
 from eugenie_cli.broker import consume, topics
 from eugenie_cli.console import Console
-from eugenie_cli.embedded import endpoints, engines
+from eugenie_cli.engines import endpoints
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 
@@ -88,7 +89,7 @@ def main() -> None:
         progress.error(error.reason, error.hint)
         raise SystemExit(int(error.exit_code)) from None
     finally:
-        engines.down(site, progress)
+        lifecycle.down(site, progress)
         shutil.rmtree(folder, ignore_errors=True)
     report.finish("latency", figures)
 

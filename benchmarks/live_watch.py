@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.topics import partitions
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 BEHIND_S = 10.0
 """A job whose rows are younger than this, and two checkpoints, has caught up: rows wait for late readings."""

@@ -30,16 +30,17 @@ from stream_plant import CLASS, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import local, manifest, protos, released, tensors
-from eugenie_cli.serving.client import AsyncPredictClient, PredictClient, predict_request
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.serving import local, model_info, release_config
+from eugenie_cli.tfserving import protos, tensors
+from eugenie_cli.tfserving.client import AsyncPredictClient, PredictClient, predict_request
+from eugenie_cli.tfserving.protos import serving_pb2
 from eugenie_cli.serving.status import ServingStatus
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.trained import LstmDetector
+    from eugenie_cli.detection.detector import LstmDetector
 
 BATCHES = (1, 32)
 LARGE = 128
@@ -294,7 +295,7 @@ def many(site: Site, plant: Plant, options: argparse.Namespace, progress: Progre
         for number in range(1, count):
             as_class(first / "1", f"{CLASS}-{number}")
         models = [CLASS, *(f"{CLASS}-{number}" for number in range(1, count))]
-        released.write(site, {name: ReleasedModel(name, "", (1,), {"champion": 1}) for name in models})
+        release_config.write(site, {name: ReleasedModel(name, "", (1,), {"champion": 1}) for name in models})
         began = time.monotonic()
         server = local.start(site, progress)
         figures[f"started_s_{label}"] = time.monotonic() - began
@@ -320,8 +321,8 @@ def as_class(version: Path, name: str) -> None:
     """The same model as one of another class."""
     copy = version.parent.with_name(name) / version.name
     shutil.copytree(version, copy, dirs_exist_ok=True)
-    info = replace(manifest.read(copy), class_name=name)
-    (copy / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
+    info = replace(model_info.read(copy), class_name=name)
+    (copy / model_info.LOCATION).write_text(model_info.render(info), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from stream_preload import preload
 
 from eugenie_cli.broker import topics
 from eugenie_cli.console import Console
-from eugenie_cli.embedded import engines
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 LOADED_WITHIN_S = 60.0
 ENDS = 0.12
@@ -70,7 +70,7 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     finally:
-        engines.down(site, progress)
+        lifecycle.down(site, progress)
         if options.keep:
             progress.say(f"kept: {folder}")
         else:
@@ -91,7 +91,7 @@ def measure(site: Site, plant: Plant, options: argparse.Namespace, progress: Pro
 def start_engines(site: Site, served: Plant, progress: Progress) -> None:
     """Kafka, Flink and the model server with a model of the assets of `served`; returns once it is loaded."""
     stream_model.publish(site, served, progress)
-    engines.up(site, progress, only=("kafka", "flink"))
+    lifecycle.up(site, progress, only=("kafka", "flink"))
     local.start(site, progress)
     deadline = time.monotonic() + LOADED_WITHIN_S
     while not any(model.state == "AVAILABLE" for model in local.status(site).models):

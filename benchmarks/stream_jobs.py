@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eugenie_cli.broker import topics
-from eugenie_cli.embedded import endpoints, program
+from eugenie_cli.engines import endpoints, pyflink_program
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import lag, package
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
 from eugenie_cli.streaming.submit import DRIVER
@@ -53,7 +53,7 @@ def running(site: Site, script: Path, progress: Progress) -> Iterator[str]:
     files = package.write(package.job_spec(site, "earliest"), workspace_of(site).flink.absolute() / site.site)
     shutil.copyfile(script, files.entry)
     with progress.task(f"submitting {script.name}"):
-        jar = rest.upload_jar(program.on_loopback())
+        jar = rest.upload_jar(pyflink_program.on_loopback())
         arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
         arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
         job = rest.run_jar(jar, {"entryClass": DRIVER, "programArgsList": arguments})

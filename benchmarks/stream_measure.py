@@ -15,7 +15,7 @@ import orjson
 from stream_meter import Meter
 
 from eugenie_cli.broker import consume
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 MARGIN, LARGEST_MARGIN = 0.05, 0.25
 """Parts of the time, at either end, in which a measurement may begin or end: longer than bursts are apart."""

@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from eugenie_cli.embedded import endpoints, engines
-from eugenie_cli.site.model import Site
+from eugenie_cli.engines import endpoints
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.site.schema import Site
 
 SAMPLE_S = 0.5
 BUSY_EVERY = 4
@@ -60,7 +61,7 @@ class Meter:
     """CPU seconds (user and system) of a site's engines since they started, sampled while the `with` block runs."""
 
     def __init__(self, site: Site) -> None:
-        running = [one for one in engines.status(site) if one.pid is not None]
+        running = [one for one in lifecycle.status(site) if one.pid is not None]
         self._engines = {one.name: psutil.Process(one.pid) for one in running}
         self._flink = endpoints.flink(site)
         self._job: str | None = None

@@ -12,13 +12,13 @@ import numpy as np
 from stream_plant import ALIKE, CLASS, STEP_MS, Plant
 
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import manifest, released
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving import model_info, release_config
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.trained import LstmDetector
+    from eugenie_cli.detection.detector import LstmDetector
 
 ROWS = 2_400
 """Rows of history for each asset: 40 minutes, before the stream begins."""
@@ -54,21 +54,21 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
         staged = Path(hidden) / "model"
         module = ScoringModule(detector)
         tf.saved_model.save(module, str(staged), signatures=module.signatures())
-        info = manifest.ModelInfo(
+        info = model_info.ModelInfo(
             CLASS, VERSION, detector.sensors, detector.units, detector.window, detector.horizons,
             detector.step_ms, detector.max_gap_ms, detector.assets, "benchmark", datasets.fingerprint(grids),
         )  # fmt: skip
-        (staged / manifest.LOCATION).parent.mkdir(exist_ok=True)
-        (staged / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
+        (staged / model_info.LOCATION).parent.mkdir(exist_ok=True)
+        (staged / model_info.LOCATION).write_text(model_info.render(info), encoding="utf-8")
         staged.rename(target)
-    released.write(site, {CLASS: ReleasedModel(CLASS, "", (VERSION,), {"champion": VERSION})})
+    release_config.write(site, {CLASS: ReleasedModel(CLASS, "", (VERSION,), {"champion": VERSION})})
     return detector
 
 
 def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
     """The detector of the first ALIKE assets for all of them."""
     from eugenie_cli.detection.covariance import Baseline
-    from eugenie_cli.detection.scatter import Scatter
+    from eugenie_cli.detection.residual_variance import Scatter
 
     of = np.arange(plant.assets) % ALIKE
 

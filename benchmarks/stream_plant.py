@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import plant_tags
 
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 CLASS = "pump"
 SENSORS = (

@@ -9,7 +9,7 @@ from stream_plant import Message
 
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import lag
 
 QUEUED = 200_000

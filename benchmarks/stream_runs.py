@@ -17,7 +17,7 @@ from stream_profile import Profile
 from eugenie_cli.broker import consume
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 

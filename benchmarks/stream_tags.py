@@ -13,11 +13,12 @@ from stream_plant import WINDOW, Plant
 from stream_preload import preload
 
 from eugenie_cli.broker import topics
-from eugenie_cli.embedded import endpoints, engines, flink, process
-from eugenie_cli.embedded.engine import run_file
+from eugenie_cli.engines import endpoints, flink, process
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 FEW, MANY = Plant(20, tagged=True), Plant(2_500, tagged=True)
 
@@ -60,4 +61,4 @@ def _beside(owner: Site, plant: Plant) -> Site:
 
 def _restart_taskmanager(owner: Site, progress: Progress) -> None:
     process.stop(run_file(workspace_of(owner), flink.TASKMANAGER))
-    engines.up(owner, progress, only=("flink",))
+    lifecycle.up(owner, progress, only=("flink",))

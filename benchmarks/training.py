@@ -27,7 +27,7 @@ from eugenie_cli.console import Console
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 
 ROWS = 4_000
 """Of history for each of the plant's twenty assets."""
@@ -60,13 +60,13 @@ def main() -> None:
 
 def fits(epochs: int, progress: Console) -> dict[str, Any]:
     """Our fit and the plain one, epoch by epoch in turns."""
-    from eugenie_cli.training import devices, fit, fitter
+    from eugenie_cli.training import devices, fit, trainer
 
     devices.one_thread_an_operation()
     plant = Plant(20)
     train, validation = windows(plant)
     settings = plant.site(Path()).classes[CLASS].model
-    ours = fitter.Fitter(
+    ours = trainer.Fitter(
         len(SENSORS), window=WINDOW, horizons=settings.horizons, units=UNITS,
         learning_rate=settings.learning_rate, seed=0,
     )  # fmt: skip
@@ -117,8 +117,8 @@ class Plain:
         import tensorflow as tf
 
         from eugenie_cli.detection import network
-        from eugenie_cli.detection.types.options import BURN_IN
-        from eugenie_cli.training import fit, fitter
+        from eugenie_cli.detection.detectors.options import BURN_IN
+        from eugenie_cli.training import fit, trainer
 
         self._random = np.random.default_rng(0)
         self._chosen = self._random.permutation(train.starts)[: 8 * fit.EPOCH_WINDOWS]
@@ -132,7 +132,7 @@ class Plain:
         def loss(target: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
             return huber(target[:, BURN_IN:], forecast[:, BURN_IN:])
 
-        self.model.compile(optimizer=keras.optimizers.Adam(PLAIN_RATE, clipnorm=fitter.CLIP_NORM), loss=loss)
+        self.model.compile(optimizer=keras.optimizers.Adam(PLAIN_RATE, clipnorm=trainer.CLIP_NORM), loss=loss)
 
     def epoch(self, count: int) -> None:
         drawn = self._random.choice(len(self._chosen), count, replace=False)
@@ -143,7 +143,7 @@ def windows(plant: Plant) -> tuple[Any, Any]:
     """Training and validation windows of the plant's history, as training cuts them."""
     from eugenie_cli.detection import calibration
     from eugenie_cli.history.grid import Grid
-    from eugenie_cli.training import build, datasets, scratch
+    from eugenie_cli.training import build, datasets, mmap_arrays
 
     values = plant.values(-ROWS, ROWS).astype(np.float32)
     grids = [
@@ -151,7 +151,7 @@ def windows(plant: Plant) -> tuple[Any, Any]:
         for number, name in enumerate(plant.names)
     ]
     scale = calibration.scaling([grid.learnt_blocks for grid in grids])
-    memory = scratch.Memory()
+    memory = mmap_arrays.Memory()
     joined = build.join(grids, scale, max(plant.site(Path()).classes[CLASS].model.horizons), memory)
     return build.windows(CLASS, grids, joined, WINDOW, memory)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from eugenie_cli.episodes.records import ANOMALY_SCHEMA
-from eugenie_cli.site.values import parse_instant, to_ms
+from eugenie_cli.site.field_types import parse_instant, to_ms
 
 CLOSED = "closed"
 # The part of the schema's name that other minor additions keep: eugenie.anomaly.v1, v2 ...

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 
 EMBEDDED = "embedded"
@@ -53,7 +53,7 @@ def addresses(site: Site) -> str:
     """
     if site.kafka.bootstrap != EMBEDDED:
         return site.kafka.bootstrap
-    from eugenie_cli.embedded import endpoints
+    from eugenie_cli.engines import endpoints
 
     return endpoints.kafka(site)
 

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 # The longest wait for the next record: how soon Ctrl-C and idle_s are noticed.
 _POLL_S = 0.2

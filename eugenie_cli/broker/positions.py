@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 ZERO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers say that know no ids of topics: older than Kafka 2.8."""

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from eugenie_cli.broker.client import client_settings, failure
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 # Waiting this long fills batches at thousands of records a second and is not noticed at a few.
 LINGER_MS = 20

@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
 
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 # -1: the cluster's own default. The embedded cluster is one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1

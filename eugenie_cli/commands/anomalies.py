@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from eugenie_cli.anomalies.tail import Arrival
     from eugenie_cli.anomalies.view import Seen
-    from eugenie_cli.site.model import Site
-    from eugenie_cli.streaming.life import Life
+    from eugenie_cli.site.schema import Site
+    from eugenie_cli.streaming.liveness import Life
 
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def tail(
 
     from eugenie_cli.anomalies import tail as service
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.life_watch import Watch
+    from eugenie_cli.streaming.liveness_watch import Watch
 
     console, opened = Console(), open_site(site)
     start = None if since is None else service.since_ms(since, int(time.time() * 1000), opened)
@@ -77,8 +77,8 @@ def list_(
     from eugenie_cli.anomalies import tail as service
     from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.life import DOWN
-    from eugenie_cli.streaming.life_watch import look
+    from eugenie_cli.streaming.liveness import DOWN
+    from eugenie_cli.streaming.liveness_watch import look
 
     console, opened, now = Console(), open_site(site), int(time.time() * 1000)
     start = None if since is None else service.since_ms(since, now, opened)

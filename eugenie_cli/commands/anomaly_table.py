@@ -15,7 +15,7 @@ from rich.text import Text
 
 from eugenie_cli.anomalies.record import Anomaly, SensorShare
 from eugenie_cli.anomalies.view import Seen, View
-from eugenie_cli.streaming.life import DOWN, LATE, OK, UNKNOWN, Life
+from eugenie_cli.streaming.liveness import DOWN, LATE, Life, OK, UNKNOWN
 
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3

@@ -19,7 +19,7 @@ def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     Certificates and keys of serving.tls are looked at, too.
     """
     from eugenie_cli.site.load import find_site, load_site
-    from eugenie_cli.site.problems import SiteError
+    from eugenie_cli.site.diagnostics import SiteError
 
     console, path = Console(), find_site(site)
     try:
@@ -47,7 +47,7 @@ def show(
     origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from: file or default.")] = False,
 ) -> None:
     """Show every value in force, defaults filled in and secrets redacted."""
-    from eugenie_cli.site.explain import in_force, settings
+    from eugenie_cli.site.effective import in_force, settings
     from eugenie_cli.site.load import find_site, read_site
 
     console = Console()
@@ -67,7 +67,7 @@ def show(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of site files, for editors."""
-    from eugenie_cli.site.schema import site_schema
+    from eugenie_cli.site.json_schema import site_schema
 
     Console().json(site_schema())
 

@@ -11,7 +11,7 @@ from eugenie_cli.errors import ExitCode
 
 def doctor(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Check the machine: Python, packages, Java, memory, disk; with --site also its jars, engines and container."""
-    from eugenie_cli.embedded.checks import check
+    from eugenie_cli.operations.doctor import check
     from eugenie_cli.site.load import open_site
 
     console = Console()

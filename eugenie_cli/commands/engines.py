@@ -11,8 +11,8 @@ from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
-    from eugenie_cli.embedded.engines import EngineStatus
-    from eugenie_cli.site.model import Site
+    from eugenie_cli.operations.lifecycle import EngineStatus
+    from eugenie_cli.site.schema import Site
 
 OnlyOption = Annotated[
     str | None,
@@ -37,39 +37,39 @@ def up(
     output: OutputOption = Output.table,
 ) -> None:
     """Start what the site needs and does not run: Kafka, Flink, MLflow."""
-    from eugenie_cli.embedded import engines, keeper
+    from eugenie_cli.operations import lifecycle, supervisor
     from eugenie_cli.site.load import open_site
 
     if down_on_exit and not keep:
         raise typer.BadParameter("goes with --keep only", param_hint="--down-on-exit")
     console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
-    found = engines.up(opened, console, parts)
+    found = lifecycle.up(opened, console, parts)
     _keep_anomalies(opened, console, parts)
     _show(console, found, output)
     if keep:
-        keeper.keep(opened, console, parts, down_on_exit)
+        supervisor.keep(opened, console, parts, down_on_exit)
 
 
 def down(site: SiteOption = None) -> None:
     """Stop every engine of the site, its model server too. Data and models stay."""
-    from eugenie_cli.embedded import engines
+    from eugenie_cli.operations import lifecycle
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    stopped = engines.down(open_site(site), console)
+    stopped = lifecycle.down(open_site(site), console)
     if not stopped:
         console.say("nothing runs")
 
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 when one is missed."""
-    from eugenie_cli.embedded import engines
+    from eugenie_cli.operations import lifecycle
     from eugenie_cli.errors import ExitCode
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    found = engines.status(open_site(site))
+    found = lifecycle.status(open_site(site))
     _show(console, found, output)
     missed = [one for one in found if not one.ok]
     for one in missed:

@@ -26,7 +26,7 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """
     from eugenie_cli.history.leftovers import leftover_notes
     from eugenie_cli.history.open import open_history
-    from eugenie_cli.history.show import asset_rows, history_view
+    from eugenie_cli.history.tables import asset_rows, history_view
     from eugenie_cli.site.load import open_site
 
     console = Console()
@@ -50,7 +50,7 @@ def quality(asset: AssetArgument = None, site: SiteOption = None, output: Output
     """Show each sensor's period, gaps, shares of bad, impossible and unmoving readings, and instants in conflict."""
     from eugenie_cli.history.open import open_history
     from eugenie_cli.history.quality import assess
-    from eugenie_cli.history.show import quality_rows
+    from eugenie_cli.history.tables import quality_rows
     from eugenie_cli.site.load import open_site
 
     console = Console()

@@ -36,8 +36,8 @@ def import_(
 
     Exit code 6: a file could not be read, gave no readings, or lost more than half of its rows.
     """
-    from eugenie_cli.history.importing import import_sources
-    from eugenie_cli.history.show import import_notes, import_rows
+    from eugenie_cli.sources.importing import import_sources
+    from eugenie_cli.history.tables import import_notes, import_rows
     from eugenie_cli.site.load import open_site
 
     console = Console()

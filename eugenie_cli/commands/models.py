@@ -43,7 +43,7 @@ def promote(
 
     A class with `promotion` in the site file has it judged beside the champion first, and refuses a worse one.
     """
-    from eugenie_cli.evaluation.gated import promote
+    from eugenie_cli.evaluation.promotion import promote
     from eugenie_cli.site.load import open_site
 
     console = Console()

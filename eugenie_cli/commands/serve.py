@@ -13,7 +13,7 @@ from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
     from eugenie_cli.serving.status import ContainerStatus, ServingStatus
-    from eugenie_cli.site.model import Site
+    from eugenie_cli.site.schema import Site
 
 app = typer.Typer(help="The model server: serve alone starts it.")
 
@@ -160,8 +160,8 @@ def render(
     output: OutputOption = Output.table,
 ) -> None:
     """Write manifests of the model servers, for a place that eugenie does not start them on."""
-    from eugenie_cli.serving.manifests import render as manifests
-    from eugenie_cli.serving.manifests.request import Options
+    from eugenie_cli.deploy import render as manifests
+    from eugenie_cli.deploy.request import Options
     from eugenie_cli.site.load import open_site
 
     console = Console()

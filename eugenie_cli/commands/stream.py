@@ -134,7 +134,7 @@ def replay(
     """Send history or a file to the readings topic in time order; or score it at once, with --bounded."""
     from eugenie_cli.commands import stream_table
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.bounded import score
+    from eugenie_cli.streaming.offline_replay import score
     from eugenie_cli.streaming.replay import choose
     from eugenie_cli.streaming.replay import replay as send
 
@@ -173,7 +173,7 @@ def render(
     """Write what runs the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
     from eugenie_cli.errors import EugenieError, ExitCode
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.kubernetes import render as render_deployment
+    from eugenie_cli.deploy.flink_application import render as render_deployment
 
     if not kubernetes:
         raise EugenieError("render for what?", "eugenie stream render --kubernetes", ExitCode.USAGE)

@@ -34,7 +34,7 @@ def train(
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.devices import one_thread_an_operation
     from eugenie_cli.training.train import train_classes
-    from eugenie_cli.training.wanted import Wanted
+    from eugenie_cli.training.options import Wanted
 
     console = Console()
     opened = open_site(site)

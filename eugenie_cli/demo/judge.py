@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from eugenie_cli.demo.faults import Fault
+from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.site.values import parse_instant, to_ms
+from eugenie_cli.site.field_types import parse_instant, to_ms
 
 NAMED = 3  # an operator looks at the first three sensors that an anomaly names
 GRACE_MS = 20 * 60_000  # a repaired machine cools down, and the model's window still holds the fault

@@ -16,7 +16,7 @@ from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import load
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 LOADED_WITHIN_S = 120.0
 POLL_S = 1.0
@@ -29,24 +29,24 @@ def open_site(path: Path) -> Site:
 
 def start_engines(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
-    from eugenie_cli.embedded import engines
+    from eugenie_cli.operations import lifecycle
     from eugenie_cli.serving import runtime
 
-    engines.up(site, progress)
+    lifecycle.up(site, progress)
     if not cancelled():
         runtime.start(site, progress)
 
 
 def stop_engines(site: Site, progress: Progress) -> None:
     """`eugenie down`: whatever of it runs."""
-    from eugenie_cli.embedded import engines
+    from eugenie_cli.operations import lifecycle
 
-    engines.down(site, progress)
+    lifecycle.down(site, progress)
 
 
 def import_history(site: Site, progress: Progress) -> None:
     """`eugenie import`. Raises EugenieError when an export was not read to its last line."""
-    from eugenie_cli.history.importing import import_sources
+    from eugenie_cli.sources.importing import import_sources
 
     for report in import_sources(site, (), progress):
         if report.failed or report.rejected:
@@ -138,7 +138,7 @@ def anomalies(site: Site) -> list[Mapping[str, Any]]:
 
 def pages(site: Site) -> dict[str, str]:
     """Addresses of the pages to look at."""
-    from eugenie_cli.embedded import endpoints
+    from eugenie_cli.engines import endpoints
 
     return {"MLflow": endpoints.mlflow(site) or "", "Flink": endpoints.flink(site)}
 

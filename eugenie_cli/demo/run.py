@@ -16,7 +16,7 @@ from typing import Any
 
 from eugenie_cli.demo import pipeline
 from eugenie_cli.demo.exports import EXPORTS
-from eugenie_cli.demo.faults import KINDS
+from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.judge import Ledger, Verdict, contract, judge
 from eugenie_cli.demo.live import play
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
@@ -25,7 +25,7 @@ from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
 from eugenie_cli.demo.watch import Announcer, AnomalyTail
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 FOLDER = Path(".eugenie/demo-plant")
 STEPS = 7

@@ -11,7 +11,7 @@ from pathlib import Path
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.demo.exports import EXPORTS, Exported, export
-from eugenie_cli.demo.faults import KINDS, Fault
+from eugenie_cli.demo.plant.faults import Fault, KINDS
 from eugenie_cli.demo.live import Played, play
 from eugenie_cli.demo.messages import Stream, arrivals
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
@@ -19,7 +19,7 @@ from eugenie_cli.demo.timeline import LIVE_MS, live_faults, new_plant
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Advance, Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import shipped
 
 SITE_FILE = "demo-plant.yaml"

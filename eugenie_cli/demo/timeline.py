@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from eugenie_cli.demo.faults import Fault, schedule
+from eugenie_cli.demo.plant.faults import Fault, schedule
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.errors import EugenieError, ExitCode
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from eugenie_cli.detection import scatter
+from eugenie_cli.detection import residual_variance
 from eugenie_cli.detection.arrays import Bools, Floats
-from eugenie_cli.detection.context import context_sensors
+from eugenie_cli.detection.context_sensors import context_sensors
 from eugenie_cli.detection.covariance import (
     MIN_BASELINE_ROWS,
     STILL_DEVIATION,
@@ -28,11 +28,11 @@ from eugenie_cli.detection.covariance import (
     impute,
     stride,
 )
-from eugenie_cli.detection.kernel import ewma_kernel, redundancy
-from eugenie_cli.detection.scatter import Scatter
-from eugenie_cli.detection.smoothed import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
-from eugenie_cli.detection.statistics import StatisticsModule
-from eugenie_cli.detection.trained import AssetCalibration, Calibration
+from eugenie_cli.detection.ewma import ewma_kernel, redundancy
+from eugenie_cli.detection.residual_variance import Scatter
+from eugenie_cli.detection.calibration_samples import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
+from eugenie_cli.detection.window_statistics import StatisticsModule
+from eugenie_cli.detection.detector import AssetCalibration, Calibration
 
 # The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
 QUANTILE = 0.999
@@ -241,9 +241,9 @@ def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
     if min(lengths) < MIN_BASELINE_ROWS:
         step = stride(sum(lengths))
         taken = [(part.recent[::step], part.square[::step], part.recent_present[::step]) for part in samples()]
-        pooled = scatter.learn(*(np.concatenate(column) for column in zip(*taken, strict=True)))
+        pooled = residual_variance.learn(*(np.concatenate(column) for column in zip(*taken, strict=True)))
     parts = [
-        scatter.learn(part.recent, part.square, part.recent_present)
+        residual_variance.learn(part.recent, part.square, part.recent_present)
         if pooled is None or len(part) >= MIN_BASELINE_ROWS
         else pooled
         for part in samples()
@@ -253,11 +253,11 @@ def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
 
 def _statistic(residual: Baseline, level: Baseline, scattered: Scatter, index: int, part: Smoothed) -> Floats:
     """What is compared with the threshold, float64 [N]; `scoring` computes the same in the graph."""
-    relative = scatter.around(scattered.offset[index], part.recent, part.square) / scattered.normal[index]
+    relative = residual_variance.around(scattered.offset[index], part.recent, part.square) / scattered.normal[index]
     return np.cbrt(
         _distance(residual, index, part.residual, part.residual_present)
         * _distance(level, index, part.level, part.level_present)
-        * scatter.statistic(relative, part.recent_present)
+        * residual_variance.statistic(relative, part.recent_present)
     )
 
 

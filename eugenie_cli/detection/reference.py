@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.detection import network, scatter, types
+from eugenie_cli.detection import detectors, network, residual_variance
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, distance, impute
-from eugenie_cli.detection.kernel import SCATTER_SMOOTHING, ewma_kernel, smooth
-from eugenie_cli.detection.trained import MIN_PRESENT, LstmDetector, TrainedDetector
-from eugenie_cli.detection.types.measured import Measured
+from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel, smooth
+from eugenie_cli.detection.detector import LstmDetector, MIN_PRESENT, TrainedDetector
+from eugenie_cli.detection.detectors.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[F
         nothing = np.full((len(rows) - detector.window + 1, len(detector.sensors)), np.nan)
         return nothing[:, 0], nothing, nothing
     index = detector.assets.index(asset)
-    found = types.of(detector.type).measure(detector, index, rows)
+    found = detectors.of(detector.type).measure(detector, index, rows)
     scored = ~np.isnan(found.statistic)[:, None]
     return (
         found.statistic / detector.threshold[index],
@@ -98,7 +98,7 @@ def _scatter(detector: LstmDetector, index: int, error: Floats, present: Bools) 
     offset = detector.scatter.offset[index].astype(np.float64)
     square, there = smooth((error - offset) ** 2, present, kernel)
     relative = np.where(there, square / detector.scatter.normal[index], 0.0)
-    return relative, scatter.statistic(relative, there), there
+    return relative, residual_variance.statistic(relative, there), there
 
 
 def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:

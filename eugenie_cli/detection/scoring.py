@@ -13,11 +13,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eugenie_cli.detection import types
+from eugenie_cli.detection import detectors
 from eugenie_cli.detection.covariance import Baseline
-from eugenie_cli.detection.statistics import StatisticsModule, WindowStatistics, scale
-from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
-from eugenie_cli.detection.types.graph import Judged
+from eugenie_cli.detection.window_statistics import StatisticsModule, WindowStatistics, scale
+from eugenie_cli.detection.detector import LstmDetector, TrainedDetector
+from eugenie_cli.detection.detectors.graph import Judged
 
 NAN = tf.constant(np.nan, tf.float32)
 
@@ -131,7 +131,7 @@ class ScoringModule(tf.Module):
         self.window = detector.window
         sensors, count = len(detector.sensors), len(detector.assets)
         self._running = detector.running
-        self._graph = types.of(detector.type).graph(detector)
+        self._graph = detectors.of(detector.type).graph(detector)
         self._index = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
             default_value=count,

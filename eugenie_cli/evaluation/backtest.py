@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from eugenie_cli.detection.arrays import Floats, Ints
-from eugenie_cli.detection.types.options import CHART_WINDOW
-from eugenie_cli.episodes.machine import AlarmRule, Event
+from eugenie_cli.detection.detectors.options import CHART_WINDOW
+from eugenie_cli.episodes.state_machine import AlarmRule, Event
 from eugenie_cli.episodes.records import anomaly_record
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.graph import Graph
-from eugenie_cli.evaluation.replay import replay
+from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.versions import exported
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.serving import manifest
-from eugenie_cli.site.model import EquipmentClass, Site
+from eugenie_cli.serving import model_info
+from eugenie_cli.site.schema import EquipmentClass, Site
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def backtest(
         raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
     graph = Graph(exported(site, class_name, version, progress))
     # a version of another type has another window, and is judged by it
-    manifest.check(graph.info, site, class_name, any_window=True)
-    if words := manifest.about_strangers(graph.info, site, class_name):
+    model_info.check(graph.info, site, class_name, any_window=True)
+    if words := model_info.about_strangers(graph.info, site, class_name):
         progress.say(f"{class_name}: {words}")
     readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:

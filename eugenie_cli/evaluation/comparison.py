@@ -27,8 +27,8 @@ from eugenie_cli.detection.metrics.bootstrap import (
     row_weights,
 )
 from eugenie_cli.detection.metrics.ranking import Series, Volume
-from eugenie_cli.evaluation.judge import DAY_MS, Judgement, Performance
-from eugenie_cli.evaluation.learnt import LearntCount
+from eugenie_cli.evaluation.performance import DAY_MS, Judgement, Performance
+from eugenie_cli.evaluation.training_rows import LearntCount
 
 SEED = 0
 """The same rows give the same intervals."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eugenie_cli.detection.metrics.bootstrap import Difference
 from eugenie_cli.evaluation.comparison import Candidate
-from eugenie_cli.evaluation.judge import Performance
+from eugenie_cli.evaluation.performance import Performance
 
 UNKNOWN = "-"
 

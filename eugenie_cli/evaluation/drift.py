@@ -11,15 +11,15 @@ import numpy as np
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.metrics.drift import Drift, drift
-from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid, load_grid
 from eugenie_cli.history.open import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.model import Site
-from eugenie_cli.site.values import parse_instant, to_ms
-from eugenie_cli.training import record
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.field_types import parse_instant, to_ms
+from eugenie_cli.training import run_record
 from eugenie_cli.training.datasets import normal_rows
 from eugenie_cli.training.registry import CHAMPION, Registry
 
@@ -76,7 +76,7 @@ def drift_of(
             f"{class_name} version {champion.version} has other sensors than the site file",
             f"train it again: `eugenie train --class {class_name}`",
         )
-    periods = record.of_run(registry.client, champion.run_id).periods
+    periods = run_record.of_run(registry.client, champion.run_id).periods
     history, found, notes = open_history(site), list[SensorDrift](), list[str]()
     with progress.task(f"compare {class_name}", total=len(detector.assets), unit="assets") as advance:
         for asset in site.assets_of(class_name):

@@ -10,7 +10,7 @@ from eugenie_cli.detection.metrics import AlarmLoad
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.findings import AssetFinding, Blame, EventFinding, Findings
-from eugenie_cli.evaluation.gate import Verdict, candidate_of, judge
+from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge
 from eugenie_cli.evaluation.provenance import Provenance, Unknown
 from eugenie_cli.evaluation.report import quiet_json, root_cause_json
 from eugenie_cli.site.promotion import PromotionGate

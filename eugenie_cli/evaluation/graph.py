@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.serving import manifest
+from eugenie_cli.serving import model_info
 
 SEGMENT_ROWS = 4096
 """Rows scored in one call: hours at a step of seconds, and the answer is a few MB."""
@@ -31,7 +31,7 @@ class Graph:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.info = manifest.read(directory)
+        self.info = model_info.read(directory)
         import tensorflow as tf
 
         self._tf = tf

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eugenie_cli.detection.trained import AssetCalibration
+from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.model import Site
-from eugenie_cli.training.record import Periods
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training.run_record import Periods
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
     """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
-    from eugenie_cli.detection import types
+    from eugenie_cli.detection import detectors
     from eugenie_cli.detection.calibration import QUANTILE
-    from eugenie_cli.training import record
-    from eugenie_cli.training.code import COMMIT, EUGENIE
+    from eugenie_cli.training import run_record
+    from eugenie_cli.training.code_version import COMMIT, EUGENIE
     from eugenie_cli.training.registry import Registry
 
     try:
         registry = Registry(site)
         registered = registry.resolve(class_name, version)
         detector = registry.load(registered)
-        run = record.of_run(registry.client, registered.run_id)
+        run = run_record.of_run(registry.client, registered.run_id)
     except (EugenieError, MlflowException, OSError) as error:
         return Unknown(str(error).splitlines()[0])
     noted = detector.calibration
@@ -80,7 +80,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
         commit=run.tags.get(COMMIT, ""),
         periods=run.periods,
         window=detector.window,
-        judges=" ".join(types.of(detector.type).describe(detector)),
+        judges=" ".join(detectors.of(detector.type).describe(detector)),
         context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
         quantile=QUANTILE,
         budget=noted.budget,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 def exported(site: Site, class_name: str, version: str | int, progress: Progress) -> Path:
@@ -22,7 +22,7 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
     """
     from eugenie_cli.serving.publish import check_same, publish_class
     from eugenie_cli.training.registry import CHAMPION, Registry
-    from eugenie_cli.training.store import StoreAwayError
+    from eugenie_cli.training.mlflow_store import StoreAwayError
 
     which = int(version) if str(version).isdecimal() else str(version)
     workspace = workspace_of(site)

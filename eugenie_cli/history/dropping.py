@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 SHOWN = 20  # items in a note
 

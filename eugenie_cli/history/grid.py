@@ -21,7 +21,7 @@ from eugenie_cli.readings.limits import Limits
 
 if TYPE_CHECKING:
     from eugenie_cli.history.store import History
-    from eugenie_cli.site.model import EquipmentClass, Site
+    from eugenie_cli.site.schema import EquipmentClass, Site
 
 # 2 GiB of float32. One stray reading, years from the others, would otherwise ask for all the memory there is.
 MAX_CELLS = 1 << 29

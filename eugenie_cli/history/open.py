@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eugenie_cli.history.store import History
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 def open_history(site: Site) -> History:

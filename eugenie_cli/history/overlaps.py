@@ -19,7 +19,7 @@ import numpy as np
 from eugenie_cli.files import replace_file
 from eugenie_cli.history.batch import meet
 from eugenie_cli.history.manifest import PartFile, Sources
-from eugenie_cli.history.parts import read_part
+from eugenie_cli.history.parquet import read_part
 
 KEPT = "overlaps.json"
 

@@ -12,7 +12,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import limits_of
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 # So many readings of exactly one value in a row: a live analogue sensor's noise does not do that, a stuck one
 # does.

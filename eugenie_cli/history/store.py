@@ -31,7 +31,7 @@ from eugenie_cli.history.manifest import (
     update_manifest,
 )
 from eugenie_cli.history.overlaps import Found, ages, look, overlaps
-from eugenie_cli.history.parts import Run, read_part
+from eugenie_cli.history.parquet import Run, read_part
 from eugenie_cli.readings.limits import Limits
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro_shape import check_shape
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.reading import Rejected
@@ -61,7 +61,7 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
         if payload is None:
             return _bad("a message without a payload")
         if len(payload) > MAX_PAYLOAD:
-            return Rejected(reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
+            return Rejected(reject_reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
         if len(payload) < _FRAME.size or payload[0] != _MAGIC:
             return _bad("does not begin with a byte 0 and the number of a schema")
         number = _FRAME.unpack_from(payload)[1]
@@ -104,7 +104,7 @@ def plain(value: Any) -> Any:
 
 
 def _bad(detail: str) -> Rejected:
-    return Rejected(reasons.BAD_AVRO, detail)
+    return Rejected(reject_reasons.BAD_AVRO, detail)
 
 
 def _short(error: Exception) -> str:

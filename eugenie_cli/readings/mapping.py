@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.quality import SCHEMES, IsGood
 from eugenie_cli.readings.reading import Reading, Rejected
-from eugenie_cli.readings.time import compile_instant
+from eugenie_cli.readings.timestamps import compile_instant
 from eugenie_cli.readings.values import compile_value
 
 Outcome: TypeAlias = "Reading | Rejected"
@@ -108,9 +108,9 @@ class _Rules:
         try:
             asset, sensor, tag = (_text(record, message, part) for part in (self.asset, self.sensor, self.tag))
             if sensor is None and tag is None:
-                raise _Refused(reasons.MISSING_FIELD, _absent("sensor or tag", self.sensor or self.tag))
+                raise _Refused(reject_reasons.MISSING_FIELD, _absent("sensor or tag", self.sensor or self.tag))
             if tag is None and asset is None:
-                raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
+                raise _Refused(reject_reasons.MISSING_FIELD, _absent("asset", self.asset))
             ts = self._instant(record, message)
             good = self._good(record, message)
             value = self._value(_raw(record, message, self.value)) if good else float("nan")
@@ -124,7 +124,7 @@ class _Rules:
         try:
             asset = _text(record, message, self.asset)
             if asset is None and self.asset is not None:
-                raise _Refused(reasons.MISSING_FIELD, _absent("asset", self.asset))
+                raise _Refused(reject_reasons.MISSING_FIELD, _absent("asset", self.asset))
             ts = self._instant(record, message)
             good = self._good(record, message)
         except _Refused as refused:
@@ -156,34 +156,34 @@ class _Rules:
     def _instant(self, record: Record, message: Record | None) -> int:
         text = _text(record, message, self.ts)
         if text is None:
-            raise _Refused(reasons.MISSING_FIELD, _absent("ts", self.ts))
+            raise _Refused(reject_reasons.MISSING_FIELD, _absent("ts", self.ts))
         try:
             return self.to_instant(text)
         except ValueError as error:
-            raise _Refused(reasons.BAD_TIMESTAMP, str(error)) from None
+            raise _Refused(reject_reasons.BAD_TIMESTAMP, str(error)) from None
 
     def _good(self, record: Record, message: Record | None) -> bool:
         raw = None if self.quality is None else _raw(record, message, self.quality)
         if isinstance(raw, (dict, list)):  # OPC UA's {"Code": ..., "Symbol": ...}, say: not for us to call good
             detail = "a quality is a number or text, not an object or array: name its member, as in path: q.Code"
-            raise _Refused(reasons.BAD_VALUE, detail)
+            raise _Refused(reject_reasons.BAD_VALUE, detail)
         text = text_of(raw)
         if text is None:
             return True
         try:
             return self.is_good(text)
         except ValueError as error:
-            raise _Refused(reasons.BAD_VALUE, str(error)) from None
+            raise _Refused(reject_reasons.BAD_VALUE, str(error)) from None
 
     def _value(self, raw: Any) -> float:
         if raw is MISSING:
-            raise _Refused(reasons.MISSING_FIELD, _absent("value", self.value))
+            raise _Refused(reject_reasons.MISSING_FIELD, _absent("value", self.value))
         if isinstance(raw, (dict, list)):
-            raise _Refused(reasons.BAD_VALUE, "a value is a number or text, not an object or array")
+            raise _Refused(reject_reasons.BAD_VALUE, "a value is a number or text, not an object or array")
         try:
             return self.to_value(text_of(raw) or "")
         except ValueError as error:
-            raise _Refused(reasons.BAD_VALUE, str(error)) from None
+            raise _Refused(reject_reasons.BAD_VALUE, str(error)) from None
 
 
 def _raw(record: Record, message: Record | None, part: Mapping[str, Any]) -> Any:

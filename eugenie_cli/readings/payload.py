@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
 from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, Record, ToReadings, compile_mapping, member
 from eugenie_cli.readings.reading import Rejected
@@ -55,7 +55,7 @@ def compile_message(mapping: Mapping[str, Any], timezone: str) -> Callable[[Mess
         if records is not None:
             return _of_records(message, records, of_record)
         if not isinstance(message, dict):
-            return [Rejected(reasons.BAD_JSON, "a record is a JSON object, not list")]
+            return [Rejected(reject_reasons.BAD_JSON, "a record is a JSON object, not list")]
         return of_record(message)
 
     return of_message
@@ -67,17 +67,17 @@ def _of_records(message: Message, records: str, of_record: ToReadings) -> list[O
     elif isinstance(message, dict):
         elements, around = member(message, records), message
     else:
-        return [Rejected(reasons.BAD_JSON, f"records at {records!r} are in a JSON object, not in a list")]
+        return [Rejected(reject_reasons.BAD_JSON, f"records at {records!r} are in a JSON object, not in a list")]
     if not isinstance(elements, list):
         what = "nothing" if elements is MISSING else f"{type(elements).__name__}, no array,"
         where = "as the message" if records == WHOLE else f"at {records!r}"
-        return [Rejected(reasons.MISSING_FIELD, f"no records: {what} {where}")]
+        return [Rejected(reject_reasons.MISSING_FIELD, f"no records: {what} {where}")]
     outcomes: list[Outcome] = []
     for place, element in enumerate(elements):
         if isinstance(element, dict):
             found = of_record(element, around)
         else:
-            found = [Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(element).__name__}")]
+            found = [Rejected(reject_reasons.BAD_JSON, f"a record is a JSON object, not {type(element).__name__}")]
         at = f"{'' if records == WHOLE else records}[{place}]"
         outcomes += [
             Rejected(outcome.reason, f"{at}: {outcome.detail}") if isinstance(outcome, Rejected) else outcome
@@ -94,18 +94,18 @@ def parse_message(payload: str | bytes | None) -> Message | Rejected:
     characters.
     """
     if payload is None:
-        return Rejected(reasons.BAD_JSON, "a message without a payload")
+        return Rejected(reject_reasons.BAD_JSON, "a message without a payload")
     try:
         text = payload.decode("utf-8") if isinstance(payload, bytes) else payload
         if len(text) > MAX_PAYLOAD:
-            return Rejected(reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
+            return Rejected(reject_reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
         message = json.loads(text, parse_constant=_refuse_constant)
         if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair is no text, and could not be written on
             json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        return Rejected(reasons.BAD_JSON, str(error))
+        return Rejected(reject_reasons.BAD_JSON, str(error))
     if not isinstance(message, (dict, list)):
-        return Rejected(reasons.BAD_JSON, f"a record is a JSON object, not {type(message).__name__}")
+        return Rejected(reject_reasons.BAD_JSON, f"a record is a JSON object, not {type(message).__name__}")
     return message
 
 
@@ -113,7 +113,7 @@ def parse_json(payload: str | bytes | None) -> Record | Rejected:
     """As `parse_message`, for a payload that must be one JSON object."""
     message = parse_message(payload)
     if isinstance(message, list):
-        return Rejected(reasons.BAD_JSON, "a record is a JSON object, not list")
+        return Rejected(reject_reasons.BAD_JSON, "a record is a JSON object, not list")
     return message
 
 

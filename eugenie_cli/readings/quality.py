@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from eugenie_cli.readings.words import is_good_word
+from eugenie_cli.readings.quality_words import is_good_word
 
 INTEGER_PATTERN = r"^(?:(-?[0-9]{1,10})(?:[.,]0*)?|0[xX]([0-9A-Fa-f]{1,8}))$"
 """A whole number, in decimal (pandas writes 192.0 where a cell was empty) or in hexadecimal."""

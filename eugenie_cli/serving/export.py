@@ -9,7 +9,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
 from eugenie_cli.serving.publish import ExportedModel, publish_and_store, publish_class
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import CHAMPION, Registry
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import grpc
 
-from eugenie_cli.serving import handshake, protos
-from eugenie_cli.serving.credentials import Credentials, channel, trouble
-from eugenie_cli.serving.protos import health_pb2
+from eugenie_cli.serving import tls_diagnosis
+from eugenie_cli.tfserving import protos
+from eugenie_cli.tfserving.credentials import Credentials, channel, trouble
+from eugenie_cli.tfserving.protos import health_pb2
 
 ASK_TIMEOUT_S = 2.0
 
@@ -40,5 +41,5 @@ def why_not_serving(address: str, timeout_s: float = ASK_TIMEOUT_S, credentials:
         if error.code() is not grpc.StatusCode.UNAVAILABLE or not (said or credentials):
             return NO_ANSWER
         guessed = said if credentials is not None else ""  # one that ends hangs up on a caller without TLS, too
-        return handshake.refusal(address, credentials, timeout_s) or guessed or NO_ANSWER
+        return tls_diagnosis.refusal(address, credentials, timeout_s) or guessed or NO_ANSWER
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NO_ANSWER

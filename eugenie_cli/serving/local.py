@@ -11,18 +11,18 @@ import sys
 import time
 from pathlib import Path
 
-from eugenie_cli.embedded import ports, process
-from eugenie_cli.embedded.endpoints import SOCKET
-from eugenie_cli.embedded.engine import log_file, run_file
+from eugenie_cli.engines import ports, process
+from eugenie_cli.engines.endpoints import SOCKET
+from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import released, sockets, tls
-from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving import release_config, sockets, tls
+from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.status import ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 NAME, REST_NAME = "serving", "serving_rest"
@@ -49,7 +49,7 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
         return _external(site, progress)
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        released.fetch(site, progress)
+        release_config.fetch(site, progress)
         running = _serve(site, workspace, progress)
     if running is not None:
         progress.say(f"the model server answers at {running.address}")
@@ -177,7 +177,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
     return process.start_detached(
         NAME,
         [
-            sys.executable, "-m", "eugenie_cli.serving.server",
+            sys.executable, "-m", "eugenie_cli.model_server",
             "--models", str(workspace.models.absolute()),
             "--host", host,
             "--port", str(port),

@@ -17,13 +17,13 @@ import grpc
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import released, runtime, tls
-from eugenie_cli.serving.client import ModelServerError, PredictClient, VersionStatus
+from eugenie_cli.serving import release_config, runtime, tls
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
 from eugenie_cli.serving.health import NO_ANSWER
 from eugenie_cli.serving.publish import publish_and_store
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
 
 LOCK = ".release.lock"
@@ -78,7 +78,7 @@ def _change(
     site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], RegisteredVersion]
 ) -> Promotion:
     crowned: list[RegisteredVersion] = []
-    before = _champion(released.read(site).get(class_name))
+    before = _champion(release_config.read(site).get(class_name))
     publish_and_store(site, class_name, version, progress)
     confirmed = _release(site, class_name, version, progress, lambda: crowned.append(crown()))
     return Promotion(crowned[0], before, confirmed)
@@ -86,12 +86,12 @@ def _change(
 
 def _release(site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
     with alone(workspace_of(site).models / LOCK), _server(site) as server:
-        before = released.read(site)
+        before = release_config.read(site)
         after = {**before, class_name: _one(class_name, version)}
         old = _champion(before.get(class_name))
         if server is None:
             crown()
-            released.write(site, after)
+            release_config.write(site, after)
             return False
         with _undone(site, before):
             if old is None or old == version:
@@ -123,7 +123,7 @@ def _undone(site: Site, before: dict[str, ReleasedModel]) -> Iterator[None]:
 
 def _announce(site: Site, models: dict[str, ReleasedModel]) -> None:
     """Write what is released, and see that the server learns of it."""
-    released.write(site, models)
+    release_config.write(site, models)
     runtime.follow(site)
 
 

@@ -10,15 +10,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import sync, sync_tree
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import card, checksums, manifest, samples, store, warm_up
+from eugenie_cli.serving import check_samples, checksums, model_info, model_store, warm_up
+from eugenie_cli.training import model_card
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import record
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import run_record
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
 
 
@@ -40,7 +41,7 @@ def publish_and_store(
 ) -> ExportedModel:
     """`publish_class`, and a copy in the site's model store if it has one. Raises EugenieError as both do."""
     published = publish_class(site, class_name, version, progress)
-    there = store.of_site(site)
+    there = model_store.of_site(site)
     if there is not None:
         there.put(class_name, published.version, published.path, progress)
     return published
@@ -69,7 +70,7 @@ def publish_class(
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
-            _name_strangers(manifest.read(target), site, class_name, progress)
+            _name_strangers(model_info.read(target), site, class_name, progress)
             return ExportedModel(class_name, registered.version, target, already=True)
         for left in folder.glob(".staged-*"):  # of an export that was killed
             shutil.rmtree(left)
@@ -77,36 +78,36 @@ def publish_class(
             detector = registry.load(registered)
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
-                run = record.of_run(registry.client, registered.run_id)
+                run = run_record.of_run(registry.client, registered.run_id)
                 info = _info(registered, run, detector)
                 difference = _publish(site, detector, info, run, staged, target)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-            registry.client.log_artifact(registered.run_id, str(target / card.LOCATION))
+            registry.client.log_artifact(registered.run_id, str(target / model_card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
     _name_strangers(info, site, class_name, progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
-def _name_strangers(info: manifest.ModelInfo, site: Site, class_name: str, progress: Progress) -> None:
-    if words := manifest.about_strangers(info, site, class_name):
+def _name_strangers(info: model_info.ModelInfo, site: Site, class_name: str, progress: Progress) -> None:
+    if words := model_info.about_strangers(info, site, class_name):
         progress.say(f"{class_name}: {words}")
 
 
 def _publish(
     site: Site,
     detector: TrainedDetector,
-    info: manifest.ModelInfo,
-    run: record.TrainingRecord,
+    info: model_info.ModelInfo,
+    run: run_record.TrainingRecord,
     staged: Path,
     target: Path,
 ) -> float:
     """Write, check, rename. Returns the largest difference of scores."""
-    from eugenie_cli.serving import agreement
+    from eugenie_cli.serving import export_check
 
     _write(detector, info, staged)
-    tried = samples.collect(site, detector)
-    found = agreement.compare(staged, detector, tried)
+    tried = check_samples.collect(site, detector)
+    found = export_check.compare(staged, detector, tried)
     if not found.holds:
         problem = f"largest difference {found.largest:.3g} times the allowed one: {found.where}"
         if found.scored == 0:
@@ -117,8 +118,8 @@ def _publish(
             f"train it again: eugenie train --class {info.class_name}",
             ExitCode.REFUSED,
         )
-    text = card.render(site.site, detector, run, version=info.version, difference=found.score_difference)
-    (staged / card.LOCATION).write_text(text, encoding="utf-8")
+    text = model_card.render(site.site, detector, run, version=info.version, difference=found.score_difference)
+    (staged / model_card.LOCATION).write_text(text, encoding="utf-8")
     checksums.write(staged)
     staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user
     sync_tree(staged)
@@ -127,20 +128,20 @@ def _publish(
     return found.score_difference
 
 
-def _write(detector: TrainedDetector, info: manifest.ModelInfo, directory: Path) -> None:
+def _write(detector: TrainedDetector, info: model_info.ModelInfo, directory: Path) -> None:
     import tensorflow as tf
 
     from eugenie_cli.detection.scoring import ScoringModule
 
     module = ScoringModule(detector)
     tf.saved_model.save(module, str(directory), signatures=module.signatures())
-    (directory / manifest.LOCATION).parent.mkdir(exist_ok=True)
-    (directory / manifest.LOCATION).write_text(manifest.render(info), encoding="utf-8")
+    (directory / model_info.LOCATION).parent.mkdir(exist_ok=True)
+    (directory / model_info.LOCATION).write_text(model_info.render(info), encoding="utf-8")
     warm_up.write(detector, directory)
 
 
-def _info(registered: RegisteredVersion, run: record.TrainingRecord, detector: TrainedDetector) -> manifest.ModelInfo:
-    return manifest.ModelInfo(
+def _info(registered: RegisteredVersion, run: run_record.TrainingRecord, detector: TrainedDetector) -> model_info.ModelInfo:
+    return model_info.ModelInfo(
         class_name=detector.class_name,
         version=registered.version,
         sensors=detector.sensors,
@@ -157,7 +158,7 @@ def _info(registered: RegisteredVersion, run: record.TrainingRecord, detector: T
 
 def check_same(target: Path, registered: RegisteredVersion) -> None:
     """Raise EugenieError (REFUSED) unless a published directory is the registered version, as it was exported."""
-    there = manifest.read(target)
+    there = model_info.read(target)
     if (there.class_name, there.version) != (registered.name, registered.version):
         raise EugenieError(
             f"{target} holds version {there.version} of {there.class_name}, not version {registered.version} of "

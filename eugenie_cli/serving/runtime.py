@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
-from eugenie_cli.embedded import process
-from eugenie_cli.embedded.endpoints import DOCKER, LOCAL
-from eugenie_cli.embedded.engine import log_file, run_file
+from eugenie_cli.engines import process
+from eugenie_cli.engines.endpoints import DOCKER, LOCAL
+from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import local, released
+from eugenie_cli.serving import local, release_config
 from eugenie_cli.serving.container import record
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 
@@ -107,7 +107,7 @@ def logs(site: Site, lines: int = 100, follow: bool = False) -> Iterator[str]:
         from eugenie_cli.serving.container.logs import logs as of_container
 
         return of_container(site, lines, follow)
-    from eugenie_cli.embedded.logfile import read
+    from eugenie_cli.engines.logfile import read
 
     file = log_file(workspace_of(site), local.NAME)
     if not file.exists():
@@ -119,7 +119,7 @@ def logs(site: Site, lines: int = 100, follow: bool = False) -> Iterator[str]:
 
 def _explained(site: Site, found: ServingStatus) -> ServingStatus:
     """With what is not served of the site, by a server of its own."""
-    return found if site.serving.address is not None else replace(found, unserved=released.unserved(site))
+    return found if site.serving.address is not None else replace(found, unserved=release_config.unserved(site))
 
 
 def _runtime(site: Site) -> str:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from eugenie_cli.embedded.ports import RELEASE_S
+from eugenie_cli.engines.ports import RELEASE_S
 from eugenie_cli.workspace import Workspace
 
 NAME = "serving.sock"

@@ -8,10 +8,10 @@ import grpc
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
-from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.serving.container.gpus import GpuUse
 from eugenie_cli.serving.health import ASK_TIMEOUT_S
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import handshake
-from eugenie_cli.serving.client import ModelServerError, PredictClient
-from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.serving import tls_diagnosis
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
-from eugenie_cli.site.model import Site
-from eugenie_cli.site.tls_checks import check_tls_files
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.checks.tls import check_tls_files
 
 HINT = "correct serving.tls in the site file, then eugenie config check"
 
@@ -38,7 +38,7 @@ def words_of(site: Site, error: ModelServerError) -> str:
     """What a call failed by; where TLS kept it from coming about, why."""
     if not error.tls:
         return str(error)
-    why = handshake.refusal(error.address, credentials_of(site), ASK_TIMEOUT_S) or error.tls
+    why = tls_diagnosis.refusal(error.address, credentials_of(site), ASK_TIMEOUT_S) or error.tls
     return f"model server {error.address}: {why}"
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eugenie_cli.serving import tensors
-from eugenie_cli.serving.protos import serving_pb2
+from eugenie_cli.tfserving import tensors
+from eugenie_cli.tfserving.protos import serving_pb2
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.trained import TrainedDetector
+    from eugenie_cli.detection.detector import TrainedDetector
 
 LOCATION = Path("assets.extra") / "tf_serving_warmup_requests"
 

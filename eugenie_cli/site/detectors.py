@@ -7,14 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 
-from eugenie_cli.detection.types.options import (
-    ChartOptions,
-    ForestOptions,
-    LastValueOptions,
-    Options,
-    PcaOptions,
-)
-from eugenie_cli.site.section import Section
+from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, Options, PcaOptions
+from eugenie_cli.site.base import Section
 
 Rows = Annotated[int, Field(ge=1, le=512)]
 Window = Annotated[int, Field(ge=8, le=4096, description="the rows that a score is a function of")]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from eugenie_cli.site.section import Section
-from eugenie_cli.site.values import Instant, Milliseconds, PositiveMs
+from eugenie_cli.site.base import Section
+from eugenie_cli.site.field_types import Instant, Milliseconds, PositiveMs
 
 
 class PromotionGate(Section):

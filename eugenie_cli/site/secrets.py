@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.masking import REDACTED, mask, remember
-from eugenie_cli.site.variables import expand, is_reference
+from eugenie_cli.site.interpolation import expand, is_reference
 
 
 def reveal(secret: SecretStr) -> str:

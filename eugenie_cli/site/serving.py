@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eugenie_cli.site.section import Section
-from eugenie_cli.site.values import PositiveMs
+from eugenie_cli.site.base import Section
+from eugenie_cli.site.field_types import PositiveMs
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from eugenie_cli.site.problems import Position, Problem
+from eugenie_cli.site.diagnostics import Position, Problem
 
 MAX_DEPTH = 64
 """Sections and lists inside each other; a site file nests about eight."""

@@ -7,7 +7,7 @@ import time
 
 from eugenie_cli.broker import positions
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
 
 POLL_S = 0.5

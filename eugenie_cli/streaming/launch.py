@@ -18,7 +18,7 @@ import psutil
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
-from eugenie_cli.streaming import beginning, record
+from eugenie_cli.streaming import record, start_position
 from eugenie_cli.streaming.flink_rest import POLL_S, SUBMIT_S, FlinkRest
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.workspace import Workspace
@@ -61,7 +61,7 @@ def counted(rest: FlinkRest, last: JobRecord | None) -> JobRecord | None:
     """
     if last is None or last.accepted:
         return last
-    if rest.job(last.job_id) is None and not beginning.left_by(rest, last):
+    if rest.job(last.job_id) is None and not start_position.left_by(rest, last):
         return last.predecessor()
     return _accepted(last)
 

@@ -11,22 +11,22 @@ from typing import Any
 
 import eugenie_cli
 from eugenie_cli.broker import client
-from eugenie_cli.embedded import endpoints
+from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.readings.columnar.reader import compile_columns
+from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.serving.tls import credentials_of
-from eugenie_cli.site.model import KafkaSecurity, Site
+from eugenie_cli.site.schema import KafkaSecurity, Site
 from eugenie_cli.site.secrets import reveal
-from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
+from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
 SHIPPED = (
     "readings",
     "episodes",
     "streamjob",
     "serving/protos",
-    "serving/client.py",
-    "serving/credentials.py",
-    "serving/tensors.py",
+    "tfserving/client.py",
+    "tfserving/credentials.py",
+    "tfserving/tensors.py",
 )
 """What the job is made of, beside the empty `__init__.py` files above it."""
 

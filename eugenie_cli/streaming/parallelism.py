@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.flink_job.spec import JobSpec
 
 
 def check_partitions(spec: JobSpec, *, of_site_file: bool = False) -> None:

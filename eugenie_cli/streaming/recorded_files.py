@@ -16,15 +16,15 @@ import numpy as np
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.importers.importer import Tally, importer_for
+from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.streaming.messages import router
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming.encoder import router
 from eugenie_cli.streaming.recordings import Chosen, KeyedMessage, Recording, Stretch
 
 BATCH_READINGS = 200_000
@@ -138,7 +138,7 @@ def _json_lines(site: Site, file: Path, rejected: Counter[str]) -> Iterator[Batc
                 continue
             route = routes.route(outcome.asset, outcome.sensor, outcome.tag)
             if route is None:
-                rejected[reasons.UNKNOWN_TAG] += 1
+                rejected[reject_reasons.UNKNOWN_TAG] += 1
                 continue
             waiting.append((route[0], routes.sensors_of(route[0])[route[1]], outcome.ts, outcome.value))
         if len(waiting) >= BATCH_READINGS:

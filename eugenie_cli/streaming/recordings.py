@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eugenie_cli.history.store import History
-from eugenie_cli.site.model import Site
-from eugenie_cli.streaming.messages import Composer
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming.encoder import Composer
 
 SLICE_READINGS = 1_000_000
 """Readings of history in memory at once, as far as they are evenly spread: some 25 MB."""

@@ -13,14 +13,14 @@ import numpy as np
 
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
-from eugenie_cli.embedded import endpoints
+from eugenie_cli.engines import endpoints
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.model import Site
-from eugenie_cli.site.problems import did_you_mean
-from eugenie_cli.site.values import localize, parse_instant, to_ms
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.diagnostics import did_you_mean
+from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.metrics import read_metrics
 from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.embedded import endpoints, flink, health, process
-from eugenie_cli.embedded.engine import run_file
+from eugenie_cli.engines import endpoints, flink, health, process
+from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
-from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, offsets, record
-from eugenie_cli.streaming.failure import summary
+from eugenie_cli.streaming.stack_trace import summary
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.streaming.lag import lag, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
@@ -292,13 +292,13 @@ def _model_server(site: Site) -> ModelServer:
 
 def _strangers(site: Site, server: ModelServer) -> list[str]:
     """A sentence for each class of which the version that is served does not know every asset."""
-    from eugenie_cli.serving import manifest
+    from eugenie_cli.serving import model_info
 
     found = []
     for name, version in server.models.items():
         folder = workspace_of(site).models / name / str(version)
-        if (folder / manifest.LOCATION).exists():
-            words = manifest.about_strangers(manifest.read(folder), site, name)
+        if (folder / model_info.LOCATION).exists():
+            words = model_info.about_strangers(model_info.read(folder), site, name)
             found += [f"{name}: {words}"] if words else []
     return found
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eugenie_cli.broker import positions
-from eugenie_cli.embedded import endpoints
+from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.site.values import parse_instant, to_ms
-from eugenie_cli.streaming import beginning, places, record
-from eugenie_cli.streaming.beginning import SAVEPOINT, SAVEPOINT_DIR, Snapshot
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.field_types import parse_instant, to_ms
+from eugenie_cli.streaming import record, resume_point, start_position
+from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, SavepointError
 from eugenie_cli.streaming.lag import read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.submit import running_job
-from eugenie_cli.streamjob.spec import consumer_group
+from eugenie_cli.flink_job.spec import consumer_group
 
 STOPPED_WITHIN_S = 120.0
 
@@ -108,7 +108,7 @@ def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | N
     """
     topic = str(site.topics.readings)
     if drained is None:
-        left = [one for _, one in beginning.left_by(rest, known) if one.kind == SAVEPOINT]
+        left = [one for _, one in start_position.left_by(rest, known) if one.kind == SAVEPOINT]
         if not left:
             return known
         drained = Drained(left[-1].path, {})
@@ -131,7 +131,7 @@ def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) 
     topic = positions.look(site, str(site.topics.readings))
     exact = None
     if drained.savepoint is not None:
-        exact = places.at(rest, Snapshot(SAVEPOINT, drained.savepoint), topic.name)
+        exact = resume_point.at(rest, Snapshot(SAVEPOINT, drained.savepoint), topic.name)
     if exact is not None:
         return exact
     read = {number: offset for number, offset in drained.read.items() if offset > 0}

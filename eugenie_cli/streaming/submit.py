@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.embedded import endpoints, engines, flink, scratch
+from eugenie_cli.engines import endpoints, flink, temporary_folders
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
-from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import beginning, launch, package, places, record, slots
-from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, SAVEPOINT_DIR, Snapshot, Start
-from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming import launch, package, record, resume_point, slots, start_position
+from eugenie_cli.streaming.start_position import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, SAVEPOINT_DIR, Snapshot, Start
+from eugenie_cli.streaming.spec_diff import Change, STATE_BACKEND, changes, shape_of
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.parallelism import check_partitions
-from eugenie_cli.streaming.places import Place
+from eugenie_cli.streaming.resume_point import Place
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.upload import DRIVER as DRIVER
 from eugenie_cli.streaming.upload import packaged
-from eugenie_cli.streamjob.spec import JobSpec, consumer_group
+from eugenie_cli.flink_job.spec import JobSpec, consumer_group
 from eugenie_cli.workspace import Workspace
 
 RUNNING = frozenset({"RUNNING"})
@@ -78,7 +79,7 @@ def submit(
     state of the last job do not fit the site file (REFUSED); the job fails.
     """
     site = _with_parallelism(site, parallelism)
-    asked = beginning.parse_start(site, start, savepoint)
+    asked = start_position.parse_start(site, start, savepoint)
     if upgrade and asked.kind != AUTO:
         raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
     rest = FlinkRest(endpoints.flink(site))
@@ -106,7 +107,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     check_partitions(spec)
     if site.stream.flink == endpoints.EMBEDDED:
         slots.check(spec.parallelism, rest, progress)
-        scratch.sweep_if_free(workspace, flink.JVMS, workspace.run / engines.LOCK)
+        temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / lifecycle.LOCK)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = _check_upgrade(running, last, shape)
@@ -118,7 +119,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     else:
         if last is not None and last.drained and not last.offsets:
             last = _concluded(site, rest, last, progress)
-        place = places.find(site, rest, last, asked, progress)
+        place = resume_point.find(site, rest, last, asked, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and asked.path is None:
             _check_state(place.state, changed)
@@ -165,7 +166,7 @@ def running_job(rest: FlinkRest, site: Site) -> str | None:
 def check_models(site: Site, progress: Progress = SILENT) -> None:
     """Every class with assets has a model on the server, and it is for this site file. Assets that it does not know are
     told: their rows have no score."""
-    from eugenie_cli.serving import manifest
+    from eugenie_cli.serving import model_info
 
     address = endpoints.model_server(site)
     workspace = workspace_of(site)
@@ -184,9 +185,9 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
                 )
             folder = workspace.models / class_name / str(max(versions))
             if folder.exists():
-                info = manifest.read(folder)
-                manifest.check(info, site, class_name)
-                if words := manifest.about_strangers(info, site, class_name):
+                info = model_info.read(folder)
+                model_info.check(info, site, class_name)
+                if words := model_info.about_strangers(info, site, class_name):
                     progress.say(f"{class_name}: {words}")
 
 

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eugenie_cli.embedded import program
+from eugenie_cli.engines import pyflink_program
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.flink_rest import FlinkRest
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.flink_job.spec import JobSpec
 
 DRIVER = "org.apache.flink.client.python.PythonDriver"
 
@@ -26,7 +26,7 @@ def packaged(site: Site, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, o
         shutil.rmtree(folder)
     files = package.write(spec, folder / uuid.uuid4().hex[:8])
     try:
-        jar = rest.upload_jar(program.on_loopback())
+        jar = rest.upload_jar(pyflink_program.on_loopback())
         arguments = ["-py", str(files.entry), "-pyfs", str(files.code)]
         arguments += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, str(files.spec)]
         yield {

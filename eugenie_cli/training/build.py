@@ -10,17 +10,17 @@ import numpy as np
 from eugenie_cli.detection import calibration, network
 from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
-from eugenie_cli.detection.trained import LstmDetector, TrainedDetector
+from eugenie_cli.detection.detector import LstmDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
-from eugenie_cli.site.model import EquipmentClass
-from eugenie_cli.site.model_checks import contradictions
-from eugenie_cli.training import classical, datasets, fit, rate
+from eugenie_cli.site.schema import EquipmentClass
+from eugenie_cli.site.checks.model import contradictions
+from eugenie_cli.training import classical, datasets, fit, learning_rate
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
-from eugenie_cli.training.scratch import Memory, blocks
-from eugenie_cli.training.windows import Windows
+from eugenie_cli.training.mmap_arrays import Memory, blocks
+from eugenie_cli.training.batches import Windows
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def build(
     *,
     epochs: int | None = None,
     on_epoch: Callable[[fit.Epoch], None] | None = None,
-    on_search: Callable[[rate.Search], None] | None = None,
+    on_search: Callable[[learning_rate.Search], None] | None = None,
     checkpoint: Checkpoint | None = None,
     arrays: Memory | None = None,
     initial: Mapping[str, Floats] | None = None,
@@ -74,7 +74,7 @@ def build(
             if on_epoch is not None:
                 on_epoch(epoch)
 
-        def found(search: rate.Search) -> None:
+        def found(search: learning_rate.Search) -> None:
             progress.say(f"{class_name}: learning rate {search.rate:g}, found by {len(search.rates)} batches")
             if on_search is not None:
                 on_search(search)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eugenie_cli.detection import types
-from eugenie_cli.detection.types.classical import AssetRows, ClassicalDetector, Fitted, fit
+from eugenie_cli.detection import detectors
+from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, Fitted, fit
 from eugenie_cli.site.detectors import ClassicalSettings
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training.datasets import CALIBRATION, NormalGrid, running_of
 
 
@@ -19,7 +19,7 @@ def asset_rows(grid: NormalGrid) -> AssetRows:
 def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Fitted:
     """Raises ValueError when no sensor is scored, or no asset has a row to calibrate on."""
     return fit(
-        types.statistic_of(settings.type),
+        detectors.statistic_of(settings.type),
         settings.options(),
         [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],

@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
-from eugenie_cli.detection.running import Running
-from eugenie_cli.detection.trained import MIN_PRESENT
+from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.detector import MIN_PRESENT
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import EquipmentClass, Period, Sensor, Site
-from eugenie_cli.site.values import to_ms
-from eugenie_cli.training import blinded, rescaled, wild
-from eugenie_cli.training.scratch import blocks
+from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
+from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.training import blind_sensors, outliers, rescaled
+from eugenie_cli.training.mmap_arrays import blocks
 
 # Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
 VALIDATION_SHARE = 0.12
@@ -131,16 +131,16 @@ def mend(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tu
     place; rows that are empty then are UNUSED. -> what was done, in words. Without `sensors` there are no limits."""
     names = [sensor.name for sensor in sensors] or [f"sensor {number + 1}" for number in range(rows.shape[1])]
     limited = [(sensor.low is not None, sensor.high is not None) for sensor in sensors] or [(False, False)] * len(names)
-    dropped = list(wild.drop(rows, part, limited))
+    dropped = list(outliers.drop(rows, part, limited))
     changes = rescaled.convert(rows, part)
     if any(change.factor is not None for change in changes):
-        dropped += wild.drop(rows, part, limited)  # what the other unit hid
+        dropped += outliers.drop(rows, part, limited)  # what the other unit hid
     for block in blocks(len(part)):
         part[block] = np.where(np.isfinite(rows[block]).any(axis=1), part[block], UNUSED)
     return (
-        *(wild.told(one, names[one.sensor], _at(edges[one.rows[0]]), _at(edges[one.rows[-1]])) for one in dropped),
+        *(outliers.told(one, names[one.sensor], _at(edges[one.rows[0]]), _at(edges[one.rows[-1]])) for one in dropped),
         *(rescaled.told(change, names[change.sensor], _at(edges[change.row])) for change in changes),
-        *blinded.told(blinded.blinded(rows, part), names),
+        *blind_sensors.told(blind_sensors.blinded(rows, part), names),
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from eugenie_cli.training import compiler
-from eugenie_cli.training.recurrence import FusedLSTM, RowsFirstLSTM, TabledNoise
+from eugenie_cli.training import xla
+from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM, TabledNoise
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Devices:
     @property
     def compiles(self) -> bool:
         """Whether XLA compiles the loss: on one CPU it then takes half as long."""
-        return self.kind == "CPU" and self.replicas == 1 and compiler.works()
+        return self.kind == "CPU" and self.replicas == 1 and xla.works()
 
 
 def present() -> Devices:

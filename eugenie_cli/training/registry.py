@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eugenie_cli.detection.trained import TrainedDetector
+from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, store
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import artifact, mlflow_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,7 +58,7 @@ class Registry:
     def client(self) -> MlflowClient:
         """The store's client, connected when first asked for."""
         if self._client is None:
-            self._client = store.client(self._site)
+            self._client = mlflow_store.client(self._site)
         return self._client
 
     def resolve(self, class_name: str, which: str | int) -> RegisteredVersion:
@@ -134,7 +134,7 @@ class Registry:
         return next((version for version in known if not version.orphaned), None)
 
     def _name(self, class_name: str, version: int) -> None:
-        name = store.registered_name(self._site, class_name)
+        name = mlflow_store.registered_name(self._site, class_name)
         # the first of all numbers: registries count on, whatever was deleted
         alias = CHAMPION if version == 1 and CHAMPION not in self._aliases(name) else CHALLENGER
         self.client.set_registered_model_alias(name, alias, str(version))
@@ -175,7 +175,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            return Path(self.client.download_artifacts(version.run_id, store.DETECTOR))
+            return Path(self.client.download_artifacts(version.run_id, mlflow_store.DETECTOR))
         except (MlflowException, OSError) as problem:
             raise EugenieError(
                 f"{version.name} version {version.version}: its detector is unreadable: {problem}",
@@ -193,10 +193,10 @@ class Registry:
                 f"classes: {', '.join(self._site.classes)}",
                 ExitCode.USAGE,
             )
-        return store.registered_name(self._site, class_name)
+        return mlflow_store.registered_name(self._site, class_name)
 
     def _all(self, class_name: str) -> list[RegisteredVersion]:
-        name = store.registered_name(self._site, class_name)
+        name = mlflow_store.registered_name(self._site, class_name)
         found = self.client.search_model_versions(f"name='{name}'")
         aliases = self._aliases(name) if found else {}
         versions = [self._version(class_name, version, aliases) for version in found]
@@ -239,7 +239,7 @@ class Registry:
         return [int(version) for version in json.loads(self.client.get_registered_model(name).tags.get(_FORMER, "[]"))]
 
     def _crown(self, class_name: str, version: int, former: list[int]) -> RegisteredVersion:
-        name = store.registered_name(self._site, class_name)
+        name = mlflow_store.registered_name(self._site, class_name)
         self.client.set_registered_model_tag(name, _FORMER, json.dumps(former))
         self.client.set_registered_model_alias(name, CHAMPION, str(version))
         if self._aliases(name).get(CHALLENGER) == version:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
-from eugenie_cli.training.scratch import blocks
-from eugenie_cli.training.wild import thinned
+from eugenie_cli.training.mmap_arrays import blocks
+from eugenie_cli.training.outliers import thinned
 
 # Values that a level is the median of, on either side of a change; no side has fewer than this share of them.
 BESIDE = 25

@@ -19,8 +19,8 @@ from typing import Any
 
 from eugenie_cli.files import replace_file, sync_tree
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import orphans
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import stale_runs
 
 TAG = "eugenie.spool"
 """MLflow tag of a run: its folder in the spool, by which it is found if it was sent before, or in part."""
@@ -184,7 +184,7 @@ _HEADLESS_S = 60.0
 def _is_of_the_dead(run: SpooledRun) -> bool:
     """Whether the process that wrote the run is no more."""
     try:
-        return orphans.is_dead(run.head.tags)
+        return stale_runs.is_dead(run.head.tags)
     except FileNotFoundError:
         return run.folder.exists() and time.time() - run.folder.stat().st_mtime > _HEADLESS_S
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import spool, store
-from eugenie_cli.training.delivery import Delivery
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store, spool
+from eugenie_cli.training.upload import Delivery
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +51,7 @@ def send(site: Site, progress: Progress) -> Synced:
     there is something to send.
     """
     spool.clean(site)
-    return send_with(site, store.client(site), progress) if spool.waiting(site) else Synced()
+    return send_with(site, mlflow_store.client(site), progress) if spool.waiting(site) else Synced()
 
 
 def send_with(site: Site, client: MlflowClient, progress: Progress) -> Synced:
@@ -80,13 +80,13 @@ def why(problem: Exception) -> tuple[str, str | None]:
     """Reason and hint of anything that came in a delivery's way."""
     if isinstance(problem, EugenieError):
         return problem.reason, problem.hint
-    return f"{type(problem).__name__}: {store.first_line(problem)}", "see the tracking server's log"
+    return f"{type(problem).__name__}: {mlflow_store.first_line(problem)}", "see the tracking server's log"
 
 
 def _away(site: Site) -> EugenieError | None:
     """Why nothing more can be sent now, if so."""
     try:
-        store.client(site)
+        mlflow_store.client(site)
     except EugenieError as problem:
         return problem
     return None

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site import explain
-from eugenie_cli.site.model import EquipmentClass, Site
-from eugenie_cli.training import artifact, code, describe, judged, orphans, plots, record, spool, store
-from eugenie_cli.training.book import Book, SpoolBook, StoreBook
+from eugenie_cli.site import effective
+from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.training import artifact, calibration_scores, code_version, mlflow_model, mlflow_store, plots, run_record, spool, stale_runs
+from eugenie_cli.training.run_logger import Book, SpoolBook, StoreBook
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
-from eugenie_cli.training.rate import Search
+from eugenie_cli.training.learning_rate import Search
 from eugenie_cli.training.registry import RegisteredVersion
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ class TrainingRun:
         self._periods = {grid.asset: _periods(grid) for grid in grids}
         self._book.params(self._params)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
-            file = Path(folder) / record.PERIODS
+            file = Path(folder) / run_record.PERIODS
             file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
             self._book.artifact(file)
             learnt = {grid.asset: [(iso(first), iso(last)) for first, last in grid.stretches()] for grid in grids}
-            file = Path(folder) / record.LEARNT
+            file = Path(folder) / run_record.LEARNT
             file.write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
             self._book.artifact(file)
 
@@ -96,24 +96,24 @@ class TrainingRun:
         self._book.metrics(metrics)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             folder = Path(name)
-            detector = folder / store.DETECTOR
+            detector = folder / mlflow_store.DETECTOR
             artifact.save(built.detector, detector)
-            describe.write_mlmodel(built.detector, detector)
-            self._book.artifact(detector, store.DETECTOR)
+            mlflow_model.write_mlmodel(built.detector, detector)
+            self._book.artifact(detector, mlflow_store.DETECTOR)
             if built.fit is not None:
                 plots.losses(built.fit.epochs, folder / "losses.png")
             plots.calibration(built.detector, built.statistic, folder / "calibration.png")
-            if shown := judged.judge(built.detector, self._grids, built.statistic) if self._grids else ():
+            if shown := calibration_scores.judge(built.detector, self._grids, built.statistic) if self._grids else ():
                 plots.scores(shown, folder / "scores.png")
                 plots.residuals(shown, built.detector.sensors, folder / "residuals.png")
             for picture in sorted(folder.glob("*.png")):
                 self._book.artifact(picture)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             file = Path(name) / site.file.name
-            file.write_text(explain.in_force_text(site), encoding="utf-8")
+            file.write_text(effective.in_force_text(site), encoding="utf-8")
             self._book.artifact(file)
         described = Path(self._described.name)
-        describe.write_card(site.site, built.detector, self._record(metrics), described)
+        mlflow_model.write_card(site.site, built.detector, self._record(metrics), described)
         self._book.artifact(described)
 
     def register(self, tags: Mapping[str, str]) -> RegisteredVersion | None:
@@ -125,11 +125,11 @@ class TrainingRun:
         self._described.cleanup()
         self._book.close(status)
 
-    def _record(self, metrics: Mapping[str, float]) -> record.TrainingRecord:
+    def _record(self, metrics: Mapping[str, float]) -> run_record.TrainingRecord:
         """The run as the model card tells it."""
         run_id = "" if self.id == self._tags.get(spool.TAG) else self.id
         ended = iso(int(time.time() * 1000))
-        return record.TrainingRecord(run_id, ended, self._params, metrics, self._tags, self._periods)
+        return run_record.TrainingRecord(run_id, ended, self._params, metrics, self._tags, self._periods)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def training_run(
     if site.tracking.is_server:
         book = SpoolBook(site, client, class_name, known, progress)
     else:
-        book = StoreBook(site, client or store.client(site), class_name, known)
+        book = StoreBook(site, client or mlflow_store.client(site), class_name, known)
     run = TrainingRun(class_name, book, known)
     try:
         yield run
@@ -177,7 +177,7 @@ def command_run(site: Site, class_names: Sequence[str], progress: Progress) -> I
         yield None
         return
     tags = {**_tags(site), "eugenie.classes": ", ".join(class_names)}
-    run = client.create_run(store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags)
+    run = client.create_run(mlflow_store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags)
     status = "FAILED"
     try:
         yield str(run.info.run_id)
@@ -195,8 +195,8 @@ def connect(site: Site, progress: Progress) -> MlflowClient | None:
     Raises EugenieError when a server does not let us in, and StoreAwayError for a store of this machine.
     """
     try:
-        return store.client(site)
-    except store.StoreAwayError as problem:
+        return mlflow_store.client(site)
+    except mlflow_store.StoreAwayError as problem:
         if not site.tracking.is_server:
             raise
         progress.say(
@@ -212,11 +212,11 @@ def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progres
     try:
         client.set_terminated(run_id, status)
     except MlflowException as problem:  # the next training on this machine ends it, as it does those of killed ones
-        progress.say(f"the tracking server was not told that the command ended: {store.first_line(problem)}")
+        progress.say(f"the tracking server was not told that the command ended: {mlflow_store.first_line(problem)}")
 
 
 def _tags(site: Site) -> dict[str, str]:
-    return {"eugenie.site": site.site, "mlflow.source.name": "eugenie train", **orphans.marks(), **code.tags()}
+    return {"eugenie.site": site.site, "mlflow.source.name": "eugenie train", **stale_runs.marks(), **code_version.tags()}
 
 
 def _periods(grid: NormalGrid) -> dict[str, list[str]]:

@@ -7,19 +7,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eugenie_cli.detection.trained import AssetCalibration, TrainedDetector
+from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import datasets, orphans, reading, recipe, spool, sync, tracking
-from eugenie_cli.training.ancestor import ancestor_of
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import datasets, fingerprint as training_fingerprint, load_rows, spool, stale_runs, sync, tracking
+from eugenie_cli.training.warm_start import ancestor_of
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.registry import RegisteredVersion, Registry
-from eugenie_cli.training.scratch import Scratch
-from eugenie_cli.training.wanted import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.mmap_arrays import Scratch
+from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,7 +91,7 @@ def train_classes(
             return parent[0]
 
         if jobs > 1:
-            from eugenie_cli.training.jobs import train_beside
+            from eugenie_cli.training.parallel import train_beside
 
             return train_beside(site, class_names, progress, wanted, jobs=jobs, parent=begin())
         trained, failed = [], []
@@ -138,10 +138,10 @@ def train_class(
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
         arrays = Scratch(folder)
-        grids = reading.normal_grids(site, class_name, arrays, progress)
+        grids = load_rows.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
-        made_of = recipe.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
+        made_of = training_fingerprint.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
         client = tracking.connect(site, progress)
         known = _known(site, client, class_name, made_of, wanted.force, progress)
         if known is not None:
@@ -153,7 +153,7 @@ def train_class(
             progress.say(
                 f"{class_name}: goes on after epoch {len(state.meta['epochs'])} of a training that was stopped"
             )
-        tags = {recipe.TAG: made_of, **(ancestor.tags if ancestor else {})}
+        tags = {training_fingerprint.TAG: made_of, **(ancestor.tags if ancestor else {})}
         above = parent() if parent is not None else None
         with tracking.training_run(site, class_name, client=client, parent=above, tags=tags, progress=progress) as run:
             run.log_data(equipment, grids, fingerprint)
@@ -184,7 +184,7 @@ def _known(
     trainings left is sent or settled."""
     spool.clean(site)
     if client is None:
-        waits = None if force else spool.holds(site, class_name, recipe.TAG, made_of)
+        waits = None if force else spool.holds(site, class_name, training_fingerprint.TAG, made_of)
         if waits is None:
             return None
         progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
@@ -193,9 +193,9 @@ def _known(
     for left in sync.send_with(site, client, progress).unsent:
         progress.say(f"{left.class_name}: the spooled run {left.spooled} was not sent: {left.reason}")
     registry = Registry(site, client)
-    for words in orphans.settle(site, client, registry):
+    for words in stale_runs.settle(site, client, registry):
         progress.say(words)
-    found = None if force else registry.made_by(class_name, recipe.TAG, made_of)
+    found = None if force else registry.made_by(class_name, training_fingerprint.TAG, made_of)
     return None if found is None else _kept(found, progress)
 
 

@@ -30,12 +30,13 @@ from chaos_plant import Message
 
 from eugenie_cli.broker import consume
 from eugenie_cli.broker.produce import Producer
-from eugenie_cli.embedded import engines, flink, kafka, process
-from eugenie_cli.embedded.engine import run_file
-from eugenie_cli.embedded.keeper import Keeper
+from eugenie_cli.engines import flink, kafka, process
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.operations.supervisor import Keeper
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.stop import stop
 
 RECOVERED_WITHIN_S = 240.0
@@ -207,7 +208,7 @@ def workers(site: Site) -> list[psutil.Process]:
 
 def server_away(site: Site) -> None:
     """The model server is killed, and nobody starts it for AWAY_S seconds."""
-    file = run_file(workspace_of(site), engines.SERVING)
+    file = run_file(workspace_of(site), lifecycle.SERVING)
     running = process.identify(file)
     assert running is not None, "the model server does not run"
     file.unlink()  # before it dies: what was stopped on purpose, the keeper does not start
@@ -235,7 +236,7 @@ FAULTS: dict[str, Callable[[Site], None]] = {
     "JobManager": lambda site: kill(site, flink.JOBMANAGER),
     "broker": lambda site: kill(site, kafka.NAME),
     "Python worker": kill_worker,
-    "model server": lambda site: kill(site, engines.SERVING),
+    "model server": lambda site: kill(site, lifecycle.SERVING),
 }
 """What a kill can hit. The keeper revives it; Flink does the rest."""
 

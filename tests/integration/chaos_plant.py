@@ -16,7 +16,7 @@ import numpy as np
 from small_models import SENSORS, WINDOW
 
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 CLASS = "pump"
 ASSETS = tuple(f"pump-{number}" for number in range(101, 109))

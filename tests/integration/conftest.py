@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from eugenie_cli.embedded import endpoints
-from eugenie_cli.embedded import engines as service
-from eugenie_cli.site.model import Site
+from eugenie_cli.engines import endpoints
+from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.site.schema import Site
 
 SiteFactory = Callable[..., Site]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from debian_packages import unpack
 from model_server import wait_until
 
-from eugenie_cli.embedded import ports
+from eugenie_cli.engines import ports
 
 SETTINGS = """\
 version: 0.1

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from small_models import renumbered
 
-from eugenie_cli.serving.client import PredictClient
-from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.credentials import Credentials
 
 POLL_MS = 50
 READY = "ready.json"
@@ -30,7 +30,7 @@ def publish(versions: Path, folder: Path, *numbers: int) -> Path:
 def served(folder: Path, *arguments: str, credentials: Credentials | None = None) -> Iterator[PredictClient]:
     """A server of the test's own, and a client of it."""
     ready = folder / READY
-    argv = [sys.executable, "-m", "eugenie_cli.serving.server", "--port", "0", "--poll", str(POLL_MS), *arguments]
+    argv = [sys.executable, "-m", "eugenie_cli.model_server", "--port", "0", "--poll", str(POLL_MS), *arguments]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen([*argv, "--ready-file", str(ready)], stdout=log, stderr=log)
     try:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from small_models import ASSETS, SENSORS, WINDOW
 
-from eugenie_cli.serving import tensorflow_serving
-from eugenie_cli.serving.client import MAX_MESSAGE_BYTES
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving import server_config
+from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.serving.server_config import ReleasedModel
 
 MODEL = "mixer"
 """Small versions 1 (label `champion`) and 2 (label `challenger`)."""
@@ -199,8 +199,8 @@ def released(folder: Path, champion: int = 1) -> list[ReleasedModel]:
 
 def reloads(folder: Path) -> list[Asked]:
     """Configurations in order: what is refused changes nothing, and what is taken moves a label."""
-    good = tensorflow_serving.model_config_text(released(folder))
-    moved = tensorflow_serving.model_config_text(released(folder, champion=2))
+    good = server_config.model_config_text(released(folder))
+    moved = server_config.model_config_text(released(folder, champion=2))
     one = f'name: "{MODEL}" base_path: "{folder / MODEL}"'
     platform = 'model_platform: "tensorflow"'
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eugenie_cli.history.importing import import_sources
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, store, tracking
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import artifact, mlflow_store, tracking
 from eugenie_cli.training.registry import Registry
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "detection"))
@@ -35,11 +35,11 @@ sources:
 
 def register(site: Site, seed: int = 0) -> int:
     with tracking.training_run(site, "pump") as run:
-        client = store.client(site)
+        client = mlflow_store.client(site)
         folder = workspace_of(site).root / f"detector-{seed}"
         artifact.save(sample_detector.detector(seed=seed), folder)
         client.log_param(run.id, "data_fingerprint", "ab12")
-        client.log_artifacts(run.id, str(folder), store.DETECTOR)
+        client.log_artifacts(run.id, str(folder), mlflow_store.DETECTOR)
     return Registry(site).register("pump", run.id, run.detector).version
 
 

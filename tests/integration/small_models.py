@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eugenie_cli.files import write_atomically
-from eugenie_cli.serving import manifest
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel, model_config_text
+from eugenie_cli.serving import model_info
+from eugenie_cli.serving.server_config import ReleasedModel, model_config_text
 
 WINDOW = 8
 SENSORS = 3
@@ -87,11 +87,11 @@ def write_version(
     model = Model()
     hidden = root / f".{name}-{version}"
     tf.saved_model.save(model, str(hidden), signatures={"serving_default": model.score})
-    info = manifest.ModelInfo(
+    info = model_info.ModelInfo(
         name, version, ("a", "b", "c"), ("", "", ""), WINDOW, (1,), 1_000, 5_000, tuple(assets), run_id, "data"
     )
-    (hidden / manifest.LOCATION).parent.mkdir()
-    (hidden / manifest.LOCATION).write_text(manifest.render(info))
+    (hidden / model_info.LOCATION).parent.mkdir()
+    (hidden / model_info.LOCATION).write_text(model_info.render(info))
     return publish(hidden, root / name / str(version))
 
 
@@ -104,8 +104,8 @@ def renumbered(template: Path, target: Path) -> Path:
     """A copy of a version as another one, of another class perhaps; published by rename."""
     hidden = target.parent.parent / f".{target.parent.name}-{target.name}"
     shutil.copytree(template, hidden)
-    info = replace(manifest.read(hidden), class_name=target.parent.name, version=int(target.name))
-    (hidden / manifest.LOCATION).write_text(manifest.render(info))
+    info = replace(model_info.read(hidden), class_name=target.parent.name, version=int(target.name))
+    (hidden / model_info.LOCATION).write_text(model_info.render(info))
     return publish(hidden, target)
 
 

@@ -17,8 +17,8 @@ import grpc
 import numpy as np
 from google.protobuf import text_format
 
-from eugenie_cli.serving import protos, tensors
-from eugenie_cli.serving.protos import config_pb2, serving_pb2
+from eugenie_cli.tfserving import protos, tensors
+from eugenie_cli.tfserving.protos import config_pb2, serving_pb2
 
 AVAILABLE = serving_pb2.ModelVersionStatus.State.Value("AVAILABLE")
 

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 from model_server import served
 
-from eugenie_cli.detection import types
+from eugenie_cli.detection import detectors
 from eugenie_cli.detection.baselines import BASELINES
 from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.errors import EugenieError
@@ -24,18 +24,19 @@ from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.importing import import_sources
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
-from eugenie_cli.serving import card, export, manifest, publish
-from eugenie_cli.serving.client import ModelServerError
+from eugenie_cli.serving import export, model_info, publish
+from eugenie_cli.training import model_card
+from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import store
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store
 from eugenie_cli.training.build import build
 from eugenie_cli.training.classical import asset_rows
-from eugenie_cli.training.reading import normal_grids
-from eugenie_cli.training.scratch import Memory
+from eugenie_cli.training.load_rows import normal_grids
+from eugenie_cli.training.mmap_arrays import Memory
 from eugenie_cli.training.train import TrainedVersion, train_class
 
 pytestmark = pytest.mark.integration
@@ -83,7 +84,7 @@ def forest(testbed) -> tuple[Site, TrainedVersion]:
     return site, train_class(site, CLASS, SILENT)
 
 
-@pytest.mark.parametrize("name", list(types.CLASSICAL))
+@pytest.mark.parametrize("name", list(detectors.CLASSICAL))
 def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     site = testbed(name)
     equipment, history = site.classes[CLASS], open_history(site)
@@ -114,15 +115,15 @@ def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
 def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest, tmp_path):
     site, trained = forest
     assert "best_validation_loss" not in trained.metrics
-    run = store.client(site).get_run(trained.run_id)
+    run = mlflow_store.client(site).get_run(trained.run_id)
     assert (run.data.params["model.type"], run.data.params["model.trees"]) == ("isolation-forest", "100")
-    names = {file.path for file in store.client(site).list_artifacts(trained.run_id)}
+    names = {file.path for file in mlflow_store.client(site).list_artifacts(trained.run_id)}
     assert {"detector", "calibration.png", "periods.json"} <= names and "losses.png" not in names
 
     published = export.export_class(site, CLASS, trained.version)
     assert published.largest_difference is not None and published.largest_difference < 1e-4
-    assert manifest.read(published.path).horizons == ()
-    assert "Isolation forest of 100 trees" in (published.path / card.LOCATION).read_text()
+    assert model_info.read(published.path).horizons == ()
+    assert "Isolation forest of 100 trees" in (published.path / model_card.LOCATION).read_text()
 
     one = next(one for one in backtest(site, CLASS, version=trained.version) if one.asset == RUNS[1])
     labels = Labels((Label(RUNS[1], int(one.edges[600]), int(one.edges[900]), ("Pressure",)),))
@@ -132,7 +133,7 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
 
     models = shutil.copytree(published.path, tmp_path / "models" / CLASS / str(trained.version)).parents[1]
     with served(tmp_path, "--models", str(models), "--unreleased") as client:
-        window = manifest.read(published.path).window
+        window = model_info.read(published.path).window
         answer = client.predict(CLASS, [RUNS[1], "nobody"], np.stack([one.rows, one.rows]))
         np.testing.assert_allclose(answer.score[0], one.score[window - 1 :], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(answer.contribution[0], one.contribution[window - 1 :], rtol=1e-4, atol=1e-5)

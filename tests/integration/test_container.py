@@ -29,20 +29,21 @@ from model_server import wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW
 from typer.testing import CliRunner
 
-from eugenie_cli.embedded import endpoints, engines
-from eugenie_cli.embedded.process import read_run_file
+from eugenie_cli.engines import endpoints
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.process import read_run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.progress import Advance, Silent
-from eugenie_cli.serving import manifest, promotion, runtime
-from eugenie_cli.serving.client import ModelServerError, PredictClient
-from eugenie_cli.serving.container import image, launch, record, rendering, upgrade
+from eugenie_cli.serving import model_info, promotion, runtime
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.serving.container import blue_green, image, launch, record, rendering
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.logs import logs
 from eugenie_cli.serving.container.spec import HEALTH, REST_PORT, ContainerSpec, specify
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.record import save as save_job
 
@@ -98,11 +99,11 @@ def export(site: Site, version: int, class_name: str = "pump") -> None:
     """What the stand-in needs of an exported version, published by a rename."""
     folder = workspace_of(site).models / class_name
     hidden = folder / f".{version}"
-    info = manifest.ModelInfo(
+    info = model_info.ModelInfo(
         class_name, version, ("a", "b", "c"), ("",) * 3, WINDOW, (1,), 1_000, 5_000, ASSETS, "run", "data"
     )
-    (hidden / manifest.LOCATION).parent.mkdir(parents=True)
-    (hidden / manifest.LOCATION).write_text(manifest.render(info))
+    (hidden / model_info.LOCATION).parent.mkdir(parents=True)
+    (hidden / model_info.LOCATION).write_text(model_info.render(info))
     hidden.rename(folder / str(version))
 
 
@@ -161,7 +162,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert endpoints.model_server(site) == first.address
     assert endpoints.model_socket(site) is None
     assert version_at(first.address) == 1
-    assert engines.started(site) == {"serving": True}
+    assert lifecycle.started(site) == {"serving": True}
 
     same = runtime.start(site)
     assert same.container is not None and same.container.id == first.container.id, "nothing was to do"
@@ -187,7 +188,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert runtime.stop(site)
     assert not runtime.stop(site)
     assert runtime.status(site).state == "stopped"
-    assert engines.started(site) == {}
+    assert lifecycle.started(site) == {}
     assert sorted(path.name for path in workspace_of(site).run.iterdir()) == [".serving.lock", "ports.json"]
     assert runtime.start(site).address == first.address, "the port is kept from start to start"
 
@@ -325,7 +326,7 @@ def test_an_address_that_a_stream_job_holds_stays_where_it_is(site: Site, engine
     second = runtime.start(with_serving(site, image=NEWER), told)
     assert second.container is not None
     assert (second.address, second.container.image) == (first.address, NEWER)
-    assert upgrade.SWAPPING in told.lines
+    assert blue_green.SWAPPING in told.lines
     assert version_at(first.address) == 1
 
 
@@ -333,7 +334,7 @@ def test_a_swap_that_fails_is_turned_back(site: Site, engine: docker.DockerClien
     first = runtime.start(site)
     port = int(first.address.rpartition(":")[2])
     refuse = workspace_of(site).models / ".refuse"
-    told = Heard(upgrade.SWAPPING, refuse.touch)
+    told = Heard(blue_green.SWAPPING, refuse.touch)
     with pytest.raises(EugenieError) as failed:
         runtime.start(with_serving(site, image=TREACHEROUS, port=port), told)
     assert f"the old container serves again at {first.address}" in failed.value.reason
@@ -400,14 +401,14 @@ def test_gpus_that_are_not_there_are_named_and_nothing_is_left(site: Site, engin
     # a driver that goes between the look and the start: the engine's own answer, in words
     spec: ContainerSpec = specify(greedy).reached_at({8500: 28500, 8501: 28501})
     with pytest.raises(EugenieError, match="has no driver for all GPUs: could not select device driver") as refused:
-        upgrade.begin(engine, greedy, spec, Silent())
+        blue_green.begin(engine, greedy, spec, Silent())
     assert "NVIDIA Container Toolkit" in str(refused.value.hint)
     assert_nothing_left(site, engine)
 
 
 def test_a_start_that_was_killed_is_cleared_by_the_next(site: Site, engine: docker.DockerClient) -> None:
     spec = specify(site, "green").reached_at({8500: 28500, 8501: 28501})
-    left = upgrade.begin(engine, site, spec, Silent())
+    left = blue_green.begin(engine, site, spec, Silent())
     assert record.read(workspace_of(site)) is None, "it was killed before it wrote that"
     started = runtime.start(site)
     assert [each.id for each in engine.containers.list(all=True)] == [container_of(engine, started).id]
@@ -418,11 +419,11 @@ def test_a_container_that_somebody_removed_is_revived_at_its_address(site: Site,
     first = runtime.start(site)
     container_of(engine, first).remove(force=True)
     assert runtime.status(site).state == "crashed"
-    assert engines.started(site) == {"serving": False}
+    assert lifecycle.started(site) == {"serving": False}
     assert runtime.revive(site)
     assert runtime.status(site).address == first.address
-    assert engines.down(site) == ["serving"]
-    assert engines.started(site) == {}
+    assert lifecycle.down(site) == ["serving"]
+    assert lifecycle.started(site) == {}
 
 
 def test_a_class_that_is_exported_later_is_taken_up_without_a_new_start(site: Site, tmp_path: Path) -> None:
@@ -492,8 +493,8 @@ def test_its_log_is_followed_into_the_next_container(site: Site) -> None:
 
 
 def test_a_local_server_is_not_joined_by_a_container(site: Site) -> None:
-    from eugenie_cli.embedded.engine import run_file
-    from eugenie_cli.embedded.process import minimal_env, start_detached
+    from eugenie_cli.engines.launcher import run_file
+    from eugenie_cli.engines.process import minimal_env, start_detached
 
     workspace = workspace_of(site)
     file = run_file(workspace, "serving")

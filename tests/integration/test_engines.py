@@ -16,8 +16,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from eugenie_cli.embedded import endpoints, process
-from eugenie_cli.embedded import engines as service
+from eugenie_cli.engines import endpoints, process
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 
@@ -176,9 +176,9 @@ def submit(address: str, job: Path) -> None:
     """Run a PyFlink file through the JobManager's REST API, as `eugenie stream submit` does."""
     import requests
 
-    from eugenie_cli.embedded import program
+    from eugenie_cli.engines import pyflink_program
 
-    jar = program.on_loopback()
+    jar = pyflink_program.on_loopback()
     with jar.open("rb") as stream:
         files = {"jarfile": (jar.name, stream, "application/x-java-archive")}
         uploaded = requests.post(f"{address}/jars/upload", files=files, timeout=60)
@@ -255,8 +255,8 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
     before = pids(site)
     process.stop(workspace_of(site).run / "flink-taskmanager.json")
     code = (
-        "import sys; from pathlib import Path; from eugenie_cli.site.model import Site;"
-        "from eugenie_cli.embedded import engines;"
+        "import sys; from pathlib import Path; from eugenie_cli.site.schema import Site;"
+        "from eugenie_cli.engines import engines;"
         "site = Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])});"
         "print('up', flush=True); engines.up(site)"
     )

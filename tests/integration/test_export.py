@@ -11,9 +11,10 @@ import pytest
 from registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import agreement, card, checksums, export, manifest, publish, released, samples, warm_up
+from eugenie_cli.serving import check_samples, checksums, export, export_check, model_info, publish, release_config, warm_up
+from eugenie_cli.training import model_card
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
@@ -33,12 +34,12 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
     assert first.largest_difference < 1e-4
     again = export.export_class(site, "pump", 1)
     assert again == publish.ExportedModel("pump", 1, first.path, already=True, released=True)
-    assert {name: (model.versions, model.labels) for name, model in released.read(site).items()} == {
+    assert {name: (model.versions, model.labels) for name, model in release_config.read(site).items()} == {
         "pump": ((1,), {"champion": 1})
     }
 
-    info = manifest.read(first.path)
-    manifest.check(info, site, "pump")
+    info = model_info.read(first.path)
+    model_info.check(info, site, "pump")
     assert (info.run_id, info.data_fingerprint) == (Registry(site).resolve("pump", 1).run_id, "ab12")
     assert [path.name for path in first.path.parent.glob(".staged-*")] == []
 
@@ -53,7 +54,7 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
 
 def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
     path = export.export_class(site, "pump").path
-    text = (path / card.LOCATION).read_text()
+    text = (path / model_card.LOCATION).read_text()
     registered = Registry(site).resolve("pump", 1)
     for words in (
         "# pump, version 1",
@@ -65,12 +66,12 @@ def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
         "1.2 times",
     ):
         assert words in text, words
-    kept = Registry(site).client.download_artifacts(registered.run_id, card.LOCATION.name)
+    kept = Registry(site).client.download_artifacts(registered.run_id, model_card.LOCATION.name)
     assert Path(kept).read_text() == text
 
     # and what changes afterwards is found
     (path / "fingerprint.pb").write_bytes(b"other")
-    (path / card.LOCATION).unlink()
+    (path / model_card.LOCATION).unlink()
     missing, changed = checksums.problems(path)
     assert missing == "assets.extra/model_card.md is missing"
     assert changed.startswith("fingerprint.pb is not the file that was exported")
@@ -99,25 +100,25 @@ def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
 
 def test_samples_are_real_rows_with_holes_and_an_unknown_asset(site: Site) -> None:
     detector = sample_detector.detector()
-    found = samples.collect(site, detector)
+    found = check_samples.collect(site, detector)
     assert found.real == 1  # only pump-1 has a history
-    assert found.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", samples.UNKNOWN)
+    assert found.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", check_samples.UNKNOWN)
     assert np.isfinite(found.rows[0]).all()
     assert np.isnan(found.rows[3:6]).any(axis=(1, 2)).all()
-    assert found.rows.shape == (7, detector.window + samples.SCORED_ROWS - 1, 5)
+    assert found.rows.shape == (7, detector.window + check_samples.SCORED_ROWS - 1, 5)
 
 
 def test_a_score_against_nan_is_a_disagreement() -> None:
     ones = np.ones(2)
-    assert agreement._excess(np.array([1.0, np.nan]), np.array([1.0, np.nan]), ones).tolist() == [0, 0]
-    assert agreement._excess(np.array([1.0, 3.0]), np.array([1.0, np.nan]), ones).tolist() == [0, np.inf]
-    assert agreement._excess(np.array([np.inf, 3.0]), np.array([1.0, 1.0]), ones).tolist() == [np.inf, 2]
+    assert export_check._excess(np.array([1.0, np.nan]), np.array([1.0, np.nan]), ones).tolist() == [0, 0]
+    assert export_check._excess(np.array([1.0, 3.0]), np.array([1.0, np.nan]), ones).tolist() == [0, np.inf]
+    assert export_check._excess(np.array([np.inf, 3.0]), np.array([1.0, 1.0]), ones).tolist() == [np.inf, 2]
 
 
 def test_the_export_of_another_run_is_not_passed_off_as_this_one(site: Site) -> None:
     published = export.export_class(site, "pump").path
-    path = published / manifest.LOCATION
-    path.write_text(manifest.render(dataclasses.replace(manifest.read(published), run_id="another")))
+    path = published / model_info.LOCATION
+    path.write_text(model_info.render(dataclasses.replace(model_info.read(published), run_id="another")))
     with pytest.raises(EugenieError, match="holds the export of run another") as refused:
         export.export_class(site, "pump")
     assert refused.value.exit_code == ExitCode.REFUSED

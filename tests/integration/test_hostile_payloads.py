@@ -23,15 +23,15 @@ from hostile import bombs, giants, long_members, mutate
 from small_models import ASSETS, WINDOW, release, sixteenths, write_version
 
 from eugenie_cli.broker.client import bootstrap
-from eugenie_cli.embedded import engines as service
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
@@ -110,16 +110,16 @@ class Judge:
         if not isinstance(outcome, Reading):
             return outcome.reason
         if outcome.ts > time.time() * 1000 + self.site.stream.max_ahead + MARGIN_MS:
-            return reasons.FUTURE
+            return reject_reasons.FUTURE
         old = outcome.ts <= self.begin - OLD_MS
         if not old and not good_ms - DELAY_MS <= outcome.ts <= good_ms:
             return None
         identity = outcome.asset, outcome.sensor, outcome.tag
         if self._router.route(*identity) is None:
             self.strange[identity] += 1
-            return reasons.UNKNOWN_TAG
+            return reject_reasons.UNKNOWN_TAG
         if old:
-            return reasons.LATE
+            return reject_reasons.LATE
         return ROW if LOW <= outcome.value <= HIGH else BAD
 
 
@@ -207,9 +207,9 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, t
 
 def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> None:
     """Every message that is no reading has one letter, with its reason and where it lies."""
-    found = {one["offset"]: one for one in letters if one["reason"] != reasons.UNKNOWN_TAG}
+    found = {one["offset"]: one for one in letters if one["reason"] != reject_reasons.UNKNOWN_TAG}
     wanted = {
-        offset: message for offset, message in where.items() if message.verdict not in (ROW, BAD, reasons.UNKNOWN_TAG)
+        offset: message for offset, message in where.items() if message.verdict not in (ROW, BAD, reject_reasons.UNKNOWN_TAG)
     }
     wrong = [
         f"{offset}: {wanted.get(offset)} but {found.get(offset)}"[:600]
@@ -228,7 +228,7 @@ def check_strange(judge: Judge, letters: list[dict]) -> None:
     """What the site does not have is counted by what it was called."""
     found: Counter[str] = Counter()
     for one in letters:
-        if one["reason"] == reasons.UNKNOWN_TAG:
+        if one["reason"] == reject_reasons.UNKNOWN_TAG:
             found[one["payload"][:CUT]] += one.get("count", 1)
     wanted: Counter[str] = Counter()
     for names, count in judge.strange.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from eugenie_cli.embedded import jars
+from eugenie_cli.engines import jars
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from small_models import ASSETS, SITE, release, write_version
 
-from eugenie_cli.embedded import engines, process
+from eugenie_cli.engines import process
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +34,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     write_version(workspace_of(opened).models, "pump", 1, ASSETS)
     release(workspace_of(opened).models, "pump", 1)
     yield opened
-    engines.down(opened)
+    lifecycle.down(opened)
 
 
 def wait_until(condition: Callable[[], bool], alive: subprocess.Popen) -> None:
@@ -46,7 +47,7 @@ def wait_until(condition: Callable[[], bool], alive: subprocess.Popen) -> None:
 
 def pids(site: Site) -> dict[str, int]:
     """Of the engines that answer."""
-    return {one.name: one.pid for one in engines.status(site) if one.state == "running" and one.pid is not None}
+    return {one.name: one.pid for one in lifecycle.status(site) if one.state == "running" and one.pid is not None}
 
 
 def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
@@ -73,7 +74,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
 
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait(WITHIN_S) == 0
-        assert {one.state for one in engines.status(site)} == {"stopped"}
+        assert {one.state for one in lifecycle.status(site)} == {"stopped"}
         assert not any(process._family(workspace_of(site).run / f"{name}.json") for name in EVERY)
     finally:
         if keeper.poll() is None:

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from eugenie_cli.embedded.java import java
-from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group
+from eugenie_cli.engines.java import java
+from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM, key_group
 
 pytestmark = pytest.mark.integration
 

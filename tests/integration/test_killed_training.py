@@ -19,8 +19,8 @@ import pytest
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, store
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import artifact, mlflow_store
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [
@@ -119,8 +119,8 @@ def judge(site: Site, expected: dict[str, dict[str, np.ndarray]]) -> None:
         for part, values in expected[name].items():
             np.testing.assert_array_equal(found[name][part], values, err_msg=f"{name} {part}")
         assert [version.version for version in Registry(site).versions(name)] == [1]
-    client = store.client(site)
-    runs = client.search_runs([store.experiment(site, client)])
+    client = mlflow_store.client(site)
+    runs = client.search_runs([mlflow_store.experiment(site, client)])
     of_classes = [run for run in runs if "eugenie.class" in run.data.tags]
     finished = [run.data.tags["eugenie.class"] for run in of_classes if run.info.status == "FINISHED"]
     assert sorted(finished) == sorted(CLASSES)

@@ -14,11 +14,11 @@ from registered_plant import register, registered
 from small_models import write_version
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import checksums, export, local, promotion, released, store
-from eugenie_cli.serving.client import PredictClient
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving import checksums, export, local, model_store, promotion, release_config
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -51,15 +51,15 @@ def test_what_is_exported_here_is_served_there(tmp_path: Path) -> None:
 
     # the network is away: what was fetched before is served; a box that has nothing says so
     away = site.serving.model_copy(update={"models": "ftp://127.0.0.1:1/models"})
-    released.fetch(box.model_copy(update={"serving": away}))
+    release_config.fetch(box.model_copy(update={"serving": away}))
     with pytest.raises(EugenieError, match=r"ftp://127.0.0.1:1/models cannot be used: .*refused") as refused:
-        released.fetch(elsewhere(site, "new").model_copy(update={"serving": away}))
+        release_config.fetch(elsewhere(site, "new").model_copy(update={"serving": away}))
     assert refused.value.exit_code is ExitCode.UNREACHABLE
 
     # a file that is not as it was exported
     (tmp_path / "store" / "pump" / "2" / "saved_model.pb").write_bytes(b"cut")
     with pytest.raises(EugenieError, match=r"damaged: saved_model.pb is not the file that was exported") as refused:
-        released.fetch(elsewhere(site, "late"))
+        release_config.fetch(elsewhere(site, "late"))
     assert refused.value.exit_code is ExitCode.REFUSED
     assert not (workspace_of(elsewhere(site, "late")).models / "pump" / "2").exists()
 
@@ -68,7 +68,7 @@ def test_in_an_object_store_a_version_is_whole_when_its_graph_is_there(tmp_path:
     version = write_version(tmp_path, "pump", 1)
     checksums.write(version)
     memory, order = fsspec.filesystem("memory"), []
-    bucket = store.ModelStore("memory://bucket/models")
+    bucket = model_store.ModelStore("memory://bucket/models")
     put = memory.put_file
     bucket._files.put_file = lambda here, there: (order.append(there), put(here, there))
     try:
@@ -104,24 +104,24 @@ def test_a_pipeline_leaves_the_store_to_the_step_that_publishes(
             "serving": {"models": "s3://plant-models/north"},
         }
     )
-    monkeypatch.setenv(store.LEFT_ALONE, "off")
-    released.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
-    assert released.read(site)["pump"].versions == (2,)
-    monkeypatch.delenv(store.LEFT_ALONE)
+    monkeypatch.setenv(model_store.LEFT_ALONE, "off")
+    release_config.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
+    assert release_config.read(site)["pump"].versions == (2,)
+    monkeypatch.delenv(model_store.LEFT_ALONE)
     with pytest.raises(EugenieError, match=r"serving\.models: s3://plant-models/north"):
-        released.write(site, released.read(site))
+        release_config.write(site, release_config.read(site))
 
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(EugenieError, match="needs a library") as refused:
-        store.ModelStore("gs://bucket/models")
+        model_store.ModelStore("gs://bucket/models")
     assert refused.value.hint == "pip install 'eugenie[gs]'"
     with pytest.raises(EugenieError, match="Protocol not known: carrier-pigeon"):
-        store.ModelStore("carrier-pigeon://roof")
+        model_store.ModelStore("carrier-pigeon://roof")
 
 
 def test_the_store_of_a_site_is_a_uri_or_a_folder_beside_its_file(tmp_path: Path) -> None:
     site = registered(tmp_path)
-    assert store.of_site(site) is None
-    assert store.location("models", site) == str(site.base / "models")
-    assert store.location("s3://bucket/models", site) == "s3://bucket/models"
+    assert model_store.of_site(site) is None
+    assert model_store.location("models", site) == str(site.base / "models")
+    assert model_store.location("s3://bucket/models", site) == "s3://bucket/models"

@@ -35,8 +35,8 @@ from official_requests import (
 from registered_plant import CLASS, register
 from small_models import write_version
 
-from eugenie_cli.serving import publish, tensorflow_serving, warm_up
-from eugenie_cli.serving.client import PredictClient
+from eugenie_cli.serving import publish, server_config, warm_up
+from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.site.load import load_site
 
 pytestmark = pytest.mark.integration
@@ -73,7 +73,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def talk(models: Path) -> Talk:
     root = models.parent
     python = official_environment.make(root / "environment")
-    config = tensorflow_serving.model_config_text(released(models))
+    config = server_config.model_config_text(released(models))
     (root / "models.config").write_text(config)
     with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0", "--allow-reload") as client:
         rest = json.loads((root / READY).read_text())["rest"]

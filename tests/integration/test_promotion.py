@@ -13,12 +13,12 @@ import pytest
 from registered_plant import register, registered
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import checksums, local, promotion, released
-from eugenie_cli.serving.client import PredictClient, Version
+from eugenie_cli.serving import checksums, local, promotion, release_config
+from eugenie_cli.tfserving.client import PredictClient, Version
 from eugenie_cli.serving.export import export_class
 from eugenie_cli.serving.publish import publish_class
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -95,7 +95,7 @@ def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving:
         promotion.promote(serving, "pump", 3)
     assert refused.value.exit_code is ExitCode.REFUSED
     assert champion(serving) == 1
-    assert released.read(serving)["pump"].labels == {"champion": 1}
+    assert release_config.read(serving)["pump"].labels == {"champion": 1}
     assert served(serving) == {1: "AVAILABLE"}
     with client_of(serving) as client:
         assert client.predict("pump", ["pump-1"], ROWS, "champion").version == 1
@@ -122,7 +122,7 @@ def test_without_a_server_the_next_one_serves_the_champion(site: Site) -> None:
     register(site, seed=1)
     challenger = export_class(site, "pump", 2)
     assert not challenger.released and challenger.path.is_dir()
-    kept = released.read(site)["pump"]
+    kept = release_config.read(site)["pump"]
     assert (kept.versions, Path(kept.base_path)) == ((1,), workspace_of(site).models / "pump")
     assert not promotion.promote(site, "pump", 2).confirmed
     assert promotion.rollback(site, "pump").registered.version == 1
@@ -134,7 +134,7 @@ def test_without_a_server_the_next_one_serves_the_champion(site: Site) -> None:
 
 
 def test_a_file_that_is_none_is_named_with_line_and_column(site: Site) -> None:
-    file = released.file_of(site)
+    file = release_config.file_of(site)
     file.parent.mkdir(parents=True)
     file.write_text("model_config_list {\n  config { nam }\n}\n")
     with pytest.raises(EugenieError, match=r"models.config is not a ModelServerConfig: 2:\d+"):

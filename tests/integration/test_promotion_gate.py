@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.main import app
-from eugenie_cli.serving import manifest
+from eugenie_cli.serving import model_info
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import artifact, record, store, tracking
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -31,9 +31,9 @@ def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None)
     with tracking.training_run(site, "pump") as run:
         folder = workspace_of(site).root / f"detector-{run.id}"
         artifact.save(replace(detector, threshold=(detector.threshold * deafness).astype("float32")), folder)
-        store.client(site).log_artifacts(run.id, str(folder), store.DETECTOR)
+        mlflow_store.client(site).log_artifacts(run.id, str(folder), mlflow_store.DETECTOR)
         if learnt is not None:
-            store.client(site).log_text(run.id, json.dumps({"pump-1": [learnt]}), record.LEARNT)
+            mlflow_store.client(site).log_text(run.id, json.dumps({"pump-1": [learnt]}), run_record.LEARNT)
     return Registry(site).register("pump", run.id, run.detector).version
 
 
@@ -45,7 +45,7 @@ def gated(site: Site, labels: str) -> Path:
 
 
 def tags(site: Site, version: int) -> dict[str, str]:
-    found = store.client(site).get_model_version(store.registered_name(site, "pump"), str(version)).tags
+    found = mlflow_store.client(site).get_model_version(mlflow_store.registered_name(site, "pump"), str(version)).tags
     return {name.removeprefix("eugenie.gate."): value for name, value in found.items() if "eugenie.gate." in name}
 
 
@@ -99,7 +99,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     assert "could not be judged" in tags(opened, deaf)["reasons"]
 
     # the champion is deleted: what is trained next is no champion by that, and is judged before it becomes one
-    client, name = store.client(site), store.registered_name(site, "pump")
+    client, name = mlflow_store.client(site), mlflow_store.registered_name(site, "pump")
     client.delete_model_version(name, str(deaf))
     late = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
     assert Registry(site).resolve("pump", late).aliases == ("challenger",)
@@ -111,7 +111,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     assert "no champion to compare it with" in tags(opened, same)["reasons"]
 
     # as after a registry that began anew, and counts from 1 again: what lies in the workspace is another run's
-    info = workspace_of(site).models / "pump" / str(same) / manifest.LOCATION
+    info = workspace_of(site).models / "pump" / str(same) / model_info.LOCATION
     info.write_text(info.read_text().replace(Registry(site).resolve("pump", same).run_id, "of-another-store"))
     with pytest.raises(EugenieError, match="holds the export of run of-another-store") as caught:
         next(iter(evaluate_site(site, version="champion")))

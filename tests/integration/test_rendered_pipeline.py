@@ -18,17 +18,17 @@ import yaml
 from foreign_tools import environment
 from google.protobuf import text_format
 
-from eugenie_cli.serving import released as record
-from eugenie_cli.serving.manifests import kubeflow
-from eugenie_cli.serving.manifests.releases import released
-from eugenie_cli.serving.manifests.request import Options, Request
-from eugenie_cli.serving.manifests.store_location import store_location
-from eugenie_cli.serving.protos import config_pb2
-from eugenie_cli.serving.released import exported
-from eugenie_cli.serving.store import LEFT_ALONE
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel, released_models
+from eugenie_cli.serving import release_config as record
+from eugenie_cli.deploy import kubeflow
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.deploy.request import Options, Request
+from eugenie_cli.deploy.store_location import store_location
+from eugenie_cli.tfserving.protos import config_pb2
+from eugenie_cli.serving.release_config import exported
+from eugenie_cli.serving.model_store import LEFT_ALONE
+from eugenie_cli.serving.server_config import ReleasedModel, released_models
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 pytestmark = pytest.mark.integration
 

@@ -11,15 +11,15 @@ import pytest
 from model_server import READY, served
 from small_models import write_version
 
-from eugenie_cli.serving import released as record
-from eugenie_cli.serving.manifests import compose, model_server
-from eugenie_cli.serving.manifests.releases import released
-from eugenie_cli.serving.manifests.request import Request
-from eugenie_cli.serving.manifests.store_location import StoreLocation
-from eugenie_cli.serving.released import exported
-from eugenie_cli.serving.tensorflow_serving import METRICS_PATH, ReleasedModel
+from eugenie_cli.serving import release_config as record
+from eugenie_cli.deploy import compose, model_server
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.deploy.request import Request
+from eugenie_cli.deploy.store_location import StoreLocation
+from eugenie_cli.serving.release_config import exported
+from eugenie_cli.serving.server_config import METRICS_PATH, ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 pytestmark = pytest.mark.integration
 

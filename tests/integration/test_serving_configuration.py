@@ -18,9 +18,10 @@ import pytest
 from model_server import publish, served, wait_until
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
-from eugenie_cli.serving import manifest, protos
-from eugenie_cli.serving.client import ModelServerError, PredictClient, Version
-from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.serving import model_info
+from eugenie_cli.tfserving import protos
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient, Version
+from eugenie_cli.tfserving.protos import config_pb2
 
 pytestmark = pytest.mark.integration
 
@@ -219,11 +220,11 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
         (folder / ".6").rename(folder / "6")
         (folder / "7").write_text("a file")
         shutil.copytree(versions / "2", folder / "8")
-        of_fan = manifest.render(replace(manifest.read(folder / "8"), class_name="fan"))
-        (folder / "8" / manifest.LOCATION).write_text(of_fan)
+        of_fan = model_info.render(replace(model_info.read(folder / "8"), class_name="fan"))
+        (folder / "8" / model_info.LOCATION).write_text(of_fan)
         shutil.copytree(versions / "2", folder / "9")
-        other = manifest.render(replace(manifest.read(folder / "9"), sensors=("a", "b")))
-        (folder / "9" / manifest.LOCATION).write_text(other)
+        other = model_info.render(replace(model_info.read(folder / "9"), sensors=("a", "b")))
+        (folder / "9" / model_info.LOCATION).write_text(other)
         expected = {2: "half written", 3: "leading zeros", 4: "leads out", 5: "", 6: "", 8: "the class fan", 9: "takes"}
         wait_until(lambda: set(states(client)) == {1, *expected} and "LOADING" not in states(client).values())
         found = {each.version: each for each in client.status("pump")}

@@ -22,20 +22,20 @@ from certificates import Authority, Pair
 from model_server import READY, publish, served
 from small_models import ASSETS, SENSORS, SITE, WINDOW, release, write_version
 
-from eugenie_cli.embedded import endpoints
+from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import local, promotion
-from eugenie_cli.serving.client import AsyncPredictClient, ModelServerError, PredictClient
-from eugenie_cli.serving.credentials import Credentials
+from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.status import _model_server
 from eugenie_cli.streaming.submit import check_models
-from eugenie_cli.streamjob.predict import Predictor
-from eugenie_cli.streamjob.spec import JobSpec
-from eugenie_cli.streamjob.steps import Batch
+from eugenie_cli.flink_job.predict import Predictor
+from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.grid import Batch
 
 pytestmark = pytest.mark.integration
 
@@ -162,7 +162,7 @@ def test_a_server_with_wrong_files_ends_in_words(tmp_path: Path, pki: Pki, wrong
         "a key that is gone": [*pki.flags(False)[:3], str(tmp_path / "gone.key")],
         "no key": pki.flags(False)[:2],
     }[wrong]
-    command = [sys.executable, "-m", "eugenie_cli.serving.server", "--port", "0", "--models", str(tmp_path), *flags]
+    command = [sys.executable, "-m", "eugenie_cli.model_server", "--port", "0", "--models", str(tmp_path), *flags]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     code, words = {
         "another key": (1, f"TLS: {pki.server.certificate} and {pki.caller.key} are no certificate and its key"),
@@ -294,7 +294,7 @@ def test_the_job_calls_with_the_callers_files_and_is_told_their_paths_alone(
     with zipfile.ZipFile(written_job.code) as archive:
         assert not [name for name in archive.namelist() if name.endswith((".pem", ".key"))]
     alone = {**os.environ, "PYTHONPATH": str(written_job.code), "PYTHONSAFEPATH": "1"}
-    code = "import eugenie_cli.streamjob.predict as one; print(one.__file__)"
+    code = "import eugenie_cli.flink_job.predict as one; print(one.__file__)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone, check=True)
     assert str(written_job.code) in run.stdout, "the zip has all that it needs"
 

@@ -44,14 +44,14 @@ from chaos import (
 from chaos_plant import ASSETS, CLASS, Message, messages, plant
 from small_models import release, sixteenths, version_of, write_version
 
-from eugenie_cli.embedded import endpoints, flink, process, scratch
-from eugenie_cli.embedded import engines as service
-from eugenie_cli.embedded.engine import run_file
-from eugenie_cli.embedded.keeper import JOB
+from eugenie_cli.engines import endpoints, flink, process, temporary_folders
+from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.operations.supervisor import JOB
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.status import status
@@ -200,7 +200,7 @@ def rescale(run: Run, parallelism: int) -> None:
 def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
     """End `submit` by a signal while Flink works on its request; returns the job's id, which is in the record."""
     code = (
-        "import sys; from pathlib import Path; from eugenie_cli.site.model import Site;"
+        "import sys; from pathlib import Path; from eugenie_cli.site.schema import Site;"
         "from eugenie_cli.streaming.submit import submit;"
         "submit(Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])}))"
     )
@@ -228,7 +228,7 @@ def check_what_is_left_and_open(site: Site) -> None:
                 listening |= {c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN}
     assert listening and {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
     engines_run = [process.identify(run_file(workspace_of(site), name)) for name in flink.JVMS]
-    folders = {one.details[scratch.DETAIL] for one in engines_run if one is not None}
+    folders = {one.details[temporary_folders.DETAIL] for one in engines_run if one is not None}
     roots = {Path(folder).parent for folder in folders}
     assert {str(path) for root in roots for path in root.iterdir()} == folders
     for name in flink.JVMS:

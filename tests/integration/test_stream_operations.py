@@ -31,10 +31,10 @@ from typer.testing import CliRunner
 from eugenie_cli.broker import consume, positions, produce
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
-from eugenie_cli.embedded import engines as service
-from eugenie_cli.embedded import flink
-from eugenie_cli.embedded.engine import run_file
-from eugenie_cli.embedded.process import identify
+from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.engines import flink
+from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.engines.process import identify
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
@@ -42,10 +42,10 @@ from eugenie_cli.history.open import open_history
 from eugenie_cli.main import app
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.streaming import places, record
-from eugenie_cli.streaming.beginning import Start
-from eugenie_cli.streaming.bounded import score
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming import record, resume_point
+from eugenie_cli.streaming.start_position import Start
+from eugenie_cli.streaming.offline_replay import score
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
@@ -53,8 +53,8 @@ from eugenie_cli.streaming.replay import choose, replay
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
-from eugenie_cli.streamjob.anomaly_keys import partition_of
-from eugenie_cli.streamjob.routes import shard_of
+from eugenie_cli.flink_job.anomaly_keys import partition_of
+from eugenie_cli.flink_job.sensor_index import shard_of
 from eugenie_cli.training import tracking
 from eugenie_cli.training.registry import Registry
 
@@ -515,7 +515,7 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     for removed in admin.delete_records([TopicPartition(topic, one, end) for one, end in ends.items()]).values():
         removed.result(30)
     told, last = Told(), record.load(workspace_of(site))
-    found = places.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
+    found = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
     assert found.state is not None and found.state.kind == "savepoint"
     counts = [int(words.split(": ")[1].split()[0]) for words in told.lines if "removed by retention" in words]
     assert sum(counts) == 40 == sum(ends.values()) - sum(found.known.values())

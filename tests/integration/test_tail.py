@@ -25,16 +25,16 @@ from eugenie_cli.anomalies.tail import list_anomalies, tail
 from eugenie_cli.broker import consume, positions, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
-from eugenie_cli.embedded import checks
-from eugenie_cli.embedded import engines as service
+from eugenie_cli.operations import doctor
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
 from eugenie_cli.progress import Silent
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.record import save as save_job
-from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys
+from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 
 pytestmark = pytest.mark.integration
 
@@ -239,7 +239,7 @@ def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(
     (line,) = [line for line in said.lines if "forgets anomalies" in line]
     assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
-    (check,) = [one for one in checks.check(site) if one.name == "anomalies topic"]
+    (check,) = [one for one in doctor.check(site) if one.name == "anomalies topic"]
     assert not check.ok and check.hint in line
 
 

@@ -20,10 +20,10 @@ from eugenie_cli.history.open import open_history
 from eugenie_cli.main import app
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import spool, store, sync, train
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store, spool, sync, train
 from eugenie_cli.training.registry import Registry
-from eugenie_cli.training.wanted import Wanted
+from eugenie_cli.training.options import Wanted
 
 pytestmark = pytest.mark.integration
 
@@ -69,8 +69,8 @@ def plant(folder: Path, uri: str, more: str = "") -> Site:
 
 
 def runs_of(site: Site) -> list:
-    client = store.client(site)
-    found = client.search_runs([store.experiment(site, client)])
+    client = mlflow_store.client(site)
+    found = client.search_runs([mlflow_store.experiment(site, client)])
     return [run for run in found if "eugenie.class" in run.data.tags]
 
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
     assert {"detector", "periods.json", "plant.yaml", "model_card.md"} | pictures <= names
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", door.uri)
-    name = store.registered_name(site, "pump")
+    name = mlflow_store.registered_name(site, "pump")
     signature = mlflow.models.get_model_info(f"models:/{name}/1").signature
     assert [(one.name, one.type, one.shape) for one in signature.inputs] == [
         ("asset", np.dtype("str"), (-1,)),
@@ -144,7 +144,7 @@ def test_a_run_whose_answers_were_lost_is_not_there_twice(tmp_path: Path, door: 
     assert [one.version for one in sync.send(site, SILENT).sent] == [1]
     [run] = runs_of(site)
     assert [version.aliases for version in Registry(site).versions("pump")] == [("champion",)]
-    assert len(store.client(site).get_metric_history(run.info.run_id, "margin")) == 1
+    assert len(mlflow_store.client(site).get_metric_history(run.info.run_id, "margin")) == 1
     assert spool.waiting(site) == []
 
 
@@ -165,7 +165,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
     registered = train.train_class(site, class_name, told)
     assert (registered.version, registered.kept) == (1, True)
     [run] = runs_of(site)
-    history = store.client(site).get_metric_history(run.info.run_id, metric)
+    history = mlflow_store.client(site).get_metric_history(run.info.run_id, metric)
     assert [one.step for one in history] == steps
     assert run.info.status == "FINISHED"
     assert set(run.data.tags) >= {spool.TAG, "eugenie.recipe"}
@@ -175,7 +175,7 @@ def test_the_commands_say_what_is_spooled(
     tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A server that says nothing at all is given up after a while, which is shortened here."""
-    monkeypatch.setattr(store, "_ANSWER_S", 0.5)
+    monkeypatch.setattr(mlflow_store, "_ANSWER_S", 0.5)
     site = plant(tmp_path, door.uri)
     options = ["--site", str(site.file), "-o", "json"]
     door.shut = "hang"
@@ -218,7 +218,7 @@ def test_credentials_of_the_site_file(
         update={"tracking": site.tracking.model_copy(update={"username": None, "password": None, "token": None})}
     )
     with pytest.raises(EugenieError, match="callers without credentials"):
-        store.client(nobody)
+        mlflow_store.client(nobody)
     assert not {name for name in os.environ if name.startswith("MLFLOW_TRACKING_")}
     shown = "".join([*told.lines, *capfd.readouterr(), str(refused.value)])
     assert "s3cret" not in shown

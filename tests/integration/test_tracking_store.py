@@ -35,14 +35,14 @@ def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) ->
     """A run that its version outlives, a champion, the experiment: each deleted in turn."""
     from eugenie_cli.errors import EugenieError
     from eugenie_cli.site.load import load_site
-    from eugenie_cli.training import record, store
+    from eugenie_cli.training import mlflow_store, run_record
     from eugenie_cli.training.registry import Registry
 
     file = tmp_path / "small.yaml"
     file.write_text(SITE, encoding="utf-8")
     site = load_site(file)
-    client, registry = store.client(site), Registry(site)
-    experiment = store.experiment(site, client)
+    client, registry = mlflow_store.client(site), Registry(site)
+    experiment = mlflow_store.experiment(site, client)
 
     def train() -> tuple[str, ...]:
         run = client.create_run(experiment).info.run_id
@@ -60,14 +60,14 @@ def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) ->
     with pytest.raises(EugenieError, match="its detector is unreadable"):
         registry.load(newest)
     with pytest.raises(EugenieError, match=f"has no run {gone}"):
-        record.of_run(client, gone)
+        run_record.of_run(client, gone)
 
-    client.delete_model_version(store.registered_name(site, "pump"), "1")
+    client.delete_model_version(mlflow_store.registered_name(site, "pump"), "1")
     assert registry.champion("pump") is None
     assert train() == ("challenger",)
     assert registry.champion("pump") is None
 
     client.delete_experiment(experiment)
     with pytest.raises(EugenieError, match="was deleted") as caught:
-        store.experiment(site, client)
+        mlflow_store.experiment(site, client)
     assert "mlflow experiments restore" in caught.value.hint and str(file) in caught.value.hint

@@ -14,10 +14,10 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import store, tracking, train
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store, tracking, train
 from eugenie_cli.training.registry import Registry
-from eugenie_cli.training.wanted import Wanted
+from eugenie_cli.training.options import Wanted
 
 pytestmark = pytest.mark.integration
 
@@ -78,7 +78,7 @@ def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
     assert loaded.assets == ("one", "three")
     assert loaded.sensors == ("flow", "pressure")
 
-    client = store.client(site)
+    client = mlflow_store.client(site)
     run = client.get_run(first.run_id)
     assert run.info.status == "FINISHED"
     assert len(run.data.params["data_fingerprint"]) == 64
@@ -101,7 +101,7 @@ def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
     told = io.StringIO()
     searching_site = site.model_copy(update={"classes": {**site.classes, "pump": searching}})
     trained = train.train_class(searching_site, "pump", Console(err=told), Wanted(epochs=1))
-    client = store.client(site)
+    client = mlflow_store.client(site)
     parameters = client.get_run(trained.run_id).data.params
     assert parameters["model.learning_rate"] == "auto"
     assert 0.001 < float(parameters["learning_rate"]) < 0.2
@@ -117,8 +117,8 @@ def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         train.train_class(site, "pump", SILENT, Wanted(epochs=1))
     assert Registry(site).versions("pump") == []
-    client = store.client(site)
-    runs = client.search_runs([store.experiment(site, client)])
+    client = mlflow_store.client(site)
+    runs = client.search_runs([mlflow_store.experiment(site, client)])
     assert [run.info.status for run in runs] == ["KILLED"]
 
 
@@ -129,7 +129,7 @@ def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) 
     done = train.train_classes(site, ["fan", "pump"], SILENT, Wanted(epochs=1))
     assert [failed.class_name for failed in done.failed] == ["fan"]
     assert [(each.class_name, each.version) for each in done.trained] == [("pump", 1)]
-    client = store.client(site)
+    client = mlflow_store.client(site)
     run = client.get_run(done.trained[0].run_id)
     above = client.get_run(run.data.tags["mlflow.parentRunId"])
     assert (above.data.tags["eugenie.classes"], above.info.status) == ("fan, pump", "FINISHED")
@@ -168,7 +168,7 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     assert second.metrics["best_validation_loss"] < anew.metrics["best_validation_loss"]
     assert train.train_class(site, "pump", SILENT, Wanted(epochs=1, from_champion=True)).kept
     told = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
-    version = registry.client.get_model_version(store.registered_name(site, "pump"), "3")
+    version = registry.client.get_model_version(mlflow_store.registered_name(site, "pump"), "3")
     assert told.items() <= version.tags.items()
     assert told.items() <= registry.client.get_run(second.run_id).data.tags.items()
 

@@ -231,14 +231,14 @@ def test_every_package_has_its_line():
 
 
 def test_every_reason_of_a_dead_letter_is_listed():
-    from eugenie_cli.readings.reasons import REASONS
+    from eugenie_cli.readings.reject_reasons import REASONS
 
     (listed,) = re.findall(r"^`reason`: (.*?)\n\(", text(DESIGN), re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"`([a-z-]+)`", listed)) == set(REASONS)
 
 
 def test_records_have_the_members_that_the_design_says():
-    from eugenie_cli.episodes.machine import Event
+    from eugenie_cli.episodes.state_machine import Event
     from eugenie_cli.episodes.records import anomaly_record, dead_letter, score_record
 
     section = text(DESIGN).split("## Records on Kafka")[1].split("\n## ")[0]
@@ -278,7 +278,7 @@ def test_the_site_file_is_valid(site):
 
 
 def test_the_export_is_imported_to_the_last_reading(site):
-    from eugenie_cli.history.importing import import_sources
+    from eugenie_cli.sources.importing import import_sources
     from eugenie_cli.history.open import open_history
 
     (report,) = import_sources(site)

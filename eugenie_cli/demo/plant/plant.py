@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eugenie_cli.demo.faults import Fault, instrument_fault, wear_of
+from eugenie_cli.demo.plant.faults import Fault, instrument_fault, wear_of
 from eugenie_cli.demo.plant.instruments import Samples, sample
 from eugenie_cli.demo.plant.operation import TICK_MS, operate
 from eugenie_cli.demo.plant.physics import simulate

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from eugenie_cli.detection.baselines.detector import Baseline, Classical, Detector, Trivial, fit
 from eugenie_cli.detection.baselines.trivial import all_positive, random
-from eugenie_cli.detection.types.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
+from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
 
 __all__ = ["BASELINES", "Baseline", "Classical", "Detector", "Trivial", "fit"]
 

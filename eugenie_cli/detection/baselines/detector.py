@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from eugenie_cli.detection import types
+from eugenie_cli.detection import detectors
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.types import classical
-from eugenie_cli.detection.types.classical import AssetRows, Fitted
-from eugenie_cli.detection.types.options import Options
+from eugenie_cli.detection.detectors import classical
+from eugenie_cli.detection.detectors.classical import AssetRows, Fitted
+from eugenie_cli.detection.detectors.options import Options
 
 Judge = Callable[[Floats], tuple[Floats, Floats]]
 """Rows [T, S], NaN where missing -> score [T], NaN where a row has no value, and contribution [T, S]."""
@@ -45,7 +45,7 @@ class Classical:
     options: Options
 
     def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Fitted:
-        return classical.fit(types.statistic_of(self.name), self.options, rows, roles, budget)
+        return classical.fit(detectors.statistic_of(self.name), self.options, rows, roles, budget)
 
 
 @dataclass(frozen=True)

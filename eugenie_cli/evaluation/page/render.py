@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.page.view import view
+from eugenie_cli.evaluation.page.template_context import view
 from eugenie_cli.files import write_atomically
 from eugenie_cli.workspace import shipped
 

@@ -15,7 +15,7 @@ from eugenie_cli.detection.metrics.alarm_load import (
     AlarmLoad,
 )
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.page.words import UNKNOWN, count, counted, duration, number, percent
+from eugenie_cli.evaluation.page.formatting import UNKNOWN, count, counted, duration, number, percent
 from eugenie_cli.evaluation.provenance import Provenance
 
 GOOD, FAIR, POOR, NEUTRAL = "good", "fair", "poor", "neutral"

@@ -8,7 +8,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.container import preflight, record, rendering
 from eugenie_cli.serving.container.spec import BLUE, CONFIG, specify
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from eugenie_cli.files import write_atomically
-from eugenie_cli.serving import released, tensorflow_serving
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving import release_config, server_config
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 MODELS_CONFIG, MONITORING, BATCHING = "models.config", "monitoring.config", "batching.config"
@@ -38,22 +38,22 @@ def models(site: Site) -> list[ReleasedModel]:
     one that is not there would keep the rest away. What is left out is said by `released.unserved`. Raises EugenieError
     when models.config cannot be read: what was told before then holds.
     """
-    found = released.servable(site)
+    found = release_config.servable(site)
     return [replace(found[name], base_path=f"/models/{name}") for name in sorted(found)]
 
 
 def fixed(site: Site) -> dict[str, str]:
     """The files that the server reads at its start alone: name -> text."""
-    found = {MONITORING: tensorflow_serving.monitoring_text()}
-    if tensorflow_serving.joins_requests(site):
+    found = {MONITORING: server_config.monitoring_text()}
+    if server_config.joins_requests(site):
         threads = len(os.sched_getaffinity(0))
-        found[BATCHING] = tensorflow_serving.batching_text(site.serving.batching, threads)
+        found[BATCHING] = server_config.batching_text(site.serving.batching, threads)
     return found
 
 
 def models_text(site: Site) -> str:
     """The models as they are released now. A running server follows the file."""
-    return tensorflow_serving.model_config_text(models(site))
+    return server_config.model_config_text(models(site))
 
 
 def write(site: Site, colour: str) -> Path:

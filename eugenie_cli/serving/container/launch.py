@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eugenie_cli.embedded import ports
+from eugenie_cli.engines import ports
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
-from eugenie_cli.serving import manifest
-from eugenie_cli.serving.client import ModelServerError, PredictClient
+from eugenie_cli.serving import model_info
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import files, gpus, preflight, rendering
 from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import READY_WITHIN_S
 from eugenie_cli.serving.status import ServedModel, served_models
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -103,9 +103,9 @@ def check_answers(site: Site, address: str) -> tuple[ServedModel, ...]:
     with PredictClient(address) as client:
         for each in (model for model in served if model.state == "AVAILABLE"):
             folder = files.models_folder(site) / each.name / str(each.version)
-            if not (folder / manifest.LOCATION).exists():
+            if not (folder / model_info.LOCATION).exists():
                 continue  # not of eugenie's making: nobody knows what it takes
-            info = manifest.read(folder)
+            info = model_info.read(folder)
             rows = np.zeros((1, info.window, len(info.sensors)), np.float32)
             try:
                 client.predict(each.name, [info.assets[0]], rows, each.version, timeout=FIRST_ANSWER_S)

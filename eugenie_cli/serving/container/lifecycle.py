@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import released, tensorflow_serving
-from eugenie_cli.serving.container import engine, files, image, launch, listening, preflight, record, upgrade
+from eugenie_cli.serving import release_config, server_config
+from eugenie_cli.serving.container import blue_green, docker, files, image, launch, ports, preflight, record
 from eugenie_cli.serving.container.record import ContainerRecord
 from eugenie_cli.serving.container.spec import (
     BLUE,
@@ -21,12 +21,12 @@ from eugenie_cli.serving.container.spec import (
     ContainerSpec,
     specify,
 )
-from eugenie_cli.serving.container.upgrade import Old
+from eugenie_cli.serving.container.blue_green import Old
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import LOCK
 from eugenie_cli.serving.status import ContainerStatus, ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def status(site: Site) -> ServingStatus:
     kept = record.read(workspace)
     if kept is None:
         return ServingStatus("stopped", None, "", "", ())
-    found = _found(engine.connect(kept.engine), kept)
+    found = _found(docker.connect(kept.engine), kept)
     log = f"docker logs {kept.name}"
     if found is None or found.container is None:
         return ServingStatus("crashed", None, kept.address, log, ())
@@ -133,7 +133,7 @@ def is_alive(site: Site) -> bool:
     if kept is None:
         return False
     try:
-        found = _found(engine.connect(kept.engine), kept)
+        found = _found(docker.connect(kept.engine), kept)
     except EugenieError:
         return False
     return found is not None and found.state in ALIVE
@@ -144,10 +144,10 @@ def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: b
     before = record.read(workspace)
     client, url = _engine(before)
     host = preflight.look(client)
-    released.fetch(site, progress)
+    release_config.fetch(site, progress)
     preflight.check(site, host)
     found = _found(client, before)
-    picture = image.provide(client, tensorflow_serving.image(site), progress, offline=offline)
+    picture = image.provide(client, server_config.image(site), progress, offline=offline)
     _clear(client, workspace, keep=found)
     spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
     if found is None or found.container is None or found.state != "running":
@@ -160,11 +160,11 @@ def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: b
 
 def _engine(kept: ContainerRecord | None) -> tuple[DockerClient, str]:
     """The engine that has the container, and its URL; the one of DOCKER_HOST when there is none, or it is gone."""
-    now = engine.url_of_engine()
+    now = docker.url_of_engine()
     if kept is not None and kept.engine != now:
         with contextlib.suppress(EugenieError):
-            return engine.connect(kept.engine), kept.engine
-    return engine.connect(now), now
+            return docker.connect(kept.engine), kept.engine
+    return docker.connect(now), now
 
 
 def _state(found: _Found) -> str:
@@ -209,8 +209,8 @@ def _first(
     if found is not None and found.container is not None:
         launch.discard(found.container)
     record.remove(workspace)
-    spec = spec.reached_at(listening.first(site, spec))
-    container = upgrade.begin(client, site, spec, progress)
+    spec = spec.reached_at(ports.first(site, spec))
+    container = blue_green.begin(client, site, spec, progress)
     try:
         launch.check_answers(site, launch.address_of(spec, GRPC_PORT))
         _take_over(site, container, spec, url)
@@ -235,14 +235,14 @@ def _replace(
     workspace = workspace_of(site)
     spec = specify(site, GREEN if kept.colour == BLUE else BLUE, cdi=cdi)
     old = Old(container, kept.address, _outside(container))
-    plan = listening.after(site, spec, old.ports, held=listening.is_held(workspace, kept.address))
+    plan = ports.after(site, spec, old.ports, held=ports.is_held(workspace, kept.address))
     spec = spec.reached_at(plan.ports)
     if plan.spare is None:
         progress.say(f"the old container serves at {kept.address} until the new one does")
-        new = upgrade.move(client, site, old, spec, progress)
+        new = blue_green.move(client, site, old, spec, progress)
     else:
         progress.say("the address stays: the new container is rehearsed beside the old one first")
-        new = upgrade.swap(client, site, old, spec, plan.spare, progress)
+        new = blue_green.swap(client, site, old, spec, plan.spare, progress)
     _take_over(site, new, spec, url)
     address = launch.address_of(spec, GRPC_PORT)
     moved = f"; it was {kept.address} before" if address != kept.address else ""
@@ -278,7 +278,7 @@ def _tell(site: Site, kept: ContainerRecord) -> bool:
 
 def _take_over(site: Site, container: Container, spec: ContainerSpec, url: str) -> None:
     """From now on this one answers for the site."""
-    listening.settled(site, {each.inside: each.port for each in spec.published})
+    ports.settled(site, {each.inside: each.port for each in spec.published})
     address = launch.address_of(spec, GRPC_PORT)
     kept = ContainerRecord(str(container.id), spec.name, spec.colour, address, launch.rest_of(spec), url)
     record.write(workspace_of(site), kept)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.container import engine, record
+from eugenie_cli.serving.container import docker, record
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -28,7 +28,7 @@ def logs(
     kept = record.read(workspace)
     if kept is None:
         raise EugenieError(f"no container of {site.site} runs", "eugenie serve start", ExitCode.UNREACHABLE)
-    client, tail = engine.connect(kept.engine), lines
+    client, tail = docker.connect(kept.engine), lines
     since = None
     while True:
         container = _get(client, kept.container)

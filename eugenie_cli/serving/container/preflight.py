@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eugenie_cli.embedded.checks import Check
+from eugenie_cli.operations.doctor import Check
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import tensorflow_serving
-from eugenie_cli.serving.container import engine, files, gpus, image
+from eugenie_cli.serving import server_config
+from eugenie_cli.serving.container import docker, files, gpus, image
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.spec import NOBODY, user
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -171,13 +171,13 @@ def findings(site: Site) -> list[Check]:
     """All of it for `eugenie doctor`. Never raises for what it finds; pulls and makes nothing."""
     try:
         check_supported(site)
-        client = engine.connect()
+        client = docker.connect()
         host = look(client)
         version = client.version()["Version"]
     except EugenieError as error:
         return [Check("docker", False, error.reason, error.hint or "")]
-    found = [Check("docker", True, f"engine {version} at {engine.url_of_engine()}")]
-    name = tensorflow_serving.image(site)
+    found = [Check("docker", True, f"engine {version} at {docker.url_of_engine()}")]
+    name = server_config.image(site)
     there = image.present(client, name)
     words = f"{name}, {there.short_id}" if there is not None else f"{name}: `eugenie serve start` pulls it"
     found.append(Check("image", True, words))

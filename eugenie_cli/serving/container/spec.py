@@ -8,12 +8,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from eugenie_cli.serving import tensorflow_serving
+from eugenie_cli.serving import server_config
 from eugenie_cli.serving.container import files, gpus
 from eugenie_cli.serving.container.gpus import GpuRequest
-from eugenie_cli.serving.tensorflow_serving import GRPC_PORT, REST_PORT
+from eugenie_cli.serving.server_config import GRPC_PORT, REST_PORT
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 MODELS, CONFIG = "/models", "/config"
 """Within the container: the models, and the files that the server reads at its start."""
@@ -131,7 +131,7 @@ def specify(site: Site, colour: str = BLUE, *, cdi: bool = False) -> ContainerSp
         published.append(Published(REST_PORT, _host(serving.host), serving.rest_port))
     spec = ContainerSpec(
         name=f"eugenie-{site.site}-{_short(str(workspace.root.absolute()))}-{colour}",
-        image=tensorflow_serving.image(site),
+        image=server_config.image(site),
         user=user(),
         arguments=_arguments(site),
         mounts=(
@@ -159,12 +159,12 @@ def _arguments(site: Site) -> tuple[str, ...]:
         f"--rest_api_port={REST_PORT}",
         f"--model_config_file={CONFIG}/{files.MODELS_CONFIG}",
         # a file that is followed, and no HandleReloadConfigRequest: whoever may call that may serve anything
-        f"--model_config_file_poll_wait_seconds={tensorflow_serving.poll_seconds(site)}",
+        f"--model_config_file_poll_wait_seconds={server_config.poll_seconds(site)}",
         f"--monitoring_config_file={CONFIG}/{files.MONITORING}",
-        f"--file_system_poll_wait_seconds={tensorflow_serving.poll_seconds(site)}",
+        f"--file_system_poll_wait_seconds={server_config.poll_seconds(site)}",
         "--allow_version_labels_for_unavailable_models=true",
     ]
-    if tensorflow_serving.joins_requests(site):
+    if server_config.joins_requests(site):
         given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/{files.BATCHING}"]
     if serving.memory_fraction is not None:
         given.append(f"--per_process_gpu_memory_fraction={serving.memory_fraction}")

@@ -14,7 +14,7 @@ from eugenie_cli.anomalies.record import Anomaly, parse_record
 from eugenie_cli.anomalies.view import View
 from eugenie_cli.broker.consume import Record
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 NOW = 1_767_866_700_000  # 2026-01-08T10:05:00Z
 

@@ -16,7 +16,7 @@ from detection_run import _judged
 
 from eugenie_cli.evaluation.labels import Label
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 
 DATA = Path(__file__).parents[3] / os.environ.get("EUGENIE_DATA", "../shared/data")
 MINUTE = 60_000

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from eugenie_cli.broker import client, consume, topics
 from eugenie_cli.broker.client import bootstrap, client_settings, failure
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 def site(**kafka) -> Site:

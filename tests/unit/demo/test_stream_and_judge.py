@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eugenie_cli.demo.faults import Fault
+from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.demo.judge import GRACE_MS, account, contract, judge
 from eugenie_cli.demo.live import play
 from eugenie_cli.demo.messages import LATE_SHARE, MALFORMED_SHARE, arrivals

@@ -6,14 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.detection import types
-from eugenie_cli.detection.types.classical import AssetRows, ClassicalDetector, fit
-from eugenie_cli.detection.types.options import (
-    ChartOptions,
-    ForestOptions,
-    LastValueOptions,
-    PcaOptions,
-)
+from eugenie_cli.detection import detectors
+from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, fit
+from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
 
 SENSORS = ("flow", "pressure", "current", "room", "vibration")
 ASSETS = ("pump-1", "pump-2", "pump-3")
@@ -51,7 +46,7 @@ def detector(name: str) -> ClassicalDetector:
     """Of the three pumps, as training makes it."""
     options = OPTIONS[name]
     fitted = fit(
-        types.statistic_of(name),
+        detectors.statistic_of(name),
         options,
         [training_rows(asset) for asset in ASSETS],
         ["auto", "scored", "auto", "context", "auto"],

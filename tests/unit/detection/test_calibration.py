@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eugenie_cli.detection.calibration import MARGINS, scaling, thresholds
-from eugenie_cli.detection.context import context_sensors, slowness
+from eugenie_cli.detection.context_sensors import context_sensors, slowness
 
 
 def test_scaling_is_per_asset_and_ignores_missing_values() -> None:

@@ -17,7 +17,7 @@ from eugenie_cli.detection.covariance import (
     ledoit_wolf,
     whitener,
 )
-from eugenie_cli.detection.kernel import ewma_kernel, redundancy, smooth
+from eugenie_cli.detection.ewma import ewma_kernel, redundancy, smooth
 
 
 def correlated(rows: int, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ import sample_detector
 import tensorflow as tf
 
 from eugenie_cli.detection import reference
-from eugenie_cli.detection.running import Running
+from eugenie_cli.detection.operating_state import Running
 from eugenie_cli.detection.scoring import ScoringModule
 
 PLAIN = sample_detector.detector()

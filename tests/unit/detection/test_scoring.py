@@ -9,7 +9,7 @@ import pytest
 import sample_detector
 import tensorflow as tf
 
-from eugenie_cli.detection import reference, statistics
+from eugenie_cli.detection import reference, window_statistics
 from eugenie_cli.detection.scoring import ScoringModule
 
 DETECTOR = sample_detector.detector()
@@ -54,7 +54,7 @@ def test_batch_mates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assets = ["pump-3", "pump-1", "pump-2", "pump-1"]
     rows = gappy(assets, WINDOW + 20)
     together = graph(assets, rows)
-    monkeypatch.setattr(statistics, "FRAME_WINDOWS", 7)
+    monkeypatch.setattr(window_statistics, "FRAME_WINDOWS", 7)
     chunked = ScoringModule(DETECTOR).serving_default(tf.constant(assets), tf.constant(rows))
     for number, asset in enumerate(assets):
         alone = graph([asset], rows[number : number + 1])

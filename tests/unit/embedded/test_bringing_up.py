@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.embedded import engines, process
-from eugenie_cli.embedded.engine import Engine
+from eugenie_cli.engines import process
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.launcher import Engine
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT
 
@@ -49,7 +50,7 @@ def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None
             return engine.healthy()
 
         watched = Engine(engine.name, engine.run_file, engine.launch, killed_when_asked)
-        engines._bring_up([watched], [], SILENT)
+        lifecycle._bring_up([watched], [], SILENT)
         now = process.identify(engine.run_file)
         assert now is not None and now.pid != first.pid
     finally:
@@ -59,9 +60,9 @@ def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None
 def test_one_that_does_not_start_is_started_once(tmp_path: Path) -> None:
     engine = program(tmp_path, "import sys; sys.exit('no licence')")
     with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
-        engines._bring_up([engine], [], SILENT)
+        lifecycle._bring_up([engine], [], SILENT)
     with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
-        engines._bring_up([engine], [engine], SILENT)
+        lifecycle._bring_up([engine], [engine], SILENT)
 
 
 def until_well(engine: Engine) -> None:

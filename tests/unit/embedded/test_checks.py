@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eugenie_cli.embedded import checks
-from eugenie_cli.embedded.java import ENV_HOME
-from eugenie_cli.site.model import Site
+from eugenie_cli.operations import doctor
+from eugenie_cli.engines.java import ENV_HOME
+from eugenie_cli.site.schema import Site
 
 
 def named(found, name):
@@ -24,22 +24,22 @@ def site(base: Path, **sections) -> Site:
 
 
 def test_this_machine_has_what_the_engines_are_made_of():
-    found = checks.check()
-    assert all(named(found, name).ok for name in ("python", "java", *checks.PACKAGES))
+    found = doctor.check()
+    assert all(named(found, name).ok for name in ("python", "java", *doctor.PACKAGES))
 
 
 def test_a_wrong_java_is_a_fault_with_a_way_out(monkeypatch, tmp_path):
     monkeypatch.setenv(ENV_HOME, str(tmp_path))
-    fault = named(checks.check(), "java")
+    fault = named(doctor.check(), "java")
     assert not fault.ok and ENV_HOME in fault.hint
 
 
 def test_a_folder_without_jars_is_a_fault_that_lists_them(tmp_path):
-    fault = named(checks.check(site(tmp_path, engines={"jars": "."})), "jars")
+    fault = named(doctor.check(site(tmp_path, engines={"jars": "."})), "jars")
     assert not fault.ok and "kafka_2.13" in fault.found
 
 
 def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
-    found = checks.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
+    found = doctor.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
     assert not named(found, "kafka").ok
     assert named(found, "mlflow").ok, "what eugenie starts itself may be stopped"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from eugenie_cli.embedded import health
+from eugenie_cli.engines import health
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.main import app
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.embedded import jars, lock
-from eugenie_cli.embedded.jars import Jar
+from eugenie_cli.engines import jars, lock_jars
+from eugenie_cli.engines.jars import Jar
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 CONTENT = b"a jar"
 
@@ -50,7 +50,7 @@ def test_the_lock_names_each_jar_of_an_engine_once_with_its_checksum():
 
 def test_the_lock_holds_every_root_at_its_version():
     coordinates = {each.coordinates for each in jars.locked()}
-    assert {root for roots in lock.ROOTS.values() for root in roots} <= coordinates
+    assert {root for roots in lock_jars.ROOTS.values() for root in roots} <= coordinates
 
 
 def test_a_folder_of_jars_gives_the_class_path_of_each_engine(tmp_path, pinned):

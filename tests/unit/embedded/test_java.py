@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from eugenie_cli.embedded.java import ENV_HOME, java
+from eugenie_cli.engines.java import ENV_HOME, java
 from eugenie_cli.errors import EugenieError
 
 

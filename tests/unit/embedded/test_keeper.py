@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from eugenie_cli.embedded import engines, keeper, process
-from eugenie_cli.embedded.keeper import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Keeper, Patience
+from eugenie_cli.engines import process
+from eugenie_cli.operations import lifecycle, supervisor
+from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, Keeper, LONGEST_PAUSE_S, Patience, STEADY_S
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 UNIT = Path(__file__).parents[3] / "templates" / "eugenie@.service"
 
@@ -72,22 +73,22 @@ def died(site: Site, name: str) -> Path:
 def test_what_was_started_and_died_is_told_from_what_was_stopped(site):
     died(site, "kafka")
     died(site, "serving")
-    assert engines.started(site) == {"kafka": False, "serving": False}
-    assert engines.started(site, only=["kafka"]) == {"kafka": False}
+    assert lifecycle.started(site) == {"kafka": False, "serving": False}
+    assert lifecycle.started(site, only=["kafka"]) == {"kafka": False}
     (workspace_of(site).run / "serving.json").unlink()
-    assert engines.started(site) == {"kafka": False}
+    assert lifecycle.started(site) == {"kafka": False}
 
 
 def test_an_engine_that_was_stopped_is_not_revived(site):
-    assert engines.revive(site, "kafka") is False
+    assert lifecycle.revive(site, "kafka") is False
 
 
 def test_an_engine_that_cannot_be_launched_still_counts_as_started(site, monkeypatch, tmp_path):
     file = died(site, "kafka")
     monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "no-such-folder"))
     with pytest.raises(EugenieError):
-        engines.revive(site, "kafka")
-    assert file.exists() and engines.started(site) == {"kafka": False}
+        lifecycle.revive(site, "kafka")
+    assert file.exists() and lifecycle.started(site) == {"kafka": False}
 
 
 def test_it_says_what_it_does_and_does_not_hurry(site, monkeypatch, tmp_path):
@@ -108,9 +109,9 @@ def test_it_ends_when_everything_was_stopped(site):
 
 
 def test_a_site_has_one_keeper(site):
-    with keeper._only_one(workspace_of(site)), pytest.raises(EugenieError, match="has a keeper already"):
-        keeper.keep(site)
-    keeper.keep(site)  # nothing runs: it ends at once
+    with supervisor._only_one(workspace_of(site)), pytest.raises(EugenieError, match="has a keeper already"):
+        supervisor.keep(site)
+    supervisor.keep(site)  # nothing runs: it ends at once
 
 
 def test_the_systemd_unit_runs_a_command_that_exists():

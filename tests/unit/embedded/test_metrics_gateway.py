@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from eugenie_cli.embedded.metrics import FORGOTTEN_AFTER_S, Gateway, is_healthy, server
+from eugenie_cli.engines.pushgateway import FORGOTTEN_AFTER_S, Gateway, is_healthy, server
 
 JOBMANAGER = """# HELP flink_uptime uptime (scope: job)
 # TYPE flink_uptime gauge

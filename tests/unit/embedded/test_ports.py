@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from eugenie_cli.embedded import ports
+from eugenie_cli.engines import ports
 from eugenie_cli.errors import EugenieError
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eugenie_cli.embedded import process
+from eugenie_cli.engines import process
 from eugenie_cli.errors import EugenieError
 
 SLEEP = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]

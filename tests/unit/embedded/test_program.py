@@ -6,34 +6,34 @@ import zipfile
 
 import pytest
 
-from eugenie_cli.embedded import program
+from eugenie_cli.engines import pyflink_program
 from eugenie_cli.errors import EugenieError
 
 
 def test_the_shipped_jar_is_changed_in_that_class_alone(tmp_path):
-    shipped = program.shipped()
-    made = program.provide(shipped, tmp_path)
+    shipped = pyflink_program.shipped()
+    made = pyflink_program.provide(shipped, tmp_path)
     with zipfile.ZipFile(shipped) as before, zipfile.ZipFile(made) as after:
         assert sorted(before.namelist()) == sorted(after.namelist())
         old, new = ({one.filename: one.CRC for one in archive.infolist()} for archive in (before, after))
-        assert {name for name in old if old[name] != new[name]} == {program.CLASS}
-        code, changed = before.read(program.CLASS), after.read(program.CLASS)
-    signature = f"(Ljava/net/SocketAddress;)L{program.BUILDER};"
+        assert {name for name in old if old[name] != new[name]} == {pyflink_program.CLASS}
+        code, changed = before.read(pyflink_program.CLASS), after.read(pyflink_program.CLASS)
+    signature = f"(Ljava/net/SocketAddress;)L{pyflink_program.BUILDER};"
     assert len(changed) == len(code) + len("forAddress") + 3 + len(signature) + 3
     assert b"forAddress" not in code and signature.encode() in changed
     stamp = made.stat().st_mtime_ns
-    assert program.provide(shipped, tmp_path) == made and made.stat().st_mtime_ns == stamp
+    assert pyflink_program.provide(shipped, tmp_path) == made and made.stat().st_mtime_ns == stamp
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == [made.name]
 
 
 def test_what_is_changed_already_or_is_another_class_is_refused(tmp_path):
-    with zipfile.ZipFile(program.shipped()) as archive:
-        code = archive.read(program.CLASS)
+    with zipfile.ZipFile(pyflink_program.shipped()) as archive:
+        code = archive.read(pyflink_program.CLASS)
         other = archive.read("org/apache/beam/sdk/fn/server/ServerFactory.class")
-    changed = program.listening_where_it_says(code)
+    changed = pyflink_program.listening_where_it_says(code)
     for unknown in (changed, other, code.replace(b"forPort", b"forPart"), code[:10] + b"\xff" + code[11:]):
         with pytest.raises(EugenieError, match="listen on every interface"):
-            program.listening_where_it_says(unknown)
+            pyflink_program.listening_where_it_says(unknown)
 
 
 def test_a_jar_without_the_class_is_refused_and_leaves_nothing(tmp_path):
@@ -41,5 +41,5 @@ def test_a_jar_without_the_class_is_refused_and_leaves_nothing(tmp_path):
     with zipfile.ZipFile(jar, "w") as archive:
         archive.writestr("Other.class", b"")
     with pytest.raises(EugenieError, match="listen on every interface"):
-        program.provide(jar, tmp_path / "made")
+        pyflink_program.provide(jar, tmp_path / "made")
     assert not [path for path in (tmp_path / "made").iterdir() if not path.name.startswith(".")]

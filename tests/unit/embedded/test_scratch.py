@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.embedded import process, scratch
-from eugenie_cli.embedded.engine import run_file
+from eugenie_cli.engines import process, temporary_folders
+from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.locks import alone
 from eugenie_cli.workspace import Workspace
 
@@ -37,14 +37,14 @@ def fill(folder: Path) -> Path:
 @pytest.fixture
 def live(workspace) -> Iterator[Path]:
     """A JobManager that runs, in a folder of its own; its run file says so."""
-    folder = fill(scratch.make(workspace, ENGINES[0]))
+    folder = fill(temporary_folders.make(workspace, ENGINES[0]))
     running = process.start_detached(
         ENGINES[0],
         [sys.executable, "-c", "import time; time.sleep(600)"],
         env=process.minimal_env(),
         log=workspace.logs / "x.log",
         run_file=run_file(workspace, ENGINES[0]),
-        details={scratch.DETAIL: str(folder)},
+        details={temporary_folders.DETAIL: str(folder)},
     )
     assert running.pid
     yield folder
@@ -52,14 +52,14 @@ def live(workspace) -> Iterator[Path]:
 
 
 def test_a_folder_is_the_users_alone_and_of_one_process(workspace):
-    first, second = (scratch.make(workspace, engine) for engine in ENGINES)
+    first, second = (temporary_folders.make(workspace, engine) for engine in ENGINES)
     assert first != second and {one.stat().st_mode & 0o777 for one in (first, second)} == {0o700}
 
 
 def test_a_new_process_removes_what_its_dead_predecessors_left_and_nothing_of_another(workspace, live):
-    dead = [fill(scratch.make(workspace, ENGINES[1])) for _ in range(2)]
+    dead = [fill(temporary_folders.make(workspace, ENGINES[1])) for _ in range(2)]
     assert not dead[0].exists(), "the second start removed it"
-    scratch.sweep_all(workspace, ENGINES)
+    temporary_folders.sweep_all(workspace, ENGINES)
     assert left(workspace) == {live.name} and (live / "flink-web-1" / "flink-web-upload" / "job.jar").exists()
 
 
@@ -70,21 +70,21 @@ def test_while_one_of_a_shared_folder_lives_nothing_of_it_is_touched(workspace, 
     process.write_run_file(mine, replace(recorded, details={}))
     (workspace.flink / "tmp" / "tm_old").mkdir()
     (workspace.flink / "tmp" / "libzstd.so").touch()
-    scratch.sweep_all(workspace, ENGINES)
+    temporary_folders.sweep_all(workspace, ENGINES)
     assert left(workspace) == {live.name, "tm_old", "libzstd.so"}
     process.write_run_file(mine, recorded)
-    scratch.sweep_all(workspace, ENGINES)
+    temporary_folders.sweep_all(workspace, ENGINES)
     assert left(workspace) == {live.name}
     process.stop(mine)
-    scratch.sweep_all(workspace, ENGINES)
+    temporary_folders.sweep_all(workspace, ENGINES)
     assert left(workspace) == set()
 
 
 def test_nothing_is_removed_while_engines_are_started(workspace):
-    scratch.make(workspace, ENGINES[0])
+    temporary_folders.make(workspace, ENGINES[0])
     lock = workspace.run / ".lock"
     with alone(lock):  # a launch whose run file is not written yet
-        scratch.sweep_if_free(workspace, ENGINES, lock)
+        temporary_folders.sweep_if_free(workspace, ENGINES, lock)
         assert left(workspace)
-    scratch.sweep_if_free(workspace, ENGINES, lock)
+    temporary_folders.sweep_if_free(workspace, ENGINES, lock)
     assert not left(workspace)

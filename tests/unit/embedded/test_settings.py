@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from eugenie_cli.embedded import endpoints, flink, kafka
+from eugenie_cli.engines import endpoints, flink, kafka
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 PORTS = {"kafka": 9092, "kafka_controller": 9093, "flink": 8081, "flink_rpc": 6123, "flink_metrics": 9091}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.episodes.machine import AlarmRule, Episode, ScoredRow, close_silent, deadline, step
+from eugenie_cli.episodes.state_machine import AlarmRule, Episode, ScoredRow, close_silent, deadline, step
 
 STEP = 1_000
 RULE = AlarmRule(on_delay=3, off_delay=2, cooldown=0, silence_ms=10 * STEP)

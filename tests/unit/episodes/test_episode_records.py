@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.episodes import records
-from eugenie_cli.episodes.machine import Event
+from eugenie_cli.episodes.state_machine import Event
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 SENSORS = [(f"s{index}", "bar") for index in range(7)]

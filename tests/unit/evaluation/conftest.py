@@ -9,8 +9,8 @@ from scored_plant import SITE, START, STEP, export, rows_of
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import store
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def plant(tmp_path_factory) -> Site:
 
 def register(site: Site, *runs: str) -> None:
     """Versions of the class in the site's registry, of runs that are long gone."""
-    client = store.client(site)
-    name = store.registered_name(site, "pump")
+    client = mlflow_store.client(site)
+    name = mlflow_store.registered_name(site, "pump")
     client.create_registered_model(name)
     for run in runs:
         client.create_model_version(name, str(site.base), run, await_creation_for=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eugenie_cli.serving import manifest
+from eugenie_cli.serving import model_info
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 STEP = 1_000
@@ -65,7 +65,7 @@ def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
 
     model = Model()
     tf.saved_model.save(model, str(directory), signatures={"serving_default": model.serve})
-    info = manifest.ModelInfo(
+    info = model_info.ModelInfo(
         "pump",
         version,
         ("pressure", "flow"),
@@ -78,5 +78,5 @@ def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
         "run",
         "data",
     )
-    (directory / manifest.LOCATION).parent.mkdir(exist_ok=True)
-    (directory / manifest.LOCATION).write_text(manifest.render(info))
+    (directory / model_info.LOCATION).parent.mkdir(exist_ok=True)
+    (directory / model_info.LOCATION).write_text(model_info.render(info))

@@ -17,7 +17,7 @@ from eugenie_cli.evaluation.drift import ClassDrift, SensorDrift
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.open import open_history
 from eugenie_cli.site.load import load_site, workspace_of
-from eugenie_cli.training import artifact, record, store, tracking
+from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
 from eugenie_cli.training.registry import Registry
 
 sys.path.append(str(Path(__file__).parents[1] / "detection"))
@@ -58,12 +58,12 @@ def site(tmp_path_factory):
     ]
     open_history(site).commit("test", batches)
     with tracking.training_run(site, "pump") as run:
-        client = store.client(site)
+        client = mlflow_store.client(site)
         artifact.save(detector, workspace_of(site).root / "detector")
-        client.log_artifacts(run.id, str(workspace_of(site).root / "detector"), store.DETECTOR)
+        client.log_artifacts(run.id, str(workspace_of(site).root / "detector"), mlflow_store.DETECTOR)
         spans = {"training": ["2026-01-01T00:00:00.000Z", "2026-01-01T00:20:00.000Z"], "validation": [],
                  "calibration": ["2026-01-01T00:20:01.000Z", "2026-01-01T00:24:59.000Z"]}  # fmt: skip
-        client.log_dict(run.id, {"pump-1": spans, "pump-2": spans}, record.PERIODS)
+        client.log_dict(run.id, {"pump-1": spans, "pump-2": spans}, run_record.PERIODS)
     Registry(site).register("pump", run.id, run.detector)
     return site
 

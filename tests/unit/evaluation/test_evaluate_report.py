@@ -13,10 +13,10 @@ from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console
 from eugenie_cli.detection.metrics import EventMetrics, PointMetrics, RootCauseMetrics
 from eugenie_cli.evaluation.evaluate import Evaluation
-from eugenie_cli.evaluation.judge import Performance
-from eugenie_cli.evaluation.track import metrics, track
+from eugenie_cli.evaluation.performance import Performance
+from eugenie_cli.evaluation.mlflow_metrics import metrics, track
 from eugenie_cli.progress import SILENT
-from eugenie_cli.training import store
+from eugenie_cli.training import mlflow_store
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "evaluate"
 
@@ -75,8 +75,8 @@ def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
 
 
 def test_figures_are_logged_to_the_models_run(plant):
-    client = store.client(plant)
-    run = client.create_run(store.experiment(plant, client))
+    client = mlflow_store.client(plant)
+    run = client.create_run(mlflow_store.experiment(plant, client))
     track(plant, replace(WITH_LABELS, run_id=run.info.run_id), SILENT)
     assert client.get_run(run.info.run_id).data.metrics["evaluate.point.f1"] == 0.8039
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.episodes.machine import AlarmRule, Episode, ScoredRow, close_silent, deadline, step
-from eugenie_cli.evaluation.replay import replay
+from eugenie_cli.episodes.state_machine import AlarmRule, Episode, ScoredRow, close_silent, deadline, step
+from eugenie_cli.evaluation.episodes import replay
 
 scores = st.sampled_from([math.nan, math.nan, 0.2, 0.2, 0.5, 1.0, 1.1, 3.0, 8.0])
 

@@ -11,10 +11,10 @@ import pytest
 from sample_reports import SENSORS, report_of
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.evaluation.page import charts, words
+from eugenie_cli.evaluation.page import formatting, svg
 from eugenie_cli.evaluation.page.render import render, write_page
 from eugenie_cli.evaluation.page.summary import summary
-from eugenie_cli.evaluation.study import MOST_EVENT_TRACES
+from eugenie_cli.evaluation.collector import MOST_EVENT_TRACES
 
 HOSTILE = ["p-1", '"><script>alert(1)</script>', "</style><img src=x onerror=alert(2)>", "{{ 7 * 7 }}", "pump & sons"]
 MOST_BYTES = 2_000_000
@@ -142,27 +142,27 @@ def test_an_unsteady_model_is_called_so():
 
 def test_lines_break_where_nothing_is_known():
     nan = np.nan
-    x = charts.xs(5)
-    assert charts.line(x, np.array([1.0, 2.0, nan, nan, 3.0])) == "M100.0,1.0 300.0,2.0M899.0,3.0h2"
-    assert charts.line(x, np.full(5, nan)) == ""
-    assert charts.band(x[:2], np.array([1.0, 2.0]), np.array([3.0, 4.0])) == "M100.0,1.0 300.0,2.0 300.0,4.0 100.0,3.0Z"
+    x = svg.xs(5)
+    assert svg.line(x, np.array([1.0, 2.0, nan, nan, 3.0])) == "M100.0,1.0 300.0,2.0M899.0,3.0h2"
+    assert svg.line(x, np.full(5, nan)) == ""
+    assert svg.band(x[:2], np.array([1.0, 2.0]), np.array([3.0, 4.0])) == "M100.0,1.0 300.0,2.0 300.0,4.0 100.0,3.0Z"
 
 
 def test_a_score_far_above_its_threshold_is_drawn_in_logs_so_that_the_threshold_stays_visible():
-    place, labels, logarithmic = charts.score_scale(400.0)
+    place, labels, logarithmic = svg.score_scale(400.0)
     assert logarithmic and 20 < labels[0].percent < 80
     assert place(np.array([0.0, 1.0, 400.0])).tolist() == sorted(
         place(np.array([0.0, 1.0, 400.0])).tolist(), reverse=True
     )
-    place, labels, logarithmic = charts.score_scale(0.5)
+    place, labels, logarithmic = svg.score_scale(0.5)
     assert not logarithmic and place(np.array([0.0]))[0] == 100
 
 
 def test_figures_in_words():
-    said = [words.duration(value) for value in (None, 0.5, 3, 43, 120, 150, 7200, 5.5 * 86_400)]
+    said = [formatting.duration(value) for value in (None, 0.5, 3, 43, 120, 150, 7200, 5.5 * 86_400)]
     assert said == ["–", "0.5 s", "3 s", "43 s", "2 min", "2.5 min", "2 h", "5.5 d"]
-    assert [words.percent(value) for value in (None, 0.0, 0.00001, 0.1234)] == ["–", "0.0 %", "< 0.1 %", "12.3 %"]
-    assert (words.counted(1, "alarm"), words.counted(1200, "alarm")) == ("1 alarm", "1,200 alarms")
-    assert [words.pair(*ends) for ends in ((0.0213, 0.0267), (30.0, 33.0), (5.0, 5.0), (1000, 3000))] == [
+    assert [formatting.percent(value) for value in (None, 0.0, 0.00001, 0.1234)] == ["–", "0.0 %", "< 0.1 %", "12.3 %"]
+    assert (formatting.counted(1, "alarm"), formatting.counted(1200, "alarm")) == ("1 alarm", "1,200 alarms")
+    assert [formatting.pair(*ends) for ends in ((0.0213, 0.0267), (30.0, 33.0), (5.0, 5.0), (1000, 3000))] == [
         ("0.0213", "0.0267"), ("30.0", "33.0"), ("5", "5"), ("1000", "3000"),
     ]  # fmt: skip

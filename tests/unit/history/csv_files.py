@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from history_sites import pump_site
 
-from eugenie_cli.history.importers import csv as csv_module
-from eugenie_cli.history.importers.csv import CsvImporter
-from eugenie_cli.history.importers.importer import Tally, importer_for
+from eugenie_cli.sources.csv import importer as csv_module
+from eugenie_cli.sources.csv.importer import CsvImporter
+from eugenie_cli.sources.interface import Tally, importer_for
 
 Rows = list[tuple[str, str, int, float | None]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 def pump_site(root: Path, sources: list[dict[str, Any]] | None = None, **class_settings: Any) -> Site:

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.importers.csv import CsvImporter
-from eugenie_cli.history.importers.importer import Tally, importer_for, router_of
-from eugenie_cli.readings import reasons
+from eugenie_cli.sources.csv.importer import CsvImporter
+from eugenie_cli.sources.interface import Tally, importer_for, router_of
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.mapping import bind_file, compile_mapping
 from eugenie_cli.readings.reading import Rejected
 
@@ -57,7 +57,7 @@ def by_the_rules(path: Path, readings: dict, unknown: list[str]) -> tuple[list[t
                 place = router.route(outcome.asset, outcome.sensor, outcome.tag)
                 if place is None:
                     # a wide table of several classes: another asset's empty column says nothing
-                    rejected[reasons.UNKNOWN_TAG] += mapping["shape"] == "long" or record[outcome.tag] != ""
+                    rejected[reject_reasons.UNKNOWN_TAG] += mapping["shape"] == "long" or record[outcome.tag] != ""
                     continue
                 value = None if math.isnan(outcome.value) else outcome.value
                 rows.append((place[0], router.sensors_of(place[0])[place[1]], outcome.ts, value))
@@ -273,7 +273,7 @@ def test_only_the_first_examples_are_kept_and_all_are_counted(tmp_path):
 
 
 def test_files_of_many_blocks_are_read_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("eugenie_cli.history.importers.csv.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("eugenie_cli.sources.csv.importer.BLOCK_BYTES", 1 << 18)
     path = tmp_path / "wide.csv"
     count = 60_000  # 2.7 MB: eleven blocks
     rows = [

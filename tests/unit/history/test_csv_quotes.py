@@ -10,7 +10,7 @@ from csv_files import read_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.history.importers import lines as lines_module
+from eugenie_cli.sources.csv import lines as lines_module
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}, "ignore": ["note", "more"]}
 HEADER = "ts,flow,note"

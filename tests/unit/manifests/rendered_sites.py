@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.serving.manifests.request import Options, Request
-from eugenie_cli.serving.manifests.store_location import store_location
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
-from eugenie_cli.site.model import Site
+from eugenie_cli.deploy.request import Options, Request
+from eugenie_cli.deploy.store_location import store_location
+from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.site.schema import Site
 
 PLANT = Path("/srv/plant")
 EXPORTED = {"fan.v2": (1,), "pump": (2, 3)}

@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from published_schemas import check_compose, check_resource
 from rendered_sites import request_of
 
-from eugenie_cli.serving.manifests.render import TARGETS
-from eugenie_cli.serving.protos import config_pb2
+from eugenie_cli.deploy.render import TARGETS
+from eugenie_cli.tfserving.protos import config_pb2
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "manifests"
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugenie_cli.serving.manifests.names import LONGEST, class_label, server_label, site_label
+from eugenie_cli.deploy.names import LONGEST, class_label, server_label, site_label
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
 """What the site file takes as a name."""

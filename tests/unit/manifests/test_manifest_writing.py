@@ -10,9 +10,9 @@ import subprocess
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.manifests import writing
-from eugenie_cli.serving.manifests.request import Document
-from eugenie_cli.serving.manifests.writing import write
+from eugenie_cli.deploy import output
+from eugenie_cli.deploy.request import Document
+from eugenie_cli.deploy.output import write
 
 DOCUMENTS = [Document("a.yaml", "a: 1\n"), Document("config/b.config", "b\n")]
 
@@ -131,7 +131,7 @@ def test_a_record_that_somebody_wrote_removes_nothing_elsewhere(tmp_path, way):
 
 def test_a_rendering_that_was_killed_half_way_is_repeated(folder, monkeypatch):
     newer = [Document("a.yaml", "a: 2\n"), Document("config/b.config", "b2\n"), Document("c.yaml", "c\n")]
-    replace, killed = writing._replace, []
+    replace, killed = output._replace, []
 
     def dies(path, content):
         if path.name == "b.config":
@@ -139,7 +139,7 @@ def test_a_rendering_that_was_killed_half_way_is_repeated(folder, monkeypatch):
             raise KeyboardInterrupt
         replace(path, content)
 
-    monkeypatch.setattr(writing, "_replace", dies)
+    monkeypatch.setattr(output, "_replace", dies)
     with pytest.raises(KeyboardInterrupt):
         write(folder, "compose", newer)
     monkeypatch.undo()

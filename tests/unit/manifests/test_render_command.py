@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from eugenie_cli import main
-from eugenie_cli.serving.manifests.render import TARGETS
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel, model_config_text
+from eugenie_cli.deploy.render import TARGETS
+from eugenie_cli.serving.server_config import ReleasedModel, model_config_text
 
 SITE = """\
 site: plant

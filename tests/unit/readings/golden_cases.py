@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
 from eugenie_cli.readings.mapping import Outcome
 from eugenie_cli.readings.reading import Rejected
-from eugenie_cli.readings.reasons import REASONS
-from eugenie_cli.site.model import ReadingsMapping
+from eugenie_cli.readings.reject_reasons import REASONS
+from eugenie_cli.site.schema import ReadingsMapping
 
 FOLDER = Path(__file__).parents[2] / "golden" / "readings"
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from eugenie_cli.readings.avro import compile_avro, plain
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.readings.reasons import REASONS
-from eugenie_cli.site.model import ReadingsMapping
+from eugenie_cli.readings.reject_reasons import REASONS
+from eugenie_cli.site.schema import ReadingsMapping
 
 READING = {
     "type": "record",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.readings.columnar import flat
-from eugenie_cli.readings.columnar.reader import Columns, compile_columns
+from eugenie_cli.readings.columns import flat_json
+from eugenie_cli.readings.columns.reader import Columns, compile_columns
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
 
@@ -194,14 +194,14 @@ def test_flat_messages_are_read_by_arrow_with_the_same_outcome(name, odd, data):
     payloads += data.draw(st.lists(st.sampled_from(ODD_FLAT), max_size=odd))
     payloads = data.draw(st.permutations(payloads))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flat, "FEWEST", 1)
+        patch.setattr(flat_json, "FEWEST", 1)
         columns = compile_columns(FLAT[name], "UTC", place_of)(payloads)
     for index, payload in enumerate(payloads):
         assert outcomes(columns, index) == expected(FLAT[name], payload), payload
 
 
 def test_arrow_reads_what_gateways_send(monkeypatch):
-    monkeypatch.setattr(flat, "FEWEST", 1)
+    monkeypatch.setattr(flat_json, "FEWEST", 1)
     reader = compile_columns(LONG, "UTC", place_of).__self__
     monkeypatch.setattr(reader, "_messages", None)  # the general way: not needed
     good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'

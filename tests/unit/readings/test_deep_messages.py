@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from eugenie_cli.readings import reasons
+from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro_shape import MAX_DEPTH, check_shape
-from eugenie_cli.readings.columnar.reader import compile_columns
+from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
 
@@ -43,7 +43,7 @@ def test_deep_json_is_a_dead_letter_for_both_readers(mapping: dict[str, Any], de
         outcomes = reference(message)
         if depth > 2_000:
             assert {one.reason for one in outcomes if isinstance(one, Rejected)} <= {
-                reasons.BAD_JSON, reasons.TOO_LARGE,
+                reject_reasons.BAD_JSON, reject_reasons.TOO_LARGE,
             }  # fmt: skip
         columns([message, good])
 
@@ -83,7 +83,7 @@ def test_a_schema_without_bounds_is_refused(parts: list[Any], words: str | None)
     pytest.importorskip("fastavro")
     read = compile_payload({**LONG, "format": "avro"}, "UTC", lambda _: parts)
     (letter,) = read(b"\x00" + struct.pack(">I", 7) + b"\x02" * 60_000)
-    assert isinstance(letter, Rejected) and letter.reason == reasons.BAD_AVRO and words in letter.detail
+    assert isinstance(letter, Rejected) and letter.reason == reject_reasons.BAD_AVRO and words in letter.detail
     return None
 
 

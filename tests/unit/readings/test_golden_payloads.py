@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from golden_cases import Golden, goldens, payload_of, shown
 
-from eugenie_cli.readings.columnar.reader import compile_columns
+from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from golden_cases import goldens
 
-from eugenie_cli.site.mapping_checks import check_mapping
-from eugenie_cli.site.model import ReadingsMapping
+from eugenie_cli.site.checks.mapping import check_mapping
+from eugenie_cli.site.schema import ReadingsMapping
 
 PAGE = (Path(__file__).parents[3] / "docs" / "readings.md").read_text(encoding="utf-8")
 SHOWN = [yaml.safe_load(block)["readings"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]

@@ -14,7 +14,7 @@ import pytest
 
 from eugenie_cli.readings.avro import UnknownSchema
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.readings.registry import RetryableError, SchemaRegistry, patient
+from eugenie_cli.readings.schema_registry import RetryableError, SchemaRegistry, patient
 
 READING = {
     "type": "record",

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.history.importers.instants import InstantColumn
+from eugenie_cli.sources.csv.instants import InstantColumn
 from eugenie_cli.readings.calendar_names import _MONTHS, MONTHS, key
-from eugenie_cli.readings.columnar.instants import compile_instants
+from eugenie_cli.readings.columns.instants import compile_instants
 from eugenie_cli.readings.format_check import problems
-from eugenie_cli.readings.time import compile_instant
-from eugenie_cli.site.mapping_checks import check_mapping
-from eugenie_cli.site.model import ReadingsMapping
+from eugenie_cli.readings.timestamps import compile_instant
+from eugenie_cli.site.checks.mapping import check_mapping
+from eugenie_cli.site.schema import ReadingsMapping
 
 REFUSED = {  # format -> what is to be written
     "%m/%d/%Y %H:%M:%S %p": "%I",
@@ -297,7 +297,7 @@ def test_months_of_other_languages_are_known(name, month):
 def test_no_locale_changes_what_is_read():
     code = (
         "import locale; locale.setlocale(locale.LC_ALL, '')\n"
-        "from eugenie_cli.readings.time import compile_instant\n"
+        "from eugenie_cli.readings.timestamps import compile_instant\n"
         "print(compile_instant(format='%d %b %Y %I:%M %p')('13 Mar 2026 5:00 PM'))"
     )
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "Asia/Kolkata"}

@@ -10,10 +10,10 @@ import grpc
 import numpy as np
 import pytest
 
-from eugenie_cli.serving.server import batching, gathering
-from eugenie_cli.serving.server.batching import MAX_BATCH_WINDOWS, Batcher
-from eugenie_cli.serving.server.refusal import Refusal, invalid
-from eugenie_cli.serving.server.signature import SignatureSpec, Spec
+from eugenie_cli.model_server import batch_delay, batching
+from eugenie_cli.model_server.batching import Batcher, MAX_BATCH_WINDOWS
+from eugenie_cli.model_server.status_error import Refusal, invalid
+from eugenie_cli.model_server.signature import SignatureSpec, Spec
 
 FLOAT = 1
 
@@ -290,7 +290,7 @@ async def crowded(batcher: Batcher, model: Stepping) -> list[asyncio.Future]:
         return asyncio.ensure_future(batcher.predict(model, "double", column(1)))
 
     running = [ask()]
-    for number in range(gathering.CROWDED):
+    for number in range(batch_delay.CROWDED):
         while model.begun == number:
             await asyncio.sleep(0.001)
         waiting = [ask(), ask()]
@@ -299,14 +299,14 @@ async def crowded(batcher: Batcher, model: Stepping) -> list[asyncio.Future]:
         await asyncio.gather(*running)
         running = waiting
     await asyncio.sleep(0.05)
-    assert model.begun == gathering.CROWDED, "what waits is put off"
+    assert model.begun == batch_delay.CROWDED, "what waits is put off"
     model.permits.release(10)
     return running
 
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "PATIENCE", 1e9)
+    monkeypatch.setattr(batch_delay, "PATIENCE", 1e9)
 
 
 @pytest.mark.usefixtures("patience")

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import grpc
 import pytest
 
-from eugenie_cli.serving.server import bodies
-from eugenie_cli.serving.server.bodies import Bodies, check_length, while_there
-from eugenie_cli.serving.server.refusal import Refusal
+from eugenie_cli.model_server import request_bodies
+from eugenie_cli.model_server.request_bodies import Bodies, check_length, while_there
+from eugenie_cli.model_server.status_error import Refusal
 
 
 def receiving(parts: Iterable[bytes], *, hangs_up: bool = False):
@@ -39,8 +39,8 @@ def test_a_body_comes_in_parts_and_its_room_is_given_back() -> None:
 
 
 def test_what_is_too_large_is_refused_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 5)
-    monkeypatch.setattr(bodies, "MAX_BODIES_BYTES", 8)
+    monkeypatch.setattr(request_bodies, "MAX_BODY_BYTES", 5)
+    monkeypatch.setattr(request_bodies, "MAX_BODIES_BYTES", 8)
     room = Bodies()
     with pytest.raises(Refusal, match="larger than 5 bytes") as refused:
         asyncio.run(read(room, b"abc", b"def", b"never read"))

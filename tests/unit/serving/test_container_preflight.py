@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from test_container_spec import site_of
 
-from eugenie_cli.embedded.checks import check as doctor
+from eugenie_cli.operations.doctor import check as doctor
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.container import engine, gpus, launch, preflight
+from eugenie_cli.serving.container import docker, gpus, launch, preflight
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.preflight import Host
 from eugenie_cli.serving.container.spec import specify
@@ -36,18 +36,18 @@ def said(error: EugenieError) -> str:
 
 
 def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(docker.shutil, "which", lambda *_, **__: None)
     with pytest.raises(EugenieError) as refused:
-        engine.connect(f"unix://{tmp_path}/docker.sock")
+        docker.connect(f"unix://{tmp_path}/docker.sock")
     assert "no Docker engine is installed" in refused.value.reason
     assert "apt-get install" in str(refused.value.hint)
     assert refused.value.exit_code == ExitCode.UNREACHABLE
 
 
 def test_an_engine_is_installed_and_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.shutil, "which", lambda *_, **__: "/usr/sbin/dockerd")
+    monkeypatch.setattr(docker.shutil, "which", lambda *_, **__: "/usr/sbin/dockerd")
     with pytest.raises(EugenieError, match="the Docker engine does not run: there is no") as refused:
-        engine.connect(f"unix://{tmp_path}/docker.sock")
+        docker.connect(f"unix://{tmp_path}/docker.sock")
     assert "systemctl start docker" in str(refused.value.hint)
 
 
@@ -55,14 +55,14 @@ def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "docker.sock"))
     with pytest.raises(EugenieError, match=r"nobody listens on .*docker\.sock \(Connection refused\)"):
-        engine.connect(f"unix://{tmp_path}/docker.sock")
+        docker.connect(f"unix://{tmp_path}/docker.sock")
 
 
 def test_a_socket_of_a_group_that_the_user_is_not_in(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     path.touch()
-    group = engine.grp.getgrgid(path.stat().st_gid).gr_name
-    words = said(engine._not_permitted(path))
+    group = docker.grp.getgrgid(path.stat().st_gid).gr_name
+    words = said(docker._not_permitted(path))
     assert f"{path} is for root and the group {group}" in words
     assert f"usermod --append --groups {group}" in words
 
@@ -82,7 +82,7 @@ def test_the_kernel_says_that_it_is_not_permitted(tmp_path: Path, monkeypatch: p
             os.setgid(65534)
             os.setuid(65534)
             try:
-                engine.connect(f"unix://{tmp_path}/docker.sock")
+                docker.connect(f"unix://{tmp_path}/docker.sock")
             except EugenieError as error:
                 os._exit(7 if "may not use the Docker engine" in error.reason else 1)
             os._exit(2)
@@ -113,13 +113,13 @@ def stranger(tmp_path: Path) -> Iterator[Path]:
 
 def test_something_else_listens_there(stranger: Path) -> None:
     with pytest.raises(EugenieError, match="does not answer as a Docker engine"):
-        engine.connect(f"unix://{stranger}")
+        docker.connect(f"unix://{stranger}")
 
 
 @pytest.mark.parametrize("url", ["tcp://engines:2375", "ssh://root@engines", "http://engines:2375"])
 def test_an_engine_of_another_machine_is_refused(url: str) -> None:
     with pytest.raises(EugenieError, match="is on another machine, and the models are on this one"):
-        engine.connect(url)
+        docker.connect(url)
 
 
 def test_doctor_tells_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

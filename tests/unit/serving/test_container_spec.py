@@ -14,17 +14,17 @@ from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
-from eugenie_cli.serving import released, tensorflow_serving
-from eugenie_cli.serving.container import dry_run, files, image, listening
+from eugenie_cli.serving import release_config, server_config
+from eugenie_cli.serving.container import dry_run, files, image, ports
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.record import ContainerRecord
 from eugenie_cli.serving.container.record import write as write_record
 from eugenie_cli.serving.container.rendering import command_line, sdk_arguments, shell_line
 from eugenie_cli.serving.container.spec import GREEN, ContainerSpec, Health, Mount, Published, specify, user
-from eugenie_cli.serving.protos import config_pb2
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.tfserving.protos import config_pb2
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.record import save as save_job
 
@@ -115,10 +115,10 @@ def test_gpus_are_asked_for_as_an_engine_reads_them(
 
 
 def test_the_image_is_the_release_that_fits_unless_one_is_named(tmp_path: Path) -> None:
-    assert tensorflow_serving.image(site_of(tmp_path)) == "tensorflow/serving:2.20.0"
-    assert tensorflow_serving.image(site_of(tmp_path, gpus=1)) == "tensorflow/serving:2.20.0-gpu"
+    assert server_config.image(site_of(tmp_path)) == "tensorflow/serving:2.20.0"
+    assert server_config.image(site_of(tmp_path, gpus=1)) == "tensorflow/serving:2.20.0-gpu"
     digest = "plant/serving@sha256:" + "0" * 64
-    assert tensorflow_serving.image(site_of(tmp_path, gpus=1, image=digest)) == digest
+    assert server_config.image(site_of(tmp_path, gpus=1, image=digest)) == digest
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_the_files_name_what_is_released_and_there(tmp_path: Path) -> None:
     (models / "pump" / "3").mkdir(parents=True)
     (models / "fan" / ".staged-3").mkdir(parents=True)
     of_pump = ReleasedModel("pump", "", (3, 4), {"champion": 3, "challenger": 4})
-    released.write(site, {"pump": of_pump, "fan": ReleasedModel("fan", "", (3,), {"champion": 3})})
+    release_config.write(site, {"pump": of_pump, "fan": ReleasedModel("fan", "", (3,), {"champion": 3})})
     folder = files.write(site, "blue")
-    assert [one.partition(":")[0] for one in released.unserved(site)] == ["fan", "pump"]
+    assert [one.partition(":")[0] for one in release_config.unserved(site)] == ["fan", "pump"]
     assert files.models(site) == [ReleasedModel("pump", "/models/pump", (3,), {"champion": 3})]
     config = text_format.Parse((folder / "models.config").read_text(), config_pb2.ModelServerConfig())
     assert [(each.name, each.base_path) for each in config.model_config_list.config] == [("pump", "/models/pump")]
@@ -182,7 +182,7 @@ def test_what_is_released_is_served_and_not_the_newest(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     for version in (1, 2):
         (workspace_of(site).models / "pump" / str(version)).mkdir(parents=True)
-    released.write(site, {"pump": ReleasedModel("pump", "", (1,), {"champion": 1})})
+    release_config.write(site, {"pump": ReleasedModel("pump", "", (1,), {"champion": 1})})
     assert files.models(site) == [ReleasedModel("pump", "/models/pump", (1,), {"champion": 1})]
 
 
@@ -193,18 +193,18 @@ def test_a_list_that_releases_nothing_is_never_taken_for_the_newest(tmp_path: Pa
     site = site_of(tmp_path)
     (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
     if text is not None:
-        released.file_of(site).write_text(text)
+        release_config.file_of(site).write_text(text)
     assert files.models(site) == []
-    assert "pump" in released.unserved(site)[0] or "is not there" in released.unserved(site)[0]
+    assert "pump" in release_config.unserved(site)[0] or "is not there" in release_config.unserved(site)[0]
 
 
 def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
-    released.file_of(site).write_text('model_config_list { config { name: "pump"  base_path: ')
+    release_config.file_of(site).write_text('model_config_list { config { name: "pump"  base_path: ')
     with pytest.raises(EugenieError, match=r"models\.config is not a ModelServerConfig: 1:\d+"):
         files.write(site, "blue")
-    assert "a server that starts now serves nothing" in released.unserved(site)[0]
+    assert "a server that starts now serves nothing" in release_config.unserved(site)[0]
 
 
 # -- where it listens --------------------------------------------------------------------------------------------
@@ -212,23 +212,23 @@ def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
 
 def test_a_new_container_moves_when_it_may_and_swaps_when_it_must(tmp_path: Path) -> None:
     free = site_of(tmp_path, rest_port=0)
-    old = dict(listening.first(free, specify(free)))
-    listening.settled(free, old)
-    assert listening.first(free, specify(free)) == old, "kept from start to start"
+    old = dict(ports.first(free, specify(free)))
+    ports.settled(free, old)
+    assert ports.first(free, specify(free)) == old, "kept from start to start"
 
-    moved = listening.after(free, specify(free), old, held=False)
+    moved = ports.after(free, specify(free), old, held=False)
     assert moved.spare is None and not set(moved.ports.values()) & set(old.values())
 
-    held = listening.after(free, specify(free), old, held=True)
+    held = ports.after(free, specify(free), old, held=True)
     assert held.ports == old and held.spare is not None and not set(held.spare.values()) & set(old.values())
 
     fixed = site_of(tmp_path, port=old[8500])
-    named = listening.after(fixed, specify(fixed), old, held=False)
+    named = ports.after(fixed, specify(fixed), old, held=False)
     assert named.ports == {8500: old[8500]} and named.spare is not None
 
-    listening.settled(free, moved.ports)
-    assert listening.first(free, specify(free)) == moved.ports
-    back = listening.after(free, specify(free), moved.ports, held=False)
+    ports.settled(free, moved.ports)
+    assert ports.first(free, specify(free)) == moved.ports
+    back = ports.after(free, specify(free), moved.ports, held=False)
     assert back.ports == old, "the two pairs take turns"
 
 
@@ -246,7 +246,7 @@ def test_a_stream_job_that_was_not_stopped_holds_its_address(tmp_path: Path, job
     workspace = workspace_of(site_of(tmp_path))
     if job is not None:
         save_job(workspace, job)
-    assert listening.is_held(workspace, "127.0.0.1:1") is held
+    assert ports.is_held(workspace, "127.0.0.1:1") is held
 
 
 # -- the dry run -------------------------------------------------------------------------------------------------

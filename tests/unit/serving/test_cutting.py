@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.serving.server.cutting import cut, memory
+from eugenie_cli.model_server.splitting import cut, memory
 
 
 def scored(inputs: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarray]:

@@ -12,11 +12,11 @@ import numpy as np
 import psutil
 import pytest
 
-from eugenie_cli.serving.protos import tensor_pb2
-from eugenie_cli.serving.server import rows_json
-from eugenie_cli.serving.server.json_aside import LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY, JsonAside
-from eugenie_cli.serving.server.refusal import Refusal
-from eugenie_cli.serving.server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
+from eugenie_cli.tfserving.protos import tensor_pb2
+from eugenie_cli.model_server import rest_codec
+from eugenie_cli.model_server.json_pool import JsonAside, LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY
+from eugenie_cli.model_server.status_error import Refusal
+from eugenie_cli.model_server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
 
 SIGNATURES = {
     DEFAULT_SIGNATURE: SignatureSpec(
@@ -70,13 +70,13 @@ def test_what_is_small_needs_no_process() -> None:
 
 def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
     async def act(aside: JsonAside) -> None:
-        found, expected = await aside.read(body(2), SIGNATURES), rows_json.read(body(2, large=False), SIGNATURES)
+        found, expected = await aside.read(body(2), SIGNATURES), rest_codec.read(body(2, large=False), SIGNATURES)
         assert (found.signature, found.by_rows) == (expected.signature, expected.by_rows)
         for name, array in expected.inputs.items():
             assert found.inputs[name].dtype == array.dtype
             np.testing.assert_array_equal(found.inputs[name], array)
         outputs = {"score": np.arange(2.0 * LARGE_ANSWER, dtype=np.float32), "name": np.array([b"\xff"] * 2, object)}
-        assert await aside.write(False, outputs) == rows_json.write(False, outputs)
+        assert await aside.write(False, outputs) == rest_codec.write(False, outputs)
         assert len(workers()) == 1
 
     run(act)
@@ -87,7 +87,7 @@ def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
 )
 def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
     with pytest.raises(Refusal) as expected:
-        rows_json.read(wrong, SIGNATURES)
+        rest_codec.read(wrong, SIGNATURES)
 
     async def act(aside: JsonAside) -> None:
         with pytest.raises(Refusal) as refused:

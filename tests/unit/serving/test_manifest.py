@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import manifest
-from eugenie_cli.site.model import Site
+from eugenie_cli.serving import model_info
+from eugenie_cli.site.schema import Site
 
 SITE = Site.model_validate(
     {
@@ -25,7 +25,7 @@ SITE = Site.model_validate(
         "assets": {"pump-1": {"class": "pump"}, "pump-2": {"class": "pump"}},
     }
 )
-INFO = manifest.ModelInfo(
+INFO = model_info.ModelInfo(
     class_name="pump",
     version=7,
     sensors=("pressure", "current"),
@@ -41,25 +41,25 @@ INFO = manifest.ModelInfo(
 
 
 def write(directory: Path, text: str) -> Path:
-    (directory / manifest.LOCATION).parent.mkdir()
-    (directory / manifest.LOCATION).write_text(text)
+    (directory / model_info.LOCATION).parent.mkdir()
+    (directory / model_info.LOCATION).write_text(text)
     return directory
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    assert manifest.read(write(tmp_path, manifest.render(INFO))) == INFO
+    assert model_info.read(write(tmp_path, model_info.render(INFO))) == INFO
 
 
 def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
-    manifest.check(INFO, SITE, "pump")
+    model_info.check(INFO, SITE, "pump")
 
 
 def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
     known = replace(INFO, assets=("pump-1",))
-    manifest.check(known, SITE, "pump")
-    assert manifest.strangers(known, SITE, "pump") == ("pump-2",)
-    assert "does not know pump-2: not scored until" in manifest.about_strangers(known, SITE, "pump")
-    assert manifest.about_strangers(INFO, SITE, "pump") == ""
+    model_info.check(known, SITE, "pump")
+    assert model_info.strangers(known, SITE, "pump") == ("pump-2",)
+    assert "does not know pump-2: not scored until" in model_info.about_strangers(known, SITE, "pump")
+    assert model_info.about_strangers(INFO, SITE, "pump") == ""
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
 )
 def test_each_disagreement_is_named(change: dict, words: str) -> None:
     with pytest.raises(EugenieError) as refused:
-        manifest.check(replace(INFO, **change), SITE, "pump")
+        model_info.check(replace(INFO, **change), SITE, "pump")
     assert refused.value.exit_code == ExitCode.REFUSED
     assert words in refused.value.reason
     assert refused.value.reason.count("the model ") == 1
@@ -83,7 +83,7 @@ def test_each_disagreement_is_named(change: dict, words: str) -> None:
 
 def test_all_disagreements_are_named_at_once() -> None:
     with pytest.raises(EugenieError) as refused:
-        manifest.check(replace(INFO, window=60, step_ms=500, assets=()), SITE, "pump")
+        model_info.check(replace(INFO, window=60, step_ms=500, assets=()), SITE, "pump")
     for word in ("window", "step", "pump-1, pump-2"):
         assert word in refused.value.reason
 
@@ -94,17 +94,17 @@ def test_all_disagreements_are_named_at_once() -> None:
         ("{", "is not JSON"),
         ('{"schema": "other.v1"}', "schema must be 'eugenie.model.v1'"),
         ('{"schema": "eugenie.model.v1"}', "class is missing"),
-        (manifest.render(INFO).replace("120", '"120"'), "window must be of type int, it is '120'"),
+        (model_info.render(INFO).replace("120", '"120"'), "window must be of type int, it is '120'"),
     ],
 )
 def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(EugenieError) as refused:
-        manifest.read(write(tmp_path, text))
+        model_info.read(write(tmp_path, text))
     assert words in refused.value.reason
-    assert str(manifest.LOCATION) in refused.value.reason
+    assert str(model_info.LOCATION) in refused.value.reason
     assert refused.value.exit_code == ExitCode.REFUSED
 
 
 def test_a_directory_without_one_was_not_exported_by_eugenie(tmp_path: Path) -> None:
     with pytest.raises(EugenieError, match="not exported by eugenie"):
-        manifest.read(tmp_path)
+        model_info.read(tmp_path)

@@ -22,15 +22,15 @@ import pytest
 from certificates import Authority, Pair
 from typer.testing import CliRunner
 
-from eugenie_cli.embedded import engines
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
 from eugenie_cli.serving import local, tls
-from eugenie_cli.serving.credentials import Credentials
-from eugenie_cli.serving.handshake import refusal
+from eugenie_cli.tfserving.credentials import Credentials
+from eugenie_cli.serving.tls_diagnosis import refusal
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.status import _model_server
 from eugenie_cli.streaming.submit import check_models
 
@@ -248,7 +248,7 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
     ]
     assert (finding["ok"], words in finding["found"], finding["hint"]) == (False, True, tls.HINT)
 
-    for ask in (local.start, check_models, engines.up):
+    for ask in (local.start, check_models, lifecycle.up):
         with pytest.raises(EugenieError) as raised:
             ask(site)
         assert words in raised.value.reason and raised.value.exit_code is ExitCode.UNREACHABLE
@@ -258,5 +258,5 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
 
 def test_a_server_that_lets_the_site_in_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:
     site = site_of(tmp_path, listen(pki.server, pki.ca), pki, pki.caller)
-    (found,) = [one for one in engines.status(site) if one.name == "serving"]
+    (found,) = [one for one in lifecycle.status(site) if one.name == "serving"]
     assert (found.state, found.why, found.hint) == ("reachable", "", "")

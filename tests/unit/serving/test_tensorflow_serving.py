@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 
-from eugenie_cli.serving import tensorflow_serving
-from eugenie_cli.serving.tensorflow_serving import ReleasedModel
+from eugenie_cli.serving import server_config
+from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.serving import Batching
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -61,7 +61,7 @@ def parsed(pool: descriptor_pool.DescriptorPool, message: str, text: str) -> Any
 
 def test_batching_parameters(pool: descriptor_pool.DescriptorPool) -> None:
     batching = Batching(max_batch=512, timeout_us=0, max_waiting=16)
-    read = parsed(pool, "BatchingParameters", tensorflow_serving.batching_text(batching, threads=3))
+    read = parsed(pool, "BatchingParameters", server_config.batching_text(batching, threads=3))
     assert read.HasField("batch_timeout_micros"), "0 is said, not left to a default"
     assert (
         read.max_batch_size.value,
@@ -72,7 +72,7 @@ def test_batching_parameters(pool: descriptor_pool.DescriptorPool) -> None:
 
 
 def test_monitoring(pool: descriptor_pool.DescriptorPool) -> None:
-    read = parsed(pool, "MonitoringConfig", tensorflow_serving.monitoring_text()).prometheus_config
+    read = parsed(pool, "MonitoringConfig", server_config.monitoring_text()).prometheus_config
     assert (read.enable, read.path) == (True, "/monitoring/prometheus/metrics")
 
 
@@ -86,6 +86,6 @@ def test_a_model_configuration_is_read_back() -> None:
         ReleasedModel("fan", "s3://plant/models/fan"),
         ReleasedModel("pump", "/models/pump", (3, 7), {"champion": 3, "challenger": 7}),
     ]
-    assert tensorflow_serving.released_models(tensorflow_serving.model_config(models)) == models
-    assert 'model_platform: "tensorflow"' in tensorflow_serving.model_config_text(models)
-    assert tensorflow_serving.model_config_text([]).startswith("model_config_list {")
+    assert server_config.released_models(server_config.model_config(models)) == models
+    assert 'model_platform: "tensorflow"' in server_config.model_config_text(models)
+    assert server_config.model_config_text([]).startswith("model_config_list {")

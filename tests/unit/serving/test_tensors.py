@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from eugenie_cli.serving import tensors
-from eugenie_cli.serving.protos import tensor_pb2
+from eugenie_cli.tfserving import tensors
+from eugenie_cli.tfserving.protos import tensor_pb2
 
 NUMBERS = [
     "float32",
@@ -203,7 +203,7 @@ def test_a_dtype_that_no_tensor_has_is_refused() -> None:
 def test_the_client_loads_nothing_heavy() -> None:
     code = """
         import sys
-        import eugenie_cli.serving.client
+        import eugenie_cli.tfserving.client
         heavy = {"tensorflow", "keras", "pandas", "pyarrow", "pydantic", "typer", "rich", "mlflow", "yaml"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
         ours = {name for name in sys.modules if name.startswith("eugenie_cli.")}

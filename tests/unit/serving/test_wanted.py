@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.serving.server.wanted import RELEASED, Released, Specific, Unreleased, Written
+from eugenie_cli.model_server.aspired_versions import RELEASED, Released, Specific, Unreleased, Written
 
 PUMP = (
     'model_config_list { config { name: "pump" base_path: "%s/pump" model_platform: "tensorflow" '

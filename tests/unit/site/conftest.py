@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.site.problems import SiteError
+from eugenie_cli.site.diagnostics import SiteError
 
 SMALL = """\
 site: plant

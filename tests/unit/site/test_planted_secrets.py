@@ -13,7 +13,7 @@ import yaml
 from eugenie_cli.console import Console
 from eugenie_cli.main import main
 from eugenie_cli.masking import mask
-from eugenie_cli.site.explain import in_force, in_force_text
+from eugenie_cli.site.effective import in_force, in_force_text
 from eugenie_cli.site.load import load_site
 
 CANARY = re.compile(rb"C4N4RY\w*")

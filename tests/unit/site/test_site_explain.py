@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.explain import in_force, settings
+from eugenie_cli.site.effective import in_force, settings
 from eugenie_cli.site.load import load_site, read_site
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.site.scaffold import create_site
-from eugenie_cli.site.schema import site_schema
+from eugenie_cli.site.json_schema import site_schema
 
 PROJECT = Path(__file__).parents[3]
 TEMPLATE = PROJECT / "templates" / "new-site" / "site.yaml"

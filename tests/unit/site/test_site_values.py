@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugenie_cli.site.values import localize, parse_duration, parse_instant, show_duration, to_ms
+from eugenie_cli.site.field_types import localize, parse_duration, parse_instant, show_duration, to_ms
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.secrets import reveal, show_secret, without_password
-from eugenie_cli.site.variables import anchor, expand
+from eugenie_cli.site.interpolation import anchor, expand
 
 HERE = Path("/base")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.errors import ExitCode
-from eugenie_cli.site.document import parse
+from eugenie_cli.site.yaml_document import parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS, MAX_DEPTH, MAX_VALUES
 
 GOOD = "site: s\nclasses: {pump: {sensors: [{name: a}]}}\nassets: {p: {class: pump}}\n"

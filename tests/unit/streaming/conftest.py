@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from operated_sites import DOCUMENT
 
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 
 
 @pytest.fixture

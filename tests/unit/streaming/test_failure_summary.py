@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.streaming.failure import LONGEST, summary
+from eugenie_cli.streaming.stack_trace import LONGEST, summary
 
 PYTHON = """java.lang.RuntimeException: Failed to close remote bundle
 \tat org.apache.flink.streaming.api.runners.python.beam.BeamPythonFunctionRunner.finishBundle(Runner.java:422)
@@ -10,7 +10,7 @@ Caused by: java.util.concurrent.ExecutionException: java.lang.RuntimeException: 
 Traceback (most recent call last):
   File "/opt/site-packages/apache_beam/runners/worker/sdk_worker.py", line 311, in _execute
     response = task()
-eugenie_cli.serving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]
+eugenie_cli.tfserving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]
 
 \tat java.base/java.util.concurrent.CompletableFuture.reportGet(CompletableFuture.java:396)
 Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 7
@@ -28,7 +28,7 @@ Caused by: java.nio.file.FileSystemException: No space left on device
 
 def test_what_python_raised_goes_before_what_java_made_of_it():
     assert summary(PYTHON) == (
-        "eugenie_cli.serving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]"
+        "eugenie_cli.tfserving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]"
     )
 
 

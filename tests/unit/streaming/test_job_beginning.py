@@ -9,7 +9,7 @@ import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.streaming import record
-from eugenie_cli.streaming.beginning import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
+from eugenie_cli.streaming.start_position import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.workspace import Workspace

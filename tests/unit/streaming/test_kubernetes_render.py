@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from eugenie_cli.console import shown
-from eugenie_cli.embedded import jars, program
+from eugenie_cli.engines import jars, pyflink_program
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.manifests.names import site_label
-from eugenie_cli.streaming import kubernetes
-from eugenie_cli.streaming.kubernetes import manifests, specification
-from eugenie_cli.streamjob.spec import JobSpec
+from eugenie_cli.deploy.names import site_label
+from eugenie_cli.deploy import flink_application
+from eugenie_cli.deploy.flink_application import manifests, specification
+from eugenie_cli.flink_job.spec import JobSpec
 
 SECURITY = {
     "protocol": "SASL_SSL",
@@ -44,7 +44,7 @@ def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(s
         "job",
     }  # fmt: skip
     assert spec["image"] == "registry/eugenie:1"
-    assert spec["flinkVersion"] == "v" + "_".join(kubernetes.flink_version().split(".")[:2])
+    assert spec["flinkVersion"] == "v" + "_".join(flink_application.flink_version().split(".")[:2])
     job = spec["job"]
     assert (job["parallelism"], job["upgradeMode"], job["state"]) == (2, "savepoint", "running")
     assert job["entryClass"].endswith(".PythonDriver") and job["jarURI"].startswith("local:///opt/flink/opt/")
@@ -152,11 +152,11 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     jar = tmp_path / "connector.jar"
     jar.write_bytes(b"jar")
     monkeypatch.setattr(jars, "provide", lambda roles, folder, progress: {role: [jar] for role in roles})
-    done = kubernetes.render(site_of(**SECURE), tmp_path / "out")
+    done = flink_application.render(site_of(**SECURE), tmp_path / "out")
     names = {str(Path(file).relative_to(tmp_path / "out")) for file in done.files}
     assert names == {
         "Dockerfile", "requirements.txt", "deployment.yaml", "lib/connector.jar",
-        f"opt/{program.shipped().name}", "job/job.py", "job/eugenie_job.zip",
+        f"opt/{pyflink_program.shipped().name}", "job/job.py", "job/eugenie_job.zip",
     }  # fmt: skip
     assert {
         str(path.relative_to(tmp_path / "out"))
@@ -164,7 +164,7 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
         if path.is_file() and not path.name.startswith(".rendered")
     } == names
     dockerfile = (tmp_path / "out" / "Dockerfile").read_text()
-    assert f"FROM flink:{kubernetes.flink_version()}-" in dockerfile and "@" not in dockerfile
+    assert f"FROM flink:{flink_application.flink_version()}-" in dockerfile and "@" not in dockerfile
     copied = [line.split()[1].rstrip("/") for line in dockerfile.splitlines() if line.startswith("COPY")]
     assert {name.split("/")[0] for name in names} - {"Dockerfile", "deployment.yaml"} == set(copied)
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
@@ -182,7 +182,7 @@ def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_p
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("theirs")
     for _ in range(2):  # what it wrote itself is no obstacle
-        kubernetes.render(site_of(**SECURE), out)
+        flink_application.render(site_of(**SECURE), out)
     for name in ("job/theirs.py", "lib/their.jar", "notes.txt"):
         assert (out / name).read_text() == "theirs"
 
@@ -190,9 +190,9 @@ def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_p
         before = (out / name).read_bytes()
         (out / name).write_text("mine")
         with pytest.raises(EugenieError, match=f"{name}: not written by this command, or changed since") as refused:
-            kubernetes.render(site_of(**SECURE), out)
+            flink_application.render(site_of(**SECURE), out)
         assert refused.value.exit_code is ExitCode.REFUSED and (out / name).read_text() == "mine"
-        kubernetes.render(site_of(**SECURE), out, force=True)
+        flink_application.render(site_of(**SECURE), out, force=True)
         assert (out / name).read_bytes() == before
 
 
@@ -201,7 +201,7 @@ def test_a_folder_with_a_file_of_the_same_name_is_refused_untouched(site_of, tmp
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / "job.py").write_text("my own job")
     with pytest.raises(EugenieError, match=r"job/job\.py: not written by this command"):
-        kubernetes.render(site_of(**SECURE), tmp_path)
+        flink_application.render(site_of(**SECURE), tmp_path)
     assert (tmp_path / "job" / "job.py").read_text() == "my own job"
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["job"]
 
@@ -220,7 +220,7 @@ def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path
     given = JobSpec.load(tmp_path / "job.json").model_server_tls
     assert given is not None
     assert {given.ca, given.certificate, given.key} == {f"{mount}/{file}" for file in files}
-    (step,) = (one for one in kubernetes._steps(site, tmp_path, "image", "kafka") if "model-server" in one)
+    (step,) = (one for one in flink_application._steps(site, tmp_path, "image", "kafka") if "model-server" in one)
     assert "--from-file=key.pem=FILE" in step
 
     with_ca_alone = rendered(site_of(serving={"address": "models:8500", "tls": {"ca": "ca.pem"}}))

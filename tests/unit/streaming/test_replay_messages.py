@@ -12,8 +12,8 @@ from operated_sites import DOCUMENT
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.site.model import Site
-from eugenie_cli.streaming.messages import Composer, router
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming.encoder import Composer, router
 
 MAPPINGS = {
     "canonical": {},

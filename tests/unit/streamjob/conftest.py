@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from eugenie_cli.streamjob.routes import Routes
-from eugenie_cli.streamjob.shard import Readings
-from eugenie_cli.streamjob.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
+from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.shard import Readings
+from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
 
 def class_spec(name: str = "pump", **changes: object) -> ClassSpec:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugenie_cli.streamjob.anomaly_keys import AnomalyKeys, murmur2, partition_of
+from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys, murmur2, partition_of
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 ids = st.from_regex(r"[0-9a-f]{16}", fullmatch=True)

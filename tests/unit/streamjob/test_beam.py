@@ -12,7 +12,7 @@ from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker import bundle_processor, statesampler
 from apache_beam.utils.counters import CounterFactory
 from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
-from eugenie_cli.streamjob import beam
+from eugenie_cli.flink_job import beam
 
 beam.hasten()
 beam.hasten()

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugenie_cli.streamjob.joining import LARGE, joined
-from eugenie_cli.streamjob.steps import Batch
+from eugenie_cli.flink_job.batching import LARGE, joined
+from eugenie_cli.flink_job.grid import Batch
 
 WINDOW = 4
 

@@ -9,10 +9,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eugenie_cli.streamjob.keys import MAX_PARALLELISM, key_group, keys, tasks
-from eugenie_cli.streamjob.routes import Routes, shard_of
-from eugenie_cli.streamjob.shard import Shard
-from eugenie_cli.streamjob.spec import AssetSpec
+from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM, key_group, keys, tasks
+from eugenie_cli.flink_job.sensor_index import Routes, shard_of
+from eugenie_cli.flink_job.shard import Shard
+from eugenie_cli.flink_job.spec import AssetSpec
 
 from .conftest import class_spec, readings
 

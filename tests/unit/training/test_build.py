@@ -14,10 +14,10 @@ from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.progress import SILENT
-from eugenie_cli.site.model import EquipmentClass
+from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import datasets
 from eugenie_cli.training.build import Built, build
-from eugenie_cli.training.scratch import Scratch
+from eugenie_cli.training.mmap_arrays import Scratch
 
 SENSORS = ("flow", "pressure", "current", "temperature")
 ROWS = 4000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, UNUSED, VALIDATION
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.detection.trained import AssetCalibration
+from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.training.train import FEW_ROWS, MOVED, NAMED, _doubts
 
 

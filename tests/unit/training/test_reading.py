@@ -17,8 +17,8 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.open import open_history
 from eugenie_cli.progress import SILENT
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import datasets, reading, scratch
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import datasets, load_rows, mmap_arrays
 
 
 def site(folder: Path, assets: Sequence[str] = ("one", "two"), **model: object) -> Site:
@@ -50,8 +50,8 @@ def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatc
     history.commit("logger", [readings("one", 4_000)])
     grid = load_grid(made, history, "one")
     whole = datasets.split(grid, datasets.normal_rows(made, grid), 0.25)
-    monkeypatch.setattr(reading, "STRETCH_READINGS", 300)
-    (found,) = reading.normal_grids(made, "pump", scratch.Scratch(tmp_path / "training"), SILENT)
+    monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
+    (found,) = load_rows.normal_grids(made, "pump", mmap_arrays.Scratch(tmp_path / "training"), SILENT)
     np.testing.assert_array_equal(found.edges, whole.edges)
     np.testing.assert_array_equal(found.rows, whole.rows)
     np.testing.assert_array_equal(found.part, whole.part)
@@ -69,7 +69,7 @@ def test_of_listed_periods_no_more_is_read_than_a_window_before_them(tmp_path: P
     )
     listed = free.model_copy(update={"assets": {"one": one.model_copy(update={"normal": normal})}})
     (summary,) = history.summary()
-    found = reading.normal_grid(listed, history, summary, scratch.Memory())
+    found = load_rows.normal_grid(listed, history, summary, mmap_arrays.Memory())
     grid = load_grid(listed, history, "one")
     whole = datasets.split(grid, datasets.normal_rows(listed, grid), 0.25)
     first = int(np.searchsorted(whole.edges, found.edges[0]))
@@ -90,13 +90,13 @@ def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPa
     rows = np.where(random.random((1_000, 1)) < 0.15, np.nan, 1.0).astype(np.float32)
     part = np.repeat(np.array([1, 0, 1, 2], np.int8), 250)
     (whole,) = datasets.window_ends(rows, part, 1, 20)
-    monkeypatch.setattr(scratch.blocks, "__defaults__", (37,))
+    monkeypatch.setattr(mmap_arrays.blocks, "__defaults__", (37,))
     np.testing.assert_array_equal(np.concatenate([*datasets.window_ends(rows, part, 1, 20)]), whole)
     assert 20 < len(whole) < 480
 
 
 def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_path: Path) -> None:
-    arrays = scratch.Scratch(tmp_path)
+    arrays = mmap_arrays.Scratch(tmp_path)
     made = arrays.array((1000, 3), np.float32)
     made[:] = np.arange(3000).reshape(1000, 3)
     arrays.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from eugenie_cli.training import build, recipe
+from eugenie_cli.training import build, fingerprint
 
 FOLDER = Path(build.__file__).parent
 KEEPS = {"checkpoint", "scratch"}
@@ -29,5 +29,5 @@ def test_all_modules_that_make_a_model_are_in_its_recipe() -> None:
         module = waiting.pop()
         seen.add(module)
         waiting |= used_by(module) - seen
-    assert seen - KEEPS <= set(recipe.MODULES)
+    assert seen - KEEPS <= set(fingerprint.MODULES)
     assert {"fitter", "windows", "recurrence"} <= seen

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.site.load import load_site
-from eugenie_cli.site.model import Site
-from eugenie_cli.training import orphans, spool
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import spool, stale_runs
 
 SITE = "site: small\nworkspace: work\nclasses: {pump: {sensors: [{name: a}]}}\nassets: {p1: {class: pump}}\n"
 
@@ -38,7 +38,7 @@ def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(site: 
     for ending in ("whole", "cut"):
         killed = subprocess.run([sys.executable, "-c", WRITER, str(site.file), ending], check=False)
         assert killed.returncode == -9
-    alive = spool.begin(site, "pump", orphans.marks())
+    alive = spool.begin(site, "pump", stale_runs.marks())
     assert len(list(spool.folder_of(site).iterdir())) == 3
     spool.clean(site)
     [whole] = spool.waiting(site)
@@ -48,7 +48,7 @@ def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(site: 
 
 
 def test_a_metric_that_was_cut_short_is_none(site: Site) -> None:
-    run = spool.begin(site, "pump", orphans.marks())
+    run = spool.begin(site, "pump", stale_runs.marks())
     for step in range(3):
         run.add_metrics({"loss": float(step)}, step)
     file = run.folder / "metrics.jsonl"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.model import Sensor
-from eugenie_cli.training import blinded, datasets, rescaled, wild
+from eugenie_cli.site.schema import Sensor
+from eugenie_cli.training import blind_sensors, datasets, outliers, rescaled
 
 ROWS = 4000
 SENSORS = tuple(Sensor(name=name) for name in ("load", "current", "pressure"))
@@ -28,9 +28,9 @@ def at(count: int, together: bool = False) -> np.ndarray:
     return 1500 + np.arange(count) if together else np.sort(random.choice(ROWS, count, replace=False))
 
 
-def drop(rows: np.ndarray, **limits: Any) -> tuple[wild.Wild, ...]:
+def drop(rows: np.ndarray, **limits: Any) -> tuple[outliers.Wild, ...]:
     limited = [(False, False), (False, False), (limits.get("low", False), limits.get("high", False))]
-    return wild.drop(rows, np.ones(len(rows), np.int8), limited)
+    return outliers.drop(rows, np.ones(len(rows), np.int8), limited)
 
 
 @pytest.mark.parametrize("value", [1e6, -1e9, -9999.0, 0.0, 200.0, 3.4e38, np.inf, -np.inf])
@@ -196,4 +196,4 @@ def test_far_values_that_may_be_operation_are_learnt_from_and_told(rows: np.ndar
 def test_of_usual_rows_nothing_is_told(name: str) -> None:
     rows = plant()
     rows[:, 1] = RARE[name]
-    assert blinded.blinded(rows, np.ones(ROWS, np.int8)) == ()
+    assert blind_sensors.blinded(rows, np.ones(ROWS, np.int8)) == ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eugenie_cli.detection.types.options import BURN_IN
-from eugenie_cli.training import windows as windows_
-from eugenie_cli.training.fitter import Fitter
-from eugenie_cli.training.windows import Batches, Cutter, Windows
+from eugenie_cli.detection.detectors.options import BURN_IN
+from eugenie_cli.training import batches as windows_
+from eugenie_cli.training.trainer import Fitter
+from eugenie_cli.training.batches import Batches, Cutter, Windows
 
 ROWS, SENSORS, WINDOW, HORIZONS = 400, 3, 30, (1, 4)
 

@@ -38,7 +38,7 @@ eugenie evaluate --site "$0" --class "$1" --version champion --candidate "$2" ${
 """
 GATE = """\
 mkdir -p "$(dirname "$1")"
-python -m eugenie_cli.evaluation.gate "$0" > "$1"
+python -m eugenie_cli.evaluation.promotion_gate "$0" > "$1"
 """
 EXPORT = """\
 export EUGENIE_MODEL_STORE=off

@@ -1,0 +1,120 @@
+"""What training leaves: everything that a score needs, as plain numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.residual_variance import Scatter
+
+# A row is scored when its last row has a value and at least this share of the window's rows has one.
+MIN_PRESENT = 0.8
+
+
+@dataclass(frozen=True)
+class AssetCalibration:
+    """Where an asset's threshold comes from."""
+
+    asset: str
+    rows: int
+    """Scored rows of the calibration block."""
+    pooled: bool
+    """True when the asset had too few rows of its own and the class's threshold was taken."""
+    quantile: float
+    """The statistic's .999 quantile on those rows."""
+    exceeding: float
+    """Share of those rows that score above 1."""
+    learnt: int = 0
+    """Scored rows that the asset's own baselines rest on; with too few they are the class's."""
+    moved: float = 0.0
+    """How far the mean of a scored sensor moved from the rows learnt from to the calibration block, in
+    deviations: that of the sensor that moved most."""
+    mover: str = ""
+    """That sensor."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the thresholds were set: `threshold = margin x quantile`."""
+
+    budget: float
+    """Share of normal rows that may score above 1."""
+    margin: float
+    """The smallest factor whose rehearsal on held-out normal rows stayed within the budget."""
+    rehearsal: float
+    """Share of held-out normal rows above 1 in that rehearsal."""
+    assets: tuple[AssetCalibration, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedDetector:
+    """What detectors of every type have; each type adds its own. A: assets, S: sensors, P: scored sensors.
+
+    All tables share the order of `assets` and `sensors`.
+    """
+
+    type: str
+    """One of `types.NAMES`."""
+    class_name: str
+    assets: tuple[str, ...]
+    sensors: tuple[str, ...]
+    units: tuple[str, ...]
+    """Engineering unit of each sensor, "" where it has none."""
+    window: int
+    horizons: tuple[int, ...]
+    """Rows ahead; none where the type forecasts nothing."""
+    step_ms: int
+    max_gap_ms: int
+    scored: Bools
+    """bool [S]: False for context, which nothing scores."""
+    mean: Floats
+    """float32 [A, S], engineering units."""
+    deviation: Floats
+    """float32 [A, S], engineering units, above 0."""
+    threshold: Floats
+    """float32 [A]: the statistic at which the score is 1."""
+    calibration: Calibration
+    running: Running | None = None
+    """When a row counts: rows of a stopped machine are missing rows."""
+
+    @property
+    def scored_index(self) -> Ints:
+        """int [P]: positions of the scored sensors."""
+        return np.flatnonzero(self.scored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LstmDetector(TrainedDetector):
+    """The forecaster. U: LSTM units; statistics cover the P scored sensors, in order."""
+
+    type: str = "lstm"
+    warmup: int
+    network: Mapping[str, Floats]
+    """float32 weights by `network.WEIGHTS`."""
+    used: Bools | None = None
+    """bool [A, S]: sensors that moved in the asset's normal rows; the others are missing to it. None: all of them, as
+    of versions that were trained before it was asked."""
+    residual: Baseline
+    """Of smoothed forecast errors, in deviations."""
+    level: Baseline
+    """Of smoothed values, in deviations."""
+    scatter: Scatter
+    """Of forecast errors by themselves, in deviations."""
+
+    def seen(self, index: int, rows: Floats) -> Floats:
+        """Rows [..., S] of asset number `index` as it sees them: sensors that never moved are missing."""
+        return rows if self.used is None else np.where(self.used[index], rows, np.asarray(np.nan, rows.dtype))
+
+    @property
+    def residual_rows(self) -> int:
+        """R: the window's last rows whose forecast errors count."""
+        return self.window - self.warmup
+
+    @property
+    def lstm_units(self) -> int:
+        return int(self.network["lstm_recurrent"].shape[0])

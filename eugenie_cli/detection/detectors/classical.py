@@ -1,0 +1,234 @@
+"""Detectors beside the forecaster: a statistic of standardised rows, fitted, calibrated, and as a graph.
+
+Scaling, the rule of which rows can be judged, which sensors are context, thresholds and shares are the same for all;
+what a statistic is, its own module says. `eugenie evaluate` runs `Fitted` as a baseline, and an exported version is
+held to the same arithmetic row by row: so both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import numpy as np
+import tensorflow as tf
+
+from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.calibration import scaling, thresholds
+from eugenie_cli.detection.context_sensors import context_sensors
+from eugenie_cli.detection.ewma import ewma_kernel
+from eugenie_cli.detection.network import scale
+from eugenie_cli.detection.scoring import NAN, share, with_unknown
+from eugenie_cli.detection.window_statistics import scale as scale_in_graph
+from eugenie_cli.detection.detector import Calibration, MIN_PRESENT, TrainedDetector
+from eugenie_cli.detection.detectors.control_chart import smoothed
+from eugenie_cli.detection.detectors.graph import Judged
+from eugenie_cli.detection.detectors.measured import Measured
+from eugenie_cli.detection.detectors.options import CHART_WINDOW, Options
+from eugenie_cli.detection.detectors.statistic import ForecastingGraph, Statistic, masked
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A statistic, and the scale of its rows. A: assets, S: sensors; tables as of `TrainedDetector`."""
+
+    window: int
+    mean: Floats
+    deviation: Floats
+    used: Bools
+    """bool [A, S]: scored sensors that moved in the asset's normal rows."""
+    statistic: Statistic
+
+    def measure(self, index: int, rows: Floats) -> Measured:
+        """Of asset number `index`: all T rows [T, S], each as the last of its window."""
+        z = scale(rows.astype(np.float32), self.mean[index], self.deviation[index])
+        used = self.used[index]
+        found = self.statistic.measure(index, z, used)
+        values = masked(z, used)
+        statistic = np.where(found.usable & _valid(values, self.window), found.statistic, np.nan)
+        # where no sensor stands out, all that are there share alike
+        parts = np.where(found.parts.any(axis=1, keepdims=True), found.parts, np.isfinite(values))
+        parts = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return Measured(statistic, parts, found.expected * self.deviation[index] + self.mean[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicalDetector(TrainedDetector):
+    """A fitted statistic with its thresholds: see `Learnt`."""
+
+    used: Bools
+    statistic: Statistic
+
+    @property
+    def learnt(self) -> Learnt:
+        return Learnt(self.window, self.mean, self.deviation, self.used, self.statistic)
+
+
+@dataclass(frozen=True)
+class AssetRows:
+    """An asset's rows float32 [T, S], engineering units, NaN where missing or not normal; which of them may be learnt
+    from and which calibrate, bool [T] each."""
+
+    asset: str
+    rows: Floats
+    learnt: Bools
+    held_out: Bools
+
+    def learnt_blocks(self) -> Iterable[Floats]:
+        """What may be learnt from, as `calibration.scaling` takes it."""
+        return (self.rows[self.learnt],)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `ClassicalDetector` takes over."""
+
+    assets: tuple[str, ...]
+    scored: Bools
+    """bool [S]."""
+    learnt: Learnt
+    threshold: Floats
+    calibration: Calibration
+    values: tuple[Floats, ...]
+    """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
+
+    def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
+        """Score [T] (NaN: not scored) and contribution [T, S] of an asset's contiguous rows [T, S]; those before the
+        first count as missing. Raises ValueError for an asset that was not fitted."""
+        index = self.assets.index(asset)
+        found = self.learnt.measure(index, rows)
+        return found.statistic / self.threshold[index], found.contribution
+
+
+def fit(
+    kind: type[Statistic], options: Options, assets: Sequence[AssetRows], roles: Sequence[str], budget: float
+) -> Fitted:
+    """Learn and calibrate, as the forecaster is: thresholds from rows that nothing was learnt from.
+
+    Raises ValueError when no sensor is scored, or no asset has a row to calibrate on.
+    """
+    if not any(one.learnt.any() for one in assets):
+        raise ValueError("there is no normal row to learn from")
+    mean, deviation, moved = scaling([one.learnt_blocks for one in assets])
+    z = [scale(one.rows.astype(np.float32), mean[i], deviation[i]) for i, one in enumerate(assets)]
+    scored = ~_context(roles, z, assets)
+    used = scored & moved
+    if not used.any():
+        raise ValueError("no sensor is scored: every one is context, has no normal row, or never moves in them")
+    statistic = kind.learn(options, z, [one.learnt for one in assets], used)
+    learnt = Learnt(options.window, mean, deviation, used, statistic)
+    values = []
+    for index, one in enumerate(assets):
+        found = learnt.measure(index, one.rows).statistic[one.held_out]
+        values.append(found[np.isfinite(found)].astype(np.float64))
+    if not any(len(one) for one in values):
+        raise ValueError("no asset has calibration rows that can be scored: too few rows, or too many are missing")
+    names = tuple(one.asset for one in assets)
+    threshold, calibration = thresholds(names, values, budget)
+    return Fitted(names, scored, learnt, threshold, calibration, tuple(values))
+
+
+def _context(roles: Sequence[str], z: Sequence[Floats], assets: Sequence[AssetRows]) -> Bools:
+    """bool [S]: see `context.context_sensors`; levels are smoothed as the forecaster's are."""
+    if "auto" not in roles:
+        return np.array([role == "context" for role in roles])
+    levels = [smoothed(rows, ewma_kernel(CHART_WINDOW))[0] for rows in z]
+    return context_sensors(
+        roles,
+        [rows[one.learnt] for rows, one in zip(z, assets, strict=True)],
+        [rows[one.learnt] for rows, one in zip(levels, assets, strict=True)],
+        [rows[one.held_out] for rows, one in zip(levels, assets, strict=True)],
+    )
+
+
+def _valid(z: Floats, window: int) -> Bools:
+    """bool [T]: rows [T, S] that have a value, as do enough of the window that they end."""
+    there = np.isfinite(z).any(axis=1)
+    until = np.concatenate([[0], np.cumsum(there)])
+    count = until[1:] - until[np.maximum(np.arange(1, len(there) + 1) - window, 0)]
+    return there & (count >= (MIN_PRESENT - 1e-6) * window)
+
+
+class ClassicalGraph(tf.Module):
+    """See `graph.Graph`."""
+
+    def __init__(self, detector: ClassicalDetector) -> None:
+        super().__init__()
+        sensors = len(detector.sensors)
+        self._window = detector.window
+        self._mean = with_unknown(detector.mean, np.zeros(sensors))
+        self._deviation = with_unknown(detector.deviation, np.ones(sensors))
+        self._used = tf.constant(np.concatenate([detector.used, np.ones((1, sensors), bool)]))
+        self._statistic = detector.statistic.graph()
+
+    def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
+        used = tf.gather(self._used, index)[:, None]
+        z = self._scaled(index, rows)
+        found = self._statistic.judge(index, z, used)
+        scorable = found.usable & self._valid(z, used)
+        alike = tf.cast(tf.math.is_finite(z[:, self._window - 1 :]) & used, tf.float32)
+        some = tf.reduce_any(found.parts > 0, axis=-1, keepdims=True)
+        return Judged(
+            tf.where(scorable, found.statistic, NAN),
+            share(tf.where(some, found.parts, alike)),
+            self._in_units(index, found.expected),
+        )
+
+    def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        z = self._scaled(index, rows)
+        valid = self._valid(z, tf.gather(self._used, index)[:, None])
+        forecasting = cast(ForecastingGraph, self._statistic)  # asked only where there are horizons
+        return tf.where(valid[:, :, None], self._in_units(index, forecasting.ahead(z)), NAN)
+
+    def _scaled(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        return scale_in_graph(rows, tf.gather(self._mean, index)[:, None], tf.gather(self._deviation, index)[:, None])
+
+    def _in_units(self, index: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        return z * tf.gather(self._deviation, index)[:, None] + tf.gather(self._mean, index)[:, None]
+
+    def _valid(self, z: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
+        """`_valid` of the rows that end a window: bool [B, K]."""
+        there = tf.reduce_any(tf.math.is_finite(z) & used, axis=-1)
+        until = tf.cumsum(tf.pad(tf.cast(there, tf.int32), [[0, 0], [1, 0]]), axis=1)
+        count = until[:, self._window :] - until[:, : -self._window]
+        enough = tf.cast(count, tf.float32) >= (MIN_PRESENT - 1e-6) * self._window
+        return enough & there[:, self._window - 1 :]
+
+
+@dataclass(frozen=True)
+class Classical:
+    """See `types.DetectorType`: the type whose statistic is `kind`."""
+
+    kind: type[Any]
+
+    def graph(self, detector: ClassicalDetector) -> ClassicalGraph:
+        return ClassicalGraph(detector)
+
+    def measure(self, detector: ClassicalDetector, index: int, rows: Floats) -> Measured:
+        found = detector.learnt.measure(index, rows)
+        return Measured(*(part[detector.window - 1 :] for part in found))
+
+    def arrays(self, detector: ClassicalDetector) -> dict[str, np.ndarray]:
+        own = _members(detector.statistic)
+        return {"used": detector.used} | {f"statistic.{k}": v for k, v in own.items() if isinstance(v, np.ndarray)}
+
+    def plain(self, detector: ClassicalDetector) -> dict[str, Any]:
+        own = _members(detector.statistic)
+        return {"statistic": {name: value for name, value in own.items() if not isinstance(value, np.ndarray)}}
+
+    def restore(
+        self, common: Mapping[str, Any], arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]
+    ) -> ClassicalDetector:
+        members: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain["statistic"].items()
+        }
+        members |= {name.removeprefix("statistic."): array for name, array in arrays.items() if "statistic." in name}
+        return ClassicalDetector(**common, used=arrays["used"], statistic=self.kind(**members))
+
+    def describe(self, detector: ClassicalDetector) -> Sequence[str]:
+        return detector.statistic.describe()
+
+
+def _members(statistic: Any) -> dict[str, Any]:
+    return {field.name: getattr(statistic, field.name) for field in fields(statistic)}

@@ -1,0 +1,181 @@
+"""Principal component analysis for process monitoring: Q (squared prediction error) and Hotelling's T2.
+
+Jackson and Mudholkar, "Control procedures for residuals associated with principal component analysis",
+Technometrics 21 (1979). The control limits come from calibration rows instead of a distribution, and both statistics
+are taken as lengths, not as squares. Each row is judged by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, ledoit_wolf
+from eugenie_cli.detection.scoring import impute, with_unknown
+from eugenie_cli.detection.detectors.options import PcaOptions
+from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, StatisticGraph, masked
+
+MIN_VARIANCE = 1e-6
+"""Floor of a component's variance."""
+RIDGE = 1e-6
+"""Added to each variance, so that sensors that repeat each other can be told from one another."""
+
+Made = TypeVar("Made", bound="Pca")
+
+
+@dataclass(frozen=True)
+class Pca:
+    """A: assets, S: sensors, C: the most components that an asset keeps; the others' are 0."""
+
+    window: int
+    explained: float
+    precision: Floats
+    """float32 [A, S, S]: inverse of the shrunk covariance, by which missing values are filled in."""
+    loadings: Floats
+    """float32 [A, S, C]."""
+    variances: Floats
+    """float32 [A, C]."""
+    horizons: tuple[int, ...] = ()
+
+    LEAST: ClassVar[int] = 1
+    """Components that are kept at least, also where there is one sensor alone."""
+
+    @classmethod
+    def learn(cls: type[Made], options: PcaOptions, z: Sequence[Floats], learnt: Sequence[Bools], used: Bools) -> Made:
+        own = [_rows(rows[mask], keep) for rows, mask, keep in zip(z, learnt, used, strict=True)]
+        pooled = _components(np.concatenate(own), options.explained, cls.LEAST)
+        parts = [
+            _components(rows, options.explained, cls.LEAST) if len(rows) >= MIN_BASELINE_ROWS else pooled
+            for rows in own
+        ]
+        most = max(1, *(len(variances) for _, _, variances in parts))
+        loadings = np.zeros((len(parts), z[0].shape[1], most), np.float32)
+        spread = np.ones((len(parts), most), np.float32)
+        for number, (_, vectors, variances) in enumerate(parts):
+            loadings[number, :, : len(variances)] = vectors
+            spread[number, : len(variances)] = variances
+        precision = np.stack([part for part, _, _ in parts]).astype(np.float32)
+        return cls(options.window, options.explained, precision, loadings, spread)
+
+    def _project(self, index: int, z: Floats, used: Bools) -> tuple[Floats, Floats, Floats, Bools]:
+        """Complete rows [T, S], their scores [T, C], what the components rebuild [T, S]; which values were there."""
+        values = masked(z, used)
+        present = np.isfinite(values)
+        complete = _complete(np.where(present, values, 0.0).astype(np.float64), present, self.precision[index])
+        scores = complete @ self.loadings[index].astype(np.float64)
+        return complete, scores, scores @ self.loadings[index].T.astype(np.float64), present
+
+    def _describe(self, what: str) -> list[str]:
+        kept = int(np.count_nonzero(np.abs(self.loadings).sum(axis=1), axis=1).max())
+        return [
+            f"{what} of at most {kept} principal components, which explain {self.explained:.0%} of the variance; each",
+            "row by itself. `expected` is the row as the components rebuild it; it forecasts nothing.",
+        ]
+
+
+class PcaQ(Pca):
+    """Q statistic: the length of what the components leave over; a sensor contributes its square. Of one sensor
+    nothing is left over but the sensor itself."""
+
+    LEAST = 0
+
+    def measure(self, index: int, z: Floats, used: Bools) -> Found:
+        complete, _, rebuilt, present = self._project(index, z, used)
+        squares = (complete - rebuilt) ** 2
+        return Found(np.sqrt(squares.sum(axis=1)), np.where(present, squares, 0.0), rebuilt, present.any(axis=1))
+
+    def graph(self) -> StatisticGraph:
+        return _QGraph(self)
+
+    def describe(self) -> Sequence[str]:
+        return self._describe("Q, the length of the residual,")
+
+
+class PcaT2(Pca):
+    """Hotelling's T in the kept components; a sensor contributes its square as they rebuild it."""
+
+    def measure(self, index: int, z: Floats, used: Bools) -> Found:
+        _, scores, rebuilt, present = self._project(index, z, used)
+        unit = scores / np.sqrt(self.variances[index])
+        parts = np.where(present, (unit @ self.loadings[index].T) ** 2, 0.0)
+        return Found(np.sqrt((unit**2).sum(axis=1)), parts, rebuilt, present.any(axis=1))
+
+    def graph(self) -> StatisticGraph:
+        return _T2Graph(self)
+
+    def describe(self) -> Sequence[str]:
+        return self._describe("Hotelling's T")
+
+
+class _PcaGraph(tf.Module):
+    """What both share of `statistic.StatisticGraph`."""
+
+    def __init__(self, learnt: Pca) -> None:
+        super().__init__()
+        _, sensors, components = learnt.loadings.shape
+        self._window = learnt.window
+        self._precision = with_unknown(learnt.precision, np.eye(sensors))
+        self._loadings = with_unknown(learnt.loadings, np.zeros((sensors, components)))
+        self._deviations = with_unknown(np.sqrt(learnt.variances), np.ones(components))
+
+    def _project(
+        self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """`Pca._project` of the rows that end a window, and the loadings float32 [B, S, C]."""
+        rows = z[:, self._window - 1 :]
+        present = tf.math.is_finite(rows) & used
+        complete = impute(tf.where(present, rows, 0.0), present, index, self._precision)
+        loadings = tf.gather(self._loadings, index)
+        scores = tf.matmul(complete, loadings)
+        return complete, scores, tf.matmul(scores, loadings, transpose_b=True), present, loadings
+
+
+class _QGraph(_PcaGraph):
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
+        complete, _, rebuilt, present, _ = self._project(index, z, used)
+        residual = complete - rebuilt
+        parts = tf.where(present, tf.square(residual), 0.0)
+        return FoundInGraph(tf.norm(residual, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
+
+
+class _T2Graph(_PcaGraph):
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
+        _, scores, rebuilt, present, loadings = self._project(index, z, used)
+        unit = scores / tf.gather(self._deviations, index)[:, None]
+        parts = tf.where(present, tf.square(tf.matmul(unit, loadings, transpose_b=True)), 0.0)
+        return FoundInGraph(tf.norm(unit, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
+
+
+def _rows(z: Floats, used: Bools) -> Floats:
+    """Rows with a value, 0 (the mean) where one is missing: float64 [N, S]."""
+    values = masked(z, used)
+    return np.nan_to_num(values[np.isfinite(values).any(axis=1)]).astype(np.float64)
+
+
+def _components(rows: Floats, explained: float, least: int) -> tuple[Floats, Floats, Floats]:
+    """Precision [S, S], loadings [S, C] and variances [C] of rows [N, S], with C at least `least`."""
+    values, vectors = np.linalg.eigh(rows.T @ rows / max(len(rows), 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    share = np.cumsum(values) / max(values.sum(), MIN_VARIANCE)
+    # one direction in which rows differ is always left over, or Q would be 0
+    directions = int(np.count_nonzero(rows.any(axis=0)))
+    kept = min(int(np.searchsorted(share, explained)) + 1, max(directions - 1, least))
+    precision = np.linalg.inv(ledoit_wolf(rows)[0] + RIDGE * np.eye(rows.shape[1]))
+    return precision, vectors[:, :kept], np.maximum(values[:kept], MIN_VARIANCE)
+
+
+def _complete(values: Floats, present: Bools, precision: Floats) -> Floats:
+    """`covariance.impute`, solved once for each pattern of missing values: history has many rows and few patterns."""
+    some = np.flatnonzero(~present.all(axis=1) & present.any(axis=1))
+    patterns, which = np.unique(present[some], axis=0, return_inverse=True)
+    for number, there in enumerate(patterns):
+        chosen = some[which.reshape(-1) == number]
+        inner, outer = precision[np.ix_(~there, ~there)], precision[np.ix_(~there, there)]
+        weights = np.linalg.solve(inner.astype(np.float64), outer.astype(np.float64))
+        values[np.ix_(chosen, np.flatnonzero(~there))] = -values[chosen][:, there] @ weights.T
+    return values

@@ -1,0 +1,114 @@
+"""Whether what answers is what was asked for, which of a site's engines it cannot do without, and what to do next.
+
+An open port says nothing: the kernel accepts the connections of a process that hangs. So each is asked in its own
+protocol, and has a few seconds to answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import json
+import re
+import threading
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from eugenie_cli.engines.ports import answers
+from eugenie_cli.errors import EugenieError
+
+if TYPE_CHECKING:
+    from eugenie_cli.site.schema import Site
+
+ASK_S = 3.0
+"""What answers in milliseconds may take this long on a busy machine."""
+
+KAFKA_S = 5.0
+"""Brokers that are not on this machine: names, TLS and SASL come first."""
+
+LARGEST_ANSWER = 4 * 2**20
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def get(url: str, timeout_s: float = ASK_S) -> bytes | None:
+    """The body of a page that is there (200); None for whatever else happens, an answer that is no HTTP included.
+
+    This machine is asked directly, whatever proxy the environment names. `timeout_s` is for all of it: looking a name
+    up takes as long as it likes, and each byte of a slow answer has a time-out of its own. So a thread asks.
+    """
+    found: list[bytes] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):  # URLError, InvalidURL are of them
+            opened = (_DIRECT.open if _is_here(url) else urllib.request.urlopen)(url, timeout=timeout_s)
+            with opened as answer:
+                if answer.status == http.client.OK:
+                    found.append(answer.read(LARGEST_ANSWER))
+
+    asking = threading.Thread(target=ask, name="health", daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return found[0] if found else None
+
+
+def get_object(url: str, timeout_s: float = ASK_S) -> dict[str, Any] | None:
+    """The JSON object of a page; None where there is none."""
+    try:
+        found = json.loads(get(url, timeout_s) or b"")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def why_no_kafka(site: Site, timeout_s: float = KAFKA_S) -> str:
+    """What keeps the site's brokers from answering, as their client says it; empty: they answer."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    from eugenie_cli.broker.client import addresses, client_settings
+
+    try:
+        if not any(answers(each.strip()) for each in addresses(site).split(",")):
+            return "nothing listens there"  # which a client would find out as late as one that hangs
+        admin = AdminClient(client_settings(site, socket_timeout_ms=int(timeout_s * 1000)))
+        return "" if admin.list_topics(timeout=timeout_s).brokers else "no broker is known there"
+    except EugenieError as error:  # it does not run, a secret is missing
+        return error.reason
+    except KafkaException as error:
+        return str(error.args[0].str())
+
+
+def why_no_flink(address: str, timeout_s: float = ASK_S) -> str:
+    """Empty when a JobManager answers at `http://host:port`."""
+    found = get_object(f"{address}/overview", timeout_s)
+    if found is None:
+        return "no JobManager answers there"
+    return "" if "slots-total" in found else "what answers there is no JobManager"
+
+
+def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
+    """Empty when a tracking server answers at `http://host:port`."""
+    found = get(f"{address}/health", timeout_s)
+    if found is None:
+        return "no tracking server answers there"
+    return "" if found.strip() == b"OK" else "what answers there is no tracking server"
+
+
+def has_exported(site: Site) -> bool:
+    """Whether a model of the site was exported, which its server is there for."""
+    from eugenie_cli.site.load import workspace_of
+
+    models = workspace_of(site).models
+    folders = (folder for name in site.classes if (models / name).is_dir() for folder in (models / name).iterdir())
+    return any(re.fullmatch(r"[1-9][0-9]*", folder.name) for folder in folders)
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,46 @@
+"""Which rows of an asset are judged, and in which of them nothing should be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from eugenie_cli.detection.arrays import Bools, Ints
+from eugenie_cli.evaluation.backtest import Backtest
+from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.training_rows import LearntRows
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.field_types import to_ms
+
+
+def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
+    """bool [T]: edges inside a period that the site file lists as normal for the asset."""
+    inside = np.zeros(len(edges), bool)
+    for period in site.assets[asset].normal:
+        inside |= (edges >= to_ms(period.start)) & (edges < to_ms(period.end))
+    return inside
+
+
+def judged_rows(site: Site, one: Backtest, learnt: Iterable[LearntRows] = ()) -> Bools:
+    """bool [T]: rows with a value, outside the asset's listed normal periods, that none of `learnt` holds."""
+    judged = ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
+    for each in learnt:
+        judged &= ~each.among(one.asset, one.edges)
+    return judged
+
+
+def quiet_rows(site: Site, class_name: str, asset: str, edges: Ints, labels: Labels | None) -> Bools:
+    """bool [T]: edges at which nothing is known to be wrong: no labelled fault, no exclusion of the site file.
+
+    Nor what follows a fault for as long as a detector still looks back on it: a window, and the off-delay of its alarm.
+    """
+    equipment = site.classes[class_name]
+    after = (equipment.model.window + equipment.alarm.off_delay) * equipment.step
+    quiet = np.ones(len(edges), bool)
+    for label in labels.of([asset]) if labels is not None else ():
+        quiet &= (edges < label.start) | (edges >= label.end + after)
+    for period in site.exclude:
+        if period.asset in (None, asset):
+            quiet &= (edges < to_ms(period.start)) | (edges >= to_ms(period.end))
+    return quiet

@@ -1,0 +1,49 @@
+"""An evaluation's figures beside the training's, in the MLflow run of the model version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.evaluation.evaluate import Evaluation
+from eugenie_cli.evaluation.report import performance_json
+from eugenie_cli.progress import Progress
+from eugenie_cli.site.schema import Site
+
+PREFIX = "evaluate"
+
+
+def track(site: Site, one: Evaluation, progress: Progress) -> None:
+    """Log the figures of the model, and of each baseline, as metrics `evaluate.*` of the run.
+
+    The evaluation stands without it: a store that cannot be reached, or does not know the run, is only said.
+    """
+    from mlflow.exceptions import MlflowException
+
+    from eugenie_cli.training import mlflow_store
+
+    try:
+        client = mlflow_store.client(site)
+        for name, value in metrics(one).items():
+            client.log_metric(one.run_id, name, value)
+    except (EugenieError, MlflowException) as error:
+        reason = str(error).splitlines()[0]
+        progress.say(f"not logged to MLflow: {reason}")
+
+
+def metrics(one: Evaluation) -> dict[str, float]:
+    """What is known, by metric name: `evaluate.point.f1`, `evaluate.baselines.mewma.vus_pr`, ..."""
+    found = dict(_flat(PREFIX, performance_json(one.model)))
+    for name, baseline in one.baselines.items():
+        found |= _flat(f"{PREFIX}.baselines.{name}", performance_json(baseline))
+    return found
+
+
+def _flat(prefix: str, document: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in document.items():
+        key = f"{prefix}.{name}".replace("@", "_at_")  # MLflow takes no @ in a name
+        if isinstance(value, Mapping):
+            yield from _flat(key, value)
+        elif value is not None:
+            yield key, float(value)

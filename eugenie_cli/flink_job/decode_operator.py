@@ -1,0 +1,113 @@
+"""The vectorised front: batches of raw messages -> what each task gets of them, with the clock that follows.
+
+Flink hands a vectorised Python function thousands of messages at once, through Arrow. The function answers for all of
+them in its first row and leaves the others empty: what the JVM passes on is one row a batch, which it then parts into
+one element a task, so that no Python stands between decoding and the rows. A batch ends when it is full, and at the
+latest when the bundle does: before every checkpoint, and every `gather_ms`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+
+import numpy as np
+import pandas as pd
+from pyflink.common import Types
+from pyflink.datastream import DataStream, KeyedStream
+from pyflink.java_gateway import get_gateway
+from pyflink.table import DataTypes, Schema, StreamTableEnvironment
+from pyflink.table.udf import FunctionContext, ScalarFunction, udf
+
+from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job.decode import Decoder, Messages
+from eugenie_cli.flink_job.key_groups import keys, tasks
+from eugenie_cli.flink_job.source import SOURCE, source_table
+from eugenie_cli.flink_job.spec import JobSpec
+
+BUNDLE_TIME = "python.fn-execution.bundle.time"
+
+PARTS = DataTypes.ARRAY(DataTypes.BYTES())
+DECODED = DataTypes.ROW([DataTypes.FIELD("clock", DataTypes.BIGINT()), DataTypes.FIELD("parts", PARTS)])
+KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+
+class Decode(ScalarFunction):
+    """payload, partition, offset, sent: a batch of N messages -> (clock, parts) in row 0 of N.
+
+    `parts` has a pickled `Share`, or nothing, for each task.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002 - Flink's signature
+        beam_patches.hasten()
+        self._decoder = Decoder(self._spec)
+        self._tasks = tasks(self._spec.shards, self._spec.parallelism)
+
+    def is_deterministic(self) -> bool:
+        return False  # the planner must not call it twice for two uses of its result
+
+    def eval(self, payload: pd.Series, partition: pd.Series, offset: pd.Series, sent: pd.Series) -> pd.DataFrame:
+        messages = Messages(
+            payload.tolist(),
+            partition.to_numpy(np.int64),
+            offset.to_numpy(np.int64),
+            sent.to_numpy().astype("datetime64[ms]").astype(np.int64),
+        )
+        shares = self._decoder.decode(messages, int(time.time() * 1000))
+        parts = [
+            pickle.dumps(shares[task], pickle.HIGHEST_PROTOCOL) if task in shares else None for task in self._tasks
+        ]
+        rest = len(payload) - 1
+        return pd.DataFrame(
+            {
+                "clock": [self._decoder.clock.now, *[0] * rest],
+                "parts": pd.Series([parts, *[None] * rest], dtype=object),
+            }
+        )
+
+
+def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
+    """The readings topic as pickled shares by the key of a shard that their task has, with watermarks."""
+    # the operators that are translated here take this; unless it is taken back every other one takes it, too
+    tables.get_config().set(BUNDLE_TIME, str(spec.gather_ms))
+    tables.execute_sql(source_table(spec))
+    tables.create_temporary_system_function(
+        "decode_batch", udf(Decode(spec), result_type=DECODED, func_type="pandas", deterministic=False)
+    )
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW decoded AS
+        SELECT decode_batch(payload, `partition`, `offset`, CAST(sent AS TIMESTAMP(3))) AS d FROM {SOURCE}""")
+    batches = tables.to_data_stream(tables.sql_query("SELECT d.clock, d.parts FROM decoded WHERE d.parts IS NOT NULL"))
+    tables.get_config().set(BUNDLE_TIME, str(spec.bundle_ms))
+    schema = (
+        Schema.new_builder()
+        .column("clock", DataTypes.BIGINT())
+        .column("parts", PARTS)
+        .column_by_expression("rt", "TO_TIMESTAMP_LTZ(clock, 3)")
+        .watermark("rt", "rt")
+    )
+    tables.create_temporary_view("timed", tables.from_data_stream(batches, schema.build()))
+    # parted only now: no watermark may pass between the parts of a batch
+    parted = tables.sql_query(f"""
+        SELECT {key_of_place(spec)} AS k, part
+        FROM timed CROSS JOIN UNNEST(parts) WITH ORDINALITY AS t (part, place) WHERE part IS NOT NULL""")
+    return by_key(tables.to_append_stream(parted, Types.ROW([KEY, PART])))
+
+
+def key_of_place(spec: JobSpec) -> str:
+    """SQL: a key of the task whose part has this `place` in the array, from 1."""
+    shards = tasks(spec.shards, spec.parallelism).values()
+    cases = " ".join(f"WHEN {place} THEN {keys(spec.shards)[mine[0]]}" for place, mine in enumerate(shards, 1))
+    return f"CASE place {cases} END"
+
+
+def by_key(rows: DataStream) -> KeyedStream:
+    """Rows (key, value) as a stream of values by key.
+
+    `key_by` would call Python to find the key of each element. Here it lies in the row, as `key_by` would have put it.
+    """
+    keyed = rows._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), Types.ROW([KEY]).get_java_type_info())
+    return KeyedStream(keyed, PART, rows)

@@ -1,0 +1,220 @@
+"""The keyed operator that does the work: readings -> rows -> what the model says of them -> scores and anomalies."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain, TimerService
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+
+from eugenie_cli.readings.reject_reasons import REASONS
+from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job.alarms import Alarms
+from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
+from eugenie_cli.flink_job.watermark import Clock
+from eugenie_cli.flink_job.key_context import CurrentShard
+from eugenie_cli.flink_job.decode import Share
+from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
+from eugenie_cli.flink_job.snapshot_journal import DurableShard
+from eugenie_cli.flink_job.batching import Work
+from eugenie_cli.flink_job.episode_state import KeptClass, classes_of_rows
+from eugenie_cli.flink_job.key_groups import shards_of, tasks
+from eugenie_cli.flink_job.predict import Predictor
+from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.unknown_tags import StrangeTags
+
+LAST_INSTANT = 253_402_300_799_000
+"""The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
+
+STRANGE_EVERY_MS = 10_000
+"""Of the wall clock: how often a tag that the site does not have is written of."""
+
+
+class Detect(KeyedProcessFunction):
+    """Pickled shares -> rows (kind, key, [JSON]). Records of a kind and key leave together.
+
+    An element is what a whole task gets of a batch, whichever of its shards has the key that it came with; state and
+    timers are turned to one shard after the other. So live, a batch costs one element and one call of the model.
+
+    Rows are made when event time passes, all that are due at once: live that is one row an asset, behind it is long
+    segments. Each share says how far its decoder has come, which saves its rows the way of a timer through the JVM, and
+    lets the rest go on where a decoder has nothing to read: Flink's own watermark would wait for it without end. The
+    model is asked while the element is worked on: what Flink keeps never has a call in it.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        beam_patches.hasten()
+        spec, blob = self._spec, Types.PICKLED_BYTE_ARRAY()
+        if runtime_context.get_number_of_parallel_subtasks() != spec.parallelism:
+            raise RuntimeError(f"the job was made for a parallelism of {spec.parallelism}: stop it, and submit it anew")
+        self._rows_state = runtime_context.get_state(ValueStateDescriptor("rows", blob))
+        self._journal = runtime_context.get_list_state(ListStateDescriptor("journal", blob))
+        self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
+        self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
+        self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
+        self._current = CurrentShard(runtime_context, spec.shards)
+        self._mine = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
+        self._routes = Routes(spec)
+        self._keys = AnomalyKeys(spec.anomaly_partitions)
+        self._rows_of: dict[int, DurableShard] = {}
+        self._alarms_of: dict[int, Alarms] = {}
+        self._strange: StrangeTags | None = None
+        self._clock = Clock.of_decoders(spec.parallelism, spec.idle_timeout_ms)
+        self._has_begun = False
+        self._timer: dict[int, int] = {}
+        group = runtime_context.get_metrics_group()
+        self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
+        self._millis = group.counter("predictMillis")
+        self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
+        self._predictor = Predictor(spec, self._note_call)
+
+    def close(self) -> None:
+        self._predictor.close()
+
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        share: Share = pickle.loads(value)  # noqa: S301 - our own, from the operator before
+        yield from self._begin(ctx.timer_service())
+        letters = share.letters
+        for shard, readings in share.readings.items():
+            letters = letters + self._rows(shard).take(readings)
+        if share.strange:
+            letters = letters + self._count(share.strange, ctx.timer_service())
+        yield from self._dead(letters)
+        if share.complete is not None:
+            yield from self._detect(self._event_time(share.decoder, share.complete), ctx.timer_service())
+        self._watch(ctx.timer_service())
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        shard, timers = shards_of(self._spec.shards)[ctx.get_current_key()], ctx.timer_service()
+        is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
+        yield from self._begin(timers)
+        self._current.turn_to(shard)
+        if shard == self._mine[0] and (not is_event_time or timestamp >= LAST_INSTANT):
+            yield from self._dead(self._counted())
+        if not is_event_time:
+            yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
+            return
+        self._timer.pop(shard, None)
+        yield from self._detect(min(max(timers.current_watermark(), timestamp), LAST_INSTANT), timers)
+        yield from self._together(self._alarms(shard).on_event_time(timestamp, timers))
+        self._watch(timers)
+
+    def _begin(self, timers: TimerService) -> Iterator[Row]:
+        """Once, before anything else: what the state has of assets that the site file has lost is closed and written.
+
+        In every shard of the task, for a shard that lost its last asset is not turned to any more.
+        """
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for shard in self._mine:  # alarms first: they ask the rows' state of the job before
+            yield from self._together(self._alarms(shard).begin(timers))
+        for shard in self._mine:
+            yield from self._dead(self._rows(shard).orphans)
+
+    def _event_time(self, decoder: int, complete: int) -> int:
+        """How far event time has come when a decoder says that it has come to `complete` (ms)."""
+        if self._spec.parallelism == 1:
+            return complete
+        return self._clock.advance({decoder: complete}, int(time.time() * 1000))
+
+    def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
+        """Make, score and judge the rows of all shards that are due at `until` (ms); close what is silent by then."""
+        for shard, scored in self._predictor.scored(self._due(until)):
+            yield from self._together(self._alarms(shard).take(scored, timers))
+        for shard, alarms in self._alarms_of.items():
+            if alarms.is_due(until):
+                self._current.turn_to(shard)
+                yield from self._together(alarms.on_event_time(until, timers))
+
+    def _due(self, until: int) -> Iterator[Work]:
+        for shard in self._mine:
+            for batch in self._rows(shard).advance(until):
+                yield shard, batch
+
+    def _watch(self, timers: TimerService) -> None:
+        """Set the timers of the next rows, unless earlier ones are set."""
+        for shard, rows in self._rows_of.items():
+            due = rows.next_edge()
+            if due is not None and due < self._timer.get(shard, LAST_INSTANT):
+                self._timer[shard] = due
+                self._current.turn_to(shard)
+                timers.register_event_time_timer(due)
+
+    # -- tags that the site does not have: counted in the task's first shard --
+
+    def _count(self, found: dict, timers: TimerService) -> list[tuple[str, bytes]]:
+        tags = self._strange_tags()
+        if not tags.counts:
+            timers.register_processing_time_timer(int(time.time() * 1000) + STRANGE_EVERY_MS)
+            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves none behind
+        letters = tags.add(found)
+        self._strange_state.update(tags.counts)
+        return letters
+
+    def _counted(self) -> list[tuple[str, bytes]]:
+        letters = self._strange_tags().letters()
+        if letters:
+            self._strange_state.clear()
+        return letters
+
+    # -- what belongs to a shard, and its key --
+
+    def _strange_tags(self) -> StrangeTags:
+        self._current.turn_to(self._mine[0])
+        if self._strange is None:
+            self._strange = StrangeTags(self._spec.kafka.readings)
+            self._strange.counts = self._strange_state.value() or {}
+        return self._strange
+
+    def _rows(self, shard: int) -> DurableShard:
+        self._current.turn_to(shard)
+        rows = self._rows_of.get(shard)
+        if rows is None:
+            rows = DurableShard(self._routes, shard, self._rows_state, self._journal, self._names)
+            self._rows_of[shard] = rows
+        return rows
+
+    def _alarms(self, shard: int) -> Alarms:
+        self._current.turn_to(shard)
+        alarms = self._alarms_of.get(shard)
+        if alarms is None:
+            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes, self._classes_then)
+        return alarms
+
+    def _classes_then(self) -> dict[str, KeptClass]:
+        """The class of each asset in the job that kept the state of the current shard."""
+        return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
+
+    # -- what is counted --
+
+    def _note_call(self, windows: int, millis: float) -> None:
+        self._calls.inc()
+        self._windows.inc(windows)
+        self._millis.inc(round(millis))
+
+    def _dead(self, letters: list[tuple[str, bytes]]) -> Iterator[Row]:
+        for reason, _ in letters:
+            self._letters[reason].inc()
+        if letters:
+            yield Row(DEAD, "", [letter.decode() for _, letter in letters])
+
+    def _together(self, records: Iterable[Record]) -> Iterator[Row]:
+        """Records of a kind and an asset as one element; an anomaly's has a key of its own."""
+        for (kind, asset), group in groupby(records, itemgetter(0, 1)):
+            texts = [text for _, _, text in group]
+            if kind != ANOMALY:
+                yield Row(kind, asset, texts)
+                continue
+            keyed = [(self._keys.of(asset, text), text) for text in texts]
+            for key, same in groupby(keyed, itemgetter(0)):
+                yield Row(kind, key, [text for _, text in same])

@@ -1,0 +1,108 @@
+"""Asks the model server what it says of rows: several calls at a time, answers in the order of the questions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import grpc
+import numpy as np
+
+from eugenie_cli.tfserving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
+from eugenie_cli.flink_job.batching import Work, joined
+from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.grid import Batch
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+
+_AWAY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.CANCELLED})
+"""Beside what the client calls retryable: a server that has not loaded the model yet, or is being replaced."""
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """The rows that were asked about, and what the model says of them."""
+
+    batch: Batch
+    """`rows` are the last K of each segment alone: [B, K, S]."""
+    score: np.ndarray
+    contribution: np.ndarray
+    expected: np.ndarray
+    version: int
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A question on its way."""
+
+    work: list[Work]
+    model: str
+    assets: list[str]
+    rows: np.ndarray
+    began: float
+    pending: PendingPrediction
+
+
+class Predictor:
+    """Scores batches. While the model works on one call, the rows of the next are made: `work` is asked for as needed.
+
+    A server that is away is waited for, without end: Flink holds the readings back meanwhile, and nothing is lost. An
+    answer that says the request is wrong is a ModelServerError, and fails the job.
+    """
+
+    def __init__(self, spec: JobSpec, note: Callable[[int, float], None]) -> None:
+        """`note` is told the windows of each call, and the milliseconds from its first attempt to its answer."""
+        self._models = {one.name: one.model for one in spec.classes}
+        self._in_flight = spec.in_flight
+        self._client = PredictClient(spec.model_server, spec.model_server_tls)
+        self._note = note
+
+    def scored(self, work: Iterable[Work]) -> Iterator[tuple[int, ScoredBatch]]:
+        """(shard, batch) -> (shard, scored batch), in the same order within a class."""
+        calls: deque[_Call] = deque()
+        for items in joined(work):
+            calls.append(self._begin(items))
+            if len(calls) == self._in_flight:
+                yield from self._end(calls.popleft())
+        while calls:
+            yield from self._end(calls.popleft())
+
+    def close(self) -> None:
+        """End what is on its way."""
+        self._client.close()
+
+    def _begin(self, work: list[Work]) -> _Call:
+        batches = [batch for _, batch in work]
+        model = self._models[batches[0].class_name]
+        assets = [asset for batch in batches for asset in batch.assets]
+        rows = batches[0].rows if len(batches) == 1 else np.concatenate([batch.rows for batch in batches])
+        return _Call(work, model, assets, rows, time.monotonic(), self._client.begin(model, assets, rows))
+
+    def _end(self, call: _Call) -> Iterator[tuple[int, ScoredBatch]]:
+        answer = self._answer(call)
+        self._note(answer.score.size, (time.monotonic() - call.began) * 1000)
+        begin = 0
+        for shard, batch in call.work:
+            steps = batch.readings.shape[1]
+            mine = slice(begin, begin := begin + len(batch.assets))
+            rows_scored = replace(batch, rows=batch.rows[:, -steps:])
+            answers = answer.score[mine], answer.contribution[mine], answer.expected[mine]
+            yield shard, ScoredBatch(rows_scored, *answers, answer.version)
+
+    def _answer(self, call: _Call) -> Prediction:
+        pause, pending = FIRST_PAUSE_S, call.pending
+        while True:
+            try:
+                return pending.result()
+            except ModelServerError as error:
+                if not error.retryable and error.code not in _AWAY:
+                    raise
+                log.warning("%s; trying again in %.1f s", error, pause)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+            pending = self._client.begin(call.model, call.assets, call.rows)

@@ -1,0 +1,89 @@
+"""Where each sensor of the site is: its place among all, and the shard, class and cell that it stands for."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.routing import Router
+from eugenie_cli.flink_job.spec import JobSpec
+
+
+def shard_of(asset: str, shards: int) -> int:
+    """The shard that holds an asset: the same for ever, whatever other assets the site has."""
+    return zlib.crc32(asset.encode()) % shards
+
+
+@dataclass(frozen=True)
+class ClassRoutes:
+    """The assets of a class, by shard."""
+
+    name: str
+    assets: tuple[tuple[str, ...], ...]
+    """[shard] -> names, in the order of the row arrays."""
+
+
+class Routes:
+    """Places are numbered through the classes, their assets, their sensors. Built once in each worker."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self.spec = spec
+        self.classes: list[ClassRoutes] = []
+        self._first: dict[str, int] = {}
+        shard: list[int] = []
+        klass: list[int] = []
+        asset: list[int] = []
+        sensor: list[int] = []
+        step: list[int] = []
+        for index, one in enumerate(spec.classes):
+            by_shard: list[list[str]] = [[] for _ in range(spec.shards)]
+            for name in (each.name for each in spec.assets if each.class_name == one.name):
+                home = shard_of(name, spec.shards)
+                self._first[name] = len(shard)
+                count = len(one.sensors)
+                shard += [home] * count
+                klass += [index] * count
+                asset += [len(by_shard[home])] * count
+                sensor += range(count)
+                step += [one.step_ms] * count
+                by_shard[home].append(name)
+            self.classes.append(ClassRoutes(one.name, tuple(map(tuple, by_shard))))
+        self.shard = np.array(shard, np.int64)
+        """[places]: the shard; and likewise class, asset within class and shard, sensor within class, step in ms."""
+        self.klass = np.array(klass, np.int64)
+        self.asset = np.array(asset, np.int64)
+        self.sensor = np.array(sensor, np.int64)
+        self.step = np.array(step, np.int64)
+        self._router = Router(
+            {each.name: {"class": each.class_name, "tags": each.tags} for each in spec.assets},
+            {one.name: one.sensors for one in spec.classes},
+        )
+
+    def place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:
+        """The place of what a message names; None for what the site does not have."""
+        route = self._router.route(asset, sensor, tag)
+        return None if route is None else self._first[route[0]] + route[1]
+
+    def first_places(self, shard: int) -> list[NDArray[np.int64]]:
+        """For each class, the places of the first sensors of its assets in a shard, int64 [assets]."""
+        return [np.array([self._first[name] for name in one.assets[shard]], np.int64) for one in self.classes]
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """(asset, sensor) of every place."""
+        return [self.name_of(place) for place in range(len(self.shard))]
+
+    @cached_property
+    def owned_names(self) -> list[tuple[str, str, str]]:
+        """(asset, sensor, class) of every place: what it stands for, whatever site file comes next."""
+        return [(*self.name_of(place), self.classes[index].name) for place, index in enumerate(self.klass.tolist())]
+
+    def name_of(self, place: int) -> tuple[str, str]:
+        """(asset, sensor) of a place."""
+        one = self.classes[self.klass[place]]
+        asset = one.assets[self.shard[place]][self.asset[place]]
+        return asset, self.spec.classes[self.klass[place]].sensors[self.sensor[place]]

@@ -1,0 +1,136 @@
+"""What the job is told: the site, reduced to plain data that travels as JSON to where Flink runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eugenie_cli.tfserving.credentials import Credentials
+
+
+def consumer_group(site: str) -> str:
+    """The group under which the site's jobs commit how far they have read."""
+    return f"eugenie.{site}"
+
+
+@dataclass(frozen=True)
+class ClassSpec:
+    """An equipment class as the stream sees it. Times in milliseconds, delays in rows."""
+
+    name: str
+    sensors: tuple[str, ...]
+    units: tuple[str, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    step_ms: int
+    max_gap_ms: int
+    window: int
+    on_delay: int
+    off_delay: int
+    cooldown: int
+    silence_ms: int
+    model: str
+
+
+@dataclass(frozen=True)
+class AssetSpec:
+    """An asset and its tags: sensor -> the plant's tag, where they differ."""
+
+    name: str
+    class_name: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class KafkaSpec:
+    """Topics, and the connection as properties of the Java client (secrets included: the file is private)."""
+
+    readings: str
+    anomalies: str
+    scores: str
+    dead_letters: str
+    properties: dict[str, str]
+    transaction_timeout_ms: int = 900_000  # the most that a broker allows unless told otherwise
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Everything that the job needs to know."""
+
+    site: str
+    timezone: str
+    mapping: dict[str, Any]
+    classes: tuple[ClassSpec, ...]
+    assets: tuple[AssetSpec, ...]
+    kafka: KafkaSpec
+    model_server: str
+    parallelism: int
+    out_of_orderness_ms: int
+    idle_timeout_ms: int
+    """How long a partition may be silent before the others go on without it."""
+    max_ahead_ms: int
+    checkpoint_ms: int
+    delivery: str
+    model_server_tls: Credentials | None = None
+    """None: the model server speaks no TLS, or is reached over a unix socket. Paths, as the workers see them."""
+    start: str = "auto"
+    """auto | earliest | latest | timestamp: where reading begins without a savepoint."""
+    start_ms: int | None = None
+    """For `timestamp`: ms since 1970 UTC, compared with the records' own Kafka timestamps."""
+    start_offsets: dict[str, int] = field(default_factory=dict)
+    """Partition -> offset: where `start` was when the job was submitted. Empty: Flink finds out by itself."""
+    made_until: dict[str, int] = field(default_factory=dict)
+    """Asset -> ms since 1970 UTC: the job before, which was drained, has made its rows up to there."""
+    partitions: int = 1
+    """Of the readings topic, when the job was submitted."""
+    anomaly_partitions: int = 1
+    """Of the anomalies topic, when the job was submitted."""
+    shards: int = 8
+    """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
+    checkpoints: str | None = None
+    """URI of a directory; None: the cluster's."""
+    state: str = "hashmap"
+    in_flight: int = 8
+    silent_plant_ms: int = 300_000
+    """Wall clock without a row from any asset of a shard before what is open there is closed."""
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether a result is seen when its checkpoint is complete, and once."""
+        return self.delivery == "exactly-once"
+
+    @property
+    def gather_ms(self) -> int:
+        """How long messages are gathered to be decoded together: larger batches cost less, and wait longer.
+
+        Exactly-once, a result is seen when its checkpoint is complete; there a fifth of a second is no delay.
+        """
+        return 200 if self.exactly_once else 20
+
+    @property
+    def bundle_ms(self) -> int:
+        """The longest that an element waits in another Python operator before it is worked on: the same bargain."""
+        return 200 if self.exactly_once else 5
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, readable by the owner alone."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @staticmethod
+    def load(path: Path) -> JobSpec:
+        """Read what `save` wrote."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["classes"] = tuple(_class_spec(one) for one in data["classes"])
+        data["assets"] = tuple(AssetSpec(**one) for one in data["assets"])
+        data["kafka"] = KafkaSpec(**data["kafka"])
+        if data.get("model_server_tls") is not None:
+            data["model_server_tls"] = Credentials(**data["model_server_tls"])
+        return JobSpec(**data)
+
+
+def _class_spec(data: dict[str, Any]) -> ClassSpec:
+    settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return ClassSpec(**settings)

@@ -1,1 +1,0 @@
-"""Importers: plug-ins that read sources, by the entry point group `eugenie.importers`."""

@@ -1,0 +1,119 @@
+"""Large JSON is read and written beside the server, so that no other call waits for it.
+
+A thread would not do: the interpreter's parser and writer go through a document in one piece, and hold the interpreter
+meanwhile. Of 311 ms for a body of 9 MiB the event loop stood still for 228 when a thread did it, and 5 s for 90 MiB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+
+from eugenie_cli.model_server import json_worker, rest_codec
+from eugenie_cli.model_server.json_worker import Done, LENGTH, READ, Task, WRITE, packed, unpacked
+from eugenie_cli.model_server.status_error import Refusal, from_number
+from eugenie_cli.model_server.rest_codec import Read
+from eugenie_cli.model_server.signature import SignatureSpec
+
+LARGE_BODY = 256 * 1024
+"""Bytes. So many take 7 to 9 ms to read (36 ms a MiB): what callers wait for anyway when a run of 64 windows is before
+theirs. A process needs about 5 ms more for them, 0.2 s to start, and 45 MiB of memory."""
+
+VERY_LARGE_BODY = 8 * 1024 * 1024
+"""Bytes. Hundreds of MiB of objects are made of so many, and a process that made them gives little back."""
+
+LARGE_ANSWER = 10_000
+"""Values. So many take 10 ms to write (1 us each, whatever the model)."""
+
+_BUFFER = 4 * 1024 * 1024
+"""Bytes of a message that are handed on at once: a copy of so many is no pause, and hundreds of MiB take few turns."""
+
+_PROGRAM = f"from {json_worker.__name__} import main; main()"
+# not -m: the worker's own classes would be those of __main__, which nobody here knows
+
+_LOG = logging.getLogger(__name__)
+
+
+class JsonAside:
+    """Reads and writes; the large ones in processes, `processes` at a time, which are started when they are needed."""
+
+    def __init__(self, processes: int) -> None:
+        self._free = asyncio.Semaphore(processes)
+        self._idle: list[asyncio.subprocess.Process] = []
+
+    async def read(self, body: bytes, signatures: Mapping[str, SignatureSpec]) -> Read:
+        """See rows_json.read. Raises Refusal."""
+        if len(body) <= LARGE_BODY:
+            return rest_codec.read(body, signatures)
+        found: Read = await self._aside(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
+        return found
+
+    async def write(self, by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
+        """See rows_json.write. Raises Refusal."""
+        if sum(array.size for array in outputs.values()) <= LARGE_ANSWER:
+            return rest_codec.write(by_rows, outputs)
+        written: bytes = await self._aside(Task(WRITE, (by_rows, dict(outputs))))
+        return written
+
+    async def close(self) -> None:
+        """End the processes."""
+        while self._idle:
+            await _end(self._idle.pop())
+
+    async def _aside(self, task: Task, *, once: bool = False) -> Any:
+        """`once`: the process ends after it."""
+        async with self._free:
+            self._idle = [each for each in self._idle if each.returncode is None]
+            process = self._idle.pop() if self._idle else await _start()
+            try:
+                done = await _exchange(process, task)
+            except (OSError, EOFError) as error:
+                await _end(process)
+                _LOG.error("a process that reads and writes large JSON ended with code %s", process.returncode)
+                words = f"the process that was to {task.act} the JSON ended: {process.returncode}"
+                raise Refusal(grpc.StatusCode.INTERNAL, words) from error
+            except BaseException:  # nobody waits for the answer any more, which would be taken for the next one's
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                raise
+            if once:
+                await _end(process)
+            else:
+                self._idle.append(process)
+        if done.refused is not None:
+            raise from_number(done.refused, done.words)
+        return done.result
+
+
+async def _start() -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", _PROGRAM, stdin=pipe, stdout=pipe, limit=_BUFFER)
+
+
+async def _exchange(process: asyncio.subprocess.Process, task: Task) -> Done:
+    """Raises OSError or EOFError when the process ends."""
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    message = packed(task)
+    process.stdin.write(LENGTH.pack(len(message)))
+    for begin in range(0, len(message), _BUFFER):
+        process.stdin.write(memoryview(message)[begin : begin + _BUFFER])
+        await process.stdin.drain()
+    (size,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+    done: Done = unpacked(await process.stdout.readexactly(size))
+    return done
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None  # noqa: S101 - a pipe
+    process.stdin.close()
+    with contextlib.suppress(OSError):
+        await process.stdin.wait_closed()
+    await process.wait()

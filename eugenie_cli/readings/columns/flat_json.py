@@ -1,0 +1,184 @@
+"""Flat JSON objects, a reading each, parsed by Arrow: no Python object for a message, let alone for its parts.
+
+Arrow reads objects one after another and does not say where one began. So only payloads are taken that cannot run into
+each other: one opening brace at the beginning, one closing brace at the end, no line break. What a batch holds beside
+such objects, or a member of an unexpected type, makes `read` return None: then the batch is read in the general way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json as pa_json
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.columns.instants import compile_instants, read_matrix
+from eugenie_cli.readings.columns.long import NAMES
+from eugenie_cli.readings.columns.field_paths import is_plain
+from eugenie_cli.readings.columns.sensor_index import Places, UNREAD
+from eugenie_cli.readings.columns.qualities import Qualities
+from eugenie_cli.readings.columns.values import Values
+from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.values import MAX_VALUE
+
+_QUALITY_TYPES = {
+    "words": pa.string(),
+    "opcda": pa.int64(),
+    "opcua": pa.int64(),
+    "ignition": pa.int64(),
+    "boolean": pa.bool_(),
+}
+
+FEWEST = 4_000
+"""Messages of a batch from which on this is faster: a call of Arrow costs as much as parsing two thousand."""
+
+LONGEST_PAUSE = 256
+"""Batches: a site whose messages are not of this kind pays for a look in vain once in so many."""
+
+
+class FlatColumns(NamedTuple):
+    """N messages: place, instant (ms) and value of each, and a mask of those that are read; the others are not."""
+
+    place: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    value: NDArray[np.float64]
+    fine: NDArray[np.bool_]
+
+
+class FlatJson:
+    """Reads batches whose messages are all flat and alike in their types."""
+
+    @staticmethod
+    def can_read(mapping: Mapping[str, Any]) -> bool:
+        """Whether the mapping asks for nothing but members of flat objects."""
+        parts = [mapping[name] for name in (*NAMES, "ts", "value", "quality") if mapping.get(name) is not None]
+        paths = [part.get("path") for part in parts]
+        value, ts = mapping.get("value") or {}, mapping.get("ts") or {}
+        return (
+            (mapping.get("format") or "json") == "json"
+            and mapping.get("shape") != "wide"
+            and mapping.get("records") is None
+            and all(map(is_plain, parts))
+            and len(set(paths)) == len(paths)
+            and (value.get("decimal") or ".") == "."
+            and ts.get("format") is None
+        )
+
+    def __init__(self, mapping: Mapping[str, Any], timezone: str, places: Places, qualities: Qualities) -> None:
+        ts = mapping.get("ts") or {"path": "ts"}
+        self._unit = ts.get("unit") or "iso"
+        self._timezone = ts.get("timezone") or timezone
+        self._instants = compile_instants(self._unit, None, self._timezone)
+        self._names = {name: mapping[name]["path"] for name in NAMES if mapping.get(name) is not None}
+        self._ts, self._value = ts["path"], (mapping.get("value") or {"path": "value"})["path"]
+        quality = mapping.get("quality")
+        self._quality = None if quality is None else quality["path"]
+        fields = [(path, pa.string()) for path in self._names.values()]
+        fields += [(self._ts, pa.string() if self._unit == "iso" else pa.int64()), (self._value, pa.float64())]
+        if quality is not None:
+            fields.append((quality["path"], _QUALITY_TYPES[quality.get("scheme") or "words"]))
+        self._parse = pa_json.ParseOptions(
+            explicit_schema=pa.schema(fields), newlines_in_values=False, unexpected_field_behavior="ignore"
+        )
+        self._places, self._qualities = places, qualities
+        self._values = Values(mapping.get("value"))
+        self._pause, self._next_pause = 0, 1
+
+    def read(self, payloads: Sequence[bytes | None]) -> FlatColumns | None:
+        """All messages of a batch, or None when they are not all of this kind."""
+        if len(payloads) < FEWEST:
+            return None
+        if self._pause:
+            self._pause -= 1
+            return None
+        columns = self._columns(payloads)
+        if columns is None:
+            self._pause, self._next_pause = self._next_pause, min(2 * self._next_pause, LONGEST_PAUSE)
+        else:
+            self._next_pause = 1
+        return columns
+
+    def _columns(self, payloads: Sequence[bytes | None]) -> FlatColumns | None:
+        text = _joined(payloads)
+        if text is None:
+            return None
+        try:
+            options = pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
+            table = pa_json.read_json(pa.BufferReader(text), read_options=options, parse_options=self._parse)
+        except pa.ArrowInvalid:
+            return None
+        count = len(payloads)
+        if len(table) != count:
+            return None
+        place = self._place(table, count)
+        ts, fine = self._instant(table.column(self._ts).combine_chunks())
+        value = table.column(self._value).to_numpy()
+        fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # NaN, which is null or missing, is not
+        value = self._values.without_sentinels(value)
+        if self._quality is not None:
+            good, readable = self._good(table.column(self._quality))
+            fine &= readable
+            value = np.where(good, value, np.nan)
+        return FlatColumns(place, ts, value, fine)
+
+    def _place(self, table: pa.Table, count: int) -> NDArray[np.int64]:
+        """Names are looked up once for each combination that the batch has."""
+        code = np.zeros(count, np.int64)
+        words: list[list[str | None]] = []
+        for name in NAMES:
+            if name not in self._names:
+                words.append([None])
+                continue
+            codes, found = _codes(table.column(self._names[name]))
+            code = code * len(found) + codes
+            words.append(found)
+        different, inverse = np.unique(code, return_inverse=True)
+        identities = []
+        for each in different.tolist():
+            identity: list[str | None] = []
+            for found in reversed(words):
+                each, index = divmod(each, len(found))
+                identity.insert(0, found[index])
+            identities.append(tuple(identity))
+        return self._places.of_column(identities)[inverse]
+
+    def _instant(self, column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        if self._unit == "iso" and column.null_count == 0 and len(column):
+            offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
+            lengths = np.diff(offsets)
+            if (lengths == lengths[0]).all():
+                characters = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+                return read_matrix(characters.reshape(len(column), int(lengths[0])), self._timezone)
+        return self._instants(column.to_pylist())
+
+    def _good(self, column: pa.ChunkedArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        codes, found = _codes(column)
+        good, readable = self._qualities.of_column(found)
+        return good[codes], readable[codes]
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
+    """A column as indices into its different values; None, for what is null or missing, is the first of these."""
+    encoded = column.combine_chunks().dictionary_encode()
+    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    return indices, [None, *encoded.dictionary.to_pylist()]
+
+
+def _joined(payloads: Sequence[bytes | None]) -> bytes | None:
+    """The payloads as lines, if each is an object that cannot run into the next."""
+    try:
+        text = b"\n".join(payloads)  # type: ignore[arg-type]  # None is a TypeError
+    except TypeError:
+        return None
+    count = len(payloads)
+    lengths = np.fromiter(map(len, payloads), np.int64, count)  # type: ignore[arg-type]
+    if not count or lengths.min() < 2 or lengths.max() > MAX_PAYLOAD or not text.isascii():
+        return None
+    characters = np.frombuffer(text, np.uint8)
+    ends = np.cumsum(lengths + 1) - 1
+    framed = (characters[ends - lengths] == ord("{")) & (characters[ends - 1] == ord("}"))
+    once = text.count(b"{") == text.count(b"}") == count and text.count(b"\n") == count - 1 and b"\r" not in text
+    return text if once and framed.all() else None

@@ -1,0 +1,102 @@
+"""Records of one reading each, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.columns.field_paths import Getter, around, elements_of, getter, is_plain, optional
+
+NAMES = ("asset", "sensor", "tag")
+PARTS = (*NAMES, "ts", "value", "quality")
+REQUIRED = ("ts", "value")
+
+
+class RawColumns(NamedTuple):
+    """Members of N records as they stand there. `quality` is None where the mapping has none."""
+
+    message: NDArray[np.int64]
+    identity: list[Any]
+    ts: list[Any]
+    value: list[Any]
+    quality: list[Any] | None
+
+
+class LongRows:
+    """Takes messages apart, a part at a time where they are alike."""
+
+    def __init__(self, mapping: Mapping[str, Any]) -> None:
+        self._parts: dict[str, Mapping[str, Any]] = {
+            part: mapping[part] for part in PARTS if mapping.get(part) is not None
+        }
+        self._parts.setdefault("ts", {"path": "ts"})
+        self._parts.setdefault("value", {"path": "value"})
+        self._elements = elements_of(mapping.get("records"))
+        self._is_simple = mapping.get("records") is None and all(map(is_plain, self._parts.values()))
+        self._getters: dict[str, Getter] = {
+            name: around(getter(part)) if name in REQUIRED else optional(around(getter(part)))
+            for name, part in self._parts.items()
+        }
+
+    def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
+        """Decoded messages and their numbers -> columns, and the numbers of those that have not all parts."""
+        found: dict[str, list[Any]] = {part: [] for part in PARTS}
+        message: list[int] = []
+        refused: list[int] = []
+        for numbers, parts in self._simple(index, messages) if self._is_simple else self._any(index, messages):
+            if parts is None:
+                refused += numbers
+                continue
+            message += numbers
+            for name, column in found.items():
+                column += parts.get(name) or repeat(None, len(numbers))
+        identity = list(zip(*(found[name] for name in NAMES), strict=True))
+        quality = found["quality"] if "quality" in self._parts else None
+        return RawColumns(np.array(message, np.int64), identity, found["ts"], found["value"], quality), refused
+
+    def _simple(
+        self, index: Sequence[int], messages: Sequence[Any]
+    ) -> Iterator[tuple[Sequence[int], dict[str, list[Any]] | None]]:
+        """Flat objects: those that have the same members go together, through loops in C."""
+        for names, (numbers, alike) in _by_layout(index, messages).items():
+            if names is None or any(self._parts[part]["path"] not in names for part in REQUIRED):
+                yield numbers, None
+            else:
+                present = {part: where["path"] for part, where in self._parts.items() if where["path"] in names}
+                yield numbers, {part: list(map(itemgetter(path), alike)) for part, path in present.items()}
+
+    def _any(
+        self, index: Sequence[int], messages: Sequence[Any]
+    ) -> Iterator[tuple[Sequence[int], dict[str, list[Any]] | None]]:
+        for number, message in zip(index, messages, strict=True):
+            try:
+                records, outer = self._elements(message)
+                pairs = [(record, outer) for record in records]
+                parts = {name: [get(pair) for pair in pairs] for name, get in self._getters.items()}
+            except (KeyError, TypeError):
+                yield [number], None
+            else:
+                yield [number] * len(pairs), parts
+
+
+def _by_layout(
+    index: Sequence[int], messages: Sequence[Any]
+) -> dict[tuple[str, ...] | None, tuple[Sequence[int], Sequence[Any]]]:
+    """Names of the members -> the messages that have them; None -> those that are no objects."""
+    if set(map(type, messages)) == {dict}:
+        layouts: list[tuple[str, ...] | None] = list(map(tuple, messages))
+        if len(set(layouts)) == 1:
+            return {layouts[0]: (index, messages)}
+    else:
+        layouts = [tuple(message) if type(message) is dict else None for message in messages]
+    groups: dict[tuple[str, ...] | None, tuple[list[int], list[Any]]] = {}
+    for names, number, message in zip(layouts, index, messages, strict=True):
+        numbers, alike = groups.setdefault(names, ([], []))
+        numbers.append(number)
+        alike.append(message)
+    return dict(groups)

@@ -1,0 +1,162 @@
+"""Payloads -> columns of readings, each already routed to its place in the site.
+
+What gateways normally send is read column by column. A message that is anything else (a member that is missing, of
+another type, too large or unreadable) goes whole through `payload.compile_payload`, the reference: so both say the same
+of every message, and nothing here knows a reason for a rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.avro import SchemaOf, compile_avro
+from eugenie_cli.readings.columns.flat_json import FlatJson
+from eugenie_cli.readings.columns.instants import compile_instants
+from eugenie_cli.readings.columns.long import LongRows
+from eugenie_cli.readings.columns.sensor_index import Identity, PlaceOf, Places, UNREAD
+from eugenie_cli.readings.columns.qualities import Qualities
+from eugenie_cli.readings.columns.values import Values
+from eugenie_cli.readings.columns.wide import WideRows
+from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.reading import Rejected
+
+
+@dataclass(frozen=True)
+class Columns:
+    """N readings of a batch of messages, in no particular order, and what were none."""
+
+    message: NDArray[np.int64]
+    """[N]: index of the message that each came in."""
+    place: NDArray[np.int64]
+    """[N]: where the site has it; -1 - k for what the site does not have and `unknown[k]` names."""
+    ts: NDArray[np.int64]
+    """[N]: ms since 1970 UTC."""
+    value: NDArray[np.float64]
+    """[N]: engineering units, NaN when the quality is bad."""
+    unknown: list[Identity]
+    rejected: list[tuple[int, Rejected]]
+    """(index of the message, why): messages, or measurements of one, that are no readings."""
+
+    def after(
+        self,
+        message: NDArray[np.int64],
+        place: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        value: NDArray[np.float64],
+    ) -> Columns:
+        """These columns behind others of the same batch."""
+        return Columns(
+            np.concatenate([message, self.message]),
+            np.concatenate([place, self.place]),
+            np.concatenate([ts, self.ts]),
+            np.concatenate([value, self.value]),
+            self.unknown,
+            self.rejected,
+        )
+
+
+ReadColumns = Callable[[Sequence["bytes | None"]], Columns]
+
+
+def compile_columns(
+    mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None = None
+) -> ReadColumns:
+    """The mapping as a function of many payloads. Other arguments and errors as `compile_payload` has them."""
+    return _Reader(mapping, timezone, place_of, schema_of).read
+
+
+class _Reader:
+    def __init__(
+        self, mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None
+    ) -> None:
+        self._reference = compile_payload(mapping, timezone, schema_of)
+        self._decode: Callable[[bytes], Any] = orjson.loads
+        if mapping.get("format") == "avro" and schema_of is not None:
+            self._decode = compile_avro(schema_of)
+        ts = mapping.get("ts") or {"path": "ts"}
+        self._instants = compile_instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
+        self._places = Places(place_of)
+        self._qualities = Qualities(mapping.get("quality"))
+        self._values = Values(mapping.get("value"))
+        self._rows = WideRows(mapping) if mapping.get("shape") == "wide" else LongRows(mapping)
+        self._flat: FlatJson | None = None
+        if FlatJson.can_read(mapping):
+            self._flat = FlatJson(mapping, timezone, self._places, self._qualities)
+
+    def read(self, payloads: Sequence[bytes | None]) -> Columns:
+        """Payloads, None for a message without one, as columns."""
+        self._places.begin()
+        everything = np.arange(len(payloads))
+        flat = None if self._flat is None else self._flat.read(payloads)
+        if flat is None:
+            return self._general(payloads, everything)
+        place, ts, value, fine = flat
+        if fine.all():
+            return Columns(everything, place, ts, value, self._places.unknown(), [])
+        rest = self._general(payloads, np.flatnonzero(~fine))
+        return rest.after(everything[fine], place[fine], ts[fine], value[fine])
+
+    def _general(self, payloads: Sequence[bytes | None], numbers: NDArray[np.int64]) -> Columns:
+        """The messages that `numbers` name, whatever they are."""
+        index, messages, unread = self._messages(payloads, numbers.tolist())
+        raw, refused = self._rows.read(index, messages)
+        ts, fine = self._instants(raw.ts)
+        place = self._places.of_column(raw.identity)
+        fine &= place != UNREAD
+        good = None
+        if raw.quality is not None:
+            good, readable = self._qualities.of_column(raw.quality)
+            fine &= readable
+        value, readable = self._values.of_column(raw.value, good)
+        fine &= readable
+        rest = {*unread, *refused, *raw.message[~fine].tolist()}
+        kept = ~np.isin(raw.message, list(rest)) if rest else np.ones(len(raw.message), bool)
+        by_reference = self._by_reference(payloads, sorted(rest))
+        return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
+
+    def _messages(self, payloads: Sequence[bytes | None], numbers: list[int]) -> tuple[list[int], list[Any], list[int]]:
+        """Decoded messages, their numbers before them, and the numbers of those that could not be decoded."""
+        chosen = payloads if len(numbers) == len(payloads) else [payloads[number] for number in numbers]
+        try:
+            if max(map(len, chosen), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
+                return numbers, list(map(self._decode, chosen)), []  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            pass  # one of thousands: then one by one
+        index, messages, unread = [], [], []
+        for number, payload in zip(numbers, chosen, strict=True):
+            try:
+                if payload is None or len(payload) > MAX_PAYLOAD:
+                    raise ValueError
+                messages.append(self._decode(payload))
+                index.append(number)
+            except ValueError:
+                unread.append(number)
+        return index, messages, unread
+
+    def _by_reference(self, payloads: Sequence[bytes | None], numbers: list[int]) -> Columns:
+        """The outcomes of the messages that only the reference reads."""
+        rejected: list[tuple[int, Rejected]] = []
+        found: list[tuple[int, int, int, float]] = []
+        for number in numbers:
+            for outcome in self._reference(payloads[number]):
+                if isinstance(outcome, Rejected):
+                    rejected.append((number, outcome))
+                else:
+                    at = self._places.of((outcome.asset, outcome.sensor, outcome.tag))
+                    found.append((number, at, outcome.ts, outcome.value))
+        message, place, ts, value = ([row[column] for row in found] for column in range(4))
+        return Columns(
+            np.array(message, np.int64),
+            np.array(place, np.int64),
+            np.array(ts, np.int64),
+            np.array(value, np.float64),
+            self._places.unknown(),
+            rejected,
+        )

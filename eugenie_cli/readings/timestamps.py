@@ -1,0 +1,151 @@
+"""Instants: text of many kinds -> int milliseconds since 1970-01-01T00:00:00Z, rounded down.
+
+Local times follow the named zone. A local time that occurs twice (clocks set back) or never (clocks set
+forward) is refused, never guessed: both readings of the doubled hour would otherwise fall onto each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone, tzinfo
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from eugenie_cli.readings.timestamp_formats import Local, MAX_OFFSET_MINUTES, compile_format, offset_ms
+
+__all__ = ["MAX_OFFSET_MINUTES"]
+
+ISO_PATTERN = (
+    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r" ?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?$"
+)
+EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
+
+# A clock that was never set shows years before 1970; beyond 9999 no calendar here can write it.
+MIN_INSTANT = 0
+MAX_INSTANT = 253_402_300_799_999
+# Instants of measurements: what lies outside was read with the wrong unit, or from a clock that was never set.
+FIRST_PLAUSIBLE = 631_152_000_000  # 1990-01-01
+LAST_PLAUSIBLE = 4_102_444_800_000  # 2100-01-01
+NO_ZONES = ("localtime", "posixrules", "Factory")  # files beside the zones: the machine's own setting
+
+_ISO = re.compile(ISO_PATTERN)
+_EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
+_MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
+_EPOCH = datetime(1970, 1, 1)
+_EXCEL_1970, _EXCEL_LAST = Decimal(25_569), Decimal(2_958_465)
+_MS_A_DAY = 86_400_000
+
+ToInstant = Callable[[str], int]
+"""Trimmed, non-empty text -> milliseconds. Raises ValueError, saying why."""
+
+
+def zone(name: str) -> tzinfo:
+    """The IANA time zone `name`. Raises ValueError when there is none."""
+    if name in ("UTC", "Z", "Etc/UTC"):
+        return timezone.utc
+    try:
+        if name in NO_ZONES:
+            raise ValueError
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone, such as Europe/Berlin or UTC") from None
+
+
+def wall_ms(local: datetime) -> int:
+    """A naive datetime -> milliseconds since 1970 on the same clock, rounded down."""
+    delta = local - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
+
+
+def utc_offset_ms(local: datetime, zone: tzinfo) -> int:
+    """The offset from UTC of a naive local time. Raises ValueError where it occurs twice or never."""
+    first = local.replace(tzinfo=zone, fold=0).utcoffset()
+    second = local.replace(tzinfo=zone, fold=1).utcoffset()
+    if first is None or second is None:
+        raise ValueError(f"{zone} has no offset at {local.isoformat()}")
+    if first != second:
+        count = "occurs twice" if first > second else "does not exist"
+        raise ValueError(f"the local time {local.isoformat()} {count} in {zone}: send an offset or UTC")
+    return first // timedelta(milliseconds=1)
+
+
+def compile_instant(unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> ToInstant:
+    """The reader of one timestamp field.
+
+    `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
+    1899-12-30, local time). `format`: as `formats.compile_format` reads it, which then comes first. `timezone`: of
+    local times that carry no offset.
+    """
+    local_zone = zone(timezone)
+    if format is not None:
+        read = compile_format(format, local_zone)
+        return _bounded(lambda text: _from_local(read(text), local_zone))
+    if unit == "iso":
+        return _bounded(lambda text: _iso(text, local_zone))
+    if unit == "excel":
+        return _bounded(lambda text: _excel(text, local_zone))
+    factor = _MS_PER_UNIT[unit]
+    return _bounded(lambda text: _epoch(text, factor), unit)
+
+
+def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
+    def bounded(text: str) -> int:
+        instant = read(text)
+        if not MIN_INSTANT <= instant <= MAX_INSTANT:
+            raise ValueError(f"{text!r} is before 1970 or after 9999{_other_unit(text, '; ') if unit else ''}")
+        return instant
+
+    return bounded
+
+
+def _other_unit(number: str, before: str) -> str:
+    """The unit in which a number would be an instant of our time, in words; nothing where there is none."""
+    for unit, factor in _MS_PER_UNIT.items():
+        milliseconds = Decimal(number) * factor
+        if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
+            instant = _EPOCH + timedelta(milliseconds=int(milliseconds))
+            return f"{before}with `unit: {unit}` it would be {instant.isoformat(timespec='seconds')}Z"
+    if FIRST_PLAUSIBLE <= (Decimal(number) - _EXCEL_1970) * _MS_A_DAY < LAST_PLAUSIBLE:
+        day = _EPOCH + timedelta(days=int(Decimal(number) - _EXCEL_1970))
+        return f"{before}with `unit: excel` it would be {day.date().isoformat()}"
+    return ""
+
+
+def _from_local(said: Local, local_zone: tzinfo) -> int:
+    local, milliseconds, offset = said
+    return wall_ms(local) + milliseconds - (utc_offset_ms(local, local_zone) if offset is None else offset)
+
+
+def _iso(text: str, local_zone: tzinfo) -> int:
+    match = _ISO.match(text)
+    if match is None:
+        meant = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
+        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{meant}")
+    year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
+    try:
+        local = datetime(year, month, day, hour, minute, int(match[6] or 0))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    milliseconds = int((match[7] or "")[:3].ljust(3, "0"))
+    return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), local_zone)
+
+
+def _epoch(text: str, ms_per_unit: Decimal) -> int:
+    if _EPOCH_NUMBER.match(text) is None:
+        raise ValueError(f"{text!r} is not a number of seconds or parts of a second since 1970")
+    return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
+
+
+def _excel(text: str, local_zone: tzinfo) -> int:
+    """Days with a fraction, rounded to the millisecond: a spreadsheet writes 05:00 as 0.2083333333."""
+    number = text.replace(",", ".", 1)
+    if _EPOCH_NUMBER.match(number) is None:
+        raise ValueError(f"{text!r} is not a number of days, as spreadsheets count them")
+    days = Decimal(number)
+    if not _EXCEL_1970 <= days <= _EXCEL_LAST:
+        raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
+    wall = int(((days - _EXCEL_1970) * _MS_A_DAY).to_integral_value(ROUND_HALF_EVEN))
+    seconds, milliseconds = divmod(wall, 1_000)
+    return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), local_zone)

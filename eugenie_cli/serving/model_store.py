@@ -1,0 +1,164 @@
+"""The model store: `serving.models` of the site file, a folder or an object store, where model servers elsewhere look.
+
+It has the workspace's layout: `<class>/<version>/` and `models.config`. A version is put there file by file with its
+graph last, and is released after that: a server that follows `models.config` never asks for half of one, and one that
+looks at folders takes a version without a graph for what it is. What is fetched is checked against its SHA-256 sums.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import alone
+from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.serving import checksums
+from eugenie_cli.model_server.version_source import GRAPH
+from eugenie_cli.site.schema import Site
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+LEFT_ALONE = "EUGENIE_MODEL_STORE"
+"""Variable: `off` where another step publishes, as in a pipeline: its image needs no library or key of a store then."""
+
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs", "az": "abfs"}
+"""Protocol -> the extra of eugenie that brings its library."""
+
+
+class ModelStore:
+    """The versions and the `models.config` of a store. Methods raise EugenieError when it cannot be reached.
+
+    Credentials are the storage library's own: its environment variables, its files, the machine's role.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        with _reached(self.uri):
+            self._files, self._root = _open(self.uri)
+
+    def put(self, class_name: str, version: int, directory: Path, progress: Progress = SILENT) -> bool:
+        """Copy a version there; False when it is there already. Raises EugenieError (REFUSED) when another one is."""
+        target = f"{self._root}/{class_name}/{version}"
+        with _reached(self.uri):
+            if self._files.exists(f"{target}/{GRAPH}"):
+                self._check_same(f"{self.uri}/{class_name}/{version}", target, directory)
+                return False
+            files = sorted(
+                (path.relative_to(directory) for path in directory.rglob("*") if path.is_file()),
+                key=lambda path: (path.as_posix() == GRAPH, path.as_posix()),
+            )
+            with progress.task(f"storing {class_name} version {version}", len(files), "files") as advance:
+                for path in files:
+                    there = f"{target}/{path.as_posix()}"
+                    self._files.makedirs(there.rpartition("/")[0], exist_ok=True)
+                    self._files.put_file(str(directory / path), there)
+                    advance(1)
+        progress.say(f"{class_name} version {version} is at {self.uri}/{class_name}/{version}")
+        return True
+
+    def fetch(self, class_name: str, version: int, models: Path, progress: Progress = SILENT) -> bool:
+        """Copy a version into `models/<class>/<version>`, whole or not at all; False when it is there already.
+
+        Raises EugenieError (REFUSED) when a file is not as it was exported, the store has no such version, or what is
+        there already is another one of the same number.
+        """
+        folder, source = models / class_name, f"{self._root}/{class_name}/{version}"
+        with alone(folder / ".lock"):
+            if (folder / str(version)).exists():
+                with _reached(self.uri):
+                    self._check_same(f"{self.uri}/{class_name}/{version}", source, folder / str(version))
+                return False
+            staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
+            try:
+                with progress.task(f"fetching {class_name} version {version}"), _reached(self.uri):
+                    if not self._files.exists(f"{source}/{GRAPH}"):
+                        raise _refused(f"{self.uri} has no {class_name} version {version}")
+                    self._files.get(f"{source}/", str(staged), recursive=True)
+                damaged = checksums.problems(staged)
+                if damaged:
+                    raise _refused(f"{self.uri}/{class_name}/{version} is damaged: {'; '.join(damaged)}")
+                staged.chmod(0o755)
+                staged.rename(folder / str(version))
+            finally:
+                shutil.rmtree(staged, ignore_errors=True)
+        return True
+
+    def read(self, name: str) -> str | None:
+        """A text file of the store, None when there is none."""
+        with _reached(self.uri):
+            there = f"{self._root}/{name}"
+            return self._files.cat_file(there).decode("utf-8") if self._files.exists(there) else None
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a text file of the store: object stores show an object whole or not at all."""
+        with _reached(self.uri):
+            self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(f"{self._root}/{name}", text.encode("utf-8"))
+
+    def _check_same(self, shown: str, target: str, directory: Path) -> None:
+        sums = directory / checksums.LOCATION
+        there = f"{target}/{checksums.LOCATION.as_posix()}"
+        if self._files.exists(there) and sums.exists() and self._files.cat_file(there) == sums.read_bytes():
+            return
+        raise EugenieError(
+            f"{shown} is another export than {directory}",
+            "move away the one of the two that is not the registry's version, or train again: its number is new",
+            ExitCode.REFUSED,
+        )
+
+
+def of_site(site: Site) -> ModelStore | None:
+    """The store of `serving.models`; None where the workspace is the store, or somebody else publishes (LEFT_ALONE)."""
+    if site.serving.models is None or os.environ.get(LEFT_ALONE) == "off":
+        return None
+    return ModelStore(location(site.serving.models, site))
+
+
+def location(models: str, site: Site) -> str:
+    """`serving.models` as it is meant: a URI as it is, a folder made absolute."""
+    return models if "://" in models else str(site.resolve(models))
+
+
+def _open(uri: str) -> tuple[AbstractFileSystem, str]:
+    from fsspec.core import url_to_fs
+
+    protocol = uri.partition("://")[0]
+    try:
+        files, root = url_to_fs(uri)
+    except ImportError as error:
+        extra = EXTRAS.get(protocol)
+        hint = f"pip install 'eugenie[{extra}]'" if extra else "install the library that fsspec names"
+        raise EugenieError(f"serving.models: {uri} needs a library: {error}", hint, ExitCode.USAGE) from error
+    except ValueError as error:
+        raise EugenieError(
+            f"serving.models: {uri}: {error}", "a folder, s3://..., gs://... or abfs://...", ExitCode.USAGE
+        ) from error
+    return files, str(root).rstrip("/")
+
+
+@contextmanager
+def _reached(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except EugenieError:
+        raise
+    except Exception as error:  # each storage library has errors of its own
+        words = f"{type(error).__name__}: {error}"
+        raise EugenieError(
+            f"the model store {uri} cannot be used: {words}",
+            "check serving.models in the site file, the network and the storage library's credentials",
+            ExitCode.UNREACHABLE,
+        ) from error
+
+
+def _refused(reason: str) -> EugenieError:
+    return EugenieError(
+        reason, "export it again under another version: eugenie train, then eugenie export", ExitCode.REFUSED
+    )

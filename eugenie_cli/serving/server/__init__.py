@@ -1,7 +1,0 @@
-"""A process that serves every exported model over TensorFlow Serving's gRPC API, on CPU.
-
-python -m eugenie_cli.serving.server --models DIR --port 8500
-
-grpc.aio front (service)  ->  queue, one worker a core (batching)  ->  a loaded SavedModel (servable)
-                              watcher (catalog): loads and warms new versions, then swaps one reference
-"""

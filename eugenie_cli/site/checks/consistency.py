@@ -1,0 +1,181 @@
+"""What types cannot say about a site file: names that must exist, values that must agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from eugenie_cli.site.detectors import DetectorSettings
+from eugenie_cli.site.checks.engines import check_engines
+from eugenie_cli.site.checks.mapping import check_mapping
+from eugenie_cli.site.schema import Asset, EquipmentClass, Part, Period
+from eugenie_cli.site.checks.model import contradictions
+from eugenie_cli.site.partial import Parts
+from eugenie_cli.site.diagnostics import Path, did_you_mean
+from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.field_types import show_duration
+
+
+class Finding(NamedTuple):
+    """Something wrong at a path.
+
+    at_key: points at the key instead of its value.
+    needs:  other values that it was concluded from: where one of those is wrong itself, it is not told.
+    """
+
+    path: Path
+    message: str
+    at_key: bool = False
+    needs: tuple[Path, ...] = ()
+
+
+Findings = Iterator[Finding]
+
+
+def check(parts: Parts) -> Iterator[Finding]:
+    """All findings about a site's parts, in no particular order."""
+    yield from _sources(parts)
+    for index, exclusion in enumerate(parts.exclude):
+        if exclusion is not None:
+            yield from _period(("exclude", index), exclusion)
+            if exclusion.asset is not None:
+                yield from known(("exclude", index, "asset"), "asset", exclusion.asset, parts.assets)
+    used = {asset.class_name for asset in parts.assets.values() if asset is not None}
+    for name, equipment in parts.classes.items():
+        if equipment is not None:
+            yield from _class(("classes", name), equipment)
+        if name not in used and None not in parts.assets.values():
+            yield Finding(("classes", name), "no asset is of this class", at_key=True)
+    for name, asset in parts.assets.items():
+        if asset is not None:
+            yield from _asset(("assets", name), asset, parts.classes)
+    yield from _tags_of_two_assets(parts.assets)
+    for path, message in check_engines(parts):
+        yield Finding(path, message)
+
+
+def known(path: Path, what: str, name: str, names: Iterable[str]) -> Findings:
+    """A finding where `name` is none of `names`."""
+    names = list(names)
+    if name not in names:
+        yield Finding(path, f"there is no {what} {name}" + (did_you_mean(name, names)))
+
+
+def _sources(parts: Parts) -> Findings:
+    seen: set[str] = set()
+    for index, source in enumerate(parts.sources):
+        if source is None:
+            continue
+        path: Path = ("sources", index)
+        if source.name in seen:
+            yield Finding((*path, "name"), f"another source is named {source.name}")
+        seen.add(source.name)
+        readings = getattr(source, "readings", None)
+        if readings is not None:
+            for place, message in check_mapping(readings, of_file=True):
+                at: Path = (*path, "readings")
+                yield Finding((*at, *place), message, needs=((*at, "shape"),))
+            yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)
+    if parts.kafka is not None:
+        yield from _constants(("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts)
+
+
+def _constants(path: Path, asset: Part | None, sensor: Part | None, parts: Parts) -> Findings:
+    if asset is not None and asset.const is not None:
+        yield from known((*path, "asset", "const"), "asset", asset.const, parts.assets)
+    if sensor is not None and sensor.const is not None and None not in parts.classes.values():
+        names = [name for equipment in parts.classes.values() if equipment for name in equipment.sensor_names]
+        yield from known((*path, "sensor", "const"), "sensor", sensor.const, names)
+
+
+def _period(path: Path, period: Period) -> Findings:
+    if period.end <= period.start:
+        yield Finding((*path, "end"), "must be after start")
+
+
+def _class(path: Path, equipment: EquipmentClass) -> Findings:
+    first: dict[str, int] = {}
+    for index, sensor in enumerate(equipment.sensors):
+        at: Path = (*path, "sensors", index)
+        if sensor.name in first:
+            yield Finding((*at, "name"), f"sensors[{first[sensor.name]}] is named {sensor.name} too")
+        first.setdefault(sensor.name, index)
+        if sensor.low is not None and sensor.high is not None and sensor.low >= sensor.high:
+            yield Finding((*at, "low"), "must be less than high")
+    if equipment.running is not None:
+        yield from known((*path, "running", "sensor"), "sensor", equipment.running.sensor, equipment.sensor_names)
+    if all(sensor.role == "context" for sensor in equipment.sensors):
+        yield Finding((*path, "sensors"), "every sensor is context: at least one must be scored")
+    at_least = f"must be at least the step, {show_duration(equipment.step)}"
+    step: Path = (*path, "step")
+    if equipment.max_gap < equipment.step:
+        yield Finding((*path, "max_gap"), at_least, needs=(step,))
+    if equipment.alarm.silence is not None and equipment.alarm.silence < equipment.step:
+        yield Finding((*path, "alarm", "silence"), at_least, needs=(step,))
+    yield from _model((*path, "model"), equipment.model)
+    if equipment.promotion is not None:
+        yield from _promotion((*path, "promotion"), equipment.promotion)
+
+
+def _promotion(path: Path, gate: PromotionGate) -> Findings:
+    if gate.last is not None and (gate.start is not None or gate.end is not None):
+        yield Finding((*path, "last"), "is instead of start and end")
+    if gate.start is not None and gate.end is not None and gate.end <= gate.start:
+        yield Finding((*path, "end"), "must be after start")
+
+
+def _model(path: Path, model: DetectorSettings) -> Findings:
+    for found in contradictions(model):
+        yield Finding((*path, found.key), found.message, needs=tuple((*path, key) for key in found.needs))
+
+
+def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:
+    yield from known((*path, "class"), "class", asset.class_name, classes)
+    equipment = classes.get(asset.class_name)
+    if equipment is not None:
+        for sensor in asset.tags:
+            if sensor not in equipment.sensor_names:
+                meant = did_you_mean(sensor, equipment.sensor_names)
+                yield Finding(
+                    (*path, "tags", sensor),
+                    f"class {asset.class_name} has no such sensor{meant}",
+                    at_key=True,
+                )
+        yield from _tags_of_one_asset(path, asset, equipment)
+    for index, period in enumerate(asset.normal):
+        yield from _period((*path, "normal", index), period)
+        if any(period.start < other.end and other.start < period.end for other in asset.normal[:index]):
+            yield Finding((*path, "normal", index), "overlaps a period above")
+    if asset.normal and equipment is not None:
+        yield from _enough_rows((*path, "normal"), asset, equipment)
+
+
+def _enough_rows(path: Path, asset: Asset, equipment: EquipmentClass) -> Findings:
+    total = sum(((period.end - period.start) for period in asset.normal), timedelta())
+    rows = total // timedelta(milliseconds=equipment.step)
+    if 0 < rows <= equipment.model.window:
+        yield Finding(
+            path,
+            f"holds {rows} rows of {show_duration(equipment.step)}: a window has {equipment.model.window}",
+        )
+
+
+def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> Findings:
+    """Two sensors of one asset with one tag; a sensor without a tag answers to its own name."""
+    owners: dict[str, str] = {}
+    for sensor in equipment.sensor_names:
+        tag = asset.tags.get(sensor, sensor)
+        other = owners.setdefault(tag, sensor)
+        if other != sensor:
+            at = sensor if sensor in asset.tags else other
+            yield Finding((*path, "tags", at), f"{tag} is the tag of {other if at == sensor else sensor} too")
+
+
+def _tags_of_two_assets(assets: Mapping[str, Asset | None]) -> Findings:
+    owners: dict[str, tuple[str, str]] = {}
+    for name, asset in assets.items():
+        for sensor, tag in (asset.tags if asset is not None else {}).items():
+            other, other_sensor = owners.setdefault(tag, (name, sensor))
+            if other != name:
+                yield Finding(("assets", name, "tags", sensor), f"{tag} is the tag of {other}'s {other_sensor} too")

@@ -1,0 +1,47 @@
+"""Settings of `model:` that contradict each other. A site file with one is refused, and so is a training of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from eugenie_cli.detection.detectors.options import BURN_IN
+from eugenie_cli.site.detectors import DetectorSettings, ModelSettings
+
+
+class Contradiction(NamedTuple):
+    """What is wrong with a setting; `needs`: other settings that it was concluded from."""
+
+    key: str
+    message: str
+    needs: tuple[str, ...] = ()
+
+
+def contradictions(model: DetectorSettings) -> Iterator[Contradiction]:
+    """All of them."""
+    less = f"must be less than the window, {model.window} rows"
+    if isinstance(model, ModelSettings):
+        if model.window <= BURN_IN:
+            yield Contradiction(
+                "window",
+                f"must be more than {BURN_IN} rows: a forecaster learns from the rows after these. A longer window, or "
+                "a type that takes a short one, such as pca-q",
+            )
+        if model.warmup >= model.window:
+            yield Contradiction("warmup", f"{less}; half of it is usual", ("window",))
+    horizons: tuple[int, ...] | None = getattr(model, "horizons", None)
+    if horizons is None:  # of a type that forecasts nothing
+        return
+    if not horizons:
+        yield Contradiction("horizons", "must hold at least 1")
+    elif max(horizons) >= model.window:
+        yield Contradiction("horizons", less, ("window",))
+    elif isinstance(model, ModelSettings) and max(horizons) > model.warmup:
+        yield Contradiction(
+            "horizons",
+            f"must be at most the warmup, {model.warmup} rows: each row is forecast from rows of its own window. "
+            "A longer warmup, or shorter horizons",
+            ("window", "warmup"),
+        )
+    if len(set(horizons)) < len(horizons):
+        yield Contradiction("horizons", "must not repeat")

@@ -1,0 +1,154 @@
+"""The values of a site file that YAML has no type for: durations, instants, names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import datetime, timezone
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from eugenie_cli.readings.timestamps import NO_ZONES
+
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
+
+
+def parse_duration(value: Any) -> int:
+    """`"200ms"`, `"5s"`, `"1.5m"`, `"2h"`, `"1d"` -> milliseconds.
+
+    Raises ValueError for anything else: a bare number has no unit.
+    """
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration needs a number and a unit: 200ms, 5s, 10m, 2h or 1d")
+    milliseconds = float(match[1]) * _UNITS_MS[match[2]]
+    if milliseconds != int(milliseconds):
+        raise ValueError("a duration is a whole number of milliseconds")
+    return int(milliseconds)
+
+
+def show_duration(milliseconds: int) -> str:
+    """Milliseconds -> the shortest spelling that `parse_duration` reads back."""
+    for unit in ("d", "h", "m", "s"):
+        if milliseconds and milliseconds % _UNITS_MS[unit] == 0:
+            return f"{milliseconds // _UNITS_MS[unit]}{unit}"
+    return f"{milliseconds}ms"
+
+
+def parse_instant(value: Any) -> datetime:
+    """ISO 8601 text -> datetime. Without an offset it stays naive: the site's time zone is applied later."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("an instant is ISO 8601 text, such as 2026-01-03T06:00:00Z")
+    text = re.sub(r"[zZ]$", "+00:00", value.strip())
+    try:
+        return datetime.fromisoformat(re.sub(r"\.(\d+)", lambda digits: "." + digits[1][:6].ljust(6, "0"), text))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an ISO 8601 instant, such as 2026-01-03T06:00:00Z") from None
+
+
+def localize(instant: datetime, where: ZoneInfo) -> datetime:
+    """A datetime without an offset, as local time of `where`; one with an offset is returned as it is.
+
+    Raises ValueError for a local time that the clocks skip, or pass twice.
+    """
+    if instant.tzinfo is not None:
+        return instant
+    early, late = (instant.replace(tzinfo=where, fold=fold) for fold in (0, 1))
+    if early.utcoffset() != late.utcoffset():
+        skipped = early.astimezone(timezone.utc).astimezone(where).replace(tzinfo=None) != instant
+        how = "does not exist" if skipped else "comes twice"
+        raise ValueError(f"{instant} {how} in {where.key}, where clocks change: add an offset, such as +02:00 or Z")
+    return early
+
+
+def zone(name: object) -> ZoneInfo | None:
+    """The time zone of that IANA name, None where there is none."""
+    try:
+        return ZoneInfo(name) if isinstance(name, str) and name and name not in NO_ZONES else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _zone_name(name: str) -> str:
+    if zone(name) is None:
+        close = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"unknown time zone {name!r}: use an IANA name such as Europe/Berlin{meant}")
+    return name
+
+
+def _in_site_zone(instant: datetime, info: ValidationInfo) -> datetime:
+    where = (info.context or {}).get("timezone")
+    return localize(instant, where) if where is not None else instant
+
+
+def to_ms(instant: datetime) -> int:
+    """An aware datetime -> milliseconds since 1970-01-01T00:00:00Z, rounded down."""
+    delta = instant - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("must be longer than 0")
+    return value
+
+
+DURATION_SCHEMA = {"type": "string", "pattern": rf"^{_DURATION.pattern}$|^\$\{{", "examples": ["5s"]}
+Milliseconds = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(show_duration, when_used="json"),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
+# The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.
+Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(_in_site_zone)]
+# An IANA time zone, kept as its name.
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+# What may name a site, class, asset or source: safe in a path, a topic, a metric and a model name.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+def _on_one_line(given: Any) -> Any:
+    """A line break in a name becomes a blank, as in the header of a file that is imported (Excel breaks them so)."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", given) if isinstance(given, str) else given
+
+
+def _tab(given: Any) -> Any:
+    """A tab may be written as YAML's single quotes leave it: a backslash and a t."""
+    return "\t" if given in ("\\t", "tab") else given
+
+
+def _one_character(given: str) -> str:
+    if len(given) != 1 or not (given == "\t" or " " <= given <= "~") or given == '"':
+        raise ValueError('must be one ASCII character other than a quote, such as ";" or "\\t" for a tab')
+    return given
+
+
+# What stands between the fields of a CSV file. One byte, and none that means something else there.
+Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)]
+# Sensors and tags carry the plant's own spelling; control characters would break records.
+Label = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    BeforeValidator(_on_one_line),
+]
+# A text in the place of a value; a number, which YAML gives as one, is its shortest text.
+StatusText = Annotated[
+    str,
+    BeforeValidator(lambda value: repr(value) if type(value) in (int, float) else value),
+    WithJsonSchema({"type": ["string", "number"]}),
+]

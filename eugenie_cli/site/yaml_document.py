@@ -1,0 +1,144 @@
+"""A YAML file as plain values, with the line and column of each.
+
+Scalars stay text, exactly as written; the model's types say what they mean. So `no`, `0123`, `12:30:00`
+and `1e3` never turn into something that nobody wrote, as they do when YAML guesses. Only an empty value,
+`~` and `null` become None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import yaml
+
+from eugenie_cli.site.diagnostics import Path, Position, Problem
+from eugenie_cli.site.yaml_limits import beyond_limits
+
+Plain = Any
+"""None, str, or lists and dicts of such."""
+
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, where PyYAML was built with it
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
+_NULLS = ("", "~", "null", "Null", "NULL")
+_MERGE = "<<"
+# PyYAML's own parser, in Python, says more exactly what is wrong, and takes minutes for a large file.
+_EXACT_UP_TO = 1_000_000
+
+
+@dataclass
+class Document:
+    """The values of a file and where each was written. Paths are tuples of keys and list indices."""
+
+    value: Plain = None
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    containers: set[Path] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    written: dict[Path, str] = field(
+        default_factory=dict
+    )  # texts whose ${...} were replaced, as they stand in the file
+
+    def position(self, path: Path, *, key: bool = False) -> Position:
+        """Where to point for a problem at `path`: a scalar's value, a section's key, else the next parent."""
+        for length in range(len(path), -1, -1):
+            at = path[:length]
+            if at in self.keys and (key or at in self.containers):
+                return self.keys[at]
+            if at in self.values:
+                return self.values[at]
+        return Position(1, 1)
+
+    def has(self, path: Path) -> bool:
+        return path in self.values
+
+
+def parse(text: str) -> Document:
+    """YAML text -> Document, with syntax errors, duplicate keys, tags and `yaml_limits` among its problems."""
+    document = Document()
+    try:
+        beyond = beyond_limits(text, _LOADER)
+        if beyond is not None:
+            document.problems.append(beyond)
+            return document
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError as error:
+        document.problems.append(_syntax_problem(text, error))
+        return document
+    if node is not None:
+        document.value = _Builder(document).build(node, ())
+    return document
+
+
+def _syntax_problem(text: str, error: yaml.YAMLError) -> Problem:
+    try:
+        # PyYAML's own parser says where and why more exactly than the C parser.
+        if len(text) <= _EXACT_UP_TO:
+            beyond_limits(text, yaml.BaseLoader)
+            yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as exact:
+        error = exact
+    position, what = Position(1, 1), str(error)
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position]
+        position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        what = f"the character U+{ord(text[error.position]):04X} is not allowed"
+    elif isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        position = _position(mark) if mark is not None else position
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+    return Problem(position, (), f"not valid YAML: {what}")
+
+
+class _Builder:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def build(self, node: yaml.Node, path: Path) -> Plain:
+        document = self.document
+        document.values.setdefault(path, _position(node.start_mark))
+        if node.tag not in _TAGS:
+            self.problem(node, path, f"the tag {node.tag} is not supported")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            plain = node.style in (None, "")
+            return None if plain and node.value in _NULLS else str(node.value)
+        document.containers.add(path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self.mapping(cast(yaml.MappingNode, node), path, frozenset())
+
+    def mapping(self, node: yaml.MappingNode, path: Path, taken: frozenset[str]) -> dict[str, Any]:
+        """The section's own keys and those that it merges, but `taken` ones: those of who merges it."""
+        written = taken.union(str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problem(key_node, path, "a key must be plain text")
+                continue
+            key = str(key_node.value)
+            if key == _MERGE and key_node.style in (None, ""):
+                for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                    if isinstance(source, yaml.MappingNode) and source.tag in _TAGS:
+                        merged = {**self.mapping(source, path, written.union(merged)), **merged}
+                    else:
+                        self.problem(source, path, "<< takes a section, by its alias")
+                continue
+            if key in taken:
+                continue
+            at = (*path, key)
+            if key in own:
+                first = self.document.keys[at]
+                self.problem(key_node, at, f"duplicate key, first written in line {first.line}")
+                continue
+            self.document.keys[at] = _position(key_node.start_mark)
+            own[key] = self.build(value_node, at)
+        return {**merged, **own}
+
+    def problem(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.document.problems.append(Problem(_position(node.start_mark), path, message))
+
+
+def _position(mark: yaml.Mark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)

@@ -1,0 +1,1 @@
+"""CSV files, compressed or not: found, cut into records, read as columns."""

@@ -1,0 +1,212 @@
+"""CSV files: historian exports, data loggers. Streamed, so memory does not grow with a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.sources.csv.companions import Told, bases_of
+from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, status_of, without_gz
+from eugenie_cli.sources.csv.headers import Header, read_header
+from eugenie_cli.sources.interface import SourceItem, Tally, router_of
+from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
+from eugenie_cli.sources.csv.rejected_rows import Places, Ragged
+from eugenie_cli.sources.csv.quotes import QuoteRules
+from eugenie_cli.sources.csv.records import RecordReader
+from eugenie_cli.printable import printable
+from eugenie_cli.progress import Advance
+from eugenie_cli.readings.mapping import bind_file
+from eugenie_cli.site.schema import CsvSource, Site
+
+BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
+
+
+class CsvImporter:
+    """Reads the files of a `csv` source."""
+
+    def __init__(self, source: CsvSource, site: Site) -> None:
+        self._source, self._site = source, site
+        self._base = site.base.resolve()
+        self._router = router_of(site)
+
+    def items(self) -> Sequence[SourceItem]:
+        """The files that match the source's path, sorted. One that cannot be read is among them: reading it tells."""
+        pattern = self._site.resolve(self._source.path)
+        paths = matching(pattern)
+        if not paths:
+            raise EugenieError(
+                f"source {self._source.name}: no file matches {printable(str(pattern))}",
+                hint=f"correct `path` of the source in {self._site.file}",
+            )
+        return [self._item(path) for path in paths]
+
+    def _item(self, path: Path) -> SourceItem:
+        """A file by its place in the site's folder, so that a folder that moves is known again."""
+        inside = path.is_relative_to(self._base)
+        key = str(path.relative_to(self._base)) if inside else str(path)
+        size, state = 0, dict[str, Any]()
+        try:
+            status = status_of(path)
+            size, state = status.st_size, {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        except EugenieError:
+            pass  # told when it is read
+        bound = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
+        readings = self._source.readings
+        patterned = [name for name in type(readings).model_fields if getattr(getattr(readings, name), "file", None)]
+        names = {name: str(bound[name]["const"]) for name in patterned}
+        return SourceItem(key, size, state, (str(path),) if inside else (), names)
+
+    def missing(self, key: str) -> str:
+        """Why `items` does not have an item that was imported."""
+        return "the source's `path` does not match it" if (self._base / key).exists() else "its file is gone"
+
+    def settings(self) -> Mapping[str, Any]:
+        """The source's own settings, the time zone, and the names that readings are given."""
+        return {
+            "source": self._source.model_dump(mode="json", exclude={"name", "path"}),
+            "timezone": self._site.timezone,
+            "routes": sorted([str(field) for field in route] for route in self._router.table()),
+        }
+
+    def digest(self, item: SourceItem) -> str:
+        """SHA-256 of the file. Raises EugenieError for one that cannot be read."""
+        path = self._base / item.key
+        status_of(path)
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(BLOCK_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read: {error.strerror}",
+                hint="let the user that runs eugenie read the file, and check the disk or the network share",
+            ) from error
+        return digest.hexdigest()
+
+    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        """The file's readings, block by block. Raises EugenieError for a file that cannot be read as
+        configured.
+        """
+        path = self._base / item.key
+        try:
+            yield from self._read(path, tally, advance)
+        except LookupError as error:
+            raise EugenieError(
+                f"source {self._source.name}: {error}",
+                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
+            ) from error
+        except UnicodeError as error:  # of a codec that takes no damaged text: idna, say
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
+                hint="correct the source's `encoding`: utf-8, utf-16, cp1252, latin-1, cp1254",
+            ) from error
+        except pa.ArrowInvalid as error:
+            raise EugenieError(
+                f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",
+                hint="check `delimiter` and `encoding` of the source in the site file",
+            ) from error
+        if self._item(path).state != item.state:
+            raise EugenieError(
+                f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
+            )
+
+    def _read(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        rules = QuoteRules(self._source.delimiter)
+        with opened(path, self._source.encoding, advance) as file:
+            decoder = Decoder(self._source.encoding)
+            head = decoder(file.read(HEAD_BYTES))
+            while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
+                head += decoder(more)
+            head = head.lstrip("\ufeff".encode())
+            self._check_head(path, head, decoder)
+            header = read_header(printable(str(path)), head, self._source, rules)
+            reader = self._reader(path, header)
+            told = Told(reader, self._bases, self._source.readings)
+            places = Places(tally, path.name)
+            framer = Framer(rules, self._source.encoding, decoder, len(header.names), reader.is_row)
+            for block in framer.blocks(partial(file.read, BLOCK_BYTES), head[header.end :], header.lines + 1):
+                records, ragged = self._parsed(block, header)
+                batch, refusals = reader.read(records)
+                told.look(records)
+                places.take(block, records, reader, refusals, ragged)
+                yield batch
+        told.tell(tally)
+
+    @cached_property
+    def _bases(self) -> frozenset[str]:
+        """What the names of a tag's further columns begin or end with."""
+        tags = {tag for asset in self._site.assets.values() for tag in asset.tags.values()}
+        return bases_of(tags | {name for equipment in self._site.classes.values() for name in equipment.sensor_names})
+
+    def _reader(self, path: Path, header: Header) -> RecordReader:
+        mapping = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
+        asset = (mapping["asset"] or {}).get("const")
+        if asset is not None and asset.strip() not in self._site.assets:
+            raise EugenieError(
+                f"{printable(str(path))}: the site has no asset {asset!r}",
+                hint="add it to `assets`, or narrow the source's `path` to the files of the site's assets",
+            )
+        if header.spare:
+            mapping = {**mapping, "ignore": [*mapping["ignore"], header.names[-1]]}
+        return RecordReader(mapping, self._site.timezone, self._router, header.names)
+
+    def _check_head(self, path: Path, head: bytes, decoder: Decoder) -> None:
+        """Refuse a file whose header is not of the encoding: its columns would have other names."""
+        line = head.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
+        if not line.isascii() and (at := decoder.bad(line, 0)) >= 0:
+            likely = line.decode("cp1252", "replace")
+            raise EugenieError(
+                f"{printable(str(path))} is not {self._source.encoding} text: byte {at + 1} of its header",
+                hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
+                f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
+            )
+
+    def _parsed(self, block: Block, header: Header) -> tuple[pa.RecordBatch, list[Ragged]]:
+        """A block's records, every column text exactly as written, and its rows of another number of fields."""
+        ragged: list[Ragged] = []
+        width = len(header.names) - header.spare
+
+        def skip(row: pa_csv.InvalidRow) -> str:
+            ragged.append(Ragged.of(row.number - 1, row.actual_columns, width, row.text))
+            return "skip"
+
+        names, text = list(header.names), pa.string()
+        if not block.data:
+            return pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names), ragged
+        table = pa_csv.read_csv(
+            pa.BufferReader(block.data),
+            # one thread: only then does a malformed row say where it is
+            pa_csv.ReadOptions(column_names=names, block_size=len(block.data) + 1, use_threads=False),
+            pa_csv.ParseOptions(
+                delimiter=self._source.delimiter, invalid_row_handler=skip, newlines_in_values=bool(block.joined)
+            ),
+            pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
+        )
+        batches = table.to_batches() if table.num_rows else []
+        if len(batches) != 1:
+            batches = table.combine_chunks().to_batches()
+        records = batches[0] if batches else pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
+        return self._without_more(records, ragged) if header.spare else (records, ragged)
+
+    def _without_more(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
+        """Rows that end with a delimiter, as the header does not: behind it must be nothing."""
+        more = pc.not_equal(records.column(records.num_columns - 1), "")
+        if not pc.any(more).as_py():
+            return records, ragged
+        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+        for record in np.flatnonzero(more.to_numpy(zero_copy_only=False)).tolist():
+            fields = [column[record].as_py() for column in records.columns]
+            text = self._source.delimiter.join(fields)
+            ragged.append(Ragged.of(int(rows[record]), len(fields), len(fields) - 1, text))
+        return records.filter(pc.invert(more)), sorted(ragged, key=lambda row: row.row)

@@ -1,0 +1,237 @@
+"""A stream of bytes -> blocks of whole rows, for a reader of CSV that takes a block at a time.
+
+What cannot be a row (bytes that are not of the encoding, a quote that never closes, a line without an end) is taken out
+and told, with its line; its line break stays, so lines can be counted in what is left.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.sources.csv.quotes import IsRow, LONGEST_FIELD, QuoteRules, line_count, line_starts
+from eugenie_cli.readings import reject_reasons
+
+LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
+REPLACEMENT = "\ufffd".encode()  # what a byte becomes that is not of the encoding
+_SHOWN = 400  # bytes of a line that is taken out
+_CR_ALONE = re.compile(rb"\r(?!\n)")
+_LINE_END = re.compile(rb"\r\n|[\r\n]")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line that was taken out: its number in the file, why, and how it begins (UTF-8, perhaps damaged)."""
+
+    line: int
+    reason: str
+    why: str
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole rows, UTF-8. `first`: the number of its first line; `joined`: rows over several lines, by where they
+    start and end in `data`.
+    """
+
+    data: bytes
+    first: int
+    refused: list[Refused] = field(default_factory=list)
+    joined: dict[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(line, last line) of each row, blank lines left out."""
+        starts = line_starts(self.data)
+        codes = np.frombuffer(self.data, np.uint8)
+        row = ~np.isin(codes[starts], (10, 13))
+        last = np.arange(len(starts))
+        for start, end in self.joined.items():
+            place, after = np.searchsorted(starts, (start, end)).tolist()
+            row[place + 1 : after] = False
+            last[place] = after - 1
+        return self.first + np.flatnonzero(row), self.first + last[row]
+
+    def place(self, row: int) -> str:
+        """The line of a row (from 0), or its lines: `7` or `7-9`."""
+        line, last = int(self._rows[0][row]), int(self._rows[1][row])
+        return str(line) if line == last else f"{line}-{last}"
+
+
+class Decoder:
+    """Bytes of an encoding -> UTF-8; what is not of the encoding becomes a replacement character."""
+
+    def __init__(self, encoding: str) -> None:
+        """Raises LookupError for an encoding that Python does not have."""
+        self._utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def __call__(self, chunk: bytes, final: bool = False) -> bytes:
+        return chunk if self._utf8 else self._decoder.decode(chunk, final).encode("utf-8", "replace")
+
+    def bad(self, data: bytes, at: int) -> int:
+        """The place at or after `at` of a byte that was not of the encoding, -1 without one."""
+        if not self._utf8:
+            return data.find(REPLACEMENT, at)
+        try:
+            codecs.utf_8_decode(memoryview(data)[at:], "strict", True)
+        except UnicodeDecodeError as error:
+            return at + error.start
+        return -1
+
+
+class Framer:
+    """Cuts one file into blocks. `columns`: how many a row has."""
+
+    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, columns: int, is_row: IsRow) -> None:
+        self._rules, self._encoding, self._decoder = rules, encoding, decoder
+        self._columns, self._is_row = columns, is_row
+
+    def blocks(self, read: Callable[[], bytes], rest: bytes, line: int) -> Iterator[Block]:
+        """The blocks of what `rest` and then `read` give (b"" at the end); `line`: the number of the first line."""
+        ended = False
+        while not ended:
+            chunk = read()
+            ended = not chunk
+            chunk = self._decoder(chunk, ended)
+            cut = len(chunk) if ended else last_line_end(chunk)
+            if not cut and not ended:
+                chunk, rest = rest + chunk, b""
+                cut = last_line_end(chunk)
+                if not cut and len(chunk) <= LONGEST_LINE:
+                    rest = chunk
+                    continue
+                if not cut:
+                    rest, refused = self._skip_line(chunk, read, line)
+                    yield Block(b"", line, [refused])
+                    line += 1
+                    continue
+            data = b"".join((rest, memoryview(chunk)[:cut]))  # copied once: it is most of the file
+            block, done = self._block(data, line, ended)
+            rest = data[done:] + chunk[cut:]
+            line += line_count(data[:done])
+            if block.data or block.refused:
+                yield block
+
+    def _skip_line(self, data: bytes, read: Callable[[], bytes], line: int) -> tuple[bytes, Refused]:
+        """(what follows the line, the line): reads on to its end without keeping what it holds."""
+        shown = data[:_SHOWN]
+        while (found := _LINE_END.search(data)) is None or found.end() == len(data):
+            chunk = read()
+            if not chunk:
+                data = b""
+                break
+            data = data[-1:] + self._decoder(chunk)  # a CR at the end may have its LF in the next chunk
+        why = f"a line of more than {LONGEST_LINE >> 20} MiB"
+        return data[found.end() :] if found else b"", Refused(line, reject_reasons.MISSING_FIELD, why, shown)
+
+    def _block(self, data: bytes, line: int, ended: bool) -> tuple[Block, int]:
+        """(the block, how much of `data` it took): a row that may end in what is not read yet is left."""
+        refused: list[Refused] = []
+        sound = data
+        if (bad := -1 if data.isascii() else self._decoder.bad(data, 0)) >= 0:
+            sound = self._without_bad_lines(_with_line_feeds(data), bad, line, refused)
+        if b'"' not in sound:
+            return Block(sound, line, refused), len(data)
+        suspects = self._rules.suspects(sound)
+        if not suspects:
+            return Block(sound, line, refused), len(data)
+        sound = _with_line_feeds(sound)
+        starts = line_starts(sound)
+        rows = _Rows(sound, starts, self._rules, line)
+        left = rows.walk(suspects, self._columns, self._is_row, ended)
+        if left is None:
+            return Block(rows.rest(), line, sorted(refused + rows.refused, key=_line), rows.joined), len(data)
+        refused = [one for one in refused if one.line < line + left]  # the others are met again
+        taken = int(line_starts(data)[left])
+        return Block(rows.rest(int(starts[left])), line, sorted(refused + rows.refused, key=_line), rows.joined), taken
+
+    def _without_bad_lines(self, data: bytes, bad: int, line: int, refused: list[Refused]) -> bytes:
+        starts = line_starts(data)
+        kept, done = [], 0
+        while bad >= 0:
+            place = int(np.searchsorted(starts, bad, side="right")) - 1
+            start = int(starts[place])
+            end = int(starts[place + 1]) if place + 1 < len(starts) else len(data)
+            text = data[start:end].rstrip(b"\r\n")
+            why = f"not {self._encoding} text: set the source's `encoding` (cp1252 perhaps)"
+            refused.append(Refused(line + place, reject_reasons.BAD_VALUE, why, text[:_SHOWN]))
+            kept.append(data[done:start])
+            done = start + len(text)
+            bad = self._decoder.bad(data, end) if end < len(data) else -1
+        return b"".join((*kept, data[done:]))
+
+
+class _Rows:
+    """Goes through the lines of a block that a quote makes suspect."""
+
+    def __init__(self, data: bytes, starts: NDArray[np.int64], rules: QuoteRules, line: int) -> None:
+        self._data, self._starts, self._rules, self._line = data, starts, rules, line
+        self._kept: list[bytes] = []
+        self._done = 0  # bytes of `data` that are kept or taken out
+        self._gone = 0  # bytes taken out
+        self.refused: list[Refused] = []
+        self.joined: dict[int, int] = {}
+
+    def walk(self, suspects: list[int], columns: int, is_row: IsRow, ended: bool) -> int | None:
+        """Join rows over several lines, take out lines with a quote that stays open. Returns the line from which
+        on nothing can be said before more is read; None when all is done.
+        """
+        data, starts, resume = self._data, self._starts, 0
+        for place in suspects:
+            start = int(starts[place])
+            if start < resume:  # a line inside a row before it
+                continue
+            row = self._rules.row(data, start)
+            if row is None and not ended and len(data) - start <= LONGEST_FIELD:
+                return place
+            if row is not None and not row.broken:
+                continue
+            if row is not None:
+                after = int(np.searchsorted(starts, row.end))
+                cuts = [*starts[place + 1 : after].tolist(), row.end]
+                lines = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
+                if self._rules.is_one_row(row, lines, columns, is_row):
+                    self.joined[start - self._gone] = row.end - self._gone
+                    resume = row.end
+                    continue
+            end = int(starts[place + 1]) if place + 1 < len(starts) else len(data)
+            self._take_out(place, start, end)
+        return None
+
+    def _take_out(self, place: int, start: int, end: int) -> None:
+        text = self._data[start:end].rstrip(b"\r\n")
+        why = f"the quote of field {self._rules.open_field(text)} does not close"
+        self.refused.append(Refused(self._line + place, reject_reasons.MISSING_FIELD, why, text[:_SHOWN]))
+        self._kept.append(self._data[self._done : start])
+        self._done = start + len(text)
+        self._gone += len(text)
+
+    def rest(self, end: int | None = None) -> bytes:
+        """The data, up to `end`, without what was taken out."""
+        return b"".join((*self._kept, self._data[self._done : end]))
+
+
+def _with_line_feeds(data: bytes) -> bytes:
+    """The same lines, none of which ends with a CR alone: that would join the LF behind a line that is taken out."""
+    return _CR_ALONE.sub(b"\n", data) if b"\r" in data else data
+
+
+def _line(refused: Refused) -> int:
+    return refused.line
+
+
+def last_line_end(data: bytes) -> int:
+    """Behind the last line break of `data`; 0 without one. A CR at the very end may be half of one."""
+    end = data.rfind(b"\n") + 1
+    if b"\r" in data:
+        end = max(end, data.rfind(b"\r", 0, len(data) - 1) + 1)
+    return end

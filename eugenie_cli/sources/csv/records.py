@@ -1,0 +1,256 @@
+"""Blocks of records, as columns of text -> readings, exactly as `readings.mapping` reads each record.
+
+Only what is rejected is ever made into records: the examples in a report are what `compile_mapping` says of
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from eugenie_cli.history.batch import Batch, Series
+from eugenie_cli.sources.csv.columns import QualityColumn, ValueColumn, words
+from eugenie_cli.sources.csv.instants import InstantColumn
+from eugenie_cli.readings import reject_reasons
+from eugenie_cli.readings.mapping import compile_mapping
+from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.readings.routing import Router
+
+_NOWHERE = -1  # series index: the site has no such asset, sensor or tag
+_UNNAMED = -2  # series index: the record does not say which
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Records of a block, by place, that were turned away for one reason. Wide: `column` of the records."""
+
+    reason: str
+    records: NDArray[np.int64]
+    column: str | None = None
+
+
+class RecordReader:
+    """Reads the blocks of one item.
+
+    `mapping`: `ReadingsMapping.model_dump(mode="json")`, file patterns bound; `columns`: the names in each
+    block.
+    """
+
+    def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, columns: Iterable[str]) -> None:
+        self.columns = tuple(columns)
+        self._mapping, self._router = mapping, router
+        self._record = compile_mapping(mapping, timezone)
+        ts, value, quality = mapping["ts"], mapping["value"], mapping.get("quality") or {}
+        self._instants = InstantColumn(ts["unit"], ts.get("format"), ts.get("timezone") or timezone)
+        self._values = ValueColumn(value["decimal"], value["status"])
+        self._quality = QualityColumn(quality.get("scheme") or "words")
+        self._wide = mapping["shape"] == "wide"
+        self._series: dict[Series, int] = {}
+        self._routes: dict[tuple[str | None, str | None, str | None], int] = {}
+        used = {part["path"] for name in ("ts", "asset", "quality") if (part := mapping.get(name)) and part["path"]}
+        self._measured = tuple(c for c in self.columns if c not in used and c not in mapping["ignore"])
+        self._known = self._known_columns()
+        self.lost = 0  # records of the last block that gave nothing
+
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Wide: columns, not read, that are no sensor or tag of any asset that the file may speak of."""
+        return tuple(column for column in self._measured if column not in self._known) if self._wide else ()
+
+    def unread(self) -> tuple[str, ...]:
+        """Columns that no part of the mapping names and no reading is made of."""
+        parts = ("ts", "asset", "sensor", "tag", "value", "quality")
+        used = {part["path"] for name in parts if (part := self._mapping.get(name))}
+        return tuple(c for c in self._measured if c not in used and c not in (self._known if self._wide else ()))
+
+    def is_row(self, fields: Sequence[str]) -> bool:
+        """Whether these fields alone are a record: as many as there are columns, with an instant that can be read."""
+        if len(fields) != len(self.columns):
+            return False
+        untimed = (reject_reasons.BAD_TIMESTAMP, reject_reasons.MISSING_FIELD)
+        outcomes = self._record(dict(zip(self.columns, fields, strict=True)))
+        return any(not isinstance(outcome, Rejected) or outcome.reason not in untimed for outcome in outcomes)
+
+    def _known_columns(self) -> tuple[str, ...]:
+        part = self._mapping.get("asset")
+        assets: Iterable[str | None] = self._router.assets if part else (None,)
+        if part and part.get("const"):
+            assets = (part["const"].strip(),)
+        return tuple(
+            column
+            for column in self._measured
+            if any(self._router.route(asset, None, column.strip()) for asset in assets)
+        )
+
+    def read(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
+        """The block's readings, and what was turned away."""
+        return self._read_wide(block) if self._wide else self._read_long(block)
+
+    def explain(self, block: pa.RecordBatch, record: int, column: str | None) -> str:
+        """What is wrong with a record (wide: in one column), in the mapping's words."""
+        fields = {name: block.column(place)[record].as_py() for place, name in enumerate(self.columns)}
+        if column is not None:
+            keep = {part["path"] for name in ("ts", "asset", "quality") if (part := self._mapping.get(name))}
+            fields = {name: text for name, text in fields.items() if name in keep or name == column}
+        for outcome in self._record(fields):
+            if isinstance(outcome, Rejected):
+                return outcome.detail
+            named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
+            if self._router.route(**named) is None:
+                return "the site has no " + ", ".join(f"{what} {name!r}" for what, name in named.items() if name)
+        return "rejected"
+
+    # -- long --------------------------------------------------------------------------------------
+
+    def _read_long(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
+        series = self._identities(block)
+        ts, absent, timed = self._times(block)
+        good, graded = self._grades(block)
+        texts = self._texts(block, self._mapping["value"])
+        if texts is None:
+            value, valued = np.full(block.num_rows, np.nan), ~good
+        else:
+            value, valued = self._values(texts)
+        value[~good] = np.nan
+        refusals = _first_reason(
+            (reject_reasons.MISSING_FIELD, (series == _UNNAMED) | absent),
+            (reject_reasons.BAD_TIMESTAMP, ~timed),
+            (reject_reasons.BAD_VALUE, ~graded),
+            (reject_reasons.MISSING_FIELD if texts is None else reject_reasons.BAD_VALUE, good & ~valued),
+            (reject_reasons.UNKNOWN_TAG, series == _NOWHERE),
+        )
+        keep = _kept(block.num_rows, refusals)
+        self.lost = int(block.num_rows - np.count_nonzero(keep))
+        return Batch(tuple(self._series), series[keep], ts[keep], value[keep]), refusals
+
+    def _identities(self, block: pa.RecordBatch) -> NDArray[np.int32]:
+        """The series of each record, or _UNNAMED or _NOWHERE."""
+        found = [self._names(block, self._mapping.get(part)) for part in ("asset", "sensor", "tag")]
+        (assets, a), (sensors, s), (tags, t) = found
+        combined = (a.astype(np.int64) * len(sensors) + s) * len(tags) + t
+        if len(assets) * len(sensors) * len(tags) <= 1 << 20:
+            present = np.flatnonzero(np.bincount(combined, minlength=1))
+            table = np.zeros(len(assets) * len(sensors) * len(tags), np.int32)
+        else:  # every combination would be too large a table: sort instead
+            present, combined = np.unique(combined, return_inverse=True)
+            table = np.zeros(len(present), np.int32)
+        places = present if len(table) != len(present) else np.arange(len(present))
+        for place, code in zip(places.tolist(), present.tolist(), strict=True):
+            rest, tag = divmod(code, len(tags))
+            asset, sensor = divmod(rest, len(sensors))
+            table[place] = self._route(assets[asset], sensors[sensor], tags[tag])
+        return table[combined]
+
+    def _route(self, asset: str | None, sensor: str | None, tag: str | None) -> int:
+        key = (asset, sensor, tag)
+        if key not in self._routes:
+            if (sensor is None and tag is None) or (tag is None and asset is None):
+                self._routes[key] = _UNNAMED
+            elif (route := self._router.route(asset, sensor, tag)) is None:
+                self._routes[key] = _NOWHERE
+            else:
+                pair = (route[0], self._router.sensors_of(route[0])[route[1]])
+                self._routes[key] = self._series.setdefault(pair, len(self._series))
+        return self._routes[key]
+
+    # -- wide --------------------------------------------------------------------------------------
+
+    def _read_wide(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
+        assets, asset = self._names(block, self._mapping.get("asset"))
+        nameless = np.array([name is None for name in assets], bool)[asset] & (self._mapping.get("asset") is not None)
+        ts, absent, timed = self._times(block)
+        good, graded = self._grades(block)
+        refusals = _first_reason(
+            (reject_reasons.MISSING_FIELD, nameless | absent),
+            (reject_reasons.BAD_TIMESTAMP, ~timed),
+            (reject_reasons.BAD_VALUE, ~graded),
+        )
+        usable = _kept(block.num_rows, refusals)
+        refused, taken = ~usable, np.zeros(block.num_rows, bool)
+        indices, instants, values = [], [], []
+        for column in self._known:
+            place = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
+            series = place[asset]
+            texts = block.column(self.columns.index(column))
+            value, valued = self._values(texts)
+            value[~good] = np.nan
+            # a table of several classes has a column for each sensor: what another class leaves empty says
+            # nothing
+            empty = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+            silent = (series == _NOWHERE) & (np.diff(empty) == 0)
+            wrong = usable & good & ~valued
+            lost = usable & (series == _NOWHERE) & ~silent & ~wrong
+            for reason, mask in ((reject_reasons.BAD_VALUE, wrong), (reject_reasons.UNKNOWN_TAG, lost)):
+                if mask.any():
+                    refusals.append(Refusals(reason, np.flatnonzero(mask), column))
+                    refused |= mask
+            keep = usable & ~wrong & (series >= 0)
+            whole = keep.all()
+            taken |= keep
+            indices.append(series if whole else series[keep])
+            instants.append(ts if whole else ts[keep])
+            values.append(value if whole else value[keep])
+        self.lost = int(np.count_nonzero(refused & ~taken))
+        pairs = tuple(self._series)
+        if not indices:
+            return Batch(pairs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
+        return Batch(pairs, np.concatenate(indices), np.concatenate(instants), np.concatenate(values)), refusals
+
+    # -- fields ------------------------------------------------------------------------------------
+
+    def _texts(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> pa.StringArray | None:
+        if part and part.get("path") in self.columns:
+            return block.column(self.columns.index(part["path"]))
+        if part and part.get("const") is not None:
+            return pa.array([part["const"]] * block.num_rows, pa.string())
+        return None
+
+    def _names(
+        self, block: pa.RecordBatch, part: Mapping[str, Any] | None
+    ) -> tuple[list[str | None], NDArray[np.int32]]:
+        if part and part.get("path") in self.columns:
+            return words(block.column(self.columns.index(part["path"])))
+        const = part.get("const") if part else None
+        return [const.strip(" \t") or None if const else None], np.zeros(block.num_rows, np.int32)
+
+    def _times(self, block: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """(ts, absent, read) of each record."""
+        texts = self._texts(block, self._mapping["ts"])
+        if texts is None:
+            none = np.zeros(block.num_rows, bool)
+            return np.zeros(block.num_rows, np.int64), ~none, none
+        ts, read = self._instants(texts)
+        absent = np.zeros(block.num_rows, bool)
+        for record in np.flatnonzero(~read).tolist():
+            absent[record] = not texts[record].as_py().strip(" \t")
+        return ts, absent, read
+
+    def _grades(self, block: pa.RecordBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        texts = self._texts(block, self._mapping.get("quality"))
+        if texts is None:
+            return np.ones(block.num_rows, bool), np.ones(block.num_rows, bool)
+        return self._quality(texts)
+
+
+def _first_reason(*checks: tuple[str, NDArray[np.bool_]]) -> list[Refusals]:
+    """Each record that fails goes to the first check that it fails."""
+    refusals: list[Refusals] = []
+    gone = np.zeros(len(checks[0][1]), bool)
+    for reason, fails in checks:
+        fails = fails & ~gone
+        if fails.any():
+            refusals.append(Refusals(reason, np.flatnonzero(fails)))
+            gone |= fails
+    return refusals
+
+
+def _kept(count: int, refusals: Iterable[Refusals]) -> NDArray[np.bool_]:
+    keep = np.ones(count, bool)
+    for refusal in refusals:
+        keep[refusal.records] = False
+    return keep

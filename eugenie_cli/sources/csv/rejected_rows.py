@@ -1,0 +1,88 @@
+"""Where in a file the rows are that were turned away, and the first few of each reason in full."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from eugenie_cli.sources.interface import EXAMPLES, Tally
+from eugenie_cli.sources.csv.lines import Block
+from eugenie_cli.sources.csv.records import RecordReader, Refusals
+from eugenie_cli.printable import printable
+from eugenie_cli.readings import reject_reasons
+
+SHOWN_TEXT = 80  # of a malformed row
+SHOWN_DETAIL = 240  # of what is wrong with a field that may hold anything
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A row of too few or too many fields: its place in the block, from 0, and what to say of it."""
+
+    row: int
+    detail: str
+
+    @staticmethod
+    def of(row: int, fields: int, expected: int, text: str) -> Ragged:
+        """The usual words."""
+        return Ragged(row, f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}")
+
+
+class Places:
+    """Counts for one file. `name`: the file's, in examples."""
+
+    def __init__(self, tally: Tally, name: str) -> None:
+        self._tally, self._name = tally, printable(name)
+
+    def take(
+        self,
+        block: Block,
+        records: pa.RecordBatch,
+        reader: RecordReader,
+        refusals: list[Refusals],
+        ragged: list[Ragged],
+    ) -> None:
+        """Count what a block has, and keep the first few rejections of each reason, by line."""
+        self._tally.records += records.num_rows + len(ragged) + len(block.refused)
+        self._tally.lost += reader.lost + len(ragged) + len(block.refused)
+        if not refusals and not ragged and not block.refused:
+            return
+        wanted = {
+            reason: self._tally.reject(reason, count) for reason, count in _counts(block, refusals, ragged).items()
+        }
+        examples: list[tuple[int, str, str, str]] = []
+        for refused in block.refused:
+            if wanted[refused.reason] > 0:
+                text = printable(refused.text.decode("utf-8", "backslashreplace"), SHOWN_TEXT)
+                examples.append((refused.line, str(refused.line), refused.reason, f"{refused.why}: {text}"))
+        if wanted.get(reject_reasons.MISSING_FIELD, 0) > 0:
+            for row in ragged[:EXAMPLES]:
+                examples.append((*_line(block, row.row), reject_reasons.MISSING_FIELD, row.detail))
+        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+        for refusal in refusals:
+            for record in refusal.records[: max(0, wanted[refusal.reason])].tolist():
+                detail = printable(reader.explain(records, record, refusal.column), SHOWN_DETAIL)
+                examples.append((*_line(block, int(rows[record])), refusal.reason, detail))
+        for _, place, reason, detail in sorted(examples):
+            if wanted[reason] > 0:
+                wanted[reason] -= 1
+                self._tally.example(reason, f"{self._name}:{place}", detail)
+
+
+def _counts(block: Block, refusals: list[Refusals], ragged: list[Ragged]) -> dict[str, int]:
+    counts = {refusal.reason: 0 for refusal in refusals}
+    for refusal in refusals:
+        counts[refusal.reason] += len(refusal.records)
+    for refused in block.refused:
+        counts[refused.reason] = counts.get(refused.reason, 0) + 1
+    if ragged:
+        counts[reject_reasons.MISSING_FIELD] = counts.get(reject_reasons.MISSING_FIELD, 0) + len(ragged)
+    return counts
+
+
+def _line(block: Block, row: int) -> tuple[int, str]:
+    place = block.place(row)
+    return int(re.split("-", place)[0]), place

@@ -1,0 +1,120 @@
+"""Readings as the messages that a site's gateway sends: its `kafka.readings` mapping, turned round."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from eugenie_cli.episodes.records import iso
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.readings.payload import WHOLE, compile_payload
+from eugenie_cli.readings.reading import Reading
+from eugenie_cli.readings.routing import Router
+from eugenie_cli.readings.timestamps import zone
+from eugenie_cli.site.schema import Site
+
+_PER_MS = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
+
+
+def router(site: Site) -> Router:
+    """Where names and tags of the site's messages lead."""
+    return Router(
+        {name: {"class": asset.class_name, "tags": dict(asset.tags)} for name, asset in site.assets.items()},
+        {name: one.sensor_names for name, one in site.classes.items()},
+    )
+
+
+class Composer:
+    """Writes readings as messages that the stream reads back as the same readings.
+
+    Raises EugenieError (REFUSED) for a mapping that is not JSON, and, at the first reading of a sensor, for one that
+    cannot say it: a constant asset, a tag that several assets have, a time format without milliseconds.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._mapping: dict[str, Any] = site.kafka.readings.model_dump(mode="json")
+        if self._mapping["format"] != "json":
+            raise EugenieError(
+                f"{site.file}: kafka.readings.format is {self._mapping['format']}: a replay writes JSON alone",
+                "`eugenie stream replay --bounded` scores without Kafka",
+                ExitCode.REFUSED,
+            )
+        self._site = site
+        self._ts: Mapping[str, Any] = self._mapping["ts"]
+        self._zone = zone(self._ts.get("timezone") or site.timezone)
+        self._read = compile_payload(self._mapping, site.timezone)
+        self._router = router(site)
+        self._checked: set[tuple[str, str]] = set()
+
+    def __call__(self, asset: str, sensor: str, ts: int, value: float) -> bytes:
+        """The message of a reading: `ts` in ms since 1970 UTC, `value` NaN when it is of bad quality."""
+        record: dict[str, Any] = {}
+        mapping = self._mapping
+        _put(record, mapping["asset"], asset)
+        _put(record, self._ts, self._instant(ts))
+        number: Any = None if math.isnan(value) else value
+        if number is not None and mapping["value"]["decimal"] != ".":
+            number = repr(value).replace(".", mapping["value"]["decimal"])
+        if mapping["shape"] == "wide":
+            record[self._tag(asset, sensor)] = number
+        else:
+            by_name = mapping["sensor"] is not None and (mapping["asset"] is not None or mapping["tag"] is None)
+            part = mapping["sensor"] if by_name else mapping["tag"]
+            _put(record, part, sensor if by_name else self._tag(asset, sensor))
+            _put(record, mapping["value"], number)
+        payload = json.dumps(self._wrapped(record), ensure_ascii=False, separators=(",", ":")).encode()
+        if (asset, sensor) not in self._checked:
+            self._check(payload, asset, sensor, ts, value)
+            self._checked.add((asset, sensor))
+        return payload
+
+    def _tag(self, asset: str, sensor: str) -> str:
+        return self._site.assets[asset].tags.get(sensor) or sensor
+
+    def _instant(self, ts: int) -> Any:
+        if self._ts.get("format"):
+            instant = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=ts)
+            return instant.astimezone(self._zone).strftime(self._ts["format"])
+        unit = self._ts.get("unit") or "iso"
+        if unit == "iso":
+            return iso(ts)
+        return ts / 1000 if unit == "s" else ts * _PER_MS[unit]
+
+    def _wrapped(self, record: dict[str, Any]) -> Any:
+        records = self._mapping.get("records")
+        if records is None:
+            return record
+        if records == WHOLE:
+            return [record]
+        message: dict[str, Any] = {}
+        _put(message, {"path": records}, [record])
+        return message
+
+    def _check(self, payload: bytes, asset: str, sensor: str, ts: int, value: float) -> None:
+        outcomes = self._read(payload)
+        found = outcomes[0] if len(outcomes) == 1 else None
+        place = (asset, self._router.sensors_of(asset).index(sensor))
+        if isinstance(found, Reading) and self._router.route(found.asset, found.sensor, found.tag) == place:
+            same_value = found.value == value or (math.isnan(found.value) and math.isnan(value))
+            if found.ts == ts and same_value:
+                return
+        raise EugenieError(
+            f"{self._site.file}: kafka.readings cannot carry {sensor} of {asset}: {payload.decode()[:200]} would be"
+            f" read as {outcomes}",
+            "replay a file of the gateway's own messages, or score without Kafka: `eugenie stream replay --bounded`",
+            ExitCode.REFUSED,
+        )
+
+
+def _put(record: dict[str, Any], part: Mapping[str, Any] | None, value: Any) -> None:
+    """Write `value` where the part's path leads; a constant or nothing needs no member."""
+    path = part.get("path") if part else None
+    if not path:
+        return
+    *outer, last = path.split(".")
+    for name in outer:
+        record = record.setdefault(name, {})
+    record[last] = value

@@ -1,0 +1,199 @@
+"""The sign of life behind a list of anomalies: nothing open is good news only while rows are scored.
+
+`judge` is pure: from what Kafka, Flink and the model server last said, and the clock, to a level, a sentence and what
+to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from eugenie_cli.anomalies.last_rows import Row
+from eugenie_cli.engines import endpoints
+from eugenie_cli.site.schema import EquipmentClass, Site
+
+OK, LATE, DOWN, UNKNOWN = "ok", "late", "down", "unknown"
+"""Green: rows are scored. Yellow: they are not, or not all. Red: they cannot be. UNKNOWN: nobody has asked yet."""
+
+SUBMIT = "eugenie stream submit"
+SLACK_MS = 5_000
+"""Of a busy machine: on its way from the plant to Kafka a row waits for batches, calls and commits."""
+CHECKED_WITHIN_MS = 30_000
+"""What is known is older than that: whoever asks hangs. Nothing is green then."""
+NAMED = 3
+"""Silent assets that are named."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that is wrong. `kind` stays the same while it lasts, `what` may count seconds."""
+
+    kind: str
+    level: str
+    what: str
+    next: str
+    expected: bool = False
+    """It is as somebody wanted it: the job was stopped, or never submitted."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """Whether anomalies would be found now. `sign` is the last scored row, in words."""
+
+    level: str
+    sign: str
+    troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sign, and each trouble with what to do next."""
+        return self.sign, *(f"{one.what}; next: {one.next}" for one in self.troubles)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was last heard, `at_ms`. Instants are ms since 1970 UTC."""
+
+    at_ms: int
+    contact_ms: int | None
+    """When Kafka last answered; None: it never did, since this was started."""
+    kafka: str = ""
+    """What keeps Kafka from answering."""
+    has_topic: bool = True
+    job: str | None = "RUNNING"
+    """Flink's state of the job; None: Flink does not answer."""
+    flink: str = ""
+    """What keeps Flink from answering."""
+    wanted: bool = True
+    """Somebody submitted the job, and did not stop it."""
+    server: str = ""
+    """What keeps the model server from answering."""
+    scored: Mapping[str, Row] = field(default_factory=dict)
+    arrived_ms: int | None = None
+
+
+def limit_ms(site: Site, equipment: EquipmentClass) -> int:
+    """How old the last scored row of a class may be: its silence, and what a row waits for on its way to a reader."""
+    stream = site.stream
+    commit = 2 * stream.checkpoint if stream.delivery == "exactly-once" else 0
+    return equipment.silence_ms + equipment.step + stream.out_of_orderness + commit + SLACK_MS
+
+
+def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] = ()) -> Life:
+    """The sign of life of a site, or of some of its assets, at `now_ms`."""
+    if facts is None:
+        return Life(UNKNOWN, "asking for a sign of life")
+    watched = [name for name in site.assets if not assets or name in assets]
+    scored = {name: facts.scored[name] for name in watched if name in facts.scored}
+    troubles = [
+        *_unchecked(facts, now_ms),
+        *_kafka(site, facts),
+        *_job(site, facts, _is_fresh(site, scored, now_ms)),
+        *_server(site, facts),
+        *_rows(site, facts, watched, scored, now_ms),
+    ]
+    levels = {one.level for one in troubles}
+    level = DOWN if DOWN in levels else LATE if levels else OK
+    return Life(level, _sign(site, facts, scored, now_ms), tuple(sorted(troubles, key=lambda one: one.level != DOWN)))
+
+
+def ago(milliseconds: int) -> str:
+    """`3 s ago`, `12 min ago`, `5 h ago`, `4 d ago`."""
+    seconds = max(milliseconds, 0) // 1000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds // (60 if unit == 'min' else size)} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def _is_fresh(site: Site, scored: Mapping[str, Row], now_ms: int) -> bool:
+    return any(now_ms - row.arrived_ms <= _limit_of(site, asset) for asset, row in scored.items())
+
+
+def _limit_of(site: Site, asset: str) -> int:
+    return limit_ms(site, site.classes[site.assets[asset].class_name])
+
+
+def _unchecked(facts: Facts, now_ms: int) -> list[Trouble]:
+    if now_ms - facts.at_ms <= CHECKED_WITHIN_MS:
+        return []
+    what = f"nothing was heard since it was last asked for, {ago(now_ms - facts.at_ms)}"
+    return [Trouble("unchecked", DOWN, what, "end this with Ctrl-C, and start it again")]
+
+
+def _kafka(site: Site, facts: Facts) -> list[Trouble]:
+    own = site.kafka.bootstrap == endpoints.EMBEDDED
+    start = "eugenie up" if own else "see to the brokers, and to kafka: in the site file"
+    if facts.kafka:
+        since = "" if facts.contact_ms is None else f" since {_clock(site, facts.contact_ms, facts.at_ms)}"
+        return [Trouble("kafka", DOWN, f"no contact with Kafka{since} ({facts.kafka})", start)]
+    if not facts.has_topic:
+        return [Trouble("topic", DOWN, f"Kafka has no topic {site.topics.scores}", SUBMIT, not facts.wanted)]
+    return []
+
+
+def _job(site: Site, facts: Facts, fresh: bool) -> list[Trouble]:
+    if facts.job == "RUNNING":
+        return []
+    if facts.job is None:
+        own = site.stream.flink == endpoints.EMBEDDED
+        start = "eugenie up" if own else "see to the cluster, and to stream.flink in the site file"
+        level = LATE if fresh else DOWN  # rows come: a job runs somewhere
+        return [Trouble("flink", level, f"stream job not known to be RUNNING: {facts.flink}", start, not facts.wanted)]
+    ended = facts.job not in ("RESTARTING", "INITIALIZING", "CREATED", "FAILING", "RECONCILING")
+    start = SUBMIT if ended else "eugenie stream status"
+    return [Trouble(f"job {facts.job}", DOWN, f"stream job not RUNNING: {facts.job}", start, not facts.wanted)]
+
+
+def _server(site: Site, facts: Facts) -> list[Trouble]:
+    if not facts.server or facts.job != "RUNNING":
+        return []
+    own = site.serving.address is None
+    start = "eugenie serve start" if own else "see to the server, and to serving.address in the site file"
+    return [Trouble("server", LATE, f"no row is scored without the model server: {facts.server}", start)]
+
+
+def _rows(site: Site, facts: Facts, watched: Collection[str], scored: Mapping[str, Row], now_ms: int) -> list[Trouble]:
+    if facts.kafka or not facts.has_topic:
+        return []
+    look, found = "eugenie stream status", []
+    for name in dict.fromkeys(site.assets[asset].class_name for asset in watched):
+        mine = {asset: row for asset, row in scored.items() if site.assets[asset].class_name == name}
+        limit = limit_ms(site, site.classes[name])
+        if not mine:
+            why = "; rows arrive without a score: windows fill, or values are missing"
+            what = f"no scored row of {name} was found{why if _arrives(facts, now_ms) else ''}"
+            found.append(Trouble(f"never {name}", LATE, what, look))
+            continue
+        newest = max(row.arrived_ms for row in mine.values())
+        silent = sorted(asset for asset, row in mine.items() if now_ms - row.arrived_ms > limit)
+        if now_ms - newest > limit:
+            what = f"no row of {name} was scored for {ago(now_ms - newest).removesuffix(' ago')}"
+            found.append(Trouble(f"rows {name}", LATE, what, look))
+        elif silent:
+            more = f" and {len(silent) - NAMED} more" if len(silent) > NAMED else ""
+            what = f"no scored row for more than {limit // 1000} s of {', '.join(silent[:NAMED])}{more}"
+            found.append(Trouble(f"silent {' '.join(silent)}", LATE, what, "see whether its readings arrive"))
+    return found
+
+
+def _arrives(facts: Facts, now_ms: int) -> bool:
+    return facts.arrived_ms is not None and now_ms - facts.arrived_ms < CHECKED_WITHIN_MS
+
+
+def _sign(site: Site, facts: Facts, scored: Mapping[str, Row], now_ms: int) -> str:
+    if not scored:
+        return "no scored row"
+    last = max(scored.values(), key=lambda row: row.arrived_ms)
+    job = f"; job {facts.job}" if facts.job is not None else ""
+    return f"last row scored {ago(now_ms - last.arrived_ms)} (of {_clock(site, last.ts_ms, now_ms)}){job}"
+
+
+def _clock(site: Site, instant_ms: int, now_ms: int) -> str:
+    """Local to the site: the time, with the date where it is not today's."""
+    where = ZoneInfo(site.timezone)
+    instant, today = datetime.fromtimestamp(instant_ms / 1000, where), datetime.fromtimestamp(now_ms / 1000, where)
+    return f"{instant:%H:%M:%S}" if instant.date() == today.date() else f"{instant:%Y-%m-%d %H:%M:%S}"

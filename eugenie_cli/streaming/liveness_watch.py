@@ -1,0 +1,139 @@
+"""Asking Kafka, Flink and the model server for a sign of life: once, or again and again beside a tail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from eugenie_cli.anomalies.last_rows import LastRows, contact
+from eugenie_cli.engines import endpoints, health
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.serving import tls
+from eugenie_cli.serving.health import why_not_serving
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming import record
+from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
+from eugenie_cli.streaming.liveness import Facts, Life, judge
+from eugenie_cli.streaming.submit import running_job
+
+EVERY_S = 2.0
+FLINK_S = 3.0
+SERVER_S = 2.0
+STOPPED = "STOPPED"
+
+
+class Asker:
+    """Asks all three at once. Not for two threads."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._rows = LastRows(site)
+        self._contact_ms: int | None = None
+        self._pool = ThreadPoolExecutor(3, "sign-of-life")
+
+    def ask(self) -> Facts:
+        """What each says now. Seconds, where one hangs."""
+        flink, server = self._pool.submit(self._flink), self._pool.submit(self._server)
+        has_topic, why = self._pool.submit(contact, self._rows).result()
+        now = _now()
+        if not why:
+            self._contact_ms = now
+        job, no_flink = flink.result()
+        return Facts(
+            at_ms=_now(),
+            contact_ms=self._contact_ms,
+            kafka=why,
+            has_topic=has_topic,
+            job=job,
+            flink=no_flink,
+            wanted=self._wanted(),
+            server=server.result(),
+            scored=dict(self._rows.scored),
+            arrived_ms=self._rows.arrived,
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        self._rows.close()
+
+    def _flink(self) -> tuple[str | None, str]:
+        """The job's state; None and the reason when Flink does not answer."""
+        try:
+            rest = FlinkRest(endpoints.flink(self._site), FLINK_S)
+            why = health.why_no_flink(rest.address, FLINK_S)
+            if why:
+                return None, f"Flink at {rest.address}: {why}"
+            last = record.load(workspace_of(self._site))
+            job_id = running_job(rest, self._site) or (last.job_id if last is not None else None)
+            job = rest.job(job_id) if job_id else None
+            return state_of(job) if job is not None else STOPPED, ""
+        except EugenieError as error:
+            return None, error.reason
+
+    def _server(self) -> str:
+        try:
+            address = endpoints.model_server(self._site)
+            return why_not_serving(address, SERVER_S, tls.credentials_of(self._site))
+        except EugenieError as error:
+            return error.reason
+
+    def _wanted(self) -> bool:
+        last = record.load(workspace_of(self._site))
+        return last is not None and last.savepoint is None and not last.drained
+
+
+def look(site: Site, assets: Collection[str] = ()) -> Life:
+    """The sign of life now."""
+    asker = Asker(site)
+    try:
+        return judge(site, asker.ask(), _now(), assets)
+    finally:
+        asker.close()
+
+
+class Watch:
+    """A thread that asks every two seconds. `life()` judges by what it heard last. Use as a context manager.
+
+    `on_change` hears a life whose level or troubles are others than before; it is called in that thread.
+    """
+
+    def __init__(
+        self, site: Site, assets: Collection[str] = (), on_change: Callable[[Life], None] = lambda _: None
+    ) -> None:
+        self._site, self._assets, self._on_change = site, tuple(assets), on_change
+        self._facts: Facts | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sign-of-life", daemon=True)
+
+    def life(self) -> Life:
+        """The sign of life at this moment."""
+        return judge(self._site, self._facts, _now(), self._assets)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(EVERY_S)  # not for ever: it may be asking something that hangs
+
+    def _run(self) -> None:
+        asker, before = Asker(self._site), None
+        try:
+            while not self._done.is_set():
+                self._facts = asker.ask()
+                life = self.life()
+                key = life.level, tuple(one.kind for one in life.troubles)
+                if key != before and not self._done.is_set():
+                    self._on_change(life)
+                before = key
+                self._done.wait(EVERY_S)
+        finally:
+            asker.close()
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,176 @@
+"""Where a job begins: a person's `--from`, and the newest state that the last job left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.field_types import localize, parse_instant, to_ms
+from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.record import JobRecord
+
+AUTO, SAVEPOINT, LATEST, EARLIEST, TIMESTAMP = "auto", "savepoint", "latest", "earliest", "timestamp"
+WORDS = (AUTO, SAVEPOINT, LATEST, EARLIEST)
+
+CHECKPOINT, GROUP_OFFSETS = "checkpoint", "group offsets"
+
+SAVEPOINT_DIR = "execution.checkpointing.savepoint-dir"
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+METADATA = "_metadata"
+MAGIC = (0x4960672D).to_bytes(4, "big")
+"""The first bytes of the metadata of a savepoint or checkpoint, which Flink writes when all the rest is there."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What was asked for. `kind` is one of the words above; `ms`: the instant of `timestamp`, since 1970 UTC."""
+
+    kind: str
+    ms: int | None = None
+    path: str | None = None
+    """A savepoint or checkpoint that was named."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """State that a job can resume from. `kind`: savepoint or checkpoint; `path`: as Flink takes it, mostly a URI."""
+
+    kind: str
+    path: str
+
+
+def parse_start(site: Site, text: str, path: str | None = None) -> Start:
+    """`--from` as a person writes it, and `--savepoint`. Local times are in the site's zone.
+
+    Raises EugenieError (USAGE) for what is neither a word nor an instant, or when the two contradict each other.
+    """
+    if path is not None:
+        if text not in (AUTO, SAVEPOINT):
+            raise EugenieError(f"--from {text} and --savepoint exclude each other", "leave one out", ExitCode.USAGE)
+        return Start(SAVEPOINT, path=path)
+    if text in WORDS:
+        return Start(text)
+    try:
+        return Start(TIMESTAMP, to_ms(localize(parse_instant(text), ZoneInfo(site.timezone))))
+    except ValueError as error:
+        words = ", ".join(WORDS)
+        raise EugenieError(f"--from {text}: {error}", f"give {words} or an instant", ExitCode.USAGE) from None
+
+
+def named(rest: FlinkRest, path: str) -> Snapshot:
+    """A savepoint or checkpoint by its path or URI. Raises EugenieError (REFUSED) when it is here and not complete."""
+    uri = _uri(path)
+    kind = CHECKPOINT if uri.rstrip("/").rpartition("/")[2].startswith("chk-") else SAVEPOINT
+    if _complete(rest, uri) is False:
+        raise EugenieError(
+            f"{path} is no complete savepoint or checkpoint",
+            "name another with --savepoint; --from latest or earliest begins without one",
+            ExitCode.REFUSED,
+        )
+    return Snapshot(kind, path if path.startswith("file:") else uri)
+
+
+def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
+    """The newest state of the last job: of its stop, or the last checkpoint that it completed, or what it began with.
+
+    None when it left nothing, or was drained: then the stream begins anew. Raises EugenieError when what the record
+    names is not there any more: beginning with empty state would be a loss that nobody asked for.
+    """
+    if last is None or last.drained:
+        return None
+    if last.savepoint is not None:
+        return named(rest, last.savepoint)
+    left = left_by(rest, last)
+    if left:
+        return max(left, key=lambda one: one[0])[1]
+    # a job that ended before its first checkpoint has written nothing
+    return named(rest, last.resumed_from) if last.resumed_from is not None else None
+
+
+def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
+    """The state to resume from: the one that was named, or the newest. Raises EugenieError (REFUSED).
+
+    Without one, when it was insisted on.
+    """
+    found = named(rest, asked.path) if asked.path is not None else newest(rest, last)
+    if found is None and asked.kind == SAVEPOINT:
+        raise EugenieError(
+            "the last job left no savepoint and no checkpoint that can be found",
+            "name one with --savepoint, or leave out --from",
+            ExitCode.REFUSED,
+        )
+    return found
+
+
+def left_by(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
+    """What a job itself has left, as far as it can be found, each with the instant (ms) when it was complete."""
+    return [*_known_to_flink(rest, last.job_id), *_on_disk(rest, last)]
+
+
+def local(rest: FlinkRest, snapshot: Snapshot) -> Path | None:
+    """The folder of a snapshot, when it lies on this machine."""
+    return _local(rest, _uri(snapshot.path))
+
+
+def _known_to_flink(rest: FlinkRest, job_id: str) -> list[tuple[int, Snapshot]]:
+    """What a cluster that still knows the job says of it, each with the instant (ms) when it was complete."""
+    if rest.job(job_id) is None:
+        return []
+    latest: dict[str, Any] = rest.checkpoints(job_id).get("latest") or {}
+    found = []
+    for kind, entry in ((SAVEPOINT, latest.get("savepoint")), (CHECKPOINT, latest.get("completed"))):
+        path = (entry or {}).get("external_path") or ""
+        # a cluster that keeps checkpoints in its memory says `<checkpoint-not-externally-addressable>`
+        if entry and ":/" in path and not entry.get("discarded") and _complete(rest, _uri(path)) is not False:
+            found.append((int(entry["latest_ack_timestamp"]), Snapshot(kind, path)))
+    return found
+
+
+def _on_disk(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
+    """The last complete checkpoint of a job whose cluster has forgotten it, and savepoints that were never noted.
+
+    Whoever stops a job may be killed before the answer comes. A savepoint's folder begins with the job's id.
+    """
+    found = []
+    folder = _local(rest, _uri(last.checkpoints)) if last.checkpoints is not None else None
+    if folder is not None:
+        complete = [path for path in (folder / last.job_id).glob("chk-*") if _complete(rest, path.as_uri())]
+        newest = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
+        found += [(CHECKPOINT, newest)] if newest is not None else []
+    folder = _local(rest, _uri(last.savepoints)) if last.savepoints is not None else None
+    if folder is not None:
+        named = folder.glob(f"savepoint-{last.job_id[:6]}-*")
+        found += [(SAVEPOINT, path) for path in named if _complete(rest, path.as_uri())]
+    return [(int((path / METADATA).stat().st_mtime * 1000), Snapshot(kind, path.as_uri())) for kind, path in found]
+
+
+def _complete(rest: FlinkRest, uri: str) -> bool | None:
+    """Whether a snapshot is whole; None when it lies where only Flink can look."""
+    folder = _local(rest, uri)
+    if folder is None:
+        return None
+    try:
+        with (folder / METADATA).open("rb") as metadata:
+            return metadata.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def _local(rest: FlinkRest, uri: str) -> Path | None:
+    """The folder that a URI names on this machine: one of a file, when Flink is here too."""
+    parts = urlsplit(uri)
+    here = urlsplit(rest.address).hostname in LOOPBACK
+    return Path(unquote(parts.path)) if parts.scheme == "file" and here else None
+
+
+def _uri(path: str) -> str:
+    if path.startswith("file:/") and not path.startswith("file://"):
+        return "file://" + path.removeprefix("file:")
+    return path if "://" in path else Path(path).absolute().as_uri()

@@ -1,0 +1,27 @@
+"""Messages that are wire-compatible with TensorFlow Serving's gRPC API, without TensorFlow.
+
+The field numbers are TensorFlow's; the package name (`eugenie.wire`) is our own, because a process that also
+imports tensorflow already holds the official names in its descriptor pool. On the wire only field numbers and
+method paths count.
+
+The `*_pb2.py` files are generated and committed. After a change to a `.proto`, from the project's root:
+
+    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. eugenie_cli/tfserving/protos/*.proto
+"""
+
+from __future__ import annotations
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+GET_MODEL_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+RELOAD_CONFIG = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
+CLASSIFY = "/tensorflow.serving.PredictionService/Classify"
+REGRESS = "/tensorflow.serving.PredictionService/Regress"
+MULTI_INFERENCE = "/tensorflow.serving.PredictionService/MultiInference"
+NOT_SUPPORTED = (CLASSIFY, REGRESS, MULTI_INFERENCE)
+"""Of TensorFlow Serving's API, for models with signatures of other kinds."""
+
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+SIGNATURE_DEF_MAP_URL = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
+"""Type URL of the only metadata field that exists, `signature_def`."""

@@ -1,0 +1,45 @@
+"""What decides how a model comes out: data, settings, code. The same recipe need not be trained again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import eugenie_cli
+from eugenie_cli.site.schema import EquipmentClass
+
+TAG = "eugenie.recipe"
+"""MLflow tag of a run and of the version that it made."""
+
+# The code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
+# uses, but for where arrays and checkpoints are kept.
+MODULES = (
+    "blinded", "build", "classical", "compiler", "datasets", "devices", "fit", "fitter", "rate", "reading",
+    "recurrence", "rescaled", "wild", "windows",
+)  # fmt: skip
+
+
+def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
+    """SHA-256 of the data's fingerprint, the class as the site file describes it, and the code of the model.
+
+    `before`: the run whose network the fit goes on from. What promotes a model does not change it.
+    """
+    settings = equipment.model_dump(mode="json", exclude={"promotion"})
+    if epochs is not None:
+        settings["model"]["epochs"] = epochs
+    written = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    root = Path(eugenie_cli.__file__).parent
+    files = sorted((root / "detection").rglob("*.py"))
+    files += [root / "training" / f"{name}.py" for name in MODULES]
+    digest = hashlib.sha256(version("tensorflow").encode())
+    for file in files:
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""A class's normal rows from the history, a stretch of time at a time: memory does not grow with history."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.grid import MAX_CELLS, load_grid
+from eugenie_cli.history.open import open_history
+from eugenie_cli.history.store import AssetSummary, History
+from eugenie_cli.progress import Progress
+from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.training import datasets
+from eugenie_cli.training.datasets import NormalGrid
+from eugenie_cli.training.mmap_arrays import Memory
+
+# Readings that are aligned at once. Sorting them takes about a hundred bytes each.
+STRETCH_READINGS = 500_000
+
+
+def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress) -> list[NormalGrid]:
+    """The rows of every asset of the class that has enough normal ones, divided into parts.
+
+    Raises EugenieError when none has.
+    """
+    history = open_history(site)
+    equipment = site.classes[class_name]
+    summary = {each.asset: each for each in history.summary()}
+    grids: list[NormalGrid] = []
+    short: list[str] = []
+    assets = site.assets_of(class_name)
+    with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
+        for asset in assets:
+            normal = normal_grid(site, history, summary[asset], arrays) if asset in summary else None
+            if normal is not None and normal.used >= datasets.least_rows(equipment.model.window):
+                grids.append(normal)
+            else:
+                short.append(asset)
+            arrays.release()
+            advance(1)
+    if not grids:
+        raise EugenieError(
+            f"class {class_name}: no asset has {datasets.MIN_WINDOWS} windows "
+            f"({datasets.least_rows(equipment.model.window)} rows) of normal history",
+            "`eugenie import` brings in history; see also the assets' normal periods and the exclusions",
+        )
+    if short:
+        progress.say(f"{class_name}: too little normal history, left out: {', '.join(short)}")
+    for grid in grids:
+        for words in grid.doubts:
+            progress.say(f"{class_name}: {grid.asset}: {words}")
+    progress.say(f"{class_name}: {sum(grid.used for grid in grids):,} normal rows of {len(grids)} assets")
+    return grids
+
+
+def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
+    """An asset's rows as `history.grid.load_grid` gives them whole, with what is not normal taken out, and divided
+    into parts; from a window before its first normal period to its last. None when no reading makes a row."""
+    equipment = site.classes[site.assets[summary.asset].class_name]
+    step = equipment.step
+    first, last = _span(site, summary, equipment)
+    length = max(0, (last - first) // step + 1)
+    if length * len(equipment.sensors) > MAX_CELLS:
+        raise EugenieError(
+            f"{summary.asset}: its readings span {length:,} rows, too many for a grid of {step} ms steps",
+            "`eugenie history quality` shows stray readings; give normal periods, or a longer step",
+        )
+    edges = arrays.array((length,), np.int64)
+    rows = arrays.array((length, len(equipment.sensors)), np.float32)
+    part = arrays.array((length,), np.int8)
+    begin, end = length, 0
+    whole = (summary.end_ms - summary.start_ms) // step + 1
+    stretch = max(1, -(-whole * STRETCH_READINGS // max(1, summary.readings)))
+    for start in range(0, length, stretch):
+        stop = min(start + stretch, length)
+        edges[start:stop] = first + step * np.arange(start, stop, dtype=np.int64)
+        rows[start:stop] = np.nan
+        part[start:stop] = datasets.UNUSED
+        grid = load_grid(site, history, summary.asset, first + start * step, first + stop * step)
+        if not len(grid.edges):
+            continue
+        place = int(grid.edges[0] - first) // step
+        inside = slice(place, place + len(grid.edges))
+        normal = datasets.normal_rows(site, grid)
+        rows[inside] = np.where(normal[:, None], grid.rows, np.float32(np.nan))
+        part[inside] = normal & np.isfinite(grid.rows).any(axis=1)
+        begin, end = min(begin, place), max(end, inside.stop)
+    if begin >= end:
+        return None
+    own = edges[begin:end], rows[begin:end], part[begin:end]
+    doubts = datasets.mend(own[1], own[2], own[0], equipment.sensors)
+    datasets.divide(own[2], equipment.model.calibration)
+    return NormalGrid(summary.asset, *own, doubts)
+
+
+def _span(site: Site, summary: AssetSummary, equipment: EquipmentClass) -> tuple[int, int]:
+    """First and last edge that are read, ms: normal rows lie between them."""
+    first, last = summary.start_ms, summary.end_ms + equipment.max_gap
+    periods = site.assets[summary.asset].normal
+    if periods:  # a window may begin before the first of its rows that is normal
+        first = max(first, min(to_ms(one.start) for one in periods) - equipment.model.window * equipment.step)
+        last = min(last, max(to_ms(one.end) for one in periods))
+    return first // equipment.step * equipment.step, last

@@ -1,0 +1,165 @@
+"""Where a training run is written down: into the store of this machine, or for a server, into the spool first.
+
+A server sees the run grow as long as it answers. One that goes away costs the training nothing: all of the run is in
+the spool, and is sent at the end, or later (`training.sync`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eugenie_cli.progress import Progress
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_model, mlflow_store, spool, sync
+from eugenie_cli.training.upload import Delivery
+from eugenie_cli.training.registry import RegisteredVersion, Registry
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# How often the machine's load is logged: a training of minutes has a curve.
+_SYSTEM_INTERVAL_S = 5.0
+
+
+class Book(Protocol):
+    """A run that is being written. `id`: the run's, or its name in the spool while no server knows it."""
+
+    id: str
+
+    def params(self, values: Mapping[str, str]) -> None: ...
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
+
+    def artifact(self, source: Path, at: str = "") -> None:
+        """A file, or the files of a folder, into folder `at` of the run's artifacts."""
+
+    def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
+        """Makes the run's detector a version; None where that waits for the server. `described`: the card's folder."""
+
+    def close(self, status: str) -> None:
+        """FINISHED, FAILED or KILLED."""
+
+
+class StoreBook:
+    """A run in a store of this machine."""
+
+    def __init__(self, site: Site, client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
+        self._site, self._client = site, client
+        run = client.create_run(mlflow_store.experiment(site, client), run_name=name, tags=dict(tags))
+        self.id = str(run.info.run_id)
+        self.detector = f"{run.info.artifact_uri}/{mlflow_store.DETECTOR}"
+        self._load = _Load(client, self.id)
+
+    def params(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self._client.log_param(self.id, name, value)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        for name, value in values.items():
+            self._client.log_metric(self.id, name, value, step=step)
+
+    def artifact(self, source: Path, at: str = "") -> None:
+        log = self._client.log_artifacts if source.is_dir() else self._client.log_artifact
+        log(self.id, str(source), at or None)
+
+    def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
+        registry = Registry(self._site, self._client)
+        return registry.register(class_name, self.id, self.detector, tags, mlflow_model.description(described))
+
+    def close(self, status: str) -> None:
+        self._load.stop()
+        self._client.set_terminated(self.id, status)
+
+
+class SpoolBook:
+    """A run for a server. `client`: None where the server does not answer from the beginning."""
+
+    def __init__(
+        self, site: Site, client: MlflowClient | None, class_name: str, tags: Mapping[str, str], progress: Progress
+    ) -> None:
+        self._site, self._class_name, self._progress = site, class_name, progress
+        self._run = spool.begin(site, class_name, tags)
+        self.id = self._run.head.id
+        self._load: _Load | None = None
+        self._delivery = Delivery(site, client, self._run) if client is not None else None
+        if client is not None and self._forward(lambda delivery: delivery.begin()):
+            self._load = _Load(client, self.id)
+
+    def params(self, values: Mapping[str, str]) -> None:
+        self._run.add_params(values)
+        self._forward(lambda delivery: delivery.forward())
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        self._run.add_metrics(values, step)
+        self._forward(lambda delivery: delivery.forward())
+
+    def artifact(self, source: Path, at: str = "") -> None:
+        self._run.add_artifact(source, at)
+
+    def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:  # noqa: ARG002
+        self._stop_load()
+        self._run.finish(tags)
+        try:
+            delivery = self._delivery or Delivery(self._site, mlflow_store.client(self._site), self._run)
+            registered = delivery.complete()
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the run is whole in the spool
+            reason, _ = sync.why(problem)
+            self._progress.say(
+                f"{class_name}: trained, but not sent to the tracking server ({reason}). The run waits in "
+                f"{self._run.folder}: `eugenie models sync` sends it, or the next training"
+            )
+            return None
+        self.id = registered.run_id
+        return registered
+
+    def close(self, status: str) -> None:
+        self._stop_load()
+        if self._run.ended is None and status != _FINISHED:
+            self._forward(lambda delivery: delivery.abandon(status))
+            self._run.drop()
+
+    def _forward(self, what: Callable[[Delivery], Any]) -> bool:
+        """Does it if the server has answered so far; what it does not take now waits in the spool."""
+        if self._delivery is None:
+            return False
+        try:
+            what(self._delivery)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it must not cost the training
+            self._delivery = None
+            reason, _ = sync.why(problem)
+            self._progress.say(f"{self._class_name}: the tracking server went away ({reason}); the training goes on")
+            self._stop_load()
+            return False
+        self.id = self._delivery.begin()
+        return True
+
+    def _stop_load(self) -> None:
+        if self._load is not None:
+            self._load.stop()
+            self._load = None
+
+
+_FINISHED = "FINISHED"
+
+
+class _Load:
+    """MLflow's own system metrics (CPU, memory, disk, network, GPUs) of this machine, until `stop`."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        # what it cannot log is no news: the run says by itself when a server goes away
+        logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.CRITICAL)
+        self._monitor = SystemMetricsMonitor(
+            run_id,
+            sampling_interval=_SYSTEM_INTERVAL_S,
+            samples_before_logging=1,
+            tracking_uri=client.tracking_uri,
+        )
+        self._monitor.start()
+
+    def stop(self) -> None:
+        self._monitor.finish()

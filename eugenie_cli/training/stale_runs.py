@@ -1,0 +1,60 @@
+"""Runs whose process died before it could say how they ended: the next training says it for them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import psutil
+
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store
+from eugenie_cli.training.registry import Registry
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+HOST, PID, STARTED = "eugenie.host", "eugenie.pid", "eugenie.started"
+# psutil derives a process's start from the boot time, which moves when the clock is set.
+_TOLERANCE_S = 2.0
+_MOST = 1000
+
+
+def marks() -> dict[str, str]:
+    """MLflow tags that tell which process writes a run."""
+    own = psutil.Process()
+    return {HOST: socket.gethostname(), PID: str(os.getpid()), STARTED: f"{own.create_time():.2f}"}
+
+
+def settle(site: Site, client: MlflowClient, registry: Registry) -> list[str]:
+    """Ends the runs of dead processes of this machine, and returns what it did, in words.
+
+    A run whose version is registered was all but finished: it is FINISHED, and its version gets its alias. Every
+    other one is KILLED. Runs of other machines are left alone.
+    """
+    told = []
+    experiments = [mlflow_store.experiment(site, client)]
+    wanted = f"tags.`eugenie.site` = '{site.site}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs(experiments, wanted, max_results=_MOST):
+        if not is_dead(run.data.tags):
+            continue
+        class_name = run.data.tags.get("eugenie.class", "")
+        registered = class_name in site.classes and registry.adopt(class_name, run.info.run_id)
+        client.set_terminated(run.info.run_id, "FINISHED" if registered else "KILLED")
+        if class_name:
+            ending = "its version was registered" if registered else "nothing of it was registered"
+            told.append(f"{class_name}: an earlier training was killed; {ending}")
+    return told
+
+
+def is_dead(tags: Mapping[str, str]) -> bool:
+    """Whether the process with these `marks` is of this machine and no more."""
+    if tags.get(HOST) != socket.gethostname() or PID not in tags:
+        return False
+    try:
+        process = psutil.Process(int(tags[PID]))
+        return abs(process.create_time() - float(tags[STARTED])) > _TOLERANCE_S
+    except psutil.NoSuchProcess:
+        return True
