@@ -25,8 +25,8 @@ from stream_plant import CLASS, SENSORS, WINDOW, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.serving import local
-from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.serving.status import ServingStatus
+from eugenie_cli.tfserving.client import PredictClient
 
 WAYS = ("socket", "tcp")
 SEGMENT_ROWS = 64

@@ -11,8 +11,8 @@ from detection_plant import Part, Plant
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.episodes.state_machine import Event
 from eugenie_cli.evaluation.backtest import alarm_rule
-from eugenie_cli.evaluation.performance import Judgement, judge
 from eugenie_cli.evaluation.episodes import replay
+from eugenie_cli.evaluation.performance import Judgement, judge
 
 MODEL = "model"
 SEGMENT_ROWS = 4096

@@ -22,10 +22,10 @@ import pandas as pd
 import report
 
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import import_sources
 
 START_MS, STEP_MS, MAX_GAP_MS = 1_767_225_600_000, 1000, 5000
 GOOD = 192

@@ -36,8 +36,8 @@ from stream_plant import SENSORS, STEP_MS, WINDOW, Plant
 from eugenie_cli.broker import consume, topics
 from eugenie_cli.console import Console
 from eugenie_cli.engines import endpoints
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.stop import stop

@@ -26,8 +26,8 @@ from pyflink.datastream.connectors.kafka import (
 )
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.flink_job.spec import ClassSpec, JobSpec
+from eugenie_cli.tfserving.client import PredictClient
 
 
 class Detect(KeyedProcessFunction):

@@ -31,13 +31,13 @@ from stream_plant import CLASS, Plant
 from eugenie_cli.console import Console
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local, model_info, release_config
+from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.serving.status import ServingStatus
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving import protos, tensors
 from eugenie_cli.tfserving.client import AsyncPredictClient, PredictClient, predict_request
 from eugenie_cli.tfserving.protos import serving_pb2
-from eugenie_cli.serving.status import ServingStatus
-from eugenie_cli.serving.server_config import ReleasedModel
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from eugenie_cli.detection.detector import LstmDetector

@@ -22,8 +22,8 @@ from stream_preload import preload
 
 from eugenie_cli.broker import topics
 from eugenie_cli.console import Console
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local
 from eugenie_cli.site.schema import Site

@@ -14,8 +14,8 @@ from stream_preload import preload
 
 from eugenie_cli.broker import topics
 from eugenie_cli.engines import endpoints, flink, process
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site

@@ -25,7 +25,7 @@ from stream_plant import CLASS, SENSORS, START_MS, STEP_MS, UNITS, WINDOW, Plant
 
 from eugenie_cli.console import Console
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import EquipmentClass
 

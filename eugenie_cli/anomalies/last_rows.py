@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from eugenie_cli.broker.client import client_settings, failure
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.field_types import parse_instant, to_ms
+from eugenie_cli.site.schema import Site
 
 LOOK_BACK = 2_000
 """Records of a partition that are looked at, from its end: of most sites every asset is among them."""

@@ -16,9 +16,9 @@ from eugenie_cli.anomalies.view import Seen, View, by_start
 from eugenie_cli.broker import consume
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_duration, parse_instant, to_ms, zone
+from eugenie_cli.site.schema import Site
 
 PLACES_KEPT = 100_000
 """Anomalies whose partition is remembered, the last ones: a tail runs for weeks."""

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from eugenie_cli.anomalies.record import Anomaly, SensorShare
 from eugenie_cli.anomalies.view import Seen, View
-from eugenie_cli.streaming.liveness import DOWN, LATE, Life, OK, UNKNOWN
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Life
 
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3

@@ -18,8 +18,8 @@ def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
     Certificates and keys of serving.tls are looked at, too.
     """
-    from eugenie_cli.site.load import find_site, load_site
     from eugenie_cli.site.diagnostics import SiteError
+    from eugenie_cli.site.load import find_site, load_site
 
     console, path = Console(), find_site(site)
     try:

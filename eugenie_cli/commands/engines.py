@@ -64,8 +64,8 @@ def down(site: SiteOption = None) -> None:
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 when one is missed."""
-    from eugenie_cli.operations import lifecycle
     from eugenie_cli.errors import ExitCode
+    from eugenie_cli.operations import lifecycle
     from eugenie_cli.site.load import open_site
 
     console = Console()

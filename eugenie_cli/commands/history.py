@@ -24,10 +24,10 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
     What history holds that the site file does not lead to (a file or source that is gone) is listed below.
     """
-    from eugenie_cli.history.leftovers import leftover_notes
-    from eugenie_cli.history.open import open_history
-    from eugenie_cli.history.tables import asset_rows, history_view
+    from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.sources.leftovers import leftover_notes
+    from eugenie_cli.sources.tables import asset_rows, history_view
 
     console = Console()
     opened = open_site(site)
@@ -48,10 +48,10 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 @app.command()
 def quality(asset: AssetArgument = None, site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show each sensor's period, gaps, shares of bad, impossible and unmoving readings, and instants in conflict."""
-    from eugenie_cli.history.open import open_history
     from eugenie_cli.history.quality import assess
-    from eugenie_cli.history.tables import quality_rows
+    from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.sources.tables import quality_rows
 
     console = Console()
     opened = open_site(site)
@@ -82,9 +82,9 @@ def drop(
     from dataclasses import replace
 
     from eugenie_cli.history.dropping import drop_notes, plan_drop
-    from eugenie_cli.history.leftovers import counted
-    from eugenie_cli.history.open import open_history
+    from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.sources.leftovers import counted
 
     console = Console()
     opened = open_site(site)

@@ -36,9 +36,9 @@ def import_(
 
     Exit code 6: a file could not be read, gave no readings, or lost more than half of its rows.
     """
-    from eugenie_cli.sources.importing import import_sources
-    from eugenie_cli.history.tables import import_notes, import_rows
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.sources.importing import import_sources
+    from eugenie_cli.sources.tables import import_notes, import_rows
 
     console = Console()
     reports = import_sources(open_site(site), source or (), console, again=again)

@@ -171,9 +171,9 @@ def render(
     output: OutputOption = Output.table,
 ) -> None:
     """Write what runs the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
+    from eugenie_cli.deploy.flink_application import render as render_deployment
     from eugenie_cli.errors import EugenieError, ExitCode
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.deploy.flink_application import render as render_deployment
 
     if not kubernetes:
         raise EugenieError("render for what?", "eugenie stream render --kubernetes", ExitCode.USAGE)

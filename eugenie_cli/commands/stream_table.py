@@ -11,8 +11,8 @@ from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
-    from eugenie_cli.streaming.offline_replay import Scored
     from eugenie_cli.streaming.metrics import OperatorLoad
+    from eugenie_cli.streaming.offline_replay import Scored
     from eugenie_cli.streaming.replay import Replayed
     from eugenie_cli.streaming.status import StreamStatus
 

@@ -32,8 +32,8 @@ def train(
     the next training sends them.
     """
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.training.classes import train_classes
     from eugenie_cli.training.devices import one_thread_an_operation
-    from eugenie_cli.training.train import train_classes
     from eugenie_cli.training.options import Wanted
 
     console = Console()

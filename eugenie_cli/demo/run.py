@@ -16,9 +16,9 @@ from typing import Any
 
 from eugenie_cli.demo import pipeline
 from eugenie_cli.demo.exports import EXPORTS
-from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.judge import Ledger, Verdict, contract, judge
 from eugenie_cli.demo.live import play
+from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
 from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
 from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults

@@ -11,9 +11,9 @@ from pathlib import Path
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.demo.exports import EXPORTS, Exported, export
-from eugenie_cli.demo.plant.faults import Fault, KINDS
 from eugenie_cli.demo.live import Played, play
 from eugenie_cli.demo.messages import Stream, arrivals
+from eugenie_cli.demo.plant.faults import KINDS, Fault
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
 from eugenie_cli.demo.timeline import LIVE_MS, live_faults, new_plant
 from eugenie_cli.episodes.records import iso

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from eugenie_cli.broker import consume
-from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.demo.judge import NAMED
+from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site

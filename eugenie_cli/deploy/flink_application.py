@@ -17,18 +17,18 @@ from typing import Any
 
 import yaml
 
-from eugenie_cli.engines import endpoints, jars, pyflink_program
-from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.deploy import output
 from eugenie_cli.deploy.names import site_label
+from eugenie_cli.engines import endpoints, jars, pyflink_program
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.schema import KafkaSecurity, Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.submit import DRIVER, check_shards
-from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.workspace import shipped
 
 ROOT = "/opt/eugenie"

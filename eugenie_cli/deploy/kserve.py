@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.serving import server_config
 from eugenie_cli.deploy import kubernetes, model_server, pods
 from eugenie_cli.deploy.request import Document, Request, refuse_tls
 from eugenie_cli.deploy.yaml_text import dump
+from eugenie_cli.serving import server_config
 from eugenie_cli.serving.server_config import ReleasedModel
 
 FILE = "inference-services.yaml"

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from eugenie_cli.deploy.request import Request
-from eugenie_cli.serving.server_config import GRPC_PORT, REST_PORT, ReleasedModel, batching_text, joins_requests, model_config_text, monitoring_text, poll_seconds
+from eugenie_cli.serving.server_config import (
+    GRPC_PORT,
+    REST_PORT,
+    ReleasedModel,
+    batching_text,
+    joins_requests,
+    model_config_text,
+    monitoring_text,
+    poll_seconds,
+)
 from eugenie_cli.site.schema import Site
 
 COMMAND = "/usr/bin/tensorflow_model_server"

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from eugenie_cli.deploy.request import Document
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
-from eugenie_cli.deploy.request import Document
 
 LOCK = ".rendered.lock"
 

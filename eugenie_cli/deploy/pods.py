@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from eugenie_cli.serving import server_config
 from eugenie_cli.deploy import model_server, model_sync
 from eugenie_cli.deploy.request import Request
+from eugenie_cli.serving import server_config
 from eugenie_cli.serving.server_config import METRICS_PATH
 
 CONTAINER = "model-server"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.deploy import compose, kserve, kubeflow, kubernetes, seldon
-from eugenie_cli.deploy.versions import released
+from eugenie_cli.deploy.output import WrittenFile, write
 from eugenie_cli.deploy.request import Document, Options, Request, parse_canaries
 from eugenie_cli.deploy.store_location import store_location
-from eugenie_cli.deploy.output import WrittenFile, write
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.release_config import exported
 from eugenie_cli.site.schema import Site
 

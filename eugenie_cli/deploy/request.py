@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.deploy.names import class_label, server_label
 from eugenie_cli.deploy.store_location import StoreLocation
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.schema import Site
 

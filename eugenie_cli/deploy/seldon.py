@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.deploy.request import Document, Request, refuse_tls
 from eugenie_cli.deploy.yaml_text import dump
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 

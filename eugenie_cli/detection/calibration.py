@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from eugenie_cli.detection import residual_variance
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.calibration_samples import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
 from eugenie_cli.detection.context_sensors import context_sensors
 from eugenie_cli.detection.covariance import (
     MIN_BASELINE_ROWS,
@@ -28,11 +29,10 @@ from eugenie_cli.detection.covariance import (
     impute,
     stride,
 )
+from eugenie_cli.detection.detector import AssetCalibration, Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
 from eugenie_cli.detection.residual_variance import Scatter
-from eugenie_cli.detection.calibration_samples import Levels, Room, Smoothed, kept, smoothed, smoothed_with_levels
 from eugenie_cli.detection.window_statistics import StatisticsModule
-from eugenie_cli.detection.detector import AssetCalibration, Calibration
 
 # The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
 QUANTILE = 0.999

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.detector import MIN_PRESENT
 from eugenie_cli.detection.ewma import MIN_WEIGHT, SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.network import CLIP
-from eugenie_cli.detection.detector import MIN_PRESENT
 
 # Windows that go through the LSTM together: the kernel's seven outputs of 120 rows x 32 units are 28 MB, and
 # more windows gain nothing.

@@ -67,10 +67,10 @@ def model_socket(site: Site) -> str | None:
 
 def _of_container(site: Site) -> str:
     """Whose port is published for as long as it runs, so the engine need not be asked."""
-    from eugenie_cli.serving.container import record
+    from eugenie_cli.engines import container_record
     from eugenie_cli.site.load import workspace_of
 
-    kept = record.read(workspace_of(site))
+    kept = container_record.read(workspace_of(site))
     if kept is None or not ports.answers(kept.address):
         raise EugenieError(f"the model server of {site.site} does not run", SERVE, ExitCode.UNREACHABLE)
     return kept.address

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from eugenie_cli.engines import health, pushgateway, temporary_folders
-from eugenie_cli.engines.launcher import Engine, JavaRuntime, LIGHT, log_file, logging_options, run_file
+from eugenie_cli.engines.launcher import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.engines.ports import LOOPBACK
 from eugenie_cli.engines.process import Process, minimal_env, read_run_file, start_detached
 from eugenie_cli.errors import EugenieError

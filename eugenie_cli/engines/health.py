@@ -16,17 +16,11 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from eugenie_cli.engines.ports import answers
-from eugenie_cli.errors import EugenieError
-
 if TYPE_CHECKING:
     from eugenie_cli.site.schema import Site
 
 ASK_S = 3.0
 """What answers in milliseconds may take this long on a busy machine."""
-
-KAFKA_S = 5.0
-"""Brokers that are not on this machine: names, TLS and SASL come first."""
 
 LARGEST_ANSWER = 4 * 2**20
 
@@ -61,24 +55,6 @@ def get_object(url: str, timeout_s: float = ASK_S) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def why_no_kafka(site: Site, timeout_s: float = KAFKA_S) -> str:
-    """What keeps the site's brokers from answering, as their client says it; empty: they answer."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
-    from eugenie_cli.broker.client import addresses, client_settings
-
-    try:
-        if not any(answers(each.strip()) for each in addresses(site).split(",")):
-            return "nothing listens there"  # which a client would find out as late as one that hangs
-        admin = AdminClient(client_settings(site, socket_timeout_ms=int(timeout_s * 1000)))
-        return "" if admin.list_topics(timeout=timeout_s).brokers else "no broker is known there"
-    except EugenieError as error:  # it does not run, a secret is missing
-        return error.reason
-    except KafkaException as error:
-        return str(error.args[0].str())
 
 
 def why_no_flink(address: str, timeout_s: float = ASK_S) -> str:

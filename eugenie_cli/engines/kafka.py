@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from eugenie_cli.engines.launcher import Engine, JavaRuntime, LIGHT, log_file, logging_options, run_file
+from eugenie_cli.engines.launcher import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.engines.ports import LOOPBACK, answers
 from eugenie_cli.engines.process import MARKER, Process, minimal_env, start_detached, tail
 from eugenie_cli.errors import EugenieError

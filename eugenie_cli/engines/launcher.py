@@ -9,6 +9,9 @@ from pathlib import Path
 from eugenie_cli.engines.process import Process
 from eugenie_cli.workspace import Workspace
 
+LOCK = ".lock"
+"""In the workspace's `run/`: held while engines are started or stopped."""
+
 LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 """Java options of what waits more than it computes: the broker, the JobManager, tools.
 

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from eugenie_cli.episodes.state_machine import Event
 from eugenie_cli.episodes.severity import severity
+from eugenie_cli.episodes.state_machine import Event
 
 __all__ = [
     "ScoreFormatter",

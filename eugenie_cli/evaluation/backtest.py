@@ -10,14 +10,14 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.detectors.options import CHART_WINDOW
-from eugenie_cli.episodes.state_machine import AlarmRule, Event
 from eugenie_cli.episodes.records import anomaly_record
+from eugenie_cli.episodes.state_machine import AlarmRule, Event
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.evaluation.graph import Graph
 from eugenie_cli.evaluation.episodes import replay
+from eugenie_cli.evaluation.graph import Graph
 from eugenie_cli.evaluation.versions import exported
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.serving import model_info

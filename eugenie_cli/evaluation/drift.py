@@ -10,15 +10,15 @@ import numpy as np
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.metrics.drift import Drift, drift
 from eugenie_cli.detection.detector import TrainedDetector
+from eugenie_cli.detection.metrics.drift import Drift, drift
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid, load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.field_types import parse_instant, to_ms
+from eugenie_cli.site.schema import Site
 from eugenie_cli.training import run_record
 from eugenie_cli.training.datasets import normal_rows
 from eugenie_cli.training.registry import CHAMPION, Registry

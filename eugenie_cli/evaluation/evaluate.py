@@ -13,15 +13,15 @@ from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.detection.baselines import BASELINES, Detector
 from eugenie_cli.evaluation.backtest import Backtest, alarm_rule, backtest
 from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_json
-from eugenie_cli.evaluation.unseen_rows import FreshRows
-from eugenie_cli.evaluation.performance import Judgement, Performance, judge, summarise
-from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.training_rows import LearntCount
-from eugenie_cli.evaluation.judged_rows import quiet_rows
-from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.episodes import replay
+from eugenie_cli.evaluation.judged_rows import quiet_rows
+from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
+from eugenie_cli.evaluation.performance import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.report import notes_on, performance_json
-from eugenie_cli.history.open import open_history
+from eugenie_cli.evaluation.training_rows import LearntCount
+from eugenie_cli.evaluation.unseen_rows import FreshRows
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.classical import asset_rows

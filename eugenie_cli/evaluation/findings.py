@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from eugenie_cli.detection.arrays import Ints
 from eugenie_cli.detection.metrics import AlarmLoad, PhaseRates, RootCauseMetrics
 from eugenie_cli.evaluation.coverage import Coverage
-from eugenie_cli.evaluation.performance import Quiet
 from eugenie_cli.evaluation.downsampling import Trace
+from eugenie_cli.evaluation.performance import Quiet
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.training_rows import LearntRows
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.schema import Site
 
 
 def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:

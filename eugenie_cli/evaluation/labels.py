@@ -9,9 +9,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
+from eugenie_cli.site.schema import Site
 
 COLUMNS = ("asset", "start", "end")
 """Must be there; `sensors` may be."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
+from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.evaluation.findings import Findings
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.site.schema import Site
 
 

@@ -1,8 +1,8 @@
 """Whether a new version may take the champion's place, from what `eugenie evaluate -o json` says of both.
 
 The one rule, for `eugenie models promote` and for pipelines, with the settings of the class's `promotion`.
-`python -m eugenie_cli.evaluation.promotion_gate EVALUATION.json` prints `promote` or `keep`, and why on stderr: of an evaluation
-with a candidate. Two files are an evaluation of the new version and one of the champion.
+`python -m eugenie_cli.evaluation.promotion_gate EVALUATION.json` prints `promote` or `keep`, and why on stderr: of an
+evaluation with a candidate. Two files are an evaluation of the new version and one of the champion.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def judge_alone(report: Report, gate: PromotionGate | None = None) -> Verdict:
         return _nothing(report)
     rule = gate or _carried(report)
     first = Told(True, "the class has no champion to compare it with")
-    return _verdict([first, *gate_conditions.new_rows(report), *gate_conditions.alone(report, rule), *_warned(report, rule)])
+    return _verdict(
+        [first, *gate_conditions.new_rows(report), *gate_conditions.alone(report, rule), *_warned(report, rule)]
+    )
 
 
 def _nothing(report: Report) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.detection import detectors
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.schema import Site
 
@@ -10,7 +10,7 @@ from eugenie_cli.site.schema import Site
 def how_to_take(site: Site, class_name: str, baseline: str) -> str:
     """A sentence with the line of the site file; empty for a baseline that is no type, or is the class's own."""
     own = site.classes[class_name].model
-    if baseline not in detectors.CLASSICAL or baseline == own.type:
+    if baseline not in registry.CLASSICAL or baseline == own.type:
         return ""
     settings = {"type": baseline}
     if own.calibration != DetectorSettings.model_fields["calibration"].default:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eugenie_cli.detection.metrics import RootCauseMetrics
-from eugenie_cli.evaluation.performance import Performance, Quiet
 from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.performance import Performance, Quiet
 from eugenie_cli.evaluation.recommendation import how_to_take
 from eugenie_cli.site.schema import Site
 

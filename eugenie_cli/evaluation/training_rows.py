@@ -11,9 +11,9 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.detection.metrics.alarm_load import Span, union
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.open import open_history
-from eugenie_cli.site.schema import Site
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.schema import Site
 
 MOST_ANCESTORS = 50
 """Versions that a network was warm-started from, one from the other, which are followed back."""
@@ -52,8 +52,8 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.training import run_record
-    from eugenie_cli.training.warm_start import RUN_TAG
     from eugenie_cli.training.registry import Registry
+    from eugenie_cli.training.warm_start import RUN_TAG
 
     spans: dict[str, list[Span]] = {}
     try:

@@ -8,8 +8,8 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
-from eugenie_cli.evaluation.training_rows import LearntCount, learnt_by, leaves_something
 from eugenie_cli.evaluation.judged_rows import judged_rows
+from eugenie_cli.evaluation.training_rows import LearntCount, learnt_by, leaves_something
 from eugenie_cli.site.schema import Site
 
 

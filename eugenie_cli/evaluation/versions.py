@@ -21,8 +21,8 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
         EugenieError: there is no such version, the export refuses it, or (REFUSED) the directory is of another run.
     """
     from eugenie_cli.serving.publish import check_same, publish_class
-    from eugenie_cli.training.registry import CHAMPION, Registry
     from eugenie_cli.training.mlflow_store import StoreAwayError
+    from eugenie_cli.training.registry import CHAMPION, Registry
 
     which = int(version) if str(version).isdecimal() else str(version)
     workspace = workspace_of(site)

@@ -6,8 +6,17 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eugenie_cli.episodes.state_machine import AlarmRule, Episode, Event, ScoredRow, close_removed, close_silent, deadline, step
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
+from eugenie_cli.episodes.state_machine import (
+    AlarmRule,
+    Episode,
+    Event,
+    ScoredRow,
+    close_removed,
+    close_silent,
+    deadline,
+    step,
+)
 from eugenie_cli.flink_job.episode_state import KeptClass, KeptEpisode, from_state, to_state
 from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.spec import JobSpec

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
-from eugenie_cli.readings import reject_reasons
-from eugenie_cli.readings.avro import SchemaOf
-from eugenie_cli.readings.columns.sensor_index import Identity
-from eugenie_cli.readings.columns.reader import Columns, compile_columns
-from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
-from eugenie_cli.flink_job.watermark import Clock, NOT_YET
 from eugenie_cli.flink_job.key_groups import tasks
 from eugenie_cli.flink_job.sensor_index import Routes
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.watermark import NOT_YET, Clock
+from eugenie_cli.readings import reject_reasons
+from eugenie_cli.readings.avro import SchemaOf
+from eugenie_cli.readings.columns.reader import Columns, compile_columns
+from eugenie_cli.readings.columns.sensor_index import Identity
+from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 
 log = logging.getLogger(__name__)
 

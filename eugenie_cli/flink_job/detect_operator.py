@@ -12,22 +12,22 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain, TimerService
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
 from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
-from eugenie_cli.flink_job.watermark import Clock
-from eugenie_cli.flink_job.key_context import CurrentShard
-from eugenie_cli.flink_job.decode import Share
-from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
-from eugenie_cli.flink_job.snapshot_journal import DurableShard
 from eugenie_cli.flink_job.batching import Work
+from eugenie_cli.flink_job.decode import Share
 from eugenie_cli.flink_job.episode_state import KeptClass, classes_of_rows
+from eugenie_cli.flink_job.key_context import CurrentShard
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
 from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.snapshot_journal import DurableShard
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.unknown_tags import StrangeTags
+from eugenie_cli.flink_job.watermark import Clock
+from eugenie_cli.readings.reject_reasons import REASONS
 
 LAST_INSTANT = 253_402_300_799_000
 """The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import grpc
 import numpy as np
 
-from eugenie_cli.tfserving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
 from eugenie_cli.flink_job.batching import Work, joined
-from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.tfserving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
 
 log = logging.getLogger(__name__)
 

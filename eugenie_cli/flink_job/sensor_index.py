@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.routing import Router
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.readings.routing import Router
 
 
 def shard_of(asset: str, shards: int) -> int:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
-from eugenie_cli.readings import reject_reasons
 from eugenie_cli.flink_job.decode import Readings
+from eugenie_cli.flink_job.grid import NEVER, Batch, ClassRows
 from eugenie_cli.flink_job.sensor_index import Routes
-from eugenie_cli.flink_job.grid import Batch, ClassRows, NEVER
+from eugenie_cli.readings import reject_reasons
 
 NO_READINGS: Readings = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pyflink.datastream.state import ListState, ValueState
 
 from eugenie_cli.episodes.records import dead_letter, dumps
-from eugenie_cli.readings import reject_reasons
 from eugenie_cli.flink_job.decode import Readings
 from eugenie_cli.flink_job.episode_state import classes_of_rows
+from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import Routes
 from eugenie_cli.flink_job.shard import Shard
-from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
 """In a snapshot and in the journal. A snapshot is written when the journal has grown as large."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from eugenie_cli.episodes.records import dead_letter, dumps
+from eugenie_cli.flink_job.decode import Strange
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.sensor_index import Identity
-from eugenie_cli.flink_job.decode import Strange
 
 MOST = 1_000
 """Identities that are named at once. The readings of further ones share a letter: whoever sends tags by the ten

@@ -69,8 +69,8 @@ def main() -> int:
             return 1
     import uvloop
 
-    from eugenie_cli.model_server.run import CannotListen, Settings, serve
     from eugenie_cli.model_server.aspired_versions import Released, Unreleased, Wanted, Written
+    from eugenie_cli.model_server.run import CannotListen, Settings, serve
 
     wanted: Wanted
     if arguments.model_config is not None:

@@ -13,13 +13,12 @@ from typing import Protocol
 
 from google.protobuf import text_format
 
-from eugenie_cli.tfserving.protos import config_pb2
 from eugenie_cli.model_server.status_error import Refusal, invalid
 from eugenie_cli.model_server.version_source import directories
+from eugenie_cli.tfserving.layout import MODELS_CONFIG
+from eugenie_cli.tfserving.protos import config_pb2
 
 PLATFORM = "tensorflow"
-RELEASED = "models.config"
-"""Beside the models: which of their versions are released. A ModelServerConfig."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class Released:
     """
 
     def __init__(self, root: Path) -> None:
-        self._written = Written(root / RELEASED, named=True)
+        self._written = Written(root / MODELS_CONFIG, named=True)
 
     def models(self) -> Mapping[str, WantedModel]:
         """What the file says."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import grpc
 import numpy as np
 
+from eugenie_cli.model_server.batch_delay import WORTH_A_RUN, Gathering
 from eugenie_cli.model_server.splitting import Arrays, Cut, cut, join, memory, size
-from eugenie_cli.model_server.batch_delay import Gathering, WORTH_A_RUN
 from eugenie_cli.model_server.status_error import Refusal, invalid
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import grpc
 import numpy as np
 
 from eugenie_cli.model_server import json_worker, rest_codec
-from eugenie_cli.model_server.json_worker import Done, LENGTH, READ, Task, WRITE, packed, unpacked
-from eugenie_cli.model_server.status_error import Refusal, from_number
+from eugenie_cli.model_server.json_worker import LENGTH, READ, WRITE, Done, Task, packed, unpacked
 from eugenie_cli.model_server.rest_codec import Read
 from eugenie_cli.model_server.signature import SignatureSpec
+from eugenie_cli.model_server.status_error import Refusal, from_number
 
 LARGE_BODY = 256 * 1024
 """Bytes. So many take 7 to 9 ms to read (36 ms a MiB): what callers wait for anyway when a run of 64 windows is before

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import grpc
 
-from eugenie_cli.tfserving.protos import serving_pb2
+from eugenie_cli.model_server.aspired_versions import Wanted, WantedModel
+from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.status_error import Refusal, invalid, not_found, wrong
 from eugenie_cli.model_server.version_source import Found, scan
-from eugenie_cli.model_server.servable import Servable
-from eugenie_cli.model_server.aspired_versions import Wanted, WantedModel
+from eugenie_cli.tfserving.protos import serving_pb2
 
 KEPT_ENDED = 8
 """Versions in state END that a model's status still lists."""

@@ -20,13 +20,13 @@ from typing import Any
 import grpc
 from google.protobuf.json_format import MessageToDict
 
-from eugenie_cli.tfserving.protos import serving_pb2
-from eugenie_cli.model_server.request_bodies import Bodies, Receive, check_length, while_there
 from eugenie_cli.model_server.json_pool import JsonAside
 from eugenie_cli.model_server.metrics import CONTENT_TYPE, REST
-from eugenie_cli.model_server.status_error import Refusal, from_number, invalid
+from eugenie_cli.model_server.request_bodies import Bodies, Receive, check_length, while_there
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.service import Service
+from eugenie_cli.model_server.status_error import Refusal, from_number, invalid
+from eugenie_cli.tfserving.protos import serving_pb2
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.tfserving import tensors
-from eugenie_cli.model_server.status_error import invalid
 from eugenie_cli.model_server.signature import SignatureSpec, Spec, chosen
+from eugenie_cli.model_server.status_error import invalid
+from eugenie_cli.tfserving import tensors
 
 Signatures = Mapping[str, SignatureSpec]
 

@@ -15,18 +15,18 @@ from pathlib import Path
 import grpc.aio
 import tensorflow as tf
 
+from eugenie_cli.engines import sockets
 from eugenie_cli.files import write_atomically
-from eugenie_cli.serving import sockets
-from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.model_server.aspired_versions import Wanted
 from eugenie_cli.model_server.batching import Batcher
-from eugenie_cli.model_server.manager import Catalog
+from eugenie_cli.model_server.certificate_reload import Certificates
 from eugenie_cli.model_server.http import HttpServer
 from eugenie_cli.model_server.json_pool import JsonAside
-from eugenie_cli.model_server.certificate_reload import Certificates
+from eugenie_cli.model_server.manager import Catalog
 from eugenie_cli.model_server.rest import RestApi
 from eugenie_cli.model_server.servable import load
 from eugenie_cli.model_server.service import Service
-from eugenie_cli.model_server.aspired_versions import Wanted
+from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
 
 DRAIN_S = 10.0
 """How long requests in flight may take to end after TERM."""

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from eugenie_cli.model_server.signature import DEFAULT_SIGNATURE, SignatureSpec, from_definition
+from eugenie_cli.model_server.status_error import Refusal, from_number, wrong
 from eugenie_cli.serving import checksums, model_info, warm_up
 from eugenie_cli.tfserving import tensors
 from eugenie_cli.tfserving.protos import serving_pb2
-from eugenie_cli.model_server.status_error import Refusal, from_number, wrong
-from eugenie_cli.model_server.signature import DEFAULT_SIGNATURE, SignatureSpec, from_definition
 
 SERVE_TAG = "serve"
 OUTPUTS = ("score", "contribution", "expected")

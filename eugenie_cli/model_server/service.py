@@ -12,15 +12,15 @@ import grpc.aio
 import numpy as np
 from google.protobuf import empty_pb2
 
-from eugenie_cli.tfserving import protos, tensors
-from eugenie_cli.tfserving.protos import config_pb2, health_pb2, serving_pb2
 from eugenie_cli.model_server import aspired_versions
 from eugenie_cli.model_server.batching import Batcher
 from eugenie_cli.model_server.manager import Catalog
 from eugenie_cli.model_server.metrics import GRPC, Monitor
-from eugenie_cli.model_server.status_error import Refusal, invalid
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.signature import chosen
+from eugenie_cli.model_server.status_error import Refusal, invalid
+from eugenie_cli.tfserving import protos, tensors
+from eugenie_cli.tfserving.protos import config_pb2, health_pb2, serving_pb2
 
 _LOG = logging.getLogger(__name__)
 _Health = health_pb2.HealthCheckResponse

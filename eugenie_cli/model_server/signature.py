@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
+from eugenie_cli.model_server.status_error import invalid, wrong
 from eugenie_cli.tfserving import tensors
 from eugenie_cli.tfserving.protos import serving_pb2
-from eugenie_cli.model_server.status_error import invalid, wrong
 
 DEFAULT_SIGNATURE = "serving_default"
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-GRAPH = "saved_model.pb"
+from eugenie_cli.tfserving.layout import SAVED_MODEL
 
 _NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
@@ -51,8 +51,8 @@ def _version(folder: Path, directory: Path) -> Found:
         problem = f"{directory.name!r} is no version: write it without leading zeros, {version}"
     elif not directory.resolve().is_relative_to(folder.resolve()):
         problem = f"{directory} is a link that leads out of the model's folder, to {directory.resolve()}"
-    elif GRAPH not in {name for name, _, _, _ in identity}:
-        problem = f"{directory} has no {GRAPH}: it is half written, or no SavedModel"
+    elif SAVED_MODEL not in {name for name, _, _, _ in identity}:
+        problem = f"{directory} has no {SAVED_MODEL}: it is half written, or no SavedModel"
     return Found(version, directory, identity, problem)
 
 

@@ -8,16 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
 from eugenie_cli.engines import endpoints, jars
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines.finding import Check
 from eugenie_cli.engines.java import java
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import cache_dir
 
@@ -30,16 +30,6 @@ NEEDED_DISK_GIB = 2.0
 """For logs, checkpoints and a few days of a small plant's records; the history comes on top."""
 
 _GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. `ok` False: the engines will not run; `hint` says what to do."""
-
-    name: str
-    ok: bool
-    found: str
-    hint: str = ""
 
 
 def check(site: Site | None = None) -> list[Check]:

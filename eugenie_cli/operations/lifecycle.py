@@ -16,9 +16,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from eugenie_cli.engines import endpoints, flink, health, jars, kafka, mlflow, ports, process, pushgateway, temporary_folders
-from eugenie_cli.engines.launcher import Engine, JavaRuntime, log_file, run_file
+from eugenie_cli.broker import health as broker_health
+from eugenie_cli.engines import (
+    endpoints,
+    flink,
+    health,
+    jars,
+    kafka,
+    mlflow,
+    ports,
+    process,
+    pushgateway,
+    temporary_folders,
+)
 from eugenie_cli.engines.java import java
+from eugenie_cli.engines.launcher import LOCK, Engine, JavaRuntime, log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
@@ -32,7 +44,6 @@ REACHABLE, UNREACHABLE = "reachable", "unreachable"
 ELSEWHERE = "start it, or correct its address in the site file"
 """What to do about an engine that is not eugenie's and does not answer."""
 
-LOCK = ".lock"
 """In the run folder: one `up` or `down` of a site at a time."""
 
 PARTS = ("kafka", "flink", "mlflow")
@@ -213,7 +224,7 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     elif name == "mlflow":
         why = health.why_no_mlflow(address.rstrip("/")) if address.startswith("http") else ""
     else:
-        why = health.why_no_kafka(site)
+        why = broker_health.why_no_kafka(site)
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 

@@ -22,8 +22,8 @@ from functools import partial
 from types import FrameType
 
 from eugenie_cli.engines import endpoints, flink
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
@@ -152,11 +152,12 @@ class Keeper:
 
     def _job_is_missing(self) -> bool:
         """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
-        from eugenie_cli.streaming import launch, record
+        from eugenie_cli.engines import job_record
+        from eugenie_cli.streaming import launch
         from eugenie_cli.streaming.flink_rest import FlinkRest
-        from eugenie_cli.streaming.submit import running_job
+        from eugenie_cli.streaming.job import running_job
 
-        last = record.load(_workspace(self._site))
+        last = job_record.load(_workspace(self._site))
         if JOB in self._busy or last is None or last.savepoint or last.drained or last.job_id in self._ended:
             return False
         try:
@@ -179,12 +180,12 @@ class Keeper:
         return True
 
     def _submit(self) -> bool:
+        from eugenie_cli.engines import job_record
         from eugenie_cli.serving import runtime
-        from eugenie_cli.streaming import record
         from eugenie_cli.streaming.submit import submit
 
         runtime.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
-        last = record.load(_workspace(self._site))
+        last = job_record.load(_workspace(self._site))
         parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
         made = submit(self._site, self._progress, parallelism=parallelism, lost=True)
         if made.started:

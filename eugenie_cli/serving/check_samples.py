@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.schema import Site
 
 UNKNOWN = "no asset of this site"

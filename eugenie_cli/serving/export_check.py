@@ -13,7 +13,7 @@ import numpy as np
 
 from eugenie_cli.detection import reference
 from eugenie_cli.detection.detector import TrainedDetector
-from eugenie_cli.serving.check_samples import SCORED_ROWS, Samples, UNKNOWN
+from eugenie_cli.serving.check_samples import SCORED_ROWS, UNKNOWN, Samples
 
 TOLERANCE = 1e-3
 """Of a score (relative to it, where above 1), of a contribution, of a forecast in its deviations. The

@@ -11,18 +11,18 @@ import sys
 import time
 from pathlib import Path
 
-from eugenie_cli.engines import ports, process
+from eugenie_cli.engines import ports, process, sockets
 from eugenie_cli.engines.endpoints import SOCKET
 from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import release_config, sockets, tls
-from eugenie_cli.tfserving.credentials import Credentials
+from eugenie_cli.serving import release_config, tls
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.status import ServingStatus, served_models
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.workspace import Workspace
 
 NAME, REST_NAME = "serving", "serving_rest"

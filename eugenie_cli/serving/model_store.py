@@ -19,8 +19,8 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import checksums
-from eugenie_cli.model_server.version_source import GRAPH
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.layout import SAVED_MODEL
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -47,12 +47,12 @@ class ModelStore:
         """Copy a version there; False when it is there already. Raises EugenieError (REFUSED) when another one is."""
         target = f"{self._root}/{class_name}/{version}"
         with _reached(self.uri):
-            if self._files.exists(f"{target}/{GRAPH}"):
+            if self._files.exists(f"{target}/{SAVED_MODEL}"):
                 self._check_same(f"{self.uri}/{class_name}/{version}", target, directory)
                 return False
             files = sorted(
                 (path.relative_to(directory) for path in directory.rglob("*") if path.is_file()),
-                key=lambda path: (path.as_posix() == GRAPH, path.as_posix()),
+                key=lambda path: (path.as_posix() == SAVED_MODEL, path.as_posix()),
             )
             with progress.task(f"storing {class_name} version {version}", len(files), "files") as advance:
                 for path in files:
@@ -78,7 +78,7 @@ class ModelStore:
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
                 with progress.task(f"fetching {class_name} version {version}"), _reached(self.uri):
-                    if not self._files.exists(f"{source}/{GRAPH}"):
+                    if not self._files.exists(f"{source}/{SAVED_MODEL}"):
                         raise _refused(f"{self.uri} has no {class_name} version {version}")
                     self._files.get(f"{source}/", str(staged), recursive=True)
                 damaged = checksums.problems(staged)

@@ -18,12 +18,12 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, runtime, tls
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
 from eugenie_cli.serving.health import NO_ANSWER
 from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
 
 LOCK = ".release.lock"

@@ -16,10 +16,9 @@ from eugenie_cli.files import sync, sync_tree
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import check_samples, checksums, model_info, model_store, warm_up
-from eugenie_cli.training import model_card
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import run_record
+from eugenie_cli.training import model_card, run_record
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
 
 
@@ -140,7 +139,9 @@ def _write(detector: TrainedDetector, info: model_info.ModelInfo, directory: Pat
     warm_up.write(detector, directory)
 
 
-def _info(registered: RegisteredVersion, run: run_record.TrainingRecord, detector: TrainedDetector) -> model_info.ModelInfo:
+def _info(
+    registered: RegisteredVersion, run: run_record.TrainingRecord, detector: TrainedDetector
+) -> model_info.ModelInfo:
     return model_info.ModelInfo(
         class_name=detector.class_name,
         version=registered.version,

@@ -16,11 +16,11 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import write_atomically
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import model_store, server_config
-from eugenie_cli.tfserving.protos import config_pb2
-from eugenie_cli.model_server.aspired_versions import RELEASED as FILE
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.layout import MODELS_CONFIG as FILE
+from eugenie_cli.tfserving.protos import config_pb2
 
 _NOTHING = "a server that starts now serves nothing. `eugenie export` releases the champions"
 _VERSION = re.compile(r"[1-9][0-9]*")

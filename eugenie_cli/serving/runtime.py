@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
-from eugenie_cli.engines import process
+from eugenie_cli.engines import container_record, process
 from eugenie_cli.engines.endpoints import DOCKER, LOCAL
 from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import local, release_config
-from eugenie_cli.serving.container import record
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -63,7 +62,7 @@ def end(site: Site, progress: Progress = SILENT) -> bool:
     """Stop whatever server eugenie started for the site, whatever the site file says now. True when one ran."""
     workspace = workspace_of(site)
     ran = False
-    if record.read(workspace) is not None:
+    if container_record.read(workspace) is not None:
         ran = bool(_containers().stop(site, progress))
     elif _is_containers(site):
         with contextlib.suppress(EugenieError):  # of a first start that was killed; without an engine none is left
@@ -90,7 +89,7 @@ def started(site: Site) -> bool | None:
     """Whether the site's own server runs; None when it was not started, or was stopped since."""
     workspace = workspace_of(site)
     if _is_containers(site):
-        return bool(_containers().is_alive(site)) if record.read(workspace) is not None else None
+        return bool(_containers().is_alive(site)) if container_record.read(workspace) is not None else None
     file = run_file(workspace, local.NAME)
     return process.identify(file) is not None if process.read_run_file(file) is not None else None
 
@@ -143,7 +142,7 @@ def _check_alone(site: Site) -> None:
     other = None
     if site.serving.runtime != LOCAL and process.identify(run_file(workspace, local.NAME)) is not None:
         other = "as a local process"
-    elif site.serving.runtime != DOCKER and record.read(workspace) is not None:
+    elif site.serving.runtime != DOCKER and container_record.read(workspace) is not None:
         other = "in a container"
     if other is not None:
         raise EugenieError(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from google.protobuf import text_format
 
-from eugenie_cli.tfserving.protos import config_pb2
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.serving import Batching
+from eugenie_cli.tfserving.protos import config_pb2
 
 RELEASE = "2.20.0"
 """The release that is built on the TensorFlow that exports the models (2.20). It reads what older ones wrote too."""

@@ -8,10 +8,21 @@ import grpc
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
-from eugenie_cli.tfserving.client import ModelServerError
-from eugenie_cli.serving.container.gpus import GpuUse
 from eugenie_cli.serving.health import ASK_TIMEOUT_S
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.client import ModelServerError
+
+
+@dataclass(frozen=True)
+class GpuUse:
+    """A GPU as the server sees it. Memory in MiB; `utilisation` in percent, None where the GPU does not tell."""
+
+    index: int
+    uuid: str
+    name: str
+    used_mib: int | None
+    total_mib: int | None
+    utilisation: int | None
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls_diagnosis
+from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
+from eugenie_cli.site.checks.tls import check_tls_files
+from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
-from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
-from eugenie_cli.site.schema import Site
-from eugenie_cli.site.checks.tls import check_tls_files
 
 HINT = "correct serving.tls in the site file, then eugenie config check"
 

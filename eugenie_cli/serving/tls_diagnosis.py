@@ -11,8 +11,8 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eugenie_cli.tfserving.credentials import Credentials, UNIX
 from eugenie_cli.site.checks.tls import certificates_of, unusable
+from eugenie_cli.tfserving.credentials import UNIX, Credentials
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
-from eugenie_cli.site.yaml_document import Document
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.diagnostics import Path, dotted
-from eugenie_cli.site.secrets import show_secret, without_password
 from eugenie_cli.site.field_types import show_duration
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.secrets import show_secret, without_password
+from eugenie_cli.site.yaml_document import Document
 
 DEFAULT = "default"
 # A plain value in place of a section, as in `kafka: embedded`, is this one of the section's values.

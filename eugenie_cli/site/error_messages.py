@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eugenie_cli.site.yaml_document import Document
 from eugenie_cli.site.diagnostics import Path, Problem, did_you_mean
 from eugenie_cli.site.introspection import known_keys
+from eugenie_cli.site.yaml_document import Document
 
 UNKNOWN_KEY = "unknown key"
 _KEY_MARKER = "[key]"

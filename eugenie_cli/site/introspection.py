@@ -8,8 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.diagnostics import Path
+from eugenie_cli.site.schema import Site
 
 LOADER_KEYS = frozenset({"base", "file"})
 """Fields of Site that the loader sets and a file may not."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from eugenie_cli.site.schema import Site
-from eugenie_cli.site.introspection import LOADER_KEYS
 from eugenie_cli.site.field_types import DURATION_SCHEMA, show_duration
+from eugenie_cli.site.introspection import LOADER_KEYS
+from eugenie_cli.site.schema import Site
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # A number may also be taken from a variable.

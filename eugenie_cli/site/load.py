@@ -13,16 +13,16 @@ from pydantic import ValidationError
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.masking import leave
 from eugenie_cli.site.checks.consistency import Finding, check
-from eugenie_cli.site.yaml_document import Document, parse
-from eugenie_cli.site.error_messages import problems_of, unknown_key
-from eugenie_cli.site.schema import Site, resolved
-from eugenie_cli.site.partial import parts_of
+from eugenie_cli.site.checks.tls import check_tls_files
 from eugenie_cli.site.diagnostics import Path as Place
 from eugenie_cli.site.diagnostics import Position, Problem, SiteError, did_you_mean
-from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
-from eugenie_cli.site.checks.tls import check_tls_files
+from eugenie_cli.site.error_messages import problems_of, unknown_key
 from eugenie_cli.site.field_types import zone
 from eugenie_cli.site.interpolation import anchor, expand
+from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
+from eugenie_cli.site.partial import parts_of
+from eugenie_cli.site.schema import Site, resolved
+from eugenie_cli.site.yaml_document import Document, parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS
 from eugenie_cli.workspace import Workspace
 

@@ -9,7 +9,18 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from eugenie_cli.site.schema import Asset, Engines, EquipmentClass, Exclusion, Kafka, Serving, Site, Source, Stream, Tracking
+from eugenie_cli.site.schema import (
+    Asset,
+    Engines,
+    EquipmentClass,
+    Exclusion,
+    Kafka,
+    Serving,
+    Site,
+    Source,
+    Stream,
+    Tracking,
+)
 
 T = TypeVar("T")
 # A key that is taken out may leave its section without something required, and that one its own.

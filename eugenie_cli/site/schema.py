@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from eugenie_cli.site.detectors import Detector, ModelSettings
-from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.base import Section
+from eugenie_cli.site.detectors import Detector, ModelSettings
+from eugenie_cli.site.field_types import Delimiter, Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
+from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.tracking import Tracking
-from eugenie_cli.site.field_types import Delimiter, Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
 
 # -- where readings come from ---------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pydantic import Field, SecretStr
 
-from eugenie_cli.site.diagnostics import Path
 from eugenie_cli.site.base import Section
+from eugenie_cli.site.diagnostics import Path
 
 LOCAL = "local"
 _WEB = ("http://", "https://")

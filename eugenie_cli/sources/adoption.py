@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from eugenie_cli.sources.interface import SourceItem
 from eugenie_cli.history.manifest import Item, Sources
+from eugenie_cli.sources.interface import SourceItem
 
 
 @dataclass(frozen=True)

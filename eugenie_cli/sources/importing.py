@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.adoption import Adoption, Known, same_names
-from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for, settings_digest
-from eugenie_cli.history.leftovers import Leftover, counted, leftover_notes, leftovers
 from eugenie_cli.history.manifest import Item
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import SourceWriter
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.adoption import Adoption, Known, same_names
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for, settings_digest
+from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 
 
 @dataclass

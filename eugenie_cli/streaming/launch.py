@@ -16,11 +16,12 @@ from typing import Any
 
 import psutil
 
+from eugenie_cli.engines import job_record
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
-from eugenie_cli.streaming import record, start_position
+from eugenie_cli.streaming import start_position
 from eugenie_cli.streaming.flink_rest import POLL_S, SUBMIT_S, FlinkRest
-from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.workspace import Workspace
 
 UNANSWERED = ("timeout", "timed out")
@@ -38,7 +39,7 @@ def await_interrupted(workspace: Workspace, progress: Progress) -> None:
 
     It plans one Python job at a time: a second one beside it makes both fail.
     """
-    last = record.load(workspace)
+    last = job_record.load(workspace)
     if last is None or last.accepted:
         return
     began = (workspace.run / "stream.json").stat().st_mtime
@@ -68,13 +69,13 @@ def counted(rest: FlinkRest, last: JobRecord | None) -> JobRecord | None:
 
 def settle(workspace: Workspace, rest: FlinkRest) -> tuple[JobRecord | None, str]:
     """The record that is `counted`, and the id for the next job: that of an interrupted submission is used again."""
-    last = record.load(workspace)
+    last = job_record.load(workspace)
     counts = counted(rest, last)
     if last is None or last.accepted:
         return counts, uuid.uuid4().hex
     if counts is None or counts.job_id != last.job_id:
         return counts, last.job_id
-    record.save(workspace, counts)
+    job_record.save(workspace, counts)
     return counts, uuid.uuid4().hex
 
 
@@ -86,8 +87,8 @@ def launch(
     `request` as `FlinkRest.run_jar` takes it, and `jar`. Raises EugenieError when Flink refuses, or does not answer:
     then the record says which job may be there.
     """
-    earlier, before = record.load(workspace), new.predecessor()
-    record.save(workspace, new)
+    earlier, before = job_record.load(workspace), new.predecessor()
+    job_record.save(workspace, new)
     body = {**request, "jobId": new.job_id}
     try:
         rest.run_jar(str(body.pop("jar")), body)
@@ -101,13 +102,13 @@ def launch(
         if not _appears(rest, new.job_id, APPEARS_WITHIN_S if repeated else 0.0):
             # where an earlier request may still come through, the next one must ask for the same id
             if not repeated and not any(words in error.reason.lower() for words in UNANSWERED):
-                record.restore(workspace, before)
+                job_record.restore(workspace, before)
             raise
         if repeated and earlier is not None:  # Flink takes one job of an id: the first that came
             progress.say(f"the submission that was interrupted had gone through: its job {new.job_id} runs")
             new = earlier
     new = _accepted(new)
-    record.save(workspace, new)
+    job_record.save(workspace, new)
     return new
 
 

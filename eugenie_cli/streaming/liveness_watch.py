@@ -8,16 +8,15 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from eugenie_cli.anomalies.last_rows import LastRows, contact
-from eugenie_cli.engines import endpoints, health
+from eugenie_cli.engines import endpoints, health, job_record
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
+from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.liveness import Facts, Life, judge
-from eugenie_cli.streaming.submit import running_job
 
 EVERY_S = 2.0
 FLINK_S = 3.0
@@ -66,7 +65,7 @@ class Asker:
             why = health.why_no_flink(rest.address, FLINK_S)
             if why:
                 return None, f"Flink at {rest.address}: {why}"
-            last = record.load(workspace_of(self._site))
+            last = job_record.load(workspace_of(self._site))
             job_id = running_job(rest, self._site) or (last.job_id if last is not None else None)
             job = rest.job(job_id) if job_id else None
             return state_of(job) if job is not None else STOPPED, ""
@@ -81,7 +80,7 @@ class Asker:
             return error.reason
 
     def _wanted(self) -> bool:
-        last = record.load(workspace_of(self._site))
+        last = job_record.load(workspace_of(self._site))
         return last is not None and last.savepoint is None and not last.drained
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from eugenie_cli.engines import endpoints
-from eugenie_cli.engines.launcher import log_file
 from eugenie_cli.engines.flink import JOBMANAGER, TASKMANAGER
+from eugenie_cli.engines.launcher import log_file
 from eugenie_cli.engines.logfile import FILE_POLL_S, LogFile
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of

@@ -19,7 +19,7 @@ from eugenie_cli.episodes.records import ScoreFormatter, dumps
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import Backtest, backtest
 from eugenie_cli.history.grid import limits_of
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site

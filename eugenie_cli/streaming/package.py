@@ -13,22 +13,14 @@ import eugenie_cli
 from eugenie_cli.broker import client
 from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.schema import KafkaSecurity, Site
 from eugenie_cli.site.secrets import reveal
-from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
-SHIPPED = (
-    "readings",
-    "episodes",
-    "streamjob",
-    "serving/protos",
-    "tfserving/client.py",
-    "tfserving/credentials.py",
-    "tfserving/tensors.py",
-)
-"""What the job is made of, beside the empty `__init__.py` files above it."""
+SHIPPED = ("flink_job", "readings", "episodes", "tfserving")
+"""Packages that the job is made of. They import nothing else of eugenie."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +134,7 @@ def code_digest() -> str:
 
 
 def _shipped_files(source: Path) -> list[Path]:
-    files = [source / "__init__.py", source / "serving" / "__init__.py"]
-    for name in SHIPPED:
-        path = source / name
-        files += [path] if path.is_file() else sorted(path.rglob("*.py"))
-    return files
+    return [source / "__init__.py", *(file for name in SHIPPED for file in sorted((source / name).rglob("*.py")))]
 
 
 def _java_properties(site: Site) -> dict[str, str]:

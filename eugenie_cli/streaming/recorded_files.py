@@ -16,7 +16,6 @@ import numpy as np
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings import reject_reasons
@@ -24,6 +23,7 @@ from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.streaming.encoder import router
 from eugenie_cli.streaming.recordings import Chosen, KeyedMessage, Recording, Stretch
 

@@ -16,16 +16,16 @@ from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import endpoints
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.metrics import read_metrics
 from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines
 from eugenie_cli.streaming.recordings import Chosen, Recording, Stretch, of_history
-from eugenie_cli.streaming.submit import running_job
 
 TURN_S = 0.05
 """How often messages are sent that have come due; well below what a watermark waits for."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from eugenie_cli.broker import positions
 from eugenie_cli.broker.positions import TopicState
+from eugenie_cli.engines.job_record import JobRecord
+from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import offsets, start_position
-from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 from eugenie_cli.streaming.flink_rest import FlinkRest
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.flink_job.spec import consumer_group
+from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from eugenie_cli.site.secrets import without_password
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.site.secrets import without_password
 
 STATE_BACKEND = "stream.state"
 

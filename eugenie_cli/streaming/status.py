@@ -8,22 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eugenie_cli.broker import health as broker_health
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.engines import endpoints, flink, health, process
+from eugenie_cli.engines import endpoints, flink, health, job_record, process
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
-from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import launch, offsets, record
-from eugenie_cli.streaming.stack_trace import summary
+from eugenie_cli.streaming import launch, offsets
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
+from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import lag, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streaming.submit import running_job
+from eugenie_cli.streaming.stack_trace import summary
+from eugenie_cli.tfserving.client import ModelServerError
 
 STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
 RUNNING, INITIALIZING = "RUNNING", "INITIALIZING"
@@ -124,7 +125,7 @@ def status(site: Site) -> StreamStatus:
 
 def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
     """What Flink knows of the job."""
-    last = record.load(workspace_of(site))
+    last = job_record.load(workspace_of(site))
     savepoint = last.savepoint if last is not None else None
     address = ""
     try:
@@ -214,7 +215,7 @@ def _next(site: Site, rest: FlinkRest, state: str) -> str:
 def _kafka(site: Site) -> Problem | None:
     """What is wrong with the brokers, or with the topics on them."""
     hint = endpoints.START if site.kafka.bootstrap == endpoints.EMBEDDED else BROKERS
-    why = health.why_no_kafka(site)
+    why = broker_health.why_no_kafka(site)
     if why:
         return Problem(f"Kafka does not answer: {why}", hint)
     try:
@@ -259,7 +260,7 @@ def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: 
         return None
 
 
-def _topic_notes(site: Site, rest: FlinkRest, job_id: str, last: record.JobRecord | None) -> list[str]:
+def _topic_notes(site: Site, rest: FlinkRest, job_id: str, last: job_record.JobRecord | None) -> list[str]:
     """What the topic has no more of what the job has not read. Raises EugenieError: it is not the one that it reads."""
     try:
         topic = positions.look(site, str(site.topics.readings))

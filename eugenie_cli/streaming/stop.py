@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eugenie_cli.broker import positions
-from eugenie_cli.engines import endpoints
+from eugenie_cli.engines import endpoints, job_record
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.site.field_types import parse_instant, to_ms
-from eugenie_cli.streaming import record, resume_point, start_position
-from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
+from eugenie_cli.streaming import resume_point, start_position
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, SavepointError
+from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import read_offsets, wait_until_caught_up
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streaming.submit import running_job
-from eugenie_cli.flink_job.spec import consumer_group
+from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 
 STOPPED_WITHIN_S = 120.0
 
@@ -56,7 +56,7 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
             "leave out --no-savepoint to drain the stream, or --drain to end the job at once",
             ExitCode.USAGE,
         )
-    with record.changing(workspace_of(site)):
+    with job_record.changing(workspace_of(site)):
         return stop_here(site, progress, drain, savepoint)
 
 
@@ -68,11 +68,11 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
     job_id = running_job(rest, site)
     if job_id is None:
         progress.say(f"no stream job of {site.site} runs")
-        asked = record.load(workspace)
+        asked = job_record.load(workspace)
         if asked is not None and not asked.accepted:
             progress.say(f"a submission was interrupted, and may still start its job {asked.job_id}: look again")
         return Stopped(None, None, False)
-    known = record.load(workspace)
+    known = job_record.load(workspace)
     if known is None or known.job_id != job_id:
         known = JobRecord(job_id, rest.address)
     known = replace(known, accepted=True, before=None)
@@ -85,19 +85,19 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
             wait_until_caught_up(site, rest, job_id, progress)
             read = read_offsets(rest, job_id)
             # before it happens: a drain that is interrupted here may end all the same, and is never resumed from
-            record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
+            job_record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
         try:
             with progress.task("draining the stream" if drain else "taking a savepoint"):
                 location = rest.stop(job_id, _savepoint_folder(site, rest), drain)
         except SavepointError:
-            record.save(workspace, replace(known, drained=False))
+            job_record.save(workspace, replace(known, drained=False))
             raise
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
         raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page on Flink")
     if drain:
         conclude(site, rest, replace(known, drained=True), Drained(location, read), progress)
     else:
-        record.save(workspace, replace(known, savepoint=location, drained=False))
+        job_record.save(workspace, replace(known, savepoint=location, drained=False))
     return Stopped(job_id, location, drain)
 
 
@@ -122,7 +122,7 @@ def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | N
     concluded = replace(
         known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=made
     )
-    record.save(workspace_of(site), concluded)
+    job_record.save(workspace_of(site), concluded)
     return concluded
 
 

@@ -5,28 +5,35 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.engines import endpoints, flink, temporary_folders
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporary_folders
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.spec import JobSpec, consumer_group
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
-from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import launch, package, record, resume_point, slots, start_position
-from eugenie_cli.streaming.start_position import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, SAVEPOINT_DIR, Snapshot, Start
-from eugenie_cli.streaming.spec_diff import Change, STATE_BACKEND, changes, shape_of
+from eugenie_cli.streaming import launch, package, resume_point, slots, start_position
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.resume_point import Place
-from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming.spec_diff import STATE_BACKEND, Change, changes, shape_of
+from eugenie_cli.streaming.start_position import (
+    AUTO,
+    CHECKPOINT,
+    GROUP_OFFSETS,
+    SAVEPOINT,
+    SAVEPOINT_DIR,
+    Snapshot,
+    Start,
+)
 from eugenie_cli.streaming.upload import DRIVER as DRIVER
 from eugenie_cli.streaming.upload import packaged
-from eugenie_cli.flink_job.spec import JobSpec, consumer_group
+from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.workspace import Workspace
 
 RUNNING = frozenset({"RUNNING"})
-ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"
@@ -83,7 +90,7 @@ def submit(
     if upgrade and asked.kind != AUTO:
         raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
     rest = FlinkRest(endpoints.flink(site))
-    with record.changing(workspace_of(site)):
+    with job_record.changing(workspace_of(site)):
         made = _submit(site, rest, asked, progress, upgrade, lost)
     if made.started:
         _wait_until_running(rest, made.job_id, progress)
@@ -107,7 +114,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     check_partitions(spec)
     if site.stream.flink == endpoints.EMBEDDED:
         slots.check(spec.parallelism, rest, progress)
-        temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / lifecycle.LOCK)
+        temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / launcher.LOCK)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = _check_upgrade(running, last, shape)
@@ -153,14 +160,6 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
         positions.commit(site, consumer_group(site.site), str(site.topics.readings), place.told)
     path = runs.resumed_from
     return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(asked, place.state), changed)
-
-
-def running_job(rest: FlinkRest, site: Site) -> str | None:
-    """The id of the site's job on the cluster, if one is alive."""
-    for job in rest.jobs():
-        if job["name"] == f"eugenie {site.site}" and job["state"] in ALIVE:
-            return job["jid"]
-    return None
 
 
 def check_models(site: Site, progress: Progress = SILENT) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eugenie_cli.engines import pyflink_program
+from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.flink_rest import FlinkRest
-from eugenie_cli.flink_job.spec import JobSpec
 
 DRIVER = "org.apache.flink.client.python.PythonDriver"
 

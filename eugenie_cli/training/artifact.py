@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eugenie_cli.detection import detectors
-from eugenie_cli.detection.operating_state import Running
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, TrainedDetector
+from eugenie_cli.detection.detectors import registry
+from eugenie_cli.detection.operating_state import Running
 from eugenie_cli.errors import EugenieError
 
 SCHEMA = "eugenie.detector.v2"
@@ -39,7 +39,7 @@ def save(detector: TrainedDetector, folder: Path) -> None:
 
 
 def _write(detector: TrainedDetector, folder: Path) -> None:
-    kind = detectors.of(detector.type)
+    kind = registry.of(detector.type)
     arrays = {name: getattr(detector, name) for name in _TABLES} | kind.arrays(detector)
     with (folder / ARRAYS).open("wb") as stream:
         np.savez(stream, **arrays)
@@ -82,7 +82,7 @@ def load(folder: Path) -> TrainedDetector:
         )
     noted = meta["calibration"]
     type_name = meta["type"]
-    if type_name not in detectors.NAMES:
+    if type_name not in registry.NAMES:
         raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
     common = {
         "type": type_name,
@@ -103,4 +103,4 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
-    return detectors.of(type_name).restore(common, arrays, meta)
+    return registry.of(type_name).restore(common, arrays, meta)

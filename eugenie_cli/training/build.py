@@ -13,14 +13,14 @@ from eugenie_cli.detection.calibration import Calibrated, NormalRows, Scale
 from eugenie_cli.detection.detector import LstmDetector, TrainedDetector
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
 from eugenie_cli.site.schema import EquipmentClass
-from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.training import classical, datasets, fit, learning_rate
+from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory, blocks
-from eugenie_cli.training.batches import Windows
 
 
 @dataclass(frozen=True)

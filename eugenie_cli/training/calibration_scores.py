@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Floats, Ints
-from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.detection.detector import TrainedDetector
+from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.training.datasets import CALIBRATION, NormalGrid
 from eugenie_cli.training.mmap_arrays import blocks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eugenie_cli.detection import detectors
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, Fitted, fit
 from eugenie_cli.site.detectors import ClassicalSettings
 from eugenie_cli.site.schema import EquipmentClass
@@ -19,7 +19,7 @@ def asset_rows(grid: NormalGrid) -> AssetRows:
 def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Fitted:
     """Raises ValueError when no sensor is scored, or no asset has a row to calibrate on."""
     return fit(
-        detectors.statistic_of(settings.type),
+        registry.statistic_of(settings.type),
         settings.options(),
         [asset_rows(grid) for grid in grids],
         [sensor.role for sensor in equipment.sensors],

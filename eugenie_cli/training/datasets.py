@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
-from eugenie_cli.detection.operating_state import Running
 from eugenie_cli.detection.detector import MIN_PRESENT
+from eugenie_cli.detection.operating_state import Running
 from eugenie_cli.history.grid import Grid
-from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
 from eugenie_cli.training import blind_sensors, outliers, rescaled
 from eugenie_cli.training.mmap_arrays import blocks
 

@@ -9,11 +9,11 @@ from typing import Literal
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.training import learning_rate as training_learning_rate
+from eugenie_cli.training import learning_rate as rate_search
+from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.devices import Devices
 from eugenie_cli.training.trainer import Fitter
-from eugenie_cli.training.batches import Windows
 
 # Epochs without a better validation loss before the fit stops.
 PATIENCE = 4
@@ -40,7 +40,7 @@ class Fit:
     best: int
     windows: int
     seconds: float
-    search: training_learning_rate.Search | None = None
+    search: rate_search.Search | None = None
     """How the learning rate was found; None where it was given."""
 
 
@@ -56,7 +56,7 @@ def fit(
     learning_rate: float | Literal["auto"],
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
-    on_search: Callable[[training_learning_rate.Search], None] | None = None,
+    on_search: Callable[[rate_search.Search], None] | None = None,
     checkpoint: Checkpoint | None = None,
     devices: Devices | None = None,
     initial: Mapping[str, Floats] | None = None,
@@ -73,7 +73,7 @@ def fit(
         window=window,
         horizons=horizons,
         units=units,
-        learning_rate=training_learning_rate.LEAST if learning_rate == "auto" else learning_rate,
+        learning_rate=rate_search.LEAST if learning_rate == "auto" else learning_rate,
         seed=seed,
         devices=devices,
     )
@@ -82,7 +82,7 @@ def fit(
     tell = on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(fitter.model)
-    search: training_learning_rate.Search | None = None
+    search: rate_search.Search | None = None
 
     def save() -> None:
         if checkpoint is None:
@@ -97,9 +97,9 @@ def fit(
         fitter.restore(state)
         done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
         best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
-        search = training_learning_rate.Search(**state.meta["search"]) if state.meta["search"] else None
+        search = rate_search.Search(**state.meta["search"]) if state.meta["search"] else None
     elif learning_rate == "auto":
-        search = training_learning_rate.find(fitter, train, batch, EPOCH_WINDOWS)
+        search = rate_search.find(fitter, train, batch, EPOCH_WINDOWS)
         save()
     if search is not None and on_search is not None:
         on_search(search)

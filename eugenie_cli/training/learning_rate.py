@@ -18,8 +18,8 @@ import numpy as np
 from eugenie_cli.detection.arrays import Floats
 
 if TYPE_CHECKING:
-    from eugenie_cli.training.trainer import Fitter
     from eugenie_cli.training.batches import Batches, Windows
+    from eugenie_cli.training.trainer import Fitter
 
 LEAST, MOST = 1e-5, 1.0
 """The rates that are tried: each is larger than the one before by the same factor."""

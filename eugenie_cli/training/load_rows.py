@@ -6,11 +6,11 @@ import numpy as np
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import MAX_CELLS, load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import AssetSummary, History
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.schema import EquipmentClass, Site
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.schema import EquipmentClass, Site
 from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eugenie_cli.detection.detector import TrainedDetector
-from eugenie_cli.training import model_card
-from eugenie_cli.training import mlflow_store
+from eugenie_cli.training import mlflow_store, model_card
 from eugenie_cli.training.run_record import TrainingRecord
 
 CARD = model_card.LOCATION.name

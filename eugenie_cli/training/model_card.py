@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from eugenie_cli.detection import detectors
 from eugenie_cli.detection.detector import MIN_PRESENT, TrainedDetector
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.training.code_version import COMMIT, EUGENIE, TENSORFLOW
 from eugenie_cli.training.run_record import Periods, TrainingRecord
 
@@ -69,7 +69,7 @@ def _model(detector: TrainedDetector, difference: float | None) -> list[str]:
         else []
     )
     return [
-        *detectors.of(detector.type).describe(detector),
+        *registry.of(detector.type).describe(detector),
         *exported,
         "",
         *_table(["sensor", "unit", "role"], ((*names, "scored" if scored else "context") for *names, scored in roles)),

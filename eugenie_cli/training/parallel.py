@@ -17,8 +17,9 @@ import psutil
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Advance, Progress
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training.train import FailedClass, TrainedVersion, Training, train_class
 from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.result import FailedClass, TrainedVersion, Training
+from eugenie_cli.training.train import train_class
 
 # What a training takes: TensorFlow and MLflow, a batch, the plots.
 JOB_BYTES = 1_500 * 2**20

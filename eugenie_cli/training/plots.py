@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detector import TrainedDetector
-from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.calibration_scores import JudgedRows
+from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
 
 # A class of hundreds of assets would give a picture that nobody can read.

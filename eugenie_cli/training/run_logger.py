@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_model, mlflow_store, spool, sync
-from eugenie_cli.training.upload import Delivery
 from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.upload import Delivery
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -14,13 +14,23 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site import effective
 from eugenie_cli.site.schema import EquipmentClass, Site
-from eugenie_cli.training import artifact, calibration_scores, code_version, mlflow_model, mlflow_store, plots, run_record, spool, stale_runs
-from eugenie_cli.training.run_logger import Book, SpoolBook, StoreBook
+from eugenie_cli.training import (
+    artifact,
+    calibration_scores,
+    code_version,
+    mlflow_model,
+    mlflow_store,
+    plots,
+    run_record,
+    spool,
+    stale_runs,
+)
 from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
 from eugenie_cli.training.registry import RegisteredVersion
+from eugenie_cli.training.run_logger import Book, SpoolBook, StoreBook
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -177,7 +187,9 @@ def command_run(site: Site, class_names: Sequence[str], progress: Progress) -> I
         yield None
         return
     tags = {**_tags(site), "eugenie.classes": ", ".join(class_names)}
-    run = client.create_run(mlflow_store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags)
+    run = client.create_run(
+        mlflow_store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags
+    )
     status = "FAILED"
     try:
         yield str(run.info.run_id)
@@ -216,7 +228,12 @@ def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progres
 
 
 def _tags(site: Site) -> dict[str, str]:
-    return {"eugenie.site": site.site, "mlflow.source.name": "eugenie train", **stale_runs.marks(), **code_version.tags()}
+    return {
+        "eugenie.site": site.site,
+        "mlflow.source.name": "eugenie train",
+        **stale_runs.marks(),
+        **code_version.tags(),
+    }
 
 
 def _periods(grid: NormalGrid) -> dict[str, list[str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
@@ -13,13 +11,15 @@ from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import datasets, fingerprint as training_fingerprint, load_rows, spool, stale_runs, sync, tracking
-from eugenie_cli.training.warm_start import ancestor_of
+from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, tracking
+from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
-from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.mmap_arrays import Scratch
 from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.result import TrainedVersion
+from eugenie_cli.training.warm_start import ancestor_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,78 +31,6 @@ FEW_ROWS = 1000
 MOVED = 1.0
 # Assets named in a warning; the record of the run holds all.
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class TrainedVersion:
-    """A version that training registered. `version` is the number of its directory once exported; `kept`: it was
-    there already, trained from the same data, settings and code. `spooled`: it waits for the tracking server to be
-    registered, and has no version yet; `run_id` is then its name in the spool."""
-
-    class_name: str
-    version: int | None
-    run_id: str
-    aliases: tuple[str, ...]
-    metrics: dict[str, float]
-    kept: bool = False
-    spooled: bool = False
-
-
-@dataclass(frozen=True)
-class FailedClass:
-    """A class that could not be trained, and what to do about it."""
-
-    class_name: str
-    reason: str
-    hint: str | None
-
-
-@dataclass(frozen=True)
-class Training:
-    """What became of the classes of one command."""
-
-    trained: tuple[TrainedVersion, ...]
-    failed: tuple[FailedClass, ...]
-
-
-def train_classes(
-    site: Site,
-    class_names: Sequence[str],
-    progress: Progress,
-    wanted: Wanted = AS_THE_SITE_SAYS,
-    jobs: int = 1,
-) -> Training:
-    """Trains classes, `jobs` at a time. One that fails does not stop the others.
-
-    Several classes have a run of the whole command above theirs. Raises EugenieError for an unknown class, and the
-    class's own when it is the only one.
-    """
-    for name in class_names:
-        check_class(site, name)
-    if len(class_names) == 1:
-        return Training((train_class(site, class_names[0], progress, wanted),), ())
-    with ExitStack() as stack:
-        parent: list[str | None] = []
-
-        def begin() -> str | None:
-            """The run of the command, made when the first class is really trained."""
-            if not parent:
-                parent.append(stack.enter_context(tracking.command_run(site, class_names, progress)))
-            return parent[0]
-
-        if jobs > 1:
-            from eugenie_cli.training.parallel import train_beside
-
-            return train_beside(site, class_names, progress, wanted, jobs=jobs, parent=begin())
-        trained, failed = [], []
-        with progress.task("train", total=len(class_names), unit="classes") as advance:
-            for name in class_names:
-                try:
-                    trained.append(train_class(site, name, progress, wanted, parent=begin))
-                except EugenieError as problem:
-                    failed.append(FailedClass(name, problem.reason, problem.hint))
-                advance(1)
-        return Training(tuple(trained), tuple(failed))
 
 
 def check_class(site: Site, class_name: str) -> None:
@@ -141,7 +69,7 @@ def train_class(
         grids = load_rows.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
-        made_of = training_fingerprint.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
+        made_of = fingerprints.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
         client = tracking.connect(site, progress)
         known = _known(site, client, class_name, made_of, wanted.force, progress)
         if known is not None:
@@ -153,7 +81,7 @@ def train_class(
             progress.say(
                 f"{class_name}: goes on after epoch {len(state.meta['epochs'])} of a training that was stopped"
             )
-        tags = {training_fingerprint.TAG: made_of, **(ancestor.tags if ancestor else {})}
+        tags = {fingerprints.TAG: made_of, **(ancestor.tags if ancestor else {})}
         above = parent() if parent is not None else None
         with tracking.training_run(site, class_name, client=client, parent=above, tags=tags, progress=progress) as run:
             run.log_data(equipment, grids, fingerprint)
@@ -184,7 +112,7 @@ def _known(
     trainings left is sent or settled."""
     spool.clean(site)
     if client is None:
-        waits = None if force else spool.holds(site, class_name, training_fingerprint.TAG, made_of)
+        waits = None if force else spool.holds(site, class_name, fingerprints.TAG, made_of)
         if waits is None:
             return None
         progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
@@ -195,7 +123,7 @@ def _known(
     registry = Registry(site, client)
     for words in stale_runs.settle(site, client, registry):
         progress.say(words)
-    found = None if force else registry.made_by(class_name, training_fingerprint.TAG, made_of)
+    found = None if force else registry.made_by(class_name, fingerprints.TAG, made_of)
     return None if found is None else _kept(found, progress)
 
 

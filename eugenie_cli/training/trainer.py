@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.window_statistics import encode
 from eugenie_cli.detection.detectors.options import BURN_IN
+from eugenie_cli.detection.window_statistics import encode
 from eugenie_cli.training import devices as devices_
+from eugenie_cli.training.batches import Batches, Cutter, Windows
 from eugenie_cli.training.checkpoint import State
 from eugenie_cli.training.devices import Devices
-from eugenie_cli.training.batches import Batches, Cutter, Windows
 
 # Gradients are cut at this norm: one odd window must not throw the weights away.
 CLIP_NORM = 1.0

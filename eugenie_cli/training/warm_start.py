@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.detector import LstmDetector
-from eugenie_cli.detection.detectors import LSTM
+from eugenie_cli.detection.detectors.registry import LSTM
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.detectors import ModelSettings
 from eugenie_cli.site.schema import Site

@@ -31,8 +31,8 @@ from chaos_plant import Message
 from eugenie_cli.broker import consume
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, kafka, process
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.operations.supervisor import Keeper
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of

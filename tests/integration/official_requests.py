@@ -15,8 +15,8 @@ import numpy as np
 from small_models import ASSETS, SENSORS, WINDOW
 
 from eugenie_cli.serving import server_config
-from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
 from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
 
 MODEL = "mixer"
 """Small versions 1 (label `champion`) and 2 (label `challenger`)."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.training import artifact, mlflow_store, tracking
 from eugenie_cli.training.registry import Registry
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.schema import Site
 
 # their instants are before all others: what a message says moves the watermark, even when its value is no good

@@ -16,28 +16,28 @@ import pytest
 import tensorflow as tf
 from model_server import served
 
-from eugenie_cli.detection import detectors
 from eugenie_cli.detection.baselines import BASELINES
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import export, model_info, publish
-from eugenie_cli.training import model_card
-from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import mlflow_store
+from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.training import mlflow_store, model_card
 from eugenie_cli.training.build import build
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.load_rows import normal_grids
 from eugenie_cli.training.mmap_arrays import Memory
-from eugenie_cli.training.train import TrainedVersion, train_class
+from eugenie_cli.training.result import TrainedVersion
+from eugenie_cli.training.train import train_class
 
 pytestmark = pytest.mark.integration
 
@@ -84,7 +84,7 @@ def forest(testbed) -> tuple[Site, TrainedVersion]:
     return site, train_class(site, CLASS, SILENT)
 
 
-@pytest.mark.parametrize("name", list(detectors.CLASSICAL))
+@pytest.mark.parametrize("name", list(registry.CLASSICAL))
 def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     site = testbed(name)
     equipment, history = site.classes[CLASS], open_history(site)

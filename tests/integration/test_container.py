@@ -29,23 +29,23 @@ from model_server import wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW
 from typer.testing import CliRunner
 
-from eugenie_cli.engines import endpoints
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.engines import container_record, endpoints
+from eugenie_cli.engines.job_record import JobRecord
+from eugenie_cli.engines.job_record import save as save_job
 from eugenie_cli.engines.process import read_run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Advance, Silent
 from eugenie_cli.serving import model_info, promotion, runtime
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
-from eugenie_cli.serving.container import blue_green, image, launch, record, rendering
+from eugenie_cli.serving.container import blue_green, image, launch, rendering
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.logs import logs
 from eugenie_cli.serving.container.spec import HEALTH, REST_PORT, ContainerSpec, specify
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streaming.record import save as save_job
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 
 pytestmark = pytest.mark.integration
 
@@ -387,7 +387,7 @@ def test_an_image_is_pulled_by_its_tag_and_by_its_digest(engine: docker.DockerCl
 
 def assert_nothing_left(site: Site, engine: docker.DockerClient) -> None:
     assert engine.containers.list(all=True) == []
-    assert record.read(workspace_of(site)) is None
+    assert container_record.read(workspace_of(site)) is None
     left = {path.name for path in workspace_of(site).run.iterdir()}
     assert left <= {".serving.lock", "ports.json"}
 
@@ -409,7 +409,7 @@ def test_gpus_that_are_not_there_are_named_and_nothing_is_left(site: Site, engin
 def test_a_start_that_was_killed_is_cleared_by_the_next(site: Site, engine: docker.DockerClient) -> None:
     spec = specify(site, "green").reached_at({8500: 28500, 8501: 28501})
     left = blue_green.begin(engine, site, spec, Silent())
-    assert record.read(workspace_of(site)) is None, "it was killed before it wrote that"
+    assert container_record.read(workspace_of(site)) is None, "it was killed before it wrote that"
     started = runtime.start(site)
     assert [each.id for each in engine.containers.list(all=True)] == [container_of(engine, started).id]
     assert left.id != container_of(engine, started).id

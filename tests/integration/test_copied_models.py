@@ -17,8 +17,8 @@ from foreign_tools import environment
 from google.protobuf import text_format
 from model_server import wait_until
 
-from eugenie_cli.tfserving.protos import config_pb2
 from eugenie_cli.serving.server_config import ReleasedModel, model_config_text, released_models
+from eugenie_cli.tfserving.protos import config_pb2
 from eugenie_cli.workspace import shipped
 
 pytestmark = pytest.mark.integration

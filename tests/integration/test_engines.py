@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from eugenie_cli.engines import endpoints, process
-from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.site.load import workspace_of
 
 pytestmark = pytest.mark.integration

@@ -11,10 +11,19 @@ import pytest
 from registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import check_samples, checksums, export, export_check, model_info, publish, release_config, warm_up
-from eugenie_cli.training import model_card
+from eugenie_cli.serving import (
+    check_samples,
+    checksums,
+    export,
+    export_check,
+    model_info,
+    publish,
+    release_config,
+    warm_up,
+)
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.training import model_card
 from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from eugenie_cli.serving import model_info
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
 from eugenie_cli.serving.server_config import ReleasedModel, model_config_text
+from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +67,9 @@ def server(namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server of TensorFlow Serving's API in the namespace, with gRPC's own settings."""
     root = tmp_path_factory.mktemp("half-open")
     version = root / "pump" / "1"
-    info = model_info.ModelInfo("pump", 1, ("a", "b", "c"), ("",) * 3, WINDOW, (1,), 1_000, 5_000, ("p",), "run", "data")
+    info = model_info.ModelInfo(
+        "pump", 1, ("a", "b", "c"), ("",) * 3, WINDOW, (1,), 1_000, 5_000, ("p",), "run", "data"
+    )
     (version / model_info.LOCATION).parent.mkdir(parents=True)
     (version / model_info.LOCATION).write_text(model_info.render(info))
     config = root / "models.config"

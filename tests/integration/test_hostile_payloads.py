@@ -23,8 +23,8 @@ from hostile import bombs, giants, long_members, mutate
 from small_models import ASSETS, WINDOW, release, sixteenths, write_version
 
 from eugenie_cli.broker.client import bootstrap
-from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.episodes.records import iso
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
@@ -209,7 +209,9 @@ def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> 
     """Every message that is no reading has one letter, with its reason and where it lies."""
     found = {one["offset"]: one for one in letters if one["reason"] != reject_reasons.UNKNOWN_TAG}
     wanted = {
-        offset: message for offset, message in where.items() if message.verdict not in (ROW, BAD, reject_reasons.UNKNOWN_TAG)
+        offset: message
+        for offset, message in where.items()
+        if message.verdict not in (ROW, BAD, reject_reasons.UNKNOWN_TAG)
     }
     wrong = [
         f"{offset}: {wanted.get(offset)} but {found.get(offset)}"[:600]

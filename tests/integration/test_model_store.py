@@ -15,10 +15,10 @@ from small_models import write_version
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import checksums, export, local, model_store, promotion, release_config
-from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.client import PredictClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -36,8 +36,8 @@ from registered_plant import CLASS, register
 from small_models import write_version
 
 from eugenie_cli.serving import publish, server_config, warm_up
-from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.site.load import load_site
+from eugenie_cli.tfserving.client import PredictClient
 
 pytestmark = pytest.mark.integration
 

@@ -14,11 +14,11 @@ from registered_plant import register, registered
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import checksums, local, promotion, release_config
-from eugenie_cli.tfserving.client import PredictClient, Version
 from eugenie_cli.serving.export import export_class
 from eugenie_cli.serving.publish import publish_class
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.client import PredictClient, Version
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]

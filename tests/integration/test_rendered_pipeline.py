@@ -18,17 +18,17 @@ import yaml
 from foreign_tools import environment
 from google.protobuf import text_format
 
-from eugenie_cli.serving import release_config as record
 from eugenie_cli.deploy import kubeflow
-from eugenie_cli.deploy.versions import released
 from eugenie_cli.deploy.request import Options, Request
 from eugenie_cli.deploy.store_location import store_location
-from eugenie_cli.tfserving.protos import config_pb2
-from eugenie_cli.serving.release_config import exported
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.serving import release_config as record
 from eugenie_cli.serving.model_store import LEFT_ALONE
+from eugenie_cli.serving.release_config import exported
 from eugenie_cli.serving.server_config import ReleasedModel, released_models
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.protos import config_pb2
 
 pytestmark = pytest.mark.integration
 

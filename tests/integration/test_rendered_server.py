@@ -11,11 +11,11 @@ import pytest
 from model_server import READY, served
 from small_models import write_version
 
-from eugenie_cli.serving import release_config as record
 from eugenie_cli.deploy import compose, model_server
-from eugenie_cli.deploy.versions import released
 from eugenie_cli.deploy.request import Request
 from eugenie_cli.deploy.store_location import StoreLocation
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.serving import release_config as record
 from eugenie_cli.serving.release_config import exported
 from eugenie_cli.serving.server_config import METRICS_PATH, ReleasedModel
 from eugenie_cli.site.load import workspace_of

@@ -24,15 +24,16 @@ import pytest
 from model_server import POLL_MS, wait_until
 from small_models import ASSETS, SENSORS, SITE, WINDOW, release, renumbered, write_version
 
+from eugenie_cli.engines import sockets
 from eugenie_cli.engines.endpoints import model_server, model_socket
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import local, runtime, sockets
-from eugenie_cli.tfserving import protos, tensors
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.serving import local, runtime
 from eugenie_cli.serving.health import is_serving
-from eugenie_cli.tfserving.protos import config_pb2, serving_pb2, tensor_pb2
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving import protos, tensors
+from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.protos import config_pb2, serving_pb2, tensor_pb2
 
 pytestmark = pytest.mark.integration
 

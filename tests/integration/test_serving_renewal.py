@@ -18,9 +18,9 @@ from cryptography import x509
 from model_server import READY, publish, served, wait_until
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
+from eugenie_cli.serving.health import is_serving, why_not_serving
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
-from eugenie_cli.serving.health import is_serving, why_not_serving
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ import requests
 from model_server import READY, publish, served
 from small_models import ASSETS, SENSORS, WINDOW, write_version
 
-from eugenie_cli.tfserving.client import PredictClient
-from eugenie_cli.model_server.request_bodies import MAX_BODY_BYTES
 from eugenie_cli.model_server.json_pool import LARGE_ANSWER, LARGE_BODY
+from eugenie_cli.model_server.request_bodies import MAX_BODY_BYTES
+from eugenie_cli.tfserving.client import PredictClient
 
 pytestmark = pytest.mark.integration
 

@@ -24,18 +24,18 @@ from small_models import ASSETS, SENSORS, SITE, WINDOW, release, write_version
 
 from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.flink_job.predict import Predictor
+from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.serving import local, promotion
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
-from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.status import _model_server
 from eugenie_cli.streaming.submit import check_models
-from eugenie_cli.flink_job.predict import Predictor
-from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.credentials import Credentials
 
 pytestmark = pytest.mark.integration
 

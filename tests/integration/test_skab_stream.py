@@ -20,17 +20,17 @@ from replaying import messages, send, with_faults
 
 from eugenie_cli.broker import consume
 from eugenie_cli.evaluation.backtest import Backtest, backtest
-from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import local
 from eugenie_cli.serving.export import export_class
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
-from eugenie_cli.training.train import train_class
 from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.train import train_class
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

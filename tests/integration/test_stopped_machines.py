@@ -13,7 +13,7 @@ from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import export
 from eugenie_cli.site.load import load_site

@@ -44,19 +44,19 @@ from chaos import (
 from chaos_plant import ASSETS, CLASS, Message, messages, plant
 from small_models import release, sixteenths, version_of, write_version
 
-from eugenie_cli.engines import endpoints, flink, process, temporary_folders
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.engines import endpoints, flink, job_record, process, temporary_folders
 from eugenie_cli.engines.launcher import run_file
-from eugenie_cli.operations.supervisor import JOB
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.supervisor import JOB
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.job import ALIVE
 from eugenie_cli.streaming.status import status
 from eugenie_cli.streaming.stop import stop
-from eugenie_cli.streaming.submit import ALIVE, submit
+from eugenie_cli.streaming.submit import submit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -189,7 +189,7 @@ def rescale(run: Run, parallelism: int) -> None:
     assert not submit(run.site, lost=True).started, "its keeper leaves a job alone that was stopped"
     wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
     interrupted = interrupt_a_submission(wider, run.signals.pop(0)) if run.signals else None
-    resumed, last = submit(wider), record.load(workspace_of(wider))
+    resumed, last = submit(wider), job_record.load(workspace_of(wider))
     assert kept.savepoint is not None and last is not None and last.resumed_from == kept.savepoint
     assert interrupted in (None, resumed.job_id), "the request that was under way, and the next: one job"
     alive = [job for job in FlinkRest(endpoints.flink(run.site)).jobs() if job["state"] in ALIVE]
@@ -209,7 +209,7 @@ def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
     submitting = subprocess.Popen(
         argv, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     )
-    while (last := record.load(workspace_of(site))) is None or last.accepted:
+    while (last := job_record.load(workspace_of(site))) is None or last.accepted:
         assert submitting.poll() is None, "it was not interrupted"
         time.sleep(0.02)
     time.sleep(0.3)  # it asks

@@ -31,30 +31,30 @@ from typer.testing import CliRunner
 from eugenie_cli.broker import consume, positions, produce
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
-from eugenie_cli.operations import lifecycle as service
-from eugenie_cli.engines import flink
+from eugenie_cli.engines import flink, job_record
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.engines.process import identify
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.anomaly_keys import partition_of
+from eugenie_cli.flink_job.sensor_index import shard_of
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import app
+from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import record, resume_point
-from eugenie_cli.streaming.start_position import Start
-from eugenie_cli.streaming.offline_replay import score
+from eugenie_cli.streaming import resume_point
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
+from eugenie_cli.streaming.offline_replay import score
 from eugenie_cli.streaming.replay import choose, replay
+from eugenie_cli.streaming.start_position import Start
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
-from eugenie_cli.flink_job.anomaly_keys import partition_of
-from eugenie_cli.flink_job.sensor_index import shard_of
 from eugenie_cli.training import tracking
 from eugenie_cli.training.registry import Registry
 
@@ -99,7 +99,7 @@ class Plant:
         return replay(self.site, choose(self.site, start=span[0], end=span[1])).messages
 
     def submitted(self) -> str:
-        last = record.load(workspace_of(self.site))
+        last = job_record.load(workspace_of(self.site))
         assert last is not None
         return last.job_id
 
@@ -514,7 +514,7 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     ends = positions.look(site, topic).end
     for removed in admin.delete_records([TopicPartition(topic, one, end) for one, end in ends.items()]).values():
         removed.result(30)
-    told, last = Told(), record.load(workspace_of(site))
+    told, last = Told(), job_record.load(workspace_of(site))
     found = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
     assert found.state is not None and found.state.kind == "savepoint"
     counts = [int(words.split(": ")[1].split()[0]) for words in told.lines if "removed by retention" in words]
@@ -529,4 +529,4 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     with pytest.raises(EugenieError, match="was made anew") as raised:
         submit(site)
     assert raised.value.exit_code is ExitCode.REFUSED and "--from earliest" in str(raised.value.hint)
-    assert status(site).state == "FINISHED" and record.load(workspace_of(site)) == last
+    assert status(site).state == "FINISHED" and job_record.load(workspace_of(site)) == last

@@ -25,16 +25,16 @@ from eugenie_cli.anomalies.tail import list_anomalies, tail
 from eugenie_cli.broker import consume, positions, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
+from eugenie_cli.engines.job_record import JobRecord
+from eugenie_cli.engines.job_record import save as save_job
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
+from eugenie_cli.main import app
 from eugenie_cli.operations import doctor
 from eugenie_cli.operations import lifecycle as service
-from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.main import app
 from eugenie_cli.progress import Silent
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streaming.record import save as save_job
-from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 
 pytestmark = pytest.mark.integration
 

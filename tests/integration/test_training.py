@@ -11,13 +11,13 @@ import pytest
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store, tracking, train
-from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
 

@@ -238,8 +238,8 @@ def test_every_reason_of_a_dead_letter_is_listed():
 
 
 def test_records_have_the_members_that_the_design_says():
-    from eugenie_cli.episodes.state_machine import Event
     from eugenie_cli.episodes.records import anomaly_record, dead_letter, score_record
+    from eugenie_cli.episodes.state_machine import Event
 
     section = text(DESIGN).split("## Records on Kafka")[1].split("\n## ")[0]
     event = Event("open", 0, 0, 0, None, None, 2.0, 2.0, (1.0,), (1.0,), (2.0,), 1)
@@ -278,8 +278,8 @@ def test_the_site_file_is_valid(site):
 
 
 def test_the_export_is_imported_to_the_last_reading(site):
+    from eugenie_cli.history.site_history import open_history
     from eugenie_cli.sources.importing import import_sources
-    from eugenie_cli.history.open import open_history
 
     (report,) = import_sources(site)
     assert (report.new, report.readings, report.bad_quality) == (1, 6, 1)

@@ -8,9 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from eugenie_cli.detection import detectors
 from eugenie_cli.detection.arrays import Floats
-from eugenie_cli.detection.detectors import classical
+from eugenie_cli.detection.detectors import classical, registry
 from eugenie_cli.detection.detectors.classical import AssetRows, Fitted
 from eugenie_cli.detection.detectors.options import Options
 
@@ -45,7 +44,7 @@ class Classical:
     options: Options
 
     def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Fitted:
-        return classical.fit(detectors.statistic_of(self.name), self.options, rows, roles, budget)
+        return classical.fit(registry.statistic_of(self.name), self.options, rows, roles, budget)
 
 
 @dataclass(frozen=True)

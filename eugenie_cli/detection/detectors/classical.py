@@ -17,16 +17,15 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.calibration import scaling, thresholds
 from eugenie_cli.detection.context_sensors import context_sensors
-from eugenie_cli.detection.ewma import ewma_kernel
-from eugenie_cli.detection.network import scale
-from eugenie_cli.detection.scoring import NAN, share, with_unknown
-from eugenie_cli.detection.window_statistics import scale as scale_in_graph
-from eugenie_cli.detection.detector import Calibration, MIN_PRESENT, TrainedDetector
+from eugenie_cli.detection.detector import MIN_PRESENT, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors.control_chart import smoothed
-from eugenie_cli.detection.detectors.graph import Judged
-from eugenie_cli.detection.detectors.measured import Measured
+from eugenie_cli.detection.detectors.interfaces import Judged, Measured
 from eugenie_cli.detection.detectors.options import CHART_WINDOW, Options
 from eugenie_cli.detection.detectors.statistic import ForecastingGraph, Statistic, masked
+from eugenie_cli.detection.ewma import ewma_kernel
+from eugenie_cli.detection.graph_ops import NAN, share, with_unknown
+from eugenie_cli.detection.network import scale
+from eugenie_cli.detection.window_statistics import scale as scale_in_graph
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ class ClassicalGraph(tf.Module):
 
 @dataclass(frozen=True)
 class Classical:
-    """See `types.DetectorType`: the type whose statistic is `kind`."""
+    """See `interfaces.DetectorType`: the type whose statistic is `kind`."""
 
     kind: type[Any]
 

@@ -18,10 +18,10 @@ import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import Baseline, baseline, distance, impute, known
-from eugenie_cli.detection.ewma import MIN_WEIGHT, ewma_kernel
-from eugenie_cli.detection.scoring import Tables, with_unknown
 from eugenie_cli.detection.detectors.options import ChartOptions
 from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, masked
+from eugenie_cli.detection.ewma import MIN_WEIGHT, ewma_kernel
+from eugenie_cli.detection.graph_ops import Tables, with_unknown
 
 Made = TypeVar("Made", bound="Chart")
 

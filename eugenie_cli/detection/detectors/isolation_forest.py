@@ -26,10 +26,10 @@ import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
-from eugenie_cli.detection.ewma import MIN_WEIGHT, ewma_kernel
 from eugenie_cli.detection.detectors.control_chart import smoothed_in_graph, weighted
 from eugenie_cli.detection.detectors.options import ForestOptions
 from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, masked
+from eugenie_cli.detection.ewma import MIN_WEIGHT, ewma_kernel
 
 MAX_ROWS = 200_000
 """Rows that trees draw from; more, evenly thinned, would only be copied."""

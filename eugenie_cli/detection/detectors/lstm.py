@@ -1,4 +1,4 @@
-"""The forecaster: a sequence-to-sequence LSTM, scored by its errors and by levels (see `scoring`)."""
+"""The forecaster: a sequence-to-sequence LSTM, scored by its errors and by levels (see `lstm_graph`)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.covariance import Baseline
+from eugenie_cli.detection.detector import LstmDetector
+from eugenie_cli.detection.detectors.interfaces import Measured
 from eugenie_cli.detection.network import WEIGHTS
 from eugenie_cli.detection.residual_variance import Scatter
-from eugenie_cli.detection.detector import LstmDetector
-from eugenie_cli.detection.detectors.measured import Measured
 
 if TYPE_CHECKING:
-    from eugenie_cli.detection.detectors.graph import Graph
+    from eugenie_cli.detection.detectors.interfaces import Graph
 
 _BASELINES = ("residual", "level")
 _STATISTICS = ("mean", "deviation", "whitening")
@@ -23,15 +23,15 @@ _SCATTER = ("offset", "normal")
 
 
 class Lstm:
-    """See `types.DetectorType`."""
+    """See `interfaces.DetectorType`."""
 
     def graph(self, detector: LstmDetector) -> Graph:
-        from eugenie_cli.detection.scoring import LstmGraph
+        from eugenie_cli.detection.detectors.lstm_graph import LstmGraph
 
         return LstmGraph(detector)
 
     def measure(self, detector: LstmDetector, index: int, rows: Floats) -> Measured:
-        from eugenie_cli.detection.reference import measure_lstm
+        from eugenie_cli.detection.detectors.lstm_reference import measure_lstm
 
         return measure_lstm(detector, index, rows)
 

@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, ledoit_wolf
-from eugenie_cli.detection.scoring import impute, with_unknown
 from eugenie_cli.detection.detectors.options import PcaOptions
 from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, StatisticGraph, masked
+from eugenie_cli.detection.graph_ops import impute, with_unknown
 
 MIN_VARIANCE = 1e-6
 """Floor of a component's variance."""

@@ -9,8 +9,8 @@ from eugenie_cli.evaluation.comparison import METHOD
 from eugenie_cli.evaluation.comparison_table import UNKNOWN, comparison_rows
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.findings import AssetFinding
-from eugenie_cli.evaluation.page.summary import GOOD, NEUTRAL, POOR, Sentence
 from eugenie_cli.evaluation.page.formatting import count, counted, percent
+from eugenie_cli.evaluation.page.summary import GOOD, NEUTRAL, POOR, Sentence
 
 MOST_ASSETS = 100
 """Rows of the table of assets: the rest is in `-o json`."""

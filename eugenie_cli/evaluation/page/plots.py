@@ -6,11 +6,11 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Floats
 from eugenie_cli.detection.metrics.alarm_load import ACCEPTABLE_PER_HOUR, HOUR_MS, MANAGEABLE_PER_HOUR
+from eugenie_cli.evaluation.downsampling import Strand, Trace
 from eugenie_cli.evaluation.findings import Timeline
 from eugenie_cli.evaluation.page import svg
-from eugenie_cli.evaluation.page.svg import Axis, Chart, HEIGHT, Label, Shape, WIDTH
 from eugenie_cli.evaluation.page.formatting import Clock, counted, duration, number, pair, percent, quantity
-from eugenie_cli.evaluation.downsampling import Strand, Trace
+from eugenie_cli.evaluation.page.svg import HEIGHT, WIDTH, Axis, Chart, Label, Shape
 
 ALARM_STRIP = 93.0
 """Where the strip begins, at the foot of a score, that shows when the alarm was on."""
@@ -123,9 +123,7 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
             what = counted(one, "alarm during a fault", "alarms during faults") if labelled else counted(one, "alarm")
             shapes.append(Shape("right", svg.box(left, end, middle, foot), f"{when}: {what}"))
         if wrong:
-            shapes.append(
-                Shape("wrong", svg.box(left, end, head, middle), f"{when}: {counted(wrong, 'false alarm')}")
-            )
+            shapes.append(Shape("wrong", svg.box(left, end, head, middle), f"{when}: {counted(wrong, 'false alarm')}"))
     heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", svg.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)

@@ -9,7 +9,7 @@ from eugenie_cli.detection.metrics import PhaseRates, RootCauseMetrics
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.findings import AssetFinding
-from eugenie_cli.evaluation.page.formatting import Clock, UNKNOWN, duration, number, percent, quantity
+from eugenie_cli.evaluation.page.formatting import UNKNOWN, Clock, duration, number, percent, quantity
 from eugenie_cli.evaluation.provenance import Provenance, Unknown
 from eugenie_cli.evaluation.report import COLUMNS, COLUMNS_WITHOUT_LABELS, table_row
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from eugenie_cli.evaluation.downsampling import Trace
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
 from eugenie_cli.evaluation.findings import AlarmFinding, AssetFinding, Blame, EventFinding
 from eugenie_cli.evaluation.page import plots
-from eugenie_cli.evaluation.page.svg import Chart
+from eugenie_cli.evaluation.page.comparison import versus
+from eugenie_cli.evaluation.page.formatting import UNKNOWN, Clock, count, counted, duration, number, percent, quantity
 from eugenie_cli.evaluation.page.heatmap import heat
 from eugenie_cli.evaluation.page.summary import benchmarks, rate_verdict, summary
+from eugenie_cli.evaluation.page.svg import Chart
 from eugenie_cli.evaluation.page.tables import around, baselines, gaps, identity, root_cause, thresholds
-from eugenie_cli.evaluation.page.comparison import versus
-from eugenie_cli.evaluation.page.formatting import Clock, UNKNOWN, count, counted, duration, number, percent, quantity
 from eugenie_cli.evaluation.provenance import Unknown
-from eugenie_cli.evaluation.downsampling import Trace
 
 MOST_ROWS = 100
 """Rows of a table of events, alarms or assets: the rest is in `-o json`."""

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.columns.field_paths import is_plain
 from eugenie_cli.readings.columns.instants import compile_instants, read_matrix
 from eugenie_cli.readings.columns.long import NAMES
-from eugenie_cli.readings.columns.field_paths import is_plain
-from eugenie_cli.readings.columns.sensor_index import Places, UNREAD
 from eugenie_cli.readings.columns.qualities import Qualities
+from eugenie_cli.readings.columns.sensor_index import UNREAD, Places
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.values import MAX_VALUE

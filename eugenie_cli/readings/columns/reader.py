@@ -19,8 +19,8 @@ from eugenie_cli.readings.avro import SchemaOf, compile_avro
 from eugenie_cli.readings.columns.flat_json import FlatJson
 from eugenie_cli.readings.columns.instants import compile_instants
 from eugenie_cli.readings.columns.long import LongRows
-from eugenie_cli.readings.columns.sensor_index import Identity, PlaceOf, Places, UNREAD
 from eugenie_cli.readings.columns.qualities import Qualities
+from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf, Places
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.columns.wide import WideRows
 from eugenie_cli.readings.mapping import MAX_PAYLOAD

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.readings.columns.long import RawColumns
 from eugenie_cli.readings.columns.field_paths import around, elements_of, getter, optional
+from eugenie_cli.readings.columns.long import RawColumns
 
 REMEMBERED = 10_000
 """Layouts (an asset and the names in its records) that are remembered: about as many as there are assets."""

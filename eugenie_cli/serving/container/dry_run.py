@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eugenie_cli.engines import container_record
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.container import preflight, record, rendering
+from eugenie_cli.serving.container import preflight, rendering
 from eugenie_cli.serving.container.spec import BLUE, CONFIG, specify
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -30,7 +31,7 @@ def dry_run(site: Site) -> DryRun:
             ExitCode.USAGE,
         )
     preflight.check_supported(site)
-    kept = record.read(workspace_of(site))
+    kept = container_record.read(workspace_of(site))
     spec = specify(site, kept.colour if kept is not None else BLUE)
     files = next(mount.source for mount in spec.mounts if mount.target == CONFIG)
     return DryRun(tuple(rendering.command_line(spec)), rendering.shell_line(spec), files)

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from eugenie_cli.serving.status import GpuUse
+
 ENVIRONMENT: Mapping[str, str] = {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
 """`utility` is nvidia-smi, which tells what the server uses."""
 
@@ -34,18 +36,6 @@ class GpuRequest:
         if self.ids:
             return f"GPU {', '.join(self.ids)}"
         return "all GPUs" if self.count < 0 else f"{self.count} GPU{'s' if self.count > 1 else ''}"
-
-
-@dataclass(frozen=True)
-class GpuUse:
-    """A GPU as the server sees it. Memory in MiB; `utilisation` in percent, None where the GPU does not tell."""
-
-    index: int
-    uuid: str
-    name: str
-    used_mib: int | None
-    total_mib: int | None
-    utilisation: int | None
 
 
 def request(asked: str | int | Sequence[str], *, cdi: bool = False) -> GpuRequest | None:

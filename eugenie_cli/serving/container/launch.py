@@ -12,13 +12,13 @@ from eugenie_cli.engines import ports
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import model_info
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 from eugenie_cli.serving.container import files, gpus, preflight, rendering
 from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import READY_WITHIN_S
-from eugenie_cli.serving.status import ServedModel, served_models
+from eugenie_cli.serving.status import GpuUse, ServedModel, served_models
 from eugenie_cli.site.schema import Site
+from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -122,7 +122,7 @@ def health(container: Container) -> str:
     return str(container.attrs["State"].get("Health", {}).get("Status", ""))
 
 
-def gpu_use(container: Container) -> tuple[gpus.GpuUse, ...]:
+def gpu_use(container: Container) -> tuple[GpuUse, ...]:
     """What nvidia-smi says within the container; empty where there is none."""
     command = ["nvidia-smi", f"--query-gpu={gpus.QUERY}", "--format=csv,noheader,nounits"]
     return tuple(gpus.use(_inside(container, command)))

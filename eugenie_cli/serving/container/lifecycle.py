@@ -6,12 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eugenie_cli.engines import container_record
+from eugenie_cli.engines.container_record import ContainerRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, server_config
-from eugenie_cli.serving.container import blue_green, docker, files, image, launch, ports, preflight, record
-from eugenie_cli.serving.container.record import ContainerRecord
+from eugenie_cli.serving.container import blue_green, docker, files, image, launch, ports, preflight
+from eugenie_cli.serving.container.blue_green import Old
 from eugenie_cli.serving.container.spec import (
     BLUE,
     GREEN,
@@ -21,7 +23,6 @@ from eugenie_cli.serving.container.spec import (
     ContainerSpec,
     specify,
 )
-from eugenie_cli.serving.container.blue_green import Old
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import LOCK
 from eugenie_cli.serving.status import ContainerStatus, ServingStatus, served_models
@@ -72,13 +73,13 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
     """
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        before = record.read(workspace)
+        before = container_record.read(workspace)
         if before is None or is_alive(site):
             return False
         try:
             _make_so(site, workspace, progress, offline=True)
         except BaseException:
-            record.write(workspace, before)
+            container_record.write(workspace, before)
             raise
     return True
 
@@ -87,7 +88,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
     """Stop and remove the site's container, and what earlier ones left. True when one ran."""
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        client, _ = _engine(record.read(workspace))
+        client, _ = _engine(container_record.read(workspace))
         found = _of_workspace(client, workspace)
         ran = any(each.status in ALIVE for each in found)
         with progress.task("stopping the model server"):
@@ -95,14 +96,14 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
                 launch.retire(each)
         for colour in (BLUE, GREEN):
             files.remove(workspace, colour)
-        record.remove(workspace)
+        container_record.remove(workspace)
     return ran
 
 
 def status(site: Site) -> ServingStatus:
     """How the container is, the model versions on it, and its GPUs. Raises EugenieError: the engine is away."""
     workspace = workspace_of(site)
-    kept = record.read(workspace)
+    kept = container_record.read(workspace)
     if kept is None:
         return ServingStatus("stopped", None, "", "", ())
     found = _found(docker.connect(kept.engine), kept)
@@ -129,7 +130,7 @@ def status(site: Site) -> ServingStatus:
 
 def is_alive(site: Site) -> bool:
     """Whether the engine looks after the site's container now. False when the engine is away too."""
-    kept = record.read(workspace_of(site))
+    kept = container_record.read(workspace_of(site))
     if kept is None:
         return False
     try:
@@ -141,7 +142,7 @@ def is_alive(site: Site) -> bool:
 
 def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
     """`start`, by one at a time."""
-    before = record.read(workspace)
+    before = container_record.read(workspace)
     client, url = _engine(before)
     host = preflight.look(client)
     release_config.fetch(site, progress)
@@ -208,7 +209,7 @@ def _first(
     workspace = workspace_of(site)
     if found is not None and found.container is not None:
         launch.discard(found.container)
-    record.remove(workspace)
+    container_record.remove(workspace)
     spec = spec.reached_at(ports.first(site, spec))
     container = blue_green.begin(client, site, spec, progress)
     try:
@@ -217,7 +218,7 @@ def _first(
     except BaseException:
         launch.discard(container)
         files.remove(workspace, spec.colour)
-        record.remove(workspace)
+        container_record.remove(workspace)
         raise
     progress.say(f"the model server answers at {launch.address_of(spec, GRPC_PORT)}")
 
@@ -253,7 +254,7 @@ def _replace(
 
 def follow(site: Site) -> None:
     """Let the container that serves take up what is released now: it follows a file."""
-    kept = record.read(workspace_of(site))
+    kept = container_record.read(workspace_of(site))
     if kept is not None:
         _tell(site, kept)
 
@@ -281,7 +282,7 @@ def _take_over(site: Site, container: Container, spec: ContainerSpec, url: str) 
     ports.settled(site, {each.inside: each.port for each in spec.published})
     address = launch.address_of(spec, GRPC_PORT)
     kept = ContainerRecord(str(container.id), spec.name, spec.colour, address, launch.rest_of(spec), url)
-    record.write(workspace_of(site), kept)
+    container_record.write(workspace_of(site), kept)
 
 
 def _outside(container: Container) -> dict[int, int]:

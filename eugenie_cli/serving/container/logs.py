@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from eugenie_cli.engines import container_record
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving.container import docker, record
+from eugenie_cli.serving.container import docker
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
@@ -25,7 +26,7 @@ def logs(
     It goes on with the container that takes over. Raises EugenieError: no container was started.
     """
     workspace = workspace_of(site)
-    kept = record.read(workspace)
+    kept = container_record.read(workspace)
     if kept is None:
         raise EugenieError(f"no container of {site.site} runs", "eugenie serve start", ExitCode.UNREACHABLE)
     client, tail = docker.connect(kept.engine), lines
@@ -39,7 +40,7 @@ def logs(
         if not follow or stopped():
             return
         time.sleep(_POLL_S)
-        latest = record.read(workspace)
+        latest = container_record.read(workspace)
         if latest is None:
             return
         if latest.container != kept.container:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eugenie_cli.engines import job_record as stream_record
 from eugenie_cli.engines import ports
 from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import record as stream_record
 from eugenie_cli.workspace import Workspace
 
 _KEPT = {GRPC_PORT: "serving", REST_PORT: "serving_rest"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eugenie_cli.operations.doctor import Check
+from eugenie_cli.engines.finding import Check
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import server_config
 from eugenie_cli.serving.container import docker, files, gpus, image

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.checks.engines import check_engines
 from eugenie_cli.site.checks.mapping import check_mapping
-from eugenie_cli.site.schema import Asset, EquipmentClass, Part, Period
 from eugenie_cli.site.checks.model import contradictions
-from eugenie_cli.site.partial import Parts
+from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.diagnostics import Path, did_you_mean
-from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.field_types import show_duration
+from eugenie_cli.site.partial import Parts
+from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.schema import Asset, EquipmentClass, Part, Period
 
 
 class Finding(NamedTuple):

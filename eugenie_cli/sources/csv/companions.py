@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eugenie_cli.sources.interface import Tally
-from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.sources.csv.records import RecordReader
+from eugenie_cli.sources.interface import Tally
 
 # longest first, so that the whole word is taken off
 _QUALITY = (

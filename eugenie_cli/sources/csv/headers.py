@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.csv.files import HEAD_BYTES
-from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import CsvSource, Part
+from eugenie_cli.sources.csv.files import HEAD_BYTES
+from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
 
 SHOWN_COLUMNS = 12  # in an error
 _SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # Excel's own first line

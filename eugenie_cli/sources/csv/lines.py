@@ -16,8 +16,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.sources.csv.quotes import IsRow, LONGEST_FIELD, QuoteRules, line_count, line_starts
 from eugenie_cli.readings import reject_reasons
+from eugenie_cli.sources.csv.quotes import LONGEST_FIELD, IsRow, QuoteRules, line_count, line_starts
 
 LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
 REPLACEMENT = "\ufffd".encode()  # what a byte becomes that is not of the encoding

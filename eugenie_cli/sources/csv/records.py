@@ -15,12 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eugenie_cli.history.batch import Batch, Series
-from eugenie_cli.sources.csv.columns import QualityColumn, ValueColumn, words
-from eugenie_cli.sources.csv.instants import InstantColumn
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.mapping import compile_mapping
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
+from eugenie_cli.sources.csv.columns import QualityColumn, ValueColumn, words
+from eugenie_cli.sources.csv.instants import InstantColumn
 
 _NOWHERE = -1  # series index: the site has no such asset, sensor or tag
 _UNNAMED = -2  # series index: the record does not say which

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from eugenie_cli.sources.interface import EXAMPLES, Tally
-from eugenie_cli.sources.csv.lines import Block
-from eugenie_cli.sources.csv.records import RecordReader, Refusals
 from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
+from eugenie_cli.sources.csv.lines import Block
+from eugenie_cli.sources.csv.records import RecordReader, Refusals
+from eugenie_cli.sources.interface import EXAMPLES, Tally
 
 SHOWN_TEXT = 80  # of a malformed row
 SHOWN_DETAIL = 240  # of what is wrong with a field that may hold anything

@@ -13,7 +13,7 @@ from rich.console import Console as RichConsole
 from eugenie_cli.anomalies.record import parse_record
 from eugenie_cli.anomalies.view import View
 from eugenie_cli.commands.anomaly_table import LiveTable, anomaly_table, bar, duration, number
-from eugenie_cli.streaming.liveness import DOWN, LATE, Life, OK, Trouble, UNKNOWN
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Life, Trouble
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "anomalies"
 NOW_MS = 1_767_866_712_000  # 2026-01-08T10:05:12Z

@@ -12,10 +12,10 @@ from eugenie_cli.demo.plant.equipment import BOOSTER_PUMPS, FEED_PUMPS, PUMPS, p
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.demo.simulate import SITE_FILE, export_history
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import load_site
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.workspace import shipped
 
 START = 1_767_225_600_000 + 20 * 3_600_000  # the day changes on the way

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eugenie_cli.demo.plant.faults import Fault, KINDS, schedule, wear_of
 from eugenie_cli.demo.plant.equipment import BOOSTER_CLASS, FEED_CLASS, PUMPS, pump
+from eugenie_cli.demo.plant.faults import KINDS, Fault, schedule, wear_of
 from eugenie_cli.demo.plant.operation import operate
 from eugenie_cli.demo.plant.physics import simulate
 from eugenie_cli.demo.plant.plant import Plant

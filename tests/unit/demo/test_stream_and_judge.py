@@ -8,10 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.demo.judge import GRACE_MS, account, contract, judge
 from eugenie_cli.demo.live import play
 from eugenie_cli.demo.messages import LATE_SHARE, MALFORMED_SHARE, arrivals
+from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.demo.simulate import choose_kinds
 from eugenie_cli.demo.timeline import LIVE_MS, live_faults, new_plant

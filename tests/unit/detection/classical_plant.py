@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.detection import detectors
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.detectors.classical import AssetRows, ClassicalDetector, fit
 from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions, LastValueOptions, PcaOptions
 
@@ -46,7 +46,7 @@ def detector(name: str) -> ClassicalDetector:
     """Of the three pumps, as training makes it."""
     options = OPTIONS[name]
     fitted = fit(
-        detectors.statistic_of(name),
+        registry.statistic_of(name),
         options,
         [training_rows(asset) for asset in ASSETS],
         ["auto", "scored", "auto", "context", "auto"],

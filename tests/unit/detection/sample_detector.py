@@ -6,8 +6,8 @@ import numpy as np
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.covariance import Baseline, whitener
-from eugenie_cli.detection.residual_variance import Scatter
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, LstmDetector, TrainedDetector
+from eugenie_cli.detection.residual_variance import Scatter
 
 SENSORS = ("flow", "pressure", "current", "temperature", "vibration")
 ASSETS = ("pump-1", "pump-2", "pump-3")

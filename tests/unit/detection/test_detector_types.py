@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 from classical_plant import ASSETS, SENSORS
 
-from eugenie_cli.detection import detectors, reference
+from eugenie_cli.detection import reference
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.training import artifact
 
-pytestmark = pytest.mark.parametrize("name", list(detectors.CLASSICAL))
+pytestmark = pytest.mark.parametrize("name", list(registry.CLASSICAL))
 
 
 @cache
@@ -139,6 +140,6 @@ def test_what_is_expected_is_of_the_rows_unit_and_the_forecast_repeats_the_last_
 
 
 def test_the_card_says_how_it_judges_and_what_is_expected(name):
-    words = " ".join(detectors.of(name).describe(detector(name)))
+    words = " ".join(registry.of(name).describe(detector(name)))
     assert "`expected` is " in words
     assert ("forecasts nothing" in words) == (not detector(name).horizons)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from eugenie_cli.detection import detectors
 from eugenie_cli.detection.baselines import BASELINES, fit
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.network import scale
 
-CLASSICAL = list(detectors.CLASSICAL)
+CLASSICAL = list(registry.CLASSICAL)
 
 
 def plant(rows: int, seed: int = 0) -> np.ndarray:

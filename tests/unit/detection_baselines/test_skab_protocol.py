@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eugenie_cli.detection import detectors
 from eugenie_cli.detection.baselines import BASELINES, fit
+from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.metrics import point_metrics
 
 PROJECT = Path(__file__).parents[3]
@@ -52,7 +52,7 @@ def test_flagging_everything_scores_what_the_share_of_anomalous_rows_says(runs):
 
 
 def test_the_moving_average_finds_a_closing_valve_that_single_rows_do_not_show(runs, tell):
-    by_name = {name: figures(runs, name) for name in detectors.CLASSICAL}
+    by_name = {name: figures(runs, name) for name in registry.CLASSICAL}
     for name, one in by_name.items():
         tell(f"{name}: F1 {one.f1:.3f}, FAR {one.far:.1%}, MAR {one.mar:.1%}")
     assert by_name["mewma"].f1 > 0.80

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.engines import process
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.engines.launcher import Engine
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import SILENT
 
 

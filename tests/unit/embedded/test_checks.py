@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eugenie_cli.operations import doctor
 from eugenie_cli.engines.java import ENV_HOME
+from eugenie_cli.operations import doctor
 from eugenie_cli.site.schema import Site
 
 

@@ -10,10 +10,10 @@ import pytest
 from typer.main import get_command
 
 from eugenie_cli.engines import process
-from eugenie_cli.operations import lifecycle, supervisor
-from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, Keeper, LONGEST_PAUSE_S, Patience, STEADY_S
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
+from eugenie_cli.operations import lifecycle, supervisor
+from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Keeper, Patience
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 

@@ -7,7 +7,7 @@ import pytest
 from scored_plant import SITE, START, STEP, export, rows_of
 
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store

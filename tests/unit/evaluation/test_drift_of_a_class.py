@@ -15,7 +15,7 @@ from eugenie_cli.detection.metrics.drift import Drift
 from eugenie_cli.evaluation import drift
 from eugenie_cli.evaluation.drift import ClassDrift, SensorDrift
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
 from eugenie_cli.training.registry import Registry

@@ -20,10 +20,10 @@ from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
-from eugenie_cli.evaluation.training_rows import LearntRows, learnt_by, leaves_something
-from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.evaluation.recommendation import how_to_take
-from eugenie_cli.history.open import open_history
+from eugenie_cli.evaluation.request import evaluate_site
+from eugenie_cli.evaluation.training_rows import LearntRows, learnt_by, leaves_something
+from eugenie_cli.history.site_history import open_history
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),

@@ -13,8 +13,8 @@ from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console
 from eugenie_cli.detection.metrics import EventMetrics, PointMetrics, RootCauseMetrics
 from eugenie_cli.evaluation.evaluate import Evaluation
-from eugenie_cli.evaluation.performance import Performance
 from eugenie_cli.evaluation.mlflow_metrics import metrics, track
+from eugenie_cli.evaluation.performance import Performance
 from eugenie_cli.progress import SILENT
 from eugenie_cli.training import mlflow_store
 

@@ -12,19 +12,19 @@ import pytest
 from eugenie_cli.episodes.state_machine import AlarmRule
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.comparison import Candidate
+from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
+from eugenie_cli.evaluation.judged_rows import quiet_rows
+from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.performance import judge as judge_asset
 from eugenie_cli.evaluation.performance import summarise
-from eugenie_cli.evaluation.labels import Label, Labels
-from eugenie_cli.evaluation.training_rows import LearntCount
-from eugenie_cli.evaluation.judged_rows import quiet_rows
-from eugenie_cli.evaluation.paired_study import PairStudy
+from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
 from eugenie_cli.evaluation.provenance import Unknown
-from eugenie_cli.evaluation.episodes import replay
-from eugenie_cli.site.schema import Site
+from eugenie_cli.evaluation.training_rows import LearntCount
 from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.schema import Site
 
 START, STEP, ROWS = 1_767_225_600_000, 60_000, 4_320  # three days of minutes
 FAULT = slice(1_500, 1_860)

@@ -11,10 +11,10 @@ import pytest
 from sample_reports import SENSORS, report_of
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.evaluation.collector import MOST_EVENT_TRACES
 from eugenie_cli.evaluation.page import formatting, svg
 from eugenie_cli.evaluation.page.render import render, write_page
 from eugenie_cli.evaluation.page.summary import summary
-from eugenie_cli.evaluation.collector import MOST_EVENT_TRACES
 
 HOSTILE = ["p-1", '"><script>alert(1)</script>', "</style><img src=x onerror=alert(2)>", "{{ 7 * 7 }}", "pump & sons"]
 MOST_BYTES = 2_000_000

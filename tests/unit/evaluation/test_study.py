@@ -13,13 +13,13 @@ from scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP
 
 from eugenie_cli.detection.metrics import Raised
 from eugenie_cli.evaluation.backtest import backtest
+from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.evaluation.coverage import coverage_of, spans, watched
 from eugenie_cli.evaluation.daily_counts import day_counts
+from eugenie_cli.evaluation.downsampling import trace
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
-from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.evaluation.timeline import TimelineSum
-from eugenie_cli.evaluation.downsampling import trace
 from eugenie_cli.evaluation.top_k import Worst
 
 LABELS = Labels((

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from sample_reports import FAULT, SENSORS, START, STEP, backtest_of, report_of, site
 
+from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.evaluation.comparison_table import comparison_rows
+from eugenie_cli.evaluation.downsampling import score_on
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
-from eugenie_cli.evaluation.promotion_gate import judge
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.page.comparison import versus
 from eugenie_cli.evaluation.page.render import render
 from eugenie_cli.evaluation.page.summary import summary
-from eugenie_cli.evaluation.page.comparison import versus
-from eugenie_cli.evaluation.collector import Study
-from eugenie_cli.evaluation.downsampling import score_on
+from eugenie_cli.evaluation.promotion_gate import judge
 from eugenie_cli.site.promotion import PromotionGate
 
 NAMES = [f"p-{number}" for number in range(9)]

@@ -6,7 +6,7 @@ import pytest
 from history_sites import pump_site
 
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.tables import import_notes
+from eugenie_cli.sources.tables import import_notes
 
 
 def notes_of(tmp_path, header: str, row: str, **readings) -> list[str]:

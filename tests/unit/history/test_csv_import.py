@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.csv.importer import CsvImporter
-from eugenie_cli.sources.interface import Tally, importer_for, router_of
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.mapping import bind_file, compile_mapping
 from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.sources.csv.importer import CsvImporter
+from eugenie_cli.sources.interface import Tally, importer_for, router_of
 
 LONG = {
     "asset": {"path": "asset"},

@@ -19,7 +19,7 @@ from history_sites import pump_site
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.sources.csv import files
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.tables import import_notes
+from eugenie_cli.sources.tables import import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 GOOD = b"ts,flow,pressure\n2026-01-03T06:00:00Z,1,2\n2026-01-03T06:00:01Z,3,4\n"

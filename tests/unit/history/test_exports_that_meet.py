@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.history.batch import Batch, meet
-from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
 from eugenie_cli.history.overlaps import KEPT
 from eugenie_cli.history.quality import assess
-from eugenie_cli.history.tables import import_notes
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
+from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.tables import import_notes
 
 LONG = {
     "asset": {"path": "a"},

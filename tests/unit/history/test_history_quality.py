@@ -11,8 +11,8 @@ from history_sites import pump_site
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.quality import assess, assess_series
-from eugenie_cli.history.tables import duration, share
 from eugenie_cli.history.store import History
+from eugenie_cli.sources.tables import duration, share
 
 NAN = math.nan
 

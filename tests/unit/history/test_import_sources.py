@@ -9,9 +9,9 @@ import pytest
 from history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
-from eugenie_cli.history.tables import history_view, import_notes, import_rows
+from eugenie_cli.sources.tables import history_view, import_notes, import_rows
 
 WIDE = {"shape": "wide", "asset": {"file": "{stem}"}}
 

@@ -11,10 +11,10 @@ import pytest
 from history_sites import pump_site
 
 from eugenie_cli.history.dropping import plan_drop
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.leftovers import leftover_notes, leftovers
-from eugenie_cli.history.open import open_history
-from eugenie_cli.history.tables import history_view, import_notes
+from eugenie_cli.sources.leftovers import leftover_notes, leftovers
+from eugenie_cli.sources.tables import history_view, import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 STEM = {"shape": "wide", "asset": {"file": "{stem}"}}

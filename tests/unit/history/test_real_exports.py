@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.history.open import open_history
 from eugenie_cli.history.quality import assess
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import import_sources
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("EUGENIE_DATA", ROOT / ".." / "shared" / "data")).resolve()

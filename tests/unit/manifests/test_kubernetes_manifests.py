@@ -10,10 +10,10 @@ import yaml
 from rendered_sites import request_of, site_of
 
 from eugenie_cli.deploy import kubernetes
-from eugenie_cli.deploy.request import Request
-from eugenie_cli.serving.server_config import METRICS_PATH
 from eugenie_cli.deploy.flink_application import manifests as stream_manifests
 from eugenie_cli.deploy.flink_application import specification
+from eugenie_cli.deploy.request import Request
+from eugenie_cli.serving.server_config import METRICS_PATH
 
 S3 = {"models": "s3://bucket/path"}
 STORES = {"folder": {}, "gs": {"models": "gs://bucket"}, "s3": S3}

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from rendered_sites import PLANT, request_of, site_of
 
-from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import release_config as record
 from eugenie_cli.deploy import compose, kserve, kubeflow, kubernetes, seldon
-from eugenie_cli.deploy.versions import released
 from eugenie_cli.deploy.request import parse_canaries
 from eugenie_cli.deploy.store_location import StoreLocation, store_location
+from eugenie_cli.deploy.versions import released
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.serving import release_config as record
 from eugenie_cli.serving.release_config import exported
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of

@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.deploy import output
-from eugenie_cli.deploy.request import Document
 from eugenie_cli.deploy.output import write
+from eugenie_cli.deploy.request import Document
+from eugenie_cli.errors import EugenieError, ExitCode
 
 DOCUMENTS = [Document("a.yaml", "a: 1\n"), Document("config/b.config", "b\n")]
 

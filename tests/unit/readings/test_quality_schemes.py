@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.sources.csv.columns import QualityColumn
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.quality import SCHEMES
 from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.sources.csv.columns import QualityColumn
 
 GOOD, BAD, REFUSED = "good", "bad", "refused"
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.sources.csv.instants import InstantColumn
 from eugenie_cli.readings.calendar_names import _MONTHS, MONTHS, key
 from eugenie_cli.readings.columns.instants import compile_instants
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.readings.timestamps import compile_instant
 from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.sources.csv.instants import InstantColumn
 
 REFUSED = {  # format -> what is to be written
     "%m/%d/%Y %H:%M:%S %p": "%I",

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from eugenie_cli.model_server import batch_delay, batching
-from eugenie_cli.model_server.batching import Batcher, MAX_BATCH_WINDOWS
-from eugenie_cli.model_server.status_error import Refusal, invalid
+from eugenie_cli.model_server.batching import MAX_BATCH_WINDOWS, Batcher
 from eugenie_cli.model_server.signature import SignatureSpec, Spec
+from eugenie_cli.model_server.status_error import Refusal, invalid
 
 FLOAT = 1
 

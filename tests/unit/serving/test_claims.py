@@ -7,9 +7,9 @@ import tracemalloc
 import grpc
 import pytest
 
-from eugenie_cli.tfserving.protos import serving_pb2, tensor_pb2
-from eugenie_cli.model_server.status_error import Refusal
 from eugenie_cli.model_server.signature import SignatureSpec, Spec
+from eugenie_cli.model_server.status_error import Refusal
+from eugenie_cli.tfserving.protos import serving_pb2, tensor_pb2
 
 SENSORS = 3
 SIGNATURE = SignatureSpec(

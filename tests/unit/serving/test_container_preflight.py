@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from test_container_spec import site_of
 
-from eugenie_cli.operations.doctor import check as doctor
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.operations.doctor import check as doctor
 from eugenie_cli.serving.container import docker, gpus, launch, preflight
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.preflight import Host

@@ -12,21 +12,21 @@ import pytest
 from google.protobuf import text_format
 from typer.testing import CliRunner
 
+from eugenie_cli.engines.container_record import ContainerRecord
+from eugenie_cli.engines.container_record import write as write_record
+from eugenie_cli.engines.job_record import JobRecord
+from eugenie_cli.engines.job_record import save as save_job
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
 from eugenie_cli.serving import release_config, server_config
 from eugenie_cli.serving.container import dry_run, files, image, ports
 from eugenie_cli.serving.container.gpus import GpuRequest
-from eugenie_cli.serving.container.record import ContainerRecord
-from eugenie_cli.serving.container.record import write as write_record
 from eugenie_cli.serving.container.rendering import command_line, sdk_arguments, shell_line
 from eugenie_cli.serving.container.spec import GREEN, ContainerSpec, Health, Mount, Published, specify, user
-from eugenie_cli.tfserving.protos import config_pb2
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.record import JobRecord
-from eugenie_cli.streaming.record import save as save_job
+from eugenie_cli.tfserving.protos import config_pb2
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "serving"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.model_server.batch_delay import CROWDED, Gathering, PATIENCE, WORTH_A_RUN
+from eugenie_cli.model_server.batch_delay import CROWDED, PATIENCE, WORTH_A_RUN, Gathering
 
 
 def crowd(windows: int, waiting: int, took: float = 0.5, now: float = 100.0) -> Gathering:

@@ -12,11 +12,11 @@ import numpy as np
 import psutil
 import pytest
 
-from eugenie_cli.tfserving.protos import tensor_pb2
 from eugenie_cli.model_server import rest_codec
-from eugenie_cli.model_server.json_pool import JsonAside, LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY
-from eugenie_cli.model_server.status_error import Refusal
+from eugenie_cli.model_server.json_pool import LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY, JsonAside
 from eugenie_cli.model_server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
+from eugenie_cli.model_server.status_error import Refusal
+from eugenie_cli.tfserving.protos import tensor_pb2
 
 SIGNATURES = {
     DEFAULT_SIGNATURE: SignatureSpec(

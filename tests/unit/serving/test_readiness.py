@@ -22,17 +22,17 @@ import pytest
 from certificates import Authority, Pair
 from typer.testing import CliRunner
 
-from eugenie_cli.operations import lifecycle
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
+from eugenie_cli.operations import lifecycle
 from eugenie_cli.serving import local, tls
-from eugenie_cli.tfserving.credentials import Credentials
-from eugenie_cli.serving.tls_diagnosis import refusal
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
+from eugenie_cli.serving.tls_diagnosis import refusal
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.status import _model_server
 from eugenie_cli.streaming.submit import check_models
+from eugenie_cli.tfserving.credentials import Credentials
 
 SITE = """\
 site: small

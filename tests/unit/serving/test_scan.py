@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.model_server.version_source import scan
 from eugenie_cli.model_server.aspired_versions import Unreleased
+from eugenie_cli.model_server.version_source import scan
 
 
 def version(root: Path, name: str, number: str) -> Path:

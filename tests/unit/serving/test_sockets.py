@@ -14,7 +14,7 @@ from subprocess import PIPE
 
 import pytest
 
-from eugenie_cli.serving import sockets
+from eugenie_cli.engines import sockets
 from eugenie_cli.workspace import Workspace
 
 HOLDS = """

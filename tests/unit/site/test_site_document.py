@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eugenie_cli.site.yaml_document import parse
 from eugenie_cli.site.diagnostics import Position
+from eugenie_cli.site.yaml_document import parse
 
 
 def messages(text: str) -> list[str]:

@@ -11,10 +11,10 @@ import yaml
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.effective import in_force, settings
-from eugenie_cli.site.load import load_site, read_site
-from eugenie_cli.site.schema import EquipmentClass
-from eugenie_cli.site.scaffold import create_site
 from eugenie_cli.site.json_schema import site_schema
+from eugenie_cli.site.load import load_site, read_site
+from eugenie_cli.site.scaffold import create_site
+from eugenie_cli.site.schema import EquipmentClass
 
 PROJECT = Path(__file__).parents[3]
 TEMPLATE = PROJECT / "templates" / "new-site" / "site.yaml"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.load import find_site, load_site, open_site, workspace_of
 from eugenie_cli.site.diagnostics import SiteError
-from eugenie_cli.site.secrets import reveal
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.load import find_site, load_site, open_site, workspace_of
+from eugenie_cli.site.secrets import reveal
 
 PROJECT = Path(__file__).parents[3]
 GOLDEN = PROJECT / "tests" / "golden" / "site"

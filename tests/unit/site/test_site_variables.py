@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.secrets import reveal, show_secret, without_password
 from eugenie_cli.site.interpolation import anchor, expand
+from eugenie_cli.site.secrets import reveal, show_secret, without_password
 
 HERE = Path("/base")
 

@@ -9,10 +9,10 @@ import pytest
 from certificates import Authority
 
 from eugenie_cli.errors import ExitCode
-from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.serving.tls import credentials_of
-from eugenie_cli.site.load import load_site
 from eugenie_cli.site.diagnostics import SiteError
+from eugenie_cli.site.load import load_site
+from eugenie_cli.tfserving.credentials import Credentials
 
 OWN = "certificate: pki/server.pem, key: pki/server.key"
 MUTUAL = f"{OWN}, ca: pki/plant.pem, client_ca: pki/plant.pem"

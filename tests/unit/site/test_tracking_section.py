@@ -8,8 +8,8 @@ import pytest
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.effective import in_force
-from eugenie_cli.site.load import load_site
 from eugenie_cli.site.json_schema import site_schema
+from eugenie_cli.site.load import load_site
 from eugenie_cli.training import credentials
 
 SERVER = "uri: 'https://mlflow:5000'"

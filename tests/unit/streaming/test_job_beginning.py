@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import pytest
 
+from eugenie_cli.engines import job_record
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.streaming import record
-from eugenie_cli.streaming.start_position import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
 from eugenie_cli.streaming.flink_rest import FlinkRest
-from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming.start_position import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
 from eugenie_cli.workspace import Workspace
 
 HERE, ELSEWHERE = FlinkRest("http://127.0.0.1:9"), FlinkRest("http://flink.plant:8081")
@@ -105,15 +105,15 @@ def test_a_savepoint_that_was_never_noted_is_found_by_the_jobs_id(snapshot, tmp_
 
 def test_a_record_survives_its_file_and_files_of_other_versions(tmp_path):
     workspace = Workspace(tmp_path)
-    assert record.load(workspace) is None
+    assert job_record.load(workspace) is None
     full = JobRecord("job", "http://x", "file:/s", False, "file:/r", "file:///chk", {"site": "plant"}, topic="id")
-    record.save(workspace, full)
-    assert record.load(workspace) == full
+    job_record.save(workspace, full)
+    assert job_record.load(workspace) == full
     asked = JobRecord("next", "http://x", offsets={"0": 7}, accepted=False, before={**asdict(full), "of_later": 1})
-    record.save(workspace, asked)
-    found = record.load(workspace)
+    job_record.save(workspace, asked)
+    found = job_record.load(workspace)
     assert found == asked and found.predecessor() == full and found.resumes_at == {0: 7}
-    record.restore(workspace, None)
-    assert record.load(workspace) is None
+    job_record.restore(workspace, None)
+    assert job_record.load(workspace) is None
     (tmp_path / "run" / "stream.json").write_text('{"job_id": "a", "flink": "b", "savepoint": "c", "of_later": 1}')
-    assert record.load(workspace) == JobRecord("a", "b", "c")
+    assert job_record.load(workspace) == JobRecord("a", "b", "c")

@@ -8,8 +8,8 @@ import json
 import pytest
 from operated_sites import DOCUMENT
 
-from eugenie_cli.streaming.spec_diff import Change, changes, shape_of
 from eugenie_cli.streaming.package import code_digest, job_spec
+from eugenie_cli.streaming.spec_diff import Change, changes, shape_of
 
 
 def shape(site_of, **sections):

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from eugenie_cli.console import shown
-from eugenie_cli.engines import jars, pyflink_program
-from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.deploy.names import site_label
 from eugenie_cli.deploy import flink_application
 from eugenie_cli.deploy.flink_application import manifests, specification
+from eugenie_cli.deploy.names import site_label
+from eugenie_cli.engines import jars, pyflink_program
+from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec
 
 SECURITY = {

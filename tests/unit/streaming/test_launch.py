@@ -10,10 +10,11 @@ from dataclasses import asdict
 
 import pytest
 
+from eugenie_cli.engines import job_record
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT
-from eugenie_cli.streaming import launch, record
-from eugenie_cli.streaming.record import JobRecord
+from eugenie_cli.streaming import launch
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.workspace import Workspace
 
@@ -23,7 +24,7 @@ def workspace(tmp_path) -> Workspace:
     """With a submission that was interrupted a while ago."""
     made = Workspace(tmp_path)
     last = JobRecord("old", "http://x")
-    record.save(made, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
+    job_record.save(made, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
     long_ago = time.time() - 2 * launch.BEGINS_WITHIN_S
     os.utime(made.run / "stream.json", (long_ago, long_ago))
     return made
@@ -49,7 +50,7 @@ def test_the_program_of_an_interrupted_submission_is_waited_for(workspace, progr
 
 def test_programs_of_other_workspaces_are_none_of_ours(workspace, program, tmp_path):
     assert launch._is_planned(workspace) and not launch._is_planned(Workspace(tmp_path / "other"))
-    record.save(workspace, JobRecord("new", "http://x"))
+    job_record.save(workspace, JobRecord("new", "http://x"))
     launch.await_interrupted(workspace, SILENT)
     assert program.poll() is None, "what Flink has answered is not waited for"
 

@@ -8,7 +8,7 @@ import pytest
 
 from eugenie_cli.anomalies.last_rows import Row
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.liveness import DOWN, Facts, LATE, Life, OK, UNKNOWN, ago, judge, limit_ms
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Facts, Life, ago, judge, limit_ms
 
 NOW = 1_767_866_712_000  # 2026-01-08T10:05:12Z
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from eugenie_cli.engines.launcher import log_file
 from eugenie_cli.engines.flink import JOBMANAGER, TASKMANAGER
+from eugenie_cli.engines.launcher import log_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.streaming.logs import LogLine, logs

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from eugenie_cli.episodes.records import anomaly_id
-from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.alarm_state import ANOMALY, Desk
+from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.episode_state import classes_of_rows
+from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.sensor_index import Routes
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.grid import Batch
 
 from .conftest import build_spec, class_spec, readings
 from .test_durable import State, Value

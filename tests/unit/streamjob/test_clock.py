@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eugenie_cli.flink_job.watermark import Clock, DECODERS_IDLE_MS, NOT_YET
+from eugenie_cli.flink_job.watermark import DECODERS_IDLE_MS, NOT_YET, Clock
 
 START = 1_772_323_200_000
 BOUND, IDLE = 2_000, 10_000

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.flink_job.watermark import Clock, NOT_YET
 from eugenie_cli.flink_job.decode import Decoder, Messages, Share
 from eugenie_cli.flink_job.sensor_index import Routes
 from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.unknown_tags import MOST, Strange, StrangeTags
+from eugenie_cli.flink_job.watermark import NOT_YET, Clock
 
 START = 1_767_225_600_000
 BOUND = 2_000

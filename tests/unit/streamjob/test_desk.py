@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
-from eugenie_cli.flink_job.alarm_state import ANOMALY, Desk, SCORE
-from eugenie_cli.flink_job.predict import ScoredBatch
+from eugenie_cli.flink_job.alarm_state import ANOMALY, SCORE, Desk
 from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.flink_job.predict import ScoredBatch
 
 
 def scored(scores: list[list[float]], first_edge: int = 1_000, assets=("p1", "p2"), readings: int = 2) -> ScoredBatch:

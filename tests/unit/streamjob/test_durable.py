@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.flink_job.snapshot_journal import DurableShard
-from eugenie_cli.flink_job.sensor_index import Routes
-from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.snapshot_journal import DurableShard
+from eugenie_cli.flink_job.spec import JobSpec
 
 from .conftest import build_spec, readings
 

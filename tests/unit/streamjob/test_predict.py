@@ -13,13 +13,13 @@ import grpc
 import numpy as np
 import pytest
 
+from eugenie_cli.flink_job import predict
+from eugenie_cli.flink_job.batching import LARGE
+from eugenie_cli.flink_job.grid import Batch
+from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.tfserving import protos, tensors
 from eugenie_cli.tfserving.client import ModelServerError
 from eugenie_cli.tfserving.protos import serving_pb2
-from eugenie_cli.flink_job import predict
-from eugenie_cli.flink_job.batching import LARGE
-from eugenie_cli.flink_job.predict import Predictor
-from eugenie_cli.flink_job.grid import Batch
 
 from .conftest import build_spec
 

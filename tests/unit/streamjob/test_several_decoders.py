@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.flink_job.watermark import Clock
 from eugenie_cli.flink_job.decode import Decoder, Messages
 from eugenie_cli.flink_job.key_groups import tasks
 from eugenie_cli.flink_job.sensor_index import Routes
 from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.watermark import Clock
 
 from .conftest import build_spec
 from .test_decode import BOUND, START, letters, message

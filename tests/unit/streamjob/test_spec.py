@@ -7,10 +7,10 @@ import stat
 import pytest
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.package import job_spec as spec_of_site
 from eugenie_cli.flink_job.source import startup
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming.package import job_spec as spec_of_site
 
 
 @pytest.mark.parametrize("start", ["auto", "latest", "timestamp"])

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eugenie_cli.flink_job.grid import MAX_STEPS, Batch, ClassRows
 from eugenie_cli.history.batch import AssetReadings
 from eugenie_cli.history.grid import align
-from eugenie_cli.flink_job.grid import Batch, ClassRows, MAX_STEPS
 
 from .conftest import class_spec
 

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 
 from eugenie_cli.training import fit
-from eugenie_cli.training.checkpoint import Checkpoint, State
-from eugenie_cli.training.trainer import huber
-from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM
 from eugenie_cli.training.batches import Windows
+from eugenie_cli.training.checkpoint import Checkpoint, State
+from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM
+from eugenie_cli.training.trainer import huber
 
 WINDOW, SENSORS = 24, 3
 SETTINGS = {"window": WINDOW, "horizons": [1, 3], "units": 6, "epochs": 3, "batch": 336, "learning_rate": 0.01}

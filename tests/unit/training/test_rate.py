@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from test_fit import SENSORS, SETTINGS, WINDOW, Killed, fitted, windows
 
-from eugenie_cli.training import fit, learning_rate as training_learning_rate
+from eugenie_cli.training import fit
+from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.trainer import Fitter
 
@@ -27,7 +28,7 @@ def test_what_is_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None:
     """Also at equal cost: the fit at the rate that was found has as many batches less as the search took."""
     train, validation = windows(1, rows=2_000), windows(2, seed=1)
     settings: dict[str, Any] = {"window": WINDOW, "horizons": SETTINGS["horizons"], "units": SETTINGS["units"]}
-    fitter = Fitter(SENSORS, **settings, learning_rate=training_learning_rate.LEAST, seed=0)
+    fitter = Fitter(SENSORS, **settings, learning_rate=rate_search.LEAST, seed=0)
     beginning = fitter.state()
 
     def loss_at(learning_rate: float, batches: int) -> float:
@@ -37,12 +38,12 @@ def test_what_is_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None:
             fitter.epoch(train, BATCH, 960)
         return fitter.validate(validation, BATCH, 700)
 
-    found = training_learning_rate.find(fitter, train, BATCH, 960)
+    found = rate_search.find(fitter, train, BATCH, 960)
     losses = {each: loss_at(each, 300) for each in GRID}
-    own, best = loss_at(found.rate, 300 - training_learning_rate.STEPS), min(losses.values())
+    own, best = loss_at(found.rate, 300 - rate_search.STEPS), min(losses.values())
     tell(
-        f"learning rate found {found.rate:g}: loss {own:.4f} after {300 - training_learning_rate.STEPS} batches; after 300 of a grid's: "
-        + ", ".join(f"{each:g} {loss:.4f}" for each, loss in losses.items())
+        f"learning rate found {found.rate:g}: loss {own:.4f} after {300 - rate_search.STEPS} batches; "
+        "after 300 of a grid's: " + ", ".join(f"{each:g} {loss:.4f}" for each, loss in losses.items())
     )
     assert 0.002 < found.rate < 0.1
     assert own < 1.15 * best
@@ -62,7 +63,7 @@ def test_the_fit_is_the_one_with_that_number_and_the_same_every_time(searched: f
 def test_a_fit_that_goes_on_does_not_search_again(tmp_path: Path, searched: fit.Fit) -> None:
     checkpoint = Checkpoint(tmp_path, "recipe")
 
-    def kill(_search: training_learning_rate.Search) -> None:
+    def kill(_search: rate_search.Search) -> None:
         raise Killed
 
     with pytest.raises(Killed):
@@ -82,7 +83,7 @@ def test_a_fit_that_goes_on_does_not_search_again(tmp_path: Path, searched: fit.
     assert told == [0.12345]
 
 
-RATES = np.geomspace(training_learning_rate.LEAST, training_learning_rate.MOST, training_learning_rate.STEPS)
+RATES = np.geomspace(rate_search.LEAST, rate_search.MOST, rate_search.STEPS)
 
 
 def falling(since: float, until: float) -> np.ndarray:
@@ -91,24 +92,24 @@ def falling(since: float, until: float) -> np.ndarray:
 
 
 def test_most_of_the_fall_is_done_at_the_rate_taken() -> None:
-    found = training_learning_rate.choose(RATES, falling(0.001, 0.01))
+    found = rate_search.choose(RATES, falling(0.001, 0.01))
     assert 0.005 < found.rate < 0.012
-    assert len(found.rates) == len(found.losses) == training_learning_rate.STEPS
+    assert len(found.rates) == len(found.losses) == rate_search.STEPS
 
 
 def test_a_network_is_kept_from_rates_that_throw_it_away() -> None:
     steep = falling(0.0001, 0.05)
     steep[RATES > 0.05] = 3.0
-    assert training_learning_rate.choose(RATES, steep).rate <= 0.006
+    assert rate_search.choose(RATES, steep).rate <= 0.006
 
 
 def test_where_nothing_is_left_to_learn_the_rise_decides() -> None:
-    losses = np.where(RATES < 0.02, 1.0, 5.0) * (1 + 0.05 * np.random.default_rng(0).normal(size=training_learning_rate.STEPS))
-    assert 0.001 < training_learning_rate.choose(RATES, losses).rate <= 0.0025
+    losses = np.where(RATES < 0.02, 1.0, 5.0) * (1 + 0.05 * np.random.default_rng(0).normal(size=rate_search.STEPS))
+    assert 0.001 < rate_search.choose(RATES, losses).rate <= 0.0025
 
 
 def test_where_the_test_was_broken_off_the_network_was_thrown_away() -> None:
     """After 70 steps: at a rate of 0.03."""
-    found = training_learning_rate.choose(RATES, falling(0.001, 0.01)[:70])
+    found = rate_search.choose(RATES, falling(0.001, 0.01)[:70])
     assert 0.002 < found.rate < 0.0035
     assert len(found.rates) == len(found.losses) == 70

@@ -15,7 +15,7 @@ import pytest
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import datasets, load_rows, mmap_arrays
@@ -114,7 +114,7 @@ BOUNDED = """
 import sys, threading, time
 from pathlib import Path
 from eugenie_cli.detection import calibration
-from eugenie_cli.history.open import open_history
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.training import datasets, reading, scratch
 from eugenie_cli.training.build import build

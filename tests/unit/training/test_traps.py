@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eugenie_cli.detection import detectors, reference
-from eugenie_cli.detection.scoring import ScoringModule
+from eugenie_cli.detection import reference
 from eugenie_cli.detection.detector import TrainedDetector
+from eugenie_cli.detection.detectors import registry
+from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.progress import SILENT
@@ -75,7 +76,7 @@ TRAPS: dict[str, Trap] = {
 
 def class_of(kind: str, names: tuple[str, ...] = SENSORS) -> EquipmentClass:
     model: dict[str, object] = {"type": kind}
-    if kind == detectors.LSTM:
+    if kind == registry.LSTM:
         model = {"window": 40, "warmup": 20, "horizons": [1], "units": 4, "epochs": 1, "learning_rate": 0.01}
     return EquipmentClass.model_validate({"sensors": [{"name": name} for name in names], "model": model})
 
@@ -137,8 +138,8 @@ def test_a_trap_neither_blinds_a_detector_nor_makes_it_stand_in_alarm(kind: str,
     [
         ("pca-t2", "a run of fault codes"),
         ("isolation-forest", "a valve that opens first"),
-        (detectors.LSTM, "another unit of late"),
-        (detectors.LSTM, "a constant that moves"),
+        (registry.LSTM, "another unit of late"),
+        (registry.LSTM, "a constant that moves"),
     ],
 )
 def test_the_other_types_share_it(kind: str, name: str) -> None:
@@ -170,7 +171,7 @@ def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_is_refused() -> 
         rows[:, TRAP] = 0.0
     assert told(assets) == ["trap never moves in the normal rows of pump-0, pump-1: not scored there"]
     frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
-    for kind in ("mewma", detectors.LSTM):
+    for kind in ("mewma", registry.LSTM):
         with pytest.raises(EugenieError, match=r"never moves|ever moves"):
             trained(kind, frozen, ("a",))
 

@@ -7,8 +7,8 @@ import pytest
 
 from eugenie_cli.detection.detectors.options import BURN_IN
 from eugenie_cli.training import batches as windows_
-from eugenie_cli.training.trainer import Fitter
 from eugenie_cli.training.batches import Batches, Cutter, Windows
+from eugenie_cli.training.trainer import Fitter
 
 ROWS, SENSORS, WINDOW, HORIZONS = 400, 3, 30, (1, 4)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.sources.adoption import Adoption
-from eugenie_cli.sources.interface import Importer, SourceItem, importer_for, settings_digest
 from eugenie_cli.history.manifest import Item, Sources
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.adoption import Adoption
+from eugenie_cli.sources.interface import Importer, SourceItem, importer_for, settings_digest
 
 SHOWN = 5  # items of one kind in a note
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.sources.importing import SourceReport
-from eugenie_cli.history.leftovers import Leftover, counted, leftover_notes, leftovers
 from eugenie_cli.history.quality import SensorQuality
 from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.importing import SourceReport
+from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 
 CLOCK_MS = 60_000  # by which the clock that wrote a file may be ahead of this machine's
 SHOWN_COLUMNS = 8  # unknown columns in a note

@@ -1,0 +1,94 @@
+"""The forecaster's part of the scoring graph.
+
+    statistic = cbrt(D(residual) D(level) S)
+
+D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which see
+what the network did not expect, and of the smoothed levels, which see what it got used to. S is the scatter of
+the forecast errors over their normal one, which sees what swings. The geometric mean asks all three and weighs
+them equally, whatever their scales. A sensor contributes its part of S.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from eugenie_cli.detection.detector import LstmDetector
+from eugenie_cli.detection.detectors.interfaces import Judged
+from eugenie_cli.detection.graph_ops import NAN, Tables, share, with_unknown
+from eugenie_cli.detection.window_statistics import StatisticsModule, WindowStatistics, scale
+
+
+class LstmGraph(tf.Module):
+    """The forecaster's part of the graph: see `types.Graph`."""
+
+    def __init__(self, detector: LstmDetector) -> None:
+        super().__init__(name="lstm")
+        self._window = detector.window
+        sensors = len(detector.sensors)
+        self._scored = detector.scored_index.astype(np.int32)
+        self._statistics = StatisticsModule(
+            detector.network,
+            scored=self._scored.tolist(),
+            window=detector.window,
+            warmup=detector.warmup,
+            horizons=detector.horizons,
+        )
+        self._mean = with_unknown(detector.mean, np.zeros(sensors))
+        self._deviation = with_unknown(detector.deviation, np.ones(sensors))
+        self._residual, self._level = Tables(detector.residual), Tables(detector.level)
+        used = np.ones(detector.mean.shape, bool) if detector.used is None else detector.used
+        self._used = tf.constant(np.concatenate([used, np.ones((1, sensors), bool)]))
+        count_scored = len(self._scored)
+        self._offset = with_unknown(detector.scatter.offset, np.zeros(count_scored))
+        self._scatter = with_unknown(detector.scatter.normal, np.ones(count_scored))
+        self._spread = tf.one_hot(self._scored, sensors)
+
+    def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
+        """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
+        rows = tf.where(tf.gather(self._used, asset)[:, None], rows, NAN)
+        scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
+        return self._statistics.frame_all(scaled)
+
+    def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
+        """See `types.Graph.judge`."""
+        found = self.statistics(index, rows)
+        shape = tf.stack([tf.shape(rows)[0], tf.shape(rows)[1] - self._window + 1])
+
+        def by_asset(flat: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(flat, tf.concat([shape, tf.shape(flat)[1:]], axis=0))
+
+        residual_present, level_present = by_asset(found.residual_present), by_asset(found.level_present)
+        residual = self._residual.centre(index, by_asset(found.residual), residual_present)
+        level = self._level.centre(index, by_asset(found.level), level_present)
+        recent_present = by_asset(found.recent_present)
+        relative = self._relative(index, by_asset(found.recent), by_asset(found.square), recent_present)
+        swing = tf.sqrt(tf.reduce_sum(relative, -1) / tf.maximum(_count(recent_present), 1.0))
+        distances = self._residual.distance(index, residual) * self._level.distance(index, level)
+        statistic = tf.pow(distances * swing, 1.0 / 3.0)
+        scorable = by_asset(found.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
+
+        contribution = tf.tensordot(share(relative), self._spread, 1)
+        expected = self._in_units(index, by_asset(found.expected))
+        return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
+
+    def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
+        """Forecasts [B, K, S]; of a sensor that never moved, the value that it had."""
+        mean = tf.gather(self._mean, index)[:, None]
+        there = tf.gather(self._used, index)[:, None]
+        return tf.where(there, scaled * tf.gather(self._deviation, index)[:, None] + mean, mean)
+
+    def _relative(self, index: tf.Tensor, recent: tf.Tensor, square: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+        """Scatter of each sensor over its normal one, 0 where absent: float32 [B, K, P]."""
+        offset = tf.gather(self._offset, index)[:, None]
+        scatter = tf.maximum(square - 2.0 * offset * recent + tf.square(offset), 0.0)
+        return tf.where(present, scatter / tf.gather(self._scatter, index)[:, None], 0.0)
+
+    def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """See `types.Graph.ahead`."""
+        found = self.statistics(index, rows)
+        return tf.where(found.valid[:, None, None], self._in_units(index, found.ahead), NAN)
+
+
+def _count(present: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(present, tf.float32), axis=-1)

@@ -1,0 +1,16 @@
+"""The site's job on a cluster: which of its jobs it is, if one is alive."""
+
+from __future__ import annotations
+
+from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming.flink_rest import FlinkRest
+
+ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
+
+
+def running_job(rest: FlinkRest, site: Site) -> str | None:
+    """The id of the site's job on the cluster, if one is alive."""
+    for job in rest.jobs():
+        if job["name"] == f"eugenie {site.site}" and job["state"] in ALIVE:
+            return job["jid"]
+    return None
