@@ -27,7 +27,7 @@ POLL_S = 0.5
 ENDS_WITHIN_S = 30.0
 FRAMEWORK = "pyflink and beam"
 
-_OURS = re.compile(r"eugenie_cli/(flink_job/\w+|serving/client)\.py")
+_OURS = re.compile(r"eugenie_cli/(flink_job/\w+|tfserving/client)\.py")
 
 
 class Profile:

@@ -116,7 +116,7 @@ def write(spec: JobSpec, folder: Path) -> JobPackage:
     folder.mkdir(parents=True)
     package = JobPackage(folder / "job.py", folder / "eugenie_job.zip", folder / "job.json")
     source = Path(eugenie_cli.__file__).parent
-    shutil.copyfile(source / "streamjob" / "job.py", package.entry)
+    shutil.copyfile(source / "flink_job" / "job.py", package.entry)
     with zipfile.ZipFile(package.code, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in _shipped_files(source):
             archive.write(file, Path(source.name) / file.relative_to(source))

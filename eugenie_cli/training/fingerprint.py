@@ -17,8 +17,8 @@ TAG = "eugenie.recipe"
 # The code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
 # uses, but for where arrays and checkpoints are kept.
 MODULES = (
-    "blinded", "build", "classical", "compiler", "datasets", "devices", "fit", "fitter", "rate", "reading",
-    "recurrence", "rescaled", "wild", "windows",
+    "batches", "blind_sensors", "build", "classical", "datasets", "devices", "fit", "layers", "learning_rate",
+    "load_rows", "outliers", "rescaled", "trainer", "xla",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_server import served
+from support.model_server import served
 
 from eugenie_cli.detection.baselines import BASELINES
 from eugenie_cli.detection.detectors import registry

@@ -21,12 +21,12 @@ from typing import Any
 import docker
 import numpy as np
 import pytest
-import serving_image
-from debian_packages import Unavailable
-from docker_engine import docker_engine
-from image_registry import image_registry
-from model_server import wait_until
-from small_models import ASSETS, SENSORS, SITE, WINDOW
+from support import serving_image
+from support.debian_packages import Unavailable
+from support.docker_engine import docker_engine
+from support.image_registry import image_registry
+from support.model_server import wait_until
+from support.small_models import ASSETS, SENSORS, SITE, WINDOW
 from typer.testing import CliRunner
 
 from eugenie_cli.engines import container_record, endpoints

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from foreign_tools import environment
 from google.protobuf import text_format
-from model_server import wait_until
+from support.foreign_tools import environment
+from support.model_server import wait_until
 
 from eugenie_cli.serving.server_config import ReleasedModel, model_config_text, released_models
 from eugenie_cli.tfserving.protos import config_pb2

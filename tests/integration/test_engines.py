@@ -256,9 +256,9 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
     process.stop(workspace_of(site).run / "flink-taskmanager.json")
     code = (
         "import sys; from pathlib import Path; from eugenie_cli.site.schema import Site;"
-        "from eugenie_cli.engines import engines;"
+        "from eugenie_cli.operations import lifecycle;"
         "site = Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])});"
-        "print('up', flush=True); engines.up(site)"
+        "print('up', flush=True); lifecycle.up(site)"
     )
     argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
     starting = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

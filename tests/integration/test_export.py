@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from registered_plant import registered, sample_detector
+from support.registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import (

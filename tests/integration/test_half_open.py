@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import FOLDER
 
 from eugenie_cli.serving import model_info
 from eugenie_cli.serving.server_config import ReleasedModel, model_config_text
@@ -74,7 +75,7 @@ def server(namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     (version / model_info.LOCATION).write_text(model_info.render(info))
     config = root / "models.config"
     config.write_text(model_config_text([ReleasedModel("pump", str(root / "pump"), (1,))]))
-    program = Path(__file__).with_name("stand_in_server.py")
+    program = FOLDER / "stand_in_server.py"
     arguments = ["--port", str(PORT), "--model_config_file", str(config)]
     with (root / "log").open("w") as log:
         process = subprocess.Popen(

@@ -17,10 +17,10 @@ from itertools import islice
 
 import confluent_kafka
 import pytest
-from chaos import Watch, records
 from confluent_kafka.admin import AdminClient, NewTopic
-from hostile import bombs, giants, long_members, mutate
-from small_models import ASSETS, WINDOW, release, sixteenths, write_version
+from support.chaos import Watch, records
+from support.hostile import bombs, giants, long_members, mutate
+from support.small_models import ASSETS, WINDOW, release, sixteenths, write_version
 
 from eugenie_cli.broker.client import bootstrap
 from eugenie_cli.episodes.records import iso

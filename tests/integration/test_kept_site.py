@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_models import ASSETS, SITE, release, write_version
+from support.small_models import ASSETS, SITE, release, write_version
 
 from eugenie_cli.engines import process
 from eugenie_cli.operations import lifecycle

@@ -10,8 +10,8 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from registered_plant import register, registered
-from small_models import write_version
+from support.registered_plant import register, registered
+from support.small_models import write_version
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import checksums, export, local, model_store, promotion, release_config

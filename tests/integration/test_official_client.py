@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import official_environment
 import pytest
 import requests
-from model_server import READY, served
-from official_requests import (
+from support import FOLDER, official_environment
+from support.model_server import READY, served
+from support.official_requests import (
     METADATA,
     MODEL,
     PREDICT_REFUSED,
@@ -32,8 +32,8 @@ from official_requests import (
     released,
     reloads,
 )
-from registered_plant import CLASS, register
-from small_models import write_version
+from support.registered_plant import CLASS, register
+from support.small_models import write_version
 
 from eugenie_cli.serving import publish, server_config, warm_up
 from eugenie_cli.site.load import load_site
@@ -41,7 +41,7 @@ from eugenie_cli.tfserving.client import PredictClient
 
 pytestmark = pytest.mark.integration
 
-SCRIPT = Path(__file__).with_name("official_caller.py")
+SCRIPT = FOLDER / "official_caller.py"
 
 
 @dataclass(frozen=True)

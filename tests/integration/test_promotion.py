@@ -10,7 +10,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from registered_plant import register, registered
+from support.registered_plant import register, registered
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import checksums, local, promotion, release_config

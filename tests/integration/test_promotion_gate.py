@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registered_plant import registered, sample_detector
+from support.registered_plant import registered, sample_detector
 from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode

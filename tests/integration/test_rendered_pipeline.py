@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from foreign_tools import environment
 from google.protobuf import text_format
+from support.foreign_tools import environment
 
 from eugenie_cli.deploy import kubeflow
 from eugenie_cli.deploy.request import Options, Request

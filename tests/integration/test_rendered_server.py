@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from model_server import READY, served
-from small_models import write_version
+from support.model_server import READY, served
+from support.small_models import write_version
 
 from eugenie_cli.deploy import compose, model_server
 from eugenie_cli.deploy.request import Request

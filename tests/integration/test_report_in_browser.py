@@ -12,17 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from debian_packages import Unavailable
-from headless_browser import Page, browser
-from registered_plant import registered
+from support.debian_packages import Unavailable
+from support.headless_browser import Page, browser
+from support.registered_plant import registered
+from support.sample_reports import report_of
 from typer.testing import CliRunner
 
 from eugenie_cli.evaluation.page.render import write_page
 from eugenie_cli.evaluation.provenance import Unknown, provenance
 from eugenie_cli.main import app
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "evaluation"))
-from sample_reports import report_of
 
 pytestmark = pytest.mark.integration
 

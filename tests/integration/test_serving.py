@@ -21,8 +21,8 @@ import grpc
 import numpy as np
 import psutil
 import pytest
-from model_server import POLL_MS, wait_until
-from small_models import ASSETS, SENSORS, SITE, WINDOW, release, renumbered, write_version
+from support.model_server import POLL_MS, wait_until
+from support.small_models import ASSETS, SENSORS, SITE, WINDOW, release, renumbered, write_version
 
 from eugenie_cli.engines import sockets
 from eugenie_cli.engines.endpoints import model_server, model_socket

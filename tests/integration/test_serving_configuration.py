@@ -15,8 +15,8 @@ from threading import Event
 import grpc
 import numpy as np
 import pytest
-from model_server import publish, served, wait_until
-from small_models import ASSETS, SENSORS, WINDOW, write_version
+from support.model_server import publish, served, wait_until
+from support.small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving import model_info
 from eugenie_cli.tfserving import protos

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from certificates import Authority, Pair
 from cryptography import x509
-from model_server import READY, publish, served, wait_until
-from small_models import ASSETS, SENSORS, WINDOW, write_version
+from support.certificates import Authority, Pair
+from support.model_server import READY, publish, served, wait_until
+from support.small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving.health import is_serving, why_not_serving
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient

@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 import requests
-from model_server import READY, publish, served
-from small_models import ASSETS, SENSORS, WINDOW, write_version
+from support.model_server import READY, publish, served
+from support.small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.model_server.json_pool import LARGE_ANSWER, LARGE_BODY
 from eugenie_cli.model_server.request_bodies import MAX_BODY_BYTES

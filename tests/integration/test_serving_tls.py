@@ -18,9 +18,9 @@ import numpy as np
 import psutil
 import pytest
 import requests
-from certificates import Authority, Pair
-from model_server import READY, publish, served
-from small_models import ASSETS, SENSORS, SITE, WINDOW, release, write_version
+from support.certificates import Authority, Pair
+from support.model_server import READY, publish, served
+from support.small_models import ASSETS, SENSORS, SITE, WINDOW, release, write_version
 
 from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError, ExitCode

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replaying import messages, send, with_faults
+from support.replaying import messages, send, with_faults
 
 from eugenie_cli.broker import consume
 from eugenie_cli.evaluation.backtest import Backtest, backtest

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from chaos import (
+from support.chaos import (
     FAULTS,
     RATE,
     Feed,
@@ -41,8 +41,8 @@ from chaos import (
     server_away,
     survive,
 )
-from chaos_plant import ASSETS, CLASS, Message, messages, plant
-from small_models import release, sixteenths, version_of, write_version
+from support.chaos_plant import ASSETS, CLASS, Message, messages, plant
+from support.small_models import release, sixteenths, version_of, write_version
 
 from eugenie_cli.engines import endpoints, flink, job_record, process, temporary_folders
 from eugenie_cli.engines.launcher import run_file

@@ -22,10 +22,10 @@ import numpy as np
 import pytest
 import requests
 import yaml
-from chaos import Told
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from small_models import SENSORS, WINDOW, release, sixteenths, write_version
+from support.chaos import Told
+from support.small_models import SENSORS, WINDOW, release, sixteenths, write_version
 from typer.testing import CliRunner
 
 from eugenie_cli.broker import consume, positions, produce

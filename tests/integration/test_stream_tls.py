@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from certificates import Authority
-from chaos import records
-from small_models import ASSETS, WINDOW, release, write_version
+from support.certificates import Authority
+from support.chaos import records
+from support.small_models import ASSETS, WINDOW, release, write_version
 
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.episodes.records import iso

@@ -11,8 +11,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from certificates import Authority
-from tracking_server import Door, mlflow_server
+from support.certificates import Authority
+from support.tracking_server import Door, mlflow_server
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.batch import Batch

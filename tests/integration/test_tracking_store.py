@@ -13,9 +13,9 @@ pytestmark = pytest.mark.integration
 FIRST_USE = """
 import sys
 from eugenie_cli.site.load import load_site
-from eugenie_cli.training import store
+from eugenie_cli.training import mlflow_store
 
-store.client(load_site(sys.argv[1]))
+mlflow_store.client(load_site(sys.argv[1]))
 """
 SITE = "site: small\nworkspace: work\nclasses: {pump: {sensors: [{name: a}]}}\nassets: {p1: {class: pump}}\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from anomaly_records import record, record_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from support.anomaly_records import record, record_bytes
 
 from eugenie_cli.anomalies import tail as service
 from eugenie_cli.anomalies.record import Anomaly, parse_record

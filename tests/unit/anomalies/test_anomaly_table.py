@@ -7,8 +7,8 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from anomaly_records import record_bytes
 from rich.console import Console as RichConsole
+from support.anomaly_records import record_bytes
 
 from eugenie_cli.anomalies.record import parse_record
 from eugenie_cli.anomalies.view import View

@@ -79,7 +79,7 @@ def test_a_row_is_complete_when_the_watermark_may_pass_it() -> None:
 
 
 def test_the_operator_is_the_outermost_module_of_ours() -> None:
-    work = "/job.zip/eugenie_cli/streamjob"
+    work = "/job.zip/eugenie_cli/flink_job"
     stacks = f"""\
 run (threading.py:1);process (pyflink/operations.py:9);on_timer ({work}/windows.py:3);f ({work}/shard.py:1) 6
 run (threading.py:1);process (pyflink/operations.py:9) 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import classical_plant
 import numpy as np
 import pytest
 import tensorflow as tf
-from classical_plant import ASSETS, SENSORS
+from support import classical_plant
+from support.classical_plant import ASSETS, SENSORS
 
 from eugenie_cli.detection import reference
 from eugenie_cli.detection.detectors import registry

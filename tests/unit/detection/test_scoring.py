@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sample_detector
 import tensorflow as tf
+from support import sample_detector
 
 from eugenie_cli.detection import reference, window_statistics
 from eugenie_cli.detection.scoring import ScoringModule

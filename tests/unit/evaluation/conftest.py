@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scored_plant import SITE, START, STEP, export, rows_of
+from support.scored_plant import SITE, START, STEP, export, rows_of
 
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from scored_plant import FAULT, NORMAL_ROWS, ROWS, START, STEP, export
+from support.scored_plant import FAULT, NORMAL_ROWS, ROWS, START, STEP, export
 
 from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console

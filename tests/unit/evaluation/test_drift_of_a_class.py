@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import sample_detector
 
 from eugenie_cli.commands.models import _show_drift
 from eugenie_cli.console import Console
@@ -19,9 +20,6 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
 from eugenie_cli.training.registry import Registry
-
-sys.path.append(str(Path(__file__).parents[1] / "detection"))
-import sample_detector
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 LEARNT, ROWS = 1_500, 3_000

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP, WINDOW, rows_of
+from support.scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP, WINDOW, rows_of
 
 from eugenie_cli.commands.evaluate import _show
 from eugenie_cli.console import Console

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from sample_reports import SENSORS, report_of
+from support.sample_reports import SENSORS, report_of
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.collector import MOST_EVENT_TRACES

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sample_reports import FAULT, SENSORS, START, STEP, backtest_of, report_of, site
+from support.sample_reports import FAULT, SENSORS, START, STEP, backtest_of, report_of, site
 
 from eugenie_cli.evaluation.collector import Study
 from eugenie_cli.evaluation.comparison_table import comparison_rows

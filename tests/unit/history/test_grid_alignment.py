@@ -7,9 +7,9 @@ import random
 
 import numpy as np
 import pytest
-from history_sites import pump_site
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import AssetReadings, Batch

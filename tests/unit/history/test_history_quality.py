@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from history_sites import pump_site
+from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 from fastavro import parse_schema, schemaless_writer
-from golden_cases import schemas_in
 from hypothesis import given
 from hypothesis import strategies as st
+from support.golden_cases import schemas_in
 
 from eugenie_cli.readings.avro import compile_avro, plain
 from eugenie_cli.readings.payload import compile_payload

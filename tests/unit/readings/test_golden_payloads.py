@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from golden_cases import Golden, goldens, payload_of, shown
+from support.golden_cases import Golden, goldens, payload_of, shown
 
 from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.readings.payload import compile_payload

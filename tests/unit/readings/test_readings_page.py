@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from golden_cases import goldens
+from support.golden_cases import goldens
 
 from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.schema import ReadingsMapping

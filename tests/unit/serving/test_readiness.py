@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 import pytest
-from certificates import Authority, Pair
+from support.certificates import Authority, Pair
 from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from certificates import Authority
+from support.certificates import Authority
 
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.serving.tls import credentials_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from operated_sites import DOCUMENT
+from support.operated_sites import DOCUMENT
 
 from eugenie_cli.site.schema import Site
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from operated_sites import DOCUMENT
+from support.operated_sites import DOCUMENT
 from typer.testing import CliRunner
 
 from eugenie_cli.deploy.flink_application import specification

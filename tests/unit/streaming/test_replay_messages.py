@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from operated_sites import DOCUMENT
+from support.operated_sites import DOCUMENT
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.readings.payload import compile_payload

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import sample_detector
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.training import artifact
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "detection"))
-import sample_detector
 
 
 def test_load_gives_back_what_was_saved(tmp_path: Path) -> None:

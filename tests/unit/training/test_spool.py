@@ -17,9 +17,9 @@ SITE = "site: small\nworkspace: work\nclasses: {pump: {sensors: [{name: a}]}}\na
 WRITER = """
 import os, signal, sys
 from eugenie_cli.site.load import load_site
-from eugenie_cli.training import orphans, spool
+from eugenie_cli.training import spool, stale_runs
 
-run = spool.begin(load_site(sys.argv[1]), "pump", orphans.marks())
+run = spool.begin(load_site(sys.argv[1]), "pump", stale_runs.marks())
 run.add_params({"model.type": "mewma"})
 run.add_metrics({"loss": 1.0})
 if sys.argv[2] == "whole":

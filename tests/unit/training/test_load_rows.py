@@ -1,0 +1,185 @@
+"""History read a stretch at a time is history read whole, and memory does not grow with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.grid import load_grid
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.site.schema import Site
+from eugenie_cli.training import datasets, load_rows, mmap_arrays
+
+
+def site(folder: Path, assets: Sequence[str] = ("one", "two"), **model: object) -> Site:
+    return Site.model_validate(
+        {
+            "site": "s",
+            "workspace": "work",
+            "classes": {"pump": {"sensors": [{"name": "a"}, {"name": "b"}], "model": model}},
+            "assets": {name: {"class": "pump"} for name in assets},
+            "exclude": [{"start": "1970-01-01T00:05:00Z", "end": "1970-01-01T00:06:40Z"}],
+            "base": folder,
+            "file": folder / "s.yaml",
+        }
+    )
+
+
+def readings(asset: str, rows: int, seed: int = 0) -> Batch:
+    """Jittered, with gaps."""
+    random = np.random.default_rng(seed)
+    ts = np.sort(random.integers(3_000, rows * 1000, 2 * rows))
+    ts = ts[(ts // 1000) % 500 > 60]
+    index = random.integers(0, 2, len(ts)).astype(np.int32)
+    return Batch([(asset, "a"), (asset, "b")], index, ts, random.normal(size=len(ts)))
+
+
+def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(tmp_path)
+    history = open_history(made)
+    history.commit("logger", [readings("one", 4_000)])
+    grid = load_grid(made, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(made, grid), 0.25)
+    monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
+    (found,) = load_rows.normal_grids(made, "pump", mmap_arrays.Scratch(tmp_path / "training"), SILENT)
+    np.testing.assert_array_equal(found.edges, whole.edges)
+    np.testing.assert_array_equal(found.rows, whole.rows)
+    np.testing.assert_array_equal(found.part, whole.part)
+    assert datasets.fingerprint([found]) == datasets.fingerprint([whole])
+
+
+def test_of_listed_periods_no_more_is_read_than_a_window_before_them(tmp_path: Path) -> None:
+    free = site(tmp_path, window=40, warmup=20)
+    history = open_history(free)
+    history.commit("logger", [readings("one", 8_000)])
+    period = {"start": "1970-01-01T00:40:00Z", "end": "1970-01-01T01:10:00Z"}
+    one = free.assets["one"]
+    normal = (
+        type(one).model_validate({"class": "pump", "normal": [period]}, context={"timezone": ZoneInfo("UTC")}).normal
+    )
+    listed = free.model_copy(update={"assets": {"one": one.model_copy(update={"normal": normal})}})
+    (summary,) = history.summary()
+    found = load_rows.normal_grid(listed, history, summary, mmap_arrays.Memory())
+    grid = load_grid(listed, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(listed, grid), 0.25)
+    first = int(np.searchsorted(whole.edges, found.edges[0]))
+    own = slice(first, first + len(found.edges))
+    np.testing.assert_array_equal(found.rows, whole.rows[own])
+    np.testing.assert_array_equal(found.part, whole.part[own])
+    assert found.used == whole.used > 1_000
+    assert len(found.edges) <= 1_800 + 41 < len(whole.edges)
+    for wanted in (1, 2, 3):
+        ends, all_ends = (
+            np.concatenate([*datasets.window_ends(one.rows, one.part, wanted, 40)]) for one in (found, whole)
+        )
+        np.testing.assert_array_equal(ends + first, all_ends)
+
+
+def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    rows = np.where(random.random((1_000, 1)) < 0.15, np.nan, 1.0).astype(np.float32)
+    part = np.repeat(np.array([1, 0, 1, 2], np.int8), 250)
+    (whole,) = datasets.window_ends(rows, part, 1, 20)
+    monkeypatch.setattr(mmap_arrays.blocks, "__defaults__", (37,))
+    np.testing.assert_array_equal(np.concatenate([*datasets.window_ends(rows, part, 1, 20)]), whole)
+    assert 20 < len(whole) < 480
+
+
+def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_path: Path) -> None:
+    arrays = mmap_arrays.Scratch(tmp_path)
+    made = arrays.array((1000, 3), np.float32)
+    made[:] = np.arange(3000).reshape(1000, 3)
+    arrays.release()
+    assert made[-1].tolist() == [2997, 2998, 2999]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EugenieError, match="no room"):
+        arrays.array((1 << 50,), np.int8)
+
+
+FEW, MANY = 400_000, 1_600_000
+READING_BYTES = 20
+"""A sensor's number, an instant and a value."""
+
+BOUNDED = """
+import sys, threading, time
+from pathlib import Path
+from eugenie_cli.detection import calibration
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.progress import SILENT
+from eugenie_cli.training import datasets, load_rows, mmap_arrays
+from eugenie_cli.training.build import build
+sys.path.insert(0, sys.argv[1])
+import test_load_rows
+
+# small enough that a history of a minute's making is large
+load_rows.STRETCH_READINGS = 50_000
+mmap_arrays.blocks.__defaults__ = (20_000,)
+calibration.MAX_ROWS = calibration.MAX_BASELINE_ROWS = 4_000
+most = 0.0
+
+def watch():
+    # what nobody can take back from the process, MiB; pages of files can be
+    global most
+    while True:
+        fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        most = max(most, int(fields["RssAnon"].split()[0]) / 1024)
+        time.sleep(0.005)
+
+def train(folder):
+    settings = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 4, "epochs": 1, "batch": 128}
+    site = test_load_rows.site(Path(folder), sys.argv[3].split(","), **settings)
+    arrays = mmap_arrays.Scratch(Path(folder) / "training")
+    grids = load_rows.normal_grids(site, "pump", arrays, SILENT)
+    datasets.fingerprint(grids)
+    build("pump", site.classes["pump"], grids, SILENT, arrays=arrays)
+
+thload_rows.Thread(target=watch, daemon=True).start()
+train(sys.argv[2])
+print(most)
+"""
+
+
+def long_history(folder: Path, assets: Sequence[str], rows: int) -> None:
+    for asset in assets:
+
+        def batches(asset: str = asset) -> Iterator[Batch]:
+            for first in range(0, rows, 50_000):
+                count = min(50_000, rows - first)
+                ts = 1000 * np.repeat(np.arange(first, first + count), 2)
+                values = np.random.default_rng(first).normal(size=2 * count)
+                yield Batch([(asset, "a"), (asset, "b")], np.tile(np.arange(2, dtype=np.int32), count), ts, values)
+
+        open_history(site(folder, assets)).commit("logger", batches(), key=asset)
+
+
+@pytest.mark.skipif(os.environ.get("EUGENIE_CHAOS") != "full", reason="takes half a minute: with EUGENIE_CHAOS=full")
+@pytest.mark.parametrize("times", ["the rows", "the assets"])
+def test_a_history_four_times_as_large_as_the_memory_that_it_takes(tmp_path: Path, tell, times: str) -> None:
+    most = MANY // FEW
+    fleet = [f"pump-{number}" for number in range(most)]
+    plants = [(fleet[:1], FEW), (fleet[:1], MANY) if times == "the rows" else (fleet, FEW)]
+    peaks = []
+    for number, (assets, rows) in enumerate(plants):  # a process each: one that trained before keeps its graphs
+        folder = tmp_path / str(number)
+        long_history(folder, assets, rows)
+        run = subprocess.run(
+            [sys.executable, "-c", BOUNDED, str(Path(__file__).parent), str(folder), ",".join(assets)],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        peaks.append(float(run.stdout))
+    few, many = peaks
+    history = MANY * 2 * READING_BYTES / 2**20
+    tell(f"memory of a training: {few:.0f} MiB, {many:.0f} MiB with {most} times {times} ({history:.0f} MiB)")
+    assert many - few < history / 4
