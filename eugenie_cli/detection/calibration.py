@@ -76,7 +76,7 @@ class NormalRows:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What `trained.TrainedDetector` takes over."""
+    """What `detector.TrainedDetector` takes over."""
 
     scored: Bools
     residual: Baseline

@@ -26,7 +26,7 @@ Room = Callable[[int], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Smoothed:
-    """`statistics.WindowStatistics` of the scorable rows of an asset: float [N, S] and bool [N, S] each."""
+    """`window_statistics.WindowStatistics` of the scorable rows of an asset: float [N, S] and bool [N, S] each."""
 
     residual: Floats
     residual_present: Bools
@@ -89,7 +89,7 @@ def _columns(arrays: Smoothed | Levels) -> list[Any]:
 
 
 Run = Callable[[tf.Tensor], WindowStatistics]
-"""`statistics.StatisticsModule.frame_all`, compiled."""
+"""`window_statistics.StatisticsModule.frame_all`, compiled."""
 
 
 def smoothed(run: Run, scaled: Floats, wanted: Bools, window: int, most: int) -> Smoothed:

@@ -81,7 +81,7 @@ def whitener(samples: Floats) -> Whitening:
 def averages_whitener(averages: Floats, rows: Floats, redundancy: float) -> Whitening:
     """Of moving averages float [N, P] of `rows` float [T, P], without NaN.
 
-    Neighbouring averages say nearly the same, so `redundancy` (see `kernel.redundancy`) of them count as one, and some
+    Neighbouring averages say nearly the same, so `redundancy` (see `ewma.redundancy`) of them count as one, and some
     hundred of them tell little of a covariance. What they tell is mixed with what the rows do, of which there are as
     many as there seem to be: averages of rows without memory correlate as the rows do (Lowry et al., 1992), and are
     narrower by the same factor for every sensor. The share of the rows' say is the averages' squared sampling error

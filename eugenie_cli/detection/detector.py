@@ -59,7 +59,7 @@ class TrainedDetector:
     """
 
     type: str
-    """One of `types.NAMES`."""
+    """One of `detectors.registry.NAMES`."""
     class_name: str
     assets: tuple[str, ...]
     sensors: tuple[str, ...]

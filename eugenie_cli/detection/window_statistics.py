@@ -171,7 +171,7 @@ class StatisticsModule(tf.Module):
         return tf.reshape(flat, [self._window - self._warmup, -1, self._sensors])
 
     def _smoothed(self, values: tf.Tensor, kernel: Floats) -> tf.Tensor:
-        """`kernel.smooth` before it is divided by the weight of what is present: float32 [R, n, P] -> [n, P]."""
+        """`ewma.smooth` before it is divided by the weight of what is present: float32 [R, n, P] -> [n, P]."""
         return tf.tensordot(kernel, values, 1)
 
     def _of_scored(self, values: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ class JobRecord:
     checkpoints: str | None = None
     """URI of the folder in which its cluster keeps `<job id>/chk-N`."""
     shape: dict[str, Any] = field(default_factory=dict)
-    """The specification that it runs by (`changes.shape_of`). Empty: not known."""
+    """The specification that it runs by (`streaming.spec_diff.shape_of`). Empty: not known."""
     savepoints: str | None = None
     """URI of the folder in which its cluster keeps `savepoint-<six digits of the job id>-...`."""
     topic: str | None = None

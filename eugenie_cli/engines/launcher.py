@@ -1,4 +1,4 @@
-"""What every engine is to `engines.up` and `down`: how it is launched, found, and asked for its health."""
+"""What every engine is to `operations.lifecycle`: how it is launched, found, and asked for its health."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Findings:
     root_cause_at_alarm: RootCauseMetrics | None
     events: tuple[EventFinding, ...]
     alarms: tuple[AlarmFinding, ...]
-    """The strongest, the strongest first: at most `study.MOST_ALARMS`."""
+    """The strongest, the strongest first: at most `collector.MOST_ALARMS`."""
     assets: tuple[AssetFinding, ...]
     timeline: Timeline
     flagged_by_half: tuple[float | None, float | None]

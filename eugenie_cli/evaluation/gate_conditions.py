@@ -1,6 +1,6 @@
 """The conditions of the promotion gate: comparisons of two evaluations, and limits that hold for one alone.
 
-Quiet is what lies outside labelled faults and exclusions (`normal.quiet_rows`). What neither evaluation knows yields
+Quiet is what lies outside labelled faults and exclusions (`judged_rows.quiet_rows`). What neither evaluation knows yields
 nothing: it cannot speak against the new version.
 """
 

@@ -48,7 +48,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Of the judged rows at which nothing is known to be wrong (`normal.quiet_rows`). Shares are of them."""
+    """Of the judged rows at which nothing is known to be wrong (`judged_rows.quiet_rows`). Shares are of them."""
 
     rows: int
     flagged: float | None

@@ -1,7 +1,7 @@
 """Requests wait in a queue; one worker a core takes what waits and runs it as one batch.
 
 A single request is taken at once, and while a worker is busy requests gather, so batches grow with the load;
-under many callers the next run waits a little for more of them (`gathering`). What runs together has one version,
+under many callers the next run waits a little for more of them (`batch_delay`). What runs together has one version,
 signature and shape beyond the batch.
 """
 

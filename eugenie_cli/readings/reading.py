@@ -19,7 +19,7 @@ class Reading(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Why a record, or one value of it, is no reading. `reason` is one of `reasons.REASONS`."""
+    """Why a record, or one value of it, is no reading. `reason` is one of `reject_reasons.REASONS`."""
 
     reason: str
     detail: str

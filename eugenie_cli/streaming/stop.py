@@ -61,7 +61,7 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
 
 
 def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
-    """`stop` for a caller that holds `record.changing`."""
+    """`stop` for a caller that holds `job_record.changing`."""
     workspace = workspace_of(site)
     read: dict[int, int] = {}
     rest = FlinkRest(endpoints.flink(site))

@@ -129,7 +129,7 @@ def fit(
 
 
 def _context(roles: Sequence[str], z: Sequence[Floats], assets: Sequence[AssetRows]) -> Bools:
-    """bool [S]: see `context.context_sensors`; levels are smoothed as the forecaster's are."""
+    """bool [S]: see `context_sensors.context_sensors`; levels are smoothed as the forecaster's are."""
     if "auto" not in roles:
         return np.array([role == "context" for role in roles])
     levels = [smoothed(rows, ewma_kernel(CHART_WINDOW))[0] for rows in z]

@@ -122,7 +122,7 @@ def smoothed_in_graph(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def smoothed(signal: Floats, kernel: Floats) -> tuple[Floats, Bools]:
-    """`kernel.smooth` at every row of `signal` [T, S] (NaN where unknown): averages [T, S], and where enough was
+    """`ewma.smooth` at every row of `signal` [T, S] (NaN where unknown): averages [T, S], and where enough was
     there. What is before the first row counts as missing."""
     present = np.isfinite(signal)
     newest_first = kernel[::-1]

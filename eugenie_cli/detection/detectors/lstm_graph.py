@@ -20,7 +20,7 @@ from eugenie_cli.detection.window_statistics import StatisticsModule, WindowStat
 
 
 class LstmGraph(tf.Module):
-    """The forecaster's part of the graph: see `types.Graph`."""
+    """The forecaster's part of the graph: see `interfaces.Graph`."""
 
     def __init__(self, detector: LstmDetector) -> None:
         super().__init__(name="lstm")
@@ -51,7 +51,7 @@ class LstmGraph(tf.Module):
         return self._statistics.frame_all(scaled)
 
     def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
-        """See `types.Graph.judge`."""
+        """See `interfaces.Graph.judge`."""
         found = self.statistics(index, rows)
         shape = tf.stack([tf.shape(rows)[0], tf.shape(rows)[1] - self._window + 1])
 
@@ -85,7 +85,7 @@ class LstmGraph(tf.Module):
         return tf.where(present, scatter / tf.gather(self._scatter, index)[:, None], 0.0)
 
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """See `types.Graph.ahead`."""
+        """See `interfaces.Graph.ahead`."""
         found = self.statistics(index, rows)
         return tf.where(found.valid[:, None, None], self._in_units(index, found.ahead), NAN)
 

@@ -13,7 +13,7 @@ from eugenie_cli.detection.ewma import SCATTER_SMOOTHING, ewma_kernel, smooth
 
 
 def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
-    """See `types.DetectorType.measure`."""
+    """See `interfaces.DetectorType.measure`."""
     window, sensors = detector.window, len(detector.sensors)
     rows = detector.seen(index, rows)
     frames = np.stack([rows[start : start + window] for start in range(len(rows) - window + 1)])

@@ -1,4 +1,4 @@
-"""Many instants at once: what `time.compile_instant` reads one by one, as arrays.
+"""Many instants at once: what `timestamps.compile_instant` reads one by one, as arrays.
 
 Gateways write the same few shapes over and over. Those are read by digit arithmetic on a matrix of characters, with the
 same checks as the calendar makes; whatever else comes goes through `compile_instant`.

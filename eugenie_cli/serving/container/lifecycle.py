@@ -55,7 +55,7 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
     """Make the site's container run as the site file says, and wait until it answers.
 
     What runs so already is left alone, but for its list of models. One of another image or configuration is replaced
-    once the new one has proved itself (`upgrade`). `offline`: no image is pulled.
+    once the new one has proved itself (`blue_green`). `offline`: no image is pulled.
 
     Raises EugenieError: something lacks (`preflight`), or the container does not come up; of a start that fails
     nothing is left, and after an upgrade that fails the old container serves.
