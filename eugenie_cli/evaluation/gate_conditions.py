@@ -1,7 +1,7 @@
 """The conditions of the promotion gate: comparisons of two evaluations, and limits that hold for one alone.
 
-Quiet is what lies outside labelled faults and exclusions (`judged_rows.quiet_rows`). What neither evaluation knows yields
-nothing: it cannot speak against the new version.
+Quiet is what lies outside labelled faults and exclusions (`judged_rows.quiet_rows`). What neither evaluation knows
+yields nothing: it cannot speak against the new version.
 """
 
 from __future__ import annotations

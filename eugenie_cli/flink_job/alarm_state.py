@@ -136,7 +136,8 @@ class Desk:
         """Take over the episodes of an earlier job.
 
         What is open of an asset that has left the site or its class, or whose class has other sensors now, is closed by
-        the next call; the rest of such an asset's episode is dropped. `classes_then` as `episode_state.from_state` has it.
+        the next call; the rest of such an asset's episode is dropped. `classes_then` as `episode_state.from_state` has
+        it.
         """
         for kept in from_state(state, classes_then or {}):
             asset, then = kept.asset, kept.of_class

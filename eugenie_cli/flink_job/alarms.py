@@ -24,7 +24,8 @@ class Alarms:
     def __init__(
         self, spec: JobSpec, state: ValueState, classes_then: Callable[[], Mapping[str, KeptClass]] = dict
     ) -> None:
-        """`classes_then`: the class of each asset in the job that kept the state, see `episode_state.classes_of_rows`."""
+        """`classes_then`: the class of each asset in the job that kept the state, as `episode_state.classes_of_rows`
+        says it."""
         self._silent_plant_ms = spec.silent_plant_ms
         self._state = state
         self._desk = Desk(spec)

@@ -75,8 +75,8 @@ def compile_instant(unit: str = "iso", format: str | None = None, timezone: str 
     """The reader of one timestamp field.
 
     `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
-    1899-12-30, local time). `format`: as `timestamp_formats.compile_format` reads it, which then comes first. `timezone`: of
-    local times that carry no offset.
+    1899-12-30, local time). `format`: as `timestamp_formats.compile_format` reads it, which then comes first.
+    `timezone`: of local times that carry no offset.
     """
     local_zone = zone(timezone)
     if format is not None:

@@ -1,8 +1,8 @@
 """Sensors whose deviation comes from a few values far from all others, which stay among the normal rows.
 
 They may be operation, as a standby pump's weekly test, or a fault code that came too often, or with those of too many
-other sensors, to be taken for one (see `outliers`). Nobody can tell from the rows; either way the usual movement is small
-beside such a deviation, and that is told.
+other sensors, to be taken for one (see `outliers`). Nobody can tell from the rows; either way the usual movement is
+small beside such a deviation, and that is told.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ def models(site: Site) -> list[ReleasedModel]:
     """The released versions of each class, under the server's own path; no version that nobody released.
 
     Only versions that are there: TensorFlow Serving listens when every model of its first configuration is loaded, so
-    one that is not there would keep the rest away. What is left out is said by `release_config.unserved`. Raises EugenieError
-    when models.config cannot be read: what was told before then holds.
+    one that is not there would keep the rest away. What is left out is said by `release_config.unserved`. Raises
+    EugenieError when models.config cannot be read: what was told before then holds.
     """
     found = release_config.servable(site)
     return [replace(found[name], base_path=f"/models/{name}") for name in sorted(found)]
