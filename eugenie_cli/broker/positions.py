@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent import futures
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -61,7 +62,7 @@ def identity(site: Site, topic: str) -> str | None:
 
     try:
         told = ask(site, f"asking for the id of {topic}", told_by_brokers)
-    except (EugenieError, TimeoutError):
+    except (EugenieError, futures.TimeoutError):  # which is the built-in one from Python 3.11 on
         return None
     return None if told == ZERO_ID else told
 

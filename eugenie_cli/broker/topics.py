@@ -64,7 +64,8 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     ]
     created = []
     if missing:
-        for name, future in admin.create_topics(missing, operation_timeout=ANSWER_S).items():
+        made = admin.create_topics(missing, operation_timeout=ANSWER_S, request_timeout=ANSWER_S)
+        for name, future in made.items():
             try:
                 future.result(timeout=2 * ANSWER_S)
                 created.append(name)
@@ -121,7 +122,7 @@ def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
     try:
-        for future in admin.incremental_alter_configs([resource]).values():
+        for future in admin.incremental_alter_configs([resource], request_timeout=ANSWER_S).values():
             future.result(timeout=2 * ANSWER_S)
     except KafkaException as error:
         raise failure(site, f"keeping the records of {topic}", error) from None
@@ -137,7 +138,8 @@ def forgotten(site: Site) -> str:
     topic = str(site.topics.anomalies)
     admin = AdminClient(client_settings(site))
     try:
-        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        (future,) = admin.describe_configs([resource], request_timeout=ANSWER_S).values()
         found = future.result(timeout=2 * ANSWER_S)
     except KafkaException as error:
         if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, *_NOT_TO_BE_READ):

@@ -90,6 +90,14 @@ def test_the_topics_of_a_site_have_their_defaults_filled_in():
     assert topics.names(given) == ("scada.raw", "plant.anomalies", "plant.scores", "plant.dead-letters")
 
 
+def test_brokers_that_are_gone_when_a_topics_settings_are_asked_for_are_unreachable(monkeypatch):
+    """librdkafka itself would wait a minute, and whoever waits for it less than that."""
+    monkeypatch.setattr(topics, "ANSWER_S", 1.0)
+    with pytest.raises(EugenieError, match=r"asking for the settings of plant\.anomalies") as caught:
+        topics.forgotten(site(bootstrap="127.0.0.1:9"))
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+
+
 def test_a_read_without_an_end_is_a_mistake():
     with pytest.raises(ValueError, match="needs an end"):
         next(consume.read(site(), "t"))
