@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from pydantic import ValidationError
 
-from eugenie_cli.broker import client, consume, topics
+from eugenie_cli.broker import client, consume, positions, topics
 from eugenie_cli.broker.client import bootstrap, client_settings, failure
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.model import Site
@@ -165,3 +165,49 @@ def test_an_answer_that_holds_an_error_for_a_partition_is_none():
         client.sound([fine, wrong])
     assert client.sound([fine]) == [fine]
     assert client.sound(None) == []
+
+
+class Consumer:
+    """Two partitions; `ends` says with which error each of them answers when its records are read."""
+
+    places: list[TopicPartition]
+    ends = (KafkaError._PARTITION_EOF, KafkaError._PARTITION_EOF)
+
+    def __init__(self, _settings: dict) -> None:
+        pass
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        type(self).places = places
+
+    def consume(self, *_: object, **__: object) -> list[SimpleNamespace]:
+        record = SimpleNamespace(
+            error=lambda: None, partition=lambda: 1, offset=lambda: 999, timestamp=lambda: (0, 0), key=lambda: None,
+            value=lambda: b'{"asset": "p-1"}',
+        )  # fmt: skip
+        ends = [
+            SimpleNamespace(error=lambda code=code: KafkaError(code), partition=lambda number=number: number)
+            for number, code in enumerate(self.ends)
+        ]
+        return [record, *ends]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def two_partitions(monkeypatch) -> type[Consumer]:
+    monkeypatch.setattr(positions, "marks", lambda *_: {0: (0, 5), 1: (40, 1_000)})
+    monkeypatch.setattr(consume, "Consumer", Consumer)
+    return Consumer
+
+
+def test_the_last_records_are_those_up_to_so_many_offsets_before_each_end(two_partitions):
+    assert list(positions.last_records(site(), "t", 100)) == [{"asset": "p-1"}]
+    assert [(one.partition, one.offset) for one in two_partitions.places] == [(0, 0), (1, 900)]
+
+
+def test_records_that_may_not_be_read_are_no_end_of_a_partition(two_partitions, monkeypatch):
+    """Else a drained stream would be said to have made no rows, and the next job would make them again."""
+    monkeypatch.setattr(Consumer, "ends", (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._PARTITION_EOF))
+    with pytest.raises(EugenieError, match=r"reading t: .* refused"):
+        list(positions.last_records(site(), "t", 100))
