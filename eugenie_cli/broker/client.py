@@ -71,7 +71,7 @@ def ask(site: Site, doing: str, question: Callable[[], _T]) -> _T:
         try:
             return question()
         except KafkaException as error:
-            if error.args[0].code() not in _MOVING or time.monotonic() >= deadline:
+            if error.args[0].code() not in MOVING or time.monotonic() >= deadline:
                 raise failure(site, doing, error) from None
         time.sleep(_POLL_S)
 
@@ -85,7 +85,7 @@ def sound(places: Sequence[TopicPartition] | None) -> list[TopicPartition]:
 
 
 def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> EugenieError:
-    """A Kafka failure as an error of ours: unreachable brokers get exit code 4, the rest 1."""
+    """A Kafka failure as an error of ours; exit code 4 when brokers are away, refuse or have no such topic, else 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     where = "the embedded broker" if site.kafka.bootstrap == EMBEDDED else site.kafka.bootstrap
     if cause.code() in _UNREACHABLE:
@@ -121,10 +121,11 @@ _REFUSED = frozenset(
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
-_MOVING = frozenset(
+MOVING = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
