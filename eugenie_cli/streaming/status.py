@@ -160,12 +160,14 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     failed = rest.last_failure(job_id)
     at_work = state == RUNNING
     age = fetch(rest, job_id) if at_work else None
+    unheard = unheard_s(rest, job) if at_work else 0.0
+    age = None if age is None else max(age, unheard)
     metrics = read_metrics(rest, job) if at_work else JobMetrics()
     if at_work and (age is None or age > STALE_S):
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
         notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
     problems = [] if at_work else [Problem(f"the stream job is {state}", _next(site, rest, state))]
-    if at_work and unheard_s(rest, job):
+    if unheard:
         problems = [Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS)]
     lag: int | None = None
     if at_work and has_kafka():
