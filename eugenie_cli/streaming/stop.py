@@ -108,10 +108,10 @@ def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | N
     """
     topic = str(site.topics.readings)
     if drained is None:
-        left = [one for _, one in beginning.left_by(rest, known) if one.kind == SAVEPOINT]
+        left = [one for one in beginning.left_by(rest, known) if one[1].kind == SAVEPOINT]
         if not left:
             return known
-        drained = Drained(left[-1].path, {})
+        drained = Drained(max(left, key=lambda one: one[0])[1].path, {})
     ended = _offsets(site, rest, drained, progress)
     # a source that ends has not told Kafka any more how far it had read
     positions.commit(site, consumer_group(site.site), topic, ended)
