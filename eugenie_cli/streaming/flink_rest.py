@@ -18,6 +18,7 @@ SUBMIT_S = 300.0
 """Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, on a busy machine a minute."""
 
 POLL_S = 0.2
+ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 NAMES_CHARACTERS = 3_500

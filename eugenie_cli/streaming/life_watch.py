@@ -17,12 +17,12 @@ from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import record
 from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
 from eugenie_cli.streaming.life import Facts, Life, judge
+from eugenie_cli.streaming.status import STOPPED
 from eugenie_cli.streaming.submit import running_job
 
 EVERY_S = 2.0
 FLINK_S = 3.0
 SERVER_S = 2.0
-STOPPED = "STOPPED"
 
 
 class Asker:
@@ -32,12 +32,12 @@ class Asker:
         self._site = site
         self._rows = LastRows(site)
         self._contact_ms: int | None = None
-        self._pool = ThreadPoolExecutor(3, "sign-of-life")
+        self._pool = ThreadPoolExecutor(2, "sign-of-life")
 
     def ask(self) -> Facts:
         """What each says now. Seconds, where one hangs."""
         flink, server = self._pool.submit(self._flink), self._pool.submit(self._server)
-        has_topic, why = self._pool.submit(contact, self._rows).result()
+        has_topic, why = contact(self._rows)
         now = _now()
         if not why:
             self._contact_ms = now
