@@ -57,14 +57,14 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     admin = AdminClient(client_settings(site))
     existing = _listed(site, admin)
     replication = _ONE if site.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
-    missing = [
+    lacking = [
         NewTopic(name, site.kafka.partitions, replication, config=_settings(site, name))
         for name in names(site)
         if name not in existing
     ]
     created = []
-    if missing:
-        made = admin.create_topics(missing, operation_timeout=ANSWER_S, request_timeout=ANSWER_S)
+    if lacking:
+        made = admin.create_topics(lacking, operation_timeout=ANSWER_S, request_timeout=ANSWER_S)
         for name, future in made.items():
             try:
                 future.result(timeout=2 * ANSWER_S)
