@@ -295,9 +295,13 @@ def _strangers(site: Site, server: ModelServer) -> list[str]:
     found = []
     for name, version in server.models.items():
         folder = workspace_of(site).models / name / str(version)
-        if (folder / manifest.LOCATION).exists():
+        if not (folder / manifest.LOCATION).exists():
+            continue
+        try:
             words = manifest.about_strangers(manifest.read(folder), site, name)
-            found += [f"{name}: {words}"] if words else []
+        except EugenieError as error:  # damaged since it was loaded: no reason to say nothing of the stream
+            words = error.reason
+        found += [f"{name}: {words}"] if words else []
     return found
 
 

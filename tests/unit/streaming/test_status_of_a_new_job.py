@@ -14,6 +14,8 @@ import pytest
 
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.serving import manifest
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.streaming import status
 from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.record import JobRecord
@@ -50,6 +52,16 @@ def test_a_job_whose_master_is_being_made_is_initializing_and_no_error(flink, si
     found = _asked(site_of(site="plant"), flink, JobRecord("a1", flink.address), lambda: True)
     assert (found.state, found.job_id, found.uptime_s) == ("INITIALIZING", "a1", 1.5)
     assert [one.what for one in found.problems] == ["the stream job is INITIALIZING"]
+
+
+def test_a_model_that_was_damaged_after_it_was_loaded_is_a_note(site_of):
+    site = site_of()
+    file = workspace_of(site).models / "pump" / "3" / manifest.LOCATION
+    file.parent.mkdir(parents=True)
+    file.write_text('{"schema": ')
+    server = status.ModelServer("models:8500", True, "reachable", {"pump": 3, "fan.v2": None})
+    (note,) = status._strangers(site, server)
+    assert note.startswith("pump: ") and "is not JSON" in note
 
 
 def test_what_a_job_reads_while_it_is_asked_is_not_taken_for_a_topic_that_was_made_anew(flink, site_of, monkeypatch):
