@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from eugenie_cli.broker.client import MOVING, client_settings, failure
+from eugenie_cli.broker.client import MOVING, client_settings, failure, is_there
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.model import Site
 from eugenie_cli.site.values import parse_instant, to_ms
@@ -82,7 +82,7 @@ class LastRows:
         """Partition -> the offsets from which and up to which to read. None: no such topic."""
         consumer = self._client()
         found = consumer.list_topics(self._topic, timeout=ANSWER_S).topics.get(self._topic)
-        if found is None or found.error is not None or not found.partitions:
+        if found is None or not is_there(found):
             return None
         spans = {}
         for partition in found.partitions:

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     TopicMetadata,
 )
 
-from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure
+from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure, is_there
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.model import Site
 
@@ -170,7 +170,12 @@ def _settings(site: Site, name: str) -> dict[str, str]:
 def partitions(site: Site, topic: str) -> int:
     """How many partitions a topic has. Raises EugenieError when it does not exist."""
     admin = AdminClient(client_settings(site))
-    found = ask(site, f"asking for topic {topic}", lambda: admin.list_topics(topic, timeout=ANSWER_S)).topics.get(topic)
-    if found is None or found.error is not None or not found.partitions:
+
+    def counted() -> int:
+        found = admin.list_topics(topic, timeout=ANSWER_S).topics.get(topic)
+        return len(found.partitions) if found is not None and is_there(found) else 0
+
+    count = ask(site, f"asking for topic {topic}", counted)
+    if not count:
         raise failure(site, f"topic {topic}", KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
-    return len(found.partitions)
+    return count

@@ -212,3 +212,38 @@ def test_records_that_may_not_be_read_are_no_end_of_a_partition(two_partitions, 
     monkeypatch.setattr(Consumer, "ends", (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._PARTITION_EOF))
     with pytest.raises(EugenieError, match=r"reading t: .* refused"):
         list(positions.last_records(site(), "t", 100))
+
+
+def describing(monkeypatch, *errors: KafkaError | None) -> list[int]:
+    """Brokers that have a topic of two partitions, but for these errors, one a question. How often they were asked."""
+    asked = []
+
+    class Admin:
+        def __init__(self, _settings: dict) -> None:
+            pass
+
+        def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+            error = errors[len(asked)] if len(asked) < len(errors) else None
+            asked.append(1)
+            found = SimpleNamespace(error=error, partitions={} if error is not None else {0: None, 1: None})
+            return SimpleNamespace(topics={topic: found})
+
+    monkeypatch.setattr(topics, "AdminClient", Admin)
+    monkeypatch.setattr(client, "_POLL_S", 0.0)
+    return asked
+
+
+def test_a_topic_whose_leaders_are_being_chosen_is_asked_for_again(monkeypatch):
+    asked = describing(monkeypatch, KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    assert (topics.partitions(site(), "t"), len(asked)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(KafkaError.UNKNOWN_TOPIC_OR_PART, "has no such topic"), (KafkaError.TOPIC_AUTHORIZATION_FAILED, "refused")],
+)
+def test_a_topic_that_is_not_there_and_one_that_may_not_be_seen_are_told_apart_and_at_once(monkeypatch, code, words):
+    asked = describing(monkeypatch, KafkaError(code))
+    with pytest.raises(EugenieError, match=words) as caught:
+        topics.partitions(site(), "t")
+    assert (caught.value.exit_code, len(asked)) == (ExitCode.UNREACHABLE, 1)
