@@ -20,6 +20,7 @@ SUBMIT_S = 300.0
 POLL_S = 0.2
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+ENDED_ON_PURPOSE = ENDED - {"FAILED"}
 
 NAMES_CHARACTERS = 3_500
 """Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""

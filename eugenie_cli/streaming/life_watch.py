@@ -15,8 +15,9 @@ from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import record
-from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
+from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.streaming.life import Facts, Life, judge
+from eugenie_cli.streaming.record import JobRecord
 from eugenie_cli.streaming.status import STOPPED
 from eugenie_cli.streaming.submit import running_job
 
@@ -49,7 +50,7 @@ class Asker:
             has_topic=has_topic,
             job=job,
             flink=no_flink,
-            wanted=self._wanted(),
+            wanted=is_wanted(record.load(workspace_of(self._site)), job),
             server=server.result(),
             scored=dict(self._rows.scored),
             arrived_ms=self._rows.arrived,
@@ -80,9 +81,10 @@ class Asker:
         except EugenieError as error:
             return error.reason
 
-    def _wanted(self) -> bool:
-        last = record.load(workspace_of(self._site))
-        return last is not None and last.savepoint is None and not last.drained
+
+def is_wanted(last: JobRecord | None, job: str | None) -> bool:
+    """Whether somebody submitted the job, and did not stop it. Its state alone tells that one was cancelled."""
+    return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 
 
 def look(site: Site, assets: Collection[str] = ()) -> Life:
