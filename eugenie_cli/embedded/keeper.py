@@ -159,7 +159,7 @@ class Keeper:
         try:
             address = endpoints.flink(self._site)
             found = flink.overview(address)
-            if found is None or not found["slots-total"]:
+            if found is None or not found.get("slots-total"):  # something else may answer there
                 return False
             rest = FlinkRest(address)
             if running_job(rest, self._site) is not None:
