@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import ipaddress
 import json
-import re
 import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -99,11 +98,9 @@ def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
 
 def has_exported(site: Site) -> bool:
     """Whether a model of the site was exported, which its server is there for."""
-    from eugenie_cli.site.load import workspace_of
+    from eugenie_cli.serving import released
 
-    models = workspace_of(site).models
-    folders = (folder for name in site.classes if (models / name).is_dir() for folder in (models / name).iterdir())
-    return any(re.fullmatch(r"[1-9][0-9]*", folder.name) for folder in folders)
+    return any(released.exported(site).values())
 
 
 def _is_here(url: str) -> bool:

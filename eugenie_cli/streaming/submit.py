@@ -15,7 +15,7 @@ from eugenie_cli.site.model import Site
 from eugenie_cli.streaming import beginning, launch, package, places, record, slots
 from eugenie_cli.streaming.beginning import AUTO, CHECKPOINT, GROUP_OFFSETS, SAVEPOINT, SAVEPOINT_DIR, Snapshot, Start
 from eugenie_cli.streaming.changes import STATE_BACKEND, Change, changes, shape_of
-from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.flink_rest import ALIVE, FlinkRest
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.places import Place
 from eugenie_cli.streaming.record import JobRecord
@@ -25,7 +25,6 @@ from eugenie_cli.streamjob.spec import JobSpec, consumer_group
 from eugenie_cli.workspace import Workspace
 
 RUNNING = frozenset({"RUNNING"})
-ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 STARTED_WITHIN_S = 90.0
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"

@@ -15,6 +15,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.model import Site
+from eugenie_cli.streaming import record
+from eugenie_cli.streaming.record import JobRecord
 
 UNIT = Path(__file__).parents[3] / "templates" / "eugenie@.service"
 
@@ -105,6 +107,15 @@ def test_it_ends_when_everything_was_stopped(site):
     told = Told()
     assert Keeper(site, told).look() is False
     assert told.lines == ["every engine was stopped: nothing left to keep"]
+
+
+@pytest.mark.parametrize("overview", [None, {}, {"slots-total": 0}])
+def test_no_job_is_missing_where_nothing_could_run_it(site, monkeypatch, overview):
+    """Another program may answer at the address of a cluster that is not eugenie's."""
+    elsewhere = site.model_copy(update={"stream": site.stream.model_copy(update={"flink": "http://127.0.0.1:9"})})
+    record.save(workspace_of(site), JobRecord("a1", "http://127.0.0.1:9"))
+    monkeypatch.setattr(keeper.flink, "overview", lambda _: overview)
+    assert Keeper(elsewhere)._job_is_missing() is False
 
 
 def test_a_site_has_one_keeper(site):
