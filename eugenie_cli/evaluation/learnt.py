@@ -103,9 +103,7 @@ def _covers(spans: Sequence[Span], first: int, last: int, step: int) -> bool:
     """Whether less than a step of [first, last) is left between the spans, at any place."""
     reached = first
     for start, end in spans:
-        if start - reached >= step and start < last:
+        if min(start, last) - reached >= step:
             return False
         reached = max(reached, end)
-        if reached >= last:
-            return True
     return last - reached < step

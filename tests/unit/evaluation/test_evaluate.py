@@ -259,6 +259,25 @@ def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
     assert leaves_something(plant, "pump", None, None, [LearntRows({**spans, "p-1": []}), LearntRows()])
 
 
+@pytest.mark.parametrize(
+    ("learnt", "left"),
+    [
+        ([(0, 599)], False),
+        ([(0, 499), (500, 900)], False),
+        ([(0, 499), (501, 900)], True),
+        ([(0, 499), (700, 900)], True),
+        ([(700, 900)], True),
+        ([(420, 900)], True),
+        ([], True),
+    ],
+)
+def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, learnt, left):
+    """Of rows 400 to 600; those before are in the site file's normal periods."""
+    spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
+    period = START + NORMAL_ROWS * STEP, START + 600 * STEP
+    assert leaves_something(plant, "pump", *period, [LearntRows(spans), LearntRows()]) is left
+
+
 def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
     """As the command line gives it; the run of these versions is long gone, and that is what is said."""
     assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
