@@ -67,11 +67,11 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
                 return LearntRows(spans, f"run {run_id} does not say which rows it learnt from: it is older than that")
             for asset, own in known.items():
                 spans.setdefault(asset, []).extend(own)
-            run_id = record.of_run(registry.client, run_id).tags.get(RUN_TAG, "")
+            run_id = registry.client.get_run(run_id).data.tags.get(RUN_TAG, "")
             if not run_id:
                 return LearntRows(spans)
     except (EugenieError, MlflowException, OSError, ValueError) as problem:
-        return LearntRows(spans, str(problem).splitlines()[0])
+        return LearntRows(spans, str(problem).partition("\n")[0] or type(problem).__name__)
     return LearntRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
 
 
