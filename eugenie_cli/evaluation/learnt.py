@@ -51,7 +51,7 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
     """What a registered version learnt from. Never raises for what cannot be read: that is `unknown`, in words."""
     from mlflow.exceptions import MlflowException
 
-    from eugenie_cli.training import record
+    from eugenie_cli.training import record, store
     from eugenie_cli.training.ancestor import RUN_TAG
     from eugenie_cli.training.registry import Registry
 
@@ -71,7 +71,7 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
             if not run_id:
                 return LearntRows(spans)
     except (EugenieError, MlflowException, OSError, ValueError) as problem:
-        return LearntRows(spans, str(problem).partition("\n")[0] or type(problem).__name__)
+        return LearntRows(spans, store.first_line(problem))
     return LearntRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
 
 

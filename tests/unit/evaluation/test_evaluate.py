@@ -24,6 +24,7 @@ from eugenie_cli.evaluation.learnt import LearntRows, learnt_by, leaves_somethin
 from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.evaluation.taking import how_to_take
 from eugenie_cli.history.open import open_history
+from eugenie_cli.training.registry import Registry
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -283,3 +284,11 @@ def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
     assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
     assert "run" in learnt_by(plant, "pump", "3").unknown
     assert "class pump has no 3" not in learnt_by(plant, "pump", "3").unknown
+
+
+def test_a_problem_without_words_is_not_taken_for_knowledge(plant, monkeypatch):
+    def away(*_):
+        raise ConnectionError
+
+    monkeypatch.setattr(Registry, "resolve", away)
+    assert learnt_by(plant, "pump", 3).unknown == "ConnectionError"
