@@ -51,7 +51,8 @@ def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
 
 def _weights(score: Floats) -> Floats:
     """Squared scores, an infinite one as float32's largest; equal weights where all are 0."""
-    squared = np.minimum(score.astype(np.float64), np.finfo(np.float32).max) ** 2
+    finite: Floats = np.minimum(score.astype(np.float64), np.finfo(np.float32).max)
+    squared: Floats = finite**2
     return squared if squared.any() else np.ones(len(score))
 
 
