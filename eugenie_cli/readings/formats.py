@@ -57,7 +57,7 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
             local = datetime(
                 day.year, day.month, day.day, _hour(said), int(said.get("M") or 0), int(said.get("S") or 0)
             )
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # the latter beyond the days that a date can be
             raise ValueError(f"{text!r}: {error}") from None
         weekday = said.get("a") or said.get("A")
         if weekday is not None and WEEKDAYS.get(key(weekday), day.weekday()) != day.weekday():
