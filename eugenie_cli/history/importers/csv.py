@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -128,7 +129,8 @@ class CsvImporter:
             head = decoder(file.read(HEAD_BYTES))
             while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
                 head += decoder(more)
-            head = head.lstrip("\ufeff".encode())
+            while head.startswith(codecs.BOM_UTF8):
+                head = head.removeprefix(codecs.BOM_UTF8)
             self._check_head(path, head, decoder)
             header = read_header(printable(str(path)), head, self._source, rules)
             reader = self._reader(path, header)

@@ -116,6 +116,14 @@ def test_what_is_no_encoding_of_text_is_said_with_what_to_write(exports, encodin
         bring_in(exports.parent, encoding=encoding)
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["ﾀｲﾑ", "（时间）", "ｔｉｍｅ", "ﾻ", "ts"])
+def test_a_header_whose_first_letters_begin_like_the_mark_keeps_them(tmp_path, mark, name):
+    path = tmp_path / "a.csv"
+    path.write_bytes(mark + GOOD.replace(b"ts,", f"{name},".encode()))
+    assert len(read_file(path, {**WIDE, "ts": {"path": name}})[0]) == 4
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "latin-1", "shift-jis"])
 def test_a_mark_of_utf_8_under_another_encoding_is_named(exports, encoding):
     (exports / "good.csv").write_bytes(b"\xef\xbb\xbf" + GOOD)
