@@ -131,8 +131,7 @@ class CsvImporter:
                 head += decoder(more)
             while head.startswith(codecs.BOM_UTF8):
                 head = head.removeprefix(codecs.BOM_UTF8)
-            self._check_head(path, head, decoder)
-            header = read_header(printable(str(path)), head, self._source, rules)
+            header = read_header(printable(str(path)), head, self._source, rules, decoder)
             reader = self._reader(path, header)
             told = Told(reader, self._bases, self._source.readings)
             places = Places(tally, path.name)
@@ -162,17 +161,6 @@ class CsvImporter:
         if header.spare:
             mapping = {**mapping, "ignore": [*mapping["ignore"], header.names[-1]]}
         return RecordReader(mapping, self._site.timezone, self._router, header.names)
-
-    def _check_head(self, path: Path, head: bytes, decoder: Decoder) -> None:
-        """Refuse a file whose header is not of the encoding: its columns would have other names."""
-        line = head.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
-        if not line.isascii() and (at := decoder.bad(line, 0)) >= 0:
-            likely = line.decode("cp1252", "replace")
-            raise EugenieError(
-                f"{printable(str(path))} is not {self._source.encoding} text: byte {at + 1} of its header",
-                hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
-                f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
-            )
 
     def _parsed(self, block: Block, header: Header) -> tuple[pa.RecordBatch, list[Ragged]]:
         """A block's records, every column text exactly as written, and its rows of another number of fields."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.importers.files import HEAD_BYTES
+from eugenie_cli.history.importers.lines import Decoder
 from eugenie_cli.history.importers.quotes import QuoteRules, line_count
 from eugenie_cli.printable import printable
 from eugenie_cli.site.model import CsvSource, Part
@@ -33,9 +34,9 @@ class Header:
     spare: bool = False
 
 
-def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules) -> Header:
-    """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, or the mapping needs
-    a column that it does not have.
+def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules, decoder: Decoder) -> Header:
+    """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, it is not of the
+    encoding, or the mapping needs a column that it does not have.
     """
     start = 0
     while True:  # blank lines, and Excel's `sep=;`
@@ -50,6 +51,7 @@ def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules) -
                 hint=f'set `delimiter: "{_DELIMITERS.get(separator[1], separator[1])}"` of the source {source.name}',
             )
         start = end
+    _check_encoding(where, head[start:end], source, decoder)
     line = 1 + line_count(head[:start])
     if end == len(head) == HEAD_BYTES:
         raise EugenieError(f"{where}: its first line does not end", hint="export it again as CSV with a header line")
@@ -64,6 +66,17 @@ def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules) -
     names = _named([*written, ""] if spare else written)
     _check(f"{where}:{line}", names, written, source, head)
     return Header(tuple(names), end, line_count(head[:end]), spare)
+
+
+def _check_encoding(where: str, header: bytes, source: CsvSource, decoder: Decoder) -> None:
+    """Refuse a header that is not of the encoding: its columns would have other names."""
+    if not header.isascii() and (at := decoder.bad(header, 0)) >= 0:
+        likely = header.decode("cp1252", "replace").rstrip("\r\n")
+        raise EugenieError(
+            f"{where} is not {source.encoding} text: byte {at + 1} of its header",
+            hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
+            f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
+        )
 
 
 def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:

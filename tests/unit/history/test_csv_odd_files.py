@@ -72,6 +72,8 @@ def exports(tmp_path):
         ("a.csv", GOOD.decode().encode("utf-16-be"), "UTF-16 text without a byte order mark.*utf-16-be"),
         ("a.csv", GOOD.decode().encode("utf-32"), "is UTF-32 text"),
         ("a.csv", "ts,flow,T [°C]\n".encode("cp1252"), r"not utf-8 text.*encoding.*cp1252.*T \[°C\]"),
+        ("a.csv", "sep=,\nts,flow,T [°C]\n".encode("cp1252"), "not utf-8 text: byte 12 of its header"),
+        ("a.csv", 'ts,flow,"T\n[°C]"\n'.encode("cp1252"), "not utf-8 text: byte 13 of its header"),
         ("a.csv", GOOD.replace(b",", b";"), '; looks like the delimiter.*`delimiter: ";"`'),
         ("a.csv", GOOD.replace(b",", b"\t"), "\\\\t looks like the delimiter"),
         ("a.csv", b"TS,flow\n1,2\n", "upper and lower case count: the column is called 'TS'"),
