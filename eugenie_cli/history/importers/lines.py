@@ -22,6 +22,7 @@ from eugenie_cli.readings import reasons
 LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
 REPLACEMENT = "\ufffd".encode()  # what a byte becomes that is not of the encoding
 _SHOWN = 400  # bytes of a line that is taken out
+_DECODED = 1 << 16  # bytes at a time: the error of a bad one takes a copy of all that it was given
 _CR_ALONE = re.compile(rb"\r(?!\n)")
 _LINE_END = re.compile(rb"\r\n|[\r\n]")
 
@@ -81,10 +82,12 @@ class Decoder:
         """The place at or after `at` of a byte that was not of the encoding, -1 without one."""
         if not self._utf8:
             return data.find(REPLACEMENT, at)
-        try:
-            codecs.utf_8_decode(memoryview(data)[at:], "strict", True)
-        except UnicodeDecodeError as error:
-            return at + error.start
+        while at < len(data):
+            piece, last = memoryview(data)[at : at + _DECODED], at + _DECODED >= len(data)
+            try:
+                at += codecs.utf_8_decode(piece, "strict", last)[1]
+            except UnicodeDecodeError as error:
+                return at + error.start
         return -1
 
 

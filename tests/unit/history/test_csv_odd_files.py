@@ -15,14 +15,18 @@ from pathlib import Path
 import pytest
 from csv_files import read_file
 from history_sites import pump_site
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.importers import files
+from eugenie_cli.history.importers import lines as lines_module
 from eugenie_cli.history.importing import import_sources
 from eugenie_cli.history.show import import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 GOOD = b"ts,flow,pressure\n2026-01-03T06:00:00Z,1,2\n2026-01-03T06:00:01Z,3,4\n"
+PIECES = st.one_of(st.sampled_from([b"a", b"\xc2", b"\xff"]), st.text(max_size=1).map(str.encode))
 PACKED = gzip.compress(random.Random(7).randbytes(4000) + GOOD * 500, mtime=0)
 
 
@@ -213,6 +217,21 @@ def test_a_byte_far_down_that_is_not_of_the_encoding_costs_its_line(tmp_path):
             ]
         }
     assert len(read_file(path, {**WIDE, "ignore": ["note"]}, encoding="cp1252")[0]) == 600
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=20), st.data())
+def test_the_next_byte_that_is_no_utf_8_is_found_whatever_is_looked_at_together(pieces, data):
+    text = b"".join(pieces)
+    at = data.draw(st.integers(0, len(text)))
+    try:
+        text[at:].decode()
+        wanted = -1
+    except UnicodeDecodeError as error:
+        wanted = at + error.start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "_DECODED", data.draw(st.integers(4, 9)))
+        assert lines_module.Decoder("utf-8").bad(text, at) == wanted
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1254", "gb18030", "shift-jis"])
