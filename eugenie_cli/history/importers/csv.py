@@ -69,7 +69,11 @@ class CsvImporter:
 
     def missing(self, key: str) -> str:
         """Why `items` does not have an item that was imported."""
-        return "the source's `path` does not match it" if (self._base / key).exists() else "its file is gone"
+        try:
+            there = (self._base / key).exists()
+        except OSError as error:
+            return f"its file cannot be looked at: {error.strerror}"
+        return "the source's `path` does not match it" if there else "its file is gone"
 
     def settings(self) -> Mapping[str, Any]:
         """The source's own settings, the time zone, and the names that readings are given."""

@@ -22,7 +22,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.importers import files
 from eugenie_cli.history.importers import lines as lines_module
 from eugenie_cli.history.importing import import_sources
-from eugenie_cli.history.show import import_notes
+from eugenie_cli.history.open import open_history
+from eugenie_cli.history.show import history_view, import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 GOOD = b"ts,flow,pressure\n2026-01-03T06:00:00Z,1,2\n2026-01-03T06:00:01Z,3,4\n"
@@ -181,6 +182,21 @@ def test_a_folder_that_cannot_be_listed_is_said(exports, monkeypatch):
     monkeypatch.setattr(files.os, "scandir", refuse)
     with pytest.raises(EugenieError, match="exports cannot be listed: Permission denied"):
         bring_in(exports.parent)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_what_history_holds_of_a_folder_that_cannot_be_looked_into_is_told(exports, monkeypatch, error):
+    bring_in(exports.parent)
+
+    def refuse(path):
+        raise error
+
+    real = Path.exists
+    monkeypatch.setattr(files.os, "scandir", refuse)
+    monkeypatch.setattr(Path, "exists", lambda path: refuse(path) if path.name == "good.csv" else real(path))
+    site = pump_site(exports.parent, [{"name": "s", "type": "csv", "path": "exports/*", "readings": WIDE}])
+    (left,) = history_view(site, open_history(site)).left
+    assert (left.item, left.why) == ("exports/good.csv", f"its file cannot be looked at: {error.strerror}")
 
 
 @pytest.mark.parametrize("change", ["grow", "vanish"])
