@@ -9,6 +9,7 @@ import lzma
 import os
 import random
 import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -182,6 +183,21 @@ def test_a_folder_that_cannot_be_listed_is_said(exports, monkeypatch):
     monkeypatch.setattr(files.os, "scandir", refuse)
     with pytest.raises(EugenieError, match="exports cannot be listed: Permission denied"):
         bring_in(exports.parent)
+
+
+def test_a_folder_below_that_fails_to_be_listed_is_said(exports, monkeypatch):
+    def fail(folder, pattern):
+        raise OSError(5, "Input/output error", str(folder / "2025"))
+
+    monkeypatch.setattr(Path, "glob", fail)
+    with pytest.raises(EugenieError, match="exports/2025 cannot be listed: Input/output error"):
+        bring_in(exports.parent)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="is a pattern there")
+def test_what_is_no_pattern_is_said_with_what_to_write(exports):
+    with pytest.raises(EugenieError, match=r"exports/\*\*\.csv is no pattern.*exports/\*\*/\*\.csv"):
+        bring_in(exports.parent, path="exports/**.csv")
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
