@@ -197,6 +197,7 @@ def test_a_drop_removes_readings_at_once_and_files_later(tmp_path):
     plan = plan_drop(site, history, "s", ["exports/a.csv", str(tmp_path / "exports" / "b.csv"), "exports/no.csv"])
     assert (plan.items, plan.readings, plan.absent) == (("exports/a.csv", "exports/b.csv"), 4, ("exports/no.csv",))
     assert plan_drop(site, history, "nope").held == ("s",)
+    assert plan_drop(site, history, "s", ["~$a.csv"]).absent == ("~$a.csv",)  # a lock file's name, and no one's home
     history.drop("s", ["exports/a.csv"])
     history.drop("s", ["exports/a.csv"])  # nothing more to do
     assert values(site)["flow"] == [5.0]
