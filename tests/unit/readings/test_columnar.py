@@ -34,6 +34,7 @@ MAPPINGS: dict[str, dict[str, Any]] = {
     "long": LONG,
     "tag only, epoch ms": {"ts": {"path": "ts", "unit": "ms"}, "tag": {"path": "sensor"}, "value": {"path": "value"}},
     "nested": {**LONG, "ts": {"path": "m.ts", "unit": "s"}, "value": {"path": "m.value", "status": ["Hors"]}},
+    "numbers that mean bad": {**LONG, "value": {"path": "value", "status": ["1", "0", "2.5", "1e39"]}},
     "constants, local times": {
         "ts": {"path": "ts", "timezone": "Europe/Berlin"},
         "asset": {"const": "p-1"},
@@ -150,7 +151,7 @@ def test_says_what_the_reference_says(name, payloads):
             assert outcomes(columns, index) == expected(mapping, payload), payload
 
 
-FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms")}
+FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms", "numbers that mean bad")}
 FLAT["quality by number"] = {**LONG, "quality": {"path": "q", "scheme": "opcda"}}
 FLAT["quality by truth"] = {**LONG, "quality": {"path": "q", "scheme": "boolean"}}
 ODD_FLAT = [
