@@ -176,7 +176,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last two of odd names and versions
         names = []
     if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
         return "a workbook (.xlsx)", "save its sheet as CSV"

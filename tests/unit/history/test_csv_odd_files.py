@@ -71,6 +71,7 @@ def exports(tmp_path):
         ("a.csv", archive("[Content_Types].xml", "xl/workbook.xml"), "is a workbook.*save its sheet as CSV"),
         ("a.csv", archive("content.xml"), "is a workbook"),
         ("a.zip", archive("a.csv"), "is a zip archive.*unpack"),
+        ("a.zip", archive("a.csv").replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x63"), "is a zip archive.*unpack"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "is a workbook"),
         ("a.csv", b"PAR1\x15\x04" + bytes(90), "is a Parquet file"),
         ("a.csv", GOOD.decode().encode("utf-16"), "is UTF-16 text.*encoding: utf-16`"),
