@@ -213,7 +213,7 @@ class History:
         parts = self.root / "parts"
         held = {name for name, items in self.sources().items() if items}
         for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
-            if folder.name in held or not any(folder.iterdir()):
+            if folder.name in held or not folder.is_dir() or not any(folder.iterdir()):
                 continue
             with suppress(EugenieError), only_one(self.root / "locks" / f"{folder.name}.lock", "an import"):
                 self._remove_orphans(folder.name, folder)

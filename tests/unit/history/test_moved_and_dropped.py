@@ -213,6 +213,7 @@ def test_an_old_file_of_a_source_that_is_being_imported_is_left(tmp_path):
     site = site_of(tmp_path)
     import_sources(site)
     history = open_history(site)
+    (history.root / "parts" / ".DS_Store").write_text("a file manager's")
     with history.writer("other") as writer:
         kept = history.root / "parts" / "other" / "half.parquet"
         kept.write_bytes(b"half")
