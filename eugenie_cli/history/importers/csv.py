@@ -38,6 +38,7 @@ class CsvImporter:
     def __init__(self, source: CsvSource, site: Site) -> None:
         self._source, self._site = source, site
         self._base = site.base.resolve()
+        self._mapping = source.readings.model_dump(mode="json")
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
@@ -55,17 +56,13 @@ class CsvImporter:
         """A file by its place in the site's folder, so that a folder that moves is known again."""
         inside = path.is_relative_to(self._base)
         key = str(path.relative_to(self._base)) if inside else str(path)
-        size, state = 0, dict[str, Any]()
-        try:
-            status = status_of(path)
-            size, state = status.st_size, {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        except EugenieError:
-            pass  # told when it is read
-        bound = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
-        readings = self._source.readings
-        patterned = [name for name in type(readings).model_fields if getattr(getattr(readings, name), "file", None)]
-        names = {name: str(bound[name]["const"]) for name in patterned}
-        return SourceItem(key, size, state, (str(path),) if inside else (), names)
+        state = _state(path)
+        names = {name: part["const"] for name, part in self._bound(path).items() if part != self._mapping[name]}
+        return SourceItem(key, state.get("size", 0), state, (str(path),) if inside else (), names)
+
+    def _bound(self, path: Path) -> dict[str, Any]:
+        """The mapping of a file: its patterns are filled in."""
+        return bind_file(self._mapping, str(without_gz(path)))
 
     def missing(self, key: str) -> str:
         """Why `items` does not have an item that was imported."""
@@ -121,7 +118,7 @@ class CsvImporter:
                 f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",
                 hint="check `delimiter` and `encoding` of the source in the site file",
             ) from error
-        if self._item(path).state != item.state:
+        if _state(path) != item.state:
             raise EugenieError(
                 f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
             )
@@ -155,7 +152,7 @@ class CsvImporter:
         return bases_of(tags | {name for equipment in self._site.classes.values() for name in equipment.sensor_names})
 
     def _reader(self, path: Path, header: Header) -> RecordReader:
-        mapping = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
+        mapping = self._bound(path)
         asset = (mapping["asset"] or {}).get("const")
         if asset is not None and asset.strip() not in self._site.assets:
             raise EugenieError(
@@ -204,3 +201,12 @@ class CsvImporter:
             text = self._source.delimiter.join(fields)
             ragged.append(Ragged.of(int(rows[record]), len(fields), len(fields) - 1, text))
         return records.filter(pc.invert(more)), sorted(ragged, key=lambda row: row.row)
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """What changes whenever the file may have changed; nothing of one that cannot be read: told when it is read."""
+    try:
+        status = status_of(path)
+    except EugenieError:
+        return {}
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
