@@ -21,7 +21,7 @@ from eugenie_cli.history.importers.files import HEAD_BYTES, matching, opened, st
 from eugenie_cli.history.importers.headers import Header, read_header
 from eugenie_cli.history.importers.importer import SourceItem, Tally, router_of
 from eugenie_cli.history.importers.lines import Block, Decoder, Framer
-from eugenie_cli.history.importers.places import Places, Ragged
+from eugenie_cli.history.importers.places import Places, Ragged, rows_of
 from eugenie_cli.history.importers.quotes import QuoteRules
 from eugenie_cli.history.importers.records import RecordReader
 from eugenie_cli.printable import printable
@@ -173,8 +173,9 @@ class CsvImporter:
             return "skip"
 
         names, text = list(header.names), pa.string()
+        empty = pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
         if not block.data:
-            return pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names), ragged
+            return empty, ragged
         table = pa_csv.read_csv(
             pa.BufferReader(block.data),
             # one thread: only then does a malformed row say where it is
@@ -184,10 +185,7 @@ class CsvImporter:
             ),
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
-        batches = table.to_batches() if table.num_rows else []
-        if len(batches) != 1:
-            batches = table.combine_chunks().to_batches()
-        records = batches[0] if batches else pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
+        records = table.combine_chunks().to_batches()[0] if table.num_rows else empty
         return self._without_more(records, ragged) if header.spare else (records, ragged)
 
     def _without_more(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
@@ -195,7 +193,7 @@ class CsvImporter:
         more = pc.not_equal(records.column(records.num_columns - 1), "")
         if not pc.any(more).as_py():
             return records, ragged
-        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+        rows = rows_of(records, ragged)
         for record in np.flatnonzero(more.to_numpy(zero_copy_only=False)).tolist():
             fields = [column[record].as_py() for column in records.columns]
             text = self._source.delimiter.join(fields)

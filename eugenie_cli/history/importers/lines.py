@@ -61,10 +61,10 @@ class Block:
             last[place] = after - 1
         return self.first + np.flatnonzero(row), self.first + last[row]
 
-    def place(self, row: int) -> str:
-        """The line of a row (from 0), or its lines: `7` or `7-9`."""
+    def place(self, row: int) -> tuple[int, str]:
+        """(the line of a row (from 0), all its lines: `7` or `7-9`)."""
         line, last = int(self._rows[0][row]), int(self._rows[1][row])
-        return str(line) if line == last else f"{line}-{last}"
+        return line, str(line) if line == last else f"{line}-{last}"
 
 
 class Decoder:
