@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.importers.files import HEAD_BYTES
-from eugenie_cli.history.importers.lines import Decoder
+from eugenie_cli.history.importers.lines import LINE_END, Decoder
 from eugenie_cli.history.importers.quotes import QuoteRules, line_count
 from eugenie_cli.printable import printable
 from eugenie_cli.site.model import CsvSource, Part
@@ -90,7 +90,7 @@ def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:
 
 
 def _line_end(data: bytes, start: int) -> int:
-    found = re.compile(rb"\r\n|[\r\n]").search(data, start)
+    found = LINE_END.search(data, start)
     return found.end() if found else len(data)
 
 
@@ -111,15 +111,15 @@ def _clean(name: str) -> str:
 
 def _named(written: Sequence[str]) -> list[str]:
     """Unnamed columns become `column 3`, and of several of one name the second `name 2`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for place, found in enumerate(written, 1):
         name = plain = found or f"column {place}"
         number = 1
         while name in names:
             number += 1
             name = f"{plain} {number}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSource, head: bytes) -> None:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from eugenie_cli.history.importers.quotes import LONGEST_FIELD, IsRow, QuoteRules, line_count, line_starts
 from eugenie_cli.readings import reasons
 
+LINE_END = re.compile(rb"\r\n|[\r\n]")
 LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
 REPLACEMENT = "\ufffd".encode()  # what a byte becomes that is not of the encoding
 _SHOWN = 400  # bytes of a line that is taken out
 _DECODED = 1 << 16  # bytes at a time: the error of a bad one takes a copy of all that it was given
 _CR_ALONE = re.compile(rb"\r(?!\n)")
-_LINE_END = re.compile(rb"\r\n|[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Framer:
     def _skip_line(self, data: bytes, read: Callable[[], bytes], line: int) -> tuple[bytes, Refused]:
         """(what follows the line, the line): reads on to its end without keeping what it holds."""
         shown = data[:_SHOWN]
-        while (found := _LINE_END.search(data)) is None or found.end() == len(data):
+        while (found := LINE_END.search(data)) is None or found.end() == len(data):
             chunk = read()
             if not chunk:
                 data = b""
