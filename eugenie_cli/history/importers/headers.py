@@ -15,6 +15,7 @@ from eugenie_cli.history.importers.lines import LINE_END, Decoder
 from eugenie_cli.history.importers.quotes import QuoteRules, line_count
 from eugenie_cli.printable import printable
 from eugenie_cli.site.model import CsvSource, Part
+from eugenie_cli.site.values import on_one_line
 
 SHOWN_COLUMNS = 12  # in an error
 _SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # Excel's own first line
@@ -105,8 +106,8 @@ def _fields(text: str, delimiter: str) -> list[str]:
 
 
 def _clean(name: str) -> str:
-    """A name on one line, as a site file can write it: line breaks in a cell become a blank."""
-    return re.sub(r"\s*[\r\n]+\s*", " ", name).strip()
+    """A name on one line, as a site file can write it."""
+    return str(on_one_line(name)).strip()
 
 
 def _named(written: Sequence[str]) -> list[str]:
