@@ -91,7 +91,7 @@ def _piece(parts: list[Directive], place: int) -> str:
 
 def _beginning_of_time(parts: list[Directive]) -> int | None:
     """Where the time of day begins, with what parts it from the date, if all of the date is before it."""
-    first = next(place for place, part in enumerate(parts) if part.letter in _TIME and part.letter)
+    first = next(place for place, part in enumerate(parts) if part.letter in _TIME)
     later = {part.letter for part in parts[first:] if part.letter}
     if first == 0 or not later <= _TIME or parts[first - 1].letter:
         return None
