@@ -75,7 +75,8 @@ def _check_encoding(where: str, header: bytes, source: CsvSource, decoder: Decod
         likely = header.decode("cp1252", "replace").rstrip("\r\n")
         raise EugenieError(
             f"{where} is not {source.encoding} text: byte {at + 1} of its header",
-            hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
+            hint=_mark_advice(header.decode("utf-8", "replace"), source)
+            or "set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
             f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
         )
 
@@ -138,12 +139,19 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
             )
 
 
+def _mark_advice(text: str, source: CsvSource) -> str:
+    """What to correct where a text begins with UTF-8's mark, read as another encoding; empty for others."""
+    utf = codecs.lookup(source.encoding).name.startswith("utf")
+    if utf or not text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
+        return ""
+    return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
+
+
 def _advice(wanted: str, written: Sequence[str], source: CsvSource, head: bytes) -> str:
     """What to correct, by how the first lines look."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
-    utf = codecs.lookup(source.encoding).name.startswith("utf")
-    if not utf and text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
-        return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
+    if marked := _mark_advice(text, source):
+        return marked
     if text.lstrip()[:1] in ("{", "["):
         return "the file looks like JSON: export it as CSV"
     if text.lstrip()[:1] == "<":
