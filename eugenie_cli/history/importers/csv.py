@@ -103,11 +103,6 @@ class CsvImporter:
         path = self._base / item.key
         try:
             yield from self._read(path, tally, advance)
-        except LookupError as error:
-            raise EugenieError(
-                f"source {self._source.name}: {error}",
-                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
-            ) from error
         except UnicodeError as error:  # of a codec that takes no damaged text: idna, say
             raise EugenieError(
                 f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
@@ -124,9 +119,8 @@ class CsvImporter:
             )
 
     def _read(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        rules = QuoteRules(self._source.delimiter)
+        rules, decoder = QuoteRules(self._source.delimiter), self._decoder()
         with opened(path, self._source.encoding, advance) as file:
-            decoder = Decoder(self._source.encoding)
             head = decoder(file.read(HEAD_BYTES))
             while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
                 head += decoder(more)
@@ -144,6 +138,15 @@ class CsvImporter:
                 places.take(block, records, reader, refusals, ragged)
                 yield batch
         told.tell(tally)
+
+    def _decoder(self) -> Decoder:
+        try:
+            return Decoder(self._source.encoding)
+        except LookupError as error:
+            raise EugenieError(
+                f"source {self._source.name}: {error}",
+                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
+            ) from error
 
     @cached_property
     def _bases(self) -> frozenset[str]:

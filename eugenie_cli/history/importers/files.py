@@ -186,8 +186,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
 
 
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:
-    """Refuse text that is plainly of another encoding. Raises LookupError for an unknown one."""
-    "".encode(encoding)  # `hex` and `zip` are codecs of Python, and no encodings of text
+    """Refuse text that is plainly of another encoding."""
     codec = codecs.lookup(encoding).name
     wide = codec.startswith(("utf-16", "utf-32"))
     if not wide:

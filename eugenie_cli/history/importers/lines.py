@@ -72,6 +72,7 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         """Raises LookupError for an encoding that Python does not have."""
+        "".encode(encoding)  # `hex` and `zip` are codecs of Python, and no encodings of text
         self._utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
