@@ -130,7 +130,7 @@ class CsvImporter:
             reader = self._reader(path, header)
             told = Told(reader, self._bases, self._source.readings)
             places = Places(tally, path.name)
-            framer = Framer(rules, self._source.encoding, decoder, len(header.names), reader.is_row)
+            framer = Framer(rules, self._source.encoding, decoder, reader.is_row)
             for block in framer.blocks(partial(file.read, BLOCK_BYTES), head[header.end :], header.lines + 1):
                 records, ragged = self._parsed(block, header)
                 batch, refusals = reader.read(records)

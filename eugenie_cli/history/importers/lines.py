@@ -93,11 +93,10 @@ class Decoder:
 
 
 class Framer:
-    """Cuts one file into blocks. `columns`: how many a row has."""
+    """Cuts one file into blocks."""
 
-    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, columns: int, is_row: IsRow) -> None:
-        self._rules, self._encoding, self._decoder = rules, encoding, decoder
-        self._columns, self._is_row = columns, is_row
+    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, is_row: IsRow) -> None:
+        self._rules, self._encoding, self._decoder, self._is_row = rules, encoding, decoder, is_row
 
     def blocks(self, read: Callable[[], bytes], rest: bytes, line: int) -> Iterator[Block]:
         """The blocks of what `rest` and then `read` give (b"" at the end); `line`: the number of the first line."""
@@ -180,9 +179,9 @@ class Framer:
                 continue
             if row is not None:
                 after = int(np.searchsorted(lines.starts, row.end))
-                cuts = [*lines.starts[place + 1 : after].tolist(), row.end]
-                inside = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
-                if self._rules.is_one_row(row, inside, self._columns, self._is_row):
+                cuts = [*lines.starts[place:after].tolist(), row.end]
+                own = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
+                if self._rules.is_one_row(row, own, self._is_row):
                     joined[start - lines.gone] = row.end - lines.gone
                     resume = row.end
                     continue

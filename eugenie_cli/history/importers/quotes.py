@@ -29,13 +29,12 @@ _CACHED = 1 << 16  # bytes looked at together: they and their masks stay in the 
 @dataclass(frozen=True)
 class Row:
     """A row that starts somewhere: `end` is behind its line break. `broken`: a quoted field runs over lines; `closed`:
-    each such field ends as a field does; `fields`: their number.
+    each such field ends as a field does.
     """
 
     end: int
     broken: bool
     closed: bool
-    fields: int
 
 
 class QuoteRules:
@@ -98,9 +97,8 @@ class QuoteRules:
 
     def row(self, data: bytes, start: int) -> Row | None:
         """The row at `start`, quotes taken at their word; None when a quoted field does not end in `data`."""
-        fields, broken, closed, end = 0, False, True, start
+        broken, closed, end = False, True, start
         for begin, close, stop in self._fields(data, start):
-            fields += 1
             if close is not None:
                 if close < 0:
                     return None
@@ -109,7 +107,7 @@ class QuoteRules:
                     closed = closed and self._after.match(data, close + 1) is not None
                     closed = closed and close - begin <= LONGEST_FIELD
             end = len(data) if stop is None else stop.end() + (data[stop.start() : stop.end() + 1] == b"\r\n")
-        return Row(end, broken, closed, fields)
+        return Row(end, broken, closed)
 
     def _fields(self, data: bytes, at: int) -> Iterator[tuple[int, int | None, re.Match[bytes] | None]]:
         """Each field of the row at `at`: where it begins; where its quote closes (None: it has none, -1: it stays
@@ -132,18 +130,19 @@ class QuoteRules:
                 return at
             at += 2
 
-    def is_one_row(self, row: Row, lines: Sequence[bytes], columns: int, is_row: IsRow) -> bool:
-        """Whether a row over several lines is one; `lines` are those after its first.
+    def is_one_row(self, row: Row, lines: Sequence[bytes], is_row: IsRow) -> bool:
+        """Whether a row over several `lines` is one.
 
-        A comment may quote a row, so not one line decides: where most lines would be rows, they are.
+        A comment may quote a row, so not one line decides: where most lines behind the first would be rows, they are,
+        and so they are where all of the lines together are none.
         """
         if not row.closed:
             return False
-        rows = sum(is_row(self.split(line)) for line in lines)
-        return rows == 0 or (row.fields == columns and 2 * rows <= len(lines))
+        rows = sum(is_row(self.split(line)) for line in lines[1:])
+        return rows == 0 or (2 * rows <= len(lines) - 1 and is_row(self.split(b"".join(lines))))
 
     def split(self, line: bytes) -> list[str]:
-        """The fields of one line."""
+        """The fields of one line, or of one row over several."""
         text = io.StringIO(line.decode("utf-8", "replace").replace("\0", ""), newline="")
         try:
             return next(csv.reader(text, delimiter=self._delimiter), [])
