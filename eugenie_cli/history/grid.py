@@ -110,18 +110,9 @@ def load_grid(site: Site, history: History, asset: str, start_ms: int | None = N
         raise EugenieError(f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}")
     equipment = site.classes[site.assets[asset].class_name]
     step, max_gap = equipment.step, equipment.max_gap
-    limits = limits_of(equipment)
-    by_sensor = dict(
-        zip(equipment.sensor_names, zip(limits.low.tolist(), limits.high.tolist(), strict=True), strict=True)
-    )
-    readings = history.read(asset, None if start_ms is None else start_ms - max_gap, end_ms, by_sensor)
-    grid = align(
-        readings,
-        sensors=equipment.sensor_names,
-        step_ms=step,
-        max_gap_ms=max_gap,
-        limits=limits,
-    )
+    limits = {sensor.name: (sensor.low, sensor.high) for sensor in equipment.sensors}
+    readings = history.read(asset, None if start_ms is None else start_ms - max_gap, end_ms, limits)
+    grid = align(readings, sensors=equipment.sensor_names, step_ms=step, max_gap_ms=max_gap)
     keep = np.ones(len(grid.edges), bool)
     if start_ms is not None:
         keep &= grid.edges >= start_ms
