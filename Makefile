@@ -31,7 +31,7 @@ lint: setup
 	@$(BIN)/lint-imports
 
 bench: setup
-	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 constraints: setup
 	@{ echo "# Every dependency, pinned, for Python 3.10-3.12. Regenerate: make constraints"; \
