@@ -67,7 +67,7 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainedDetector:
-    """Reads what `save` wrote. Raises EugenieError when files are missing or of another schema."""
+    """Reads what `save` wrote. Raises EugenieError when files are missing, damaged or of another schema."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
@@ -103,4 +103,7 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
-    return registry.of(type_name).restore(common, arrays, meta)
+    try:
+        return registry.of(type_name).restore(common, arrays, meta)
+    except ValueError as wrong:
+        raise EugenieError(f"{folder}: {wrong}", "train the class again") from wrong
