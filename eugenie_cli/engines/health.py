@@ -13,11 +13,10 @@ import json
 import re
 import threading
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    from eugenie_cli.site.schema import Site
 
 ASK_S = 3.0
 """What answers in milliseconds may take this long on a busy machine."""
@@ -57,14 +56,6 @@ def get_object(url: str, timeout_s: float = ASK_S) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def why_no_flink(address: str, timeout_s: float = ASK_S) -> str:
-    """Empty when a JobManager answers at `http://host:port`."""
-    found = get_object(f"{address}/overview", timeout_s)
-    if found is None:
-        return "no JobManager answers there"
-    return "" if "slots-total" in found else "what answers there is no JobManager"
-
-
 def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
     """Empty when a tracking server answers at `http://host:port`."""
     found = get(f"{address}/health", timeout_s)
@@ -73,12 +64,9 @@ def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
     return "" if found.strip() == b"OK" else "what answers there is no tracking server"
 
 
-def has_exported(site: Site) -> bool:
-    """Whether a model of the site was exported, which its server is there for."""
-    from eugenie_cli.site.load import workspace_of
-
-    models = workspace_of(site).models
-    folders = (folder for name in site.classes if (models / name).is_dir() for folder in (models / name).iterdir())
+def has_exported(models: Path, classes: Iterable[str]) -> bool:
+    """Whether a model of these classes was exported into the folder of models, which a server is there for."""
+    folders = (folder for name in classes if (models / name).is_dir() for folder in (models / name).iterdir())
     return any(re.fullmatch(r"[1-9][0-9]*", folder.name) for folder in folders)
 
 
