@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.training.run_record import Periods
 
 
@@ -54,12 +54,12 @@ class Unknown:
     reason: str
 
 
-def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknown:
+def provenance(site: HasTracking, class_name: str, version: int) -> Provenance | Unknown:
     """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.detection.calibration import QUANTILE
-    from eugenie_cli.detection.detectors import registry
+    from eugenie_cli.detection.detectors import registry as detectors
     from eugenie_cli.training import run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
     from eugenie_cli.training.registry import Registry
@@ -80,7 +80,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
         commit=run.tags.get(COMMIT, ""),
         periods=run.periods,
         window=detector.window,
-        judges=" ".join(registry.of(detector.type).describe(detector)),
+        judges=" ".join(detectors.of(detector.type).describe(detector)),
         context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
         quantile=QUANTILE,
         budget=noted.budget,

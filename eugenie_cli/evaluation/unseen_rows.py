@@ -27,8 +27,9 @@ class FreshRows:
 
     def judged(self, one: Backtest) -> Bools:
         """bool [T]; asked once of each asset."""
-        whole = judged_rows(self._site, one)
-        judged = judged_rows(self._site, one, self._learnt) if self._apart else whole
+        asset = self._site.assets[one.asset]
+        whole = judged_rows(asset, one)
+        judged = judged_rows(asset, one, self._learnt) if self._apart else whole
         self.left_out += int(np.count_nonzero(whole)) - int(np.count_nonzero(judged))
         for place, learnt in enumerate(self._learnt):
             self._rows[place] += int(np.count_nonzero(judged & learnt.among(one.asset, one.edges)))
