@@ -83,3 +83,8 @@ BOOSTER_PUMPS = (
     Pump("P-204", BOOSTER_CLASS, BOOSTER_INSTRUMENTS, head=1.01, efficiency=0.98, balance=1.10, thermal=1.01),
 )
 PUMPS = FEED_PUMPS + BOOSTER_PUMPS
+
+
+def pump(name: str) -> Pump:
+    """The pump of that name. Raises KeyError."""
+    return {each.name: each for each in PUMPS}[name]
