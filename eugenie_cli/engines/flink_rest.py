@@ -24,7 +24,9 @@ SUBMIT_S = 300.0
 """Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, on a busy machine a minute."""
 
 POLL_S = 0.2
+ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+ENDED_ON_PURPOSE = ENDED - {"FAILED"}
 
 NAMES_CHARACTERS = 3_500
 """Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""
@@ -81,10 +83,10 @@ class FlinkRest:
     """
 
     def __init__(self, address: str, answer_s: float = ANSWER_S) -> None:
-        self.address = address.rstrip("/")
-        self._answer_s = answer_s
         import requests
 
+        self.address = address.rstrip("/")
+        self._answer_s = answer_s
         self._session = requests.Session()
         self._session.trust_env = False  # a plant's web proxy knows no cluster
 

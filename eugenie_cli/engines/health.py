@@ -10,11 +10,8 @@ import contextlib
 import http.client
 import ipaddress
 import json
-import re
 import threading
 import urllib.request
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,12 +59,6 @@ def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
     if found is None:
         return "no tracking server answers there"
     return "" if found.strip() == b"OK" else "what answers there is no tracking server"
-
-
-def has_exported(models: Path, classes: Iterable[str]) -> bool:
-    """Whether a model of these classes was exported into the folder of models, which a server is there for."""
-    folders = (folder for name in classes if (models / name).is_dir() for folder in (models / name).iterdir())
-    return any(re.fullmatch(r"[1-9][0-9]*", folder.name) for folder in folders)
 
 
 def _is_here(url: str) -> bool:

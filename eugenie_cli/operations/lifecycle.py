@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from eugenie_cli import signals
@@ -133,8 +134,7 @@ def status(site: Site) -> list[EngineStatus]:
         theirs = [pool.submit(_status_of_external, site, *each) for each in elsewhere.items()]
         ours = pool.map(lambda name: _status_any(site, workspace, name), names)
         found = [*ours, *(each.result() for each in theirs)]
-    has_exported = health.has_exported(workspace.models, site.classes)
-    return [_judged(each, has_exported) for each in found]
+    return [_judged(each, partial(_has_exported, site)) for each in found]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
@@ -230,10 +230,10 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 
-def _judged(found: EngineStatus, has_exported: bool) -> EngineStatus:
+def _judged(found: EngineStatus, has_exported: Callable[[], bool]) -> EngineStatus:
     """With `ok`, and with what to do where it is not. `has_exported`: a model server of the site would have work."""
     if found.state == "stopped":
-        is_missed = has_exported if found.name == SERVING else found.name != mlflow.NAME
+        is_missed = has_exported() if found.name == SERVING else found.name != mlflow.NAME
     else:
         is_missed = found.state in ("crashed", "not answering", UNREACHABLE)
     if not is_missed:
@@ -247,6 +247,13 @@ def _judged(found: EngineStatus, has_exported: bool) -> EngineStatus:
         UNREACHABLE: ELSEWHERE,
     }[found.state]
     return replace(found, ok=False, hint=found.hint or hint)
+
+
+def _has_exported(site: HasServing) -> bool:
+    """Whether a model of the site was exported, which its server is there for."""
+    from eugenie_cli.serving import release_config
+
+    return any(release_config.exported(site).values())
 
 
 def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: Progress) -> list[Engine]:

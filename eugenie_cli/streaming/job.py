@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.engines.flink_rest import FlinkRest
-
-ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
+from eugenie_cli.engines.flink_rest import ALIVE, FlinkRest
 
 
 def running_job(rest: FlinkRest, site_name: str) -> str | None:
