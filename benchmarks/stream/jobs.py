@@ -13,12 +13,12 @@ from benchmarks.common import engines
 from benchmarks.common.waiting import Check
 from eugenie_cli.broker import topics
 from eugenie_cli.engines import endpoints, pyflink_program
+from eugenie_cli.engines.flink_rest import ENDED, FlinkRest
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import lag, package
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
 from eugenie_cli.streaming.submit import DRIVER
 
 POLL_S = 0.5

@@ -83,7 +83,7 @@ def backtest(
     graph = Graph(exported(site, class_name, version, progress))
     # a version of another type has another window, and is judged by it
     model_info.check(graph.info, site, class_name, any_window=True)
-    if words := model_info.about_strangers(graph.info, site, class_name):
+    if words := model_info.about_strangers(graph.info, site.assets_of(class_name)):
         progress.say(f"{class_name}: {words}")
     readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:

@@ -43,7 +43,6 @@ MOST_ALARMS = 200
 """Alarms that are listed one by one."""
 MARGIN_ROWS = 60
 """Rows drawn before and after an event, at least: a picture shows what was normal."""
-TOP_SENSORS = 3
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from eugenie_cli.detection.metrics.alarm_load import Span, union
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.schema import Site
 
 MOST_ANCESTORS = 50
@@ -47,7 +48,7 @@ class LearntCount:
         return {"rows": self.rows, "unknown": self.unknown or None}
 
 
-def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
+def learnt_by(site: HasTracking, class_name: str, version: int | str) -> LearntRows:
     """What a registered version learnt from. Never raises for what cannot be read: that is `unknown`, in words."""
     from mlflow.exceptions import MlflowException
 

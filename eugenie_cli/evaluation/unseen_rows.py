@@ -27,7 +27,7 @@ class FreshRows:
 
     def judged(self, one: Backtest) -> Bools:
         """bool [T]; asked once of each asset."""
-        whole = judged_rows(self._site, one)
+        whole = judged_rows(self._site.assets[one.asset], one)
         learnt = [each.among(one.asset, one.edges) for each in self._learnt]
         judged = whole & ~np.any(learnt, axis=0) if self._apart else whole
         self.left_out += int(np.count_nonzero(whole)) - int(np.count_nonzero(judged))

@@ -18,6 +18,7 @@ from eugenie_cli.site.diagnostics import Path as Place
 from eugenie_cli.site.diagnostics import Position, Problem, SiteError, did_you_mean
 from eugenie_cli.site.error_messages import problems_of, unknown_key
 from eugenie_cli.site.field_types import zone
+from eugenie_cli.site.interfaces import HasWorkspace
 from eugenie_cli.site.interpolation import anchor, expand
 from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
 from eugenie_cli.site.partial import parts_of
@@ -117,7 +118,7 @@ def base_of(path: Path) -> Path:
     return folder.parent if folder.name == FOLDER else folder
 
 
-def workspace_of(site: Site) -> Workspace:
+def workspace_of(site: HasWorkspace) -> Workspace:
     """Where the site's files lie: its `workspace`, by default `.eugenie/<site>`."""
     return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
 

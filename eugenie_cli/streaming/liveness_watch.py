@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from eugenie_cli.anomalies.last_rows import LastRows, contact
-from eugenie_cli.engines import endpoints, health, job_record
+from eugenie_cli.engines import endpoints, flink_rest, job_record
+from eugenie_cli.engines.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.liveness import Facts, Life, judge
 from eugenie_cli.streaming.status import STOPPED
@@ -63,11 +63,11 @@ class Asker:
         """The job's state; None and the reason when Flink does not answer."""
         try:
             rest = FlinkRest(endpoints.flink(self._site), FLINK_S)
-            why = health.why_no_flink(rest.address, FLINK_S)
+            why = flink_rest.why_no_flink(rest.address, FLINK_S)
             if why:
                 return None, f"Flink at {rest.address}: {why}"
             last = job_record.load(workspace_of(self._site))
-            job_id = running_job(rest, self._site) or (last.job_id if last is not None else None)
+            job_id = running_job(rest, self._site.site) or (last.job_id if last is not None else None)
             job = rest.job(job_id) if job_id else None
             return state_of(job) if job is not None else STOPPED, ""
         except EugenieError as error:

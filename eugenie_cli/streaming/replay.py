@@ -14,6 +14,7 @@ import numpy as np
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import endpoints
+from eugenie_cli.engines.flink_rest import FlinkRest, state_of
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.site_history import open_history
@@ -21,7 +22,6 @@ from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.metrics import fetch, read_metrics
 from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines
@@ -114,7 +114,7 @@ def _recording(
 def _refuse_late(site: Site, recording: Recording) -> None:
     try:
         rest = FlinkRest(endpoints.flink(site))
-        job_id = running_job(rest, site)
+        job_id = running_job(rest, site.site)
     except EugenieError:  # no Flink, so no job whose clock could be ahead
         return
     job = rest.job(job_id) if job_id is not None else None

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 
 AUTO, SAVEPOINT, LATEST, EARLIEST, TIMESTAMP = "auto", "savepoint", "latest", "earliest", "timestamp"
 WORDS = (AUTO, SAVEPOINT, LATEST, EARLIEST)

@@ -14,8 +14,8 @@ import requests
 from eugenie_cli.engines.mlflow import database, lock_of, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import without_password
 from eugenie_cli.training import credentials
 
@@ -40,7 +40,7 @@ _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHO
 _SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 
 
-def is_local(site: Site) -> bool:
+def is_local(site: HasTracking) -> bool:
     """True for the sqlite store in the workspace."""
     return site.tracking.uri == "local"
 
@@ -48,7 +48,7 @@ def is_local(site: Site) -> bool:
 class StoreAwayError(EugenieError):
     """A tracking server does not answer, or answers that it cannot now. What waits for it may be sent later."""
 
-    def __init__(self, site: Site, why: str) -> None:
+    def __init__(self, site: HasTracking, why: str) -> None:
         super().__init__(
             f"the tracking store {shown_uri(site)} does not answer: {why}",
             f"check tracking.uri in {site.file}, and that the server runs; or use `uri: local`",
@@ -56,27 +56,27 @@ class StoreAwayError(EugenieError):
         )
 
 
-def shown_uri(site: Site) -> str:
+def shown_uri(site: HasTracking) -> str:
     """The tracking URI as it may be shown: without a password."""
     return without_password(tracking_uri(site))
 
 
-def tracking_uri(site: Site) -> str:
+def tracking_uri(site: HasTracking) -> str:
     """What MLflow calls the tracking URI."""
     return store_uri(workspace_of(site)) if is_local(site) else site.tracking.uri
 
 
-def artifact_root(site: Site) -> Path:
+def artifact_root(site: HasTracking) -> Path:
     """Where the local store keeps artifacts."""
     return workspace_of(site).mlflow.absolute() / "artifacts"
 
 
-def registered_name(site: Site, class_name: str) -> str:
+def registered_name(site: HasTracking, class_name: str) -> str:
     """The class's name in the model registry; the site's name keeps plants apart that share a server."""
     return f"{site.site}.{class_name}"
 
 
-def client(site: Site) -> MlflowClient:
+def client(site: HasTracking) -> MlflowClient:
     """A client of the site's store, which is made if it is local and not there yet.
 
     Raises StoreAwayError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it answers
@@ -127,7 +127,7 @@ def first_line(problem: BaseException) -> str:
     return without_password(lines[0]) if lines else type(problem).__name__
 
 
-def _ask(site: Site) -> None:
+def _ask(site: HasTracking) -> None:
     """Whether the server answers, and lets us in."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
@@ -169,7 +169,7 @@ def _ask(site: Site) -> None:
         )
 
 
-def _caller(site: Site) -> str:
+def _caller(site: HasTracking) -> str:
     tracking = site.tracking
     if tracking.token is not None:
         return "the token of the site file"
@@ -184,7 +184,7 @@ def _short(problem: BaseException) -> str:
     return "the connection was refused" if "Connection refused" in words else words
 
 
-def experiment(site: Site, store: MlflowClient) -> str:
+def experiment(site: HasTracking, store: MlflowClient) -> str:
     """The id of the site's experiment, made when it is not there.
 
     Raises EugenieError (REFUSED) when it was deleted: MLflow keeps its name, and takes no run for it.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.training import artifact, mlflow_store
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RegisteredVersion:
 class Registry:
     """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
 
-    def __init__(self, site: Site, client: MlflowClient | None = None) -> None:
+    def __init__(self, site: HasTracking, client: MlflowClient | None = None) -> None:
         self._site = site
         self._client = client
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site import effective
+from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import EquipmentClass, Site
 from eugenie_cli.training import (
     artifact,
@@ -179,7 +181,7 @@ def training_run(
 
 
 @contextmanager
-def command_run(site: Site, class_names: Sequence[str], progress: Progress) -> Iterator[str | None]:
+def command_run(site: HasTracking, class_names: Sequence[str], progress: Progress) -> Iterator[str | None]:
     """A run for one command over several classes: the parent of theirs. Yields its id; None where the server is away,
     which is no reason to train nothing."""
     client = connect(site, progress)
@@ -201,7 +203,7 @@ def command_run(site: Site, class_names: Sequence[str], progress: Progress) -> I
         _terminate(client, run.info.run_id, status, progress)
 
 
-def connect(site: Site, progress: Progress) -> MlflowClient | None:
+def connect(site: HasTracking, progress: Progress) -> MlflowClient | None:
     """A client of the site's store; None, which is said, where a server does not answer: a training needs none.
 
     Raises EugenieError when a server does not let us in, and StoreAwayError for a store of this machine.
@@ -212,7 +214,7 @@ def connect(site: Site, progress: Progress) -> MlflowClient | None:
         if not site.tracking.is_server:
             raise
         progress.say(
-            f"{problem.reason}. The training goes on without it; its run will wait in {spool.folder_of(site)} until "
+            f"{problem.reason}. The training goes on without it; its run will wait in {workspace_of(site).spool} until "
             "`eugenie models sync`, or the next `eugenie train`, finds the server again"
         )
         return None
@@ -227,7 +229,7 @@ def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progres
         progress.say(f"the tracking server was not told that the command ended: {mlflow_store.first_line(problem)}")
 
 
-def _tags(site: Site) -> dict[str, str]:
+def _tags(site: HasTracking) -> dict[str, str]:
     return {
         "eugenie.site": site.site,
         "mlflow.source.name": "eugenie train",

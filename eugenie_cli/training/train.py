@@ -9,6 +9,7 @@ from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, tracking
@@ -106,13 +107,14 @@ def train_class(
 
 
 def _known(
-    site: Site, client: MlflowClient | None, class_name: str, made_of: str, force: bool, progress: Progress
+    site: HasTracking, client: MlflowClient | None, class_name: str, made_of: str, force: bool, progress: Progress
 ) -> TrainedVersion | None:
     """A version of the same recipe, registered or waiting for the server, unless `force`. Before that, what earlier
     trainings left is sent or settled."""
-    spool.clean(site)
+    workspace = workspace_of(site)
+    spool.clean(workspace)
     if client is None:
-        waits = None if force else spool.holds(site, class_name, fingerprints.TAG, made_of)
+        waits = None if force else spool.holds(workspace, class_name, fingerprints.TAG, made_of)
         if waits is None:
             return None
         progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")

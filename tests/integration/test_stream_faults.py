@@ -46,6 +46,7 @@ from support.chaos_plant import ASSETS, CLASS, Message, messages, plant
 from support.small_models import release, sixteenths, version_of, write_version
 
 from eugenie_cli.engines import endpoints, flink, job_record, process, temporary_folders
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.operations import lifecycle as service
@@ -53,7 +54,6 @@ from eugenie_cli.operations.supervisor import JOB
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.job import ALIVE
 from eugenie_cli.streaming.status import status
 from eugenie_cli.streaming.stop import stop

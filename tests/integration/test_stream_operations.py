@@ -32,6 +32,7 @@ from eugenie_cli.broker import consume, positions, produce
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, job_record
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.engines.process import identify
 from eugenie_cli.episodes.records import iso
@@ -46,7 +47,6 @@ from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import resume_point
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.offline_replay import score

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import sha256
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
@@ -84,17 +84,13 @@ class CsvImporter:
         """SHA-256 of the file. Raises EugenieError for one that cannot be read."""
         path = self._base / item.key
         status_of(path)
-        digest = hashlib.sha256()
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(BLOCK_BYTES):
-                    digest.update(chunk)
+            return sha256(path)
         except OSError as error:
             raise EugenieError(
                 f"{printable(str(path))} cannot be read: {error.strerror}",
                 hint="let the user that runs eugenie read the file, and check the disk or the network share",
             ) from error
-        return digest.hexdigest()
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The file's readings, block by block. Raises EugenieError for a file that cannot be read as

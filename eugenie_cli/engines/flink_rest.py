@@ -1,4 +1,8 @@
-"""Flink's REST API, as far as a job's life needs it."""
+"""Flink's REST API, as far as a job's life needs it: the one place that knows its paths.
+
+`FlinkRest` is for those who want something of a cluster, and raises what is wrong. The functions before it only look,
+within seconds, and say nothing of a cluster that does not answer.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
-
+from eugenie_cli.engines import health
 from eugenie_cli.errors import EugenieError, ExitCode
+
+if TYPE_CHECKING:
+    import requests  # a fifth of a second, which commands that only look can do without
 
 ANSWER_S = 30.0
 SUBMIT_S = 300.0
@@ -24,6 +30,37 @@ ENDED_ON_PURPOSE = ENDED - {"FAILED"}
 
 NAMES_CHARACTERS = 3_500
 """Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""
+
+
+def overview(address: str) -> dict[str, Any] | None:
+    """The `/overview` of a cluster at `http://host:port`; None when no JobManager answers."""
+    return health.get_object(f"{address}/overview")
+
+
+def why_no_flink(address: str, timeout_s: float = health.ASK_S) -> str:
+    """Empty when a JobManager answers at `http://host:port`."""
+    found = health.get_object(f"{address}/overview", timeout_s)
+    if found is None:
+        return "no JobManager answers there"
+    return "" if "slots-total" in found else "what answers there is no JobManager"
+
+
+def heartbeats(address: str) -> dict[str, int]:
+    """Id -> last heartbeat (ms since 1970 UTC, 0 before the first) of each TaskManager that is registered; empty when
+    no JobManager answers.
+    """
+    answer = health.get_object(f"{address}/taskmanagers") or {}
+    return {each["id"]: _heartbeat(each) for each in answer.get("taskmanagers", [])}
+
+
+def running_jobs(address: str) -> list[str]:
+    """Names of the jobs that are running; empty when no JobManager answers."""
+    answer = health.get_object(f"{address}/jobs/overview") or {}
+    return [job["name"] for job in answer.get("jobs", []) if job["state"] in ("RUNNING", "RESTARTING", "CREATED")]
+
+
+def _heartbeat(task_manager: Mapping[str, Any]) -> int:
+    return task_manager.get("timeSinceLastHeartbeat") or 0  # an instant, whatever its name says
 
 
 @dataclass(frozen=True)
@@ -46,6 +83,8 @@ class FlinkRest:
     """
 
     def __init__(self, address: str, answer_s: float = ANSWER_S) -> None:
+        import requests
+
         self.address = address.rstrip("/")
         self._answer_s = answer_s
         self._session = requests.Session()
@@ -108,8 +147,7 @@ class FlinkRest:
     def heartbeats(self) -> list[int]:
         """When the JobManager last heard each TaskManager, ms since 1970 UTC by its clock."""
         found = self._call("GET", "/taskmanagers")["taskmanagers"]
-        heard = (one.get("timeSinceLastHeartbeat") or 0 for one in found)  # an instant, despite its name
-        return [at for at in heard if at > 0]
+        return [at for at in map(_heartbeat, found) if at > 0]
 
     def settings(self) -> dict[str, str]:
         """The JobManager's configuration."""
@@ -125,6 +163,8 @@ class FlinkRest:
 
     def log(self, process: str) -> str:
         """The log of `jobmanager` or `taskmanagers/<id>`: as far as Flink gives it out, all of it."""
+        import requests
+
         try:
             answer = self._session.get(f"{self.address}/{process}/log", timeout=SUBMIT_S)
         except requests.RequestException as error:
@@ -178,6 +218,8 @@ class FlinkRest:
     def _call(
         self, verb: str, path: str, *, missing_is_none: bool = False, timeout: float | None = None, **body: Any
     ) -> Any:
+        import requests
+
         try:
             answer = self._session.request(verb, self.address + path, timeout=timeout or self._answer_s, **body)
         except requests.RequestException as error:
@@ -227,7 +269,7 @@ def _requests(names: Iterable[str]) -> Iterator[list[str]]:
 def _reason(answer: requests.Response) -> str:
     try:
         errors = answer.json().get("errors", [])
-    except requests.JSONDecodeError:
+    except ValueError:
         return answer.text[:500]
     causes = [line.strip() for error in errors for line in error.splitlines() if "Caused by" in line or "Error" in line]
     return " | ".join(causes[:6]) or " ".join(errors)[:500]
