@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
-from eugenie_cli.site.schema import CsvSource, Part
+from eugenie_cli.site.readings_mapping import Part
 from eugenie_cli.sources.csv.files import HEAD_BYTES
 from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
+from eugenie_cli.sources.csv.settings import CsvSettings
 
 SHOWN_COLUMNS = 12  # in an error
 _SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # Excel's own first line
@@ -33,7 +34,7 @@ class Header:
     spare: bool = False
 
 
-def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules) -> Header:
+def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules) -> Header:
     """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, or the mapping needs
     a column that it does not have.
     """
@@ -109,7 +110,7 @@ def _named(written: Sequence[str]) -> list[str]:
     return names
 
 
-def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSource, head: bytes) -> None:
+def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSettings, head: bytes) -> None:
     """Raise EugenieError when the mapping needs a column that the file does not have."""
     readings = source.readings
     parts: dict[str, Part | None] = {"ts": readings.ts, "asset": readings.asset}
@@ -124,7 +125,7 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
             )
 
 
-def _advice(wanted: str, written: Sequence[str], source: CsvSource, head: bytes) -> str:
+def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: bytes) -> str:
     """What to correct, by how the first lines look."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
     utf = codecs.lookup(source.encoding).name.startswith("utf")
