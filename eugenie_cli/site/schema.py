@@ -6,6 +6,7 @@ Every duration is an int in milliseconds, whatever unit the file uses. Every ins
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import Field, SecretStr, model_validator
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
+from eugenie_cli.site.names import named
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.readings_mapping import Part, QualityPart, ReadingsMapping
 from eugenie_cli.site.serving import Serving
@@ -188,6 +190,28 @@ class Site(Section):
     # set by the loader, not by the file
     base: Path = Field(default=Path(), exclude=True, description="relative paths of the file start here")
     file: Path = Field(default=Path("site.yaml"), exclude=True)
+
+    def class_named(self, name: str) -> EquipmentClass:
+        """The class of that name. Raises EugenieError (USAGE) that names the classes there are."""
+        return named("class", name, self.classes, self.site)
+
+    def asset_named(self, name: str) -> Asset:
+        """The asset of that name. Raises EugenieError (USAGE) that names some of the assets there are."""
+        return named("asset", name, self.assets, self.site)
+
+    def classes_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
+        """The named classes, each once; all of the site where no name is given. Raises as `class_named`."""
+        chosen = dict.fromkeys(names or self.classes)
+        for name in chosen:
+            self.class_named(name)
+        return tuple(chosen)
+
+    def assets_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
+        """The named assets, each once; all of the site where no name is given. Raises as `asset_named`."""
+        chosen = dict.fromkeys(names or self.assets)
+        for name in chosen:
+            self.asset_named(name)
+        return tuple(chosen)
 
     def assets_of(self, class_name: str) -> tuple[str, ...]:
         """Names of the class's assets, in the file's order."""

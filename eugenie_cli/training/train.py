@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
@@ -33,16 +32,6 @@ MOVED = 1.0
 NAMED = 5
 
 
-def check_class(site: Site, class_name: str) -> None:
-    """Raises EugenieError (USAGE) for a class that the site does not have."""
-    if class_name not in site.classes:
-        raise EugenieError(
-            f"there is no class {class_name!r} in site {site.site}",
-            f"classes: {', '.join(site.classes)}",
-            ExitCode.USAGE,
-        )
-
-
 def train_class(
     site: Site,
     class_name: str,
@@ -60,7 +49,7 @@ def train_class(
     training.
     With `wanted.from_champion` the champion's network must be of the same shape (REFUSED).
     """
-    check_class(site, class_name)
+    site.class_named(class_name)
     ancestor = ancestor_of(site, class_name) if wanted.from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training

@@ -12,6 +12,7 @@ from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.diagnostics import Path, did_you_mean
 from eugenie_cli.site.field_types import show_duration
+from eugenie_cli.site.names import no_such
 from eugenie_cli.site.partial import Parts
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.readings_mapping import Part, ReadingsMapping
@@ -60,7 +61,7 @@ def known(path: Path, what: str, name: str, names: Iterable[str]) -> Findings:
     """A finding where `name` is none of `names`."""
     names = list(names)
     if name not in names:
-        yield Finding(path, f"there is no {what} {name}" + (did_you_mean(name, names)))
+        yield Finding(path, no_such(what, name, names))
 
 
 def _sources(parts: Parts) -> Findings:
