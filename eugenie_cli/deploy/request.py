@@ -117,7 +117,7 @@ class Request:
         if percent is not None and self.newest(model) == champion:
             raise EugenieError(
                 f"--canary {model.name}: version {champion} is the newest one, beside which version should it run?",
-                f"eugenie train --class {model.name}, then export its challenger by --version",
+                f"eugenie train --class {model.name}, then export its challenger by --model-version",
                 ExitCode.REFUSED,
             )
         return percent

@@ -208,7 +208,9 @@ def _only_one(workspace: Workspace) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EugenieError("the site has a keeper already", "end the other `eugenie up --keep` first") from None
+            raise EugenieError(
+                "the site has a keeper already", "end the other `eugenie up --supervise` first"
+            ) from None
         yield
 
 

@@ -104,7 +104,7 @@ def _known(
         waits = None if force else spool.holds(site, class_name, fingerprints.TAG, made_of)
         if waits is None:
             return None
-        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
+        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--again)")
         metrics = {one.key: one.value for one in waits.metrics()}
         return TrainedVersion(class_name, None, waits.head.id, (), metrics, kept=True, spooled=True)
     for left in sync.send_with(site, client, progress).unsent:
@@ -117,7 +117,7 @@ def _known(
 
 
 def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
-    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--force)")
+    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--again)")
     return TrainedVersion(known.name, known.version, known.run_id, known.aliases, known.metrics or {}, kept=True)
 
 
