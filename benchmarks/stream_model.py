@@ -80,6 +80,7 @@ def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
         assets=plant.names,
         mean=detector.mean[of],
         deviation=detector.deviation[of],
+        used=None if detector.used is None else detector.used[of],
         threshold=detector.threshold[of],
         residual=all_assets(detector.residual),
         level=all_assets(detector.level),

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import IO
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace `path` by `text`: temporary file, fsync, rename. `mode`: who may read it, by default its owner alone."""
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
+    """Replace `path` by `content`: temporary file, fsync, rename. `mode`: who may read it, by default its owner alone.
+
+    Text becomes UTF-8.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+        "wb", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
     ) as stream:
         staged = Path(stream.name)
         try:
-            stream.write(text)
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
             staged.chmod(mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from types import TracebackType
 
@@ -84,12 +85,18 @@ def _print_masked(kind: type[BaseException], error: BaseException, where: Traceb
     sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
 
 
+def _print_masked_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """The same, of a thread: `sys.excepthook` does not hear of it."""
+    if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
+        _print_masked(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
 def main() -> None:
     """Entry point. Exit codes: `errors.ExitCode`."""
     # TensorFlow greets on stderr with what it looked for and did not need; what fails is raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a call that fails raises; gRPC would print it a second time
-    sys.excepthook = _print_masked
+    sys.excepthook, threading.excepthook = _print_masked, _print_masked_of_thread
     console = Console()
     try:
         app()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from eugenie_cli.broker.client import client_settings, failure
+from eugenie_cli.broker.client import MOVING, client_settings, failure, is_there
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
@@ -20,12 +20,6 @@ LOOK_BACK = 2_000
 """Records of a partition that are looked at, from its end: of most sites every asset is among them."""
 ANSWER_S = 3.0
 READ_WITHIN_S = 3.0
-_NO_LEADER = (
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-)
 _POLL_S = 0.2
 _BATCH = 1_000
 
@@ -88,14 +82,14 @@ class LastRows:
         """Partition -> the offsets from which and up to which to read. None: no such topic."""
         consumer = self._client()
         found = consumer.list_topics(self._topic, timeout=ANSWER_S).topics.get(self._topic)
-        if found is None or found.error is not None or not found.partitions:
+        if found is None or not is_there(found):
             return None
         spans = {}
         for partition in found.partitions:
             try:
                 low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=ANSWER_S)
             except KafkaException as error:
-                if error.args[0].code() not in _NO_LEADER:
+                if error.args[0].code() not in MOVING:
                     raise
                 continue  # the brokers answer, and settle who has the partition: there is nothing to read of it now
             known = self._next.get(partition, 0)

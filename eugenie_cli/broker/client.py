@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import TopicMetadata
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.schema import Site
@@ -71,7 +72,7 @@ def ask(site: Site, doing: str, question: Callable[[], _T]) -> _T:
         try:
             return question()
         except KafkaException as error:
-            if error.args[0].code() not in _MOVING or time.monotonic() >= deadline:
+            if error.args[0].code() not in MOVING or time.monotonic() >= deadline:
                 raise failure(site, doing, error) from None
         time.sleep(_POLL_S)
 
@@ -84,8 +85,15 @@ def sound(places: Sequence[TopicPartition] | None) -> list[TopicPartition]:
     return list(places or ())
 
 
+def is_there(topic: TopicMetadata) -> bool:
+    """Whether brokers have a topic, by what they say of it. Raises KafkaException when that is another error."""
+    if topic.error is not None and topic.error.code() not in NO_TOPIC:
+        raise KafkaException(topic.error)
+    return topic.error is None and bool(topic.partitions)
+
+
 def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> EugenieError:
-    """A Kafka failure as an error of ours: unreachable brokers get exit code 4, the rest 1."""
+    """A Kafka failure as an error of ours; exit code 4 when brokers are away, refuse or have no such topic, else 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     where = "the embedded broker" if site.kafka.bootstrap == EMBEDDED else site.kafka.bootstrap
     if cause.code() in _UNREACHABLE:
@@ -96,7 +104,7 @@ def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> Eugen
     if cause.code() in _REFUSED:
         hint = "check kafka.security in the site file and the user's rights"
         return EugenieError(f"{doing}: {where} refused ({cause.str()})", hint, ExitCode.UNREACHABLE)
-    if cause.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+    if cause.code() in NO_TOPIC:
         hint = "`eugenie stream submit` creates the site's topics; or correct kafka: in the site file"
         return EugenieError(f"{doing}: {where} has no such topic", hint, ExitCode.UNREACHABLE)
     return EugenieError(f"{doing}: {cause.str()}", "see the brokers' logs")
@@ -121,10 +129,12 @@ _REFUSED = frozenset(
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
-_MOVING = frozenset(
+NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
+MOVING = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,

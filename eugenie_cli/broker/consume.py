@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
@@ -74,13 +74,17 @@ def stream(
     topic: str,
     *,
     since_ms: int = 0,
+    begin: Mapping[int, int] | None = None,
     until_end: bool = False,
     idle_s: float | None = None,
     group: str | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[Record | None]:
-    """`read`, with one None among the records: where all that was there at the start has been read."""
-    count = partitions(site, topic)
+    """`read`, with one None among the records: where all that was there at the start has been read.
+
+    `begin`: partition -> the offset to begin with, of these partitions alone; it goes before `since_ms`.
+    """
+    count = partitions(site, topic) if begin is None else len(begin)
     consumer = Consumer(
         client_settings(
             site,
@@ -93,7 +97,10 @@ def stream(
         )
     )
     try:
-        consumer.assign(_start(site, consumer, topic, count, since_ms))
+        if begin is None:
+            consumer.assign(_start(site, consumer, topic, count, since_ms))
+        else:
+            consumer.assign([TopicPartition(topic, number, offset) for number, offset in begin.items()])
         yield from _records(site, consumer, topic, count, until_end, idle_s, stop)
     except KafkaException as error:
         raise failure(site, f"reading {topic}", error) from None

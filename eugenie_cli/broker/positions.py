@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent import futures
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
+from eugenie_cli.broker import consume
+from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.schema import Site
@@ -61,7 +63,7 @@ def identity(site: Site, topic: str) -> str | None:
 
     try:
         told = ask(site, f"asking for the id of {topic}", told_by_brokers)
-    except (EugenieError, TimeoutError):
+    except (EugenieError, futures.TimeoutError):  # which is the built-in one from Python 3.11 on
         return None
     return None if told == ZERO_ID else told
 
@@ -96,32 +98,11 @@ def at_instant(site: Site, topic: TopicState, instant_ms: int) -> dict[int, int]
 
 def last_records(site: Site, topic: str, most: int) -> Iterator[dict[str, Any]]:
     """The last committed JSON records of a topic, up to `most` offsets of each partition. Raises EugenieError."""
-    state = look(site, topic)
-    consumer = _consumer(
-        site,
-        "eugenie-positions",
-        isolation_level="read_committed",
-        enable_partition_eof=True,
-        auto_offset_reset="earliest",
-    )
-    begin = {number: max(state.begin[number], end - most) for number, end in state.end.items()}
-    left = {number for number, offset in begin.items() if offset < state.end[number]}
-    try:
-        consumer.assign([TopicPartition(topic, number, begin[number]) for number in left])
-        while left:
-            messages = consumer.consume(1_000, timeout=ANSWER_S)
-            if not messages:
-                return
-            for message in messages:
-                if message.error() is not None:  # the end of a partition: the only error that `consume` repeats
-                    left.discard(message.partition())
-                elif (value := message.value()) is not None:
-                    yield json.loads(value)
-    except KafkaException as error:
-        raise failure(site, f"reading {topic}", error) from None
-    finally:
-        consumer.close()
+    begin = {number: max(first, end - most) for number, (first, end) in marks(site, topic).items()}
+    for one in consume.stream(site, topic, begin=begin, until_end=True):
+        if one is not None and one.value is not None:
+            yield json.loads(one.value)
 
 
-def _consumer(site: Site, group: str, **settings: Any) -> Consumer:
-    return Consumer(client_settings(site, group_id=group, enable_auto_commit=False, **settings))
+def _consumer(site: Site, group: str) -> Consumer:
+    return Consumer(client_settings(site, group_id=group, enable_auto_commit=False))

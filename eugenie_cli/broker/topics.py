@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     TopicMetadata,
 )
 
-from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure
+from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure, is_there
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site
 
@@ -57,14 +57,15 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     admin = AdminClient(client_settings(site))
     existing = _listed(site, admin)
     replication = _ONE if site.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
-    missing = [
+    lacking = [
         NewTopic(name, site.kafka.partitions, replication, config=_settings(site, name))
         for name in names(site)
         if name not in existing
     ]
     created = []
-    if missing:
-        for name, future in admin.create_topics(missing, operation_timeout=ANSWER_S).items():
+    if lacking:
+        made = admin.create_topics(lacking, operation_timeout=ANSWER_S, request_timeout=ANSWER_S)
+        for name, future in made.items():
             try:
                 future.result(timeout=2 * ANSWER_S)
                 created.append(name)
@@ -121,7 +122,7 @@ def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
     try:
-        for future in admin.incremental_alter_configs([resource]).values():
+        for future in admin.incremental_alter_configs([resource], request_timeout=ANSWER_S).values():
             future.result(timeout=2 * ANSWER_S)
     except KafkaException as error:
         raise failure(site, f"keeping the records of {topic}", error) from None
@@ -137,7 +138,8 @@ def forgotten(site: Site) -> str:
     topic = str(site.topics.anomalies)
     admin = AdminClient(client_settings(site))
     try:
-        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        (future,) = admin.describe_configs([resource], request_timeout=ANSWER_S).values()
         found = future.result(timeout=2 * ANSWER_S)
     except KafkaException as error:
         if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, *_NOT_TO_BE_READ):
@@ -168,7 +170,12 @@ def _settings(site: Site, name: str) -> dict[str, str]:
 def partitions(site: Site, topic: str) -> int:
     """How many partitions a topic has. Raises EugenieError when it does not exist."""
     admin = AdminClient(client_settings(site))
-    found = ask(site, f"asking for topic {topic}", lambda: admin.list_topics(topic, timeout=ANSWER_S)).topics.get(topic)
-    if found is None or found.error is not None or not found.partitions:
+
+    def counted() -> int:
+        found = admin.list_topics(topic, timeout=ANSWER_S).topics.get(topic)
+        return len(found.partitions) if found is not None and is_there(found) else 0
+
+    count = ask(site, f"asking for topic {topic}", counted)
+    if not count:
         raise failure(site, f"topic {topic}", KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
-    return len(found.partitions)
+    return count

@@ -55,7 +55,7 @@ def tail(
         else:
             with Watch(opened, chosen, on_change=lambda life: _say(console, life)):
                 for arrival in arrivals:
-                    console.line(arrival.text)
+                    console.json_text(arrival.text)
     except KeyboardInterrupt:
         pass  # how a tail ends: not a failure
 

@@ -15,6 +15,8 @@ from rich.text import Text
 
 from eugenie_cli.anomalies.record import Anomaly, SensorShare
 from eugenie_cli.anomalies.view import Seen, View
+from eugenie_cli.masking import mask
+from eugenie_cli.printable import printable
 from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Life
 
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
@@ -81,7 +83,7 @@ class LiveTable:
         opened, closed = self._view.open(), self._view.closed()
         life = self._life() if self._life is not None else None
         colour = _LIFE_COLOURS.get(life.level if life is not None else UNKNOWN, "")  # nothing is green without a sign
-        sign = [Text(line, style=colour) for line in life.lines] if life is not None else []
+        sign = [Text(printable(mask(line)), style=colour) for line in life.lines] if life is not None else []
         lines = sum(len(line.wrap(console, options.max_width)) for line in sign)
         budget = (options.height or console.height) - _FRAME_LINES - lines
         shown = _fitting([*opened, *closed[:CLOSED_SHOWN]], budget)
@@ -119,14 +121,14 @@ def _facts(seen: Seen, now_ms: int, where: tzinfo, wide: bool) -> list[list[Text
     mark, state = ("●", "open") if anomaly.is_open else ("○", anomaly.reason or anomaly.state)
     return [
         [
-            Text(anomaly.asset, style="bold" if anomaly.is_open else ""),
-            Text.assemble((mark, colour), f" {state}"),
+            Text(printable(anomaly.asset), style="bold" if anomaly.is_open else ""),
+            Text.assemble((mark, colour), f" {printable(state)}"),
             Text(_instant(anomaly.start_ms, now_ms, where)),
             Text.assemble((bar(strength) + " " if wide else "", colour), _score(strength)),
         ],
         [
-            Text(anomaly.class_name, style="dim"),
-            Text(f"  {anomaly.severity}", style=colour),
+            Text(printable(anomaly.class_name), style="dim"),
+            Text(f"  {printable(anomaly.severity)}", style=colour),
             Text(f"for {duration(seen.lasts_ms(now_ms))}"),
             Text(f"{'peak':>{_BAR_CELLS if wide else 0}} {_score(anomaly.peak)}", style="dim"),
         ],
@@ -137,11 +139,11 @@ def _shares(anomaly: Anomaly) -> list[list[Text]]:
     """A line for each of the strongest sensors."""
     return [
         [
-            Text(share.sensor),
+            Text(printable(share.sensor)),
             Text(f"{share.contribution:.0%}"),
             Text(number(share.value)),
             _arrow(share),
-            Text(f"{number(share.forecast)} {share.unit}".rstrip()),
+            Text(printable(f"{number(share.forecast)} {share.unit}".rstrip())),
         ]
         for share in anomaly.sensors[:SENSORS_SHOWN]
     ]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from eugenie_cli.streaming.status import StreamStatus
 
 LONGEST_NAME = 60
-RUNNING = "RUNNING"
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -64,6 +63,7 @@ def _rows(found: StreamStatus) -> Iterator[tuple[str, str]]:
 
 def _figures(found: StreamStatus) -> str:
     from eugenie_cli.streaming.metrics import STALE_S
+    from eugenie_cli.streaming.status import RUNNING
 
     if found.state != RUNNING:
         return "none: its tasks do not all run"

@@ -156,8 +156,8 @@ def prepare(folder: Path, progress: Progress) -> None:
     """
     if not folder.exists() or not any(folder.iterdir()):
         return
-    # a demo that was killed while it made its plant has these two alone; a site file alone may lie anywhere
-    begun = {each.name for each in folder.iterdir()} <= {SITE_FILE, EXPORTS}
+    # a demo that was killed while it made its plant has its site file, perhaps exports, and nothing else
+    begun = {each.name for each in folder.iterdir()} in ({SITE_FILE}, {SITE_FILE, EXPORTS})
     if not begun and not (folder / MANIFEST).exists():
         raise EugenieError(
             f"{folder} is not empty and holds no earlier demo",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from eugenie_cli.deploy.request import Document
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import write_atomically
 from eugenie_cli.locks import alone
 
 LOCK = ".rendered.lock"
@@ -71,7 +71,6 @@ def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) 
         path = folder / name
         same = path.is_file() and not path.is_symlink() and path.read_bytes() == content
         if not same:
-            path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
         written.append(WrittenFile(str(path), "unchanged" if same else "written"))
     for name in sorted(before.keys() - wanted.keys()):
@@ -133,18 +132,7 @@ def _lines(digests: Mapping[str, Sequence[str]]) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     # others read it: a container's user, a cluster's operator. Nothing in it is secret.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    staged = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(0o644)
-        staged.replace(path)
-    except BaseException:  # a full disk, an interrupt: nothing is left beside the file
-        staged.unlink(missing_ok=True)
-        raise
+    write_atomically(path, content, mode=0o644)
 
 
 def _digest(content: bytes) -> str:

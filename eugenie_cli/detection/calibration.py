@@ -36,6 +36,9 @@ from eugenie_cli.detection.window_statistics import StatisticsModule
 
 # The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
 QUANTILE = 0.999
+# Where that is 0, as of forecasts that are always right, any statistic alarms; over less than this its score would be
+# infinite, which is no number to weigh rows by.
+LEAST_QUANTILE = 1e-20
 # The rehearsal leaves out each of this many consecutive parts of the calibration block in turn. Five are the usual
 # folds. On simulated normal operation (averages of noise, blocks of 105 to 2,160 rows, 1 to 16 assets) rows that came
 # later then exceeded most nearly as often as the budget says, on the safe side where there are several assets.
@@ -205,15 +208,13 @@ def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float
     blocks left out in turn and judged by the others' quantile, at most `budget` of the rows exceed.
     """
     enough = [len(part) >= MIN_CALIBRATION_ROWS for part in statistic]
-    pooled = float(np.quantile(np.concatenate(list(statistic)), QUANTILE))
-    quantile = np.array(
-        [np.quantile(part, QUANTILE) if own else pooled for part, own in zip(statistic, enough, strict=True)]
-    )
+    pooled = _quantile(np.concatenate(list(statistic)))
+    quantile = np.array([_quantile(part) if own else pooled for part, own in zip(statistic, enough, strict=True)])
     ratios = [_rehearse(part) if own else part / pooled for part, own in zip(statistic, enough, strict=True)]
     exceeding = np.array([np.mean(np.concatenate(ratios) > margin) for margin in MARGINS])
     within = np.flatnonzero(exceeding <= budget)
     chosen = int(within[0]) if within.size else len(MARGINS) - 1
-    threshold = np.maximum(MARGINS[chosen] * quantile, np.finfo(np.float32).tiny).astype(np.float32)
+    threshold = (MARGINS[chosen] * quantile).astype(np.float32)
     notes = tuple(
         AssetCalibration(
             asset,
@@ -231,7 +232,11 @@ def _rehearse(statistic: Floats) -> Floats:
     """Each row's statistic over the quantile of the parts that it is not in."""
     parts = np.array_split(statistic, REHEARSAL_PARTS)
     others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
-    return np.concatenate([part / np.quantile(other, QUANTILE) for part, other in zip(parts, others, strict=True)])
+    return np.concatenate([part / _quantile(other) for part, other in zip(parts, others, strict=True)])
+
+
+def _quantile(statistic: Floats) -> float:
+    return max(float(np.quantile(statistic, QUANTILE)), LEAST_QUANTILE)
 
 
 def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:

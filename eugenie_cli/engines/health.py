@@ -10,14 +10,13 @@ import contextlib
 import http.client
 import ipaddress
 import json
-import re
 import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from eugenie_cli.site.schema import Site
+    pass
 
 ASK_S = 3.0
 """What answers in milliseconds may take this long on a busy machine."""
@@ -71,15 +70,6 @@ def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:
     if found is None:
         return "no tracking server answers there"
     return "" if found.strip() == b"OK" else "what answers there is no tracking server"
-
-
-def has_exported(site: Site) -> bool:
-    """Whether a model of the site was exported, which its server is there for."""
-    from eugenie_cli.site.load import workspace_of
-
-    models = workspace_of(site).models
-    folders = (folder for name in site.classes if (models / name).is_dir() for folder in (models / name).iterdir())
-    return any(re.fullmatch(r"[1-9][0-9]*", folder.name) for folder in folders)
 
 
 def _is_here(url: str) -> bool:

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
+from eugenie_cli.engines.health import ASK_S
 from eugenie_cli.engines.launcher import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.engines.ports import LOOPBACK, answers
 from eugenie_cli.engines.process import MARKER, Process, minimal_env, start_detached, tail
@@ -21,7 +22,6 @@ NAME = "kafka"
 PORTS = ("kafka", "kafka_controller")
 
 FORMAT_TIMEOUT_S = 120
-_ASK_TIMEOUT_S = 3.0
 
 
 def engine(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
@@ -71,9 +71,9 @@ def is_healthy(address: str) -> bool:
     from confluent_kafka.admin import AdminClient
 
     # log_level 0: librdkafka prints refused connections on stderr while the broker starts
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": int(_ASK_TIMEOUT_S * 1000)})
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": int(ASK_S * 1000)})
     try:
-        return len(admin.list_topics(timeout=_ASK_TIMEOUT_S).brokers) > 0
+        return len(admin.list_topics(timeout=ASK_S).brokers) > 0
     except KafkaException:
         return False
 

@@ -23,7 +23,7 @@ computes: with the optimising compiler half of its CPU time in a million reading
 
 @dataclass(frozen=True)
 class Engine:
-    """One process. `launch` starts it detached and does not wait; `healthy` asks it, within two seconds."""
+    """One process. `launch` starts it detached and does not wait; `healthy` asks it, within seconds."""
 
     name: str
     run_file: Path

@@ -25,20 +25,14 @@ def make(workspace: Workspace, engine: str) -> Path:
 
     The caller holds the lock of `up` and `down`.
     """
-    sweep(workspace, (engine,))
+    running = identify(run_file(workspace, engine))
+    kept = running.details.get(DETAIL) if running is not None else None
+    for left in _root(workspace).glob(f"{engine}-*"):
+        if str(left) != kept:
+            shutil.rmtree(left, ignore_errors=True)
     folder = _root(workspace) / f"{engine}-{os.urandom(4).hex()}"
     folder.mkdir(mode=0o700, parents=True)
     return folder
-
-
-def sweep(workspace: Workspace, engines: Iterable[str]) -> None:
-    """Remove what dead processes of the engines left."""
-    for engine in engines:
-        running = identify(run_file(workspace, engine))
-        kept = running.details.get(DETAIL) if running is not None else None
-        for left in _root(workspace).glob(f"{engine}-*"):
-            if str(left) != kept:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def sweep_all(workspace: Workspace, engines: Iterable[str]) -> None:

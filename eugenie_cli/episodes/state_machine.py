@@ -143,23 +143,17 @@ class Episode:
         """The episode that `to_state` described, in this release or in one that kept the last row instead."""
         episode = cls()
         episode.last, episode.cooldown = state[0], state[1]
+        if len(state) in (8, 14):  # counting or open, of a release that kept the last row in place of the peak's
+            # that row is the best that is known of the peak, unless it was a quiet one: that would mislead
+            known = state[12:] if len(state) == 14 and state[2] == 0 else [(), ()]
+            state = [*state[:8], known, *state[8:12]]
         if len(state) > 2:
             episode.run, episode.run_start, episode.start, episode.peak, episode.weight = state[2:7]
             episode.sums = list(state[7])
-        if len(state) in (_COUNTING_BEFORE, _OPEN_BEFORE):
-            now, last_row = state[8:12], state[12:14]
-            # The last row is the best that is known of the peak, unless it was a quiet one: that would mislead.
-            known = last_row if last_row and episode.run == 0 else [(), ()]
-        else:
-            known, now = (state[8] if len(state) > 8 else [(), ()]), state[9:13]
-        episode.peak_values, episode.peak_expected = _unpack(known[0]), _unpack(known[1])
-        if now:
-            episode.detected, episode.reported, episode.score, episode.version = now
+            episode.peak_values, episode.peak_expected = map(_unpack, state[8])
+        if len(state) > 9:
+            episode.detected, episode.reported, episode.score, episode.version = state[9:]
         return episode
-
-
-_COUNTING_BEFORE, _OPEN_BEFORE = 8, 14
-"""Entries of a state that kept the last scored row, and nothing of the peak's."""
 
 
 def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
@@ -227,12 +221,12 @@ def _step_counting(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event |
     episode.detected = row.ts
     episode.reported = episode.peak
     episode.run = 0
-    _remember(episode, row)
+    episode.score, episode.version = float(row.score), int(row.version)
     return _event(episode, "open", row.ts)
 
 
 def _step_open(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | None:
-    _remember(episode, row)
+    episode.score, episode.version = float(row.score), int(row.version)
     if row.score > 1.0:
         episode.run = 0
         _count_anomalous(episode, row)
@@ -259,10 +253,6 @@ def _count_anomalous(episode: Episode, row: ScoredRow) -> None:
         episode.peak = max(episode.peak, float(row.score))
         episode.peak_values, episode.peak_expected = row.values, row.expected
     episode.sums = [total + weight * float(share) for total, share in zip(episode.sums, row.contribution, strict=True)]
-
-
-def _remember(episode: Episode, row: ScoredRow) -> None:
-    episode.score, episode.version = float(row.score), int(row.version)
 
 
 def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason: str | None = None) -> Event:

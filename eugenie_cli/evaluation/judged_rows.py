@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.evaluation.training_rows import LearntRows
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.schema import Site
 
@@ -22,12 +19,9 @@ def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
     return inside
 
 
-def judged_rows(site: Site, one: Backtest, learnt: Iterable[LearntRows] = ()) -> Bools:
-    """bool [T]: rows with a value, outside the asset's listed normal periods, that none of `learnt` holds."""
-    judged = ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
-    for each in learnt:
-        judged &= ~each.among(one.asset, one.edges)
-    return judged
+def judged_rows(site: Site, one: Backtest) -> Bools:
+    """bool [T]: rows with a value, outside the asset's listed normal periods."""
+    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
 
 
 def quiet_rows(site: Site, class_name: str, asset: str, edges: Ints, labels: Labels | None) -> Bools:

@@ -59,7 +59,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.detection.calibration import QUANTILE
-    from eugenie_cli.detection.detectors import registry
+    from eugenie_cli.detection.detectors import registry as detector_types
     from eugenie_cli.training import run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
     from eugenie_cli.training.registry import Registry
@@ -80,7 +80,7 @@ def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknow
         commit=run.tags.get(COMMIT, ""),
         periods=run.periods,
         window=detector.window,
-        judges=" ".join(registry.of(detector.type).describe(detector)),
+        judges=" ".join(detector_types.of(detector.type).describe(detector)),
         context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
         quantile=QUANTILE,
         budget=noted.budget,

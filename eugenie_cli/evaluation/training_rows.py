@@ -51,7 +51,7 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
     """What a registered version learnt from. Never raises for what cannot be read: that is `unknown`, in words."""
     from mlflow.exceptions import MlflowException
 
-    from eugenie_cli.training import run_record
+    from eugenie_cli.training import mlflow_store, run_record
     from eugenie_cli.training.registry import Registry
     from eugenie_cli.training.warm_start import RUN_TAG
 
@@ -67,11 +67,11 @@ def learnt_by(site: Site, class_name: str, version: int | str) -> LearntRows:
                 return LearntRows(spans, f"run {run_id} does not say which rows it learnt from: it is older than that")
             for asset, own in known.items():
                 spans.setdefault(asset, []).extend(own)
-            run_id = run_record.of_run(registry.client, run_id).tags.get(RUN_TAG, "")
+            run_id = registry.client.get_run(run_id).data.tags.get(RUN_TAG, "")
             if not run_id:
                 return LearntRows(spans)
     except (EugenieError, MlflowException, OSError, ValueError) as problem:
-        return LearntRows(spans, str(problem).splitlines()[0])
+        return LearntRows(spans, mlflow_store.first_line(problem))
     return LearntRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
 
 
@@ -103,9 +103,7 @@ def _covers(spans: Sequence[Span], first: int, last: int, step: int) -> bool:
     """Whether less than a step of [first, last) is left between the spans, at any place."""
     reached = first
     for start, end in spans:
-        if start - reached >= step and start < last:
+        if min(start, last) - reached >= step:
             return False
         reached = max(reached, end)
-        if reached >= last:
-            return True
     return last - reached < step

@@ -28,10 +28,11 @@ class FreshRows:
     def judged(self, one: Backtest) -> Bools:
         """bool [T]; asked once of each asset."""
         whole = judged_rows(self._site, one)
-        judged = judged_rows(self._site, one, self._learnt) if self._apart else whole
+        learnt = [each.among(one.asset, one.edges) for each in self._learnt]
+        judged = whole & ~np.any(learnt, axis=0) if self._apart else whole
         self.left_out += int(np.count_nonzero(whole)) - int(np.count_nonzero(judged))
-        for place, learnt in enumerate(self._learnt):
-            self._rows[place] += int(np.count_nonzero(judged & learnt.among(one.asset, one.edges)))
+        for place, own in enumerate(learnt):
+            self._rows[place] += int(np.count_nonzero(judged & own))
         return judged
 
     def count(self, place: int) -> LearntCount:

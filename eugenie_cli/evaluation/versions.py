@@ -26,20 +26,23 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
 
     which = int(version) if str(version).isdecimal() else str(version)
     workspace = workspace_of(site)
-    places = (workspace.models, workspace.candidates)
+
+    def there(number: int) -> Path | None:
+        folders = (models / class_name / str(number) for models in (workspace.models, workspace.candidates))
+        return next((folder for folder in folders if folder.is_dir()), None)
+
     try:
         registered = Registry(site).resolve(class_name, which)
     except StoreAwayError as away:
-        there = [models / class_name / str(which) for models in places if (models / class_name / str(which)).is_dir()]
-        if not there or isinstance(which, str):
+        folder = there(which) if isinstance(which, int) else None
+        if folder is None:
             raise
-        progress.say(f"{class_name} version {which} is taken as {there[0]} has it, unchecked: {away.reason}")
-        return there[0]
-    for models in places:
-        folder = models / class_name / str(registered.version)
-        if folder.is_dir():
-            check_same(folder, registered)
-            return folder
+        progress.say(f"{class_name} version {which} is taken as {folder} has it, unchecked: {away.reason}")
+        return folder
+    folder = there(registered.version)
+    if folder is not None:
+        check_same(folder, registered)
+        return folder
     progress.say(f"export {class_name} version {registered.version}")
     models = workspace.models if CHAMPION in registered.aliases else workspace.candidates
     return Path(publish_class(site, class_name, registered.version, progress, models=models).path)

@@ -40,6 +40,13 @@ def _chosen(readings: Readings, mask: NDArray[np.bool_]) -> Readings:
     return place[mask], ts[mask], value[mask]
 
 
+def letter_of(routes: Routes, name: tuple[str, str], count: int, reason: str, detail: str) -> tuple[str, bytes]:
+    """(reason, dead letter) of so many readings of a sensor (asset, sensor), whose messages are not known any more."""
+    payload = json.dumps({"asset": name[0], "sensor": name[1]}, ensure_ascii=False)
+    letter = dead_letter(reason, detail, payload, routes.spec.kafka.readings)
+    return reason, dumps({**letter, "count": count})
+
+
 class Shard:
     """The rows of a shard's assets. `take` what came, then `advance` with the watermark."""
 
@@ -62,9 +69,9 @@ class Shard:
             made = self._made[readings[0]]
             over = (readings[1] <= made) & (readings[1] > made - SAME_STREAM_MS)
             if over.any():
-                (place, _, _), (left, letters) = readings, self._take(_chosen(readings, ~over))
+                taken, letters = self._take(_chosen(readings, ~over))
                 reach = f"a job that was drained has made rows up to {iso(int(made[over].max()))}"
-                return left, [*self._late_letters(place[over], reach), *letters]
+                return taken, [*self._late_letters(readings[0][over], reach), *letters]
         return self._take(readings)
 
     def _take(self, readings: Readings) -> tuple[Readings, list[tuple[str, bytes]]]:
@@ -80,8 +87,7 @@ class Shard:
                 late[mine] = rows.add(self._routes.asset[chosen], self._routes.sensor[chosen], ts[mine], value[mine])
         if not late.any():
             return readings, []
-        kept = ~late
-        return (place[kept], ts[kept], value[kept]), self._late_letters(place[late], self._reach())
+        return _chosen(readings, ~late), self._late_letters(place[late], self._reach())
 
     def advance(self, until: int) -> list[Batch]:
         """Segments for all rows up to `until` (ms). Every reading up to there must have been taken."""
@@ -110,13 +116,10 @@ class Shard:
 
     def _late_letters(self, places: NDArray[np.int64], reach: str) -> list[tuple[str, bytes]]:
         detail = f"the row is made; {reach}"
-        letters = []
-        for place, count in Counter(places.tolist()).items():
-            asset, sensor = self._routes.name_of(place)
-            payload = json.dumps({"asset": asset, "sensor": sensor}, ensure_ascii=False)
-            letter = dead_letter(reject_reasons.LATE, detail, payload, self._routes.spec.kafka.readings)
-            letters.append((reject_reasons.LATE, dumps({**letter, "count": count})))
-        return letters
+        return [
+            letter_of(self._routes, self._routes.name_of(place), count, reject_reasons.LATE, detail)
+            for place, count in Counter(places.tolist()).items()
+        ]
 
     @property
     def cells(self) -> int:

@@ -6,7 +6,6 @@ its tables. They are a pure function of readings, and of how far rows were made 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyflink.datastream.state import ListState, ValueState
 
-from eugenie_cli.episodes.records import dead_letter, dumps
 from eugenie_cli.flink_job.decode import Readings
 from eugenie_cli.flink_job.episode_state import classes_of_rows
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import Routes
-from eugenie_cli.flink_job.shard import Shard
+from eugenie_cli.flink_job.shard import Shard, letter_of
 from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
@@ -44,7 +42,6 @@ class DurableShard:
     """
 
     def __init__(self, routes: Routes, number: int, rows: ValueState, journal: ListState, names: ValueState) -> None:
-        self._routes = routes
         self._shard = Shard(routes, number)
         self._rows, self._journal = rows, journal
         snapshot = rows.value()
@@ -57,7 +54,9 @@ class DurableShard:
         """Dead letters of the readings that waited for their row when the site file lost their asset or sensor."""
         if is_renamed:
             entries, waited = _renamed(entries, _with_classes(before, snapshot, routes), routes, snapshot or {})
-            self.orphans = [self._orphan(name, count) for name, count in waited.items()]
+            self.orphans = [
+                letter_of(routes, name, count, reject_reasons.UNKNOWN_TAG, GONE) for name, count in waited.items()
+            ]
         for entry in entries:
             if isinstance(entry, int):
                 self._shard.advance(entry)
@@ -101,11 +100,6 @@ class DurableShard:
     def next_edge(self) -> int | None:
         """`Shard.next_edge`."""
         return self._shard.next_edge()
-
-    def _orphan(self, name: tuple[str, str], count: int) -> tuple[str, bytes]:
-        payload = json.dumps(dict(zip(("asset", "sensor"), name, strict=True)), ensure_ascii=False)
-        letter = dead_letter(reject_reasons.UNKNOWN_TAG, GONE, payload, self._routes.spec.kafka.readings)
-        return reject_reasons.UNKNOWN_TAG, dumps({**letter, "count": count})
 
 
 def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes: Routes) -> list[Name]:

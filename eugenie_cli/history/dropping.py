@@ -46,7 +46,7 @@ def plan_drop(site: Site, history: History, source: str, items: Sequence[str] = 
 
 
 def _keys(site: Site, item: str) -> tuple[str, ...]:
-    path, base = Path(item).expanduser().absolute(), site.base.resolve()
+    path, base = Path(item).absolute(), site.base.resolve()  # a shell has put ~ in full already
     inside = (str(path.relative_to(base)),) if path.is_relative_to(base) else ()
     return (item, *inside, str(path))
 

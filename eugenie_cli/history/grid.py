@@ -100,6 +100,11 @@ def limits_of(equipment: EquipmentClass) -> Limits:
     return Limits([sensor.low for sensor in equipment.sensors], [sensor.high for sensor in equipment.sensors])
 
 
+def limits_by_name(equipment: EquipmentClass) -> dict[str, tuple[float | None, float | None]]:
+    """The same by sensor, as `History.read` takes them: what is outside is bad before one of two readings is chosen."""
+    return {sensor.name: (sensor.low, sensor.high) for sensor in equipment.sensors}
+
+
 def load_grid(site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> Grid:
     """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
 
@@ -108,18 +113,9 @@ def load_grid(site: Site, history: History, asset: str, start_ms: int | None = N
     """
     equipment = site.classes[site.asset_named(asset).class_name]
     step, max_gap = equipment.step, equipment.max_gap
-    limits = limits_of(equipment)
-    by_sensor = dict(
-        zip(equipment.sensor_names, zip(limits.low.tolist(), limits.high.tolist(), strict=True), strict=True)
-    )
-    readings = history.read(asset, None if start_ms is None else start_ms - max_gap, end_ms, by_sensor)
-    grid = align(
-        readings,
-        sensors=equipment.sensor_names,
-        step_ms=step,
-        max_gap_ms=max_gap,
-        limits=limits,
-    )
+    first_ms = None if start_ms is None else start_ms - max_gap
+    readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))
+    grid = align(readings, sensors=equipment.sensor_names, step_ms=step, max_gap_ms=max_gap)
     keep = np.ones(len(grid.edges), bool)
     if start_ms is not None:
         keep &= grid.edges >= start_ms

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.files import replace_file
+from eugenie_cli.files import write_atomically
 from eugenie_cli.history.batch import meet
 from eugenie_cli.history.manifest import PartFile, Sources
 from eugenie_cli.history.parquet import read_part
@@ -124,7 +124,7 @@ def look(root: Path, sources: Sources) -> Found:
         kept[name] = known[name] if name in known else _look_into(root, overlap)
     if kept != known:
         text = json.dumps(kept, separators=(",", ":"), sort_keys=True)
-        replace_file(root / KEPT, lambda file: file.write(text.encode()))
+        write_atomically(root / KEPT, text, mode=0o644)  # imports of two sources may end at once
     conflicts: dict[str, int] = {}
     repeated: dict[str, int] = {}
     for counts in kept.values():

@@ -110,12 +110,12 @@ class History:
         asset: str,
         start_ms: int | None = None,
         end_ms: int | None = None,
-        limits: Mapping[str, tuple[float, float]] | None = None,
+        limits: Mapping[str, tuple[float | None, float | None]] | None = None,
     ) -> AssetReadings:
         """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it.
 
-        `limits`: sensor -> lowest and highest value; what is outside is of bad quality before readings of one instant
-        meet, so a possible value goes before an impossible one, as in the stream.
+        `limits`: sensor -> lowest and highest value, None for no limit; what is outside is of bad quality before
+        readings of one instant meet, so a possible value goes before an impossible one, as in the stream.
         """
         return self._again(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
 
@@ -139,7 +139,7 @@ class History:
         asset: str,
         start_ms: int | None,
         end_ms: int | None,
-        limits: Mapping[str, tuple[float, float]],
+        limits: Mapping[str, tuple[float | None, float | None]],
     ) -> AssetReadings:
         names: dict[str, int] = {}
         columns = []
@@ -213,7 +213,7 @@ class History:
         parts = self.root / "parts"
         held = {name for name, items in self.sources().items() if items}
         for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
-            if folder.name in held or not any(folder.iterdir()):
+            if folder.name in held or not folder.is_dir() or not any(folder.iterdir()):
                 continue
             with suppress(EugenieError), only_one(self.root / "locks" / f"{folder.name}.lock", "an import"):
                 self._remove_orphans(folder.name, folder)

@@ -263,7 +263,7 @@ def _divided(servable: Servable, signature: str, inputs: Arrays) -> Cut:
 
 
 def _lane_of(servable: Servable, signature: str, piece: _Piece) -> Hashable:
-    if not piece.size and not servable.signatures[signature].batchable:
+    if not servable.signatures[signature].batchable:
         return id(piece.job)
     shapes = tuple((name, array.shape[1:]) for name, array in sorted(piece.inputs.items()))
     return id(servable), signature, shapes

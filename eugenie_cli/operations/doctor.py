@@ -119,11 +119,7 @@ def _anomalies(site: Site) -> Check:
 
 
 def _engine(status: lifecycle.EngineStatus) -> Check:
-    hint = {
-        "crashed": f"see {status.log}, then `eugenie up`",
-        "not answering": f"see {status.log}",
-        lifecycle.UNREACHABLE: lifecycle.ELSEWHERE,
-    }.get(status.state, "")
+    ok = status.ok or status.state == "stopped"  # what eugenie starts itself may be stopped
     found = " ".join(filter(None, (status.state, status.address)))
     words = ": ".join(filter(None, (found, status.why)))
-    return Check(status.name, not hint, words, (status.hint or hint) if hint else "")
+    return Check(status.name, ok, words, "" if ok else status.hint)

@@ -231,7 +231,7 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
 def _judged(site: Site, found: EngineStatus) -> EngineStatus:
     """With `ok`, and with what to do where it is not."""
     if found.state == "stopped":
-        is_missed = health.has_exported(site) if found.name == SERVING else found.name != mlflow.NAME
+        is_missed = _has_exported(site) if found.name == SERVING else found.name != mlflow.NAME
     else:
         is_missed = found.state in ("crashed", "not answering", UNREACHABLE)
     if not is_missed:
@@ -245,6 +245,13 @@ def _judged(site: Site, found: EngineStatus) -> EngineStatus:
         UNREACHABLE: ELSEWHERE,
     }[found.state]
     return replace(found, ok=False, hint=found.hint or hint)
+
+
+def _has_exported(site: Site) -> bool:
+    """Whether a model of the site was exported, which its server is there for."""
+    from eugenie_cli.serving import release_config
+
+    return any(release_config.exported(site).values())
 
 
 def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: Progress) -> list[Engine]:

@@ -43,8 +43,6 @@ CONFIRMED = 3
 JOB = "stream job"
 """How the job is called beside the engines."""
 
-_ENDED_ON_PURPOSE = frozenset({"FINISHED", "CANCELED"})
-
 
 def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), down_on_exit: bool = False) -> None:
     """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Keeper`.
@@ -154,7 +152,7 @@ class Keeper:
         """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
         from eugenie_cli.engines import job_record
         from eugenie_cli.streaming import launch
-        from eugenie_cli.streaming.flink_rest import FlinkRest
+        from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest
         from eugenie_cli.streaming.job import running_job
 
         last = job_record.load(_workspace(self._site))
@@ -163,7 +161,7 @@ class Keeper:
         try:
             address = endpoints.flink(self._site)
             found = flink.overview(address)
-            if found is None or not found["slots-total"]:
+            if found is None or not found.get("slots-total"):  # something else may answer there
                 return False
             rest = FlinkRest(address)
             if running_job(rest, self._site) is not None:
@@ -174,7 +172,7 @@ class Keeper:
             job = rest.job(last.job_id)
         except EugenieError:  # the JobManager is gone or not ready: the next look will tell
             return False
-        if job is not None and job["state"] in _ENDED_ON_PURPOSE:
+        if job is not None and job["state"] in ENDED_ON_PURPOSE:
             self._ended.add(last.job_id)
             return False
         return True

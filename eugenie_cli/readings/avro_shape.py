@@ -12,7 +12,6 @@ from typing import Any
 MAX_DEPTH = 64
 """Types inside each other; gateways nest a handful."""
 
-_NOTHING = frozenset({"null"})
 _PLAIN = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 _Shape = tuple[int, bool]
@@ -62,7 +61,7 @@ def _record(
 
 def _named(name: str, space: str, known: dict[str, _Shape], within: tuple[str, ...], above: int) -> _Shape:
     if name in _PLAIN:
-        return 1, name in _NOTHING
+        return 1, name == "null"
     full = name if "." in name or not space else f"{space}.{name}"
     if full in within or name in within:
         raise ValueError(f"{full} holds itself")

@@ -134,17 +134,17 @@ def _contradictions(letters: frozenset[str]) -> Iterator[str]:
 
 def _run_together(parts: list[Directive]) -> Iterator[str]:
     for part, following in itertools.pairwise(parts):
-        if part.letter == "f" and (following.letter in NUMBERS and following.letter):
+        if part.letter == "f" and following.letter and following.letter in NUMBERS:
             yield f"%f runs into %{following.letter}: nobody can say where its digits end"
 
 
 def _unread_zone(format: str, parts: list[Directive]) -> Iterator[str]:
     """A literal that says an offset or a zone would be skipped, and the time taken for local time."""
-    if says_utc(format) or any(part.letter in ("z", "Z") and part.letter for part in parts):
+    if says_utc(format) or any(part.letter in ("z", "Z") for part in parts):
         return
     timed = False
     for part in parts:
-        timed = timed or (part.letter in ("H", "I") and bool(part.letter))
+        timed = timed or part.letter in ("H", "I")
         if not part.letter and (_OFFSET.search(part.text) or (timed and _SHORT_OFFSET.search(part.text))):
             yield f"{part.text!r} says an offset from UTC, which nothing reads there: write %z in its place"
         elif not part.letter and _ZULU.fullmatch(part.text):
@@ -159,7 +159,7 @@ def _half_of_day(parts: list[Directive]) -> Iterator[str]:
     """A literal AM or PM: a morning's 12:30 would be taken for noon."""
     timed = False  # "am" before the date is German
     for part in parts:
-        timed = timed or (part.letter in ("H", "I") and bool(part.letter))
+        timed = timed or part.letter in ("H", "I")
         if timed and not part.letter and _HALF_OF_DAY.fullmatch(part.text.strip(_SIGNS)):
             yield f"{part.text!r} says half of the day, which nothing reads there: write %p there, and %I for %H"
 
@@ -174,7 +174,7 @@ def translated(format: str) -> str | None:
     for token in _FOREIGN.findall(format):
         first, count = token[0], len(token)
         directive = ""
-        if token[0] == "'":
+        if first == "'":
             written += token[1:-1]
             continue
         if first in "yuY":

@@ -54,7 +54,7 @@ def opcda(text: str) -> bool:
     code = _integer(text)
     if code is None or not 0 <= code <= OPC_DA_VENDOR:
         raise ValueError(f"quality {text!r} is not an OPC DA quality (0 to 255, good is 192){_other(text)}")
-    return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
+    return _is_good_byte(code)
 
 
 def ignition(text: str) -> bool:
@@ -64,7 +64,7 @@ def ignition(text: str) -> bool:
         return words(text)
     severity = _as_32_bits(text, code) >> OPC_UA_SEVERITY_SHIFT
     if severity == 0:
-        return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
+        return _is_good_byte(code)
     return severity == 1
 
 
@@ -107,6 +107,11 @@ def _integer(text: str) -> int | None:
     if match is None:
         return None
     return int(match[1]) if match[1] is not None else int(match[2], 16)
+
+
+def _is_good_byte(code: int) -> bool:
+    """Whether a number from 0 on is a quality of OPC DA, and good or uncertain."""
+    return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
 
 
 def _as_32_bits(text: str, code: int) -> int:

@@ -57,7 +57,7 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
             local = datetime(
                 day.year, day.month, day.day, _hour(said), int(said.get("M") or 0), int(said.get("S") or 0)
             )
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # the latter beyond the days that a date can be
             raise ValueError(f"{text!r}: {error}") from None
         weekday = said.get("a") or said.get("A")
         if weekday is not None and WEEKDAYS.get(key(weekday), day.weekday()) != day.weekday():
@@ -91,7 +91,7 @@ def _piece(parts: list[Directive], place: int) -> str:
 
 def _beginning_of_time(parts: list[Directive]) -> int | None:
     """Where the time of day begins, with what parts it from the date, if all of the date is before it."""
-    first = next(place for place, part in enumerate(parts) if part.letter in _TIME and part.letter)
+    first = next(place for place, part in enumerate(parts) if part.letter in _TIME)
     later = {part.letter for part in parts[first:] if part.letter}
     if first == 0 or not later <= _TIME or parts[first - 1].letter:
         return None

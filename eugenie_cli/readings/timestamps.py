@@ -12,9 +12,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from eugenie_cli.readings.timestamp_formats import MAX_OFFSET_MINUTES, Local, compile_format, offset_ms
-
-__all__ = ["MAX_OFFSET_MINUTES"]
+from eugenie_cli.readings.timestamp_formats import Local, compile_format, offset_ms
 
 ISO_PATTERN = (
     r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"

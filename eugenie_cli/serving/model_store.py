@@ -67,13 +67,15 @@ class ModelStore:
         """Copy a version into `models/<class>/<version>`, whole or not at all; False when it is there already.
 
         Raises EugenieError (REFUSED) when a file is not as it was exported, the store has no such version, or what is
-        there already is another one of the same number.
+        there already is another one of the same number. Of one without sums that cannot be said.
         """
         folder, source = models / class_name, f"{self._root}/{class_name}/{version}"
         with alone(folder / ".lock"):
-            if (folder / str(version)).exists():
-                with _reached(self.uri):
-                    self._check_same(f"{self.uri}/{class_name}/{version}", source, folder / str(version))
+            target = folder / str(version)
+            if target.exists():
+                if (target / checksums.LOCATION).exists():
+                    with _reached(self.uri):
+                        self._check_same(f"{self.uri}/{class_name}/{version}", source, target)
                 return False
             staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
             try:
@@ -85,7 +87,7 @@ class ModelStore:
                 if damaged:
                     raise _refused(f"{self.uri}/{class_name}/{version} is damaged: {'; '.join(damaged)}")
                 staged.chmod(0o755)
-                staged.rename(folder / str(version))
+                staged.rename(target)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
         return True

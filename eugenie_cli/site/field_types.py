@@ -122,7 +122,7 @@ ZoneName = Annotated[str, AfterValidator(_zone_name)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
-def _on_one_line(given: Any) -> Any:
+def on_one_line(given: Any) -> Any:
     """A line break in a name becomes a blank, as in the header of a file that is imported (Excel breaks them so)."""
     return re.sub(r"\s*[\r\n]+\s*", " ", given) if isinstance(given, str) else given
 
@@ -144,7 +144,7 @@ Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)
 Label = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
-    BeforeValidator(_on_one_line),
+    BeforeValidator(on_one_line),
 ]
 # A text in the place of a value; a number, which YAML gives as one, is its shortest text.
 StatusText = Annotated[

@@ -48,7 +48,12 @@ class Adoption:
                 return Known(self._source, key, self._own[key])
         if PurePath(item.key).is_absolute():
             return None
-        moved = [known for known in self._left if self._free(known) and known.key.endswith(f"/{item.key}")]
+        ending = f"/{item.key}"
+        moved = [
+            known
+            for known in self._left
+            if known.key.endswith(ending) and PurePath(known.key).is_absolute() and self._free(known)
+        ]
         return self._take(moved[0]) if len(moved) == 1 else None
 
     def readings(self, item: SourceItem) -> int:

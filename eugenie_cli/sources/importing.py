@@ -181,23 +181,25 @@ class _Run:
     def bring_in(self, item: SourceItem) -> None:
         """Bring one item up to date, and count it."""
         known = self.adoption.by_name(item)
-        same = known if known is not None and self._as_now(known, item) else None
-        if same is not None and same.item.state["item"] == dict(item.state) and item.state:
-            self._keep(item, same)
+        if (
+            known is not None
+            and item.state
+            and known.item.state["item"] == dict(item.state)
+            and self._as_now(known, item)
+        ):
+            self._keep(item, [known])
             return
         digest = self.importer.digest(item)
-        others: list[Known] = []
-        if known is None:
-            known = self.adoption.by_content(item, digest)
-            others = [] if known is not None else self.adoption.elsewhere(item, digest)
-            known = known or next(iter(others), None)
-            same = known if known is not None and self._as_now(known, item) else None
-        if same is not None and same.item.state["digest"] == digest:
-            self._keep(item, same, others)
+        known = known or self.adoption.by_content(item, digest)
+        replaced = [known] if known is not None else self.adoption.elsewhere(item, digest)
+        known = next(iter(replaced), None)
+        same = known is not None and known.item.state["digest"] == digest
+        if known is not None and same and self._as_now(known, item):
+            self._keep(item, replaced)
             return
         tally = Tally()
         # the same content, touched, moved or read by other rules, is as old as it was: what counts must not change
-        exported = known.item.exported if known is not None and known.item.state["digest"] == digest else 0
+        exported = known.item.exported if known is not None and same else 0
 
         def state() -> dict[str, Any]:
             return {
@@ -214,10 +216,8 @@ class _Run:
                 "lost": tally.lost,
             }
 
-        replaced = [(one.source, one.key) for one in (*([known] if known else ()), *others)]
-        imported = self.writer.replace(
-            item.key, self.importer.read(item, tally, self.advance), state, instead_of=replaced
-        )
+        batches = self.importer.read(item, tally, self.advance)
+        imported = self.writer.replace(item.key, batches, state, instead_of=[(one.source, one.key) for one in replaced])
         if known is None:
             self.report.new += 1
         else:
@@ -229,16 +229,16 @@ class _Run:
         """Whether an item would be read today as it was."""
         return known.item.state["settings"] == self.settings and not self.again and same_names(known, item)
 
-    def _keep(self, item: SourceItem, known: Known, others: Sequence[Known] = ()) -> None:
-        """Leave an item as it is, under today's key and with today's state."""
+    def _keep(self, item: SourceItem, replaced: Sequence[Known]) -> None:
+        """Leave an item as the first of `replaced` has it, under today's key and with today's state."""
         self.advance(item.size)
+        known = replaced[0]
         kept = known.item
         now = {"item": dict(item.state), "names": dict(item.names), "exported": kept.exported}
         here = (known.source, known.key) == (self.report.source, item.key)
         if not here or now != {name: kept.state.get(name) for name in now}:
             kept = replace(kept, state={**kept.state, **now})
-            replaced = [(one.source, one.key) for one in (known, *others)]
-            self.writer.keep(item.key, kept, instead_of=replaced)
+            self.writer.keep(item.key, kept, instead_of=[(one.source, one.key) for one in replaced])
         self.report.unchanged += 1
         self.report.moved += self._moved(known, item)
         self.report.take(item.key, kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -56,9 +56,8 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
 
 
 def _of_source(
-    name: str, items: dict[str, Item], importer: Importer, listed: Iterable[SourceItem]
+    name: str, items: dict[str, Item], importer: Importer, listed: Sequence[SourceItem]
 ) -> Iterator[Leftover]:
-    listed = tuple(listed)
     adoption = Adoption(name, {name: items}, listed, (name,))  # what the next import knows again is not left
     keys = {known.key for item in listed if (known := adoption.by_name(item)) is not None}
     settings = settings_digest(importer)

@@ -18,7 +18,9 @@ SUBMIT_S = 300.0
 """Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, on a busy machine a minute."""
 
 POLL_S = 0.2
+ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+ENDED_ON_PURPOSE = ENDED - {"FAILED"}
 
 NAMES_CHARACTERS = 3_500
 """Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 
 from eugenie_cli.broker import positions
 from eugenie_cli.progress import SILENT, Progress
@@ -35,11 +36,8 @@ def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
     return read
 
 
-def lag(site: Site, rest: FlinkRest, job_id: str, ends: dict[int, int] | None = None) -> int:
-    """Records of the readings topic that the job has not read; `ends`: up to there, instead of what there is now."""
-    read = read_offsets(rest, job_id)
-    if ends is None:
-        ends = end_offsets(site, str(site.topics.readings))
+def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
+    """Records up to `ends` (offsets, by partition) that were not read."""
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
@@ -49,12 +47,12 @@ def wait_until_caught_up(site: Site, rest: FlinkRest, job_id: str, progress: Pro
     What arrives meanwhile is not waited for: on a live topic that would have no end.
     """
     ends = end_offsets(site, str(site.topics.readings))
-    left = lag(site, rest, job_id, ends)
+    left = behind(ends, read_offsets(rest, job_id))
     moved = time.monotonic()
     with progress.task("reading what is left", total=left, unit="records") as advance:
         while left > 0 and time.monotonic() - moved < STALLED_S:
             time.sleep(POLL_S)
-            now = lag(site, rest, job_id, ends)
+            now = behind(ends, read_offsets(rest, job_id))
             if now < left:
                 moved = time.monotonic()
             advance(left - now)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from eugenie_cli.anomalies.last_rows import Row
 from eugenie_cli.engines import endpoints
 from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.streaming.flink_rest import ALIVE
 
 OK, LATE, DOWN, UNKNOWN = "ok", "late", "down", "unknown"
 """Green: rows are scored. Yellow: they are not, or not all. Red: they cannot be. UNKNOWN: nobody has asked yet."""
@@ -143,8 +144,7 @@ def _job(site: Site, facts: Facts, fresh: bool) -> list[Trouble]:
         start = "eugenie up" if own else "see to the cluster, and to stream.flink in the site file"
         level = LATE if fresh else DOWN  # rows come: a job runs somewhere
         return [Trouble("flink", level, f"stream job not known to be RUNNING: {facts.flink}", start, not facts.wanted)]
-    ended = facts.job not in ("RESTARTING", "INITIALIZING", "CREATED", "FAILING", "RECONCILING")
-    start = SUBMIT if ended else "eugenie stream status"
+    start = "eugenie stream status" if facts.job in ALIVE else SUBMIT
     return [Trouble(f"job {facts.job}", DOWN, f"stream job not RUNNING: {facts.job}", start, not facts.wanted)]
 
 

@@ -9,19 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eugenie_cli.anomalies.last_rows import LastRows, contact
 from eugenie_cli.engines import endpoints, health, job_record
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
+from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.liveness import Facts, Life, judge
+from eugenie_cli.streaming.status import STOPPED
 
 EVERY_S = 2.0
 FLINK_S = 3.0
 SERVER_S = 2.0
-STOPPED = "STOPPED"
 
 
 class Asker:
@@ -31,12 +32,12 @@ class Asker:
         self._site = site
         self._rows = LastRows(site)
         self._contact_ms: int | None = None
-        self._pool = ThreadPoolExecutor(3, "sign-of-life")
+        self._pool = ThreadPoolExecutor(2, "sign-of-life")
 
     def ask(self) -> Facts:
         """What each says now. Seconds, where one hangs."""
         flink, server = self._pool.submit(self._flink), self._pool.submit(self._server)
-        has_topic, why = self._pool.submit(contact, self._rows).result()
+        has_topic, why = contact(self._rows)
         now = _now()
         if not why:
             self._contact_ms = now
@@ -48,7 +49,7 @@ class Asker:
             has_topic=has_topic,
             job=job,
             flink=no_flink,
-            wanted=self._wanted(),
+            wanted=is_wanted(job_record.load(workspace_of(self._site)), job),
             server=server.result(),
             scored=dict(self._rows.scored),
             arrived_ms=self._rows.arrived,
@@ -79,9 +80,10 @@ class Asker:
         except EugenieError as error:
             return error.reason
 
-    def _wanted(self) -> bool:
-        last = job_record.load(workspace_of(self._site))
-        return last is not None and last.savepoint is None and not last.drained
+
+def is_wanted(last: JobRecord | None, job: str | None) -> bool:
+    """Whether somebody submitted the job, and did not stop it. Its state alone tells that one was cancelled."""
+    return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 
 
 def look(site: Site, assets: Collection[str] = ()) -> Life:

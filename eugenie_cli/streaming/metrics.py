@@ -76,7 +76,7 @@ def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> f
     """Have Flink fetch a running job's figures; returns their age in seconds, or None when that is not known.
 
     The age is what Flink's clock says by now, less what the figures themselves say: how long the job has been running.
-    Figures of a TaskManager that is not heard any more are as old as its last heartbeat. Raises EugenieError.
+    Those of a TaskManager that hangs are older: see `unheard_s`. Raises EugenieError.
     """
     deadline = time.monotonic() + within_s
     while True:
@@ -86,9 +86,8 @@ def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> f
             return None
         age = None if told is None else max(0.0, (job["now"] - job["timestamps"]["RUNNING"] - told) / 1000)
         if (age is not None and age <= FRESH_S) or time.monotonic() > deadline:
-            break
+            return None if age is None else round(age, 3)
         time.sleep(FETCH_POLL_S)
-    return None if age is None else round(max(age, unheard_s(rest, job)), 3)
 
 
 def unheard_s(rest: FlinkRest, job: Mapping[str, Any]) -> float:

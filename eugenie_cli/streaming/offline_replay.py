@@ -18,7 +18,7 @@ import numpy as np
 from eugenie_cli.episodes.records import ScoreFormatter, dumps
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import Backtest, backtest
-from eugenie_cli.history.grid import limits_of
+from eugenie_cli.history.grid import limits_by_name
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
@@ -105,14 +105,13 @@ def _readings(site: Site, history: History, one: Backtest) -> tuple[np.ndarray, 
     equipment = site.classes[site.assets[one.asset].class_name]
     step = equipment.step
     first, last = int(one.edges[0]), int(one.edges[-1])
-    readings = history.read(one.asset, first - step + 1, last + 1)
+    readings = history.read(one.asset, first - step + 1, last + 1, limits_by_name(equipment))
     index = {name: place for place, name in enumerate(equipment.sensor_names)}
     lookup = np.array([index.get(name, -1) for name in readings.names], np.int32)
     sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
     known = sensor >= 0
-    value = limits_of(equipment).apply(sensor[known], readings.value[known])
     row = (-(-readings.ts[known] // step) * step - first) // step
-    is_bad = np.isnan(value)
+    is_bad = np.isnan(readings.value[known])
     return (
         np.bincount(row[~is_bad], minlength=len(one.edges)),
         np.bincount(row[is_bad], minlength=len(one.edges)),

@@ -20,9 +20,9 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
-from eugenie_cli.streaming.metrics import read_metrics
+from eugenie_cli.streaming.metrics import fetch, read_metrics
 from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines
 from eugenie_cli.streaming.recordings import Chosen, Recording, Stretch, of_history
 
@@ -119,8 +119,12 @@ def _refuse_late(site: Site, recording: Recording) -> None:
     except EugenieError:  # no Flink, so no job whose clock could be ahead
         return
     job = rest.job(job_id) if job_id is not None else None
-    now = read_metrics(rest, job).watermark_ms if job is not None else None
-    if now is not None and recording.start_ms is not None and recording.start_ms < now:
+    if job is None or recording.start_ms is None:
+        return
+    if state_of(job) == "RUNNING":
+        fetch(rest, job["jid"])  # of a job that nobody has asked about Flink has no figures, or old ones
+    now = read_metrics(rest, job).watermark_ms
+    if now is not None and recording.start_ms < now:
         raise EugenieError(
             f"the running job has made every row up to {iso(now)}, and the replay begins at"
             f" {iso(recording.start_ms)}: the readings before would be dead letters, late",

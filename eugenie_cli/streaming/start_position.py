@@ -97,9 +97,9 @@ def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
 
 
 def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
-    """The state to resume from: the one that was named, or the newest. Raises EugenieError (REFUSED).
+    """The state to resume from: the one that was named, or the newest.
 
-    Without one, when it was insisted on.
+    Raises EugenieError (REFUSED) when one is insisted on and there is none.
     """
     found = named(rest, asked.path) if asked.path is not None else newest(rest, last)
     if found is None and asked.kind == SAVEPOINT:
@@ -144,12 +144,12 @@ def _on_disk(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
     folder = _local(rest, _uri(last.checkpoints)) if last.checkpoints is not None else None
     if folder is not None:
         complete = [path for path in (folder / last.job_id).glob("chk-*") if _complete(rest, path.as_uri())]
-        newest = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
-        found += [(CHECKPOINT, newest)] if newest is not None else []
+        last_one = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
+        found += [(CHECKPOINT, last_one)] if last_one is not None else []
     folder = _local(rest, _uri(last.savepoints)) if last.savepoints is not None else None
     if folder is not None:
-        named = folder.glob(f"savepoint-{last.job_id[:6]}-*")
-        found += [(SAVEPOINT, path) for path in named if _complete(rest, path.as_uri())]
+        of_job = folder.glob(f"savepoint-{last.job_id[:6]}-*")
+        found += [(SAVEPOINT, path) for path in of_job if _complete(rest, path.as_uri())]
     return [(int((path / METADATA).stat().st_mtime * 1000), Snapshot(kind, path.as_uri())) for kind, path in found]
 
 

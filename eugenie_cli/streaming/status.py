@@ -21,7 +21,7 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, offsets
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
-from eugenie_cli.streaming.lag import lag, read_offsets
+from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
 from eugenie_cli.streaming.stack_trace import summary
 from eugenie_cli.tfserving.client import ModelServerError
@@ -161,18 +161,20 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     failed = rest.last_failure(job_id)
     at_work = state == RUNNING
     age = fetch(rest, job_id) if at_work else None
+    unheard = unheard_s(rest, job) if at_work else 0.0
+    age = None if age is None else max(age, unheard)
     metrics = read_metrics(rest, job) if at_work else JobMetrics()
     if at_work and (age is None or age > STALE_S):
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
         notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
     problems = [] if at_work else [Problem(f"the stream job is {state}", _next(site, rest, state))]
-    if at_work and unheard_s(rest, job):
+    if unheard:
         problems = [Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS)]
+    lag: int | None = None
     if at_work and has_kafka():
-        try:
-            notes += _topic_notes(site, rest, job_id, last)
-        except EugenieError as error:  # it runs, and reads nothing
-            problems.append(Problem(error.reason, error.hint or SUBMIT))
+        lag = _lag(site, rest, job_id, last, notes, problems)
+    elif at_work:
+        notes.append("the lag is not known: something is wrong with Kafka")
     return StreamStatus(
         state=state,
         job_id=job_id,
@@ -181,7 +183,7 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
         restarts=int(rest.job_metrics(job_id, ["numRestarts"]).get("numRestarts", 0)),
         failure=summary(failed[1]) if failed is not None else None,
         failed_at=iso(failed[0]) if failed is not None else None,
-        lag=_lag(site, rest, job_id, notes, has_kafka) if at_work else None,
+        lag=lag,
         readings_per_s=round(metrics.readings_per_s, 3),
         scores_per_s=round(metrics.scores_per_s, 3),
         watermark=iso(metrics.watermark_ms) if metrics.watermark_ms is not None else None,
@@ -249,26 +251,22 @@ def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lag(site: Site, rest: FlinkRest, job_id: str, notes: list[str], has_kafka: Callable[[], bool]) -> int | None:
-    if not has_kafka():
-        notes.append("the lag is not known: something is wrong with Kafka")
-        return None
+def _lag(
+    site: Site, rest: FlinkRest, job_id: str, last: JobRecord | None, notes: list[str], problems: list[Problem]
+) -> int | None:
+    """How far the job is behind its topic. Notes what the topic has no more of it; another topic is a problem."""
     try:
-        return lag(site, rest, job_id)
+        read = read_offsets(rest, job_id)  # before the ends: what is read meanwhile would be beyond them
+        topic = positions.look(site, str(site.topics.readings))
     except EugenieError as error:
         notes.append(f"the lag is not known: {error.reason}")
         return None
-
-
-def _topic_notes(site: Site, rest: FlinkRest, job_id: str, last: job_record.JobRecord | None) -> list[str]:
-    """What the topic has no more of what the job has not read. Raises EugenieError: it is not the one that it reads."""
     try:
-        topic = positions.look(site, str(site.topics.readings))
-        read = read_offsets(rest, job_id)
-    except EugenieError:  # the lag says so
-        return []
-    before = last.topic if last is not None and last.job_id == job_id else None
-    return offsets.while_running(topic, before, read)
+        before = last.topic if last is not None and last.job_id == job_id else None
+        notes += offsets.while_running(topic, before, read)
+    except EugenieError as error:  # it runs, and reads nothing
+        problems.append(Problem(error.reason, error.hint or SUBMIT))
+    return behind(topic.end, read)
 
 
 def _model_server(site: Site) -> ModelServer:
@@ -298,9 +296,13 @@ def _strangers(site: Site, server: ModelServer) -> list[str]:
     found = []
     for name, version in server.models.items():
         folder = workspace_of(site).models / name / str(version)
-        if (folder / model_info.LOCATION).exists():
+        if not (folder / model_info.LOCATION).exists():
+            continue
+        try:
             words = model_info.about_strangers(model_info.read(folder), site, name)
-            found += [f"{name}: {words}"] if words else []
+        except EugenieError as error:  # damaged since it was loaded: no reason to say nothing of the stream
+            words = error.reason
+        found += [f"{name}: {words}"] if words else []
     return found
 
 

@@ -16,7 +16,7 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import resume_point, start_position
 from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, SavepointError
 from eugenie_cli.streaming.job import running_job
-from eugenie_cli.streaming.lag import read_offsets, wait_until_caught_up
+from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 
 STOPPED_WITHIN_S = 120.0
@@ -108,10 +108,10 @@ def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | N
     """
     topic = str(site.topics.readings)
     if drained is None:
-        left = [one for _, one in start_position.left_by(rest, known) if one.kind == SAVEPOINT]
+        left = [one for one in start_position.left_by(rest, known) if one[1].kind == SAVEPOINT]
         if not left:
             return known
-        drained = Drained(left[-1].path, {})
+        drained = Drained(max(left, key=lambda one: one[0])[1].path, {})
     ended = _offsets(site, rest, drained, progress)
     # a source that ends has not told Kafka any more how far it had read
     positions.commit(site, consumer_group(site.site), topic, ended)
@@ -135,7 +135,7 @@ def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) 
     if exact is not None:
         return exact
     read = {number: offset for number, offset in drained.read.items() if offset > 0}
-    left = sum(max(end - read.get(number, 0), 0) for number, end in topic.end.items())
+    left = behind(topic.end, read)
     if left:
         progress.say(
             f"where exactly the stream ended is in its savepoint, which cannot be read from here: of the {left} records"

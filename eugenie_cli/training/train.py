@@ -165,11 +165,11 @@ def _narrate(
 
 def _unmoved(detector: TrainedDetector, grids: Sequence[datasets.NormalGrid]) -> Iterator[str]:
     """Sensors that never moved on some assets, scored or not, and assets that are never scored."""
-    still = [grid.still for grid in grids]
     used = getattr(detector, "used", None)
     if used is None:
         return
     used = used & detector.scored
+    still = [grid.still for grid in grids]
     never = [asset for asset, own in zip(detector.assets, used, strict=True) if not own.any()]
     if never:
         yield f"no scored sensor ever moves in the normal rows of {_some(never)}: never scored"
@@ -201,6 +201,5 @@ def _doubts(assets: Sequence[AssetCalibration]) -> Iterator[str]:
         )
     moved = sorted((asset for asset in assets if asset.moved > MOVED), key=lambda asset: -asset.moved)
     if moved:
-        told = ", ".join(f"{asset.asset} ({asset.mover} by {asset.moved:.1f} deviations)" for asset in moved[:NAMED])
-        more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
-        yield f"drift between the rows learnt from and the later ones that calibrate: {told}{more}"
+        told = _some([f"{asset.asset} ({asset.mover} by {asset.moved:.1f} deviations)" for asset in moved])
+        yield f"drift between the rows learnt from and the later ones that calibrate: {told}"

@@ -319,7 +319,7 @@ def test_the_messages_are_readings_that_lead_to_their_sensors(site):
 
 
 def test_the_folders_of_a_workspace_are_named():
-    section = text(README).split("## Where things lie")[1].split("\n## ")[0]
+    section = text(README).split("## Where files are stored")[1].split("\n## ")[0]
     folders = {name for name in vars(Workspace) if isinstance(vars(Workspace)[name], property)}
     assert [field.name for field in fields(Workspace)] == ["root"]
     for folder in folders - {"checkpoints", "savepoints"}:

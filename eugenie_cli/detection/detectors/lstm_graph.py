@@ -37,8 +37,9 @@ class LstmGraph(tf.Module):
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))
         self._residual, self._level = Tables(detector.residual), Tables(detector.level)
-        used = np.ones(detector.mean.shape, bool) if detector.used is None else detector.used
-        self._used = tf.constant(np.concatenate([used, np.ones((1, sensors), bool)]))
+        # nothing is hidden of most plants: their graph has no step for it
+        hides = detector.used is not None and not detector.used.all()
+        self._used = tf.constant(np.concatenate([detector.used, np.ones((1, sensors), bool)])) if hides else None
         count_scored = len(self._scored)
         self._offset = with_unknown(detector.scatter.offset, np.zeros(count_scored))
         self._scatter = with_unknown(detector.scatter.normal, np.ones(count_scored))
@@ -46,7 +47,8 @@ class LstmGraph(tf.Module):
 
     def statistics(self, asset: tf.Tensor, rows: tf.Tensor) -> WindowStatistics:
         """Table index int32 [B] and rows float32 [B, L, S] -> statistics of the B x K windows, row-major."""
-        rows = tf.where(tf.gather(self._used, asset)[:, None], rows, NAN)
+        if self._used is not None:
+            rows = tf.where(tf.gather(self._used, asset)[:, None], rows, NAN)
         scaled = scale(rows, tf.gather(self._mean, asset)[:, None], tf.gather(self._deviation, asset)[:, None])
         return self._statistics.frame_all(scaled)
 
@@ -75,8 +77,8 @@ class LstmGraph(tf.Module):
     def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
         """Forecasts [B, K, S]; of a sensor that never moved, the value that it had."""
         mean = tf.gather(self._mean, index)[:, None]
-        there = tf.gather(self._used, index)[:, None]
-        return tf.where(there, scaled * tf.gather(self._deviation, index)[:, None] + mean, mean)
+        found = scaled * tf.gather(self._deviation, index)[:, None] + mean
+        return found if self._used is None else tf.where(tf.gather(self._used, index)[:, None], found, mean)
 
     def _relative(self, index: tf.Tensor, recent: tf.Tensor, square: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
         """Scatter of each sensor over its normal one, 0 where absent: float32 [B, K, P]."""

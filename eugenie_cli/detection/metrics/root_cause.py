@@ -50,8 +50,9 @@ def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
 
 
 def _weights(score: Floats) -> Floats:
-    """Squared scores; equal weights where all are 0."""
-    squared = score.astype(np.float64) ** 2
+    """Squared scores, an infinite one as float32's largest; equal weights where all are 0."""
+    finite: Floats = np.minimum(score.astype(np.float64), np.finfo(np.float32).max)
+    squared: Floats = finite**2
     return squared if squared.any() else np.ones(len(score))
 
 

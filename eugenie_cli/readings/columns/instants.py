@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.timestamps import MAX_INSTANT, MAX_OFFSET_MINUTES, MIN_INSTANT, compile_instant, zone
+from eugenie_cli.readings.timestamp_formats import MAX_OFFSET_MINUTES
+from eugenie_cli.readings.timestamps import MAX_INSTANT, MIN_INSTANT, compile_instant, zone
 
 ReadInstants = Callable[[Sequence[Any]], "tuple[NDArray[np.int64], NDArray[np.bool_]]"]
 """Members of N records -> instants int64 [N] in ms since 1970 UTC, and a mask bool [N] of those that are any good."""

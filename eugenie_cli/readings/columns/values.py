@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ class Values:
         """
         readable = np.ones(len(members), bool)
         if self._is_plain and set(map(type, members)) <= {float, int}:
-            value = np.array(members, np.float64)
+            value = self.without_sentinels(np.array(members, np.float64))
         else:
             value = np.full(len(members), np.nan)
             for index, member in enumerate(members):
@@ -38,7 +39,6 @@ class Values:
                 except ValueError:
                     readable[index] = False
         readable &= ~(np.abs(value) > MAX_VALUE)
-        value = self.without_sentinels(value)
         if good is not None:
             value[~good] = np.nan
             readable |= ~good  # the value of a bad reading is not asked for
@@ -53,7 +53,7 @@ class Values:
     def _one(self, member: Any) -> float:
         kind = type(member)
         if kind is float and self._is_plain:
-            return float(member)
+            return math.nan if member in self._sentinels else float(member)
         if kind is str:
             return self._to_value(member.strip(" \t"))
         if kind is int or kind is float:
@@ -61,5 +61,5 @@ class Values:
         if kind is bool:
             return self._to_value("true" if member else "false")
         if member is None:
-            return float("nan")
+            return math.nan
         raise ValueError("an object or array")

@@ -47,24 +47,29 @@ _SUFFIXES = (".csv", ".gz", ".txt", ".tsv", ".dat", ".log")
 def matching(pattern: Path) -> list[Path]:
     """What a pattern matches, sorted: files, and all that should be one (a broken link, a pipe, a folder `x.csv`).
 
-    Raises EugenieError for a folder that cannot be listed.
+    Raises EugenieError for a folder that cannot be listed, and for what is no pattern.
     """
     parts = pattern.parts
     fixed = next((place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
     folder = Path(*parts[:fixed])
     try:
-        with os.scandir(folder):
+        if not folder.is_dir():
+            return []
+        with os.scandir(folder):  # glob is silent where it may not look
             pass
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
+            return [pattern] if os.path.lexists(pattern) else []
+        found = list(folder.glob(str(Path(*parts[fixed:]))))
     except OSError as error:
         raise EugenieError(
-            f"{printable(str(folder))} cannot be listed: {error.strerror}",
-            hint="let the user that runs eugenie read the folder",
+            f"{printable(str(error.filename or folder))} cannot be listed: {error.strerror}",
+            hint="let the user that runs eugenie read the folder, and check the disk or the network share",
         ) from error
-    if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
-        return [pattern] if os.path.lexists(pattern) else []
-    found = folder.glob(str(Path(*parts[fixed:])))
+    except ValueError as error:
+        raise EugenieError(
+            f"{printable(str(pattern))} is no pattern: {error}",
+            hint="correct the source's `path`: ** stands alone between slashes, as in exports/**/*.csv",
+        ) from error
     named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are no exports
     return sorted(
         path for path in found if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
@@ -171,7 +176,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last two of odd names and versions
         names = []
     if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
         return "a workbook (.xlsx)", "save its sheet as CSV"
@@ -181,8 +186,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
 
 
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:
-    """Refuse text that is plainly of another encoding. Raises LookupError for an unknown one."""
-    "".encode(encoding)  # `hex` and `zip` are codecs of Python, and no encodings of text
+    """Refuse text that is plainly of another encoding."""
     codec = codecs.lookup(encoding).name
     wide = codec.startswith(("utf-16", "utf-32"))
     if not wide:

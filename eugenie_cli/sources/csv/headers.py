@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
+from eugenie_cli.site.field_types import on_one_line
 from eugenie_cli.site.readings_mapping import Part
 from eugenie_cli.sources.csv.files import HEAD_BYTES
+from eugenie_cli.sources.csv.lines import LINE_END, Decoder
 from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
 from eugenie_cli.sources.csv.settings import CsvSettings
 
@@ -34,9 +36,9 @@ class Header:
     spare: bool = False
 
 
-def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules) -> Header:
-    """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, or the mapping needs
-    a column that it does not have.
+def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules, decoder: Decoder) -> Header:
+    """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, it is not of the
+    encoding, or the mapping needs a column that it does not have.
     """
     start = 0
     while True:  # blank lines, and Excel's `sep=;`
@@ -51,6 +53,7 @@ def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules)
                 hint=f'set `delimiter: "{_DELIMITERS.get(separator[1], separator[1])}"` of the source {source.name}',
             )
         start = end
+    _check_encoding(where, head[start:end], source, decoder)
     line = 1 + line_count(head[:start])
     if end == len(head) == HEAD_BYTES:
         raise EugenieError(f"{where}: its first line does not end", hint="export it again as CSV with a header line")
@@ -67,6 +70,18 @@ def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules)
     return Header(tuple(names), end, line_count(head[:end]), spare)
 
 
+def _check_encoding(where: str, header: bytes, source: CsvSettings, decoder: Decoder) -> None:
+    """Refuse a header that is not of the encoding: its columns would have other names."""
+    if not header.isascii() and (at := decoder.bad(header, 0)) >= 0:
+        likely = header.decode("cp1252", "replace").rstrip("\r\n")
+        raise EugenieError(
+            f"{where} is not {source.encoding} text: byte {at + 1} of its header",
+            hint=_mark_advice(header.decode("utf-8", "replace"), source)
+            or "set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
+            f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
+        )
+
+
 def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:
     """Behind the header's line, or its lines where a cell holds line breaks; a quote that stays open takes none."""
     row, first = rules.row(head, start), _line_end(head, start)
@@ -78,7 +93,7 @@ def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:
 
 
 def _line_end(data: bytes, start: int) -> int:
-    found = re.compile(rb"\r\n|[\r\n]").search(data, start)
+    found = LINE_END.search(data, start)
     return found.end() if found else len(data)
 
 
@@ -93,21 +108,21 @@ def _fields(text: str, delimiter: str) -> list[str]:
 
 
 def _clean(name: str) -> str:
-    """A name on one line, as a site file can write it: line breaks in a cell become a blank."""
-    return re.sub(r"\s*[\r\n]+\s*", " ", name).strip()
+    """A name on one line, as a site file can write it."""
+    return str(on_one_line(name)).strip()
 
 
 def _named(written: Sequence[str]) -> list[str]:
     """Unnamed columns become `column 3`, and of several of one name the second `name 2`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for place, found in enumerate(written, 1):
         name = plain = found or f"column {place}"
         number = 1
         while name in names:
             number += 1
             name = f"{plain} {number}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSettings, head: bytes) -> None:
@@ -125,12 +140,19 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
             )
 
 
+def _mark_advice(text: str, source: CsvSettings) -> str:
+    """What to correct where a text begins with UTF-8's mark, read as another encoding; empty for others."""
+    utf = codecs.lookup(source.encoding).name.startswith("utf")
+    if utf or not text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
+        return ""
+    return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
+
+
 def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: bytes) -> str:
     """What to correct, by how the first lines look."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
-    utf = codecs.lookup(source.encoding).name.startswith("utf")
-    if not utf and text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
-        return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
+    if marked := _mark_advice(text, source):
+        return marked
     if text.lstrip()[:1] in ("{", "["):
         return "the file looks like JSON: export it as CSV"
     if text.lstrip()[:1] == "<":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -25,7 +26,7 @@ from eugenie_cli.sources.csv.headers import Header, read_header
 from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
 from eugenie_cli.sources.csv.quotes import QuoteRules
 from eugenie_cli.sources.csv.records import RecordReader
-from eugenie_cli.sources.csv.rejected_rows import Places, Ragged
+from eugenie_cli.sources.csv.rejected_rows import Places, Ragged, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
 
@@ -38,6 +39,7 @@ class CsvImporter:
     def __init__(self, source: CsvSettings, site: Site) -> None:
         self._source, self._site = source, site
         self._base = site.base.resolve()
+        self._mapping = source.readings.model_dump(mode="json")
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
@@ -55,21 +57,21 @@ class CsvImporter:
         """A file by its place in the site's folder, so that a folder that moves is known again."""
         inside = path.is_relative_to(self._base)
         key = str(path.relative_to(self._base)) if inside else str(path)
-        size, state = 0, dict[str, Any]()
-        try:
-            status = status_of(path)
-            size, state = status.st_size, {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        except EugenieError:
-            pass  # told when it is read
-        bound = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
-        readings = self._source.readings
-        patterned = [name for name in type(readings).model_fields if getattr(getattr(readings, name), "file", None)]
-        names = {name: str(bound[name]["const"]) for name in patterned}
-        return SourceItem(key, size, state, (str(path),) if inside else (), names)
+        state = _state(path)
+        names = {name: part["const"] for name, part in self._bound(path).items() if part != self._mapping[name]}
+        return SourceItem(key, state.get("size", 0), state, (str(path),) if inside else (), names)
+
+    def _bound(self, path: Path) -> dict[str, Any]:
+        """The mapping of a file: its patterns are filled in."""
+        return bind_file(self._mapping, str(without_gz(path)))
 
     def missing(self, key: str) -> str:
         """Why `items` does not have an item that was imported."""
-        return "the source's `path` does not match it" if (self._base / key).exists() else "its file is gone"
+        try:
+            there = (self._base / key).exists()
+        except OSError as error:
+            return f"its file cannot be looked at: {error.strerror}"
+        return "the source's `path` does not match it" if there else "its file is gone"
 
     def settings(self) -> Mapping[str, Any]:
         """The source's own settings, the time zone, and the names that readings are given."""
@@ -102,11 +104,6 @@ class CsvImporter:
         path = self._base / item.key
         try:
             yield from self._read(path, tally, advance)
-        except LookupError as error:
-            raise EugenieError(
-                f"source {self._source.name}: {error}",
-                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
-            ) from error
         except UnicodeError as error:  # of a codec that takes no damaged text: idna, say
             raise EugenieError(
                 f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
@@ -117,25 +114,24 @@ class CsvImporter:
                 f"{printable(str(path))} cannot be read: {printable(str(error), 200)}",
                 hint="check `delimiter` and `encoding` of the source in the site file",
             ) from error
-        if self._item(path).state != item.state:
+        if _state(path) != item.state:
             raise EugenieError(
                 f"{printable(str(path))} changed while it was read", hint="import again when it is complete"
             )
 
     def _read(self, path: Path, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        rules = QuoteRules(self._source.delimiter)
+        rules, decoder = QuoteRules(self._source.delimiter), self._decoder()
         with opened(path, self._source.encoding, advance) as file:
-            decoder = Decoder(self._source.encoding)
             head = decoder(file.read(HEAD_BYTES))
             while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
                 head += decoder(more)
-            head = head.lstrip("\ufeff".encode())
-            self._check_head(path, head, decoder)
-            header = read_header(printable(str(path)), head, self._source, rules)
+            while head.startswith(codecs.BOM_UTF8):
+                head = head.removeprefix(codecs.BOM_UTF8)
+            header = read_header(printable(str(path)), head, self._source, rules, decoder)
             reader = self._reader(path, header)
             told = Told(reader, self._bases, self._source.readings)
             places = Places(tally, path.name)
-            framer = Framer(rules, self._source.encoding, decoder, len(header.names), reader.is_row)
+            framer = Framer(rules, self._source.encoding, decoder, reader.is_row)
             for block in framer.blocks(partial(file.read, BLOCK_BYTES), head[header.end :], header.lines + 1):
                 records, ragged = self._parsed(block, header)
                 batch, refusals = reader.read(records)
@@ -144,6 +140,15 @@ class CsvImporter:
                 yield batch
         told.tell(tally)
 
+    def _decoder(self) -> Decoder:
+        try:
+            return Decoder(self._source.encoding)
+        except LookupError as error:
+            raise EugenieError(
+                f"source {self._source.name}: {error}",
+                hint="set the source's `encoding` to one that Python knows: utf-8, utf-16, cp1252, latin-1, cp1254",
+            ) from error
+
     @cached_property
     def _bases(self) -> frozenset[str]:
         """What the names of a tag's further columns begin or end with."""
@@ -151,7 +156,7 @@ class CsvImporter:
         return bases_of(tags | {name for equipment in self._site.classes.values() for name in equipment.sensor_names})
 
     def _reader(self, path: Path, header: Header) -> RecordReader:
-        mapping = bind_file(self._source.readings.model_dump(mode="json"), str(without_gz(path)))
+        mapping = self._bound(path)
         asset = (mapping["asset"] or {}).get("const")
         if asset is not None and asset.strip() not in self._site.assets:
             raise EugenieError(
@@ -161,17 +166,6 @@ class CsvImporter:
         if header.spare:
             mapping = {**mapping, "ignore": [*mapping["ignore"], header.names[-1]]}
         return RecordReader(mapping, self._site.timezone, self._router, header.names)
-
-    def _check_head(self, path: Path, head: bytes, decoder: Decoder) -> None:
-        """Refuse a file whose header is not of the encoding: its columns would have other names."""
-        line = head.lstrip(b"\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
-        if not line.isascii() and (at := decoder.bad(line, 0)) >= 0:
-            likely = line.decode("cp1252", "replace")
-            raise EugenieError(
-                f"{printable(str(path))} is not {self._source.encoding} text: byte {at + 1} of its header",
-                hint="set the source's `encoding`; as cp1252 (Windows, western Europe) the header reads "
-                f"{printable(likely, 80)}; Turkish exports are cp1254, Cyrillic ones cp1251",
-            )
 
     def _parsed(self, block: Block, header: Header) -> tuple[pa.RecordBatch, list[Ragged]]:
         """A block's records, every column text exactly as written, and its rows of another number of fields."""
@@ -183,8 +177,9 @@ class CsvImporter:
             return "skip"
 
         names, text = list(header.names), pa.string()
+        empty = pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
         if not block.data:
-            return pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names), ragged
+            return empty, ragged
         table = pa_csv.read_csv(
             pa.BufferReader(block.data),
             # one thread: only then does a malformed row say where it is
@@ -194,10 +189,7 @@ class CsvImporter:
             ),
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
-        batches = table.to_batches() if table.num_rows else []
-        if len(batches) != 1:
-            batches = table.combine_chunks().to_batches()
-        records = batches[0] if batches else pa.RecordBatch.from_arrays([pa.array([], text)] * len(names), names)
+        records = table.combine_chunks().to_batches()[0] if table.num_rows else empty
         return self._without_more(records, ragged) if header.spare else (records, ragged)
 
     def _without_more(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
@@ -205,9 +197,18 @@ class CsvImporter:
         more = pc.not_equal(records.column(records.num_columns - 1), "")
         if not pc.any(more).as_py():
             return records, ragged
-        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+        rows = rows_of(records, ragged)
         for record in np.flatnonzero(more.to_numpy(zero_copy_only=False)).tolist():
             fields = [column[record].as_py() for column in records.columns]
             text = self._source.delimiter.join(fields)
             ragged.append(Ragged.of(int(rows[record]), len(fields), len(fields) - 1, text))
         return records.filter(pc.invert(more)), sorted(ragged, key=lambda row: row.row)
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """What changes whenever the file may have changed; nothing of one that cannot be read: told when it is read."""
+    try:
+        status = status_of(path)
+    except EugenieError:
+        return {}
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}

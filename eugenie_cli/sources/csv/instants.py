@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings import timestamps as rules
 from eugenie_cli.readings.format_check import says_utc
+from eugenie_cli.readings.timestamp_formats import MAX_OFFSET_MINUTES
 
 _ISO = re.compile(rules.ISO_PATTERN)
 _LAYOUTS_A_LENGTH = 4  # texts of one length in more than this many layouts: the slow way is quick enough
@@ -147,7 +148,7 @@ class InstantColumn:
             return wall, fits
         if layout.zone:
             minutes = values["zone_hour"] * 60 + values.get("zone_minute", 0)
-            fits &= (minutes <= rules.MAX_OFFSET_MINUTES) & (values.get("zone_minute", 0) <= 59)
+            fits &= (minutes <= MAX_OFFSET_MINUTES) & (values.get("zone_minute", 0) <= 59)
             return wall - minutes.astype(np.int64) * (-60_000 if layout.zone == "-" else 60_000), fits
         return self._from_local(wall, fits)
 

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.quotes import LONGEST_FIELD, IsRow, QuoteRules, line_count, line_starts
 
+LINE_END = re.compile(rb"\r\n|[\r\n]")
 LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
 REPLACEMENT = "\ufffd".encode()  # what a byte becomes that is not of the encoding
 _SHOWN = 400  # bytes of a line that is taken out
+_DECODED = 1 << 16  # bytes at a time: the error of a bad one takes a copy of all that it was given
 _CR_ALONE = re.compile(rb"\r(?!\n)")
-_LINE_END = re.compile(rb"\r\n|[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Block:
             last[place] = after - 1
         return self.first + np.flatnonzero(row), self.first + last[row]
 
-    def place(self, row: int) -> str:
-        """The line of a row (from 0), or its lines: `7` or `7-9`."""
+    def place(self, row: int) -> tuple[int, str]:
+        """(the line of a row (from 0), all its lines: `7` or `7-9`)."""
         line, last = int(self._rows[0][row]), int(self._rows[1][row])
-        return str(line) if line == last else f"{line}-{last}"
+        return line, str(line) if line == last else f"{line}-{last}"
 
 
 class Decoder:
@@ -71,6 +72,7 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         """Raises LookupError for an encoding that Python does not have."""
+        "".encode(encoding)  # `hex` and `zip` are codecs of Python, and no encodings of text
         self._utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
@@ -81,19 +83,20 @@ class Decoder:
         """The place at or after `at` of a byte that was not of the encoding, -1 without one."""
         if not self._utf8:
             return data.find(REPLACEMENT, at)
-        try:
-            codecs.utf_8_decode(memoryview(data)[at:], "strict", True)
-        except UnicodeDecodeError as error:
-            return at + error.start
+        while at < len(data):
+            piece, last = memoryview(data)[at : at + _DECODED], at + _DECODED >= len(data)
+            try:
+                at += codecs.utf_8_decode(piece, "strict", last)[1]
+            except UnicodeDecodeError as error:
+                return at + error.start
         return -1
 
 
 class Framer:
-    """Cuts one file into blocks. `columns`: how many a row has."""
+    """Cuts one file into blocks."""
 
-    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, columns: int, is_row: IsRow) -> None:
-        self._rules, self._encoding, self._decoder = rules, encoding, decoder
-        self._columns, self._is_row = columns, is_row
+    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, is_row: IsRow) -> None:
+        self._rules, self._encoding, self._decoder, self._is_row = rules, encoding, decoder, is_row
 
     def blocks(self, read: Callable[[], bytes], rest: bytes, line: int) -> Iterator[Block]:
         """The blocks of what `rest` and then `read` give (b"" at the end); `line`: the number of the first line."""
@@ -124,7 +127,7 @@ class Framer:
     def _skip_line(self, data: bytes, read: Callable[[], bytes], line: int) -> tuple[bytes, Refused]:
         """(what follows the line, the line): reads on to its end without keeping what it holds."""
         shown = data[:_SHOWN]
-        while (found := _LINE_END.search(data)) is None or found.end() == len(data):
+        while (found := LINE_END.search(data)) is None or found.end() == len(data):
             chunk = read()
             if not chunk:
                 data = b""
@@ -138,56 +141,35 @@ class Framer:
         refused: list[Refused] = []
         sound = data
         if (bad := -1 if data.isascii() else self._decoder.bad(data, 0)) >= 0:
-            sound = self._without_bad_lines(_with_line_feeds(data), bad, line, refused)
-        if b'"' not in sound:
-            return Block(sound, line, refused), len(data)
-        suspects = self._rules.suspects(sound)
+            sound, refused = self._without_bad_lines(_Lines(_with_line_feeds(data), line), bad)
+        suspects = self._rules.suspects(sound) if b'"' in sound else []
         if not suspects:
             return Block(sound, line, refused), len(data)
-        sound = _with_line_feeds(sound)
-        starts = line_starts(sound)
-        rows = _Rows(sound, starts, self._rules, line)
-        left = rows.walk(suspects, self._columns, self._is_row, ended)
+        lines = _Lines(_with_line_feeds(sound), line)
+        joined: dict[int, int] = {}
+        left = self._join(lines, suspects, ended, joined)
         if left is None:
-            return Block(rows.rest(), line, sorted(refused + rows.refused, key=_line), rows.joined), len(data)
+            return Block(lines.rest(), line, sorted(refused + lines.refused, key=_line), joined), len(data)
         refused = [one for one in refused if one.line < line + left]  # the others are met again
-        taken = int(line_starts(data)[left])
-        return Block(rows.rest(int(starts[left])), line, sorted(refused + rows.refused, key=_line), rows.joined), taken
+        rest = lines.rest(int(lines.starts[left]))
+        return Block(rest, line, sorted(refused + lines.refused, key=_line), joined), int(line_starts(data)[left])
 
-    def _without_bad_lines(self, data: bytes, bad: int, line: int, refused: list[Refused]) -> bytes:
-        starts = line_starts(data)
-        kept, done = [], 0
+    def _without_bad_lines(self, lines: _Lines, bad: int) -> tuple[bytes, list[Refused]]:
+        """`bad`: the first byte that is not of the encoding."""
         while bad >= 0:
-            place = int(np.searchsorted(starts, bad, side="right")) - 1
-            start = int(starts[place])
-            end = int(starts[place + 1]) if place + 1 < len(starts) else len(data)
-            text = data[start:end].rstrip(b"\r\n")
+            place = int(np.searchsorted(lines.starts, bad, side="right")) - 1
             why = f"not {self._encoding} text: set the source's `encoding` (cp1252 perhaps)"
-            refused.append(Refused(line + place, reject_reasons.BAD_VALUE, why, text[:_SHOWN]))
-            kept.append(data[done:start])
-            done = start + len(text)
-            bad = self._decoder.bad(data, end) if end < len(data) else -1
-        return b"".join((*kept, data[done:]))
+            lines.take_out(place, reject_reasons.BAD_VALUE, why)
+            bad = self._decoder.bad(lines.data, lines.end(place))
+        return lines.rest(), lines.refused
 
-
-class _Rows:
-    """Goes through the lines of a block that a quote makes suspect."""
-
-    def __init__(self, data: bytes, starts: NDArray[np.int64], rules: QuoteRules, line: int) -> None:
-        self._data, self._starts, self._rules, self._line = data, starts, rules, line
-        self._kept: list[bytes] = []
-        self._done = 0  # bytes of `data` that are kept or taken out
-        self._gone = 0  # bytes taken out
-        self.refused: list[Refused] = []
-        self.joined: dict[int, int] = {}
-
-    def walk(self, suspects: list[int], columns: int, is_row: IsRow, ended: bool) -> int | None:
-        """Join rows over several lines, take out lines with a quote that stays open. Returns the line from which
-        on nothing can be said before more is read; None when all is done.
+    def _join(self, lines: _Lines, suspects: list[int], ended: bool, joined: dict[int, int]) -> int | None:
+        """Find rows over several lines, for `joined`, and take out lines with a quote that stays open. Returns the line
+        from which on nothing can be said before more is read; None when all is done.
         """
-        data, starts, resume = self._data, self._starts, 0
+        data, resume = lines.data, 0
         for place in suspects:
-            start = int(starts[place])
+            start = int(lines.starts[place])
             if start < resume:  # a line inside a row before it
                 continue
             row = self._rules.row(data, start)
@@ -196,28 +178,48 @@ class _Rows:
             if row is not None and not row.broken:
                 continue
             if row is not None:
-                after = int(np.searchsorted(starts, row.end))
-                cuts = [*starts[place + 1 : after].tolist(), row.end]
-                lines = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
-                if self._rules.is_one_row(row, lines, columns, is_row):
-                    self.joined[start - self._gone] = row.end - self._gone
+                after = int(np.searchsorted(lines.starts, row.end))
+                cuts = [*lines.starts[place:after].tolist(), row.end]
+                own = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
+                if self._rules.is_one_row(row, own, self._is_row):
+                    joined[start - lines.gone] = row.end - lines.gone
                     resume = row.end
                     continue
-            end = int(starts[place + 1]) if place + 1 < len(starts) else len(data)
-            self._take_out(place, start, end)
+            field = self._rules.open_field(lines.text(place))
+            lines.take_out(place, reject_reasons.MISSING_FIELD, f"the quote of field {field} does not close")
         return None
 
-    def _take_out(self, place: int, start: int, end: int) -> None:
-        text = self._data[start:end].rstrip(b"\r\n")
-        why = f"the quote of field {self._rules.open_field(text)} does not close"
-        self.refused.append(Refused(self._line + place, reject_reasons.MISSING_FIELD, why, text[:_SHOWN]))
-        self._kept.append(self._data[self._done : start])
+
+class _Lines:
+    """The lines of a block, of which some are taken out, from the first to the last. `gone`: bytes taken out."""
+
+    def __init__(self, data: bytes, line: int) -> None:
+        self.data, self.starts = data, line_starts(data)
+        self.refused: list[Refused] = []
+        self.gone = 0
+        self._line = line
+        self._kept: list[bytes] = []
+        self._done = 0  # bytes of `data` that are kept or taken out
+
+    def end(self, place: int) -> int:
+        """Behind a line and its break."""
+        return int(self.starts[place + 1]) if place + 1 < len(self.starts) else len(self.data)
+
+    def text(self, place: int) -> bytes:
+        """A line without its break."""
+        return self.data[int(self.starts[place]) : self.end(place)].rstrip(b"\r\n")
+
+    def take_out(self, place: int, reason: str, why: str) -> None:
+        """Refuse a line; its break stays."""
+        start, text = int(self.starts[place]), self.text(place)
+        self.refused.append(Refused(self._line + place, reason, why, text[:_SHOWN]))
+        self._kept.append(self.data[self._done : start])
         self._done = start + len(text)
-        self._gone += len(text)
+        self.gone += len(text)
 
     def rest(self, end: int | None = None) -> bytes:
         """The data, up to `end`, without what was taken out."""
-        return b"".join((*self._kept, self._data[self._done : end]))
+        return b"".join((*self._kept, self.data[self._done : end]))
 
 
 def _with_line_feeds(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,14 +29,12 @@ _CACHED = 1 << 16  # bytes looked at together: they and their masks stay in the 
 @dataclass(frozen=True)
 class Row:
     """A row that starts somewhere: `end` is behind its line break. `broken`: a quoted field runs over lines; `closed`:
-    each such field ends as a field does; `fields`: their number; `field`: the first with a break, from 1.
+    each such field ends as a field does.
     """
 
     end: int
     broken: bool
     closed: bool
-    fields: int
-    field: int = 0
 
 
 class QuoteRules:
@@ -99,26 +97,29 @@ class QuoteRules:
 
     def row(self, data: bytes, start: int) -> Row | None:
         """The row at `start`, quotes taken at their word; None when a quoted field does not end in `data`."""
-        at, fields, closed, field = start, 0, True, 0
-        while True:
-            fields += 1
-            if data[at : at + 1] == b'"':
-                close = self._closing(data, at + 1)
+        broken, closed, end = False, True, start
+        for begin, close, stop in self._fields(data, start):
+            if close is not None:
                 if close < 0:
                     return None
-                if data.find(b"\n", at, close) >= 0 or data.find(b"\r", at, close) >= 0:
-                    field = field or fields
+                if data.find(b"\n", begin, close) >= 0 or data.find(b"\r", begin, close) >= 0:
+                    broken = True
                     closed = closed and self._after.match(data, close + 1) is not None
-                    closed = closed and close - at <= LONGEST_FIELD
-                at = close + 1
-            found = self._stop.search(data, at)
-            if found is None:
-                return Row(len(data), field > 0, closed, fields, field)
-            if found[0] not in b"\r\n":
-                at = found.end()
-                continue
-            end = found.end() + (data[found.start() : found.end() + 1] == b"\r\n")
-            return Row(end, field > 0, closed, fields, field)
+                    closed = closed and close - begin <= LONGEST_FIELD
+            end = len(data) if stop is None else stop.end() + (data[stop.start() : stop.end() + 1] == b"\r\n")
+        return Row(end, broken, closed)
+
+    def _fields(self, data: bytes, at: int) -> Iterator[tuple[int, int | None, re.Match[bytes] | None]]:
+        """Each field of the row at `at`: where it begins; where its quote closes (None: it has none, -1: it stays
+        open, and nothing follows); the delimiter or line end behind it, None at the end of `data`.
+        """
+        while True:
+            close = self._closing(data, at + 1) if data[at : at + 1] == b'"' else None
+            stop = None if close == -1 else self._stop.search(data, at if close is None else close + 1)
+            yield at, close, stop
+            if stop is None or stop[0] in b"\r\n":
+                return
+            at = stop.end()
 
     @staticmethod
     def _closing(data: bytes, at: int) -> int:
@@ -129,18 +130,19 @@ class QuoteRules:
                 return at
             at += 2
 
-    def is_one_row(self, row: Row, lines: Sequence[bytes], columns: int, is_row: IsRow) -> bool:
-        """Whether a row over several lines is one; `lines` are those after its first.
+    def is_one_row(self, row: Row, lines: Sequence[bytes], is_row: IsRow) -> bool:
+        """Whether a row over several `lines` is one.
 
-        A comment may quote a row, so not one line decides: where most lines would be rows, they are.
+        A comment may quote a row, so not one line decides: where most lines behind the first would be rows, they are,
+        and so they are where all of the lines together are none.
         """
         if not row.closed:
             return False
-        rows = sum(is_row(self.split(line)) for line in lines)
-        return rows == 0 or (row.fields == columns and 2 * rows <= len(lines))
+        rows = sum(is_row(self.split(line)) for line in lines[1:])
+        return rows == 0 or (2 * rows <= len(lines) - 1 and is_row(self.split(b"".join(lines))))
 
     def split(self, line: bytes) -> list[str]:
-        """The fields of one line."""
+        """The fields of one line, or of one row over several."""
         text = io.StringIO(line.decode("utf-8", "replace").replace("\0", ""), newline="")
         try:
             return next(csv.reader(text, delimiter=self._delimiter), [])
@@ -149,18 +151,7 @@ class QuoteRules:
 
     def open_field(self, line: bytes) -> int:
         """Which field of a line, from 1, has the quote that does not close on it; 0 for none."""
-        at, fields = 0, 0
-        while True:
-            fields += 1
-            if line[at : at + 1] == b'"':
-                close = self._closing(line, at + 1)
-                if close < 0:
-                    return fields
-                at = close + 1
-            found = self._stop.search(line, at)
-            if found is None or found[0] in b"\r\n":
-                return 0
-            at = found.end()
+        return next((number for number, (_, close, _) in enumerate(self._fields(line, 0), 1) if close == -1), 0)
 
 
 def line_starts(data: bytes) -> NDArray[np.int64]:

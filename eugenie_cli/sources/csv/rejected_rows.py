@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
@@ -60,29 +61,28 @@ class Places:
                 examples.append((refused.line, str(refused.line), refused.reason, f"{refused.why}: {text}"))
         if wanted.get(reject_reasons.MISSING_FIELD, 0) > 0:
             for row in ragged[:EXAMPLES]:
-                examples.append((*_line(block, row.row), reject_reasons.MISSING_FIELD, row.detail))
-        rows = np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+                examples.append((*block.place(row.row), reject_reasons.MISSING_FIELD, row.detail))
+        rows = rows_of(records, ragged)
         for refusal in refusals:
             for record in refusal.records[: max(0, wanted[refusal.reason])].tolist():
                 detail = printable(reader.explain(records, record, refusal.column), SHOWN_DETAIL)
-                examples.append((*_line(block, int(rows[record])), refusal.reason, detail))
+                examples.append((*block.place(int(rows[record])), refusal.reason, detail))
         for _, place, reason, detail in sorted(examples):
             if wanted[reason] > 0:
                 wanted[reason] -= 1
                 self._tally.example(reason, f"{self._name}:{place}", detail)
 
 
-def _counts(block: Block, refusals: list[Refusals], ragged: list[Ragged]) -> dict[str, int]:
-    counts = {refusal.reason: 0 for refusal in refusals}
+def rows_of(records: pa.RecordBatch, ragged: list[Ragged]) -> NDArray[np.int64]:
+    """The row of the block of each record, from 0: ragged rows are none of them."""
+    return np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
+
+
+def _counts(block: Block, refusals: list[Refusals], ragged: list[Ragged]) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for refusal in refusals:
         counts[refusal.reason] += len(refusal.records)
-    for refused in block.refused:
-        counts[refused.reason] = counts.get(refused.reason, 0) + 1
+    counts.update(refused.reason for refused in block.refused)
     if ragged:
-        counts[reject_reasons.MISSING_FIELD] = counts.get(reject_reasons.MISSING_FIELD, 0) + len(ragged)
+        counts[reject_reasons.MISSING_FIELD] += len(ragged)
     return counts
-
-
-def _line(block: Block, row: int) -> tuple[int, str]:
-    place = block.place(row)
-    return int(re.split("-", place)[0]), place

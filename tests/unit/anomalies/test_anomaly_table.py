@@ -109,6 +109,21 @@ def test_what_is_wrong_takes_lines_from_the_table_and_not_from_the_terminal():
     assert len(shown.splitlines()) <= 18 and "trouble 5; next: wait" in shown and "more open" in shown
 
 
+def test_what_comes_from_kafka_moves_no_cursor_and_shows_no_password():
+    evil = "p\x1b]0;x\x07\x9b2J\u202e"
+    share = {"sensor": evil, "contribution": 1.0, "value": 1.0, "forecast": 2.0, "unit": evil}
+    made = View()
+    for place, closed in enumerate(({}, {"state": "closed", "reason": evil, "end": "2026-01-08T10:01:00Z"})):
+        members = {"id": str(place), "asset": evil, "class": evil, "severity": evil, "sensors": [share], **closed}
+        parsed = parse_record(record_bytes(**members))
+        assert parsed is not None
+        made.fold(parsed[0], NOW_MS)
+    life = Life(DOWN, "no scored row", (Trouble("kafka", DOWN, f"{evil} http://me:hidden@host", "wait"),))
+    shown = drawn(LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life), 200)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown) and "hidden" not in shown
+    assert shown.count("\\x1b]0;x") >= 8, "and it is all there to read"
+
+
 def test_nothing_open_is_said():
     assert drawn(live(View())) == (GOLDEN / "live-empty.txt").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from pydantic import ValidationError
 
-from eugenie_cli.broker import client, consume, topics
+from eugenie_cli.broker import client, consume, positions, topics
 from eugenie_cli.broker.client import bootstrap, client_settings, failure
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.schema import Site
@@ -90,6 +90,14 @@ def test_the_topics_of_a_site_have_their_defaults_filled_in():
     assert topics.names(given) == ("scada.raw", "plant.anomalies", "plant.scores", "plant.dead-letters")
 
 
+def test_brokers_that_are_gone_when_a_topics_settings_are_asked_for_are_unreachable(monkeypatch):
+    """librdkafka itself would wait a minute, and whoever waits for it less than that."""
+    monkeypatch.setattr(topics, "ANSWER_S", 1.0)
+    with pytest.raises(EugenieError, match=r"asking for the settings of plant\.anomalies") as caught:
+        topics.forgotten(site(bootstrap="127.0.0.1:9"))
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+
+
 def test_a_read_without_an_end_is_a_mistake():
     with pytest.raises(ValueError, match="needs an end"):
         next(consume.read(site(), "t"))
@@ -106,6 +114,7 @@ MOVING = (
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError.UNSTABLE_OFFSET_COMMIT,
 )
 
@@ -157,3 +166,84 @@ def test_an_answer_that_holds_an_error_for_a_partition_is_none():
         client.sound([fine, wrong])
     assert client.sound([fine]) == [fine]
     assert client.sound(None) == []
+
+
+class Consumer:
+    """Two partitions; `ends` says with which error each of them answers when its records are read."""
+
+    places: list[TopicPartition]
+    ends = (KafkaError._PARTITION_EOF, KafkaError._PARTITION_EOF)
+
+    def __init__(self, _settings: dict) -> None:
+        pass
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        type(self).places = places
+
+    def consume(self, *_: object, **__: object) -> list[SimpleNamespace]:
+        record = SimpleNamespace(
+            error=lambda: None, partition=lambda: 1, offset=lambda: 999, timestamp=lambda: (0, 0), key=lambda: None,
+            value=lambda: b'{"asset": "p-1"}',
+        )  # fmt: skip
+        ends = [
+            SimpleNamespace(error=lambda code=code: KafkaError(code), partition=lambda number=number: number)
+            for number, code in enumerate(self.ends)
+        ]
+        return [record, *ends]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def two_partitions(monkeypatch) -> type[Consumer]:
+    monkeypatch.setattr(positions, "marks", lambda *_: {0: (0, 5), 1: (40, 1_000)})
+    monkeypatch.setattr(consume, "Consumer", Consumer)
+    return Consumer
+
+
+def test_the_last_records_are_those_up_to_so_many_offsets_before_each_end(two_partitions):
+    assert list(positions.last_records(site(), "t", 100)) == [{"asset": "p-1"}]
+    assert [(one.partition, one.offset) for one in two_partitions.places] == [(0, 0), (1, 900)]
+
+
+def test_records_that_may_not_be_read_are_no_end_of_a_partition(two_partitions, monkeypatch):
+    """Else a drained stream would be said to have made no rows, and the next job would make them again."""
+    monkeypatch.setattr(Consumer, "ends", (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._PARTITION_EOF))
+    with pytest.raises(EugenieError, match=r"reading t: .* refused"):
+        list(positions.last_records(site(), "t", 100))
+
+
+def describing(monkeypatch, *errors: KafkaError | None) -> list[int]:
+    """Brokers that have a topic of two partitions, but for these errors, one a question. How often they were asked."""
+    asked = []
+
+    class Admin:
+        def __init__(self, _settings: dict) -> None:
+            pass
+
+        def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+            error = errors[len(asked)] if len(asked) < len(errors) else None
+            asked.append(1)
+            found = SimpleNamespace(error=error, partitions={} if error is not None else {0: None, 1: None})
+            return SimpleNamespace(topics={topic: found})
+
+    monkeypatch.setattr(topics, "AdminClient", Admin)
+    monkeypatch.setattr(client, "_POLL_S", 0.0)
+    return asked
+
+
+def test_a_topic_whose_leaders_are_being_chosen_is_asked_for_again(monkeypatch):
+    asked = describing(monkeypatch, KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    assert (topics.partitions(site(), "t"), len(asked)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(KafkaError.UNKNOWN_TOPIC_OR_PART, "has no such topic"), (KafkaError.TOPIC_AUTHORIZATION_FAILED, "refused")],
+)
+def test_a_topic_that_is_not_there_and_one_that_may_not_be_seen_are_told_apart_and_at_once(monkeypatch, code, words):
+    asked = describing(monkeypatch, KafkaError(code))
+    with pytest.raises(EugenieError, match=words) as caught:
+        topics.partitions(site(), "t")
+    assert (caught.value.exit_code, len(asked)) == (ExitCode.UNREACHABLE, 1)

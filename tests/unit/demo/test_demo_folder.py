@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from eugenie_cli.demo import pipeline
+from eugenie_cli.demo.exports import EXPORTS
 from eugenie_cli.demo.plant.plant import MANIFEST
 from eugenie_cli.demo.run import prepare
 from eugenie_cli.demo.simulate import SITE_FILE
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import SILENT
+from eugenie_cli.workspace import shipped
 
 
-def test_a_folder_that_only_has_a_copy_of_the_site_file_is_not_deleted(tmp_path: Path) -> None:
-    (tmp_path / SITE_FILE).write_text("site: mine\n")
-    (tmp_path / "notes").write_text("mine")
+@pytest.mark.parametrize("names", [{SITE_FILE, "notes"}, {EXPORTS}, {"notes"}, {SITE_FILE, EXPORTS, "notes"}])
+def test_a_folder_that_holds_something_else_is_not_deleted(tmp_path: Path, names: set[str]) -> None:
+    """A copy of the site file beside other things, or a plant's own `exports`."""
+    for name in names:
+        (tmp_path / name).write_text("mine")
     with pytest.raises(EugenieError, match="holds no earlier demo"):
         prepare(tmp_path, SILENT)
-    assert {path.name for path in tmp_path.iterdir()} == {SITE_FILE, "notes"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
-def test_an_earlier_demo_is_replaced_also_one_that_had_only_begun(tmp_path: Path) -> None:
-    for name in (MANIFEST, "exports"):
-        folder = tmp_path / name.partition(".")[0]
-        (folder / "exports").mkdir(parents=True)
-        if name == MANIFEST:
-            (folder / MANIFEST).write_text("{}")
-        prepare(folder, SILENT)
-        assert not folder.exists()
+@pytest.mark.parametrize("names", [{MANIFEST, EXPORTS}, {SITE_FILE}, {SITE_FILE, EXPORTS}])
+def test_an_earlier_demo_is_replaced_also_one_that_had_only_begun(
+    tmp_path: Path, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "stop_engines", lambda *_: None)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("{}")
+    if SITE_FILE in names:
+        shutil.copyfile(shipped("templates") / SITE_FILE, folder / SITE_FILE)
+    prepare(folder, SILENT)
+    assert not folder.exists()

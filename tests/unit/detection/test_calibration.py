@@ -51,6 +51,15 @@ def test_a_block_that_keeps_rising_asks_for_a_margin() -> None:
     assert strict.margin < noted.margin
 
 
+@pytest.mark.parametrize("rows", [[0.0] * 4000, [0.0] * 3999 + [70.0], [70.0] + [0.0] * 3999, [0.0] * 20])
+def test_a_statistic_that_is_0_on_normal_rows_leaves_a_score_that_is_a_number(rows: list[float]) -> None:
+    with np.errstate(all="raise"):
+        threshold, noted = thresholds(["a"], [np.array(rows)], 0.01)
+        assert np.isfinite(np.float32(1e3) / threshold).all()
+    assert noted.margin == 1.0
+    assert noted.assets[0].exceeding == pytest.approx(np.mean(np.array(rows) > 0))
+
+
 def test_an_asset_with_few_rows_takes_the_threshold_of_its_class_and_says_so() -> None:
     random = np.random.default_rng(3)
     threshold, noted = thresholds(["a", "new"], [random.random(3000), random.random(5)], 0.01)

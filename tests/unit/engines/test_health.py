@@ -58,6 +58,14 @@ def drips(connection: socket.socket) -> bool:
     return hangs_up(connection)
 
 
+def site_file(folder: Path, **sections: dict[str, str]) -> Path:
+    """A small site; `sections`: where its engines are."""
+    file = folder / "plant.yaml"
+    plant = {"classes": {"pump": {"sensors": [{"name": "pressure"}]}}, "assets": {"p-1": {"class": "pump"}}}
+    file.write_text(yaml.safe_dump({"site": "plant", **plant, **sections}))
+    return file
+
+
 @pytest.fixture
 def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
     """Starts a server on loopback that treats each connection so; returns its `host:port`."""
@@ -109,29 +117,19 @@ def test_this_machine_is_asked_without_the_plants_proxy(listen, monkeypatch):
 @pytest.mark.parametrize("behave", [hangs, serves_a_page])
 def test_status_calls_nothing_reachable_that_does_not_speak_its_protocol_and_exits_with_4(listen, behave, tmp_path):
     address = listen(behave)
-    file = tmp_path / "plant.yaml"
-    document = {
-        "site": "plant",
-        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
-        "assets": {"p-1": {"class": "pump"}},
-        "kafka": {"bootstrap": address},
-        "stream": {"flink": f"http://{address}"},
-        "tracking": {"uri": f"http://{address}"},
-        "serving": {"address": address},
-    }
-    file.write_text(yaml.safe_dump(document))
+    file = site_file(
+        tmp_path,
+        kafka={"bootstrap": address},
+        stream={"flink": f"http://{address}"},
+        tracking={"uri": f"http://{address}"},
+        serving={"address": address},
+    )
     result = CliRunner().invoke(app, ["status", "--site", str(file), "-o", "json"])
     assert result.exit_code == ExitCode.UNREACHABLE
     found = {one["name"]: one for one in json.loads(result.stdout)}
     assert set(found) == {"kafka", "flink", "mlflow", "serving"}
     for one in found.values():
         assert (one["state"], one["ok"]) == ("unreachable", False) and one["why"] and one["hint"]
-
-
-def site_file(folder: Path) -> Path:
-    file = folder / "plant.yaml"
-    file.write_text("site: plant\nclasses: {pump: {sensors: [{name: pressure}]}}\nassets: {p-1: {class: pump}}\n")
-    return file
 
 
 def test_engines_that_were_not_started_are_missed_and_the_command_is_said(tmp_path):
@@ -154,15 +152,7 @@ def test_engines_that_were_not_started_are_missed_and_the_command_is_said(tmp_pa
 @pytest.mark.parametrize("behave", [serves_a_page, serves_json, hangs_up])
 def test_stream_status_of_a_site_whose_engines_do_not_answer_is_whole_json_and_exits_with_4(listen, behave, tmp_path):
     address = listen(behave)
-    file = tmp_path / "plant.yaml"
-    document = {
-        "site": "plant",
-        "classes": {"pump": {"sensors": [{"name": "pressure"}]}},
-        "assets": {"p-1": {"class": "pump"}},
-        "kafka": {"bootstrap": "127.0.0.1:9"},
-        "stream": {"flink": f"http://{address}"},
-    }
-    file.write_text(yaml.safe_dump(document))
+    file = site_file(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}, stream={"flink": f"http://{address}"})
     result = CliRunner().invoke(app, ["stream", "status", "--site", str(file), "-o", "json"])
     assert result.exit_code == ExitCode.UNREACHABLE
     found = json.loads(result.stdout)

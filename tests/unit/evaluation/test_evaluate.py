@@ -24,6 +24,7 @@ from eugenie_cli.evaluation.recommendation import how_to_take
 from eugenie_cli.evaluation.request import evaluate_site
 from eugenie_cli.evaluation.training_rows import LearntRows, learnt_by, leaves_something
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.training.registry import Registry
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -259,8 +260,35 @@ def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
     assert leaves_something(plant, "pump", None, None, [LearntRows({**spans, "p-1": []}), LearntRows()])
 
 
+@pytest.mark.parametrize(
+    ("learnt", "left"),
+    [
+        ([(0, 599)], False),
+        ([(0, 499), (500, 900)], False),
+        ([(0, 499), (501, 900)], True),
+        ([(0, 499), (700, 900)], True),
+        ([(700, 900)], True),
+        ([(420, 900)], True),
+        ([], True),
+    ],
+)
+def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, learnt, left):
+    """Of rows 400 to 600; those before are in the site file's normal periods."""
+    spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
+    period = START + NORMAL_ROWS * STEP, START + 600 * STEP
+    assert leaves_something(plant, "pump", *period, [LearntRows(spans), LearntRows()]) is left
+
+
 def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
     """As the command line gives it; the run of these versions is long gone, and that is what is said."""
     assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
     assert "run" in learnt_by(plant, "pump", "3").unknown
     assert "class pump has no 3" not in learnt_by(plant, "pump", "3").unknown
+
+
+def test_a_problem_without_words_is_not_taken_for_knowledge(plant, monkeypatch):
+    def away(*_):
+        raise ConnectionError
+
+    monkeypatch.setattr(Registry, "resolve", away)
+    assert learnt_by(plant, "pump", 3).unknown == "ConnectionError"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from eugenie_cli.engines.java import ENV_HOME
+from eugenie_cli.engines.launcher import run_file
+from eugenie_cli.engines.process import Process, write_run_file
 from eugenie_cli.operations import doctor
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
 
@@ -43,3 +48,12 @@ def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
     found = doctor.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
     assert not named(found, "kafka").ok
     assert named(found, "mlflow").ok, "what eugenie starts itself may be stopped"
+
+
+@pytest.mark.parametrize(("name", "command"), [("kafka", "eugenie up"), ("serving", "eugenie serve start")])
+def test_an_engine_that_died_is_a_fault_with_the_command_that_starts_it(tmp_path, name, command):
+    plant = site(tmp_path)
+    write_run_file(run_file(workspace_of(plant), name), Process(name, 1, 1.0, "127.0.0.1:9", "its.log"))
+    fault = named(doctor.check(plant), name)
+    assert not fault.ok and fault.found == "crashed 127.0.0.1:9"
+    assert fault.hint.startswith(f"{command};") and "its.log" in fault.hint

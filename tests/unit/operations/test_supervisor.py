@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from eugenie_cli.engines import process
+from eugenie_cli.engines import job_record, process
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.operations import lifecycle, supervisor
@@ -106,6 +107,15 @@ def test_it_ends_when_everything_was_stopped(site):
     told = Told()
     assert Keeper(site, told).look() is False
     assert told.lines == ["every engine was stopped: nothing left to keep"]
+
+
+@pytest.mark.parametrize("overview", [None, {}, {"slots-total": 0}])
+def test_no_job_is_missing_where_nothing_could_run_it(site, monkeypatch, overview):
+    """Another program may answer at the address of a cluster that is not eugenie's."""
+    elsewhere = site.model_copy(update={"stream": site.stream.model_copy(update={"flink": "http://127.0.0.1:9"})})
+    job_record.save(workspace_of(site), JobRecord("a1", "http://127.0.0.1:9"))
+    monkeypatch.setattr(supervisor.flink, "overview", lambda _: overview)
+    assert Keeper(elsewhere)._job_is_missing() is False
 
 
 def test_a_site_has_one_keeper(site):

@@ -34,6 +34,7 @@ MAPPINGS: dict[str, dict[str, Any]] = {
     "long": LONG,
     "tag only, epoch ms": {"ts": {"path": "ts", "unit": "ms"}, "tag": {"path": "sensor"}, "value": {"path": "value"}},
     "nested": {**LONG, "ts": {"path": "m.ts", "unit": "s"}, "value": {"path": "m.value", "status": ["Hors"]}},
+    "numbers that mean bad": {**LONG, "value": {"path": "value", "status": ["1", "0", "2.5", "1e39"]}},
     "constants, local times": {
         "ts": {"path": "ts", "timezone": "Europe/Berlin"},
         "asset": {"const": "p-1"},
@@ -150,7 +151,14 @@ def test_says_what_the_reference_says(name, payloads):
             assert outcomes(columns, index) == expected(mapping, payload), payload
 
 
-FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms")}
+@pytest.mark.parametrize("value", [True, False, "on", "off", "true", 1, 1.0, 0, -0.0, "1", 2.5, "2.50", 3, 1e39])
+def test_a_number_that_means_bad_is_no_word(value):
+    message = {"ts": "2026-03-01T00:00:00Z", "asset": "p-1", "sensor": "flow", "value": value, "q": "good"}
+    mapping, payload = MAPPINGS["numbers that mean bad"], json.dumps(message).encode()
+    assert outcomes(compile_columns(mapping, "UTC", place_of)([payload]), 0) == expected(mapping, payload)
+
+
+FLAT = {name: MAPPINGS[name] for name in ("long", "tag only, epoch ms", "numbers that mean bad")}
 FLAT["quality by number"] = {**LONG, "quality": {"path": "q", "scheme": "opcda"}}
 FLAT["quality by truth"] = {**LONG, "quality": {"path": "q", "scheme": "boolean"}}
 ODD_FLAT = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,7 @@ def site_file(folder: Path, kind: str, **changes: str) -> Path:
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: Path, words: str) -> str:
     """What a command says on both streams, however it ends."""
     monkeypatch.setattr(sys, "argv", ["eugenie", *words.split(), "--site", str(file)])
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back at the test's end
     try:
         main()
     except SystemExit:
@@ -123,6 +125,20 @@ def test_no_command_shows_or_keeps_a_secret(planted, capfd, monkeypatch, kind):
         assert said.strip(), f"{words} says nothing"
         assert not CANARY.search(said.encode()), f"eugenie {words}: {said}"
     assert left_behind(planted) == {}
+
+
+def test_what_fails_in_a_thread_of_a_command_shows_no_secret(planted, capfd, monkeypatch):
+    """As the sign of life beside a tail, or the submission of a keeper."""
+    run(capfd, monkeypatch, site_file(planted, "inline"), "config check")
+
+    def fail() -> None:
+        raise RuntimeError("cannot reach http://me:C4N4RYthread@host")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    said = capfd.readouterr().err
+    assert "RuntimeError: cannot reach http://me:********@host" in said and not CANARY.search(said.encode())
 
 
 def test_a_training_keeps_the_site_in_force_without_secrets(planted, capfd, monkeypatch):

@@ -9,20 +9,26 @@ import lzma
 import os
 import random
 import re
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.csv_files import read_file
 from support.history_sites import pump_site
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.sources.csv import files
+from eugenie_cli.sources.csv import lines as lines_module
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.sources.tables import import_notes
+from eugenie_cli.sources.tables import history_view, import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 GOOD = b"ts,flow,pressure\n2026-01-03T06:00:00Z,1,2\n2026-01-03T06:00:01Z,3,4\n"
+PIECES = st.one_of(st.sampled_from([b"a", b"\xc2", b"\xff"]), st.text(max_size=1).map(str.encode))
 PACKED = gzip.compress(random.Random(7).randbytes(4000) + GOOD * 500, mtime=0)
 
 
@@ -65,6 +71,7 @@ def exports(tmp_path):
         ("a.csv", archive("[Content_Types].xml", "xl/workbook.xml"), "is a workbook.*save its sheet as CSV"),
         ("a.csv", archive("content.xml"), "is a workbook"),
         ("a.zip", archive("a.csv"), "is a zip archive.*unpack"),
+        ("a.zip", archive("a.csv").replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x63"), "is a zip archive.*unpack"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "is a workbook"),
         ("a.csv", b"PAR1\x15\x04" + bytes(90), "is a Parquet file"),
         ("a.csv", GOOD.decode().encode("utf-16"), "is UTF-16 text.*encoding: utf-16`"),
@@ -72,6 +79,8 @@ def exports(tmp_path):
         ("a.csv", GOOD.decode().encode("utf-16-be"), "UTF-16 text without a byte order mark.*utf-16-be"),
         ("a.csv", GOOD.decode().encode("utf-32"), "is UTF-32 text"),
         ("a.csv", "ts,flow,T [°C]\n".encode("cp1252"), r"not utf-8 text.*encoding.*cp1252.*T \[°C\]"),
+        ("a.csv", "sep=,\nts,flow,T [°C]\n".encode("cp1252"), "not utf-8 text: byte 12 of its header"),
+        ("a.csv", 'ts,flow,"T\n[°C]"\n'.encode("cp1252"), "not utf-8 text: byte 13 of its header"),
         ("a.csv", GOOD.replace(b",", b";"), '; looks like the delimiter.*`delimiter: ";"`'),
         ("a.csv", GOOD.replace(b",", b"\t"), "\\\\t looks like the delimiter"),
         ("a.csv", b"TS,flow\n1,2\n", "upper and lower case count: the column is called 'TS'"),
@@ -114,6 +123,14 @@ def test_wide_text_without_its_mark_fails_by_name_and_the_others_come_in(exports
 def test_what_is_no_encoding_of_text_is_said_with_what_to_write(exports, encoding):
     with pytest.raises(EugenieError, match=r"nothing could be imported: .*(?i:encod).*`encoding`"):
         bring_in(exports.parent, encoding=encoding)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["ﾀｲﾑ", "（时间）", "ｔｉｍｅ", "ﾻ", "ts"])
+def test_a_header_whose_first_letters_begin_like_the_mark_keeps_them(tmp_path, mark, name):
+    path = tmp_path / "a.csv"
+    path.write_bytes(mark + GOOD.replace(b"ts,", f"{name},".encode()))
+    assert len(read_file(path, {**WIDE, "ts": {"path": name}})[0]) == 4
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "latin-1", "shift-jis"])
@@ -169,6 +186,36 @@ def test_a_folder_that_cannot_be_listed_is_said(exports, monkeypatch):
         bring_in(exports.parent)
 
 
+def test_a_folder_below_that_fails_to_be_listed_is_said(exports, monkeypatch):
+    def fail(folder, pattern):
+        raise OSError(5, "Input/output error", str(folder / "2025"))
+
+    monkeypatch.setattr(Path, "glob", fail)
+    with pytest.raises(EugenieError, match="exports/2025 cannot be listed: Input/output error"):
+        bring_in(exports.parent)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="is a pattern there")
+def test_what_is_no_pattern_is_said_with_what_to_write(exports):
+    with pytest.raises(EugenieError, match=r"exports/\*\*\.csv is no pattern.*exports/\*\*/\*\.csv"):
+        bring_in(exports.parent, path="exports/**.csv")
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_what_history_holds_of_a_folder_that_cannot_be_looked_into_is_told(exports, monkeypatch, error):
+    bring_in(exports.parent)
+
+    def refuse(path):
+        raise error
+
+    real = Path.exists
+    monkeypatch.setattr(files.os, "scandir", refuse)
+    monkeypatch.setattr(Path, "exists", lambda path: refuse(path) if path.name == "good.csv" else real(path))
+    site = pump_site(exports.parent, [{"name": "s", "type": "csv", "path": "exports/*", "readings": WIDE}])
+    (left,) = history_view(site, open_history(site)).left
+    assert (left.item, left.why) == ("exports/good.csv", f"its file cannot be looked at: {error.strerror}")
+
+
 @pytest.mark.parametrize("change", ["grow", "vanish"])
 def test_a_file_that_changes_while_it_is_read_fails_and_keeps_what_history_had(exports, monkeypatch, change):
     path = exports / "a.csv"
@@ -203,6 +250,21 @@ def test_a_byte_far_down_that_is_not_of_the_encoding_costs_its_line(tmp_path):
             ]
         }
     assert len(read_file(path, {**WIDE, "ignore": ["note"]}, encoding="cp1252")[0]) == 600
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=20), st.data())
+def test_the_next_byte_that_is_no_utf_8_is_found_whatever_is_looked_at_together(pieces, data):
+    text = b"".join(pieces)
+    at = data.draw(st.integers(0, len(text)))
+    try:
+        text[at:].decode()
+        wanted = -1
+    except UnicodeDecodeError as error:
+        wanted = at + error.start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "_DECODED", data.draw(st.integers(4, 9)))
+        assert lines_module.Decoder("utf-8").bad(text, at) == wanted
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1254", "gb18030", "shift-jis"])

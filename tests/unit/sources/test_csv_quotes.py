@@ -143,6 +143,7 @@ def test_good_rows_are_read_whatever_stands_between_them(tmp_path, junk, data):
         ('T0,1,"a\nb"\nT1,"2\n3",x\nT2,3,\n', [0, 2], {"bad-value": ["f.csv:4-5: flow: '2\\n3'"]}),
         ('T0,"1\nT1,2,\nT2,3",x\nT3,4,\n', [1, 3], {"missing-field": ["f.csv:2: the"], "bad-value": ["f.csv:4: f"]}),
         ('T0,1,"an operator pasted\nT1,9,x\nthis and more"\nT2,3,\n', [0, 2], {}),
+        ('x,"\nT1,2,\n",\nT2,3,\n', [1, 2], {"missing-field": ["f.csv:2: the quote of field 2", "f.csv:4: the quote"]}),
         ('T0,1,"open\nT1,2,x\nT2,3,closed"\nT3,4,\n', [1, 2, 3], {"missing-field": ["f.csv:2: the quote of field 3"]}),
         ('T0,1,"a\nb",more,fields\nT1,2,\n', [1], {"missing-field": ["f.csv:2-3: 5 fields, expected 3"]}),
         ('T0,1,"never closed', [], {"missing-field": ["f.csv:2: the quote of field 3 does not close: 2026"]}),

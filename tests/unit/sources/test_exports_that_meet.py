@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.history_sites import pump_site
 
 from eugenie_cli.history.batch import Batch, meet
-from eugenie_cli.history.overlaps import KEPT
+from eugenie_cli.history.overlaps import KEPT, look
 from eugenie_cli.history.quality import assess
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
@@ -146,6 +146,24 @@ def test_what_was_found_in_overlaps_is_kept_and_found_again_when_it_is_lost(tmp_
         assert import_sources(site)[0].conflicts == 2
     monkeypatch.setattr("eugenie_cli.history.overlaps.read_part", None)  # a second look is not taken
     assert import_sources(site)[0].conflicts == 2
+
+
+def test_two_imports_that_end_at_once_both_keep_what_they_found(tmp_path, monkeypatch):
+    write(tmp_path, "a.csv", OLDER, 1_000)
+    write(tmp_path, "b.csv", NEWER, 2_000)
+    site = site_in(tmp_path)
+    import_sources(site)
+    history, on_disk = open_history(site), os.fsync
+    (history.root / KEPT).unlink()
+
+    def meanwhile(handle):
+        monkeypatch.setattr(os, "fsync", on_disk)
+        look(history.root, history.sources())
+        on_disk(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    assert look(history.root, history.sources()).conflicts == {"of-csv": 2}
+    assert [path.name for path in history.root.glob(f"*{KEPT}*")] == [KEPT]
 
 
 @pytest.mark.parametrize("harm", ["gone", "damaged"])

@@ -105,6 +105,18 @@ def test_a_renamed_file_is_known_by_its_content(tmp_path):
     assert held(site) == {"s": ["exports/same.csv", "exports/z.csv"]}
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_a_file_of_the_name_of_one_in_a_folder_that_is_gone_is_that_one_by_its_content_alone(tmp_path, same):
+    path = export(tmp_path / "2025", "a.csv")
+    site = site_of(tmp_path, path="**/exports/*.csv")
+    import_sources(site)
+    path.unlink()
+    export(tmp_path, "a.csv", 0 if same else 1)
+    (report,) = import_sources(site)
+    assert (report.new, report.moved) == ((0, 1) if same else (1, 0))
+    assert values(site)["flow"] == ([1.0] if same else [1.0, 1.0])
+
+
 @pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
 def test_a_file_whose_new_name_is_another_asset_is_read_anew(tmp_path, before):
     path = export(tmp_path, "p1.csv")
@@ -185,6 +197,7 @@ def test_a_drop_removes_readings_at_once_and_files_later(tmp_path):
     plan = plan_drop(site, history, "s", ["exports/a.csv", str(tmp_path / "exports" / "b.csv"), "exports/no.csv"])
     assert (plan.items, plan.readings, plan.absent) == (("exports/a.csv", "exports/b.csv"), 4, ("exports/no.csv",))
     assert plan_drop(site, history, "nope").held == ("s",)
+    assert plan_drop(site, history, "s", ["~$a.csv"]).absent == ("~$a.csv",)  # a lock file's name, and no one's home
     history.drop("s", ["exports/a.csv"])
     history.drop("s", ["exports/a.csv"])  # nothing more to do
     assert values(site)["flow"] == [5.0]
@@ -200,6 +213,7 @@ def test_an_old_file_of_a_source_that_is_being_imported_is_left(tmp_path):
     site = site_of(tmp_path)
     import_sources(site)
     history = open_history(site)
+    (history.root / "parts" / ".DS_Store").write_text("a file manager's")
     with history.writer("other") as writer:
         kept = history.root / "parts" / "other" / "half.parquet"
         kept.write_bytes(b"half")

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from eugenie_cli.anomalies.last_rows import Row
+from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Facts, Life, ago, judge, limit_ms
+from eugenie_cli.streaming.liveness_watch import is_wanted
 
 NOW = 1_767_866_712_000  # 2026-01-08T10:05:12Z
 
@@ -120,6 +122,23 @@ def test_an_asset_that_left_the_site_counts_for_nothing():
 def test_a_job_that_was_stopped_on_purpose_is_red_and_expected():
     assert [one.expected for one in life(job="STOPPED", wanted=False).troubles] == [True]
     assert [one.expected for one in life(job="STOPPED", wanted=True).troubles] == [False]
+
+
+@pytest.mark.parametrize(
+    ("last", "job", "wanted"),
+    [
+        (None, "STOPPED", False),
+        (JobRecord("a1", "http://x"), "RUNNING", True),
+        (JobRecord("a1", "http://x"), "STOPPED", True),  # the cluster has lost it
+        (JobRecord("a1", "http://x"), None, True),
+        (JobRecord("a1", "http://x"), "FAILED", True),
+        (JobRecord("a1", "http://x"), "CANCELED", False),  # stop --no-savepoint, of which the record says nothing
+        (JobRecord("a1", "http://x", savepoint="file:/s"), "STOPPED", False),
+        (JobRecord("a1", "http://x", drained=True), "FINISHED", False),
+    ],
+)
+def test_a_job_is_wanted_until_somebody_stops_it(last, job, wanted):
+    assert is_wanted(last, job) is wanted
 
 
 @pytest.mark.parametrize(

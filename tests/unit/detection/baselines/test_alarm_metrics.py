@@ -111,3 +111,7 @@ def test_blame_is_averaged_over_anomalous_rows_or_over_all_that_are_scored():
     assert mean_contribution(np.array([0.5, 0.5, np.nan]), contribution).tolist() == [0.5, 0.5]
     assert mean_contribution(np.zeros(3), contribution).tolist() == [0.5, 0.5]
     assert mean_contribution(np.full(3, np.nan), contribution) is None
+    for dtype in (np.float32, np.float64):
+        infinite = np.array([np.inf, 2.0, np.nan], dtype)
+        assert mean_contribution(infinite, contribution) == pytest.approx([1.0, 0.0])
+        assert mean_contribution(np.full(3, np.inf, dtype), contribution[[0, 1, 1]]) == pytest.approx([1 / 3, 2 / 3])

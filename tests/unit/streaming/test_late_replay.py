@@ -1,0 +1,68 @@
+"""A replay that a running job would call late is refused, whoever asked Flink about the job before, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.streaming import replay
+from eugenie_cli.streaming.flink_rest import Metric
+from eugenie_cli.streaming.recordings import Recording
+
+WATERMARK = "currentInputWatermark"
+
+
+class Flink:
+    """A cluster with the site's job. It fetches its figures when it is asked for some, and has them at the next."""
+
+    def __init__(self, watermark_ms: int, status: str = "RUNNING") -> None:
+        self._watermark, self._status = float(watermark_ms), status
+        self._asked = False
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [{"name": "eugenie plant", "state": "RUNNING", "jid": "a1"}]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        vertex = {"id": "v", "name": "detect", "parallelism": 1, "status": self._status}
+        return {"jid": job_id, "state": "RUNNING", "now": 9_000, "timestamps": {"RUNNING": 1_000}, "vertices": [vertex]}
+
+    def job_metrics(self, _job_id: str, names: list[str]) -> dict[str, float]:
+        assert self._status == "RUNNING", "of a job that does not run it would be waited for in vain"
+        found = dict.fromkeys(names, 8_000.0) if self._asked else {}
+        self._asked = True
+        return found
+
+    def metrics(self, _job_id: str, _vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
+        assert wanted(WATERMARK)
+        known = {WATERMARK: Metric(self._watermark, self._watermark, self._watermark)} if self._asked else {}
+        self._asked = True
+        return known
+
+
+@pytest.fixture
+def refuse(site_of, monkeypatch) -> Callable[..., None]:
+    """`refuse(flink, start_ms)`: what a replay of readings from then on does first."""
+
+    def call(flink: Flink, start_ms: int | None) -> None:
+        monkeypatch.setattr(replay, "FlinkRest", lambda _: flink)
+        replay._refuse_late(site_of(), Recording(start_ms, start_ms, lambda: iter(())))
+
+    return call
+
+
+def test_a_job_that_nobody_has_asked_about_is_ahead_of_the_replay_all_the_same(refuse):
+    with pytest.raises(EugenieError, match="would be dead letters, late") as refused:
+        refuse(Flink(5_000), 4_999)
+    assert refused.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("start_ms", [5_000, 6_000, None])
+def test_what_is_not_late_is_sent(refuse, start_ms):
+    refuse(Flink(5_000), start_ms)
+
+
+def test_a_job_whose_tasks_do_not_all_run_is_not_waited_for(refuse):
+    refuse(Flink(5_000, status="SCHEDULED"), 4_999)
