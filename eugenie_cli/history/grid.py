@@ -111,9 +111,7 @@ def load_grid(site: Site, history: History, asset: str, start_ms: int | None = N
     Readings before `start_ms` still count for the first rows, as they do in the stream. Raises EugenieError
     for an asset that the site does not have; an asset without readings has a grid of no rows.
     """
-    if asset not in site.assets:
-        raise EugenieError(f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}")
-    equipment = site.classes[site.assets[asset].class_name]
+    equipment = site.classes[site.asset_named(asset).class_name]
     step, max_gap = equipment.step, equipment.max_gap
     first_ms = None if start_ms is None else start_ms - max_gap
     readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))

@@ -196,6 +196,6 @@ class Keeper:
 @contextmanager
 def _only_one(workspace: Workspace) -> Iterator[None]:
     """One keeper of a site at a time."""
-    reason, hint = "the site has a keeper already", "end the other `eugenie up --keep` first"
+    reason, hint = "the site has a keeper already", "end the other `eugenie up --supervise` first"
     with refusing(workspace.run / ".keeper.lock", reason, hint, ExitCode.FAILED):
         yield

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.interfaces import HasTracking
@@ -34,16 +33,6 @@ MOVED = 1.0
 NAMED = 5
 
 
-def check_class(site: Site, class_name: str) -> None:
-    """Raises EugenieError (USAGE) for a class that the site does not have."""
-    if class_name not in site.classes:
-        raise EugenieError(
-            f"there is no class {class_name!r} in site {site.site}",
-            f"classes: {', '.join(site.classes)}",
-            ExitCode.USAGE,
-        )
-
-
 def train_class(
     site: Site,
     class_name: str,
@@ -61,7 +50,7 @@ def train_class(
     training.
     With `wanted.from_champion` the champion's network must be of the same shape (REFUSED).
     """
-    check_class(site, class_name)
+    site.class_named(class_name)
     ancestor = ancestor_of(site, class_name) if wanted.from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
@@ -117,7 +106,7 @@ def _known(
         waits = None if force else spool.holds(workspace, class_name, fingerprints.TAG, made_of)
         if waits is None:
             return None
-        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
+        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--again)")
         metrics = {one.key: one.value for one in waits.metrics()}
         return TrainedVersion(class_name, None, waits.head.id, (), metrics, kept=True, spooled=True)
     for left in sync.send_with(site, client, progress).unsent:
@@ -130,7 +119,7 @@ def _known(
 
 
 def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
-    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--force)")
+    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--again)")
     return TrainedVersion(known.name, known.version, known.run_id, known.aliases, known.metrics or {}, kept=True)
 
 

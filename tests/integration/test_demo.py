@@ -16,7 +16,7 @@ from support import foreground
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_500)]
 
-COMMAND = [str(Path(sys.executable).parent / "eugenie"), "demo", "--dir", "plant"]
+COMMAND = [str(Path(sys.executable).parent / "eugenie"), "demo", "--output-dir", "plant"]
 KINDS = {"cavitation", "blocked-filter", "valve-leak", "bearing-wear", "sensor-drift", "stuck-sensor"}
 FAULT_KEYS = {"kind", "asset", "injected", "detected", "delay_s", "sensors", "right"}
 

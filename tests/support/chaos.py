@@ -77,7 +77,7 @@ class Told:
 
 @contextmanager
 def keeping(site: Site, told: Told) -> Iterator[Keeper]:
-    """The site's keeper, as `eugenie up --keep` runs it, on a thread."""
+    """The site's keeper, as `eugenie up --supervise` runs it, on a thread."""
     keeper, ended = Keeper(site, told, only=()), threading.Event()
     thread = threading.Thread(target=keeper.run, args=(ended,), name="keeper")
     thread.start()

@@ -132,4 +132,4 @@ def test_the_systemd_unit_runs_a_command_that_exists():
     assert Path(program).name == "eugenie"
     command = get_command(app).commands[words[0]]  # type: ignore[attr-defined]
     given = command.make_context("up", words[1:]).params
-    assert (given["keep"], given["down_on_exit"], given["site"]) == (True, True, "%i")
+    assert (given["supervise"], given["down_on_exit"], given["site"]) == (True, True, "%i")
