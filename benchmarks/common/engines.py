@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
+
 from benchmarks.common import model, waiting
 from benchmarks.common.child_process import LAST_LINES, DeadProcessError, in_words
 from benchmarks.common.plant import Plant
@@ -17,7 +19,6 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
 
 LOADED_WITHIN_S = 60.0
 

@@ -24,6 +24,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from eugenie_cli.streaming.flink_rest import FlinkRest
+
 from benchmarks.common import child_process, engines, report
 from benchmarks.common.child_process import Child
 from benchmarks.common.plant import SENSORS, WINDOW, Plant
@@ -36,7 +38,6 @@ from eugenie_cli.engines import endpoints
 from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 
