@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest
-
 from benchmarks.common import model, waiting
 from benchmarks.common.child_process import LAST_LINES, DeadProcessError, in_words
 from benchmarks.common.plant import Plant
 from eugenie_cli.engines import process
+from eugenie_cli.engines.flink_rest import ENDED, FlinkRest
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress

@@ -24,8 +24,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.streaming.flink_rest import FlinkRest
-
 from benchmarks.common import child_process, engines, report
 from benchmarks.common.child_process import Child
 from benchmarks.common.plant import SENSORS, WINDOW, Plant
@@ -35,6 +33,7 @@ from benchmarks.latency.watch import Watch
 from eugenie_cli.broker import topics
 from eugenie_cli.console import Console
 from eugenie_cli.engines import endpoints
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
