@@ -68,7 +68,7 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
     plant = Plant(20)
     train, validation = windows(plant)
     settings = plant.site(Path()).classes[CLASS].model
-    ours = trainer.Fitter(
+    ours = trainer.Trainer(
         len(SENSORS), window=WINDOW, horizons=settings.horizons, units=UNITS,
         learning_rate=settings.learning_rate, seed=0,
     )  # fmt: skip

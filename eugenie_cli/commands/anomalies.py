@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eugenie_cli.anomalies.tail import Arrival
     from eugenie_cli.anomalies.view import Seen
     from eugenie_cli.site.schema import Site
-    from eugenie_cli.streaming.liveness import Life
+    from eugenie_cli.streaming.liveness import Liveness
 
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def tail(
 
     from eugenie_cli.anomalies import tail as service
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.liveness_watch import Watch
+    from eugenie_cli.streaming.liveness_watch import LivenessWatch
 
     console, opened = Console(), open_site(site)
     chosen = _chosen(opened, both(assets, asset))
@@ -50,10 +50,10 @@ def tail(
     arrivals = service.tail(opened, since=start, assets=chosen, progress=console)
     try:
         if output is Output.table and console.interactive:
-            with Watch(opened, chosen) as watch:
+            with LivenessWatch(opened, chosen) as watch:
                 _live(console, opened, arrivals, watch.life)
         else:
-            with Watch(opened, chosen, on_change=lambda life: _say(console, life)):
+            with LivenessWatch(opened, chosen, on_change=lambda life: _say(console, life)):
                 for arrival in arrivals:
                     console.json_text(arrival.text)
     except KeyboardInterrupt:
@@ -113,12 +113,12 @@ def _table(console: Console, site: Site, found: list[Seen], now_ms: int) -> None
     console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen in found)} of them open")
 
 
-def _say(console: Console, life: Life) -> None:
+def _say(console: Console, life: Liveness) -> None:
     for line in life.lines:
         console.say(line)
 
 
-def _live(console: Console, site: Site, arrivals: Iterator[Arrival], life: Callable[[], Life]) -> None:
+def _live(console: Console, site: Site, arrivals: Iterator[Arrival], life: Callable[[], Liveness]) -> None:
     from zoneinfo import ZoneInfo
 
     from eugenie_cli.anomalies.view import View

@@ -10,7 +10,7 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.asset_tables import PER_ASSET, check_asset_tables
 from eugenie_cli.detection.covariance import Baseline
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
 
 # A row is scored when its last row has a value and at least this share of the window's rows has one.
@@ -80,7 +80,7 @@ class TrainedDetector:
     threshold: Floats = field(metadata=PER_ASSET)
     """float32 [A]: the statistic at which the score is 1."""
     calibration: Calibration
-    running: Running | None = None
+    running: OperatingState | None = None
     """When a row counts: rows of a stopped machine are missing rows."""
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import AssetReadings, settle
+from eugenie_cli.history.batch import AssetReadings, deduplicate
 from eugenie_cli.readings.limits import Limits
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def align(
     sensor, ts, value = sensor[known], readings.ts[known], readings.value[known]
     if limits is not None:
         value = limits.apply(sensor, value)  # before ties: an impossible value is a bad reading
-    sensor, ts, value = settle(sensor, ts, value)
+    sensor, ts, value = deduplicate(sensor, ts, value)
 
     edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
     rows = np.full((len(edges), len(sensors)), np.nan, np.float32)

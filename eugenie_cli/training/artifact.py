@@ -10,7 +10,7 @@ import numpy as np
 
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors import registry
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import new_folder
 
@@ -82,7 +82,7 @@ def load(folder: Path) -> TrainedDetector:
         "horizons": tuple(meta["horizons"]),
         "step_ms": meta["step_ms"],
         "max_gap_ms": meta["max_gap_ms"],
-        "running": Running(**meta["running"]) if meta["running"] else None,
+        "running": OperatingState(**meta["running"]) if meta["running"] else None,
         "calibration": Calibration(
             budget=noted["budget"],
             margin=noted["margin"],

@@ -9,7 +9,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import tracking
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
 from eugenie_cli.training.parallel import train_beside
 from eugenie_cli.training.result import FailedClass, Training
 from eugenie_cli.training.train import train_class
@@ -19,7 +19,7 @@ def train_classes(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: Wanted = AS_THE_SITE_SAYS,
+    wanted: TrainingOptions = AS_THE_SITE_SAYS,
     jobs: int = 1,
 ) -> Training:
     """Trains classes, `jobs` at a time. One that fails does not stop the others.

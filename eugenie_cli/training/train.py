@@ -15,8 +15,8 @@ from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, t
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
-from eugenie_cli.training.mmap_arrays import Scratch
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.mmap_arrays import MmapArrays
+from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
@@ -37,7 +37,7 @@ def train_class(
     site: Site,
     class_name: str,
     progress: Progress,
-    wanted: Wanted = AS_THE_SITE_SAYS,
+    wanted: TrainingOptions = AS_THE_SITE_SAYS,
     *,
     parent: Callable[[], str | None] | None = None,
 ) -> TrainedVersion:
@@ -55,7 +55,7 @@ def train_class(
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
-        arrays = Scratch(folder)
+        arrays = MmapArrays(folder)
         grids = load_rows.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
