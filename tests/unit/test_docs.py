@@ -73,7 +73,7 @@ def parse(line: str) -> None:
         command = command.commands[path[-1]]  # type: ignore[attr-defined]
     names = getattr(command, "commands", None)
     assert not (names and words and not words[0].startswith("-")), f"{line}: {path[-1]} has no command {words[0]}"
-    if words and words != ["--help"] and words[0] != "...":
+    if words and words not in (["--help"], ["--version"]) and words[0] != "...":
         command.make_context(" ".join(path), words)
     elif any(parameter.required for parameter in command.params):
         assert words or len(path) > 1, line
