@@ -179,7 +179,7 @@ def test_interfaces_name_modules_and_functions_that_exist():
 def test_every_package_has_its_line():
     section = text(DESIGN).split("## Packages")[1].split("```")[1]
     packages = {path.parent.name for path in (ROOT / "eugenie_cli").glob("*/__init__.py")}
-    assert set(re.findall(r"^(?:main, console, )?(\w+)/", section, re.MULTILINE)) == packages
+    assert set(re.findall(r"^(?:main, )?(\w+)/", section, re.MULTILINE)) == packages
 
 
 def test_every_reason_of_a_dead_letter_is_listed():
