@@ -42,7 +42,7 @@ lint: setup  ## run ruff, mypy and the import contracts
 	@$(BIN)/lint-imports
 
 bench: setup  ## run one benchmark: NAME=stream
-	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 constraints: setup  ## pin every dependency again
 	@{ echo "# Every dependency, pinned, for Python 3.10-3.12. Regenerate: make constraints"; \

@@ -1,4 +1,4 @@
-"""Locks between processes, held on files."""
+"""Locks between processes, held on files. The kernel drops one when its holder dies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eugenie_cli.errors import EugenieError, ExitCode
+
 
 @contextmanager
 def alone(lock_file: Path) -> Iterator[None]:
-    """Hold the lock for the `with` block; others wait. The kernel drops it when its holder dies."""
+    """Hold the lock for the `with` block; others wait."""
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -24,7 +26,16 @@ def free(lock_file: Path) -> Iterator[bool]:
     with lock_file.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            held = False
+        yield held
+
+
+@contextmanager
+def refusing(lock_file: Path, reason: str, hint: str, exit_code: ExitCode = ExitCode.REFUSED) -> Iterator[None]:
+    """Hold the lock for the `with` block. Raises EugenieError at once, with these words, when somebody else does."""
+    with free(lock_file) as held:
+        if not held:
+            raise EugenieError(reason, hint, exit_code)
+        yield

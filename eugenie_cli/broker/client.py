@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import TopicMetadata
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 from eugenie_cli.site.secrets import reveal
 
 EMBEDDED = "embedded"
@@ -26,7 +26,7 @@ _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
 
 
-def bootstrap(site: Site) -> dict[str, Any]:
+def bootstrap(site: HasKafka) -> dict[str, Any]:
     """librdkafka settings that every client of the site starts from: brokers and security, secrets resolved.
 
     The result holds the password: pass it to a client, never print it.
@@ -47,7 +47,7 @@ def bootstrap(site: Site) -> dict[str, Any]:
     return settings
 
 
-def addresses(site: Site) -> str:
+def addresses(site: HasKafka) -> str:
     """`host:port[,host:port...]` of the site's brokers.
 
     Raises EugenieError (exit code 4) when they are the embedded ones and not running.
@@ -59,13 +59,13 @@ def addresses(site: Site) -> str:
     return endpoints.kafka(site)
 
 
-def client_settings(site: Site, **settings: Any) -> dict[str, Any]:
+def client_settings(site: HasKafka, **settings: Any) -> dict[str, Any]:
     """`bootstrap`, with a quiet log and more settings; underscores in names stand for dots."""
     more = {name.replace("_", "."): value for name, value in settings.items()}
     return {**bootstrap(site), "logger": _LOG, **more}
 
 
-def ask(site: Site, doing: str, question: Callable[[], _T]) -> _T:
+def ask(site: HasKafka, doing: str, question: Callable[[], _T]) -> _T:
     """The brokers' answer. While they move what was asked for, it is asked again; raises EugenieError, `failure`'s."""
     deadline = time.monotonic() + ANSWER_S
     while True:
@@ -92,7 +92,7 @@ def is_there(topic: TopicMetadata) -> bool:
     return topic.error is None and bool(topic.partitions)
 
 
-def failure(site: Site, doing: str, error: KafkaError | KafkaException) -> EugenieError:
+def failure(site: HasKafka, doing: str, error: KafkaError | KafkaException) -> EugenieError:
     """A Kafka failure as an error of ours; exit code 4 when brokers are away, refuse or have no such topic, else 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     where = "the embedded broker" if site.kafka.bootstrap == EMBEDDED else site.kafka.bootstrap

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 
 # The longest wait for the next record: how soon Ctrl-C and idle_s are noticed.
 _POLL_S = 0.2
@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 def read(
-    site: Site,
+    site: HasKafka,
     topic: str,
     *,
     since_ms: int | None = None,
@@ -70,7 +70,7 @@ def read(
 
 
 def stream(
-    site: Site,
+    site: HasKafka,
     topic: str,
     *,
     since_ms: int = 0,
@@ -108,7 +108,7 @@ def stream(
         consumer.close()
 
 
-def _start(site: Site, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
+def _start(site: HasKafka, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
     if since_ms in (0, FROM_NOW):
         offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
         return [TopicPartition(topic, partition, offset) for partition in range(count)]
@@ -120,7 +120,7 @@ def _start(site: Site, consumer: Consumer, topic: str, count: int, since_ms: int
 
 
 def _records(
-    site: Site,
+    site: HasKafka,
     consumer: Consumer,
     topic: str,
     count: int,

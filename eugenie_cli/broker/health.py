@@ -8,13 +8,13 @@ from confluent_kafka.admin import AdminClient
 from eugenie_cli.broker.client import addresses, client_settings
 from eugenie_cli.engines.ports import answers
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 
 KAFKA_S = 5.0
 """Brokers that are not on this machine: names, TLS and SASL come first."""
 
 
-def why_no_kafka(site: Site, timeout_s: float = KAFKA_S) -> str:
+def why_no_kafka(site: HasKafka, timeout_s: float = KAFKA_S) -> str:
     """What keeps the site's brokers from answering, as their client says it; empty: they answer."""
     try:
         if not any(answers(each.strip()) for each in addresses(site).split(",")):

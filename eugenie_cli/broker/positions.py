@@ -17,7 +17,7 @@ from eugenie_cli.broker import consume
 from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, sound
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 
 ZERO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers say that know no ids of topics: older than Kafka 2.8."""
@@ -34,13 +34,13 @@ class TopicState:
     end: dict[int, int]
 
 
-def look(site: Site, topic: str) -> TopicState:
+def look(site: HasKafka, topic: str) -> TopicState:
     """Ask the brokers. Raises EugenieError: they do not answer, or have no such topic."""
     begin, end = ({one: mark[side] for one, mark in marks(site, topic).items()} for side in (0, 1))
     return TopicState(topic, identity(site, topic), begin, end)
 
 
-def marks(site: Site, topic: str) -> dict[int, tuple[int, int]]:
+def marks(site: HasKafka, topic: str) -> dict[int, tuple[int, int]]:
     """Partition -> the first offset that is kept, and the one after the last. Raises EugenieError."""
     numbers = range(partitions(site, topic))
     with closing(_consumer(site, "eugenie-positions")) as consumer:
@@ -53,7 +53,7 @@ def marks(site: Site, topic: str) -> dict[int, tuple[int, int]]:
         return {number: ask(site, doing, partial(of, number)) for number in numbers}
 
 
-def identity(site: Site, topic: str) -> str | None:
+def identity(site: HasKafka, topic: str) -> str | None:
     """The id of a topic; None where the brokers do not tell it, or not to this user."""
     admin = AdminClient(client_settings(site))  # named: collected before its answer comes, it would never come
 
@@ -68,7 +68,7 @@ def identity(site: Site, topic: str) -> str | None:
     return None if told == ZERO_ID else told
 
 
-def committed(site: Site, group: str, topic: str) -> dict[int, int]:
+def committed(site: HasKafka, group: str, topic: str) -> dict[int, int]:
     """Partition -> the offset that a group has committed; left out where it has none. Raises EugenieError."""
     places = [TopicPartition(topic, number) for number in range(partitions(site, topic))]
     with closing(_consumer(site, group)) as consumer:
@@ -77,7 +77,7 @@ def committed(site: Site, group: str, topic: str) -> dict[int, int]:
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
-def commit(site: Site, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+def commit(site: HasKafka, group: str, topic: str, offsets: Mapping[int, int]) -> None:
     """Set what a group has committed: where it begins next. Raises EugenieError."""
     if not offsets:
         return
@@ -87,7 +87,7 @@ def commit(site: Site, group: str, topic: str, offsets: Mapping[int, int]) -> No
         ask(site, doing, lambda: sound(consumer.commit(offsets=places, asynchronous=False)))
 
 
-def at_instant(site: Site, topic: TopicState, instant_ms: int) -> dict[int, int]:
+def at_instant(site: HasKafka, topic: TopicState, instant_ms: int) -> dict[int, int]:
     """Partition -> the first record that arrived at or after an instant (ms); the end where none has."""
     places = [TopicPartition(topic.name, number, instant_ms) for number in topic.end]
     with closing(_consumer(site, "eugenie-positions")) as consumer:
@@ -96,7 +96,7 @@ def at_instant(site: Site, topic: TopicState, instant_ms: int) -> dict[int, int]
     return {one.partition: one.offset if one.offset >= 0 else topic.end[one.partition] for one in found}
 
 
-def last_records(site: Site, topic: str, most: int) -> Iterator[dict[str, Any]]:
+def last_records(site: HasKafka, topic: str, most: int) -> Iterator[dict[str, Any]]:
     """The last committed JSON records of a topic, up to `most` offsets of each partition. Raises EugenieError."""
     begin = {number: max(first, end - most) for number, (first, end) in marks(site, topic).items()}
     for one in consume.stream(site, topic, begin=begin, until_end=True):
@@ -104,5 +104,5 @@ def last_records(site: Site, topic: str, most: int) -> Iterator[dict[str, Any]]:
             yield json.loads(one.value)
 
 
-def _consumer(site: Site, group: str) -> Consumer:
+def _consumer(site: HasKafka, group: str) -> Consumer:
     return Consumer(client_settings(site, group_id=group, enable_auto_commit=False))

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from eugenie_cli.broker.client import client_settings, failure
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 
 # Waiting this long fills batches at thousands of records a second and is not noticed at a few.
 LINGER_MS = 20
@@ -28,7 +28,7 @@ class Producer:
     Use as a context manager: leaving it flushes. `sent`, `delivered` and `failed` count records.
     """
 
-    def __init__(self, site: Site, *, linger_ms: int = LINGER_MS) -> None:
+    def __init__(self, site: HasKafka, *, linger_ms: int = LINGER_MS) -> None:
         self._site = site
         self._producer = confluent_kafka.Producer(
             client_settings(

@@ -6,7 +6,6 @@ years: what is open must never be forgotten, and what was closed is a plant's me
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 from confluent_kafka import KafkaError, KafkaException
@@ -21,8 +20,9 @@ from confluent_kafka.admin import (
 )
 
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure, is_there
+from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasKafka
 
 # -1: the cluster's own default. The embedded cluster is one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1
@@ -42,13 +42,13 @@ _ANOMALIES = {
 }
 
 
-def names(site: Site) -> tuple[str, ...]:
+def names(site: HasKafka) -> tuple[str, ...]:
     """Readings, anomalies, scores and dead letters, in that order."""
     topics = site.topics
     return tuple(str(name) for name in (topics.readings, topics.anomalies, topics.scores, topics.dead_letters))
 
 
-def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
+def ensure(site: HasKafka, progress: Progress = SILENT) -> tuple[str, ...]:
     """Create the topics that are missing, each with `kafka.partitions`; returns their names. Idempotent.
 
     A topic that exists is left as it is: it may be the plant's. But see `keep_anomalies`, which this calls.
@@ -81,28 +81,28 @@ def ensure(site: Site, progress: Progress = SILENT) -> tuple[str, ...]:
     return tuple(created)
 
 
-def _wait_until_known(site: Site, admin: AdminClient, created: Collection[str]) -> None:
+def _wait_until_known(site: HasKafka, admin: AdminClient, created: Collection[str]) -> None:
     """Brokers say that a topic is made before they all know it: for a moment the next question finds none."""
-    deadline = time.monotonic() + ANSWER_S
-    while time.monotonic() < deadline:
+
+    def all_known() -> bool:
         found = _listed(site, admin)
         parts = [found[name].partitions.values() for name in created if name in found]
-        if len(parts) == len(created) and all(some and all(one.leader >= 0 for one in some) for some in parts):
-            return
-        time.sleep(_POLL_S)
+        return len(parts) == len(created) and all(some and all(one.leader >= 0 for one in some) for some in parts)
+
+    wait_until(all_known, ANSWER_S, _POLL_S)
 
 
-def missing(site: Site) -> tuple[str, ...]:
+def missing(site: HasKafka) -> tuple[str, ...]:
     """The topics of the site that the brokers do not have. Raises EugenieError when they are unreachable."""
     existing = _listed(site, AdminClient(client_settings(site)))
     return tuple(name for name in names(site) if name not in existing)
 
 
-def _listed(site: Site, admin: AdminClient) -> dict[str, TopicMetadata]:
+def _listed(site: HasKafka, admin: AdminClient) -> dict[str, TopicMetadata]:
     return ask(site, "listing topics", lambda: admin.list_topics(timeout=ANSWER_S)).topics
 
 
-def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
+def keep_anomalies(site: HasKafka, progress: Progress = SILENT) -> None:
     """Keep the records of an anomalies topic that exists, and would forget them, for ever.
 
     In the embedded broker its retention is lifted; of an external one it is said, with the command that does it.
@@ -129,7 +129,7 @@ def keep_anomalies(site: Site, progress: Progress = SILENT) -> None:
     progress.say(f"{topic} keeps anomalies for ever now ({lost} before)")
 
 
-def forgotten(site: Site) -> str:
+def forgotten(site: HasKafka) -> str:
     """What makes the anomalies topic forget, such as `retention.ms=604800000`; empty: nothing does.
 
     Empty also where there is no such topic, or where its settings are not to be read by this user: nothing is known
@@ -151,7 +151,7 @@ def forgotten(site: Site) -> str:
     return ", ".join(f"{name}={set_to[name]}" for name in FOR_EVER if set_to.get(name, "-1") != "-1")
 
 
-def keep_command(site: Site) -> str:
+def keep_command(site: HasKafka) -> str:
     """The command of Kafka's own that keeps an external anomalies topic's records for ever."""
     settings = ",".join(f"{name}={value}" for name, value in FOR_EVER.items())
     return (
@@ -163,11 +163,11 @@ def keep_command(site: Site) -> str:
 _NOT_TO_BE_READ = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
 
-def _settings(site: Site, name: str) -> dict[str, str]:
+def _settings(site: HasKafka, name: str) -> dict[str, str]:
     return _ANOMALIES if name == str(site.topics.anomalies) else _EVENTS
 
 
-def partitions(site: Site, topic: str) -> int:
+def partitions(site: HasKafka, topic: str) -> int:
     """How many partitions a topic has. Raises EugenieError when it does not exist."""
     admin = AdminClient(client_settings(site))
 

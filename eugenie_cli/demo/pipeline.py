@@ -15,135 +15,129 @@ from eugenie_cli.demo.live import Played
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
-from eugenie_cli.site import load
+from eugenie_cli.site.load import open_site
 from eugenie_cli.site.schema import Site
 
 LOADED_WITHIN_S = 120.0
 POLL_S = 1.0
 
 
-def open_site(path: Path) -> Site:
-    """The demo's site file."""
-    return load.open_site(str(path))
+def open_pipeline(path: Path) -> Pipeline:
+    """The steps on the site of a site file."""
+    return Pipeline(open_site(str(path)))
 
 
-def start_engines(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
-    """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
-    from eugenie_cli.operations import lifecycle
-    from eugenie_cli.serving import runtime
+class Pipeline:
+    """The demo's steps on its site."""
 
-    lifecycle.up(site, progress)
-    if not cancelled():
-        runtime.start(site, progress)
+    def __init__(self, site: Site) -> None:
+        self.site = site
 
+    def start_engines(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
+        from eugenie_cli.operations import lifecycle
+        from eugenie_cli.serving import runtime
 
-def stop_engines(site: Site, progress: Progress) -> None:
-    """`eugenie down`: whatever of it runs."""
-    from eugenie_cli.operations import lifecycle
+        lifecycle.up(self.site, progress)
+        if not cancelled():
+            runtime.start(self.site, progress)
 
-    lifecycle.down(site, progress)
+    def stop_engines(self, progress: Progress) -> None:
+        """`eugenie down`: whatever of it runs."""
+        from eugenie_cli.operations import lifecycle
 
+        lifecycle.down(self.site, progress)
 
-def import_history(site: Site, progress: Progress) -> None:
-    """`eugenie import`. Raises EugenieError when an export was not read to its last line."""
-    from eugenie_cli.sources.importing import import_sources
+    def import_history(self, progress: Progress) -> None:
+        """`eugenie import`. Raises EugenieError when an export was not read to its last line."""
+        from eugenie_cli.sources.importing import import_sources
 
-    for report in import_sources(site, (), progress):
-        if report.failed or report.rejected:
-            raise EugenieError(f"import of {report.source}: {report.failed or dict(report.rejected)}")
-        counts = f"{report.new} files, {report.readings:,} readings, {report.bad_quality:,} of bad quality"
-        progress.say(f"  {report.source}: {counts}")
+        for report in import_sources(self.site, (), progress):
+            if report.failed or report.rejected:
+                raise EugenieError(f"import of {report.source}: {report.failed or dict(report.rejected)}")
+            counts = f"{report.new} files, {report.readings:,} readings, {report.bad_quality:,} of bad quality"
+            progress.say(f"  {report.source}: {counts}")
 
+    def train(self, progress: Progress, between: Callable[[], None]) -> dict[str, int | None]:
+        """`eugenie train`: class -> version. `between` is called after each class."""
+        from eugenie_cli.training.train import train_class
 
-def train(site: Site, progress: Progress, between: Callable[[], None]) -> dict[str, int | None]:
-    """`eugenie train`: class -> version. `between` is called after each class."""
-    from eugenie_cli.training.train import train_class
+        versions: dict[str, int | None] = {}
+        for class_name in self.site.classes:
+            trained = train_class(self.site, class_name, progress)
+            versions[class_name] = trained.version
+            progress.say(f"  {class_name}: version {trained.version}, run {trained.run_id} in MLflow")
+            between()
+        return versions
 
-    versions: dict[str, int | None] = {}
-    for class_name in site.classes:
-        trained = train_class(site, class_name, progress)
-        versions[class_name] = trained.version
-        progress.say(f"  {class_name}: version {trained.version}, run {trained.run_id} in MLflow")
-        between()
-    return versions
+    def export(self, versions: Mapping[str, int | None], progress: Progress) -> None:
+        """`eugenie export`"""
+        from eugenie_cli.serving.export import export_class
 
+        for class_name, version in versions.items():
+            exported = export_class(self.site, class_name, version, progress)
+            progress.say(f"  {exported.path}")
 
-def export(site: Site, versions: Mapping[str, int | None], progress: Progress) -> None:
-    """`eugenie export`"""
-    from eugenie_cli.serving.export import export_class
+    def evaluate(self, plant: Plant, progress: Progress) -> None:
+        """`eugenie evaluate --from ...` without labels, on the hours that set thresholds but trained nothing."""
+        from eugenie_cli.evaluation.evaluate import evaluate_class
 
-    for class_name, version in versions.items():
-        exported = export_class(site, class_name, version, progress)
-        progress.say(f"  {exported.path}")
+        for class_name, equipment in self.site.classes.items():
+            start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
+            found = evaluate_class(self.site, class_name, start_ms=start, progress=progress).model
+            progress.say(f"  {class_name}: {_rate(found.anomalies_per_asset_day)} on the last hours of normal history")
 
+    def submit(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
+        from eugenie_cli.serving import runtime
+        from eugenie_cli.streaming.submit import submit as submit_job
 
-def evaluate(site: Site, plant: Plant, progress: Progress) -> None:
-    """`eugenie evaluate --from ...` without labels, on the hours that set thresholds but trained nothing."""
-    from eugenie_cli.evaluation.evaluate import evaluate_class
+        deadline = time.monotonic() + LOADED_WITHIN_S
+        waiting = set(self.site.classes)
+        while waiting and not cancelled():
+            waiting -= {model.name for model in runtime.status(self.site).models if model.state == "AVAILABLE"}
+            if waiting and time.monotonic() > deadline:
+                raise EugenieError(
+                    f"the model server has not loaded {', '.join(sorted(waiting))} after {LOADED_WITHIN_S:.0f} s",
+                    "see its log: `eugenie serve status` names it",
+                )
+            if waiting:
+                time.sleep(POLL_S)
+        if not cancelled():
+            submit_job(self.site, progress)
 
-    for class_name, equipment in site.classes.items():
-        start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
-        found = evaluate_class(site, class_name, start_ms=start, progress=progress).model
-        progress.say(f"  {class_name}: {_rate(found.anomalies_per_asset_day)} on the last hours of normal history")
+    def drain(self, progress: Progress) -> None:
+        """`eugenie stream stop --drain`: it waits until the topic is read, then completes the last rows."""
+        from eugenie_cli.streaming.stop import stop
+
+        stop(self.site, progress, drain=True)
+
+    def send(self, sender: Callable[[Producer, str], Played]) -> int:
+        """Run `sender` with a producer and the readings topic; the number of readings that Kafka has."""
+        with Producer(self.site) as producer:
+            sender(producer, str(self.site.topics.readings))
+        return producer.delivered
+
+    def ledger(self, sent: int) -> Ledger:
+        """The books, from Kafka alone."""
+        topics = self.site.topics
+        return account(sent, self._records(str(topics.scores)), self._records(str(topics.dead_letters)))
+
+    def anomalies(self) -> list[Mapping[str, Any]]:
+        """Every anomaly record, in order."""
+        return list(self._records(str(self.site.topics.anomalies)))
+
+    def pages(self) -> dict[str, str]:
+        """Addresses of the pages to look at."""
+        from eugenie_cli.engines import endpoints
+
+        return {"MLflow": endpoints.mlflow(self.site) or "", "Flink": endpoints.flink(self.site)}
+
+    def _records(self, topic: str) -> Iterator[Mapping[str, Any]]:
+        for record in consume.read(self.site, topic, until_end=True):
+            if record.value is not None:
+                yield json.loads(record.value)
 
 
 def _rate(per_asset_day: float | None) -> str:
     return "no rows to judge" if per_asset_day is None else f"{per_asset_day:.2f} anomalies an asset and day"
-
-
-def submit(site: Site, progress: Progress, cancelled: Callable[[], bool]) -> None:
-    """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
-    from eugenie_cli.serving import runtime
-    from eugenie_cli.streaming.submit import submit as submit_job
-
-    deadline = time.monotonic() + LOADED_WITHIN_S
-    waiting = set(site.classes)
-    while waiting and not cancelled():
-        waiting -= {model.name for model in runtime.status(site).models if model.state == "AVAILABLE"}
-        if waiting and time.monotonic() > deadline:
-            raise EugenieError(
-                f"the model server has not loaded {', '.join(sorted(waiting))} after {LOADED_WITHIN_S:.0f} s",
-                "see its log: `eugenie serve status` names it",
-            )
-        if waiting:
-            time.sleep(POLL_S)
-    if not cancelled():
-        submit_job(site, progress)
-
-
-def drain(site: Site, progress: Progress) -> None:
-    """`eugenie stream stop --drain`: it waits until the topic is read, then completes the last rows."""
-    from eugenie_cli.streaming.stop import stop
-
-    stop(site, progress, drain=True)
-
-
-def send(site: Site, sender: Callable[[Producer, str], Played]) -> int:
-    """Run `sender` with a producer and the readings topic; the number of readings that Kafka has."""
-    with Producer(site) as producer:
-        sender(producer, str(site.topics.readings))
-    return producer.delivered
-
-
-def ledger(site: Site, sent: int) -> Ledger:
-    """The books, from Kafka alone."""
-    topics = site.topics
-    return account(sent, _records(site, str(topics.scores)), _records(site, str(topics.dead_letters)))
-
-
-def anomalies(site: Site) -> list[Mapping[str, Any]]:
-    """Every anomaly record, in order."""
-    return list(_records(site, str(site.topics.anomalies)))
-
-
-def pages(site: Site) -> dict[str, str]:
-    """Addresses of the pages to look at."""
-    from eugenie_cli.engines import endpoints
-
-    return {"MLflow": endpoints.mlflow(site) or "", "Flink": endpoints.flink(site)}
-
-
-def _records(site: Site, topic: str) -> Iterator[Mapping[str, Any]]:
-    for record in consume.read(site, topic, until_end=True):
-        if record.value is not None:
-            yield json.loads(record.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from eugenie_cli.demo import pipeline
+from eugenie_cli import signals
 from eugenie_cli.demo.exports import EXPORTS
 from eugenie_cli.demo.judge import Ledger, Verdict, contract, judge
 from eugenie_cli.demo.live import play
+from eugenie_cli.demo.pipeline import open_pipeline
 from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
 from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
@@ -25,11 +24,9 @@ from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
 from eugenie_cli.demo.watch import Announcer, AnomalyTail
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.schema import Site
 
 FOLDER = Path(".eugenie/demo-plant")
 STEPS = 7
-ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -89,13 +86,13 @@ def run(options: Options, progress: Progress) -> Result:
     prepare(folder, progress)
     done, cancelled = False, threading.Event()
     background = ThreadPoolExecutor(1, "engines")
-    with _signals_interrupt():
+    with signals.interrupting():
         try:
             result = _run(folder, options, steps, Beside(background, cancelled, Aside(progress)), progress)
             done = True
         finally:
             if not (done and options.keep):
-                with _uninterrupted():
+                with signals.ignored():  # a second Ctrl-C must not leave processes behind
                     cancelled.set()
                     _stop_all(folder, done, progress)
                     background.shutdown(wait=True, cancel_futures=True)
@@ -106,20 +103,20 @@ def run(options: Options, progress: Progress) -> Result:
 def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress: Progress) -> Result:
     steps.next("plant: eight simulated pumps hand over days of normal operation, as historian exports")
     export_history(folder, options.seed, HISTORY_DAYS, progress)
-    plant, site = Plant.load(folder), pipeline.open_site(folder / SITE_FILE)
-    engines = beside.begin(pipeline.start_engines, site)
+    plant, pipeline = Plant.load(folder), open_pipeline(folder / SITE_FILE)
+    engines = beside.begin(pipeline.start_engines)
 
     steps.next("import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start")
-    pipeline.import_history(site, progress)
+    pipeline.import_history(progress)
     beside.check()
     steps.next("train: one forecaster a class learns normal; thresholds come from hours that it never saw")
-    versions = pipeline.train(site, progress, beside.check)
+    versions = pipeline.train(progress, beside.check)
     steps.next("export: TensorFlow SavedModels that hold the whole decision; the model server loads them")
-    pipeline.export(site, versions, progress)
+    pipeline.export(versions, progress)
     beside.finish(engines)
-    job = beside.begin(pipeline.submit, site)
+    job = beside.begin(pipeline.submit)
     steps.next("evaluate: would it have cried wolf? Meanwhile a Flink job starts to read Kafka")
-    pipeline.evaluate(site, plant, progress)
+    pipeline.evaluate(plant, progress)
     faults = live_faults(plant, KINDS)
     stream, _ = live_stream(plant, None, faults, progress)
     beside.finish(job)
@@ -129,9 +126,8 @@ def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress:
         f"{len(stream):,} readings, {len(faults)} faults; the detector knows none of them"
     )
     announcer = Announcer(faults, progress)
-    with AnomalyTail(site, progress):
+    with AnomalyTail(pipeline.site, progress):
         sent = pipeline.send(
-            site,
             lambda sink, topic: play(
                 stream,
                 sink,
@@ -142,10 +138,10 @@ def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress:
             ),
         )
         steps.next("stop: the stream drains, and every reading is accounted for")
-        pipeline.drain(site, progress)
-    verdicts, false_alarms = judge(pipeline.anomalies(site), faults)
-    ledger = pipeline.ledger(site, sent)
-    pages = pipeline.pages(site)
+        pipeline.drain(progress)
+    verdicts, false_alarms = judge(pipeline.anomalies(), faults)
+    ledger = pipeline.ledger(sent)
+    pages = pipeline.pages()
     return Result(verdicts, false_alarms, ledger, steps.seconds, pages, folder, folder / SITE_FILE)
 
 
@@ -161,12 +157,12 @@ def prepare(folder: Path, progress: Progress) -> None:
     if not begun and not (folder / MANIFEST).exists():
         raise EugenieError(
             f"{folder} is not empty and holds no earlier demo",
-            "choose another folder with --dir",
+            "choose another folder with --output-dir",
             ExitCode.USAGE,
         )
     progress.say(f"replacing the earlier demo in {folder}")
     if (folder / SITE_FILE).exists():
-        pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), progress)
+        open_pipeline(folder / SITE_FILE).stop_engines(progress)
     shutil.rmtree(folder)
 
 
@@ -179,9 +175,9 @@ class Beside:
         self._progress = progress
         self._begun: list[Future[None]] = []
 
-    def begin(self, step: Callable[[Site, Progress, Callable[[], bool]], None], site: Site) -> Future[None]:
+    def begin(self, step: Callable[[Progress, Callable[[], bool]], None]) -> Future[None]:
         """Queue a step; it is given a progress and a way to ask whether it was cancelled."""
-        self._begun.append(self._pool.submit(step, site, self._progress, self._cancelled.is_set))
+        self._begun.append(self._pool.submit(step, self._progress, self._cancelled.is_set))
         return self._begun[-1]
 
     def check(self) -> None:
@@ -220,7 +216,7 @@ def _stop_all(folder: Path, done: bool, progress: Progress) -> None:
     if not (folder / SITE_FILE).exists():
         return
     progress.say("stopping the engines" if done else "stopping all that the demo started")
-    pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), progress)
+    open_pipeline(folder / SITE_FILE).stop_engines(progress)
     if not done:
         progress.say(f"kept: {folder} (history, models and logs as far as they came)")
 
@@ -228,30 +224,4 @@ def _stop_all(folder: Path, done: bool, progress: Progress) -> None:
 def _stop_late_starters(folder: Path) -> None:
     """What a cancelled step had still started while the rest was stopped."""
     if (folder / SITE_FILE).exists():
-        pipeline.stop_engines(pipeline.open_site(folder / SITE_FILE), SILENT)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C must not leave processes behind: stopping takes seconds, and is finished."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDING)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """TERM and HUP end the demo as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        open_pipeline(folder / SITE_FILE).stop_engines(SILENT)

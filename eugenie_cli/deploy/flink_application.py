@@ -92,7 +92,7 @@ def render(
     check_partitions(spec, of_site_file=True)
     documents = manifests(site, spec, name, image, state, secret)
     with tempfile.TemporaryDirectory() as staging:
-        made = _image_files(site, spec, Path(staging), progress)
+        made = _image_files(jars.folder_of(site), spec, Path(staging), progress)
         wanted = {file.relative_to(staging).as_posix(): file.read_bytes() for file in made}
     wanted["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
     files = [one.path for one in output.write_files(folder, "stream", wanted, force) if one.state != "removed"]
@@ -135,13 +135,12 @@ def specification(site: Site) -> JobSpec:
             "sasl.jaas.config": package.jaas(security, f"${{mounted:{SECRET_FOLDER}:{PASSWORD}}}"),
         }
     kafka = replace(spec.kafka, properties=properties)
-    mounted = Credentials(**{part: f"{TLS_FOLDER}/{file}" for part, file in _tls_files(site).items()})
+    mounted = Credentials(**{part: f"{TLS_FOLDER}/{file}" for part, file in _tls_files(credentials_of(site)).items()})
     return replace(spec, kafka=kafka, model_server_tls=None if site.serving.tls is None else mounted)
 
 
-def _tls_files(site: Site) -> dict[str, str]:
+def _tls_files(given: Credentials | None) -> dict[str, str]:
     """Part of the credentials -> file in the pods, of those that the site file names."""
-    given = credentials_of(site)
     return {} if given is None else {part: file for part, file in TLS_FILES.items() if getattr(given, part) is not None}
 
 
@@ -244,7 +243,7 @@ def _pod(site: Site, name: str, with_claim: bool, secret: str) -> dict[str, Any]
         files = [{"key": key, "path": key} for key in items]
         volumes.append({"name": "kafka", "secret": _mounted(secret, files)})
         mounts.append({"name": "kafka", "mountPath": SECRET_FOLDER, "readOnly": True})
-    if tls := _tls_files(site):
+    if tls := _tls_files(credentials_of(site)):
         files = [{"key": file, "path": file} for file in tls.values()]
         volumes.append({"name": "model-server", "secret": _mounted(f"{name}-model-server", files)})
         mounts.append({"name": "model-server", "mountPath": TLS_FOLDER, "readOnly": True})
@@ -276,7 +275,7 @@ def _mounted(secret: str, files: list[dict[str, str]]) -> dict[str, Any]:
     return {"secretName": secret, "defaultMode": 0o440, "items": files}
 
 
-def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
+def _image_files(given: Path | None, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
     job = package.write(spec, folder / "job")
     job.spec.unlink()  # it goes into the ConfigMap
     dockerfile, requirements, lib = (folder / name for name in ("Dockerfile", "requirements.txt", "lib"))
@@ -285,7 +284,7 @@ def _image_files(site: Site, spec: JobSpec, folder: Path, progress: Progress) ->
     pins = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
     requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
     lib.mkdir(parents=True, exist_ok=True)
-    connectors = jars.provide(["flink"], jars.folder_of(site), progress)["flink"]
+    connectors = jars.provide(["flink"], given, progress)["flink"]
     copies = [Path(shutil.copyfile(jar, lib / jar.name)) for jar in connectors]
     opt = folder / "opt"
     opt.mkdir(exist_ok=True)
@@ -300,7 +299,7 @@ def _steps(site: Site, folder: Path, image: str, secret: str) -> list[str]:
     keys += [f"--from-file={AUTHORITY}=FILE"] * (security.ca is not None)
     if keys:
         steps.append(f"kubectl create secret generic {secret} {' '.join(keys)}")
-    if tls := _tls_files(site):
+    if tls := _tls_files(credentials_of(site)):
         keys = [f"--from-file={file}=FILE" for file in tls.values()]
         steps.append(f"kubectl create secret generic {site_label(site.site)}-model-server {' '.join(keys)}")
     steps.append(f"kubectl apply --filename {folder / 'deployment.yaml'}")

@@ -17,7 +17,6 @@ class Tables(tf.Module):
         super().__init__()
         sensors = baseline.mean.shape[1]
         self.mean = with_unknown(baseline.mean, np.zeros(sensors))
-        self.deviation = with_unknown(baseline.deviation, np.ones(sensors))
         self.whitening = with_unknown(baseline.whitening, np.eye(sensors))
         self.precision = with_unknown(baseline.precision, np.eye(sensors))
 
@@ -30,10 +29,6 @@ class Tables(tf.Module):
     def distance(self, asset: tf.Tensor, centred: tf.Tensor) -> tf.Tensor:
         """Mahalanobis distance of float32 [B, K, P] -> [B, K]."""
         return tf.norm(tf.matmul(centred, tf.gather(self.whitening, asset), transpose_b=True), axis=-1)
-
-    def standardised(self, asset: tf.Tensor, centred: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Squared deviation of each sensor by itself, 0 where absent: float32 [B, K, P]."""
-        return tf.where(present, tf.square(centred / tf.gather(self.deviation, asset)[:, None]), 0.0)
 
 
 def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: tf.Tensor) -> tf.Tensor:

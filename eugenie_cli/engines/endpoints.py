@@ -9,6 +9,7 @@ from __future__ import annotations
 from eugenie_cli.engines import ports, process
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.site.interfaces import HasKafka, HasServing, HasTracking, HasWorkspace
 from eugenie_cli.site.schema import Site
 
 EMBEDDED, LOCAL, DOCKER = "embedded", "local", "docker"
@@ -19,7 +20,7 @@ SOCKET = "socket"
 START, SERVE = "eugenie up", "eugenie serve start"
 
 
-def kafka(site: Site) -> str:
+def kafka(site: HasKafka) -> str:
     """Bootstrap servers: `host:port[,host:port...]`."""
     if site.kafka.bootstrap != EMBEDDED:
         return site.kafka.bootstrap
@@ -33,7 +34,7 @@ def flink(site: Site) -> str:
     return _running(site, "flink-jobmanager", "the Flink cluster", START)
 
 
-def mlflow(site: Site) -> str | None:
+def mlflow(site: HasTracking) -> str | None:
     """The tracking server's `http://host:port`. None: the store is local, and no server runs."""
     if site.tracking.uri != LOCAL:
         return site.tracking.uri
@@ -41,7 +42,7 @@ def mlflow(site: Site) -> str | None:
     return running.address if running is not None else None
 
 
-def model_server(site: Site) -> str:
+def model_server(site: HasServing) -> str:
     """The gRPC address of the model server: `host:port`."""
     if site.serving.address is not None:
         return site.serving.address
@@ -65,7 +66,7 @@ def model_socket(site: Site) -> str | None:
     return running.details.get(SOCKET)
 
 
-def _of_container(site: Site) -> str:
+def _of_container(site: HasWorkspace) -> str:
     """Whose port is published for as long as it runs, so the engine need not be asked."""
     from eugenie_cli.engines import container_record
     from eugenie_cli.site.load import workspace_of
@@ -76,18 +77,18 @@ def _of_container(site: Site) -> str:
     return kept.address
 
 
-def _running(site: Site, name: str, words: str, command: str) -> str:
+def _running(site: HasWorkspace, name: str, words: str, command: str) -> str:
     return _identified(site, name, words, command).address
 
 
-def _identified(site: Site, name: str, words: str, command: str) -> process.Process:
+def _identified(site: HasWorkspace, name: str, words: str, command: str) -> process.Process:
     running = _identify(site, name)
     if running is None:
         raise EugenieError(f"{words} of {site.site} does not run", command, ExitCode.UNREACHABLE)
     return running
 
 
-def _identify(site: Site, name: str) -> process.Process | None:
+def _identify(site: HasWorkspace, name: str) -> process.Process | None:
     from eugenie_cli.site.load import workspace_of
 
     return process.identify(run_file(workspace_of(site), name))

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from eugenie_cli.engines import health, pushgateway, temporary_folders
+from eugenie_cli.engines import flink_rest, pushgateway, temporary_folders
 from eugenie_cli.engines.launcher import LIGHT, Engine, JavaRuntime, log_file, logging_options, run_file
 from eugenie_cli.engines.ports import LOOPBACK
 from eugenie_cli.engines.process import Process, minimal_env, read_run_file, start_detached
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import write_atomically
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Engines
 from eugenie_cli.workspace import Workspace
 
 JOBMANAGER = "flink-jobmanager"
@@ -61,7 +61,7 @@ def home() -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def engines(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> list[Engine]:
+def engines(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> list[Engine]:
     """Metrics, JobManager and TaskManager. The last is healthy when the JobManager counts its slots."""
     address = f"http://{LOOPBACK}:{ports['flink']}"
     page = f"{_gateway(ports)}{pushgateway.PAGE}"
@@ -75,19 +75,19 @@ def engines(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
         Engine(
             JOBMANAGER,
             run_file(workspace, JOBMANAGER),
-            launch=lambda: _launch_jobmanager(site, workspace, ports, runtime),
-            healthy=lambda: overview(address) is not None,
+            launch=lambda: _launch_jobmanager(given, workspace, ports, runtime),
+            healthy=lambda: flink_rest.overview(address) is not None,
         ),
         Engine(
             TASKMANAGER,
             run_file(workspace, TASKMANAGER),
-            launch=lambda: _launch_taskmanager(site, workspace, ports, runtime),
+            launch=lambda: _launch_taskmanager(given, workspace, ports, runtime),
             healthy=lambda: is_registered(address, workspace),
         ),
     ]
 
 
-def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict[str, Any]:
+def settings(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> dict[str, Any]:
     """Flink's `config.yaml`. What concerns one job (checkpoint interval, restarts) is the job's own."""
     python = sys.executable
     return {
@@ -99,8 +99,8 @@ def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict
         "rest.port": ports["flink"],
         "taskmanager.host": LOOPBACK,
         "taskmanager.bind-host": LOOPBACK,
-        "taskmanager.numberOfTaskSlots": site.engines.slots,
-        "taskmanager.memory.process.size": site.engines.taskmanager_memory,
+        "taskmanager.numberOfTaskSlots": given.slots,
+        "taskmanager.memory.process.size": given.taskmanager_memory,
         "heartbeat.interval": HEARTBEAT_MS,
         "heartbeat.timeout": HEARTBEAT_TIMEOUT_MS,
         "metrics.fetcher.update-interval": 1_000,  # what REST tells is at most this old; the default is 10 s
@@ -120,41 +120,25 @@ def settings(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> dict
     }
 
 
-def overview(address: str) -> dict[str, Any] | None:
-    """The cluster's `/overview`; None when the JobManager does not answer."""
-    return _get(f"{address}/overview")
-
-
 def is_registered(address: str, workspace: Workspace) -> bool:
     """True when the JobManager hears the TaskManager that the run file names, not one that died or hangs unnoticed."""
     recorded = read_run_file(run_file(workspace, TASKMANAGER))
-    answer = _get(f"{address}/taskmanagers") or {}
-    known = {each["id"]: each.get("timeSinceLastHeartbeat", 0) for each in answer.get("taskmanagers", [])}
+    known = flink_rest.heartbeats(address)
     if recorded is None or recorded.details.get("id") not in known:
         return False
-    heard = known[recorded.details["id"]]  # an instant, whatever its name says; 0 before the first
+    heard = known[recorded.details["id"]]
     return heard <= 0 or time.time() * 1000 - heard < UNHEARD_MS
-
-
-def running_jobs(address: str) -> list[str]:
-    """Names of the jobs that are running; empty when the JobManager does not answer."""
-    answer = _get(f"{address}/jobs/overview") or {}
-    return [job["name"] for job in answer.get("jobs", []) if job["state"] in ("RUNNING", "RESTARTING", "CREATED")]
-
-
-def _get(url: str) -> dict[str, Any] | None:
-    return health.get_object(url)
 
 
 def _gateway(ports: Mapping[str, int]) -> str:
     return f"http://{LOOPBACK}:{ports['flink_metrics']}"
 
 
-def _configure(site: Site, workspace: Workspace, ports: Mapping[str, int]) -> Path:
+def _configure(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> Path:
     conf = workspace.flink.absolute() / "conf"
     for folder in (workspace.checkpoints, workspace.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(conf / "config.yaml", yaml.safe_dump(settings(site, workspace, ports), sort_keys=False))
+    write_atomically(conf / "config.yaml", yaml.safe_dump(settings(given, workspace, ports), sort_keys=False))
     return conf
 
 
@@ -206,8 +190,8 @@ def _launch_metrics(workspace: Workspace, page: str) -> Process:
     )
 
 
-def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
-    conf = _configure(site, workspace, ports)
+def _launch_jobmanager(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
+    conf = _configure(given, workspace, ports)
     tuning = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m", *LIGHT]
     temporary = temporary_folders.make(workspace, JOBMANAGER)
     argv = _java(workspace, conf, runtime, JOBMANAGER, tuning, temporary)
@@ -224,8 +208,10 @@ def _launch_jobmanager(site: Site, workspace: Workspace, ports: Mapping[str, int
     )
 
 
-def _launch_taskmanager(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
-    conf = _configure(site, workspace, ports)
+def _launch_taskmanager(
+    given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
+) -> Process:
+    conf = _configure(given, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
     temporary = temporary_folders.make(workspace, TASKMANAGER)
     argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, *LIGHT], temporary)

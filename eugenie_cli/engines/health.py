@@ -12,11 +12,8 @@ import ipaddress
 import json
 import threading
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    pass
 
 ASK_S = 3.0
 """What answers in milliseconds may take this long on a busy machine."""
@@ -54,14 +51,6 @@ def get_object(url: str, timeout_s: float = ASK_S) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def why_no_flink(address: str, timeout_s: float = ASK_S) -> str:
-    """Empty when a JobManager answers at `http://host:port`."""
-    found = get_object(f"{address}/overview", timeout_s)
-    if found is None:
-        return "no JobManager answers there"
-    return "" if "slots-total" in found else "what answers there is no JobManager"
 
 
 def why_no_mlflow(address: str, timeout_s: float = ASK_S) -> str:

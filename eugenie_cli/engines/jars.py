@@ -7,7 +7,6 @@ They lie in `cache_dir()/jars`, shared by all sites. A plant without internet na
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import sha256
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
@@ -159,15 +159,6 @@ def download(jar: Jar, folder: Path) -> Path:
         f"check the network, or put the jars into a folder and name it in engines.jars or {ENV_FOLDER}",
         ExitCode.UNREACHABLE,
     )
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_MIB):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _lacking(jars: Sequence[Jar], folder: Path) -> list[Jar]:

@@ -15,7 +15,7 @@ from eugenie_cli.engines.ports import LOOPBACK, answers
 from eugenie_cli.engines.process import MARKER, Process, minimal_env, start_detached, tail
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import write_atomically
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Engines
 from eugenie_cli.workspace import Workspace
 
 NAME = "kafka"
@@ -24,13 +24,13 @@ PORTS = ("kafka", "kafka_controller")
 FORMAT_TIMEOUT_S = 120
 
 
-def engine(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
+def engine(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
     """The site's broker. Its data are kept in `workspace.kafka` from start to start."""
     address = f"{LOOPBACK}:{ports['kafka']}"
     return Engine(
         NAME,
         run_file(workspace, NAME),
-        launch=lambda: _launch(site, workspace, ports, runtime),
+        launch=lambda: _launch(given, workspace, ports, runtime),
         healthy=lambda: is_healthy(address),
     )
 
@@ -78,7 +78,7 @@ def is_healthy(address: str) -> bool:
         return False
 
 
-def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
+def _launch(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     data, log = workspace.kafka / "data", log_file(workspace, NAME)
     settings = workspace.kafka / "server.properties"
     write_atomically(settings, server_properties(data, ports))
@@ -90,7 +90,7 @@ def _launch(site: Site, workspace: Workspace, ports: Mapping[str, int], runtime:
     ]
     if not (data / "meta.properties").exists():
         _format(program, settings, workspace)
-    tuning = [f"-Xmx{site.engines.kafka_heap}", *LIGHT]
+    tuning = [f"-Xmx{given.kafka_heap}", *LIGHT]
     return start_detached(
         NAME,
         [program[0], *tuning, *program[1:], "kafka.Kafka", str(settings)],

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eugenie_cli.engines.jars import LOCK, Jar, download, sha256
+from eugenie_cli.engines.jars import LOCK, Jar, download
+from eugenie_cli.files import sha256
 
 ROOTS: Mapping[str, Sequence[str]] = {
     # the broker names log4j-core but leaves the binding of slf4j 1.7 to whoever packages it

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import random
 import socket
-import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import write_atomically
+from eugenie_cli.polling import wait_until
 
 LOOPBACK = "127.0.0.1"
 
@@ -97,12 +97,7 @@ def answers(address: str, timeout_s: float = 1.0) -> bool:
 
 
 def _is_released(port: int, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while not is_free(port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+    return wait_until(lambda: is_free(port), patience_s, 0.1)
 
 
 def _free(taken: Collection[int]) -> int:

@@ -19,7 +19,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -130,16 +130,6 @@ def read_run_file(run_file: Path) -> Process | None:
         return Process(**document)
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError, TypeError):
         return None
-
-
-def set_address(run_file: Path, address: str, details: Mapping[str, Any] | None = None) -> Process:
-    """Record where a process listens that chooses its port itself. Raises EugenieError without a run file."""
-    recorded = read_run_file(run_file)
-    if recorded is None:
-        raise EugenieError(f"{run_file} does not exist or is not a run file", "eugenie up")
-    process = replace(recorded, address=address, details={**recorded.details, **(details or {})})
-    write_run_file(run_file, process)
-    return process
 
 
 def write_run_file(run_file: Path, process: Process) -> None:

@@ -12,13 +12,13 @@ import hashlib
 import os
 import socket
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from eugenie_cli.engines.ports import RELEASE_S
+from eugenie_cli.polling import wait_until
 from eugenie_cli.workspace import Workspace
 
 NAME = "serving.sock"
@@ -66,14 +66,11 @@ def release(path: Path, patience_s: float = 0.0) -> None:
 
     Raises OSError when a server listens there, still after `patience_s` seconds, or when it is a file of another kind.
     """
-    deadline = time.monotonic() + patience_s
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise OSError(errno.EEXIST, "it is no socket", str(path))
-        while _is_live(path):
-            if time.monotonic() >= deadline:
-                raise OSError(errno.EADDRINUSE, "another server listens there", str(path))
-            time.sleep(_POLL_S)
+        if not wait_until(lambda: not _is_live(path), patience_s, _POLL_S):
+            raise OSError(errno.EADDRINUSE, "another server listens there", str(path))
         path.unlink()
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from eugenie_cli.detection import network
-from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.detection.metrics.drift import Drift, drift
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid, load_grid
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
@@ -80,7 +80,8 @@ def drift_of(
     history, found, notes = open_history(site), list[SensorDrift](), list[str]()
     with progress.task(f"compare {class_name}", total=len(detector.assets), unit="assets") as advance:
         for asset in site.assets_of(class_name):
-            told = _compare(site, history, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
+            grid, normal = partial(load_grid, site, history, asset), partial(normal_rows, site)
+            told = _compare(grid, normal, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
             if isinstance(told, str):
                 notes.append(told)
             else:
@@ -96,19 +97,20 @@ def _span(parts: Any) -> tuple[int, int] | None:
 
 
 def _compare(
-    site: Site, history: History, detector: TrainedDetector, asset: str, span: tuple[int, int] | None,
-    recent: tuple[int | None, int | None],
+    grid: Callable[[int, int | None], Grid], normal_rows_of: Callable[[Grid], Bools], detector: TrainedDetector,
+    asset: str, span: tuple[int, int] | None, recent: tuple[int | None, int | None],
 ) -> str | list[SensorDrift]:  # fmt: skip
+    """`grid`: the asset's rows from one instant to another. A sentence where there is nothing to compare."""
     if asset not in detector.assets:
         return f"{asset}: the champion does not know it."
     if span is None:
         return f"{asset}: its run does not say what it was trained on."
-    learnt = load_grid(site, history, asset, span[0], span[1] + 1)
-    normal = learnt.rows[normal_rows(site, learnt)]
+    learnt = grid(span[0], span[1] + 1)
+    normal = learnt.rows[normal_rows_of(learnt)]
     if np.isnan(normal).all():
         return f"{asset}: the rows that it was trained on are no longer in the history."
     start_ms = recent[0] if recent[0] is not None else span[1] + 1
-    now = load_grid(site, history, asset, start_ms, recent[1])
+    now = grid(start_ms, recent[1])
     if np.isnan(now.rows).all():
         return f"{asset}: there is no row to compare; its training data end {np.datetime64(span[1], 'ms')}Z."
     return list(_sensors(detector, asset, normal, now))

@@ -8,20 +8,20 @@ from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Asset, Site
 
 
-def in_normal_periods(site: Site, asset: str, edges: Ints) -> Bools:
+def in_normal_periods(asset: Asset, edges: Ints) -> Bools:
     """bool [T]: edges inside a period that the site file lists as normal for the asset."""
     inside = np.zeros(len(edges), bool)
-    for period in site.assets[asset].normal:
+    for period in asset.normal:
         inside |= (edges >= to_ms(period.start)) & (edges < to_ms(period.end))
     return inside
 
 
-def judged_rows(site: Site, one: Backtest) -> Bools:
-    """bool [T]: rows with a value, outside the asset's listed normal periods."""
-    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(site, one.asset, one.edges)
+def judged_rows(asset: Asset, one: Backtest) -> Bools:
+    """bool [T]: rows of `asset` with a value, outside its listed normal periods."""
+    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(asset, one.edges)
 
 
 def quiet_rows(site: Site, class_name: str, asset: str, edges: Ints, labels: Labels | None) -> Bools:

@@ -9,12 +9,12 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.report import performance_json
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 
 PREFIX = "evaluate"
 
 
-def track(site: Site, one: Evaluation, progress: Progress) -> None:
+def track(site: HasTracking, one: Evaluation, progress: Progress) -> None:
     """Log the figures of the model, and of each baseline, as metrics `evaluate.*` of the run.
 
     The evaluation stands without it: a store that cannot be reached, or does not know the run, is only said.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -12,6 +12,7 @@ import numpy as np
 from eugenie_cli.episodes.records import dumps
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.backtest import Backtest
+from eugenie_cli.files import replacing
 
 SCORE_SUFFIXES = (".csv", ".parquet")
 
@@ -22,34 +23,21 @@ class _Replaced:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
+        self._closing = ExitStack()
 
     def __enter__(self) -> Any:
         if self._path is not None:
             try:
-                self._file = self._temporary(self._path).open("wb")
+                self._file = self._closing.enter_context(replacing(self._path))
             except OSError as error:
-                raise EugenieError(f"cannot write {self._path}: {error}", "choose another file") from error
+                raise EugenieError(f"cannot write {self._path}: {error.strerror}", "choose another file") from error
+            self._closing.push(lambda kind, _error, _trace: self._finish() if kind is None else None)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._path is None or self._file is None:
-            return
-        temporary = self._temporary(self._path)
-        try:
-            if kind is None:
-                self._finish()
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                temporary.replace(self._path)
-        finally:
-            self._file.close()
-            temporary.unlink(missing_ok=True)
-
-    @staticmethod
-    def _temporary(path: Path) -> Path:
-        return path.with_name(f".{path.name}.{os.getpid()}")
+        self._closing.__exit__(kind, error, trace)
 
     def _finish(self) -> None:
         """Write what belongs at the end of the file."""

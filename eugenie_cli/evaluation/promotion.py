@@ -9,8 +9,9 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from eugenie_cli.episodes.records import iso
@@ -26,6 +27,7 @@ from eugenie_cli.serving import promotion
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
+from eugenie_cli.training import mlflow_store
 from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
 
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
@@ -56,16 +58,18 @@ def promote(
     Without a champion the version is judged alone, by the limits that hold for every one. Raises EugenieError: REFUSED
     with each reason in words when the gate is against it, unless `force`; and as `promotion.promote` does.
     """
+    gate = site.class_named(class_name).promotion
     registry = Registry(site)
     registered = registry.resolve(class_name, version)
-    gate = site.classes[class_name].promotion
     if gate is None or CHAMPION in registered.aliases:
         return GatedPromotion(promotion.promote(site, class_name, version, progress), None)
     champion = registry.champion(class_name)
-    verdict, figures = _judged(site, class_name, version, champion, gate, force, progress)
+    evaluate = partial(_evaluate, site, class_name, gate, progress)
+    verdict, figures = _judged(evaluate, version, champion, gate, force)
     overruled = force and not verdict.promote
     said = PASSED if verdict.promote else FORCED if overruled else REFUSED
-    _note(registry, site, class_name, version, champion, said, verdict, figures, by=overruled)
+    name = mlflow_store.registered_name(site, class_name)
+    _note(registry, name, version, champion, said, verdict, figures, by=overruled)
     for words in verdict.reasons:
         progress.say(f"{class_name} version {version}: {words}")
     if said == REFUSED:
@@ -79,15 +83,18 @@ def promote(
 
 
 def _judged(
-    site: Site, class_name: str, version: int, champion: int | None, gate: PromotionGate, force: bool,
-    progress: Progress,
+    evaluate: Callable[[int, int | None], Mapping[str, Any]], version: int, champion: int | None,
+    gate: PromotionGate, force: bool,
 ) -> tuple[Verdict, Mapping[str, Any]]:  # fmt: skip
-    """The verdict and both versions' figures. A judgement that fails stops nobody who forces."""
+    """The verdict and both versions' figures. A judgement that fails stops nobody who forces.
+
+    `evaluate`: a version, and a candidate beside it -> the report.
+    """
     try:
         if champion is None:
-            own = _evaluate(site, class_name, version, None, gate, progress)
+            own = evaluate(version, None)
             return judge_alone(own, gate), _figures(candidate=own)
-        report = _evaluate(site, class_name, champion, version, gate, progress)
+        report = evaluate(champion, version)
     except EugenieError as problem:
         if not force:
             raise
@@ -104,7 +111,7 @@ def _figures(**reports: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _evaluate(
-    site: Site, class_name: str, version: int, candidate: int | None, gate: PromotionGate, progress: Progress
+    site: Site, class_name: str, gate: PromotionGate, progress: Progress, version: int, candidate: int | None
 ) -> Mapping[str, Any]:
     """A version, and a candidate beside it, as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
     labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
@@ -126,11 +133,9 @@ def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | Non
 
 
 def _note(
-    registry: Registry, site: Site, class_name: str, version: int, champion: int | None, said: str,
+    registry: Registry, name: str, version: int, champion: int | None, said: str,
     verdict: Verdict, figures: Mapping[str, Any], *, by: bool,
 ) -> None:  # fmt: skip
-    from eugenie_cli.training import mlflow_store
-
     noted = {
         "verdict": said,
         "reasons": "\n".join(verdict.reasons),
@@ -139,7 +144,6 @@ def _note(
         "at": iso(int(time.time() * 1000)),
         "by": _user() if by else "",
     }
-    name = mlflow_store.registered_name(site, class_name)
     for key, value in noted.items():
         registry.client.set_model_version_tag(name, str(version), f"{GATE_TAG}.{key}", value[:_LONGEST_TAG])
 

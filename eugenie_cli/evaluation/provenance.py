@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.training.run_record import Periods
 
 
@@ -54,7 +54,7 @@ class Unknown:
     reason: str
 
 
-def provenance(site: Site, class_name: str, version: int) -> Provenance | Unknown:
+def provenance(site: HasTracking, class_name: str, version: int) -> Provenance | Unknown:
     """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 

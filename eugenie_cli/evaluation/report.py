@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from eugenie_cli.detection.metrics import RootCauseMetrics
@@ -112,10 +113,10 @@ def notes_on(
         notes.append(f"Labels of assets that the site does not have were left out: {_some(labels.foreign)}.")
     if judged and not (model.events and model.events.total):
         notes.append("No labelled event lies in the judged rows: only false alarms can be counted.")
-    return (*notes, *_winners(site, class_name, model, baselines))
+    return (*notes, *_winners(partial(how_to_take, site, class_name), model, baselines))
 
 
-def _winners(site: Site, class_name: str, model: Performance, baselines: Mapping[str, Performance]) -> list[str]:
+def _winners(take: Callable[[str], str], model: Performance, baselines: Mapping[str, Performance]) -> list[str]:
     """A sentence for each figure by which a baseline is clearly better than the model, and how to take the baseline."""
     notes: list[str] = []
     for what, figure in (("F1 of rows", _f1), ("VUS-PR", lambda one: one.vus_pr)):
@@ -125,7 +126,7 @@ def _winners(site: Site, class_name: str, model: Performance, baselines: Mapping
             continue
         other = figure(baselines[best])
         if other is not None and other > own + CLEARLY_BETTER:
-            how = how_to_take(site, class_name, best)
+            how = take(best)
             told = any(how in note for note in notes)
             notes.append(
                 f"By {what}, {best} is better than the model here: {other:.3f} against {own:.3f}.{'' if told else how}"

@@ -14,6 +14,7 @@ import numpy as np
 from eugenie_cli.flink_job.batching import Work, joined
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.readings.backoff import pause_s
 from eugenie_cli.tfserving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
 
 log = logging.getLogger(__name__)
@@ -95,14 +96,15 @@ class Predictor:
             yield shard, ScoredBatch(rows_scored, *answers, answer.version)
 
     def _answer(self, call: _Call) -> Prediction:
-        pause, pending = FIRST_PAUSE_S, call.pending
+        failures, pending = 0, call.pending
         while True:
             try:
                 return pending.result()
             except ModelServerError as error:
                 if not error.retryable and error.code not in _AWAY:
                     raise
+                failures += 1
+                pause = pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
                 log.warning("%s; trying again in %.1f s", error, pause)
             time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
             pending = self._client.begin(call.model, call.assets, call.rows)

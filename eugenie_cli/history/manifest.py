@@ -6,7 +6,6 @@ and a process that is killed leaves at most files that no manifest names.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -15,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import replace_file
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import alone, refusing
 
 SCHEMA = "eugenie.history.v1"
 
@@ -126,16 +125,7 @@ def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources
 @contextmanager
 def only_one(lock_file: Path, what: str) -> Iterator[None]:
     """Hold a lock for the `with` block. Raises EugenieError at once when another process holds it."""
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    with lock_file.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EugenieError(
-                f"{what} is already running",
-                hint="wait for it to end, then run this again",
-                exit_code=ExitCode.REFUSED,
-            ) from None
+    with refusing(lock_file, f"{what} is already running", "wait for it to end, then run this again"):
         yield
 
 

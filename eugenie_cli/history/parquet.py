@@ -6,7 +6,6 @@ quality (uint8, OPC DA's 192 for good and 0 for bad).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from eugenie_cli.files import replace_file
+from eugenie_cli.files import replace_file, sha256
 from eugenie_cli.history.batch import Batch, Series, meet, order_by
 from eugenie_cli.history.manifest import PartFile, Span
 from eugenie_cli.readings.quality import BAD, GOOD
@@ -35,7 +34,7 @@ SCHEMA = pa.schema(
 )
 
 
-class Run:
+class PartWriter:
     """Readings gathered in memory, to be sorted and written as one part."""
 
     def __init__(self, limit: int) -> None:
@@ -76,8 +75,7 @@ class Run:
             schema=SCHEMA,
         )
         replace_file(root / file, lambda target: _write(table, target))
-        with (root / file).open("rb") as written:
-            digest = _sha256(written)
+        digest = sha256(root / file)
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
         bad, (repeated, conflicts) = int(len(ts) - good.sum()), _meetings(index, ts, value)
         return PartFile(str(file), digest, len(ts), bad, _spans(ordered, starts, ts), repeated, conflicts)
@@ -122,13 +120,6 @@ def _spans(series: list[Series], starts: NDArray[np.int64], ts: NDArray[np.int64
             rows, first, last = rows + known.rows, min(first, known.start), max(last, known.end)
         spans[asset] = Span(rows, first, last)
     return spans
-
-
-def _sha256(file: object) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):  # type: ignore[attr-defined]
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def read_part(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from eugenie_cli.history.store import History
+from eugenie_cli.site.interfaces import HasWorkspace
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 
-def open_history(site: Site) -> History:
+def open_history(site: HasWorkspace) -> History:
     """The history in the site's workspace; empty until something is imported."""
     return History(workspace_of(site).history)

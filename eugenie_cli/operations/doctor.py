@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def check(site: Site | None = None) -> list[Check]:
     from eugenie_cli.site.load import workspace_of
 
     found.append(_disk(workspace_of(site).root))
-    found.append(_guarded("jars", lambda: _jars(site)))
+    found.append(_guarded("jars", lambda: _jars(jars.folder_of(site), lifecycle.needed(lifecycle.external(site)))))
     if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
         from eugenie_cli.serving.container import preflight
 
@@ -95,10 +95,9 @@ def _disk(folder: Path) -> Check:
     return Check("disk", not hint, f"{gib:.1f} GiB free for {folder}", hint)
 
 
-def _jars(site: Site) -> Check:
-    folder = jars.folder_of(site)
+def _jars(folder: Path | None, needed: Sequence[str]) -> Check:
     if folder is not None:
-        roles = [role for role in ("kafka", "flink") if role in lifecycle.needed(site)]
+        roles = [role for role in ("kafka", "flink") if role in needed]
         jars.check_folder(jars.of_engines(roles), folder)
         return Check("jars", True, f"all in {folder}")
     cache = cache_dir() / "jars"

@@ -6,20 +6,20 @@ that runs; what ends it early (an error, Ctrl-C) ends what this call started, an
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
+from eugenie_cli import signals
 from eugenie_cli.broker import health as broker_health
 from eugenie_cli.engines import (
     endpoints,
     flink,
+    flink_rest,
     health,
     jars,
     kafka,
@@ -34,6 +34,8 @@ from eugenie_cli.engines.launcher import LOCK, Engine, JavaRuntime, log_file, ru
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.site.interfaces import HasServing
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
@@ -82,26 +84,26 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
     READY_WITHIN_S, and when an external engine of the site file does not answer (UNREACHABLE).
     """
     _check_parts(only)
-    workspace = _workspace(site)
+    workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        for name, address in _external(site, only).items():
+        for name, address in external(site, only).items():
             found = _status_of_external(site, name, address)
             if found.state != REACHABLE:
                 why = f": {found.why}" if found.why else ""
                 raise EugenieError(
                     f"{name} does not answer at {address}{why}", found.hint or ELSEWHERE, ExitCode.UNREACHABLE
                 )
-        engines = _engines(site, workspace, needed(site, only), progress)
+        engines = _engines(site, workspace, needed(external(site), only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
         temporary_folders.sweep_all(workspace, flink.JVMS)
-        with _ended_by_signals():
+        with signals.interrupting():
             _bring_up(engines, dead, progress)
     return status(site)
 
 
-def down(site: Site, progress: Progress = SILENT) -> list[str]:
+def down(site: HasServing, progress: Progress = SILENT) -> list[str]:
     """Stop every engine of the site, its model server too. Returns the names of what ran."""
-    workspace = _workspace(site)
+    workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         jobs = _jobs(workspace)
         if jobs:
@@ -123,16 +125,16 @@ def status(site: Site) -> list[EngineStatus]:
     One that was not started is missed (`ok` False) when it is Kafka or Flink, or the model server of a site that has
     exported a model. Training writes into the local store itself, so a tracking server need not run.
     """
-    workspace = _workspace(site)
-    external = _external(site, ())
-    names = [name for part in PARTS if part not in external for name in _NAMES[part]]
+    workspace = workspace_of(site)
+    elsewhere = external(site)
+    names = [name for part in PARTS if part not in elsewhere for name in _NAMES[part]]
     if site.serving.address is None:
         names.append(SERVING)
-    with ThreadPoolExecutor(len(names) + len(external)) as pool:
-        theirs = [pool.submit(_status_of_external, site, *each) for each in external.items()]
+    with ThreadPoolExecutor(len(names) + len(elsewhere)) as pool:
+        theirs = [pool.submit(_status_of_external, site, *each) for each in elsewhere.items()]
         ours = pool.map(lambda name: _status_any(site, workspace, name), names)
         found = [*ours, *(each.result() for each in theirs)]
-    return [_judged(site, each) for each in found]
+    return [_judged(each, partial(_has_exported, site)) for each in found]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
@@ -141,8 +143,8 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
     In the order in which one needs the other. The model server belongs to them unless `only` is given.
     """
     _check_parts(only)
-    workspace = _workspace(site)
-    names = [name for part in needed(site, only) for name in _NAMES[part]]
+    workspace = workspace_of(site)
+    names = [name for part in needed(external(site), only) for name in _NAMES[part]]
     files = {name: run_file(workspace, name) for name in names}
     found = {
         name: process.identify(file) is not None
@@ -157,9 +159,9 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
     return found
 
 
-def settled(site: Site) -> None:
+def settled(workspace: Workspace) -> None:
     """Wait until no `up` or `down` of the site is under way."""
-    with alone(_workspace(site).run / LOCK):
+    with alone(workspace.run / LOCK):
         pass
 
 
@@ -169,7 +171,7 @@ def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
     False when it runs, or was stopped meanwhile. Raises EugenieError when it cannot be launched; it still counts as
     started then, so that it can be tried again.
     """
-    workspace = _workspace(site)
+    workspace = workspace_of(site)
     (part,) = (part for part, names in _NAMES.items() if name in names)
     file = run_file(workspace, name)
     with alone(workspace.run / LOCK):
@@ -196,7 +198,8 @@ _NAMES = {
 # -- what a site needs ------------------------------------------------------------------------------------
 
 
-def _external(site: Site, only: Collection[str]) -> dict[str, str]:
+def external(site: Site, only: Collection[str] = ()) -> dict[str, str]:
+    """The engines (of `only`, if given) that are not eugenie's, and their addresses, as the site file has them."""
     given = {}
     if site.kafka.bootstrap != endpoints.EMBEDDED:
         given["kafka"] = site.kafka.bootstrap
@@ -209,9 +212,8 @@ def _external(site: Site, only: Collection[str]) -> dict[str, str]:
     return {name: address for name, address in given.items() if not only or name in only}
 
 
-def needed(site: Site, only: Collection[str] = ()) -> list[str]:
-    """The parts (of `only`, if given) that the site file leaves to eugenie."""
-    external = _external(site, ())
+def needed(external: Collection[str], only: Collection[str] = ()) -> list[str]:
+    """The parts (of `only`, if given) that the site file leaves to eugenie: all that are not `external`."""
     return [part for part in PARTS if part not in external and (not only or part in only)]
 
 
@@ -220,7 +222,7 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     if name == SERVING:
         why, hint = _why_silent(site, address)
     elif name == "flink":
-        why = health.why_no_flink(address)
+        why = flink_rest.why_no_flink(address)
     elif name == "mlflow":
         why = health.why_no_mlflow(address.rstrip("/")) if address.startswith("http") else ""
     else:
@@ -228,10 +230,10 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 
-def _judged(site: Site, found: EngineStatus) -> EngineStatus:
-    """With `ok`, and with what to do where it is not."""
+def _judged(found: EngineStatus, has_exported: Callable[[], bool]) -> EngineStatus:
+    """With `ok`, and with what to do where it is not. `has_exported`: a model server of the site would have work."""
     if found.state == "stopped":
-        is_missed = _has_exported(site) if found.name == SERVING else found.name != mlflow.NAME
+        is_missed = has_exported() if found.name == SERVING else found.name != mlflow.NAME
     else:
         is_missed = found.state in ("crashed", "not answering", UNREACHABLE)
     if not is_missed:
@@ -247,7 +249,7 @@ def _judged(site: Site, found: EngineStatus) -> EngineStatus:
     return replace(found, ok=False, hint=found.hint or hint)
 
 
-def _has_exported(site: Site) -> bool:
+def _has_exported(site: HasServing) -> bool:
     """Whether a model of the site was exported, which its server is there for."""
     from eugenie_cli.serving import release_config
 
@@ -281,9 +283,9 @@ def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: P
         if part == "mlflow":
             engines.append(mlflow.engine(workspace, chosen))
         elif part == "kafka":
-            engines.append(kafka.engine(site, workspace, chosen, runtime))
+            engines.append(kafka.engine(site.engines, workspace, chosen, runtime))
         else:
-            engines.extend(flink.engines(site, workspace, chosen, runtime))
+            engines.extend(flink.engines(site.engines, workspace, chosen, runtime))
     return engines
 
 
@@ -355,7 +357,7 @@ def _stop(workspace: Workspace, name: str, progress: Progress) -> bool:
     return ran
 
 
-def _stop_any(site: Site, workspace: Workspace, name: str, progress: Progress) -> bool:
+def _stop_any(site: HasServing, workspace: Workspace, name: str, progress: Progress) -> bool:
     """An engine, or the model server, which its runtime stops."""
     if name != SERVING:
         return _stop(workspace, name, progress)
@@ -367,7 +369,7 @@ def _stop_any(site: Site, workspace: Workspace, name: str, progress: Progress) -
     return ran
 
 
-def _status_any(site: Site, workspace: Workspace, name: str) -> EngineStatus:
+def _status_any(site: HasServing, workspace: Workspace, name: str) -> EngineStatus:
     if name != SERVING or site.serving.runtime != endpoints.DOCKER:
         return _status(site, workspace, name)
     from eugenie_cli.serving import runtime
@@ -379,7 +381,7 @@ def _status_any(site: Site, workspace: Workspace, name: str) -> EngineStatus:
     return EngineStatus(name, found.state, found.pid, found.address, found.log)
 
 
-def _status(site: Site, workspace: Workspace, name: str) -> EngineStatus:
+def _status(site: HasServing, workspace: Workspace, name: str) -> EngineStatus:
     file = run_file(workspace, name)
     recorded = process.read_run_file(file)
     log = str(log_file(workspace, name))
@@ -396,7 +398,7 @@ def _status(site: Site, workspace: Workspace, name: str) -> EngineStatus:
     return EngineStatus(name, state, recorded.pid, recorded.address, recorded.log, memory, why, hint)
 
 
-def _why_silent(site: Site, address: str) -> tuple[str, str]:
+def _why_silent(site: HasServing, address: str) -> tuple[str, str]:
     """What keeps the model server from answering, and what to do about it; empty: nothing, nothing in particular."""
     from eugenie_cli.serving import tls
     from eugenie_cli.serving.health import why_not_serving
@@ -413,7 +415,7 @@ def _answers(workspace: Workspace, name: str, address: str) -> bool:
     if name == flink.METRICS:
         return pushgateway.is_healthy(address)
     if name == flink.JOBMANAGER:
-        return flink.overview(address) is not None
+        return flink_rest.overview(address) is not None
     if name == flink.TASKMANAGER:
         recorded = process.read_run_file(run_file(workspace, flink.JOBMANAGER))
         return recorded is not None and flink.is_registered(recorded.address, workspace)
@@ -422,28 +424,10 @@ def _answers(workspace: Workspace, name: str, address: str) -> bool:
 
 def _jobs(workspace: Workspace) -> list[str]:
     running = process.identify(run_file(workspace, flink.JOBMANAGER))
-    return flink.running_jobs(running.address) if running is not None else []
+    return flink_rest.running_jobs(running.address) if running is not None else []
 
 
 # -- one at a time, and interrupted well --------------------------------------------------------------------
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """TERM and HUP end the block as Ctrl-C does, so that it can stop what it had started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check_parts(only: Collection[str]) -> None:
@@ -451,9 +435,3 @@ def _check_parts(only: Collection[str]) -> None:
     if unknown:
         hint = f"choose from {', '.join(PARTS)}"
         raise EugenieError(f"no engine is named {', '.join(unknown)}", hint, ExitCode.USAGE)
-
-
-def _workspace(site: Site) -> Workspace:
-    from eugenie_cli.site.load import workspace_of
-
-    return workspace_of(site)

@@ -10,8 +10,6 @@ what takes longer (the model server, a submission) runs on a thread of its own.
 
 from __future__ import annotations
 
-import fcntl
-import signal
 import threading
 import time
 from collections import Counter
@@ -19,12 +17,15 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
 
-from eugenie_cli.engines import endpoints, flink
-from eugenie_cli.errors import EugenieError
+from eugenie_cli import signals
+from eugenie_cli.engines import endpoints, flink_rest
+from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.locks import refusing
 from eugenie_cli.operations import lifecycle
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.readings.backoff import pause_s
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
@@ -45,19 +46,19 @@ JOB = "stream job"
 
 
 def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), down_on_exit: bool = False) -> None:
-    """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Keeper`.
+    """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Supervisor`.
 
     The engines run on afterwards, unless `down_on_exit`. Raises EugenieError when the site has a keeper already.
     """
-    with _only_one(_workspace(site)), _signals() as stop:
+    with _only_one(workspace_of(site)), signals.noted() as stop:
         progress.say(f"keeping {', '.join(lifecycle.started(site, only)) or 'nothing'}; Ctrl-C ends that")
-        Keeper(site, progress, only).run(stop)
+        Supervisor(site, progress, only).run(stop)
     if down_on_exit:
         lifecycle.down(site, progress)
 
 
 @dataclass
-class Patience:
+class Backoff:
     """When a thing that dies may be tried again: at once, then after longer and longer pauses."""
 
     attempts: int = 0
@@ -66,7 +67,7 @@ class Patience:
     @property
     def pause_s(self) -> float:
         """The pause after the last attempt."""
-        return min(FIRST_PAUSE_S * 2.0 ** (self.attempts - 1), LONGEST_PAUSE_S) if self.attempts else 0.0
+        return pause_s(self.attempts, FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
     def is_due(self, now: float) -> bool:
         """True when the next attempt may be made at `now` (seconds of a clock that never goes back)."""
@@ -79,7 +80,7 @@ class Patience:
         self.last = now
 
 
-class Keeper:
+class Supervisor:
     """Looks after the engines of a site (of `only`, if given) and, unless `only` leaves Flink out, its stream job.
 
     `revived` counts what was started again, by engine; the job is counted as `JOB`.
@@ -89,7 +90,7 @@ class Keeper:
         self._site = site
         self._progress = progress
         self._only = tuple(only)
-        self._patience: dict[str, Patience] = {}
+        self._patience: dict[str, Backoff] = {}
         self._busy: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
         self._missing = 0
@@ -119,7 +120,7 @@ class Keeper:
 
     def _attempt(self, name: str, what: str, act: Callable[[], bool], waits: bool = False) -> None:
         """Do `act`, now or on a thread of its own, unless it is being done or must be patient."""
-        patience = self._patience.setdefault(name, Patience())
+        patience = self._patience.setdefault(name, Backoff())
         if name in self._busy or not patience.is_due(time.monotonic()):
             return
         patience.tried(time.monotonic())
@@ -145,26 +146,26 @@ class Keeper:
     def _start_server(self) -> bool:
         from eugenie_cli.serving import runtime
 
-        lifecycle.settled(self._site)  # it may have been stopped by a `down` that is not at its end
+        lifecycle.settled(workspace_of(self._site))  # it may have been stopped by a `down` that is not at its end
         return runtime.revive(self._site)
 
     def _job_is_missing(self) -> bool:
         """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
         from eugenie_cli.engines import job_record
+        from eugenie_cli.engines.flink_rest import ENDED_ON_PURPOSE, FlinkRest
         from eugenie_cli.streaming import launch
-        from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest
         from eugenie_cli.streaming.job import running_job
 
-        last = job_record.load(_workspace(self._site))
+        last = job_record.load(workspace_of(self._site))
         if JOB in self._busy or last is None or last.savepoint or last.drained or last.job_id in self._ended:
             return False
         try:
             address = endpoints.flink(self._site)
-            found = flink.overview(address)
+            found = flink_rest.overview(address)
             if found is None or not found.get("slots-total"):  # something else may answer there
                 return False
             rest = FlinkRest(address)
-            if running_job(rest, self._site) is not None:
+            if running_job(rest, self._site.site) is not None:
                 return False
             last = launch.counted(rest, last)  # one that was interrupted may never have come to Flink
             if last is None or last.savepoint or last.drained or last.job_id in self._ended:
@@ -183,7 +184,7 @@ class Keeper:
         from eugenie_cli.streaming.submit import submit
 
         runtime.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
-        last = job_record.load(_workspace(self._site))
+        last = job_record.load(workspace_of(self._site))
         parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
         made = submit(self._site, self._progress, parallelism=parallelism, lost=True)
         if made.started:
@@ -192,36 +193,9 @@ class Keeper:
         return made.started
 
 
-def _workspace(site: Site) -> Workspace:
-    from eugenie_cli.site.load import workspace_of
-
-    return workspace_of(site)
-
-
 @contextmanager
 def _only_one(workspace: Workspace) -> Iterator[None]:
-    """One keeper of a site at a time; the kernel drops the lock when its holder dies."""
-    workspace.run.mkdir(parents=True, exist_ok=True)
-    with (workspace.run / ".keeper.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EugenieError("the site has a keeper already", "end the other `eugenie up --keep` first") from None
+    """One keeper of a site at a time."""
+    reason, hint = "the site has a keeper already", "end the other `eugenie up --supervise` first"
+    with refusing(workspace.run / ".keeper.lock", reason, hint, ExitCode.FAILED):
         yield
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that INT, TERM and HUP set, instead of ending the process."""
-    stop = threading.Event()
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
-from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, Record, ToReadings, compile_mapping, member
+from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, ToReadings, compile_mapping, member
 from eugenie_cli.readings.reading import Rejected
 
 WHOLE = "."  # as `records`: the message itself is the array
@@ -106,14 +106,6 @@ def parse_message(payload: str | bytes | None) -> Message | Rejected:
         return Rejected(reject_reasons.BAD_JSON, str(error))
     if not isinstance(message, (dict, list)):
         return Rejected(reject_reasons.BAD_JSON, f"a record is a JSON object, not {type(message).__name__}")
-    return message
-
-
-def parse_json(payload: str | bytes | None) -> Record | Rejected:
-    """As `parse_message`, for a payload that must be one JSON object."""
-    message = parse_message(payload)
-    if isinstance(message, list):
-        return Rejected(reject_reasons.BAD_JSON, "a record is a JSON object, not list")
     return message
 
 

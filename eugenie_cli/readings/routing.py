@@ -28,8 +28,7 @@ class Router:
     """The assets of a site, by name and by tag.
 
     `assets`: asset -> `{"class": name, "tags": {sensor: tag}}`; a sensor that is not in `tags` has its own
-    name as tag. `sensors`: class -> sensor names, in order. `ambiguous`: tags that several assets have, so
-    that alone they lead nowhere.
+    name as tag. `sensors`: class -> sensor names, in order. A tag that several assets have leads nowhere alone.
     """
 
     def __init__(self, assets: Mapping[str, Mapping[str, Any]], sensors: Mapping[str, Sequence[str]]) -> None:
@@ -49,7 +48,6 @@ class Router:
         for (asset, tag), index in self._by_tag.items():
             alone.setdefault(tag, set()).add((asset, index))
         self._alone = {tag: next(iter(places)) for tag, places in alone.items() if len(places) == 1}
-        self.ambiguous = frozenset(tag for tag, places in alone.items() if len(places) > 1)
 
     def route(self, asset: str | None, sensor: str | None, tag: str | None) -> tuple[str, int] | None:
         """(asset, index of the sensor in its class), or None for what the site does not have. A sensor goes
@@ -67,10 +65,6 @@ class Router:
     def assets(self) -> tuple[str, ...]:
         """The assets there are."""
         return tuple(self._class)
-
-    def class_of(self, asset: str) -> str:
-        """The class of an asset that the site has."""
-        return self._class[asset]
 
     def sensors_of(self, asset: str) -> tuple[str, ...]:
         """The sensor names of an asset's class, in order."""

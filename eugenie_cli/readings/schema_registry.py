@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
+from eugenie_cli.readings.backoff import pause_s
 
 TIMEOUT_S = 10.0
 MAX_ANSWER = 8_000_000  # bytes; a schema has some thousands
@@ -152,13 +153,13 @@ def patient(schema_of: SchemaOf, told: Callable[[str], None], sleep: Callable[[f
     """
 
     def waiting(number: int) -> Any:
-        pause = FIRST_PAUSE_S
+        failures = 0
         while True:
             try:
                 return schema_of(number)
             except RetryableError as away:
                 told(str(away))
-            sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            failures += 1
+            sleep(pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S))
 
     return waiting

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.history.store import History
 from eugenie_cli.site.schema import Site
 
 UNKNOWN = "no asset of this site"
@@ -44,7 +45,9 @@ def collect(site: Site, detector: TrainedDetector) -> Samples:
     random = np.random.default_rng(0)
     length = detector.window + SCORED_ROWS - 1
     assets = _spread(detector.assets)
-    found = {asset: _from_history(site, asset, length) for asset in assets}
+    history = open_history(site)
+    # the site may have changed since the training, and have an asset no more
+    found = {asset: _from_history(site, history, asset, length) if asset in site.assets else None for asset in assets}
     segments = [
         (asset, rows if rows is not None else _drawn(detector, asset, length, random)) for asset, rows in found.items()
     ]
@@ -60,10 +63,7 @@ def _spread(assets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(assets[place] for place in places)
 
 
-def _from_history(site: Site, asset: str, length: int) -> NDArray[np.float32] | None:
-    if asset not in site.assets:  # the site has changed since the training
-        return None
-    history = open_history(site)
+def _from_history(site: Site, history: History, asset: str, length: int) -> NDArray[np.float32] | None:
     spans = {each.asset: (each.start_ms, each.end_ms) for each in history.summary()}
     if asset not in spans:
         return None

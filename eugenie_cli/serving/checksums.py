@@ -6,10 +6,11 @@ without eugenie.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+
+from eugenie_cli.files import sha256
 
 LOCATION = Path("assets.extra") / "SHA256SUMS"
 
@@ -18,7 +19,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def write(directory: Path) -> None:
     """The sums of all files that are in the directory now."""
-    lines = [f"{_sum(path)}  {name}\n" for name, path in sorted(_files(directory).items())]
+    lines = [f"{sha256(path)}  {name}\n" for name, path in sorted(_files(directory).items())]
     (directory / LOCATION).parent.mkdir(exist_ok=True)
     (directory / LOCATION).write_text("".join(lines), encoding="utf-8")
 
@@ -42,7 +43,7 @@ def problems(directory: Path) -> list[str]:
     changed = [
         f"{name} is not the file that was exported (its SHA-256 differs)"
         for name in sorted(wanted.keys() & files.keys())
-        if _sum(files[name]) != wanted[name]
+        if sha256(files[name]) != wanted[name]
     ]
     return missing + changed
 
@@ -51,11 +52,3 @@ def _files(directory: Path) -> Mapping[str, Path]:
     found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
     found.pop(LOCATION.as_posix(), None)
     return found
-
-
-def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

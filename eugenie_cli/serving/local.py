@@ -20,8 +20,8 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, tls
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.status import ServingStatus, served_models
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.workspace import Workspace
 
@@ -39,7 +39,7 @@ _READY_TIMEOUT_S = 0.5
 _POLL_S = 0.1
 
 
-def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
+def start(site: HasServing, progress: Progress = SILENT) -> ServingStatus:
     """Start the server unless it runs, and wait until it answers.
 
     With `serving.address` nothing is started: the server there must answer. Raises EugenieError when
@@ -56,7 +56,7 @@ def start(site: Site, progress: Progress = SILENT) -> ServingStatus:
     return status(site)
 
 
-def revive(site: Site, progress: Progress = SILENT) -> bool:
+def revive(site: HasServing, progress: Progress = SILENT) -> bool:
     """Start the site's own server again if it died, and wait until it answers.
 
     False when it runs, was stopped meanwhile, or is not eugenie's. Raises EugenieError as `start` does; the server
@@ -78,7 +78,7 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
     return True
 
 
-def stop(site: Site, progress: Progress = SILENT) -> bool:
+def stop(site: HasServing, progress: Progress = SILENT) -> bool:
     """Stop the site's own server: requests in flight are answered first. True when it ran."""
     if site.serving.address is not None:
         raise EugenieError(
@@ -86,17 +86,22 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
             "stop it where it was started, or remove serving.address from the site file",
             ExitCode.USAGE,
         )
-    workspace = workspace_of(site)
+    ran = end(workspace_of(site))
+    progress.say("the model server is stopped" if ran else "no model server ran")
+    return ran
+
+
+def end(workspace: Workspace) -> bool:
+    """Stop the server that runs on this workspace, whatever the site file says now. True when one ran."""
     with alone(workspace.run / LOCK):
         recorded = process.read_run_file(run_file(workspace, NAME))
         ran = process.stop(run_file(workspace, NAME))
         if recorded is not None:
             _release(_socket(recorded))
-    progress.say("the model server is stopped" if ran else "no model server ran")
     return ran
 
 
-def status(site: Site) -> ServingStatus:
+def status(site: HasServing) -> ServingStatus:
     """How the server is, and the model versions on it."""
     if site.serving.address is not None:
         address, log, pid, socket, rest = site.serving.address, "", None, "", ""
@@ -118,7 +123,7 @@ def status(site: Site) -> ServingStatus:
     return ServingStatus(answering, pid, address, log, served_models(address, site), socket, rest)
 
 
-def _external(site: Site, progress: Progress) -> ServingStatus:
+def _external(site: HasServing, progress: Progress) -> ServingStatus:
     found = status(site)
     if found.state != "reachable":
         raise EugenieError(
@@ -130,7 +135,7 @@ def _external(site: Site, progress: Progress) -> ServingStatus:
     return found
 
 
-def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Process | None:
+def _serve(site: HasServing, workspace: Workspace, progress: Progress) -> process.Process | None:
     """Launch the server unless it runs, and wait until it answers; None when it answered already."""
     file = run_file(workspace, NAME)
     running = process.identify(file)
@@ -156,7 +161,7 @@ def _serve(site: Site, workspace: Workspace, progress: Progress) -> process.Proc
     return running
 
 
-def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Process:
+def _launch(site: HasServing, workspace: Workspace, progress: Progress) -> process.Process:
     port = site.serving.port
     if port:
         ports.check_free(port, "the model server", "serving.port")
@@ -199,7 +204,7 @@ def _launch(site: Site, workspace: Workspace, progress: Progress) -> process.Pro
     )  # fmt: skip
 
 
-def _warn(site: Site, progress: Progress) -> None:
+def _warn(site: HasServing, progress: Progress) -> None:
     """Who else may call a server that does not listen on the loopback interface alone."""
     given = site.serving.tls
     if given is None or given.client_ca is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = Fa
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]
     found = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
-    unknown = strangers(info, site, class_name)
+    unknown = strangers(info, site.assets_of(class_name))
     if unknown and len(unknown) == len(site.assets_of(class_name)):
         found.append(f"assets: the model does not know {', '.join(unknown)}")
     if found:
@@ -97,20 +98,20 @@ def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = Fa
         )
 
 
-def strangers(info: ModelInfo, site: Site, class_name: str) -> tuple[str, ...]:
-    """The class's assets that the model does not know: their rows have no score."""
-    return tuple(asset for asset in site.assets_of(class_name) if asset not in info.assets)
+def strangers(info: ModelInfo, assets: Iterable[str]) -> tuple[str, ...]:
+    """Those of its class's `assets` that the model does not know: their rows have no score."""
+    return tuple(asset for asset in assets if asset not in info.assets)
 
 
-def about_strangers(info: ModelInfo, site: Site, class_name: str) -> str:
+def about_strangers(info: ModelInfo, assets: Iterable[str]) -> str:
     """A sentence that names them, and what to do; empty where there is none."""
-    unknown = strangers(info, site, class_name)
+    unknown = strangers(info, assets)
     if not unknown:
         return ""
     more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     return (
         f"version {info.version} does not know {', '.join(unknown[:_NAMED])}{more}: not scored until it has normal "
-        f"history (`eugenie import`) and `eugenie train --class {class_name}` has seen it"
+        f"history (`eugenie import`) and `eugenie train --class {info.class_name}` has seen it"
     )
 
 

@@ -8,18 +8,17 @@ looks at folders takes a version without a graph for what it is. What is fetched
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import new_folder
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import checksums
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.tfserving.layout import SAVED_MODEL
 
 if TYPE_CHECKING:
@@ -77,8 +76,7 @@ class ModelStore:
                     with _reached(self.uri):
                         self._check_same(f"{self.uri}/{class_name}/{version}", source, target)
                 return False
-            staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
-            try:
+            with new_folder(target) as staged:
                 with progress.task(f"fetching {class_name} version {version}"), _reached(self.uri):
                     if not self._files.exists(f"{source}/{SAVED_MODEL}"):
                         raise _refused(f"{self.uri} has no {class_name} version {version}")
@@ -86,10 +84,6 @@ class ModelStore:
                 damaged = checksums.problems(staged)
                 if damaged:
                     raise _refused(f"{self.uri}/{class_name}/{version} is damaged: {'; '.join(damaged)}")
-                staged.chmod(0o755)
-                staged.rename(target)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
         return True
 
     def read(self, name: str) -> str | None:
@@ -116,14 +110,14 @@ class ModelStore:
         )
 
 
-def of_site(site: Site) -> ModelStore | None:
+def of_site(site: HasServing) -> ModelStore | None:
     """The store of `serving.models`; None where the workspace is the store, or somebody else publishes (LEFT_ALONE)."""
     if site.serving.models is None or os.environ.get(LEFT_ALONE) == "off":
         return None
     return ModelStore(location(site.serving.models, site))
 
 
-def location(models: str, site: Site) -> str:
+def location(models: str, site: HasServing) -> str:
     """`serving.models` as it is meant: a URI as it is, a folder made absolute."""
     return models if "://" in models else str(site.resolve(models))
 

@@ -16,11 +16,13 @@ import grpc
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
+from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, runtime, tls
 from eugenie_cli.serving.health import NO_ANSWER
 from eugenie_cli.serving.publish import publish_and_store
 from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
@@ -64,12 +66,13 @@ def promote(site: Site, class_name: str, version: int, progress: Progress = SILE
 
 def rollback(site: Site, class_name: str, progress: Progress = SILENT) -> Promotion:
     """Make the former champion champion again, as `promote` does."""
+    site.class_named(class_name)
     registry = Registry(site)
     version = registry.former_champion(class_name)
     return _change(site, class_name, version, progress, lambda: registry.rollback(class_name))
 
 
-def release(site: Site, class_name: str, version: int, progress: Progress = SILENT) -> bool:
+def release(site: HasServing, class_name: str, version: int, progress: Progress = SILENT) -> bool:
     """Let the model server serve a published version as the class's champion, and no other. True when it confirmed."""
     return _release(site, class_name, version, progress, lambda: None)
 
@@ -84,7 +87,7 @@ def _change(
     return Promotion(crowned[0], before, confirmed)
 
 
-def _release(site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
+def _release(site: HasServing, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
     with alone(workspace_of(site).models / LOCK), _server(site) as server:
         before = release_config.read(site)
         after = {**before, class_name: _one(class_name, version)}
@@ -112,7 +115,7 @@ def _release(site: Site, class_name: str, version: int, progress: Progress, crow
 
 
 @contextmanager
-def _undone(site: Site, before: dict[str, ReleasedModel]) -> Iterator[None]:
+def _undone(site: HasServing, before: dict[str, ReleasedModel]) -> Iterator[None]:
     """What is released is what it was before, if the block fails."""
     try:
         yield
@@ -121,7 +124,7 @@ def _undone(site: Site, before: dict[str, ReleasedModel]) -> Iterator[None]:
         raise
 
 
-def _announce(site: Site, models: dict[str, ReleasedModel]) -> None:
+def _announce(site: HasServing, models: dict[str, ReleasedModel]) -> None:
     """Write what is released, and see that the server learns of it."""
     release_config.write(site, models)
     runtime.follow(site)
@@ -185,15 +188,12 @@ class _Server:
             raise _unreachable(error) from error
 
     def _wait(self, reached: Callable[[], bool], otherwise: str) -> None:
-        deadline = time.monotonic() + CONFIRMED_WITHIN_S
-        while not reached():
-            if time.monotonic() > deadline:
-                raise EugenieError(
-                    f"the model server has not confirmed after {CONFIRMED_WITHIN_S:.0f} s: {otherwise}",
-                    "`eugenie serve status` shows what it does",
-                    ExitCode.UNREACHABLE,
-                )
-            time.sleep(_LOOK_S)
+        if not wait_until(reached, CONFIRMED_WITHIN_S, _LOOK_S):
+            raise EugenieError(
+                f"the model server has not confirmed after {CONFIRMED_WITHIN_S:.0f} s: {otherwise}",
+                "`eugenie serve status` shows what it does",
+                ExitCode.UNREACHABLE,
+            )
 
 
 def _unreachable(error: ModelServerError) -> EugenieError:
@@ -201,7 +201,7 @@ def _unreachable(error: ModelServerError) -> EugenieError:
 
 
 @contextmanager
-def _server(site: Site) -> Iterator[_Server | None]:
+def _server(site: HasServing) -> Iterator[_Server | None]:
     """The site's own server if it answers now. One that is not eugenie's is not followed: it has its own releases."""
     if site.serving.address is not None:
         yield None

@@ -6,13 +6,13 @@ It is written beside its place under a hidden name, checked against the trained 
 from __future__ import annotations
 
 import shutil
-import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.files import sync, sync_tree
+from eugenie_cli.files import STAGED, new_folder
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import check_samples, checksums, model_info, model_store, warm_up
@@ -69,39 +69,35 @@ def publish_class(
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
-            _name_strangers(model_info.read(target), site, class_name, progress)
+            _name_strangers(model_info.read(target), site.assets_of(class_name), progress)
             return ExportedModel(class_name, registered.version, target, already=True)
-        for left in folder.glob(".staged-*"):  # of an export that was killed
+        for left in folder.glob(f"{STAGED}*"):  # of an export that was killed
             shutil.rmtree(left)
         with progress.task(f"exporting {class_name} version {registered.version}"):
             detector = registry.load(registered)
-            staged = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
-            try:
+            with new_folder(target) as staged:  # readable by all: a model server may run as another user
                 run = run_record.of_run(registry.client, registered.run_id)
                 info = _info(registered, run, detector)
-                difference = _publish(site, detector, info, run, staged, target)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
+                difference = _fill(site, detector, info, run, staged)
             registry.client.log_artifact(registered.run_id, str(target / model_card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
-    _name_strangers(info, site, class_name, progress)
+    _name_strangers(info, site.assets_of(class_name), progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
-def _name_strangers(info: model_info.ModelInfo, site: Site, class_name: str, progress: Progress) -> None:
-    if words := model_info.about_strangers(info, site, class_name):
-        progress.say(f"{class_name}: {words}")
+def _name_strangers(info: model_info.ModelInfo, assets: Iterable[str], progress: Progress) -> None:
+    if words := model_info.about_strangers(info, assets):
+        progress.say(f"{info.class_name}: {words}")
 
 
-def _publish(
+def _fill(
     site: Site,
     detector: TrainedDetector,
     info: model_info.ModelInfo,
     run: run_record.TrainingRecord,
     staged: Path,
-    target: Path,
 ) -> float:
-    """Write, check, rename. Returns the largest difference of scores."""
+    """Write and check. Returns the largest difference of scores."""
     from eugenie_cli.serving import export_check
 
     _write(detector, info, staged)
@@ -120,10 +116,6 @@ def _publish(
     text = model_card.render(site.site, detector, run, version=info.version, difference=found.score_difference)
     (staged / model_card.LOCATION).write_text(text, encoding="utf-8")
     checksums.write(staged)
-    staged.chmod(0o755)  # mkdtemp's is 0700, and a model server may run as another user
-    sync_tree(staged)
-    staged.rename(target)
-    sync(target.parent)
     return found.score_difference
 
 

@@ -17,8 +17,8 @@ from eugenie_cli.files import write_atomically
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import model_store, server_config
 from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.layout import MODELS_CONFIG as FILE
 from eugenie_cli.tfserving.protos import config_pb2
 
@@ -26,12 +26,12 @@ _NOTHING = "a server that starts now serves nothing. `eugenie export` releases t
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
-def file_of(site: Site) -> Path:
+def file_of(site: HasServing) -> Path:
     """The file. There is none before the first export."""
     return workspace_of(site).models / FILE
 
 
-def read(site: Site) -> dict[str, ReleasedModel]:
+def read(site: HasServing) -> dict[str, ReleasedModel]:
     """What is released, by class. Raises EugenieError that names the file, and line and column of what is wrong."""
     file = file_of(site)
     try:
@@ -43,7 +43,7 @@ def read(site: Site) -> dict[str, ReleasedModel]:
     return _parsed(text, str(file))
 
 
-def read_for_elsewhere(site: Site, *, ask: bool) -> dict[str, ReleasedModel]:
+def read_for_elsewhere(site: HasServing, *, ask: bool) -> dict[str, ReleasedModel]:
     """What is released for servers elsewhere: by a folder in `serving.models`, by the workspace, or else by the store.
 
     `write` says the same in all of them; a store across a network is asked only by who has no workspace, and wants to
@@ -58,7 +58,7 @@ def read_for_elsewhere(site: Site, *, ask: bool) -> dict[str, ReleasedModel]:
     return read(site) if there is None or text is None else _parsed(text, f"{there.uri}/{FILE}")
 
 
-def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
+def write(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
     """Replace what is released, atomically, for the site's own server and in its model store if it has one."""
     _write_here(site, models)
     there = model_store.of_site(site)
@@ -66,7 +66,7 @@ def write(site: Site, models: Mapping[str, ReleasedModel]) -> None:
         there.write(FILE, _text(models, there.uri))
 
 
-def exported(site: Site) -> dict[str, tuple[int, ...]]:
+def exported(site: HasServing) -> dict[str, tuple[int, ...]]:
     """The versions of each class that `eugenie export` has published in the workspace, ascending."""
     models = workspace_of(site).models
     found = {}
@@ -76,7 +76,7 @@ def exported(site: Site) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def servable(site: Site) -> dict[str, ReleasedModel]:
+def servable(site: HasServing) -> dict[str, ReleasedModel]:
     """What is released of the site's classes, as far as the versions are in the workspace. Raises as `read` does."""
     there = exported(site)
     found = {}
@@ -88,7 +88,7 @@ def servable(site: Site) -> dict[str, ReleasedModel]:
     return found
 
 
-def unserved(site: Site) -> tuple[str, ...]:
+def unserved(site: HasServing) -> tuple[str, ...]:
     """Why an exported class, or a released version of one, is not served: a sentence each."""
     file, there = file_of(site), exported(site)
     try:
@@ -112,7 +112,7 @@ def unserved(site: Site) -> tuple[str, ...]:
     return tuple(told)
 
 
-def fetch(site: Site, progress: Progress = SILENT) -> None:
+def fetch(site: HasServing, progress: Progress = SILENT) -> None:
     """Bring what the site's model store releases into the workspace; nothing without a store.
 
     Where the store cannot be reached, what was fetched before is good enough. Raises EugenieError when there is
@@ -135,7 +135,7 @@ def fetch(site: Site, progress: Progress = SILENT) -> None:
     _write_here(site, models)
 
 
-def _write_here(site: Site, models: Mapping[str, ReleasedModel]) -> None:
+def _write_here(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
     text = _text(models, str(workspace_of(site).models.absolute()))
     write_atomically(file_of(site), text, mode=0o644)  # a model server may run as another user
 

@@ -18,12 +18,12 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import local, release_config
 from eugenie_cli.serving.status import ServingStatus
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 
-def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
+def start(site: HasServing, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
     """Start the server unless it runs, and wait until it answers. `offline`: no image is pulled.
 
     With `serving.address` nothing is started: the server there must answer. Raises EugenieError as the runtime's own
@@ -42,14 +42,14 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
     return found
 
 
-def revive(site: Site, progress: Progress = SILENT) -> bool:
+def revive(site: HasServing, progress: Progress = SILENT) -> bool:
     """Start the site's own server again if it died; False when it runs, was stopped, or is not eugenie's."""
     if site.serving.address is None and _runtime(site) == DOCKER:
         return bool(_containers().revive(site, progress))
     return local.revive(site, progress)
 
 
-def stop(site: Site, progress: Progress = SILENT) -> bool:
+def stop(site: HasServing, progress: Progress = SILENT) -> bool:
     """Stop the site's own server: requests in flight are answered first. True when it ran."""
     if site.serving.address is not None:
         return local.stop(site, progress)  # which says whose it is
@@ -58,43 +58,42 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
     return ran
 
 
-def end(site: Site, progress: Progress = SILENT) -> bool:
+def end(site: HasServing, progress: Progress = SILENT) -> bool:
     """Stop whatever server eugenie started for the site, whatever the site file says now. True when one ran."""
     workspace = workspace_of(site)
     ran = False
     if container_record.read(workspace) is not None:
-        ran = bool(_containers().stop(site, progress))
+        ran = bool(_containers().stop(workspace, progress))
     elif _is_containers(site):
         with contextlib.suppress(EugenieError):  # of a first start that was killed; without an engine none is left
-            ran = bool(_containers().stop(site, progress))
+            ran = bool(_containers().stop(workspace, progress))
     if process.read_run_file(run_file(workspace, local.NAME)) is not None:
-        own = site.serving.model_copy(update={"address": None})
-        ran = local.stop(site.model_copy(update={"serving": own})) or ran
+        ran = local.end(workspace) or ran
     return ran
 
 
-def status(site: Site) -> ServingStatus:
+def status(site: HasServing) -> ServingStatus:
     """How the server is, and the model versions on it."""
     found: ServingStatus = _containers().status(site) if _is_containers(site) else local.status(site)
     return _explained(site, found)
 
 
-def follow(site: Site) -> None:
+def follow(site: HasServing) -> None:
     """Let the server take up what is released now: the local one follows the file itself, a container its own copy."""
     if _is_containers(site):
         _containers().follow(site)
 
 
-def started(site: Site) -> bool | None:
+def started(site: HasServing) -> bool | None:
     """Whether the site's own server runs; None when it was not started, or was stopped since."""
     workspace = workspace_of(site)
     if _is_containers(site):
-        return bool(_containers().is_alive(site)) if container_record.read(workspace) is not None else None
+        return bool(_containers().is_alive(workspace)) if container_record.read(workspace) is not None else None
     file = run_file(workspace, local.NAME)
     return process.identify(file) is not None if process.read_run_file(file) is not None else None
 
 
-def logs(site: Site, lines: int = 100, follow: bool = False) -> Iterator[str]:
+def logs(site: HasServing, lines: int = 100, follow: bool = False) -> Iterator[str]:
     """The last `lines` of the server's log, and with `follow` what comes. Raises EugenieError: it has none."""
     if site.serving.address is not None:
         raise EugenieError(
@@ -116,12 +115,12 @@ def logs(site: Site, lines: int = 100, follow: bool = False) -> Iterator[str]:
     return read(file, lines, follow)
 
 
-def _explained(site: Site, found: ServingStatus) -> ServingStatus:
+def _explained(site: HasServing, found: ServingStatus) -> ServingStatus:
     """With what is not served of the site, by a server of its own."""
     return found if site.serving.address is not None else replace(found, unserved=release_config.unserved(site))
 
 
-def _runtime(site: Site) -> str:
+def _runtime(site: HasServing) -> str:
     runtime = site.serving.runtime
     if runtime not in (LOCAL, DOCKER):
         raise EugenieError(
@@ -132,11 +131,11 @@ def _runtime(site: Site) -> str:
     return runtime
 
 
-def _is_containers(site: Site) -> bool:
+def _is_containers(site: HasServing) -> bool:
     return site.serving.address is None and site.serving.runtime == DOCKER
 
 
-def _check_alone(site: Site) -> None:
+def _check_alone(site: HasServing) -> None:
     """Two servers of a site would take each other's address."""
     workspace: Workspace = workspace_of(site)
     other = None

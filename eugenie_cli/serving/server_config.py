@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf import text_format
 
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.serving import Batching
 from eugenie_cli.tfserving.protos import config_pb2
 
@@ -24,18 +24,18 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 """Where Prometheus finds the metrics, on the REST port."""
 
 
-def poll_seconds(site: Site) -> int:
+def poll_seconds(site: HasServing) -> int:
     """`serving.poll` for TensorFlow Serving, which counts whole seconds, and takes 0 for "look once"."""
     return max(1, -(-site.serving.poll // 1_000))
 
 
-def image(site: Site) -> str:
+def image(site: HasServing) -> str:
     """`serving.image`, or the image of the release that fits, with CUDA where the site asks for GPUs."""
     gpu = "" if site.serving.gpus == "none" else "-gpu"
     return site.serving.image or f"tensorflow/serving:{RELEASE}{gpu}"
 
 
-def joins_requests(site: Site) -> bool:
+def joins_requests(site: HasServing) -> bool:
     """Whether TensorFlow Serving joins requests: only if the site file has a section `serving.batching`.
 
     It joins requests of one signature, and then refuses a batch whose segments differ in length (FAILED_PRECONDITION),

@@ -9,7 +9,7 @@ import grpc
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import ASK_TIMEOUT_S
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.tfserving.client import ModelServerError
 
 
@@ -70,7 +70,7 @@ class ServingStatus:
     unserved: tuple[str, ...] = ()
 
 
-def served_models(address: str, site: Site) -> tuple[ServedModel, ...]:
+def served_models(address: str, site: HasServing) -> tuple[ServedModel, ...]:
     """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
     found: list[ServedModel] = []
     with tls.client_of(site, address) as client:

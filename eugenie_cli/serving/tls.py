@@ -6,14 +6,14 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls_diagnosis
 from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
 from eugenie_cli.site.checks.tls import check_tls_files
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
 
 HINT = "correct serving.tls in the site file, then eugenie config check"
 
 
-def credentials_of(site: Site) -> Credentials | None:
+def credentials_of(site: HasServing) -> Credentials | None:
     """What a caller of the site's model server needs on this machine; None: the server speaks no TLS."""
     tls = site.serving.tls
     if tls is None:
@@ -22,7 +22,7 @@ def credentials_of(site: Site) -> Credentials | None:
     return Credentials(*(None if path is None else str(site.resolve(path)) for path in found))
 
 
-def client_of(site: Site, address: str) -> PredictClient:
+def client_of(site: HasServing, address: str) -> PredictClient:
     """A client of the site's model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
     try:
         return PredictClient(address, credentials_of(site))
@@ -34,7 +34,7 @@ def client_of(site: Site, address: str) -> PredictClient:
         ) from error
 
 
-def words_of(site: Site, error: ModelServerError) -> str:
+def words_of(site: HasServing, error: ModelServerError) -> str:
     """What a call failed by; where TLS kept it from coming about, why."""
     if not error.tls:
         return str(error)
@@ -47,7 +47,7 @@ def hint(why: str, otherwise: str) -> str:
     return otherwise if why in ("", NO_ANSWER) else HINT
 
 
-def server_arguments(site: Site) -> list[str]:
+def server_arguments(site: HasServing) -> list[str]:
     """What a server of the site's own is started with: paths. Raises EugenieError (INVALID_SITE) for unusable files."""
     tls = site.serving.tls
     if tls is None:

@@ -18,10 +18,12 @@ from eugenie_cli.site.diagnostics import Path as Place
 from eugenie_cli.site.diagnostics import Position, Problem, SiteError, did_you_mean
 from eugenie_cli.site.error_messages import problems_of, unknown_key
 from eugenie_cli.site.field_types import zone
+from eugenie_cli.site.interfaces import HasWorkspace
 from eugenie_cli.site.interpolation import anchor, expand
 from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
 from eugenie_cli.site.partial import parts_of
 from eugenie_cli.site.schema import Site, resolved
+from eugenie_cli.site.source_plugins import settings_of
 from eugenie_cli.site.yaml_document import Document, parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS
 from eugenie_cli.workspace import Workspace
@@ -117,7 +119,7 @@ def base_of(path: Path) -> Path:
     return folder.parent if folder.name == FOLDER else folder
 
 
-def workspace_of(site: Site) -> Workspace:
+def workspace_of(site: HasWorkspace) -> Workspace:
     """Where the site's files lie: its `workspace`, by default `.eugenie/<site>`."""
     return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
 
@@ -154,7 +156,7 @@ def _text(path: Path) -> str:
 
 def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:
     """The document's values with `${...}` replaced; those of secrets stay as written."""
-    secrets = secret_keys()
+    secrets = secret_keys(settings_of(document.value.get("sources")))
 
     def resolve(value: Any, path: Place) -> Any:
         if isinstance(value, dict):

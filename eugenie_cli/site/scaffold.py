@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.files import create_atomically
 from eugenie_cli.site.load import FOLDER
 from eugenie_cli.workspace import shipped
 
@@ -50,18 +49,7 @@ def _name_of(directory: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Atomically: a file that is there is whole."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            os.link(temporary, path)  # unlike a rename this never replaces a file that came in between
-        finally:
-            Path(temporary).unlink()
+        create_atomically(path, text, mode=0o644)
     except OSError as error:
         raise EugenieError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
-
-ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
+from eugenie_cli.engines.flink_rest import ALIVE, FlinkRest
 
 
-def running_job(rest: FlinkRest, site: Site) -> str | None:
+def running_job(rest: FlinkRest, site_name: str) -> str | None:
     """The id of the site's job on the cluster, if one is alive."""
     for job in rest.jobs():
-        if job["name"] == f"eugenie {site.site}" and job["state"] in ALIVE:
+        if job["name"] == f"eugenie {site_name}" and job["state"] in ALIVE:
             return job["jid"]
     return None

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 
 from eugenie_cli.broker import positions
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.site.interfaces import HasKafka
 
 POLL_S = 0.5
 STALLED_S = 60.0
@@ -18,7 +18,7 @@ STALLED_S = 60.0
 _OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
 
-def end_offsets(site: Site, topic: str) -> dict[int, int]:
+def end_offsets(site: HasKafka, topic: str) -> dict[int, int]:
     """Partition -> the offset after its last record. Raises EugenieError."""
     return {number: end for number, (_, end) in positions.marks(site, topic).items()}
 
@@ -41,7 +41,7 @@ def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
-def wait_until_caught_up(site: Site, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
+def wait_until_caught_up(site: HasKafka, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
     """Wait until the job has read what the topic holds now; returns what was left, 0 unless nothing moved any more.
 
     What arrives meanwhile is not waited for: on a live topic that would have no end.

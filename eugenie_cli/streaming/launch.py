@@ -17,11 +17,12 @@ from typing import Any
 import psutil
 
 from eugenie_cli.engines import job_record
+from eugenie_cli.engines.flink_rest import POLL_S, SUBMIT_S, FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import Progress
 from eugenie_cli.streaming import start_position
-from eugenie_cli.streaming.flink_rest import POLL_S, SUBMIT_S, FlinkRest
 from eugenie_cli.workspace import Workspace
 
 UNANSWERED = ("timeout", "timed out")
@@ -114,12 +115,7 @@ def launch(
 
 def _appears(rest: FlinkRest, job_id: str, within_s: float) -> bool:
     """Whether Flink shows a job. One of which it has the id, and refuses a second, it may not show for seconds."""
-    deadline = time.monotonic() + within_s
-    while rest.job(job_id) is None:
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
+    return wait_until(lambda: rest.job(job_id) is not None, within_s, POLL_S)
 
 
 def _accepted(last: JobRecord) -> JobRecord:

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from eugenie_cli.anomalies.last_rows import Row
 from eugenie_cli.engines import endpoints
+from eugenie_cli.engines.flink_rest import ALIVE
 from eugenie_cli.site.schema import EquipmentClass, Site
-from eugenie_cli.streaming.flink_rest import ALIVE
 
 OK, LATE, DOWN, UNKNOWN = "ok", "late", "down", "unknown"
 """Green: rows are scored. Yellow: they are not, or not all. Red: they cannot be. UNKNOWN: nobody has asked yet."""
@@ -41,7 +41,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Life:
+class Liveness:
     """Whether anomalies would be found now. `sign` is the last scored row, in words."""
 
     level: str
@@ -83,22 +83,24 @@ def limit_ms(site: Site, equipment: EquipmentClass) -> int:
     return equipment.silence_ms + equipment.step + stream.out_of_orderness + commit + SLACK_MS
 
 
-def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] = ()) -> Life:
+def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] = ()) -> Liveness:
     """The sign of life of a site, or of some of its assets, at `now_ms`."""
     if facts is None:
-        return Life(UNKNOWN, "asking for a sign of life")
+        return Liveness(UNKNOWN, "asking for a sign of life")
     watched = [name for name in site.assets if not assets or name in assets]
     scored = {name: facts.scored[name] for name in watched if name in facts.scored}
+    fresh = any(now_ms - row.arrived_ms <= _limit_of(site, asset) for asset, row in scored.items())
     troubles = [
         *_unchecked(facts, now_ms),
         *_kafka(site, facts),
-        *_job(site, facts, _is_fresh(site, scored, now_ms)),
+        *_job(site, facts, fresh),
         *_server(site, facts),
         *_rows(site, facts, watched, scored, now_ms),
     ]
     levels = {one.level for one in troubles}
     level = DOWN if DOWN in levels else LATE if levels else OK
-    return Life(level, _sign(site, facts, scored, now_ms), tuple(sorted(troubles, key=lambda one: one.level != DOWN)))
+    sign = _sign(site.timezone, facts, scored, now_ms)
+    return Liveness(level, sign, tuple(sorted(troubles, key=lambda one: one.level != DOWN)))
 
 
 def ago(milliseconds: int) -> str:
@@ -108,10 +110,6 @@ def ago(milliseconds: int) -> str:
         if seconds >= size:
             return f"{seconds // (60 if unit == 'min' else size)} {unit} ago"
     return f"{seconds} s ago"
-
-
-def _is_fresh(site: Site, scored: Mapping[str, Row], now_ms: int) -> bool:
-    return any(now_ms - row.arrived_ms <= _limit_of(site, asset) for asset, row in scored.items())
 
 
 def _limit_of(site: Site, asset: str) -> int:
@@ -129,7 +127,7 @@ def _kafka(site: Site, facts: Facts) -> list[Trouble]:
     own = site.kafka.bootstrap == endpoints.EMBEDDED
     start = "eugenie up" if own else "see to the brokers, and to kafka: in the site file"
     if facts.kafka:
-        since = "" if facts.contact_ms is None else f" since {_clock(site, facts.contact_ms, facts.at_ms)}"
+        since = "" if facts.contact_ms is None else f" since {_clock(site.timezone, facts.contact_ms, facts.at_ms)}"
         return [Trouble("kafka", DOWN, f"no contact with Kafka{since} ({facts.kafka})", start)]
     if not facts.has_topic:
         return [Trouble("topic", DOWN, f"Kafka has no topic {site.topics.scores}", SUBMIT, not facts.wanted)]
@@ -184,16 +182,16 @@ def _arrives(facts: Facts, now_ms: int) -> bool:
     return facts.arrived_ms is not None and now_ms - facts.arrived_ms < CHECKED_WITHIN_MS
 
 
-def _sign(site: Site, facts: Facts, scored: Mapping[str, Row], now_ms: int) -> str:
+def _sign(timezone: str, facts: Facts, scored: Mapping[str, Row], now_ms: int) -> str:
     if not scored:
         return "no scored row"
     last = max(scored.values(), key=lambda row: row.arrived_ms)
     job = f"; job {facts.job}" if facts.job is not None else ""
-    return f"last row scored {ago(now_ms - last.arrived_ms)} (of {_clock(site, last.ts_ms, now_ms)}){job}"
+    return f"last row scored {ago(now_ms - last.arrived_ms)} (of {_clock(timezone, last.ts_ms, now_ms)}){job}"
 
 
-def _clock(site: Site, instant_ms: int, now_ms: int) -> str:
+def _clock(timezone: str, instant_ms: int, now_ms: int) -> str:
     """Local to the site: the time, with the date where it is not today's."""
-    where = ZoneInfo(site.timezone)
+    where = ZoneInfo(timezone)
     instant, today = datetime.fromtimestamp(instant_ms / 1000, where), datetime.fromtimestamp(now_ms / 1000, where)
     return f"{instant:%H:%M:%S}" if instant.date() == today.date() else f"{instant:%Y-%m-%d %H:%M:%S}"

@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from eugenie_cli.anomalies.last_rows import LastRows, contact
-from eugenie_cli.engines import endpoints, health, job_record
+from eugenie_cli.engines import endpoints, flink_rest, job_record
+from eugenie_cli.engines.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import ENDED_ON_PURPOSE, FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
-from eugenie_cli.streaming.liveness import Facts, Life, judge
+from eugenie_cli.streaming.liveness import Facts, Liveness, judge
 from eugenie_cli.streaming.status import STOPPED
 
 EVERY_S = 2.0
@@ -63,11 +63,11 @@ class Asker:
         """The job's state; None and the reason when Flink does not answer."""
         try:
             rest = FlinkRest(endpoints.flink(self._site), FLINK_S)
-            why = health.why_no_flink(rest.address, FLINK_S)
+            why = flink_rest.why_no_flink(rest.address, FLINK_S)
             if why:
                 return None, f"Flink at {rest.address}: {why}"
             last = job_record.load(workspace_of(self._site))
-            job_id = running_job(rest, self._site) or (last.job_id if last is not None else None)
+            job_id = running_job(rest, self._site.site) or (last.job_id if last is not None else None)
             job = rest.job(job_id) if job_id else None
             return state_of(job) if job is not None else STOPPED, ""
         except EugenieError as error:
@@ -86,7 +86,7 @@ def is_wanted(last: JobRecord | None, job: str | None) -> bool:
     return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 
 
-def look(site: Site, assets: Collection[str] = ()) -> Life:
+def look(site: Site, assets: Collection[str] = ()) -> Liveness:
     """The sign of life now."""
     asker = Asker(site)
     try:
@@ -95,25 +95,25 @@ def look(site: Site, assets: Collection[str] = ()) -> Life:
         asker.close()
 
 
-class Watch:
+class LivenessWatch:
     """A thread that asks every two seconds. `life()` judges by what it heard last. Use as a context manager.
 
     `on_change` hears a life whose level or troubles are others than before; it is called in that thread.
     """
 
     def __init__(
-        self, site: Site, assets: Collection[str] = (), on_change: Callable[[Life], None] = lambda _: None
+        self, site: Site, assets: Collection[str] = (), on_change: Callable[[Liveness], None] = lambda _: None
     ) -> None:
         self._site, self._assets, self._on_change = site, tuple(assets), on_change
         self._facts: Facts | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sign-of-life", daemon=True)
 
-    def life(self) -> Life:
+    def life(self) -> Liveness:
         """The sign of life at this moment."""
         return judge(self._site, self._facts, _now(), self._assets)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> LivenessWatch:
         self._thread.start()
         return self
 

@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 
 from eugenie_cli.engines import endpoints
 from eugenie_cli.engines.flink import JOBMANAGER, TASKMANAGER
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import log_file
 from eugenie_cli.engines.logfile import FILE_POLL_S, LogFile
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 
 REST_POLL_S = 2.0
 """Flink gives out a log as a whole, so another cluster is asked less often."""

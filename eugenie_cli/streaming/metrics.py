@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eugenie_cli.engines.flink_rest import FlinkRest, Metric
 from eugenie_cli.readings.reject_reasons import REASONS
-from eugenie_cli.streaming.flink_rest import FlinkRest, Metric
 
 CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from eugenie_cli.episodes.records import ScoreFormatter, dumps
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import Backtest, backtest
+from eugenie_cli.files import replacing
 from eugenie_cli.history.grid import limits_by_name
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
@@ -124,14 +125,9 @@ def _lines(path: Path | None) -> Iterator[Write]:
     if path is None:
         yield lambda _: None
         return
-    hidden = path.with_name(f".{path.name}.part")
-    try:
-        stream: IO[bytes] = hidden.open("wb")
-    except OSError as error:
-        raise EugenieError(f"cannot write {path}: {error.strerror}", "choose another file") from error
-    try:
-        with stream:
-            yield lambda record: stream.write(record + b"\n")
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
+    with ExitStack() as closing:
+        try:
+            stream = closing.enter_context(replacing(path))
+        except OSError as error:
+            raise EugenieError(f"cannot write {path}: {error.strerror}", "choose another file") from error
+        yield lambda record: stream.write(record + b"\n")

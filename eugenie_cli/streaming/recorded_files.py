@@ -21,7 +21,9 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading, Rejected
+from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.streaming.encoder import router
@@ -31,6 +33,9 @@ BATCH_READINGS = 200_000
 CSV_SUFFIXES = (".csv", ".gz")
 NEVER = -1
 """The instant of a message that says none, before any that does."""
+
+Reader = Callable[[bytes], list[Any]]
+"""A message -> its readings, and what is none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,11 @@ def history_of_file(site: Site, file: Path, source: str | None, progress: Progre
     with TemporaryDirectory(dir=workspace.root, prefix=".replay-") as folder:
         history, rejected = History(Path(folder)), Counter[str]()
         with progress.task(f"reading {file.name}"):
-            read = _csv(site, file, source, rejected) if is_csv(file) else _json_lines(site, file, rejected)
+            read = (
+                _csv(site, file, source, rejected)
+                if is_csv(file)
+                else _json_lines(_reader(site), router(site), file, rejected)
+            )
             history.commit("replay", read)
         yield FileHistory(history, rejected)
 
@@ -67,7 +76,7 @@ def of_json_lines(site: Site, file: Path, chosen: Chosen) -> Recording:
 
     One that says no instant goes with the line before it. Takes 20 bytes of memory a line. Raises EugenieError.
     """
-    lines = _index(site, file, chosen)
+    lines = _index(_reader(site), router(site), file, chosen)
     if not len(lines.ts):
         return Recording(None, None, lambda: iter(()))
     told = lines.ts[lines.ts > NEVER]
@@ -97,8 +106,7 @@ class _Lines:
     keys: Sequence[str | None]
 
 
-def _index(site: Site, file: Path, chosen: Chosen) -> _Lines:
-    read, routes = _reader(site), router(site)
+def _index(read: Reader, routes: Router, file: Path, chosen: Chosen) -> _Lines:
     keys: dict[str | None, int] = {None: 0}
     ts, start, length, key = array("q"), array("q"), array("i"), array("i")
     at, now = 0, NEVER
@@ -128,8 +136,7 @@ def _is_chosen(chosen: Chosen, ts: int, asset: str | None) -> bool:
     return not early and (chosen.end_ms is None or ts < chosen.end_ms)
 
 
-def _json_lines(site: Site, file: Path, rejected: Counter[str]) -> Iterator[Batch]:
-    read, routes = _reader(site), router(site)
+def _json_lines(read: Reader, routes: Router, file: Path, rejected: Counter[str]) -> Iterator[Batch]:
     waiting: list[tuple[str, str, int, float]] = []
     for line in _open(file):
         for outcome in read(line.rstrip(b"\r\n")) if line.strip() else ():
@@ -156,11 +163,7 @@ def _csv(site: Site, file: Path, source: str | None, rejected: Counter[str]) -> 
             "name one: --source NAME",
             ExitCode.USAGE,
         )
-    chosen = sources.get(source) if source is not None else next(iter(sources.values()))
-    if chosen is None:
-        raise EugenieError(
-            f"the site file has no csv source {source}", f"sources: {', '.join(sources) or 'none'}", ExitCode.USAGE
-        )
+    chosen = named("source", source, sources, site.site) if source is not None else next(iter(sources.values()))
     importer = importer_for(chosen.model_copy(update={"path": str(file.absolute())}), site)
     for item in importer.items():
         tally = Tally()
@@ -168,7 +171,7 @@ def _csv(site: Site, file: Path, source: str | None, rejected: Counter[str]) -> 
         rejected.update(tally.rejected)
 
 
-def _reader(site: Site) -> Callable[[bytes], list[Any]]:
+def _reader(site: Site) -> Reader:
     mapping: Mapping[str, Any] = site.kafka.readings.model_dump(mode="json")
     if mapping["format"] != "json":
         raise EugenieError(

@@ -14,14 +14,13 @@ import numpy as np
 from eugenie_cli.broker import topics
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import endpoints
+from eugenie_cli.engines.flink_rest import FlinkRest, state_of
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.metrics import fetch, read_metrics
 from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_json_lines
@@ -54,8 +53,10 @@ def choose(
     end: str | None = None,
 ) -> Chosen:
     """Options as a person gives them. Raises EugenieError (USAGE) for names and instants that are none."""
-    _check_names(site, "asset", assets, list(site.assets))
-    _check_names(site, "class", class_names, list(site.classes))
+    for name in assets:
+        site.asset_named(name)
+    for name in class_names:
+        site.class_named(name)
     named = [*assets, *(asset for name in class_names for asset in site.assets_of(name))]
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
@@ -114,7 +115,7 @@ def _recording(
 def _refuse_late(site: Site, recording: Recording) -> None:
     try:
         rest = FlinkRest(endpoints.flink(site))
-        job_id = running_job(rest, site)
+        job_id = running_job(rest, site.site)
     except EugenieError:  # no Flink, so no job whose clock could be ahead
         return
     job = rest.job(job_id) if job_id is not None else None
@@ -163,16 +164,6 @@ def _due(stretch: Stretch, sent: int, now: int | None) -> int:
     """The place after the last message that is due at the plant's time `now`."""
     there = len(stretch.ts) if now is None else int(np.searchsorted(stretch.ts, now, side="right"))
     return min(max(there, sent), sent + AT_ONCE)
-
-
-def _check_names(site: Site, what: str, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise EugenieError(
-                f"site {site.site} has no {what} {name}{did_you_mean(name, list(known))}",
-                f"it has {', '.join(known[:20])}",
-                ExitCode.USAGE,
-            )
 
 
 def _instant(site: Site, option: str, text: str | None) -> int | None:

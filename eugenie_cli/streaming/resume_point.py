@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from eugenie_cli.broker import positions
 from eugenie_cli.broker.positions import TopicState
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.interfaces import HasKafka
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import offsets, start_position
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 
 
@@ -65,7 +66,7 @@ def at(rest: FlinkRest, state: Snapshot, topic: str) -> dict[int, int] | None:
     return None if folder is None else offsets.of_snapshot(folder, topic)
 
 
-def _asked_for(site: Site, topic: TopicState, asked: Start) -> dict[int, int]:
+def _asked_for(site: HasKafka, topic: TopicState, asked: Start) -> dict[int, int]:
     if asked.kind == EARLIEST:
         return topic.begin
     return topic.end if asked.ms is None else positions.at_instant(site, topic, asked.ms)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import Progress
-from eugenie_cli.streaming.flink_rest import FlinkRest
 
 THERE_WITHIN_S = 20.0
 """A keeper starts a TaskManager that died again, and that takes seconds."""
@@ -28,8 +27,6 @@ def check(parallelism: int, rest: FlinkRest, progress: Progress) -> None:
 
 
 def _waited_for(rest: FlinkRest, progress: Progress) -> int:
-    until = time.monotonic() + THERE_WITHIN_S
     with progress.task("waiting for Flink's TaskManager"):
-        while not (slots := rest.overview()["slots-total"]) and time.monotonic() < until:
-            time.sleep(POLL_S)
-    return int(slots)
+        wait_until(lambda: rest.overview()["slots-total"], THERE_WITHIN_S, POLL_S)
+    return int(rest.overview()["slots-total"])

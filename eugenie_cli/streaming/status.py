@@ -10,7 +10,8 @@ from typing import Any
 
 from eugenie_cli.broker import health as broker_health
 from eugenie_cli.broker import positions, topics
-from eugenie_cli.engines import endpoints, flink, health, job_record, process
+from eugenie_cli.engines import endpoints, flink, flink_rest, job_record, process
+from eugenie_cli.engines.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.episodes.records import iso
@@ -19,7 +20,6 @@ from eugenie_cli.serving import tls
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, offsets
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, state_of
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
@@ -130,7 +130,7 @@ def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
     address = ""
     try:
         address = endpoints.flink(site)
-        why = health.why_no_flink(address, FLINK_S)
+        why = flink_rest.why_no_flink(address, FLINK_S)
         if why:
             own = site.stream.flink == endpoints.EMBEDDED
             problem = Problem(f"Flink at {address} does not answer: {why}", endpoints.START if own else CLUSTER)
@@ -147,7 +147,7 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     noted, last = last, launch.counted(rest, last)
     lost = noted is not None and (last is None or last.job_id != noted.job_id)
     notes = [INTERRUPTED] if lost else []
-    job_id = running_job(rest, site) or (last.job_id if last is not None else None)
+    job_id = running_job(rest, site.site) or (last.job_id if last is not None else None)
     job = rest.job(job_id) if job_id is not None else None
     savepoint = last.savepoint if last is not None else None
     if job is None or job_id is None:
@@ -299,7 +299,7 @@ def _strangers(site: Site, server: ModelServer) -> list[str]:
         if not (folder / model_info.LOCATION).exists():
             continue
         try:
-            words = model_info.about_strangers(model_info.read(folder), site, name)
+            words = model_info.about_strangers(model_info.read(folder), site.assets_of(name))
         except EugenieError as error:  # damaged since it was loaded: no reason to say nothing of the stream
             words = error.reason
         found += [f"{name}: {words}"] if words else []

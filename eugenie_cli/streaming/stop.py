@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from eugenie_cli.broker import positions
 from eugenie_cli.engines import endpoints, job_record
+from eugenie_cli.engines.flink_rest import ENDED, FlinkRest, SavepointError
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import consumer_group
@@ -14,7 +15,6 @@ from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import resume_point, start_position
-from eugenie_cli.streaming.flink_rest import ENDED, FlinkRest, SavepointError
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
@@ -65,7 +65,7 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
     workspace = workspace_of(site)
     read: dict[int, int] = {}
     rest = FlinkRest(endpoints.flink(site))
-    job_id = running_job(rest, site)
+    job_id = running_job(rest, site.site)
     if job_id is None:
         progress.say(f"no stream job of {site.site} runs")
         asked = job_record.load(workspace)

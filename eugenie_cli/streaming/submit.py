@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from eugenie_cli.broker import positions, topics
 from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporary_folders
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec, consumer_group
@@ -14,7 +15,6 @@ from eugenie_cli.serving import tls
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, package, resume_point, slots, start_position
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.resume_point import Place
@@ -28,6 +28,7 @@ from eugenie_cli.streaming.start_position import (
     Snapshot,
     Start,
 )
+from eugenie_cli.streaming.stop import Stopped, conclude, stop_here
 from eugenie_cli.streaming.upload import DRIVER as DRIVER
 from eugenie_cli.streaming.upload import packaged
 from eugenie_cli.tfserving.client import ModelServerError
@@ -42,7 +43,7 @@ DIGEST = 12
 """Hex digits of the program's digest that are kept: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-ANEW = "`eugenie stream stop`, then `eugenie stream submit --from latest` begins with empty windows"
+ANEW = "`eugenie stream stop`, then `eugenie stream submit --start-at latest` begins with empty windows"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def submit(
     site = _with_parallelism(site, parallelism)
     asked = start_position.parse_start(site, start, savepoint)
     if upgrade and asked.kind != AUTO:
-        raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
+        raise EugenieError(
+            "--upgrade goes on where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
+        )
     rest = FlinkRest(endpoints.flink(site))
     with job_record.changing(workspace_of(site)):
         made = _submit(site, rest, asked, progress, upgrade, lost)
@@ -101,7 +104,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     workspace = workspace_of(site)
     launch.await_interrupted(workspace, progress)
     last, job_id = launch.settle(workspace, rest)
-    running = running_job(rest, site)
+    running = running_job(rest, site.site)
     if running is not None and not upgrade:
         return _left_alone(site, rest, running, last, progress)
     if lost and (last is None or last.savepoint is not None or last.drained):
@@ -125,7 +128,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
         place = Place(None, positions.identity(site, str(site.topics.readings)), made_until=made_until)
     else:
         if last is not None and last.drained and not last.offsets:
-            last = _concluded(site, rest, last, progress)
+            last = conclude(site, rest, last, None, progress)  # a drain that was interrupted, and went on in Flink
         place = resume_point.find(site, rest, last, asked, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and asked.path is None:
@@ -135,9 +138,9 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     spec = replace(spec, start_offsets=_by_text(place.told), made_until=place.made_until)
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
     settings = rest.settings()
-    with packaged(site, rest, spec) as request:
+    with packaged(workspace, rest, spec) as request:
         if running is not None:
-            place = replace(place, state=Snapshot(SAVEPOINT, _stop_old(site, progress)))
+            place = replace(place, state=Snapshot(SAVEPOINT, _savepoint_of(stop_here(site, progress))))
             last, job_id = launch.settle(workspace, rest)
         path = place.state.path if place.state is not None else None
         new = JobRecord(
@@ -186,7 +189,7 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
             if folder.exists():
                 info = model_info.read(folder)
                 model_info.check(info, site, class_name)
-                if words := model_info.about_strangers(info, site, class_name):
+                if words := model_info.about_strangers(info, site.assets_of(class_name)):
                     progress.say(f"{class_name}: {words}")
 
 
@@ -283,7 +286,7 @@ def _check_state(state: Snapshot, changed: tuple[Change, ...]) -> None:
     if refused:
         raise EugenieError(
             f"the last job's {state.kind} does not fit the site file any more:\n{_listed(refused)}",
-            "undo these changes; or begin with empty windows: `eugenie stream submit --from latest`, earliest or"
+            "undo these changes; or begin with empty windows: `eugenie stream submit --start-at latest`, earliest or"
             " an instant",
             ExitCode.REFUSED,
         )
@@ -315,17 +318,7 @@ def _run(
         ) from error
 
 
-def _concluded(site: Site, rest: FlinkRest, last: JobRecord, progress: Progress) -> JobRecord:
-    """A drain that was interrupted here and went on in Flink, brought to its end."""
-    from eugenie_cli.streaming.stop import conclude
-
-    return conclude(site, rest, last, None, progress)
-
-
-def _stop_old(site: Site, progress: Progress) -> str:
-    from eugenie_cli.streaming.stop import stop_here
-
-    stopped = stop_here(site, progress)
+def _savepoint_of(stopped: Stopped) -> str:
     if stopped.savepoint is None:  # it ended by itself just now: its last checkpoint is what there is
         raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
     return stopped.savepoint

@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eugenie_cli.engines import pyflink_program
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
-from eugenie_cli.streaming.flink_rest import FlinkRest
+from eugenie_cli.workspace import Workspace
 
 DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 
 @contextmanager
-def packaged(site: Site, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
+def packaged(workspace: Workspace, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
     """The job's files written and its jar uploaded: a request for `launch`, which is all that is left to do."""
-    folder = workspace_of(site).flink.absolute() / "job"
+    folder = workspace.flink.absolute() / "job"
     if folder.exists():  # a submission that was interrupted, and has not begun, cannot begin without its files
         shutil.rmtree(folder)
     files = package.write(spec, folder / uuid.uuid4().hex[:8])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,8 +10,9 @@ import numpy as np
 
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors import registry
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import new_folder
 
 SCHEMA = "eugenie.detector.v2"
 ARRAYS, META = "detector.npz", "detector.json"
@@ -28,14 +26,8 @@ def save(detector: TrainedDetector, folder: Path) -> None:
     """
     if folder.exists():
         raise EugenieError(f"{folder} exists already", "give a folder that does not exist")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with new_folder(folder, mode=0o700) as staged:
         _write(detector, staged)
-        staged.rename(folder)
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
 
 
 def _write(detector: TrainedDetector, folder: Path) -> None:
@@ -43,8 +35,6 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
     arrays = {name: getattr(detector, name) for name in _TABLES} | kind.arrays(detector)
     with (folder / ARRAYS).open("wb") as stream:
         np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
     meta = {
         "schema": SCHEMA,
         "type": detector.type,
@@ -62,12 +52,10 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
     }
     with (folder / META).open("w", encoding="utf-8") as stream:
         json.dump(meta, stream, indent=2, ensure_ascii=False, allow_nan=False)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def load(folder: Path) -> TrainedDetector:
-    """Reads what `save` wrote. Raises EugenieError when files are missing or of another schema."""
+    """Reads what `save` wrote. Raises EugenieError when files are missing, damaged or of another schema."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
@@ -94,7 +82,7 @@ def load(folder: Path) -> TrainedDetector:
         "horizons": tuple(meta["horizons"]),
         "step_ms": meta["step_ms"],
         "max_gap_ms": meta["max_gap_ms"],
-        "running": Running(**meta["running"]) if meta["running"] else None,
+        "running": OperatingState(**meta["running"]) if meta["running"] else None,
         "calibration": Calibration(
             budget=noted["budget"],
             margin=noted["margin"],
@@ -103,4 +91,7 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
-    return registry.of(type_name).restore(common, arrays, meta)
+    try:
+        return registry.of(type_name).restore(common, arrays, meta)
+    except ValueError as wrong:
+        raise EugenieError(f"{folder}: {wrong}", "train the class again") from wrong

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eugenie_cli.files import replacing
 
 _META = "meta"
 
@@ -48,16 +48,8 @@ class Checkpoint:
         """Replaces what was saved. States of other recipes in the folder are dropped: their data or settings
         are no more."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(prefix=".", dir=self.file.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, **{_META: np.array(json.dumps(state.meta))}, **state.arrays)  # type: ignore[arg-type]
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(staged).replace(self.file)
-        except BaseException:
-            Path(staged).unlink(missing_ok=True)
-            raise
+        with replacing(self.file, mode=0o600) as stream:
+            np.savez(stream, **{_META: np.array(json.dumps(state.meta))}, **state.arrays)  # type: ignore[arg-type]
         for other in self.file.parent.iterdir():
             if other != self.file and other.is_file():
                 other.unlink(missing_ok=True)

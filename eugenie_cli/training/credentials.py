@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.secrets import reveal
 
 USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
@@ -17,7 +17,7 @@ _given: dict[str, str] = {}
 """Variables that this module set: another site's server must not be shown them."""
 
 
-def show(site: Site) -> None:
+def show(site: HasTracking) -> None:
     """Sets the site's credentials for MLflow; a site file without them leaves the user's own variables as they are.
 
     Raises EugenieError when a secret's variable or file is missing.
@@ -37,7 +37,7 @@ def show(site: Site) -> None:
     _given.update(wanted)
 
 
-def _credentials(site: Site) -> dict[str, str]:
+def _credentials(site: HasTracking) -> dict[str, str]:
     tracking = site.tracking
     if tracking.token is not None:
         return {TOKEN: reveal(tracking.token)}

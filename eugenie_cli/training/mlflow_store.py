@@ -14,8 +14,8 @@ import requests
 from eugenie_cli.engines.mlflow import database, lock_of, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import without_password
 from eugenie_cli.training import credentials
 
@@ -40,15 +40,15 @@ _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHO
 _SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 
 
-def is_local(site: Site) -> bool:
+def is_local(site: HasTracking) -> bool:
     """True for the sqlite store in the workspace."""
     return site.tracking.uri == "local"
 
 
-class StoreAwayError(EugenieError):
+class StoreUnreachableError(EugenieError):
     """A tracking server does not answer, or answers that it cannot now. What waits for it may be sent later."""
 
-    def __init__(self, site: Site, why: str) -> None:
+    def __init__(self, site: HasTracking, why: str) -> None:
         super().__init__(
             f"the tracking store {shown_uri(site)} does not answer: {why}",
             f"check tracking.uri in {site.file}, and that the server runs; or use `uri: local`",
@@ -56,31 +56,31 @@ class StoreAwayError(EugenieError):
         )
 
 
-def shown_uri(site: Site) -> str:
+def shown_uri(site: HasTracking) -> str:
     """The tracking URI as it may be shown: without a password."""
     return without_password(tracking_uri(site))
 
 
-def tracking_uri(site: Site) -> str:
+def tracking_uri(site: HasTracking) -> str:
     """What MLflow calls the tracking URI."""
     return store_uri(workspace_of(site)) if is_local(site) else site.tracking.uri
 
 
-def artifact_root(site: Site) -> Path:
+def artifact_root(site: HasTracking) -> Path:
     """Where the local store keeps artifacts."""
     return workspace_of(site).mlflow.absolute() / "artifacts"
 
 
-def registered_name(site: Site, class_name: str) -> str:
+def registered_name(site: HasTracking, class_name: str) -> str:
     """The class's name in the model registry; the site's name keeps plants apart that share a server."""
     return f"{site.site}.{class_name}"
 
 
-def client(site: Site) -> MlflowClient:
+def client(site: HasTracking) -> MlflowClient:
     """A client of the site's store, which is made if it is local and not there yet.
 
-    Raises StoreAwayError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it answers
-    that it does not let us in, or is no MLflow server.
+    Raises StoreUnreachableError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it
+    answers that it does not let us in, or is no MLflow server.
     """
     for name, value in (_QUIET | _SILENT | _HTTP_SETTINGS).items():
         os.environ.setdefault(name, value)
@@ -102,7 +102,7 @@ def client(site: Site) -> MlflowClient:
             made = MlflowClient(tracking_uri=uri, registry_uri=uri)
             made.search_registered_models(max_results=1)
     except MlflowException as problem:
-        raise StoreAwayError(site, first_line(problem)) from problem
+        raise StoreUnreachableError(site, first_line(problem)) from problem
     return made
 
 
@@ -127,7 +127,7 @@ def first_line(problem: BaseException) -> str:
     return without_password(lines[0]) if lines else type(problem).__name__
 
 
-def _ask(site: Site) -> None:
+def _ask(site: HasTracking) -> None:
     """Whether the server answers, and lets us in."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
@@ -151,7 +151,7 @@ def _ask(site: Site) -> None:
                 "tracking.ca of the site file names the authority that signed the server's certificate",
                 ExitCode.UNREACHABLE,
             ) from problem
-        raise StoreAwayError(site, _short(problem)) from problem
+        raise StoreUnreachableError(site, _short(problem)) from problem
     status = answer.status_code
     if status in _REFUSALS:
         raise EugenieError(
@@ -160,7 +160,7 @@ def _ask(site: Site) -> None:
             ExitCode.UNREACHABLE,
         )
     if status >= _AWAY_FROM or status == _BUSY:
-        raise StoreAwayError(site, f"HTTP {status}")
+        raise StoreUnreachableError(site, f"HTTP {status}")
     if status != requests.codes.ok:
         raise EugenieError(
             f"{shown_uri(site)} is no MLflow server: it answers HTTP {status} to {_QUESTION}",
@@ -169,7 +169,7 @@ def _ask(site: Site) -> None:
         )
 
 
-def _caller(site: Site) -> str:
+def _caller(site: HasTracking) -> str:
     tracking = site.tracking
     if tracking.token is not None:
         return "the token of the site file"
@@ -184,7 +184,7 @@ def _short(problem: BaseException) -> str:
     return "the connection was refused" if "Connection refused" in words else words
 
 
-def experiment(site: Site, store: MlflowClient) -> str:
+def experiment(site: HasTracking, store: MlflowClient) -> str:
     """The id of the site's experiment, made when it is not there.
 
     Raises EugenieError (REFUSED) when it was deleted: MLflow keeps its name, and takes no run for it.

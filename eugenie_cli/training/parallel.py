@@ -14,10 +14,11 @@ from typing import Any
 
 import psutil
 
+from eugenie_cli import signals
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Advance, Progress
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.result import FailedClass, TrainedVersion, Training
 from eugenie_cli.training.train import train_class
 
@@ -38,7 +39,7 @@ def train_beside(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: Wanted,
+    wanted: TrainingOptions,
     *,
     jobs: int,
     parent: str | None,
@@ -166,10 +167,10 @@ class _Relayed:
             self._told.put((self._name, "end", None))
 
 
-def _train(site: Site, name: str, wanted: Wanted, parent: str, told: Any, starter: int) -> None:
+def _train(site: Site, name: str, wanted: TrainingOptions, parent: str, told: Any, starter: int) -> None:
     from eugenie_cli.training.devices import one_thread_an_operation
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signals.interrupt)
     one_thread_an_operation()
     threading.Thread(target=_die_with, args=(starter,), daemon=True).start()
     try:
@@ -180,10 +181,6 @@ def _train(site: Site, name: str, wanted: Wanted, parent: str, told: Any, starte
         told.put((name, "ended", FailedClass(name, f"{type(problem).__name__}: {problem}", "train it by itself")))
     else:
         told.put((name, "ended", done))
-
-
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _die_with(starter: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.training import artifact, mlflow_store
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RegisteredVersion:
 class Registry:
     """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
 
-    def __init__(self, site: Site, client: MlflowClient | None = None) -> None:
+    def __init__(self, site: HasTracking, client: MlflowClient | None = None) -> None:
         self._site = site
         self._client = client
 
@@ -187,12 +187,7 @@ class Registry:
         return artifact.load(self.download(version))
 
     def _registered(self, class_name: str) -> str:
-        if class_name not in self._site.classes:
-            raise EugenieError(
-                f"there is no class {class_name!r} in site {self._site.site}",
-                f"classes: {', '.join(self._site.classes)}",
-                ExitCode.USAGE,
-            )
+        self._site.class_named(class_name)
         return mlflow_store.registered_name(self._site, class_name)
 
     def _all(self, class_name: str) -> list[RegisteredVersion]:

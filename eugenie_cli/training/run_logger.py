@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_model, mlflow_store, spool, sync
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.upload import Delivery
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _SYSTEM_INTERVAL_S = 5.0
 
 
-class Book(Protocol):
+class RunLogger(Protocol):
     """A run that is being written. `id`: the run's, or its name in the spool while no server knows it."""
 
     id: str
@@ -43,10 +44,10 @@ class Book(Protocol):
         """FINISHED, FAILED or KILLED."""
 
 
-class StoreBook:
+class StoreRunLogger:
     """A run in a store of this machine."""
 
-    def __init__(self, site: Site, client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
+    def __init__(self, site: HasTracking, client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
         self._site, self._client = site, client
         run = client.create_run(mlflow_store.experiment(site, client), run_name=name, tags=dict(tags))
         self.id = str(run.info.run_id)
@@ -74,14 +75,19 @@ class StoreBook:
         self._client.set_terminated(self.id, status)
 
 
-class SpoolBook:
+class SpoolRunLogger:
     """A run for a server. `client`: None where the server does not answer from the beginning."""
 
     def __init__(
-        self, site: Site, client: MlflowClient | None, class_name: str, tags: Mapping[str, str], progress: Progress
+        self,
+        site: HasTracking,
+        client: MlflowClient | None,
+        class_name: str,
+        tags: Mapping[str, str],
+        progress: Progress,
     ) -> None:
         self._site, self._class_name, self._progress = site, class_name, progress
-        self._run = spool.begin(site, class_name, tags)
+        self._run = spool.begin(workspace_of(site), class_name, tags)
         self.id = self._run.head.id
         self._load: _Load | None = None
         self._delivery = Delivery(site, client, self._run) if client is not None else None

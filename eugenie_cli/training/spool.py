@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from eugenie_cli.files import replace_file, sync_tree
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.training import stale_runs
+from eugenie_cli.workspace import Workspace
 
 TAG = "eugenie.spool"
 """MLflow tag of a run: its folder in the spool, by which it is found if it was sent before, or in part."""
@@ -130,48 +129,43 @@ class SpooledRun:
             return {}
 
 
-def begin(site: Site, class_name: str, tags: Mapping[str, str]) -> SpooledRun:
+def begin(workspace: Workspace, class_name: str, tags: Mapping[str, str]) -> SpooledRun:
     """A new run; `tags` as MLflow is to have them."""
     identity = uuid.uuid4().hex
-    run = SpooledRun(folder_of(site) / identity)
+    run = SpooledRun(workspace.spool / identity)
     run.folder.mkdir(parents=True)
     head = Head(identity, class_name, int(time.time() * 1000), {**tags, TAG: identity})
     _replace(run.folder / _HEAD, asdict(head))
     return run
 
 
-def folder_of(site: Site) -> Path:
-    """Of all runs that wait."""
-    return workspace_of(site).spool
-
-
-def waiting(site: Site) -> list[SpooledRun]:
+def waiting(workspace: Workspace) -> list[SpooledRun]:
     """Whole runs, the oldest first."""
     begun = {}
-    for run in _all(site):
+    for run in _all(workspace):
         with contextlib.suppress(FileNotFoundError):  # sent by another process at this moment
             if run.ended is not None:
                 begun[run] = run.head.start
     return sorted(begun, key=lambda run: begun[run])
 
 
-def holds(site: Site, class_name: str, tag: str, value: str) -> SpooledRun | None:
+def holds(workspace: Workspace, class_name: str, tag: str, value: str) -> SpooledRun | None:
     """The newest whole run of a class with this tag."""
-    found = [run for run in waiting(site) if run.head.class_name == class_name and run.head.tags.get(tag) == value]
+    found = [run for run in waiting(workspace) if run.head.class_name == class_name and run.head.tags.get(tag) == value]
     return found[-1] if found else None
 
 
-def clean(site: Site) -> None:
+def clean(workspace: Workspace) -> None:
     """Takes away what killed processes left of runs that never became whole."""
-    for left in folder_of(site).glob(_SENT + "*"):
+    for left in workspace.spool.glob(_SENT + "*"):
         shutil.rmtree(left, ignore_errors=True)
-    for run in _all(site, headless=True):
+    for run in _all(workspace, headless=True):
         if run.ended is None and _is_of_the_dead(run):
             run.drop()
 
 
-def _all(site: Site, *, headless: bool = False) -> Iterator[SpooledRun]:
-    folder = folder_of(site)
+def _all(workspace: Workspace, *, headless: bool = False) -> Iterator[SpooledRun]:
+    folder = workspace.spool
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if path.is_dir() and not path.name.startswith(".") and (headless or (path / _HEAD).exists()):
             yield SpooledRun(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.training import mlflow_store
 from eugenie_cli.training.registry import Registry
 
@@ -28,7 +28,7 @@ def marks() -> dict[str, str]:
     return {HOST: socket.gethostname(), PID: str(os.getpid()), STARTED: f"{own.create_time():.2f}"}
 
 
-def settle(site: Site, client: MlflowClient, registry: Registry) -> list[str]:
+def settle(site: HasTracking, client: MlflowClient, registry: Registry) -> list[str]:
     """Ends the runs of dead processes of this machine, and returns what it did, in words.
 
     A run whose version is registered was all but finished: it is FINISHED, and its version gets its alias. Every

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_store, spool
 from eugenie_cli.training.upload import Delivery
 
@@ -44,22 +45,23 @@ class Synced:
     unsent: tuple[UnsentRun, ...] = ()
 
 
-def send(site: Site, progress: Progress) -> Synced:
+def send(site: HasTracking, progress: Progress) -> Synced:
     """Sends every whole run, the oldest first. One that the server does not take stops no other.
 
-    Raises StoreAwayError when the server does not answer, and EugenieError when it does not let us in; both only when
-    there is something to send.
+    Raises StoreUnreachableError when the server does not answer, and EugenieError when it does not let us in; both only
+    when there is something to send.
     """
-    spool.clean(site)
-    return send_with(site, mlflow_store.client(site), progress) if spool.waiting(site) else Synced()
+    workspace = workspace_of(site)
+    spool.clean(workspace)
+    return send_with(site, mlflow_store.client(site), progress) if spool.waiting(workspace) else Synced()
 
 
-def send_with(site: Site, client: MlflowClient, progress: Progress) -> Synced:
+def send_with(site: HasTracking, client: MlflowClient, progress: Progress) -> Synced:
     """`send`, over a client that has just answered. A server that goes away leaves the rest unsent."""
     sent: list[SentRun] = []
     unsent: list[UnsentRun] = []
     away: EugenieError | None = None
-    for run in spool.waiting(site):
+    for run in spool.waiting(workspace_of(site)):
         head = run.head
         if away is not None:
             unsent.append(UnsentRun(head.class_name, head.id, away.reason, away.hint))
@@ -83,7 +85,7 @@ def why(problem: Exception) -> tuple[str, str | None]:
     return f"{type(problem).__name__}: {mlflow_store.first_line(problem)}", "see the tracking server's log"
 
 
-def _away(site: Site) -> EugenieError | None:
+def _away(site: HasTracking) -> EugenieError | None:
     """Why nothing more can be sent now, if so."""
     try:
         mlflow_store.client(site)

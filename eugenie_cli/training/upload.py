@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_model, mlflow_store, spool
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 
@@ -27,7 +28,7 @@ _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000
 class Delivery:
     """One run. Methods raise whatever MLflow and its artifact stores do; each may be called again after that."""
 
-    def __init__(self, site: Site, client: MlflowClient, run: spool.SpooledRun) -> None:
+    def __init__(self, site: HasTracking, client: MlflowClient, run: spool.SpooledRun) -> None:
         self._site, self._client, self._run = site, client, run
         self._head = run.head
         self._there: Run | None = None
@@ -60,7 +61,7 @@ class Delivery:
 
     def complete(self) -> RegisteredVersion:
         """All of a whole run; then its folder is gone."""
-        with alone(spool.folder_of(self._site) / spool.LOCK):
+        with alone(workspace_of(self._site).spool / spool.LOCK):
             ended = self._run.ended
             if ended is None:  # another process has sent it in the meantime
                 return self._sent()

@@ -23,6 +23,7 @@ from support.hostile import bombs, giants, long_members, mutate
 from support.small_models import ASSETS, WINDOW, release, sixteenths, write_version
 
 from eugenie_cli.broker.client import bootstrap
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.operations import lifecycle as service
 from eugenie_cli.readings import reject_reasons
@@ -32,7 +33,6 @@ from eugenie_cli.readings.routing import Router
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import foreground
 from support.chaos import (
     FAULTS,
     RATE,
@@ -45,6 +46,7 @@ from support.chaos_plant import ASSETS, CLASS, Message, messages, plant
 from support.small_models import release, sixteenths, version_of, write_version
 
 from eugenie_cli.engines import endpoints, flink, job_record, process, temporary_folders
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.operations import lifecycle as service
@@ -52,7 +54,6 @@ from eugenie_cli.operations.supervisor import JOB
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.job import ALIVE
 from eugenie_cli.streaming.status import status
 from eugenie_cli.streaming.stop import stop
@@ -205,10 +206,7 @@ def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
         "submit(Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])}))"
     )
     argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
-    # a test's own process may have been started with INT ignored, which its children inherit
-    submitting = subprocess.Popen(
-        argv, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    )
+    submitting = foreground.start(argv, stderr=subprocess.DEVNULL)
     while (last := job_record.load(workspace_of(site))) is None or last.accepted:
         assert submitting.poll() is None, "it was not interrupted"
         time.sleep(0.02)

@@ -32,6 +32,7 @@ from eugenie_cli.broker import consume, positions, produce
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, job_record
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.engines.process import identify
 from eugenie_cli.episodes.records import iso
@@ -46,7 +47,6 @@ from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import resume_point
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.offline_replay import score
@@ -402,7 +402,17 @@ def bounded_scores_of_what_was_sent(site: Site, folder: Path) -> list[bytes]:
 
 def check_anomalies_of_a_part(plant: Plant) -> None:
     """To stdout, for a pipe."""
-    words = ("--site", str(plant.file), "--bounded", "--version", "1", "--asset", ASSETS[1], "--from", iso(PARTS[1]))
+    words = (
+        "--site",
+        str(plant.file),
+        "--bounded",
+        "--model-version",
+        "1",
+        "--asset",
+        ASSETS[1],
+        "--from",
+        iso(PARTS[1]),
+    )
     lines = [json.loads(line) for line in run("replay", *words).splitlines()]
     assert {one["asset"] for one in lines} == {ASSETS[1]}
     assert {"open", "closed"} <= {one["state"] for one in lines}
@@ -528,5 +538,5 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 3)
     with pytest.raises(EugenieError, match="was made anew") as raised:
         submit(site)
-    assert raised.value.exit_code is ExitCode.REFUSED and "--from earliest" in str(raised.value.hint)
+    assert raised.value.exit_code is ExitCode.REFUSED and "--start-at earliest" in str(raised.value.hint)
     assert status(site).state == "FINISHED" and job_record.load(workspace_of(site)) == last

@@ -14,11 +14,11 @@ from support.chaos import records
 from support.small_models import ASSETS, WINDOW, release, write_version
 
 from eugenie_cli.broker.produce import Producer
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.status import status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit

@@ -19,10 +19,10 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import app
 from eugenie_cli.progress import SILENT
-from eugenie_cli.site.load import load_site
+from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store, spool, sync, train
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
@@ -145,7 +145,7 @@ def test_a_run_whose_answers_were_lost_is_not_there_twice(tmp_path: Path, door: 
     [run] = runs_of(site)
     assert [version.aliases for version in Registry(site).versions("pump")] == [("champion",)]
     assert len(mlflow_store.client(site).get_metric_history(run.info.run_id, "margin")) == 1
-    assert spool.waiting(site) == []
+    assert spool.waiting(workspace_of(site)) == []
 
 
 # A fit of epochs takes TensorFlow's twenty seconds; that each epoch is forwarded by itself is all that it adds.
@@ -211,9 +211,9 @@ def test_credentials_of_the_site_file(
     with pytest.raises(
         EugenieError, match=r"does not know (user ann|the token of the site file) \(HTTP 401\)"
     ) as refused:
-        train.train_class(site, "pump", told, Wanted(force=True))
+        train.train_class(site, "pump", told, TrainingOptions(force=True))
     assert "tracking.username" in str(refused.value.hint)
-    assert spool.waiting(site) == []
+    assert spool.waiting(workspace_of(site)) == []
     nobody = site.model_copy(
         update={"tracking": site.tracking.model_copy(update={"username": None, "password": None, "token": None})}
     )
@@ -238,7 +238,7 @@ def test_a_certificate_is_held_to_the_authority_of_the_site_file(tmp_path: Path,
         assert train.train_class(site, "pump", SILENT).version == 1
         registry = Registry(site)
         assert registry.load(registry.resolve("pump", "champion")).type == "mewma"
-        assert spool.waiting(site) == []
+        assert spool.waiting(workspace_of(site)) == []
         assert any("artifacts" in request for request in door.seen)
     finally:
         door.close()

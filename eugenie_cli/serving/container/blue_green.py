@@ -17,8 +17,8 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.serving.container import files, launch
 from eugenie_cli.serving.container.spec import GRPC_PORT, ContainerSpec
 from eugenie_cli.serving.status import ServedModel, served_models
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -36,7 +36,7 @@ class Old:
     ports: Mapping[int, int]
 
 
-def move(client: DockerClient, site: Site, old: Old, spec: ContainerSpec, progress: Progress) -> Container:
+def move(client: DockerClient, site: HasServing, old: Old, spec: ContainerSpec, progress: Progress) -> Container:
     """Start `spec` beside the old one, which is left as it is. Returns the container that can take over.
 
     Raises EugenieError: nothing of the new one is left, and the old one serves on.
@@ -53,7 +53,7 @@ def move(client: DockerClient, site: Site, old: Old, spec: ContainerSpec, progre
 
 
 def swap(
-    client: DockerClient, site: Site, old: Old, spec: ContainerSpec, spare: Mapping[int, int], progress: Progress
+    client: DockerClient, site: HasServing, old: Old, spec: ContainerSpec, spare: Mapping[int, int], progress: Progress
 ) -> Container:
     """Rehearse `spec` on `spare` ports, then put it in the old one's place. The old one is stopped then, not removed.
 
@@ -77,7 +77,7 @@ def swap(
 
 
 def _proven(
-    client: DockerClient, site: Site, spec: ContainerSpec, served: tuple[ServedModel, ...], progress: Progress
+    client: DockerClient, site: HasServing, spec: ContainerSpec, served: tuple[ServedModel, ...], progress: Progress
 ) -> Container:
     """A container that is healthy, answers, and serves all that was served."""
     new = begin(client, site, spec, progress)
@@ -93,7 +93,7 @@ def _proven(
     return new
 
 
-def begin(client: DockerClient, site: Site, spec: ContainerSpec, progress: Progress) -> Container:
+def begin(client: DockerClient, site: HasServing, spec: ContainerSpec, progress: Progress) -> Container:
     """Files written, container made, started, healthy. Of one that does not come so far nothing is left."""
     workspace = workspace_of(site)
     container: Container | None = None

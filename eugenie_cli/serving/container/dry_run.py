@@ -8,8 +8,8 @@ from eugenie_cli.engines import container_record
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.container import preflight, rendering
 from eugenie_cli.serving.container.spec import BLUE, CONFIG, specify
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DryRun:
     files: str
 
 
-def dry_run(site: Site) -> DryRun:
+def dry_run(site: HasServing) -> DryRun:
     """The `docker run` that does what `eugenie serve start` would. Raises EugenieError: the site has no container."""
     if site.serving.address is not None or site.serving.runtime != "docker":
         raise EugenieError(

@@ -11,8 +11,8 @@ from pathlib import Path
 from eugenie_cli.files import write_atomically
 from eugenie_cli.serving import release_config, server_config
 from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 MODELS_CONFIG, MONITORING, BATCHING = "models.config", "monitoring.config", "batching.config"
@@ -21,9 +21,9 @@ _FOLDER = "serving"
 """`run/serving-<colour>`."""
 
 
-def models_folder(site: Site) -> Path:
+def models_folder(workspace: Workspace) -> Path:
     """The folder of this machine whose models are served: what a model store has is fetched into it."""
-    return workspace_of(site).models.absolute()
+    return workspace.models.absolute()
 
 
 def folder(workspace: Workspace, colour: str) -> Path:
@@ -31,7 +31,7 @@ def folder(workspace: Workspace, colour: str) -> Path:
     return workspace.run / f"{_FOLDER}-{colour}"
 
 
-def models(site: Site) -> list[ReleasedModel]:
+def models(site: HasServing) -> list[ReleasedModel]:
     """The released versions of each class, under the server's own path; no version that nobody released.
 
     Only versions that are there: TensorFlow Serving listens when every model of its first configuration is loaded, so
@@ -42,7 +42,7 @@ def models(site: Site) -> list[ReleasedModel]:
     return [replace(found[name], base_path=f"/models/{name}") for name in sorted(found)]
 
 
-def fixed(site: Site) -> dict[str, str]:
+def fixed(site: HasServing) -> dict[str, str]:
     """The files that the server reads at its start alone: name -> text."""
     found = {MONITORING: server_config.monitoring_text()}
     if server_config.joins_requests(site):
@@ -51,15 +51,16 @@ def fixed(site: Site) -> dict[str, str]:
     return found
 
 
-def models_text(site: Site) -> str:
+def models_text(site: HasServing) -> str:
     """The models as they are released now. A running server follows the file."""
     return server_config.model_config_text(models(site))
 
 
-def write(site: Site, colour: str) -> Path:
+def write(site: HasServing, colour: str) -> Path:
     """Write all of them, for any user to read: a site file's secrets are not in them."""
-    models_folder(site).mkdir(parents=True, exist_ok=True)  # an engine mounts nothing that is not there
-    target = folder(workspace_of(site), colour)
+    workspace = workspace_of(site)
+    models_folder(workspace).mkdir(parents=True, exist_ok=True)  # an engine mounts nothing that is not there
+    target = folder(workspace, colour)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     target.chmod(0o755)
@@ -78,5 +79,5 @@ def remove(workspace: Workspace, colour: str) -> None:
     shutil.rmtree(folder(workspace, colour), ignore_errors=True)
 
 
-def _all(site: Site) -> Mapping[str, str]:
+def _all(site: HasServing) -> Mapping[str, str]:
     return {MODELS_CONFIG: models_text(site), **fixed(site)}

@@ -17,7 +17,8 @@ from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSp
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import READY_WITHIN_S
 from eugenie_cli.serving.status import GpuUse, ServedModel, served_models
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def restarts_of(container: Container) -> int:
     return int(container.attrs.get("RestartCount", 0))
 
 
-def check_answers(site: Site, address: str) -> tuple[ServedModel, ...]:
+def check_answers(site: HasServing, address: str) -> tuple[ServedModel, ...]:
     """Ask every model that is served once: what loads need not run, on a GPU least of all.
 
     Returns what is served. Raises EugenieError with the server's words.
@@ -102,7 +103,7 @@ def check_answers(site: Site, address: str) -> tuple[ServedModel, ...]:
     served = served_models(address, site)
     with PredictClient(address) as client:
         for each in (model for model in served if model.state == "AVAILABLE"):
-            folder = files.models_folder(site) / each.name / str(each.version)
+            folder = files.models_folder(workspace_of(site)) / each.name / str(each.version)
             if not (folder / model_info.LOCATION).exists():
                 continue  # not of eugenie's making: nobody knows what it takes
             info = model_info.read(folder)

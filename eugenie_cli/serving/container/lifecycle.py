@@ -26,8 +26,8 @@ from eugenie_cli.serving.container.spec import (
 from eugenie_cli.serving.health import is_serving
 from eugenie_cli.serving.local import LOCK
 from eugenie_cli.serving.status import ContainerStatus, ServingStatus, served_models
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class _Found:
         return self.container.status if self.container is not None else "gone"
 
 
-def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
+def start(site: HasServing, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
     """Make the site's container run as the site file says, and wait until it answers.
 
     What runs so already is left alone, but for its list of models. One of another image or configuration is replaced
@@ -66,7 +66,7 @@ def start(site: Site, progress: Progress = SILENT, *, offline: bool = False) -> 
     return status(site)
 
 
-def revive(site: Site, progress: Progress = SILENT) -> bool:
+def revive(site: HasServing, progress: Progress = SILENT) -> bool:
     """Start the site's container again if it is there no more, or ended and the engine leaves it so.
 
     False when it runs, or was stopped meanwhile. Raises EugenieError as `start` does; it still counts as started then.
@@ -74,7 +74,7 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         before = container_record.read(workspace)
-        if before is None or is_alive(site):
+        if before is None or is_alive(workspace):
             return False
         try:
             _make_so(site, workspace, progress, offline=True)
@@ -84,9 +84,8 @@ def revive(site: Site, progress: Progress = SILENT) -> bool:
     return True
 
 
-def stop(site: Site, progress: Progress = SILENT) -> bool:
+def stop(workspace: Workspace, progress: Progress = SILENT) -> bool:
     """Stop and remove the site's container, and what earlier ones left. True when one ran."""
-    workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         client, _ = _engine(container_record.read(workspace))
         found = _of_workspace(client, workspace)
@@ -100,7 +99,7 @@ def stop(site: Site, progress: Progress = SILENT) -> bool:
     return ran
 
 
-def status(site: Site) -> ServingStatus:
+def status(site: HasServing) -> ServingStatus:
     """How the container is, the model versions on it, and its GPUs. Raises EugenieError: the engine is away."""
     workspace = workspace_of(site)
     kept = container_record.read(workspace)
@@ -128,9 +127,9 @@ def status(site: Site) -> ServingStatus:
     return ServingStatus(state, pid, kept.address, log, models, container=details)
 
 
-def is_alive(site: Site) -> bool:
+def is_alive(workspace: Workspace) -> bool:
     """Whether the engine looks after the site's container now. False when the engine is away too."""
-    kept = container_record.read(workspace_of(site))
+    kept = container_record.read(workspace)
     if kept is None:
         return False
     try:
@@ -140,7 +139,7 @@ def is_alive(site: Site) -> bool:
     return found is not None and found.state in ALIVE
 
 
-def _make_so(site: Site, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
+def _make_so(site: HasServing, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
     """`start`, by one at a time."""
     before = container_record.read(workspace)
     client, url = _engine(before)
@@ -203,14 +202,14 @@ def _differs(container: Container, spec: ContainerSpec, picture: Image) -> bool:
 
 
 def _first(
-    client: DockerClient, url: str, site: Site, spec: ContainerSpec, found: _Found | None, progress: Progress
+    client: DockerClient, url: str, site: HasServing, spec: ContainerSpec, found: _Found | None, progress: Progress
 ) -> None:
     """The only container: nobody is answered meanwhile."""
     workspace = workspace_of(site)
     if found is not None and found.container is not None:
         launch.discard(found.container)
     container_record.remove(workspace)
-    spec = spec.reached_at(ports.first(site, spec))
+    spec = spec.reached_at(ports.first(workspace, spec))
     container = blue_green.begin(client, site, spec, progress)
     try:
         launch.check_answers(site, launch.address_of(spec, GRPC_PORT))
@@ -226,7 +225,7 @@ def _first(
 def _replace(
     client: DockerClient,
     url: str,
-    site: Site,
+    site: HasServing,
     kept: ContainerRecord,
     container: Container,
     cdi: bool,
@@ -236,7 +235,7 @@ def _replace(
     workspace = workspace_of(site)
     spec = specify(site, GREEN if kept.colour == BLUE else BLUE, cdi=cdi)
     old = Old(container, kept.address, _outside(container))
-    plan = ports.after(site, spec, old.ports, held=ports.is_held(workspace, kept.address))
+    plan = ports.after(workspace, spec, old.ports, held=ports.is_held(workspace, kept.address))
     spec = spec.reached_at(plan.ports)
     if plan.spare is None:
         progress.say(f"the old container serves at {kept.address} until the new one does")
@@ -252,14 +251,14 @@ def _replace(
     files.remove(workspace, kept.colour)
 
 
-def follow(site: Site) -> None:
+def follow(site: HasServing) -> None:
     """Let the container that serves take up what is released now: it follows a file."""
     kept = container_record.read(workspace_of(site))
     if kept is not None:
         _tell(site, kept)
 
 
-def _refresh(site: Site, kept: ContainerRecord, container: Container, progress: Progress) -> None:
+def _refresh(site: HasServing, kept: ContainerRecord, container: Container, progress: Progress) -> None:
     """It runs as it should. What was released since is taken up without a new start."""
     launch.await_answer(container, kept.address)
     if _tell(site, kept):
@@ -267,7 +266,7 @@ def _refresh(site: Site, kept: ContainerRecord, container: Container, progress: 
     progress.say(f"the model server runs already, at {kept.address}")
 
 
-def _tell(site: Site, kept: ContainerRecord) -> bool:
+def _tell(site: HasServing, kept: ContainerRecord) -> bool:
     """Write the list of models that the server follows. False when it has that list."""
     file = files.folder(workspace_of(site), kept.colour) / files.MODELS_CONFIG
     text = files.models_text(site)
@@ -277,12 +276,13 @@ def _tell(site: Site, kept: ContainerRecord) -> bool:
     return True
 
 
-def _take_over(site: Site, container: Container, spec: ContainerSpec, url: str) -> None:
+def _take_over(site: HasServing, container: Container, spec: ContainerSpec, url: str) -> None:
     """From now on this one answers for the site."""
-    ports.settled(site, {each.inside: each.port for each in spec.published})
+    workspace = workspace_of(site)
+    ports.settled(workspace, {each.inside: each.port for each in spec.published})
     address = launch.address_of(spec, GRPC_PORT)
     kept = ContainerRecord(str(container.id), spec.name, spec.colour, address, launch.rest_of(spec), url)
-    container_record.write(workspace_of(site), kept)
+    container_record.write(workspace, kept)
 
 
 def _outside(container: Container) -> dict[int, int]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from eugenie_cli.engines import container_record
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.container import docker
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -19,7 +19,7 @@ _POLL_S = 0.5
 
 
 def logs(
-    site: Site, lines: int = 100, follow: bool = False, stopped: Callable[[], bool] = lambda: False
+    site: HasServing, lines: int = 100, follow: bool = False, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[str]:
     """The last `lines`, and with `follow` what comes, until the server is stopped or `stopped()`.
 

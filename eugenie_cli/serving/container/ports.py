@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from eugenie_cli.engines import job_record as stream_record
 from eugenie_cli.engines import ports
 from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSpec
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 _KEPT = {GRPC_PORT: "serving", REST_PORT: "serving_rest"}
@@ -27,18 +25,18 @@ class Plan:
     spare: Mapping[int, int] | None = None
 
 
-def first(site: Site, spec: ContainerSpec) -> Mapping[int, int]:
+def first(workspace: Workspace, spec: ContainerSpec) -> Mapping[int, int]:
     """Of a container that is the only one. Raises EugenieError when a port of the site file is taken."""
     for each in spec.published:
         if each.port:
             ports.check_free(each.port, "the model server", _KEYS[each.inside])
-    return _chosen(site, spec, _KEPT)
+    return _chosen(workspace, spec, _KEPT)
 
 
-def after(site: Site, spec: ContainerSpec, old: Mapping[int, int], *, held: bool) -> Plan:
+def after(workspace: Workspace, spec: ContainerSpec, old: Mapping[int, int], *, held: bool) -> Plan:
     """Of a container that takes over from one at the ports `old`. `held`: somebody relies on its gRPC address."""
     spare = _chosen(
-        site, spec.reached_at(dict.fromkeys(_KEPT, 0)), {key: f"{name}{_SPARE}" for key, name in _KEPT.items()}
+        workspace, spec.reached_at(dict.fromkeys(_KEPT, 0)), {key: f"{name}{_SPARE}" for key, name in _KEPT.items()}
     )
     wanted = {each.inside: each.port for each in spec.published}
     stays = held and not wanted[GRPC_PORT]
@@ -51,9 +49,9 @@ def after(site: Site, spec: ContainerSpec, old: Mapping[int, int], *, held: bool
     return Plan(final)
 
 
-def settled(site: Site, taken: Mapping[int, int]) -> None:
+def settled(workspace: Workspace, taken: Mapping[int, int]) -> None:
     """The ports that the site is reached at now are kept; those of before are the spare ones."""
-    ports.keep(workspace_of(site).run / "ports.json", {_KEPT[inside]: port for inside, port in taken.items()}, _SPARE)
+    ports.keep(workspace.run / "ports.json", {_KEPT[inside]: port for inside, port in taken.items()}, _SPARE)
 
 
 def is_held(workspace: Workspace, address: str) -> bool:
@@ -64,7 +62,7 @@ def is_held(workspace: Workspace, address: str) -> bool:
     return last.shape.get("model_server") == address
 
 
-def _chosen(site: Site, spec: ContainerSpec, names: Mapping[int, str]) -> dict[int, int]:
+def _chosen(workspace: Workspace, spec: ContainerSpec, names: Mapping[int, str]) -> dict[int, int]:
     free = {names[each.inside]: 0 for each in spec.published if not each.port}
-    assigned = ports.assign(workspace_of(site).run / "ports.json", free, in_use=())
+    assigned = ports.assign(workspace.run / "ports.json", free, in_use=())
     return {each.inside: each.port or assigned[names[each.inside]] for each in spec.published}

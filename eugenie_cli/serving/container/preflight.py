@@ -16,7 +16,8 @@ from eugenie_cli.serving import server_config
 from eugenie_cli.serving.container import docker, files, gpus, image
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.spec import NOBODY, user
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.interfaces import HasServing
+from eugenie_cli.site.load import workspace_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -72,16 +73,16 @@ def host_of(info: Mapping[str, Any], *, hook: bool, listed: str) -> Host:
     )
 
 
-def check(site: Site, host: Host) -> None:
+def check(site: HasServing, host: Host) -> None:
     """Raise EugenieError for the first thing that keeps the container from working. Nothing is made."""
     check_supported(site)
-    check_readable(files.models_folder(site), host)
+    check_readable(files.models_folder(workspace_of(site)), host)
     request = gpus.request(site.serving.gpus, cdi=host.gives_gpus_by_cdi)
     if request is not None:
         check_gpus(request, host)
 
 
-def check_supported(site: Site) -> None:
+def check_supported(site: HasServing) -> None:
     """What the site file asks for and this runtime does not do."""
     if site.serving.tls is not None:
         raise EugenieError(
@@ -167,7 +168,7 @@ def closed_to_others(folder: Path) -> Path | None:
     return None
 
 
-def findings(site: Site) -> list[Check]:
+def findings(site: HasServing) -> list[Check]:
     """All of it for `eugenie doctor`. Never raises for what it finds; pulls and makes nothing."""
     try:
         check_supported(site)
@@ -188,7 +189,7 @@ def findings(site: Site) -> list[Check]:
     return [*found, Check("container", True, _words(site, host))]
 
 
-def _words(site: Site, host: Host) -> str:
+def _words(site: HasServing, host: Host) -> str:
     request = gpus.request(site.serving.gpus, cdi=host.gives_gpus_by_cdi)
     way = "CDI" if host.gives_gpus_by_cdi else "the runtime nvidia"
     return "no GPU asked for" if request is None else f"{request.words}, by {way}"

@@ -12,8 +12,8 @@ from eugenie_cli.serving import server_config
 from eugenie_cli.serving.container import files, gpus
 from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.server_config import GRPC_PORT, REST_PORT
+from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
 
 MODELS, CONFIG = "/models", "/config"
 """Within the container: the models, and the files that the server reads at its start."""
@@ -119,7 +119,7 @@ class ContainerSpec:
         return replace(self, published=moved)
 
 
-def specify(site: Site, colour: str = BLUE, *, cdi: bool = False) -> ContainerSpec:
+def specify(site: HasServing, colour: str = BLUE, *, cdi: bool = False) -> ContainerSpec:
     """The container of a site, without having asked anything but the file system.
 
     Ports are those of the site file, 0 where any will do. `cdi`: the engine gives GPUs as CDI devices.
@@ -135,7 +135,7 @@ def specify(site: Site, colour: str = BLUE, *, cdi: bool = False) -> ContainerSp
         user=user(),
         arguments=_arguments(site),
         mounts=(
-            Mount(str(files.models_folder(site)), MODELS),
+            Mount(str(files.models_folder(workspace)), MODELS),
             Mount(str(files.folder(workspace, colour).absolute()), CONFIG),
         ),
         published=tuple(published),
@@ -152,7 +152,7 @@ def user(uid: int | None = None, gid: int | None = None) -> str:
     return f"{NOBODY}:{NOBODY}" if uid == 0 else f"{uid}:{gid}"
 
 
-def _arguments(site: Site) -> tuple[str, ...]:
+def _arguments(site: HasServing) -> tuple[str, ...]:
     serving = site.serving
     given = [
         f"--port={GRPC_PORT}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,11 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.files import sha256
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings.mapping import bind_file
-from eugenie_cli.site.schema import CsvSource, Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.csv.companions import Told, bases_of
 from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, status_of, without_gz
 from eugenie_cli.sources.csv.headers import Header, read_header
@@ -27,6 +27,7 @@ from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
 from eugenie_cli.sources.csv.quotes import QuoteRules
 from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.csv.rejected_rows import Places, Ragged, rows_of
+from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
 
 BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
@@ -35,7 +36,7 @@ BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itsel
 class CsvImporter:
     """Reads the files of a `csv` source."""
 
-    def __init__(self, source: CsvSource, site: Site) -> None:
+    def __init__(self, source: CsvSettings, site: Site) -> None:
         self._source, self._site = source, site
         self._base = site.base.resolve()
         self._mapping = source.readings.model_dump(mode="json")
@@ -84,17 +85,13 @@ class CsvImporter:
         """SHA-256 of the file. Raises EugenieError for one that cannot be read."""
         path = self._base / item.key
         status_of(path)
-        digest = hashlib.sha256()
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(BLOCK_BYTES):
-                    digest.update(chunk)
+            return sha256(path)
         except OSError as error:
             raise EugenieError(
                 f"{printable(str(path))} cannot be read: {error.strerror}",
                 hint="let the user that runs eugenie read the file, and check the disk or the network share",
             ) from error
-        return digest.hexdigest()
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The file's readings, block by block. Raises EugenieError for a file that cannot be read as

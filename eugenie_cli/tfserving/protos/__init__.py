@@ -18,8 +18,6 @@ RELOAD_CONFIG = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 CLASSIFY = "/tensorflow.serving.PredictionService/Classify"
 REGRESS = "/tensorflow.serving.PredictionService/Regress"
 MULTI_INFERENCE = "/tensorflow.serving.PredictionService/MultiInference"
-NOT_SUPPORTED = (CLASSIFY, REGRESS, MULTI_INFERENCE)
-"""Of TensorFlow Serving's API, for models with signatures of other kinds."""
 
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 

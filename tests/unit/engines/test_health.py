@@ -14,7 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from eugenie_cli.engines import health
+from eugenie_cli.engines import flink_rest, health
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.main import app
 
@@ -94,12 +94,12 @@ def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
 @pytest.mark.parametrize("behave", [hangs, hangs_up, greets, serves_a_page, serves_json, drips])
 def test_what_is_no_flink_and_no_tracking_server_is_none(listen, behave):
     address = f"http://{listen(behave)}"
-    assert health.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
+    assert flink_rest.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:notaport", "http://[::1", "http://"])
 def test_an_address_at_which_nothing_is_or_can_be_is_no_crash(address):
-    assert health.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
+    assert flink_rest.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
 
 
 def test_this_machine_is_asked_without_the_plants_proxy(listen, monkeypatch):

@@ -147,13 +147,6 @@ def test_the_last_logs_are_kept_at_a_start(run_file):
     }  # fmt: skip
 
 
-def test_an_address_is_recorded_later_for_a_server_that_chooses_its_port(run_file):
-    start(run_file, details={"a": 1})
-    process.set_address(run_file, "127.0.0.1:5001", {"b": 2})
-    found = process.identify(run_file)
-    assert found is not None and (found.address, found.details) == ("127.0.0.1:5001", {"a": 1, "b": 2})
-
-
 def test_the_tail_of_a_log_is_its_last_lines(tmp_path):
     log = tmp_path / "engine.log"
     log.write_text("".join(f"line {number}\n" for number in range(100)))

@@ -36,7 +36,7 @@ def test_the_broker_listens_on_loopback_and_allows_transactions_on_one_node(tmp_
 
 def test_flink_binds_to_loopback_and_keeps_its_state_in_the_workspace(tmp_path):
     engines = {"slots": 3, "taskmanager_memory": "2g"}
-    settings = flink.settings(site(tmp_path, engines=engines), Workspace(tmp_path / "ws"), PORTS)
+    settings = flink.settings(site(tmp_path, engines=engines).engines, Workspace(tmp_path / "ws"), PORTS)
     for key in ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host"):
         assert settings[key] == "127.0.0.1"
     assert settings["execution.checkpointing.dir"] == f"file://{tmp_path}/ws/flink/checkpoints"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eugenie_cli.readings.mapping import compile_mapping
-from eugenie_cli.readings.payload import compile_payload, parse_json
+from eugenie_cli.readings.payload import compile_payload, parse_message
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.reject_reasons import REASONS
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 
 def dumped(**mapping) -> dict:
@@ -67,8 +67,8 @@ def test_a_payload_larger_than_a_message_is_refused():
 
 
 def test_one_record_is_an_object():
-    assert parse_json(b"[]") == Rejected("bad-json", "a record is a JSON object, not list")
-    assert parse_json(b'{"a": 1}') == {"a": 1}
+    assert parse_message(b"1") == Rejected("bad-json", "a record is a JSON object, not int")
+    assert parse_message(b'{"a": 1}') == {"a": 1}
     assert reasons_of(compile_payload(dumped(**LONG), "UTC")(b"[]")) == ["bad-json"]
 
 

@@ -212,23 +212,23 @@ def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
 
 def test_a_new_container_moves_when_it_may_and_swaps_when_it_must(tmp_path: Path) -> None:
     free = site_of(tmp_path, rest_port=0)
-    old = dict(ports.first(free, specify(free)))
-    ports.settled(free, old)
-    assert ports.first(free, specify(free)) == old, "kept from start to start"
+    old = dict(ports.first(workspace_of(free), specify(free)))
+    ports.settled(workspace_of(free), old)
+    assert ports.first(workspace_of(free), specify(free)) == old, "kept from start to start"
 
-    moved = ports.after(free, specify(free), old, held=False)
+    moved = ports.after(workspace_of(free), specify(free), old, held=False)
     assert moved.spare is None and not set(moved.ports.values()) & set(old.values())
 
-    held = ports.after(free, specify(free), old, held=True)
+    held = ports.after(workspace_of(free), specify(free), old, held=True)
     assert held.ports == old and held.spare is not None and not set(held.spare.values()) & set(old.values())
 
     fixed = site_of(tmp_path, port=old[8500])
-    named = ports.after(fixed, specify(fixed), old, held=False)
+    named = ports.after(workspace_of(fixed), specify(fixed), old, held=False)
     assert named.ports == {8500: old[8500]} and named.spare is not None
 
-    ports.settled(free, moved.ports)
-    assert ports.first(free, specify(free)) == moved.ports
-    back = ports.after(free, specify(free), moved.ports, held=False)
+    ports.settled(workspace_of(free), moved.ports)
+    assert ports.first(workspace_of(free), specify(free)) == moved.ports
+    back = ports.after(workspace_of(free), specify(free), moved.ports, held=False)
     assert back.ports == old, "the two pairs take turns"
 
 

@@ -57,9 +57,9 @@ def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
 def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
     known = replace(INFO, assets=("pump-1",))
     model_info.check(known, SITE, "pump")
-    assert model_info.strangers(known, SITE, "pump") == ("pump-2",)
-    assert "does not know pump-2: not scored until" in model_info.about_strangers(known, SITE, "pump")
-    assert model_info.about_strangers(INFO, SITE, "pump") == ""
+    assert model_info.strangers(known, SITE.assets_of("pump")) == ("pump-2",)
+    assert "does not know pump-2: not scored until" in model_info.about_strangers(known, SITE.assets_of("pump"))
+    assert model_info.about_strangers(INFO, SITE.assets_of("pump")) == ""
 
 
 @pytest.mark.parametrize(

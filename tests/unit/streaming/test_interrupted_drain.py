@@ -9,11 +9,11 @@ import pytest
 
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.engines import job_record
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.streaming import stop
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.start_position import MAGIC
 
 TOPIC = b"plant.readings"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from eugenie_cli.engines.flink_rest import Metric
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.streaming import replay
-from eugenie_cli.streaming.flink_rest import Metric
 from eugenie_cli.streaming.recordings import Recording
 
 WATERMARK = "currentInputWatermark"

@@ -1,4 +1,4 @@
-"""Where a job begins: what `--from` may say, and which state the last job left."""
+"""Where a job begins: what `--start-at` may say, and which state the last job left."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import asdict
 import pytest
 
 from eugenie_cli.engines import job_record
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.start_position import MAGIC, Snapshot, Start, _on_disk, named, newest, parse_start
 from eugenie_cli.workspace import Workspace
 

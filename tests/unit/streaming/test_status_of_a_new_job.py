@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from eugenie_cli.broker.positions import TopicState
+from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import model_info
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.streaming import status
-from eugenie_cli.streaming.flink_rest import FlinkRest
 from eugenie_cli.streaming.status import _asked
 
 JOB = {"jid": "a1", "name": "eugenie plant", "state": "INITIALIZING", "duration": 1_500, "vertices": []}

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from eugenie_cli.site.load import load_site
-from eugenie_cli.site.schema import Site
 from eugenie_cli.training import spool, stale_runs
-
-SITE = "site: small\nworkspace: work\nclasses: {pump: {sensors: [{name: a}]}}\nassets: {p1: {class: pump}}\n"
+from eugenie_cli.workspace import Workspace
 
 WRITER = """
 import os, signal, sys
-from eugenie_cli.site.load import load_site
+from pathlib import Path
 from eugenie_cli.training import spool, stale_runs
+from eugenie_cli.workspace import Workspace
 
-run = spool.begin(load_site(sys.argv[1]), "pump", stale_runs.marks())
+run = spool.begin(Workspace(Path(sys.argv[1])), "pump", stale_runs.marks())
 run.add_params({"model.type": "mewma"})
 run.add_metrics({"loss": 1.0})
 if sys.argv[2] == "whole":
@@ -29,26 +27,25 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    (tmp_path / "small.yaml").write_text(SITE, encoding="utf-8")
-    return load_site(tmp_path / "small.yaml")
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "work")
 
 
-def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(site: Site) -> None:
+def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(workspace: Workspace) -> None:
     for ending in ("whole", "cut"):
-        killed = subprocess.run([sys.executable, "-c", WRITER, str(site.file), ending], check=False)
+        killed = subprocess.run([sys.executable, "-c", WRITER, str(workspace.root), ending], check=False)
         assert killed.returncode == -9
-    alive = spool.begin(site, "pump", stale_runs.marks())
-    assert len(list(spool.folder_of(site).iterdir())) == 3
-    spool.clean(site)
-    [whole] = spool.waiting(site)
-    assert {path.name for path in spool.folder_of(site).iterdir()} == {whole.head.id, alive.head.id}
+    alive = spool.begin(workspace, "pump", stale_runs.marks())
+    assert len(list(workspace.spool.iterdir())) == 3
+    spool.clean(workspace)
+    [whole] = spool.waiting(workspace)
+    assert {path.name for path in workspace.spool.iterdir()} == {whole.head.id, alive.head.id}
     assert whole.params == {"model.type": "mewma"}
     assert [(one.key, one.value) for one in whole.metrics()] == [("loss", 1.0)]
 
 
-def test_a_metric_that_was_cut_short_is_none(site: Site) -> None:
-    run = spool.begin(site, "pump", stale_runs.marks())
+def test_a_metric_that_was_cut_short_is_none(workspace: Workspace) -> None:
+    run = spool.begin(workspace, "pump", stale_runs.marks())
     for step in range(3):
         run.add_metrics({"loss": float(step)}, step)
     file = run.folder / "metrics.jsonl"
@@ -57,15 +54,15 @@ def test_a_metric_that_was_cut_short_is_none(site: Site) -> None:
     assert [one.step for one in run.metrics(after=1)] == [1]
 
 
-def test_what_waits_is_found_by_its_tag_and_goes_at_once(site: Site) -> None:
-    runs = [spool.begin(site, "pump", {"recipe": "r1"}) for _ in range(2)]
-    assert spool.holds(site, "pump", "recipe", "r1") is None
+def test_what_waits_is_found_by_its_tag_and_goes_at_once(workspace: Workspace) -> None:
+    runs = [spool.begin(workspace, "pump", {"recipe": "r1"}) for _ in range(2)]
+    assert spool.holds(workspace, "pump", "recipe", "r1") is None
     for run in runs:
         run.finish({"recipe": "r1"})
-    found = spool.holds(site, "pump", "recipe", "r1")
+    found = spool.holds(workspace, "pump", "recipe", "r1")
     assert found is not None
     assert found.version_tags == {"recipe": "r1"}
-    assert spool.holds(site, "fan", "recipe", "r1") is None
+    assert spool.holds(workspace, "fan", "recipe", "r1") is None
     names = {run.head.id for run in runs}
     found.drop()
-    assert {run.head.id for run in spool.waiting(site)} == names - {found.head.id}
+    assert {run.head.id for run in spool.waiting(workspace)} == names - {found.head.id}
