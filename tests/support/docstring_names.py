@@ -19,6 +19,8 @@ PACKAGE = ROOT / "eugenie_cli"
 _BACKTICKED = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _CALLED_MODULE = re.compile(r"(?<=\b[Mm]odule `)[a-z]\w*(?=`)|(?<=`)[a-z]\w*(?=` (?:module|package)\b)")
 _DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
+_COMMENT = re.compile(r"(?:^|\s)# .*$")
+_OF_SELF = re.compile(r"\bself\.(\w+)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -64,9 +66,17 @@ def sources() -> dict[Path, ast.Module]:
 
 
 @functools.cache
-def nodes() -> dict[Path, list[ast.AST]]:
-    """Every node of every module. Walking takes seconds, so it is done once."""
-    return {path: list(ast.walk(tree)) for path, tree in sources().items()}
+def code() -> dict[Path, str]:
+    """Every module's source without docstrings and comments."""
+    return {path: _without_docstrings(path) for path in sources()}
+
+
+def _without_docstrings(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for docstring, _ in _docstrings()[path]:
+        assert docstring.end_lineno is not None
+        lines[docstring.lineno - 1 : docstring.end_lineno] = [""] * (docstring.end_lineno - docstring.lineno + 1)
+    return "\n".join(_COMMENT.sub("", line) for line in lines)
 
 
 def module_name(path: Path) -> str:
@@ -90,36 +100,28 @@ def modules() -> dict[str, set[str]]:
 def classes() -> dict[str, Class]:
     """Class -> its members, over all classes of that name."""
     found: dict[str, Class] = {}
-    for inside in nodes().values():
-        for node in inside:
-            if isinstance(node, ast.ClassDef):
-                known = found.setdefault(node.name, Class())
-                known.members |= _members(node)
-                known.bases += [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]
+    for path, tree in sources().items():
+        for node in _classes_in(tree):
+            known = found.setdefault(node.name, Class())
+            known.members |= _members(node, path)
+            known.bases += [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]
     return found
 
 
 def classes_by_package() -> dict[str, set[str]]:
     """Package or module at the top -> the names of the classes in it."""
     found: dict[str, set[str]] = {}
-    for path, inside in nodes().items():
-        names = {node.name for node in inside if isinstance(node, ast.ClassDef)}
-        found.setdefault(path.relative_to(PACKAGE).with_suffix("").parts[0], set()).update(names)
+    for path, tree in sources().items():
+        top = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        found.setdefault(top, set()).update(node.name for node in _classes_in(tree))
     return found
 
 
 @functools.cache
 def identifiers() -> frozenset[str]:
-    """Every identifier of the code, and every word of its texts and file names. Docstrings do not count."""
-    found = {part for path in sources() for part in path.relative_to(PACKAGE).with_suffix("").parts}
-    found |= {word for text in texts() for word in _WORD.findall(text)}
-    for inside in nodes().values():
-        for node in inside:
-            for name in ("id", "attr", "arg", "name", "asname", "module"):
-                value = getattr(node, name, None)
-                if isinstance(value, str):
-                    found |= set(value.split("."))
-    return frozenset(found)
+    """Every word of the code, its texts and file names among them. Docstrings and comments do not count."""
+    files = {part for path in sources() for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    return frozenset(files.union(*map(_WORD.findall, code().values())))
 
 
 @functools.cache
@@ -132,17 +134,6 @@ def quoted() -> tuple[Quoted, ...]:
 def called_modules() -> tuple[Quoted, ...]:
     """Those that a docstring calls a module or a package."""
     return tuple(_found(_CALLED_MODULE))
-
-
-@functools.cache
-def texts() -> frozenset[str]:
-    """The texts of the code that are no docstrings."""
-    found: set[str] = set()
-    docstrings = {id(text) for texts in _docstrings().values() for text, _ in texts}
-    for inside in nodes().values():
-        constants = (node for node in inside if isinstance(node, ast.Constant) and id(node) not in docstrings)
-        found |= {node.value for node in constants if isinstance(node.value, str)}
-    return frozenset(found)
 
 
 def docstrings() -> Iterator[tuple[Path, str]]:
@@ -172,8 +163,7 @@ def defined_below(package: Path) -> set[str]:
     for path, tree in sources().items():
         if package in path.parents:
             found |= {path.stem, path.parent.name, *_held(tree, is_package=False)}
-            for node in nodes()[path]:
-                found |= _members(node) if isinstance(node, ast.ClassDef) else set()
+            found = found.union(*(_members(node, path) for node in _classes_in(tree)))
     return found
 
 
@@ -228,13 +218,19 @@ def _statements(node: ast.AST) -> Iterator[ast.stmt]:
             yield from _statements(child)
 
 
-def _members(node: ast.ClassDef) -> set[str]:
+def _classes_in(node: ast.AST) -> Iterator[ast.ClassDef]:
+    """Classes anywhere below a node. Only statements can hold one, so expressions are not looked into."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield child
+        if isinstance(child, (ast.stmt, ast.ExceptHandler)):
+            yield from _classes_in(child)
+
+
+def _members(node: ast.ClassDef, path: Path) -> set[str]:
     found = {inner.name for inner in node.body if isinstance(inner, Definitions)}
     found |= {name for statement in node.body for name in _assigned(statement)}
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "self":
-            found.add(inner.attr)
-    return found
+    return found.union(_OF_SELF.findall("\n".join(code()[path].splitlines()[node.lineno - 1 : node.end_lineno])))
 
 
 def _assigned(statement: ast.stmt) -> Iterator[str]:

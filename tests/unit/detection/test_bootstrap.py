@@ -9,6 +9,8 @@ from eugenie_cli.detection.metrics import bootstrap, vus_pr
 from eugenie_cli.detection.metrics.bootstrap import Difference, block_starts, block_sums, difference, row_weights
 from eugenie_cli.detection.metrics.ranking import Volume
 
+pytestmark = pytest.mark.slow
+
 
 def flags(random: np.random.Generator, rows: int, stay: float) -> np.ndarray:
     """A Markov chain of 0 and 1, half of either, that keeps its value with probability `stay`: int64 [T]."""

@@ -16,6 +16,8 @@ from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.scoring import ScoringModule
 from eugenie_cli.training import artifact
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.parametrize("name", list(registry.CLASSICAL))
 
 

@@ -17,6 +17,8 @@ import pytest
 
 from eugenie_cli.detection import network
 
+pytestmark = pytest.mark.slow
+
 SENSORS, HORIZONS, UNITS, WINDOW = 3, 2, 6, 24
 
 SCRIPT = """

@@ -12,6 +12,8 @@ from support import sample_detector
 from eugenie_cli.detection import reference, window_statistics
 from eugenie_cli.detection.scoring import ScoringModule
 
+pytestmark = pytest.mark.slow
+
 DETECTOR = sample_detector.detector()
 MODULE = ScoringModule(DETECTOR)
 WINDOW = DETECTOR.window

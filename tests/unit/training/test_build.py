@@ -19,6 +19,8 @@ from eugenie_cli.training import datasets
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.mmap_arrays import MmapArrays
 
+pytestmark = pytest.mark.slow
+
 SENSORS = ("flow", "pressure", "current", "temperature")
 ROWS = 4000
 

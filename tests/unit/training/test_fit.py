@@ -19,6 +19,8 @@ from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.layers import FusedLSTM, RowsFirstLSTM
 from eugenie_cli.training.trainer import huber
 
+pytestmark = pytest.mark.slow
+
 WINDOW, SENSORS = 24, 3
 SETTINGS = {"window": WINDOW, "horizons": [1, 3], "units": 6, "epochs": 3, "batch": 336, "learning_rate": 0.01}
 

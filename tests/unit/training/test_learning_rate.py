@@ -14,6 +14,8 @@ from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 GRID = (0.0001, 0.003, 0.01, 0.03, 0.5)
 BATCH = 32
 AUTO: dict[str, Any] = {"learning_rate": "auto", "batch": BATCH, "epochs": 2}

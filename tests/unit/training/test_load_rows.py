@@ -162,6 +162,7 @@ def long_history(folder: Path, assets: Sequence[str], rows: int) -> None:
         open_history(site(folder, assets)).commit("logger", batches(), key=asset)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("EUGENIE_CHAOS") != "full", reason="takes half a minute: with EUGENIE_CHAOS=full")
 @pytest.mark.parametrize("times", ["the rows", "the assets"])
 def test_a_history_four_times_as_large_as_the_memory_that_it_takes(tmp_path: Path, tell, times: str) -> None:

@@ -19,6 +19,8 @@ from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import datasets, train
 from eugenie_cli.training.build import build
 
+pytestmark = pytest.mark.slow
+
 NORMAL, QUIET, FAULT = 2400, 300, 300
 SENSORS = ("load", "current", "pressure", "trap")
 PRESSURE, TRAP = 2, 3

@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from test_fit import SETTINGS, fitted
 
 from eugenie_cli.training.devices import Devices, present
+
+pytestmark = pytest.mark.slow
 
 QUIET = """
 import eugenie_cli.detection
