@@ -439,6 +439,7 @@ class Command:
         try:
             return self.process.wait(PATIENCE_S)
         finally:
+            self.process.kill()  # of no effect on one that has ended
             os.close(self._reader)
 
 
