@@ -8,9 +8,16 @@ unexport PYTHONDONTWRITEBYTECODE
 # Test files at a time: engines take seconds to start, in which another file can use the cores.
 WORKERS ?= 2
 
-.PHONY: setup demo test lint bench constraints clean
+# Durations of tests are kept: a JUnit file of the last run of each target.
+RESULTS := .test-results
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25
 
-setup: $(STAMP)
+.PHONY: help setup demo unit test lint bench constraints clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## install eugenie, its engines and the development tools into .venv
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,24 +26,28 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup
+demo: setup  ## run the whole pipeline on a simulated plant; ARGS=--keep leaves it running
 	@$(BIN)/eugenie demo $(ARGS)
 
-test: setup lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+unit: setup  ## run the unit tests that are not slow, without engines, in under a minute
+	@$(PYTEST) --junitxml=$(RESULTS)/unit.xml tests/unit -m "not slow" $(ARGS)
 
-lint: setup
+test: setup lint  ## lint, then run every test, on real engines
+	@$(PYTEST) --junitxml=$(RESULTS)/test.xml $(ARGS)
+
+lint: setup  ## run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup
-	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+bench: setup  ## run one benchmark: NAME=stream
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
-constraints: setup
+constraints: setup  ## pin every dependency again
 	@{ echo "# Every dependency, pinned, for Python 3.10-3.12. Regenerate: make constraints"; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --no-emit-index-url \
 	    --extra dev pyproject.toml; } > constraints.new && mv constraints.new constraints.txt
 
-clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+clean:  ## remove the environment, caches and test results
+	rm -rf $(VENV) $(RESULTS) .mypy_cache .ruff_cache .pytest_cache

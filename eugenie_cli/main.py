@@ -27,6 +27,7 @@ from eugenie_cli.commands import (
     stream,
     train,
 )
+from eugenie_cli.commands.renamed import with_old_spellings
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.masking import mask
@@ -64,17 +65,17 @@ app.command("init")(init.init)
 app.add_typer(config.app)
 app.command("import")(import_.import_)
 app.add_typer(history.app)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
+app.command("train", cls=with_old_spellings("train"))(train.train)
+app.command("evaluate", cls=with_old_spellings("evaluate"))(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(anomalies.app)
 app.command("doctor")(doctor.doctor)
-app.command("up")(engines.up)
+app.command("up", cls=with_old_spellings("up"))(engines.up)
 app.command("down")(engines.down)
 app.command("status")(engines.status)
 app.add_typer(simulate.app)
-app.command("demo")(demo.demo)
-app.command("export")(export.export)
+app.command("demo", cls=with_old_spellings("demo"))(demo.demo)
+app.command("export", cls=with_old_spellings("export"))(export.export)
 app.add_typer(serve.app, name="serve")
 app.add_typer(stream.app, name="stream")
 

@@ -16,7 +16,6 @@ from eugenie_cli.anomalies.view import Seen, View, by_start
 from eugenie_cli.broker import consume
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_duration, parse_instant, to_ms, zone
 from eugenie_cli.site.schema import Site
 
@@ -68,7 +67,7 @@ def tail(
 
     Records arrive in order for each asset. Raises EugenieError for an unknown asset or unreachable brokers.
     """
-    _known_assets(site, assets)
+    site.assets_named(assets)
     still_open: dict[str, Arrival] = {}
     live = False
     for arrival in _arrivals(site, assets, progress, since_ms=0, stop=stop):
@@ -93,7 +92,7 @@ def list_anomalies(
 
     since: only those with a record that arrived from then on, milliseconds since 1970 UTC.
     """
-    _known_assets(site, assets)
+    site.assets_named(assets)
     view = View(closed_kept=None)
     records: dict[str, dict[str, Any]] = {}
     for arrival in _arrivals(site, assets, progress, since_ms=since or 0, until_end=True):
@@ -127,14 +126,3 @@ def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: A
         if len(newest) > PLACES_KEPT:
             newest.popitem(last=False)
         yield Arrival(anomaly, members, (record.value or b"").decode("utf-8"), record.timestamp_ms)
-
-
-def _known_assets(site: Site, assets: Collection[str]) -> None:
-    for asset in assets:
-        if asset not in site.assets:
-            known = ", ".join(list(site.assets)[:20])
-            raise EugenieError(
-                f"the site has no asset {asset}{did_you_mean(asset, site.assets)}",
-                f"its assets: {known}{' ...' if len(site.assets) > 20 else ''}",
-                ExitCode.USAGE,
-            )

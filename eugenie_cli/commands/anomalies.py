@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from eugenie_cli.anomalies.tail import Arrival
     from eugenie_cli.anomalies.view import Seen
     from eugenie_cli.site.schema import Site
-    from eugenie_cli.streaming.liveness import Life
+    from eugenie_cli.streaming.liveness import Liveness
 
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
-
-AssetOption = Annotated[list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")]
 
 
 @app.command()
 def tail(
+    assets: AssetArgument = None,
     site: SiteOption = None,
     since: Annotated[
         str | None,
-        typer.Option(help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first."),
+        typer.Option(
+            metavar="WHEN",
+            help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first.",
+        ),
     ] = None,
     asset: AssetOption = None,
     output: OutputOption = Output.table,
@@ -40,17 +42,18 @@ def tail(
 
     from eugenie_cli.anomalies import tail as service
     from eugenie_cli.site.load import open_site
-    from eugenie_cli.streaming.liveness_watch import Watch
+    from eugenie_cli.streaming.liveness_watch import LivenessWatch
 
     console, opened = Console(), open_site(site)
+    chosen = _chosen(opened, both(assets, asset))
     start = None if since is None else service.since_ms(since, int(time.time() * 1000), opened)
-    arrivals = service.tail(opened, since=start, assets=asset or (), progress=console)
+    arrivals = service.tail(opened, since=start, assets=chosen, progress=console)
     try:
         if output is Output.table and console.interactive:
-            with Watch(opened, asset or ()) as watch:
+            with LivenessWatch(opened, chosen) as watch:
                 _live(console, opened, arrivals, watch.life)
         else:
-            with Watch(opened, asset or (), on_change=lambda life: _say(console, life)):
+            with LivenessWatch(opened, chosen, on_change=lambda life: _say(console, life)):
                 for arrival in arrivals:
                     console.json_text(arrival.text)
     except KeyboardInterrupt:
@@ -59,10 +62,11 @@ def tail(
 
 @app.command("list")
 def list_(
+    assets: AssetArgument = None,
     site: SiteOption = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Only with news from then on: 10m, 1h, 2d, or an instant. Default: all."),
+        typer.Option(metavar="WHEN", help="Only with news from then on: 10m, 1h, 2d, or an instant. Default: all."),
     ] = None,
     asset: AssetOption = None,
     output: OutputOption = Output.table,
@@ -81,9 +85,10 @@ def list_(
     from eugenie_cli.streaming.liveness_watch import look
 
     console, opened, now = Console(), open_site(site), int(time.time() * 1000)
+    chosen = _chosen(opened, both(assets, asset))
     start = None if since is None else service.since_ms(since, now, opened)
-    found = service.list_anomalies(opened, since=start, assets=asset or (), progress=console)
-    life = look(opened, asset or ())
+    found = service.list_anomalies(opened, since=start, assets=chosen, progress=console)
+    life = look(opened, chosen)
     if output is Output.json:
         console.json([record for _, record in found])
     else:
@@ -91,6 +96,11 @@ def list_(
     _say(console, life)
     if any(one.level == DOWN and not one.expected for one in life.troubles):
         raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _chosen(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The named assets; none stands for all, also those that the site no longer has."""
+    return site.assets_named(names) if names else ()
 
 
 def _table(console: Console, site: Site, found: list[Seen], now_ms: int) -> None:
@@ -103,12 +113,12 @@ def _table(console: Console, site: Site, found: list[Seen], now_ms: int) -> None
     console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen in found)} of them open")
 
 
-def _say(console: Console, life: Life) -> None:
+def _say(console: Console, life: Liveness) -> None:
     for line in life.lines:
         console.say(line)
 
 
-def _live(console: Console, site: Site, arrivals: Iterator[Arrival], life: Callable[[], Life]) -> None:
+def _live(console: Console, site: Site, arrivals: Iterator[Arrival], life: Callable[[], Liveness]) -> None:
     from zoneinfo import ZoneInfo
 
     from eugenie_cli.anomalies.view import View

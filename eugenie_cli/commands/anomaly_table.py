@@ -17,7 +17,7 @@ from eugenie_cli.anomalies.record import Anomaly, SensorShare
 from eugenie_cli.anomalies.view import Seen, View
 from eugenie_cli.masking import mask
 from eugenie_cli.printable import printable
-from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Life
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Liveness
 
 _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3
@@ -74,7 +74,7 @@ class LiveTable:
         view: View,
         where: tzinfo,
         clock: Callable[[], float] = time.time,
-        life: Callable[[], Life] | None = None,
+        life: Callable[[], Liveness] | None = None,
     ) -> None:
         self._site, self._view, self._where, self._clock, self._life = site, view, where, clock, life
 

@@ -66,10 +66,14 @@ def show(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of site files, for editors."""
+    """Print the JSON schema of site files, for editors. It covers every source type that is installed."""
     from eugenie_cli.site.json_schema import site_schema
+    from eugenie_cli.site.source_plugins import usable_source_types
 
-    Console().json(site_schema())
+    console = Console()
+    console.json(site_schema())
+    for error in usable_source_types()[1]:
+        console.error(f"left out: {error.reason}", error.hint)
 
 
 def _cell(value: Any) -> str:

@@ -12,12 +12,14 @@ from eugenie_cli.console import Console
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="The same seed gives the same plant and faults.", min=0)] = 1,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="The same seed gives the same plant and faults.", min=0)
+    ] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the engines running at the end.")] = False,
-    speed: Annotated[float, typer.Option(help="Plant seconds per second.", min=10, max=600)] = 180.0,
-    folder: Annotated[Path, typer.Option("--dir", help="The demo's own folder; replaced.")] = Path(
-        ".eugenie/demo-plant"
-    ),
+    speed: Annotated[float, typer.Option(metavar="FACTOR", help="Plant seconds per second.", min=10, max=600)] = 180.0,
+    folder: Annotated[
+        Path, typer.Option("--output-dir", metavar="FOLDER", help="The demo's own folder; replaced.")
+    ] = Path(".eugenie/demo-plant"),
     output: OutputOption = Output.table,
 ) -> None:
     """Import, train, serve and stream a simulated plant, and find the faults injected into it."""

@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 
 OnlyOption = Annotated[
     str | None,
-    typer.Option("--only", metavar="PARTS", help="Of kafka, flink, mlflow; comma-separated. Default: all."),
+    typer.Option("--only", metavar="ENGINES", help="Of kafka, flink, mlflow; comma-separated. Default: all."),
 ]
 
 
-KeepOption = Annotated[
+SuperviseOption = Annotated[
     bool,
     typer.Option(
-        "--keep", help="Stay, and start again what dies, the stream job too. Ctrl-C ends that, not the engines."
+        "--supervise",
+        help="Keep running and restart anything that dies, including the stream job. Ctrl-C stops supervising; "
+        "engines keep running.",
     ),
 ]
-DownOnExitOption = Annotated[bool, typer.Option("--down-on-exit", help="With --keep: stop the engines at its end.")]
+DownOnExitOption = Annotated[
+    bool, typer.Option("--down-on-exit", help="With --supervise: stop the engines when it ends.")
+]
 
 
 def up(
     site: SiteOption = None,
     only: OnlyOption = None,
-    keep: KeepOption = False,
+    supervise: SuperviseOption = False,
     down_on_exit: DownOnExitOption = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -40,14 +44,14 @@ def up(
     from eugenie_cli.operations import lifecycle, supervisor
     from eugenie_cli.site.load import open_site
 
-    if down_on_exit and not keep:
-        raise typer.BadParameter("goes with --keep only", param_hint="--down-on-exit")
+    if down_on_exit and not supervise:
+        raise typer.BadParameter("goes with --supervise only", param_hint="--down-on-exit")
     console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
     found = lifecycle.up(opened, console, parts)
     _keep_anomalies(opened, console, parts)
     _show(console, found, output)
-    if keep:
+    if supervise:
         supervisor.keep(opened, console, parts, down_on_exit)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import ClassArgument, ClassOption, Output, OutputOption, SiteOption, ToOption, both
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
@@ -17,22 +17,37 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    classes: ClassArgument = None,
     site: SiteOption = None,
     class_names: ClassOption = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Known faults, a CSV file: asset,start,end,sensors (separated by ;).")
+        Path | None,
+        typer.Option(metavar="FILE", help="Known faults, a CSV file: asset,start,end,sensors (separated by ;)."),
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all history.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
-    version: Annotated[str, typer.Option(help="Model version, or champion or challenger.")] = "champion",
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="INSTANT", help="First instant. Default: all history.")
+    ] = None,
+    end: ToOption = None,
+    version: Annotated[
+        str,
+        typer.Option("--model-version", metavar="VERSION", help="Model version: a number, champion or challenger."),
+    ] = "champion",
     candidate: Annotated[
-        str | None, typer.Option(help="Version to judge beside it on the same rows, such as challenger.")
+        str | None,
+        typer.Option(metavar="VERSION", help="Version to judge beside it on the same rows, such as challenger."),
     ] = None,
-    scores: Annotated[Path | None, typer.Option(help="Write each row's score to this .csv or .parquet.")] = None,
-    anomalies: Annotated[Path | None, typer.Option(help="Write anomalies to this file, as JSON lines.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write each row's score to this .csv or .parquet.")
+    ] = None,
+    anomalies: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write anomalies to this file, as JSON lines.")
+    ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(help="Write the report, a web page, to this file. Default: in the workspace, reports/CLASS/."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the report, a web page, to this file. Default: in the workspace, reports/CLASS/.",
+        ),
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -42,8 +57,8 @@ def evaluate(
 
     console = Console()
     reports = evaluate_site(
-        open_site(site), class_names or (), labels=labels, start=start, end=end, version=version, candidate=candidate,
-        scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
+        open_site(site), both(classes, class_names), labels=labels, start=start, end=end, version=version,
+        candidate=candidate, scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
     )  # fmt: skip
     for one in reports:
         if output is Output.json:

@@ -6,17 +6,19 @@ from typing import Annotated
 
 import typer
 
-from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import ClassArgument, ClassOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 
 VersionOption = Annotated[
-    int | None, typer.Option("--version", min=1, help="Registered version. Default: the champion.")
+    int | None,
+    typer.Option("--model-version", metavar="VERSION", min=1, help="Registered version. Default: the champion."),
 ]
 
 
 def export(
+    classes: ClassArgument = None,
     site: SiteOption = None,
-    class_name: ClassOption = None,
+    class_names: ClassOption = None,
     version: VersionOption = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -25,7 +27,7 @@ def export(
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    exported = export_classes(open_site(site), class_name, version, console)
+    exported = export_classes(open_site(site), both(classes, class_names), version, console)
     if output is Output.json:
         console.json(exported)
         return

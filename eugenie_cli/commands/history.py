@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
@@ -15,7 +15,6 @@ app = typer.Typer(name="history", no_args_is_help=True, help="What has been impo
 ASSET_COLUMNS = ("asset", "class", "readings", "from", "to", "sources")
 SHARES = ("median period", "bad", "out of range", "longest gap", "flat", "conflicts")
 QUALITY_COLUMNS = ("asset", "sensor", "readings", "from", "to", *SHARES)
-AssetArgument = Annotated[list[str] | None, typer.Argument(help="Assets. Default: all.", show_default=False)]
 
 
 @app.command()
@@ -46,7 +45,12 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
 
 @app.command()
-def quality(asset: AssetArgument = None, site: SiteOption = None, output: OutputOption = Output.table) -> None:
+def quality(
+    assets: AssetArgument = None,
+    site: SiteOption = None,
+    asset: AssetOption = None,
+    output: OutputOption = Output.table,
+) -> None:
     """Show each sensor's period, gaps, shares of bad, impossible and unmoving readings, and instants in conflict."""
     from eugenie_cli.history.quality import assess
     from eugenie_cli.history.site_history import open_history
@@ -55,7 +59,7 @@ def quality(asset: AssetArgument = None, site: SiteOption = None, output: Output
 
     console = Console()
     opened = open_site(site)
-    found = assess(opened, open_history(opened), asset or (), console)
+    found = assess(opened, open_history(opened), both(assets, asset), console)
     if output is Output.json:
         console.json(found)
     else:
@@ -64,10 +68,15 @@ def quality(asset: AssetArgument = None, site: SiteOption = None, output: Output
 
 @app.command()
 def drop(
-    source: Annotated[str, typer.Argument(help="The source that gave the readings; the site file need not have it.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="The source that gave the readings; the site file need not have it."),
+    ],
     item: Annotated[
         list[str] | None,
-        typer.Argument(help="Items, as `history show` names them: files. Default: all.", show_default=False),
+        typer.Argument(
+            metavar="ITEM", help="Items, as `history show` names them: files. Default: all.", show_default=False
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -26,7 +26,7 @@ COLUMNS = (
 
 def import_(
     source: Annotated[
-        list[str] | None, typer.Argument(help="Names of sources. Default: all.", show_default=False)
+        list[str] | None, typer.Argument(metavar="SOURCE", help="Names of sources. Default: all.", show_default=False)
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged files anew as well.")] = False,
     site: SiteOption = None,

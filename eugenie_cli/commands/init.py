@@ -11,8 +11,8 @@ from eugenie_cli.console import Console
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(help="Folder of the new project.")] = Path(),
-    name: Annotated[str | None, typer.Option(help="Name of the site. Default: the folder's.")] = None,
+    directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the new project.")] = Path(),
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the site. Default: the folder's.")] = None,
 ) -> None:
     """Write a commented site file to start from. Overwrites nothing."""
     from eugenie_cli.site.scaffold import create_site

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import (
+    ClassArgument,
+    ClassOption,
+    Output,
+    OutputOption,
+    SiteOption,
+    ToOption,
+    both,
+)
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
@@ -15,25 +23,32 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="models", help="Model versions: list, promote, roll back, drift, sync.", no_args_is_help=True)
 
-ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
+OneClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipment class.")]
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
 
 
 @app.command("list")
-def list_versions(site: SiteOption = None, class_name: ClassOption = None, output: OutputOption = Output.table) -> None:
+def list_versions(
+    classes: ClassArgument = None,
+    site: SiteOption = None,
+    class_names: ClassOption = None,
+    output: OutputOption = Output.table,
+) -> None:
     """The versions of each class, the newest first."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.registry import Registry
 
     opened = open_site(site)
     registry = Registry(opened)
-    versions = [version for name in class_name or opened.classes for version in registry.versions(name)]
+    versions = [
+        version for name in opened.classes_named(both(classes, class_names)) for version in registry.versions(name)
+    ]
     _show(versions, output)
 
 
 @app.command()
 def promote(
-    class_name: ClassArgument,
+    class_name: OneClassArgument,
     version: VersionArgument,
     site: SiteOption = None,
     force: Annotated[bool, typer.Option("--force", help="Also against the class's gate; it is noted who did.")] = False,
@@ -52,7 +67,7 @@ def promote(
 
 
 @app.command()
-def rollback(class_name: ClassArgument, site: SiteOption = None, output: OutputOption = Output.table) -> None:
+def rollback(class_name: OneClassArgument, site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Make the former champion champion again, as `promote` does."""
     from eugenie_cli.serving.promotion import rollback
     from eugenie_cli.site.load import open_site
@@ -82,12 +97,14 @@ def sync(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 
 @app.command()
 def drift(
+    classes: ClassArgument = None,
     site: SiteOption = None,
     class_names: ClassOption = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="First recent instant. Default: where the training data end.")
+        str | None,
+        typer.Option("--from", metavar="INSTANT", help="First instant. Default: where the training data end."),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
+    end: ToOption = None,
     output: OutputOption = Output.table,
 ) -> None:
     """How far recent rows are from those that the champion learnt, by sensor and asset."""
@@ -97,7 +114,7 @@ def drift(
 
     console, opened = Console(), open_site(site)
     start_ms, end_ms = instant_of(opened, "--from", start), instant_of(opened, "--to", end)
-    for name in class_names or opened.classes:
+    for name in opened.classes_named(both(classes, class_names)):
         found = drift_of(opened, name, start_ms, end_ms, console)
         if output is Output.json:
             console.json(found.to_json())

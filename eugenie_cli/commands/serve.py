@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eugenie_cli.commands.options import Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import FollowOption, LinesOption, Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DryRunOption = Annotated[
 @app.callback(invoke_without_command=True)
 def _serve(
     context: typer.Context,
-    site: Annotated[str | None, typer.Option("--site", help="As in the commands below.")] = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="As in the commands below.")] = None,
     output: OutputOption = Output.table,
 ) -> None:
     context.obj = site
@@ -78,8 +78,8 @@ def status(context: typer.Context, site: SiteOption = None, output: OutputOption
 def logs(
     context: typer.Context,
     site: SiteOption = None,
-    lines: Annotated[int, typer.Option(min=0, help="Last lines.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    lines: LinesOption = 100,
+    follow: FollowOption = False,
 ) -> None:
     """Print the log of the model server."""
     from eugenie_cli.serving import runtime
@@ -141,21 +141,27 @@ def render(
     target: Annotated[str, typer.Option(metavar="TARGET", help="kubernetes, kserve, seldon, compose or kubeflow.")],
     site: SiteOption = None,
     folder: Annotated[
-        Path | None, typer.Option("--output-dir", help="Where the files are written. Default: serve-TARGET.")
+        Path | None,
+        typer.Option("--output-dir", metavar="FOLDER", help="Where the files are written. Default: serve-TARGET."),
     ] = None,
     canary: Annotated[
         list[str] | None,
         typer.Option(metavar="CLASS=PERCENT", help="Share of a class's requests for its newest version; repeatable."),
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(help="Kubernetes secret with the credentials of the models' store.")
+        str | None, typer.Option(metavar="NAME", help="Kubernetes secret with the credentials of the models' store.")
     ] = None,
     service_account: Annotated[
-        str | None, typer.Option(help="Kubernetes service account whose cloud identity may read the store.")
+        str | None,
+        typer.Option(metavar="NAME", help="Kubernetes service account whose cloud identity may read the store."),
     ] = None,
-    stream_namespace: Annotated[str | None, typer.Option(help="Of the Flink job. Default: the servers'.")] = None,
-    monitoring_namespace: Annotated[str, typer.Option(help="Of Prometheus.")] = "monitoring",
-    image: Annotated[str | None, typer.Option(help="kubeflow: of the steps. Default: eugenie:VERSION.")] = None,
+    stream_namespace: Annotated[
+        str | None, typer.Option(metavar="NAMESPACE", help="Of the Flink job. Default: the servers'.")
+    ] = None,
+    monitoring_namespace: Annotated[str, typer.Option(metavar="NAMESPACE", help="Of Prometheus.")] = "monitoring",
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="kubeflow: of the steps. Default: eugenie:VERSION.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
     output: OutputOption = Output.table,
 ) -> None:

@@ -7,27 +7,43 @@ from typing import Annotated
 
 import typer
 
-from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import (
+    AssetOption,
+    ClassOption,
+    FollowOption,
+    LinesOption,
+    Output,
+    OutputOption,
+    SiteOption,
+    ToOption,
+)
+from eugenie_cli.commands.renamed import with_old_spellings
 from eugenie_cli.console import Console
 
 app = typer.Typer(
     help="The stream job: submit, watch, upgrade and stop it; replay.", no_args_is_help=True, rich_markup_mode=None
 )
 
+RENDER_TARGETS = ("kubernetes",)
 
-@app.command()
+
+@app.command(cls=with_old_spellings("stream submit"))
 def submit(
     site: SiteOption = None,
     start: Annotated[
         str,
         typer.Option(
-            "--from", metavar="WHERE", help="auto, savepoint, latest, earliest, or an instant of arrival in Kafka."
+            "--start-at",
+            metavar="POSITION",
+            help="auto, savepoint, latest, earliest, or an instant of arrival in Kafka.",
         ),
     ] = "auto",
     savepoint: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Resume from this savepoint or checkpoint.")
+        str | None, typer.Option("--from-savepoint", metavar="PATH", help="Resume from this savepoint or checkpoint.")
     ] = None,
-    parallelism: Annotated[int | None, typer.Option(min=1, help="Default: stream.parallelism of the site.")] = None,
+    parallelism: Annotated[
+        int | None, typer.Option(metavar="COUNT", min=1, help="Default: stream.parallelism of the site.")
+    ] = None,
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Replace the running job; it is checked first, and nothing is lost.")
     ] = False,
@@ -94,8 +110,8 @@ def stop(
 @app.command()
 def logs(
     site: SiteOption = None,
-    lines: Annotated[int, typer.Option(min=0, help="Last lines of each process.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    lines: LinesOption = 100,
+    follow: FollowOption = False,
 ) -> None:
     """Print the logs of Flink's processes; what the job's Python says is in the TaskManager's."""
     from eugenie_cli.site.load import open_site
@@ -106,28 +122,40 @@ def logs(
         console.line(f"{line.process}  {line.text}")
 
 
-@app.command()
+@app.command(cls=with_old_spellings("stream replay"))
 def replay(
-    file: Annotated[Path | None, typer.Argument(help="JSON lines of payloads, or CSV. Default: the history.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="JSON lines of payloads, or CSV. Default: the history.")
+    ] = None,
     site: SiteOption = None,
-    start: Annotated[str | None, typer.Option("--from", help="First instant. Default: all.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Instant to stop before.")] = None,
-    assets: Annotated[list[str] | None, typer.Option("--asset", help="May be given several times.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="INSTANT", help="First instant. Default: all history.")
+    ] = None,
+    end: ToOption = None,
+    assets: AssetOption = None,
     class_names: ClassOption = None,
     source: Annotated[
-        str | None, typer.Option(help="The csv source that describes FILE. Default: the only one.")
+        str | None, typer.Option(metavar="SOURCE", help="The csv source that describes FILE. Default: the only one.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(min=0.01, help="Plant seconds per second. Default: as fast as Kafka takes them.")
+        float | None,
+        typer.Option(
+            metavar="FACTOR", min=0.01, help="Plant seconds per second. Default: as fast as Kafka takes them."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even where a running job calls the readings late.")] = False,
     bounded: Annotated[
         bool, typer.Option("--bounded", help="Without Kafka and Flink: score, and write the stream's records.")
     ] = False,
-    version: Annotated[str, typer.Option(help="Bounded: model version, or champion or challenger.")] = "champion",
-    scores: Annotated[Path | None, typer.Option(help="Bounded: write score records, JSON lines.")] = None,
+    version: Annotated[
+        str,
+        typer.Option("--model-version", metavar="VERSION", help="Bounded: a number, champion or challenger."),
+    ] = "champion",
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Bounded: write score records, JSON lines.")
+    ] = None,
     anomalies: Annotated[
-        Path | None, typer.Option(help="Bounded: write anomaly records, JSON lines. Default: stdout.")
+        Path | None, typer.Option(metavar="FILE", help="Bounded: write anomaly records, JSON lines. Default: stdout.")
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -154,18 +182,26 @@ def replay(
     stream_table.say_scored(console, found)
 
 
-@app.command()
+@app.command(cls=with_old_spellings("stream render"))
 def render(
+    target: Annotated[
+        str, typer.Option(metavar="TARGET", help="kubernetes: for Flink's Kubernetes operator.", show_default=False)
+    ],
     site: SiteOption = None,
-    kubernetes: Annotated[bool, typer.Option("--kubernetes", help="For Flink's Kubernetes operator.")] = False,
-    folder: Annotated[Path, typer.Option("--dir", help="Where the files are written.")] = Path("stream-kubernetes"),
-    image: Annotated[str | None, typer.Option(help="Name of the image. Default: eugenie-stream:VERSION.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--output-dir", metavar="FOLDER", help="Where the files are written. Default: stream-TARGET."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Name of the image. Default: eugenie-stream:VERSION.")
+    ] = None,
     state: Annotated[
         str | None,
         typer.Option(metavar="URI", help="Of checkpoints and savepoints, s3://... Default: a volume claim."),
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(help="Kubernetes secret of Kafka's password. Default: eugenie-SITE-kafka.")
+        str | None,
+        typer.Option(metavar="NAME", help="Kubernetes secret of Kafka's password. Default: eugenie-SITE-kafka."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
     output: OutputOption = Output.table,
@@ -175,9 +211,9 @@ def render(
     from eugenie_cli.errors import EugenieError, ExitCode
     from eugenie_cli.site.load import open_site
 
-    if not kubernetes:
-        raise EugenieError("render for what?", "eugenie stream render --kubernetes", ExitCode.USAGE)
-    console = Console()
+    if target not in RENDER_TARGETS:
+        raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(RENDER_TARGETS)}", ExitCode.USAGE)
+    console, folder = Console(), folder or Path(f"stream-{target}")
     done = render_deployment(open_site(site), folder, image=image, state=state, secret=secret, force=force)
     if output is Output.json:
         console.json(done)

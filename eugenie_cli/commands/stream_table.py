@@ -110,7 +110,7 @@ def check_replay(
         strange = ["--speed"] * (speed is not None) + ["--force"] * force
     else:
         strange = ["--scores"] * (scores is not None) + ["--anomalies"] * (anomalies is not None)
-        strange += ["--version"] * (version != "champion")
+        strange += ["--model-version"] * (version != "champion")
     if strange:
         without = "has nothing to wait for" if bounded else "is for --bounded: the running job writes to its topics"
         raise EugenieError(f"{', '.join(strange)} {without}", "leave it out", ExitCode.USAGE)

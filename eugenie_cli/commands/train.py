@@ -6,21 +6,26 @@ from typing import Annotated
 
 import typer
 
-from eugenie_cli.commands.options import ClassOption, Output, OutputOption, SiteOption
+from eugenie_cli.commands.options import ClassArgument, ClassOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
-EpochsOption = Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the site file's.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Also what was trained from the same data and settings.")]
-JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Classes that are trained at a time.")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="COUNT", min=1, help="Default: the site file's.")]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Train classes anew whose data and settings have not changed, too.")
+]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", metavar="COUNT", min=1, help="Number of classes to train in parallel.")
+]
 ContinueOption = Annotated[bool, typer.Option("--continue", help="Begin with the champion's network, on new history.")]
 
 
 def train(
+    classes: ClassArgument = None,
     site: SiteOption = None,
-    class_name: ClassOption = None,
+    class_names: ClassOption = None,
     epochs: EpochsOption = None,
-    force: ForceOption = False,
+    again: AgainOption = False,
     jobs: JobsOption = 1,
     from_champion: ContinueOption = False,
     output: OutputOption = Output.table,
@@ -34,13 +39,13 @@ def train(
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.classes import train_classes
     from eugenie_cli.training.devices import one_thread_an_operation
-    from eugenie_cli.training.options import Wanted
+    from eugenie_cli.training.options import TrainingOptions
 
     console = Console()
     opened = open_site(site)
+    names = opened.classes_named(both(classes, class_names))
     one_thread_an_operation()
-    names = class_name or list(opened.classes)
-    done = train_classes(opened, names, console, Wanted(epochs, force, from_champion), jobs)
+    done = train_classes(opened, names, console, TrainingOptions(epochs, again, from_champion), jobs)
     if output is Output.json:
         console.json(done.trained)
     else:

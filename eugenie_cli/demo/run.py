@@ -157,7 +157,7 @@ def prepare(folder: Path, progress: Progress) -> None:
     if not begun and not (folder / MANIFEST).exists():
         raise EugenieError(
             f"{folder} is not empty and holds no earlier demo",
-            "choose another folder with --dir",
+            "choose another folder with --output-dir",
             ExitCode.USAGE,
         )
     progress.say(f"replacing the earlier demo in {folder}")

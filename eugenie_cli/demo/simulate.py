@@ -44,7 +44,7 @@ def export_history(folder: Path, seed: int, days: float, progress: Progress) -> 
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise EugenieError(
             f"{folder} is not empty and holds no simulated plant",
-            "choose another folder with --dir",
+            "choose another folder with --output-dir",
             ExitCode.USAGE,
         )
     shutil.rmtree(folder / EXPORTS, ignore_errors=True)

@@ -9,6 +9,7 @@ from eugenie_cli.deploy.names import class_label, server_label
 from eugenie_cli.deploy.store_location import StoreLocation
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving.server_config import ReleasedModel
+from eugenie_cli.site.names import listed, no_such
 from eugenie_cli.site.schema import Site
 
 CHAMPION = "champion"
@@ -116,7 +117,7 @@ class Request:
         if percent is not None and self.newest(model) == champion:
             raise EugenieError(
                 f"--canary {model.name}: version {champion} is the newest one, beside which version should it run?",
-                f"eugenie train --class {model.name}, then export its challenger by --version",
+                f"eugenie train --class {model.name}, then export its challenger by --model-version",
                 ExitCode.REFUSED,
             )
         return percent
@@ -152,7 +153,9 @@ def parse_canaries(texts: Iterable[str], classes: Iterable[str]) -> dict[str, in
                 ExitCode.USAGE,
             )
         if name not in known:
-            raise EugenieError(f"--canary {text}: there is no class {name}", ", ".join(known), ExitCode.USAGE)
+            raise EugenieError(
+                f"--canary {text}: {no_such('class', name, known)}", f"classes: {listed(known)}", ExitCode.USAGE
+            )
         if name in found:
             raise EugenieError(f"--canary: {name} is given twice", "give each class once", ExitCode.USAGE)
         found[name] = int(percent)

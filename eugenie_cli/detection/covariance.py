@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.asset_tables import PER_ASSET
 
 # Eigenvalues of a correlation matrix below this are taken as this. Along directions that hold 3 % of a deviation and
 # less (eigenvalues of 1e-3) sensors differ by what the historian rounds off, and the next year's rounding is not this
@@ -50,9 +51,9 @@ class Baseline:
     cannot round below zero.
     """
 
-    mean: Floats
-    deviation: Floats
-    whitening: Floats
+    mean: Floats = field(metadata=PER_ASSET)
+    deviation: Floats = field(metadata=PER_ASSET)
+    whitening: Floats = field(metadata=PER_ASSET)
 
     @property
     def precision(self) -> Floats:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
+from eugenie_cli.detection.asset_tables import PER_ASSET, check_asset_tables
 from eugenie_cli.detection.covariance import Baseline
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
 
 # A row is scored when its last row has a value and at least this share of the window's rows has one.
@@ -48,14 +49,14 @@ class Calibration:
     """The smallest factor whose rehearsal on held-out normal rows stayed within the budget."""
     rehearsal: float
     """Share of held-out normal rows above 1 in that rehearsal."""
-    assets: tuple[AssetCalibration, ...]
+    assets: tuple[AssetCalibration, ...] = field(metadata=PER_ASSET)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedDetector:
     """What detectors of every type have; each type adds its own. A: assets, S: sensors, P: scored sensors.
 
-    All tables share the order of `assets` and `sensors`.
+    All tables share the order of `assets` and `sensors`. Raises ValueError when one has not an entry for each asset.
     """
 
     type: str
@@ -72,15 +73,18 @@ class TrainedDetector:
     max_gap_ms: int
     scored: Bools
     """bool [S]: False for context, which nothing scores."""
-    mean: Floats
+    mean: Floats = field(metadata=PER_ASSET)
     """float32 [A, S], engineering units."""
-    deviation: Floats
+    deviation: Floats = field(metadata=PER_ASSET)
     """float32 [A, S], engineering units, above 0."""
-    threshold: Floats
+    threshold: Floats = field(metadata=PER_ASSET)
     """float32 [A]: the statistic at which the score is 1."""
     calibration: Calibration
-    running: Running | None = None
+    running: OperatingState | None = None
     """When a row counts: rows of a stopped machine are missing rows."""
+
+    def __post_init__(self) -> None:
+        check_asset_tables(self, len(self.assets))
 
     @property
     def scored_index(self) -> Ints:
@@ -96,7 +100,7 @@ class LstmDetector(TrainedDetector):
     warmup: int
     network: Mapping[str, Floats]
     """float32 weights by `network.WEIGHTS`."""
-    used: Bools | None = None
+    used: Bools | None = field(default=None, metadata=PER_ASSET)
     """bool [A, S]: sensors that moved in the asset's normal rows; the others are missing to it. None: all of them, as
     of versions that were trained before it was asked."""
     residual: Baseline

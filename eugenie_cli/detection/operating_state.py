@@ -14,7 +14,7 @@ from eugenie_cli.detection.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
-class Running:
+class OperatingState:
     """The machine runs while the sensor in `column` reads more than `above`, engineering units."""
 
     column: int

@@ -6,11 +6,12 @@ sensor's part is also its contribution to the score: where the forecast failed i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.asset_tables import PER_ASSET
 
 # Scatter below which a sensor is taken as forecast exactly, in deviations squared.
 MIN_SCATTER = 1e-6
@@ -20,9 +21,9 @@ MIN_SCATTER = 1e-6
 class Scatter:
     """Of an asset in normal operation. Tables float [A, P], in deviations."""
 
-    offset: Floats
+    offset: Floats = field(metadata=PER_ASSET)
     """The mean forecast error."""
-    normal: Floats
+    normal: Floats = field(metadata=PER_ASSET)
     """The mean squared one, less the offset."""
 
 

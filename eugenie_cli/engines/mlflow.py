@@ -1,4 +1,4 @@
-"""The MLflow server on the site's local store (`workspace.mlflow`): sqlite and a folder of artifacts.
+"""The MLflow server on the site's local store (`Workspace.mlflow`): sqlite and a folder of artifacts.
 
 `python -m eugenie_cli.engines.mlflow STORE ARGUMENTS...` makes the store, if it is not there, and becomes the server.
 """

@@ -12,7 +12,6 @@ from eugenie_cli.detection.arrays import Floats, Ints
 from eugenie_cli.detection.detectors.options import CHART_WINDOW
 from eugenie_cli.episodes.records import anomaly_record
 from eugenie_cli.episodes.state_machine import AlarmRule, Event
-from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.graph import Graph
 from eugenie_cli.evaluation.versions import exported
@@ -77,9 +76,7 @@ def backtest(
     Raises:
         EugenieError: no such version, or it does not fit the site's class.
     """
-    equipment = site.classes.get(class_name)
-    if equipment is None:
-        raise EugenieError(f"site {site.site} has no class {class_name}", f"classes: {', '.join(site.classes)}")
+    site.class_named(class_name)
     graph = Graph(exported(site, class_name, version, progress))
     # a version of another type has another window, and is judged by it
     model_info.check(graph.info, site, class_name, any_window=True)

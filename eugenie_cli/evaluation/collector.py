@@ -32,7 +32,7 @@ from eugenie_cli.evaluation.judged_rows import quiet_rows
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.performance import quiet_of, raised_by
 from eugenie_cli.evaluation.timeline import TimelineSum
-from eugenie_cli.evaluation.top_k import Worst
+from eugenie_cli.evaluation.top_k import TopK
 from eugenie_cli.site.schema import Site
 
 MOST_EVENT_TRACES = 24
@@ -60,7 +60,7 @@ class _Asset:
     raised_beside: Sequence[Raised] | None
 
 
-class Study:
+class Collector:
     """`add` each asset's backtest once, then ask for `findings`."""
 
     def __init__(
@@ -76,9 +76,9 @@ class Study:
         self._assets: list[AssetFinding] = []
         self._period: tuple[int, int] | None = None
         most = MOST_ALARM_TRACES if labels is not None else MOST_ALARM_TRACES_ALONE
-        self._alarms: Worst[AlarmFinding] = Worst(MOST_ALARMS)
-        self._event_traces: Worst[tuple[EventFinding, Trace]] = Worst(event_pictures)
-        self._alarm_traces: Worst[tuple[AlarmFinding, Trace]] = Worst(most)
+        self._alarms: TopK[AlarmFinding] = TopK(MOST_ALARMS)
+        self._event_traces: TopK[tuple[EventFinding, Trace]] = TopK(event_pictures)
+        self._alarm_traces: TopK[tuple[AlarmFinding, Trace]] = TopK(most)
 
     def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
         """An asset's scored rows, and which of them are judged, bool [T]; `beside`: as another version scored them."""

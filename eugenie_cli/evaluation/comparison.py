@@ -28,7 +28,7 @@ from eugenie_cli.detection.metrics.bootstrap import (
 )
 from eugenie_cli.detection.metrics.ranking import Series, Volume
 from eugenie_cli.evaluation.performance import DAY_MS, Judgement, Performance
-from eugenie_cli.evaluation.training_rows import LearntCount
+from eugenie_cli.evaluation.training_rows import TrainingRowCount
 
 SEED = 0
 """The same rows give the same intervals."""
@@ -54,7 +54,7 @@ class Candidate:
     model: Performance
     difference: Mapping[str, Difference]
     """By figure: the candidate's less the champion's."""
-    learnt: LearntCount | None = None
+    learnt: TrainingRowCount | None = None
     """Of the judged rows; None where nobody looked."""
 
 

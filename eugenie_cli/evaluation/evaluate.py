@@ -19,8 +19,8 @@ from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.performance import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.report import notes_on, performance_json
-from eugenie_cli.evaluation.training_rows import LearntCount
-from eugenie_cli.evaluation.unseen_rows import FreshRows
+from eugenie_cli.evaluation.training_rows import TrainingRowCount
+from eugenie_cli.evaluation.unseen_rows import UnseenRows
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site
@@ -49,7 +49,7 @@ class Evaluation:
     """What a reader must know to read the figures right, in plain words."""
     candidate: Candidate | None = None
     """The version that was judged beside it, if one was asked for."""
-    learnt: LearntCount | None = None
+    learnt: TrainingRowCount | None = None
     """Of the judged rows, by the version; None where nobody looked."""
     left_out: int = 0
     """Rows that are not judged because the version or the candidate learnt from them."""
@@ -123,7 +123,7 @@ def evaluate_class(
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
-    fresh = FreshRows(site, class_name, start_ms, end_ms, version, candidate)
+    fresh = UnseenRows(site, class_name, start_ms, end_ms, version, candidate)
     strangers: list[str] = []
 
     def scored(which: str | int) -> Iterator[Backtest]:
@@ -190,7 +190,7 @@ class _Beside:
     """Another version, judged asset by asset on the rows that the first is judged on."""
 
     def __init__(
-        self, site: Site, class_name: str, labels: Labels | None, fresh: FreshRows, scored: Iterator[Backtest]
+        self, site: Site, class_name: str, labels: Labels | None, fresh: UnseenRows, scored: Iterator[Backtest]
     ) -> None:
         equipment = site.classes[class_name]
         self._site, self._class_name, self._labels = site, class_name, labels

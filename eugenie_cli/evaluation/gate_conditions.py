@@ -105,7 +105,7 @@ def _same_rows(challenger: Report, champion: Report) -> Iterator[Told]:
         yield Told(
             False,
             f"not the same rows were judged: {new[0]:,} of the new version, {old[0]:,} of the champion, or of other "
-            "periods; `eugenie evaluate --version champion --candidate VERSION` judges both on the same rows",
+            "periods; `eugenie evaluate --model-version champion --candidate VERSION` judges both on the same rows",
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
-from eugenie_cli.evaluation.collector import Study
+from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.findings import Findings
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.site.schema import Site
@@ -17,8 +17,8 @@ class PairStudy:
 
     def __init__(self, site: Site, class_name: str, labels: Labels | None) -> None:
         self._site, self._class_name, self._labels = site, class_name, labels
-        self._own = Study(site, class_name, labels)
-        self._candidate: Study | None = None
+        self._own = Collector(site, class_name, labels)
+        self._candidate: Collector | None = None
 
     def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
         """An asset's rows as the version scored them, which are judged, bool [T], and as the candidate scored them."""
@@ -27,7 +27,7 @@ class PairStudy:
             return
         if self._candidate is None:
             # the pictures of faults are the version's own, with both scores
-            self._candidate = Study(self._site, self._class_name, self._labels, event_pictures=0)
+            self._candidate = Collector(self._site, self._class_name, self._labels, event_pictures=0)
         self._candidate.add(beside, np.isin(beside.edges, one.edges[judged]), one)
 
     def findings(self) -> Findings:

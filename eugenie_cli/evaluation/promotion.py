@@ -58,9 +58,9 @@ def promote(
     Without a champion the version is judged alone, by the limits that hold for every one. Raises EugenieError: REFUSED
     with each reason in words when the gate is against it, unless `force`; and as `promotion.promote` does.
     """
+    gate = site.class_named(class_name).promotion
     registry = Registry(site)
     registered = registry.resolve(class_name, version)
-    gate = site.classes[class_name].promotion
     if gate is None or CHAMPION in registered.aliases:
         return GatedPromotion(promotion.promote(site, class_name, version, progress), None)
     champion = registry.champion(class_name)

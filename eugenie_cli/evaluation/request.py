@@ -16,7 +16,6 @@ from eugenie_cli.evaluation.page.render import write_page
 from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.provenance import provenance
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -44,14 +43,7 @@ def evaluate_site(
     Raises:
         EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
     """
-    chosen = tuple(class_names) or tuple(site.classes)
-    for name in chosen:
-        if name not in site.classes:
-            raise EugenieError(
-                f"site {site.site} has no class {name}{did_you_mean(name, list(site.classes))}",
-                f"classes: {', '.join(site.classes)}",
-                ExitCode.USAGE,
-            )
+    chosen = site.classes_named(class_names)
     if len(chosen) > 1 and (scores_to or anomalies_to or report_to):
         raise EugenieError(
             "a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Worst(Generic[Item]):
+class TopK(Generic[Item]):
     """At most `most` items, those of the greatest weight; of equal ones the first to come."""
 
     def __init__(self, most: int) -> None:

@@ -21,7 +21,7 @@ MOST_ANCESTORS = 50
 
 
 @dataclass(frozen=True)
-class LearntRows:
+class TrainingRows:
     """Of a version, training, validation and calibration together, and of the versions it was warm-started from."""
 
     spans: Mapping[str, Sequence[Span]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class LearntRows:
 
 
 @dataclass(frozen=True)
-class LearntCount:
+class TrainingRowCount:
     """How many of the judged rows a version learnt from; at least so many where `unknown` says why nobody knows."""
 
     rows: int
@@ -48,7 +48,7 @@ class LearntCount:
         return {"rows": self.rows, "unknown": self.unknown or None}
 
 
-def learnt_by(site: HasTracking, class_name: str, version: int | str) -> LearntRows:
+def learnt_by(site: HasTracking, class_name: str, version: int | str) -> TrainingRows:
     """What a registered version learnt from. Never raises for what cannot be read: that is `unknown`, in words."""
     from mlflow.exceptions import MlflowException
 
@@ -65,19 +65,21 @@ def learnt_by(site: HasTracking, class_name: str, version: int | str) -> LearntR
         for _ in range(MOST_ANCESTORS):
             known = run_record.learnt_by(registry.client, run_id)
             if known is None:
-                return LearntRows(spans, f"run {run_id} does not say which rows it learnt from: it is older than that")
+                return TrainingRows(
+                    spans, f"run {run_id} does not say which rows it learnt from: it is older than that"
+                )
             for asset, own in known.items():
                 spans.setdefault(asset, []).extend(own)
             run_id = registry.client.get_run(run_id).data.tags.get(RUN_TAG, "")
             if not run_id:
-                return LearntRows(spans)
+                return TrainingRows(spans)
     except (EugenieError, MlflowException, OSError, ValueError) as problem:
-        return LearntRows(spans, mlflow_store.first_line(problem))
-    return LearntRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
+        return TrainingRows(spans, mlflow_store.first_line(problem))
+    return TrainingRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
 
 
 def leaves_something(
-    site: Site, class_name: str, start_ms: int | None, end_ms: int | None, learnt: Iterable[LearntRows]
+    site: Site, class_name: str, start_ms: int | None, end_ms: int | None, learnt: Iterable[TrainingRows]
 ) -> bool:
     """Whether any asset has history in the period that none of the versions learnt from, by the clock alone.
 

@@ -9,11 +9,11 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.judged_rows import judged_rows
-from eugenie_cli.evaluation.training_rows import LearntCount, learnt_by, leaves_something
+from eugenie_cli.evaluation.training_rows import TrainingRowCount, learnt_by, leaves_something
 from eugenie_cli.site.schema import Site
 
 
-class FreshRows:
+class UnseenRows:
     """Which rows the versions of an evaluation learnt from, and so which are judged."""
 
     def __init__(
@@ -35,9 +35,9 @@ class FreshRows:
             self._rows[place] += int(np.count_nonzero(judged & own))
         return judged
 
-    def count(self, place: int) -> LearntCount:
+    def count(self, place: int) -> TrainingRowCount:
         """Of the judged rows, by the version (0) or the candidate (1)."""
-        return LearntCount(self._rows[place], self._learnt[place].unknown)
+        return TrainingRowCount(self._rows[place], self._learnt[place].unknown)
 
     def notes(self) -> Iterator[str]:
         if self.left_out:

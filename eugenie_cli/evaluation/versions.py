@@ -21,7 +21,7 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
         EugenieError: there is no such version, the export refuses it, or (REFUSED) the directory is of another run.
     """
     from eugenie_cli.serving.publish import check_same, publish_class
-    from eugenie_cli.training.mlflow_store import StoreAwayError
+    from eugenie_cli.training.mlflow_store import StoreUnreachableError
     from eugenie_cli.training.registry import CHAMPION, Registry
 
     which = int(version) if str(version).isdecimal() else str(version)
@@ -33,7 +33,7 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
 
     try:
         registered = Registry(site).resolve(class_name, which)
-    except StoreAwayError as away:
+    except StoreUnreachableError as away:
         folder = there(which) if isinstance(which, int) else None
         if folder is None:
             raise

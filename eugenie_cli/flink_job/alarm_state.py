@@ -17,7 +17,7 @@ from eugenie_cli.episodes.state_machine import (
     deadline,
     step,
 )
-from eugenie_cli.flink_job.episode_state import KeptClass, KeptEpisode, from_state, to_state
+from eugenie_cli.flink_job.episode_state import ClassState, EpisodeState, from_state, to_state
 from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.spec import JobSpec
 
@@ -33,12 +33,12 @@ Record = tuple[str, str, str]
 FOREVER = 1 << 62
 
 
-class Desk:
+class AlarmState:
     """The episodes of a shard's assets."""
 
     def __init__(self, spec: JobSpec) -> None:
         self._site = spec.site
-        self._classes = {one.name: KeptClass.of(one) for one in spec.classes}
+        self._classes = {one.name: ClassState.of(one) for one in spec.classes}
         self._rules = {
             one.name: AlarmRule(one.on_delay, one.off_delay, one.cooldown, one.silence_ms) for one in spec.classes
         }
@@ -47,7 +47,7 @@ class Desk:
         self._episodes: dict[str, Episode] = {}
         self._open: set[str] = set()
         self._busy: set[str] = set()
-        self._departed: list[KeptEpisode] = []
+        self._departed: list[EpisodeState] = []
 
     def take(self, scored: ScoredBatch) -> Iterator[Record]:
         """Score records, one a row that took a reading or has a score, and what becomes of anomalies."""
@@ -118,7 +118,7 @@ class Desk:
         if events:
             yield from self._written(asset, self._classes[class_name], events)
 
-    def _written(self, asset: str, of_class: KeptClass, events: list[Event]) -> Iterator[Record]:
+    def _written(self, asset: str, of_class: ClassState, events: list[Event]) -> Iterator[Record]:
         sensors = list(zip(of_class.sensors, of_class.units, strict=True))
         for event in events:
             record = anomaly_record(self._site, asset, of_class.name, sensors, event, of_class.model)
@@ -127,12 +127,12 @@ class Desk:
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain data: empty while nothing is open or counted, which is the rule."""
         busy = [
-            KeptEpisode(asset, self._classes[self._class_of[asset]], self._episodes[asset])
+            EpisodeState(asset, self._classes[self._class_of[asset]], self._episodes[asset])
             for asset in sorted(self._busy)
         ]
         return to_state([*self._departed, *busy])
 
-    def restore(self, state: Mapping[str, Any], classes_then: Mapping[str, KeptClass] | None = None) -> None:
+    def restore(self, state: Mapping[str, Any], classes_then: Mapping[str, ClassState] | None = None) -> None:
         """Take over the episodes of an earlier job.
 
         What is open of an asset that has left the site or its class, or whose class has other sensors now, is closed by
@@ -148,6 +148,6 @@ class Desk:
                 self._episodes[asset] = kept.episode
                 self._note(asset, kept.episode)
             elif then is not None and kept.episode.is_open:
-                self._departed.append(KeptEpisode(asset, then, kept.episode))
+                self._departed.append(EpisodeState(asset, then, kept.episode))
             elif kept.episode.is_open:
                 log.warning("the anomaly of %s stays open: it left the site file, and its class is not known", asset)

@@ -8,27 +8,27 @@ from collections.abc import Callable, Iterator, Mapping
 from pyflink.datastream import TimerService
 from pyflink.datastream.state import ValueState
 
-from eugenie_cli.flink_job.alarm_state import Desk, Record
-from eugenie_cli.flink_job.episode_state import KeptClass
+from eugenie_cli.flink_job.alarm_state import AlarmState, Record
+from eugenie_cli.flink_job.episode_state import ClassState
 from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.spec import JobSpec
 
 
 class Alarms:
-    """A `Desk` and its state in Flink. To be used where the shard's key is current.
+    """A `AlarmState` and its state in Flink. To be used where the shard's key is current.
 
     Event time closes the anomaly of an asset that falls silent. When the whole plant is silent no event time passes;
     then the wall clock closes what is open, `silent_plant_ms` after the last row.
     """
 
     def __init__(
-        self, spec: JobSpec, state: ValueState, classes_then: Callable[[], Mapping[str, KeptClass]] = dict
+        self, spec: JobSpec, state: ValueState, classes_then: Callable[[], Mapping[str, ClassState]] = dict
     ) -> None:
         """`classes_then`: the class of each asset in the job that kept the state, as `episode_state.classes_of_rows`
         says it."""
         self._silent_plant_ms = spec.silent_plant_ms
         self._state = state
-        self._desk = Desk(spec)
+        self._desk = AlarmState(spec)
         kept = state.value()
         self._has_state = kept is not None
         if kept is not None:
@@ -49,7 +49,7 @@ class Alarms:
         return self._deadline is not None and now_ms >= self._deadline
 
     def take(self, scored: ScoredBatch, timers: TimerService) -> Iterator[Record]:
-        """`Desk.take`. To be exhausted."""
+        """`AlarmState.take`. To be exhausted."""
         self._heard = _wall_ms()
         yield from self._desk.take(scored)
         self._keep(timers)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.flink_job.key_groups import tasks
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.watermark import NOT_YET, Clock
+from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
@@ -43,7 +43,7 @@ NEVER = int(np.iinfo(np.int64).max) // 2
 
 
 @dataclass(frozen=True)
-class Strange:
+class UnknownTag:
     """Readings of one identity that the site does not have: how many, and where the first lies."""
 
     count: int
@@ -63,7 +63,7 @@ class Share:
     """By shard."""
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """(reason, record) of each message that is no reading."""
-    strange: dict[Identity, Strange] = field(default_factory=dict)
+    strange: dict[Identity, UnknownTag] = field(default_factory=dict)
     complete: int | None = None
     """ms since 1970 UTC: this decoder sends no more readings up to here. None: that is not said now."""
     decoder: int = 0
@@ -94,9 +94,9 @@ class Decoder:
         self._number = 0 if self._alone else int.from_bytes(os.urandom(7), "big")
         self._told: int | None = None
         self._steps = {one.step_ms for one in spec.classes}
-        self._routes = Routes(spec)
+        self._routes = SensorIndex(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
-        self.clock = Clock(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
+        self.clock = Watermark(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
 
     def decode(self, messages: Messages, wall_ms: int) -> dict[int, Share]:
         """Task -> its share, for the tasks that get any."""
@@ -178,7 +178,7 @@ class Decoder:
             detail = f"{iso(int(columns.ts[row]))}: its row is made, event time is {iso(self.clock.now)}"
             refusals.add(int(columns.message[row]), reject_reasons.LATE, detail)
 
-    def _strange(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Identity, Strange]:
+    def _strange(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Identity, UnknownTag]:
         rows = np.flatnonzero(mask)
         if not len(rows):
             return {}
@@ -186,7 +186,7 @@ class Decoder:
         at = columns.message[rows[first]]
         where = zip(messages.partition[at].tolist(), messages.offset[at].tolist(), strict=True)
         return {
-            columns.unknown[one]: Strange(often, *place)
+            columns.unknown[one]: UnknownTag(often, *place)
             for one, often, place in zip(number.tolist(), count.tolist(), where, strict=True)
         }
 

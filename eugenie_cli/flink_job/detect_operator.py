@@ -18,15 +18,15 @@ from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 from eugenie_cli.flink_job.batching import Work
 from eugenie_cli.flink_job.decode import Share
-from eugenie_cli.flink_job.episode_state import KeptClass, classes_of_rows
-from eugenie_cli.flink_job.key_context import CurrentShard
+from eugenie_cli.flink_job.episode_state import ClassState, classes_of_rows
+from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
 from eugenie_cli.flink_job.predict import Predictor
-from eugenie_cli.flink_job.sensor_index import Routes
-from eugenie_cli.flink_job.snapshot_journal import DurableShard
+from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.snapshot_journal import JournaledShard
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.unknown_tags import StrangeTags
-from eugenie_cli.flink_job.watermark import Clock
+from eugenie_cli.flink_job.unknown_tags import UnknownTags
+from eugenie_cli.flink_job.watermark import Watermark
 from eugenie_cli.readings.reject_reasons import REASONS
 
 LAST_INSTANT = 253_402_300_799_000
@@ -61,14 +61,14 @@ class Detect(KeyedProcessFunction):
         self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
         self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
         self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
-        self._current = CurrentShard(runtime_context, spec.shards)
+        self._current = KeyContext(runtime_context, spec.shards)
         self._mine = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
-        self._routes = Routes(spec)
+        self._routes = SensorIndex(spec)
         self._keys = AnomalyKeys(spec.anomaly_partitions)
-        self._rows_of: dict[int, DurableShard] = {}
+        self._rows_of: dict[int, JournaledShard] = {}
         self._alarms_of: dict[int, Alarms] = {}
-        self._strange: StrangeTags | None = None
-        self._clock = Clock.of_decoders(spec.parallelism, spec.idle_timeout_ms)
+        self._strange: UnknownTags | None = None
+        self._clock = Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms)
         self._has_begun = False
         self._timer: dict[int, int] = {}
         group = runtime_context.get_metrics_group()
@@ -169,18 +169,18 @@ class Detect(KeyedProcessFunction):
 
     # -- what belongs to a shard, and its key --
 
-    def _strange_tags(self) -> StrangeTags:
+    def _strange_tags(self) -> UnknownTags:
         self._current.turn_to(self._mine[0])
         if self._strange is None:
-            self._strange = StrangeTags(self._spec.kafka.readings)
+            self._strange = UnknownTags(self._spec.kafka.readings)
             self._strange.counts = self._strange_state.value() or {}
         return self._strange
 
-    def _rows(self, shard: int) -> DurableShard:
+    def _rows(self, shard: int) -> JournaledShard:
         self._current.turn_to(shard)
         rows = self._rows_of.get(shard)
         if rows is None:
-            rows = DurableShard(self._routes, shard, self._rows_state, self._journal, self._names)
+            rows = JournaledShard(self._routes, shard, self._rows_state, self._journal, self._names)
             self._rows_of[shard] = rows
         return rows
 
@@ -191,7 +191,7 @@ class Detect(KeyedProcessFunction):
             alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes, self._classes_then)
         return alarms
 
-    def _classes_then(self) -> dict[str, KeptClass]:
+    def _classes_then(self) -> dict[str, ClassState]:
         """The class of each asset in the job that kept the state of the current shard."""
         return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
 

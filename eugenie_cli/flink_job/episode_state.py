@@ -18,7 +18,7 @@ VERSION = 2
 
 
 @dataclass(frozen=True)
-class KeptClass:
+class ClassState:
     """What records of an anomaly say of a class."""
 
     name: str
@@ -27,20 +27,20 @@ class KeptClass:
     model: str
 
     @staticmethod
-    def of(spec: ClassSpec) -> KeptClass:
-        return KeptClass(spec.name, spec.sensors, spec.units, spec.model)
+    def of(spec: ClassSpec) -> ClassState:
+        return ClassState(spec.name, spec.sensors, spec.units, spec.model)
 
 
 @dataclass(frozen=True)
-class KeptEpisode:
+class EpisodeState:
     """An episode that is not idle, of an asset in a class. None: a first-version state, and its class is not known."""
 
     asset: str
-    of_class: KeptClass | None
+    of_class: ClassState | None
     episode: Episode
 
 
-def to_state(kept: Sequence[KeptEpisode]) -> dict[str, Any]:
+def to_state(kept: Sequence[EpisodeState]) -> dict[str, Any]:
     """Plain data; empty when there is nothing to keep, which is the rule."""
     if not kept:
         return {}
@@ -54,37 +54,39 @@ def to_state(kept: Sequence[KeptEpisode]) -> dict[str, Any]:
     }
 
 
-def from_state(state: Mapping[str, Any], classes_then: Mapping[str, KeptClass]) -> Iterator[KeptEpisode]:
+def from_state(state: Mapping[str, Any], classes_then: Mapping[str, ClassState]) -> Iterator[EpisodeState]:
     """What `to_state` was given, or the state of a job of the first version.
 
     `classes_then`: the class of each asset in the earlier job, as far as its rows tell. The first version needs it.
     """
     if state.get("version") != VERSION:  # an asset of that name has a list there
         for asset, kept in state.items():
-            yield KeptEpisode(asset, classes_then.get(asset), Episode.from_state(kept))
+            yield EpisodeState(asset, classes_then.get(asset), Episode.from_state(kept))
         return
-    classes = [KeptClass(name, tuple(sensors), tuple(units), model) for name, sensors, units, model in state["classes"]]
+    classes = [
+        ClassState(name, tuple(sensors), tuple(units), model) for name, sensors, units, model in state["classes"]
+    ]
     for asset, number, kept in state["episodes"]:
-        yield KeptEpisode(asset, classes[number], Episode.from_state(kept))
+        yield EpisodeState(asset, classes[number], Episode.from_state(kept))
 
 
 def classes_of_rows(
     snapshot: Mapping[str, Any] | None, names: Iterable[Sequence[str]] | None, spec: JobSpec
-) -> dict[str, KeptClass]:
+) -> dict[str, ClassState]:
     """Asset -> the class that it had in the job that kept these rows.
 
     `snapshot`: `Shard.state`. `names`: (asset, sensor) of that job's places, for an asset that came after the snapshot:
     it has the class that it has now, if that has these sensors. `spec` knows units; of a class that it has lost there
     are none.
     """
-    now = {one.name: KeptClass.of(one) for one in spec.classes}
+    now = {one.name: ClassState.of(one) for one in spec.classes}
     class_now = {one.name: now[one.class_name] for one in spec.assets}
-    found: dict[str, KeptClass] = {}
-    then: dict[tuple[str, ...], KeptClass] = {one.sensors: one for one in now.values()}
+    found: dict[str, ClassState] = {}
+    then: dict[tuple[str, ...], ClassState] = {one.sensors: one for one in now.values()}
     for name, rows in (snapshot or {}).items():
         sensors = tuple(rows["sensors"])
         is_same = name in now and now[name].sensors == sensors
-        then[sensors] = now[name] if is_same else KeptClass(name, sensors, ("",) * len(sensors), name)
+        then[sensors] = now[name] if is_same else ClassState(name, sensors, ("",) * len(sensors), name)
         found.update(dict.fromkeys(rows["assets"], then[sensors]))
     sensors_of: dict[str, list[str]] = {}
     for asset, sensor, *_ in names or ():

@@ -9,7 +9,7 @@ from pyflink.common import Row
 from eugenie_cli.flink_job.key_groups import keys
 
 
-class CurrentShard:
+class KeyContext:
     """Turns state and timers of a keyed function to one shard of its task after the other.
 
     Only to shards of the task: the state of others lies elsewhere. The backend is one of PyFlink's own attributes; with

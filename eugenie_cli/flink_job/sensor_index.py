@@ -19,7 +19,7 @@ def shard_of(asset: str, shards: int) -> int:
 
 
 @dataclass(frozen=True)
-class ClassRoutes:
+class ClassSensorIndex:
     """The assets of a class, by shard."""
 
     name: str
@@ -27,12 +27,12 @@ class ClassRoutes:
     """[shard] -> names, in the order of the row arrays."""
 
 
-class Routes:
+class SensorIndex:
     """Places are numbered through the classes, their assets, their sensors. Built once in each worker."""
 
     def __init__(self, spec: JobSpec) -> None:
         self.spec = spec
-        self.classes: list[ClassRoutes] = []
+        self.classes: list[ClassSensorIndex] = []
         self._first: dict[str, int] = {}
         shard: list[int] = []
         klass: list[int] = []
@@ -51,7 +51,7 @@ class Routes:
                 sensor += range(count)
                 step += [one.step_ms] * count
                 by_shard[home].append(name)
-            self.classes.append(ClassRoutes(one.name, tuple(map(tuple, by_shard))))
+            self.classes.append(ClassSensorIndex(one.name, tuple(map(tuple, by_shard))))
         self.shard = np.array(shard, np.int64)
         """[places]: the shard; and likewise class, asset within class and shard, sensor within class, step in ms."""
         self.klass = np.array(klass, np.int64)

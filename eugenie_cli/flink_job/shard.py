@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.flink_job.decode import Readings
 from eugenie_cli.flink_job.grid import NEVER, Batch, ClassRows
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.readings import reject_reasons
 
 NO_READINGS: Readings = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
@@ -23,7 +23,7 @@ SAME_STREAM_MS = 300_000
 from a replay, whose rows may be."""
 
 
-def _made_until(routes: Routes, number: int) -> NDArray[np.int64] | None:
+def _made_until(routes: SensorIndex, number: int) -> NDArray[np.int64] | None:
     """[places]: the last row (ms) that a drained job made of any asset of the class in this shard; None without one."""
     if not routes.spec.made_until:
         return None
@@ -40,7 +40,7 @@ def _chosen(readings: Readings, mask: NDArray[np.bool_]) -> Readings:
     return place[mask], ts[mask], value[mask]
 
 
-def letter_of(routes: Routes, name: tuple[str, str], count: int, reason: str, detail: str) -> tuple[str, bytes]:
+def letter_of(routes: SensorIndex, name: tuple[str, str], count: int, reason: str, detail: str) -> tuple[str, bytes]:
     """(reason, dead letter) of so many readings of a sensor (asset, sensor), whose messages are not known any more."""
     payload = json.dumps({"asset": name[0], "sensor": name[1]}, ensure_ascii=False)
     letter = dead_letter(reason, detail, payload, routes.spec.kafka.readings)
@@ -50,7 +50,7 @@ def letter_of(routes: Routes, name: tuple[str, str], count: int, reason: str, de
 class Shard:
     """The rows of a shard's assets. `take` what came, then `advance` with the watermark."""
 
-    def __init__(self, routes: Routes, number: int) -> None:
+    def __init__(self, routes: SensorIndex, number: int) -> None:
         self._routes = routes
         self._number = number
         self._rows = [

@@ -17,7 +17,7 @@ from pyflink.datastream.state import ListState, ValueState
 from eugenie_cli.flink_job.decode import Readings
 from eugenie_cli.flink_job.episode_state import classes_of_rows
 from eugenie_cli.flink_job.grid import Batch
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard, letter_of
 from eugenie_cli.readings import reject_reasons
 
@@ -34,14 +34,16 @@ Name = Sequence[str]
 """What a place stands for: asset, sensor, class. The first version of the state had no class."""
 
 
-class DurableShard:
+class JournaledShard:
     """A `Shard` and its state in Flink. To be used where the shard's key is current.
 
     Places are numbers of one site file. With the journal goes what they stand for, so that a job with another site file
     finds its sensors again. What is gone is dropped from the state at once; `orphans` says which readings waited.
     """
 
-    def __init__(self, routes: Routes, number: int, rows: ValueState, journal: ListState, names: ValueState) -> None:
+    def __init__(
+        self, routes: SensorIndex, number: int, rows: ValueState, journal: ListState, names: ValueState
+    ) -> None:
         self._shard = Shard(routes, number)
         self._rows, self._journal = rows, journal
         snapshot = rows.value()
@@ -102,7 +104,7 @@ class DurableShard:
         return self._shard.next_edge()
 
 
-def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes: Routes) -> list[Name]:
+def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes: SensorIndex) -> list[Name]:
     """The names of another job, each with its class: the first version of the state had it with the rows alone."""
     if not before or len(before[0]) > 2:
         return before
@@ -112,7 +114,7 @@ def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes
 
 
 def _renamed(
-    entries: list[Entry], before: list[Name], routes: Routes, snapshot: Mapping[str, Any]
+    entries: list[Entry], before: list[Name], routes: SensorIndex, snapshot: Mapping[str, Any]
 ) -> tuple[list[Entry], Counter[tuple[str, str]]]:
     """Readings by the places of this job, and how many of each (asset, sensor) that it lacks still waited."""
     places: dict[tuple[str, ...], int] = {name: index for index, name in enumerate(routes.owned_names)}

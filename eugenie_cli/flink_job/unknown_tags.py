@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from eugenie_cli.episodes.records import dead_letter, dumps
-from eugenie_cli.flink_job.decode import Strange
+from eugenie_cli.flink_job.decode import UnknownTag
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.sensor_index import Identity
 
@@ -20,20 +20,20 @@ DETAIL = "the site has no such asset, sensor or tag"
 BEYOND = f"{DETAIL}: readings of names beyond the {MOST:,} that are written each time; the first of them is here"
 
 
-class StrangeTags:
+class UnknownTags:
     """Counts readings that lead nowhere until their letters are due."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self.counts: dict[Identity, Strange] = {}
+        self.counts: dict[Identity, UnknownTag] = {}
 
-    def add(self, found: dict[Identity, Strange]) -> list[tuple[str, bytes]]:
+    def add(self, found: dict[Identity, UnknownTag]) -> list[tuple[str, bytes]]:
         """Count more. Returns letters only of a state with more names than fit: an earlier version kept more."""
         for identity, more in found.items():
             name = identity if identity in self.counts or len(self.counts) < MOST else REST
             before = self.counts.get(name)
             self.counts[name] = (
-                more if before is None else Strange(before.count + more.count, before.partition, before.offset)
+                more if before is None else UnknownTag(before.count + more.count, before.partition, before.offset)
             )
         return self.letters() if len(self.counts) > MOST + 1 else []
 

@@ -43,12 +43,12 @@ class _Source:
 
     largest: int
     heard: float
-    """When it last said something new, on the scale of `Clock._listened`."""
+    """When it last said something new, on the scale of `Watermark._listened`."""
     behind: tuple[float, int, int] | None = None
     """Since when it has been far behind: (listened, wall clock, largest instant) then."""
 
 
-class Clock:
+class Watermark:
     """Follows the partitions that one decoder reads; or, at the next operator, the clocks of the decoders."""
 
     def __init__(self, partitions: int, parallelism: int, out_of_orderness_ms: int, idle_timeout_ms: int) -> None:
@@ -67,7 +67,7 @@ class Clock:
         """ms since 1970 UTC: every reading up to here has come."""
 
     @classmethod
-    def of_decoders(cls, parallelism: int, idle_timeout_ms: int) -> Clock:
+    def of_decoders(cls, parallelism: int, idle_timeout_ms: int) -> Watermark:
         """The clock of what follows several decoders: the slowest decoder's."""
         # a decoder that waits for a partition of its own stands still for a time-out, and is waited for
         return cls(parallelism, 1, -1, max(2 * idle_timeout_ms, DECODERS_IDLE_MS))

@@ -62,7 +62,7 @@ class AssetReadings:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Deduplicated:
     """One reading for each (sensor, instant), N of them, and what the readings were that met there.
 
     `first` int64 [N]: where the readings of each begin, once they are sorted by `order` (None: they were);
@@ -77,7 +77,7 @@ class Settled:
     conflict: NDArray[np.bool_]
 
 
-def settle(
+def deduplicate(
     sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
     """The readings sorted by (sensor, ts), one for each pair: the good before the bad, then the larger value.
@@ -90,8 +90,8 @@ def settle(
 
 def meet(
     sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64], age: NDArray[np.int64] | None = None
-) -> Settled:
-    """As `settle`, for readings of several exports.
+) -> Deduplicated:
+    """As `deduplicate`, for readings of several exports.
 
     `age` int64 [N]: of two readings of one sensor and instant the one of the larger age counts, whatever it says; among
     equals (None: all are) the good one, then the larger value. Readings disagree where two are good and differ, or
@@ -105,7 +105,7 @@ def meet(
     new[1:] = (sensor[1:] != sensor[:-1]) | (ts[1:] != ts[:-1])
     first = np.flatnonzero(new)
     if len(first) == len(ts):
-        return Settled(sensor, ts, value, first, order, np.zeros(len(ts), bool))
+        return Deduplicated(sensor, ts, value, first, order, np.zeros(len(ts), bool))
     bad = np.isnan(value)
     high = np.where(bad, -np.inf, value) + 0.0  # bad loses to all that is good; -0.0 becomes 0.0
     largest = np.maximum.reduceat(high, first)
@@ -117,7 +117,7 @@ def meet(
         counts = age == np.repeat(latest, np.diff(np.append(first, len(ts))))
         best = np.maximum.reduceat(np.where(counts, high, -np.inf), first)
         conflict |= (best == -np.inf) & (largest > -np.inf)
-    return Settled(sensor[first], ts[first], np.where(best == -np.inf, np.nan, best), first, order, conflict)
+    return Deduplicated(sensor[first], ts[first], np.where(best == -np.inf, np.nan, best), first, order, conflict)
 
 
 def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import AssetReadings, settle
+from eugenie_cli.history.batch import AssetReadings, deduplicate
 from eugenie_cli.readings.limits import Limits
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def align(
     sensor, ts, value = sensor[known], readings.ts[known], readings.value[known]
     if limits is not None:
         value = limits.apply(sensor, value)  # before ties: an impossible value is a bad reading
-    sensor, ts, value = settle(sensor, ts, value)
+    sensor, ts, value = deduplicate(sensor, ts, value)
 
     edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
     rows = np.full((len(edges), len(sensors)), np.nan, np.float32)
@@ -111,9 +111,7 @@ def load_grid(site: Site, history: History, asset: str, start_ms: int | None = N
     Readings before `start_ms` still count for the first rows, as they do in the stream. Raises EugenieError
     for an asset that the site does not have; an asset without readings has a grid of no rows.
     """
-    if asset not in site.assets:
-        raise EugenieError(f"there is no asset {asset!r} in site {site.site}", hint=f"assets: {', '.join(site.assets)}")
-    equipment = site.classes[site.assets[asset].class_name]
+    equipment = site.classes[site.asset_named(asset).class_name]
     step, max_gap = equipment.step, equipment.max_gap
     first_ms = None if start_ms is None else start_ms - max_gap
     readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))

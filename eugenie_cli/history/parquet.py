@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
 )
 
 
-class Run:
+class PartWriter:
     """Readings gathered in memory, to be sorted and written as one part."""
 
     def __init__(self, limit: int) -> None:

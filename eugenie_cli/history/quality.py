@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import limits_of
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
@@ -52,10 +51,8 @@ def assess(
     A sensor without readings is in the list, with 0. Raises EugenieError for an asset that the site does not
     have.
     """
-    for name in assets:
-        if name not in site.assets:
-            raise EugenieError(f"site {site.site} has no asset {name!r}", hint=f"assets: {', '.join(site.assets)}")
-    chosen = [name for name in site.assets if not assets or name in assets]
+    named = site.assets_named(assets)
+    chosen = [name for name in site.assets if name in named]
     found: list[SensorQuality] = []
     with progress.task("assess the history", len(chosen), "assets") as advance:
         for name in chosen:

@@ -31,7 +31,7 @@ from eugenie_cli.history.manifest import (
     update_manifest,
 )
 from eugenie_cli.history.overlaps import Found, ages, look, overlaps
-from eugenie_cli.history.parquet import Run, read_part
+from eugenie_cli.history.parquet import PartWriter, read_part
 from eugenie_cli.readings.limits import Limits
 
 T = TypeVar("T")
@@ -247,12 +247,12 @@ class SourceWriter:
         `instead_of`: items, as (source, key), that go in the same commit.
         """
         parts = []
-        run = Run(self._run_rows)
+        run = PartWriter(self._run_rows)
         for batch in batches:
             for piece in run.pieces(batch):
                 if run.rows + len(piece.ts) > self._run_rows:
                     parts.append(self._write(run))
-                    run = Run(self._run_rows)
+                    run = PartWriter(self._run_rows)
                 run.add(piece)
         if run.rows:
             parts.append(self._write(run))
@@ -286,7 +286,7 @@ class SourceWriter:
                 items[key] = item
         return {name: items for name, items in changed.items() if items}
 
-    def _write(self, run: Run) -> PartFile:
+    def _write(self, run: PartWriter) -> PartFile:
         file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"
         return run.write(self._root, file)
 

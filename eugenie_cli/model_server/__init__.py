@@ -3,5 +3,5 @@
 python -m eugenie_cli.model_server --models DIR --port 8500
 
 grpc.aio front (service)  ->  queue, one worker a core (batching)  ->  a loaded SavedModel (servable)
-                              watcher (catalog): loads and warms new versions, then swaps one reference
+                              watcher (manager): loads and warms new versions, then swaps one reference
 """

@@ -69,10 +69,10 @@ def main() -> int:
             return 1
     import uvloop
 
-    from eugenie_cli.model_server.aspired_versions import Released, Unreleased, Wanted, Written
+    from eugenie_cli.model_server.aspired_versions import AspiredVersions, Released, Unreleased, Written
     from eugenie_cli.model_server.run import CannotListen, Settings, serve
 
-    wanted: Wanted
+    wanted: AspiredVersions
     if arguments.model_config is not None:
         wanted = Written(arguments.model_config)
     else:

@@ -68,7 +68,7 @@ Policy = Latest | Specific | All
 
 
 @dataclass(frozen=True)
-class WantedModel:
+class AspiredModel:
     """A model to serve. Its versions lie in `folder`; `labels` are other names of versions."""
 
     name: str
@@ -77,14 +77,14 @@ class WantedModel:
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
-class Wanted(Protocol):
+class AspiredVersions(Protocol):
     """Says which models are wanted now."""
 
-    def models(self) -> Mapping[str, WantedModel]:
+    def models(self) -> Mapping[str, AspiredModel]:
         """By name. Raises OSError when it cannot be known: that is not "none"."""
         ...
 
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+    def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
         """What says that these are wanted, because somebody asked for them."""
         ...
 
@@ -99,11 +99,11 @@ class Released:
     def __init__(self, root: Path) -> None:
         self._written = Written(root / MODELS_CONFIG, named=True)
 
-    def models(self) -> Mapping[str, WantedModel]:
+    def models(self) -> Mapping[str, AspiredModel]:
         """What the file says."""
         return self._written.models()
 
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+    def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
         """Those of the request for good: the file is not followed any more."""
         return Requested(models)
 
@@ -114,11 +114,11 @@ class Unreleased:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def models(self) -> dict[str, WantedModel]:
+    def models(self) -> dict[str, AspiredModel]:
         """What is there now."""
-        return {folder.name: WantedModel(folder.name, folder) for folder in directories(self._root)}
+        return {folder.name: AspiredModel(folder.name, folder) for folder in directories(self._root)}
 
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+    def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
         """Those of the request for good: the directory is not followed any more."""
         return Requested(models)
 
@@ -126,14 +126,14 @@ class Unreleased:
 class Requested:
     """The models of a request, until another one comes."""
 
-    def __init__(self, models: Mapping[str, WantedModel]) -> None:
+    def __init__(self, models: Mapping[str, AspiredModel]) -> None:
         self._models = models
 
-    def models(self) -> Mapping[str, WantedModel]:
+    def models(self) -> Mapping[str, AspiredModel]:
         """Whether they are on disk or not."""
         return self._models
 
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+    def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
         """Those of the newer request."""
         return Requested(models)
 
@@ -148,7 +148,7 @@ class Written:
         self,
         file: Path,
         text: str | None = None,
-        models: Mapping[str, WantedModel] | None = None,
+        models: Mapping[str, AspiredModel] | None = None,
         *,
         named: bool = False,
     ) -> None:
@@ -158,7 +158,7 @@ class Written:
         self._named = named
         self._said = ""
 
-    def models(self) -> Mapping[str, WantedModel]:
+    def models(self) -> Mapping[str, AspiredModel]:
         """What the file says; what was wanted before, while it is gone or wrong, which is logged."""
         said = ""
         try:
@@ -177,12 +177,12 @@ class Written:
         self._said = said
         return self._models
 
-    def replaced(self, models: Mapping[str, WantedModel]) -> Wanted:
+    def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
         """Those of the request, until the file says something else than now."""
         return Written(self._file, self._text, models, named=self._named)
 
 
-def parse(text: str, *, named: bool = False) -> dict[str, WantedModel]:
+def parse(text: str, *, named: bool = False) -> dict[str, AspiredModel]:
     """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax.
 
     `named`: also of a model whose version policy is not `specific`: the latest, or all, are not what was released.
@@ -199,11 +199,11 @@ def parse(text: str, *, named: bool = False) -> dict[str, WantedModel]:
     return wanted
 
 
-def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:
+def read(config: config_pb2.ModelServerConfig) -> dict[str, AspiredModel]:
     """The models of a configuration. Raises Refusal (INVALID_ARGUMENT) that names the model and what is wrong."""
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("ModelServerConfig type not supported. Only ModelConfigList is currently supported")
-    models: dict[str, WantedModel] = {}
+    models: dict[str, AspiredModel] = {}
     for each in config.model_config_list.config:
         if each.name in models:
             raise invalid(f"Illegal to list model {each.name} multiple times in config list")
@@ -211,7 +211,7 @@ def read(config: config_pb2.ModelServerConfig) -> dict[str, WantedModel]:
     return models
 
 
-def _model(config: config_pb2.ModelConfig) -> WantedModel:
+def _model(config: config_pb2.ModelConfig) -> AspiredModel:
     if not config.name:
         raise invalid("A model of the config list has no name")
     if not Path(config.base_path).is_absolute():
@@ -221,7 +221,7 @@ def _model(config: config_pb2.ModelConfig) -> WantedModel:
     if config.model_platform != PLATFORM:  # TensorFlow Serving asks for it too
         raise invalid(f"Model {config.name}: model_platform {config.model_platform!r} is not {PLATFORM!r}")
     labels = dict(config.version_labels)
-    return WantedModel(config.name, Path(config.base_path), _policy(config.model_version_policy), labels)
+    return AspiredModel(config.name, Path(config.base_path), _policy(config.model_version_policy), labels)
 
 
 def _policy(policy: config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy) -> Policy:

@@ -20,7 +20,7 @@ CROWDED = 2
 """Runs of late that ended with somebody waiting, before any run is put off: one such run is a burst, no crowd."""
 
 
-class Gathering:
+class BatchDelay:
     """Tells from the runs that ended how long the next is worth waiting for. Times in s, of any one clock."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import grpc
 import numpy as np
 
-from eugenie_cli.model_server.batch_delay import WORTH_A_RUN, Gathering
+from eugenie_cli.model_server.batch_delay import WORTH_A_RUN, BatchDelay
 from eugenie_cli.model_server.splitting import Arrays, Cut, cut, join, memory, size
 from eugenie_cli.model_server.status_error import Refusal, invalid
 
@@ -109,7 +109,7 @@ class Batcher:
         self._waiting_windows = 0
         self._held = 0
         self._running = 0
-        self._gathering = Gathering()
+        self._gathering = BatchDelay()
         self._ready = threading.Condition()
         self._closing = False
         self._threads: list[threading.Thread] = []

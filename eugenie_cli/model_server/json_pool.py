@@ -16,8 +16,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from eugenie_cli.model_server import json_worker, rest_codec
-from eugenie_cli.model_server.json_worker import LENGTH, READ, WRITE, Done, Task, packed, unpacked
+from eugenie_cli.model_server import json_pool_worker, rest_codec
+from eugenie_cli.model_server.json_pool_worker import LENGTH, READ, WRITE, Done, Task, packed, unpacked
 from eugenie_cli.model_server.rest_codec import Read
 from eugenie_cli.model_server.signature import SignatureSpec
 from eugenie_cli.model_server.status_error import Refusal, from_number
@@ -35,13 +35,13 @@ LARGE_ANSWER = 10_000
 _BUFFER = 4 * 1024 * 1024
 """Bytes of a message that are handed on at once: a copy of so many is no pause, and hundreds of MiB take few turns."""
 
-_PROGRAM = f"from {json_worker.__name__} import main; main()"
+_PROGRAM = f"from {json_pool_worker.__name__} import main; main()"
 # not -m: the worker's own classes would be those of __main__, which nobody here knows
 
 _LOG = logging.getLogger(__name__)
 
 
-class JsonAside:
+class JsonPool:
     """Reads and writes; the large ones in processes, `processes` at a time, which are started when they are needed."""
 
     def __init__(self, processes: int) -> None:

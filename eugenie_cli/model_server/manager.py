@@ -17,7 +17,7 @@ from pathlib import Path
 
 import grpc
 
-from eugenie_cli.model_server.aspired_versions import Wanted, WantedModel
+from eugenie_cli.model_server.aspired_versions import AspiredModel, AspiredVersions
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.status_error import Refusal, invalid, not_found, wrong
 from eugenie_cli.model_server.version_source import Found, scan
@@ -66,15 +66,15 @@ def _asked(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
 class _Followed:
     """A wanted model as it was last looked at: the versions on disk, and those of them that are wanted and serve."""
 
-    wanted: WantedModel
+    wanted: AspiredModel
     there: set[int]
     chosen: set[int] = field(default_factory=set)
 
 
-class Catalog:
+class Manager:
     """The models that answer. Its methods belong to one event loop; loading happens on a thread."""
 
-    def __init__(self, wanted: Wanted, load: Loader) -> None:
+    def __init__(self, wanted: AspiredVersions, load: Loader) -> None:
         self._wanted = wanted
         self._load = load
         self._models: dict[str, _Model] = {}
@@ -127,7 +127,7 @@ class Catalog:
             except Exception:  # noqa: BLE001 - what serves goes on serving, whatever lies in the directory
                 _LOG.exception("cannot follow the models; trying again")
 
-    async def configure(self, models: Mapping[str, WantedModel]) -> None:
+    async def configure(self, models: Mapping[str, AspiredModel]) -> None:
         """Serve these models from now on, whole or not at all: load what is new, move the labels, drop what is left.
 
         Raises Refusal: of a model that is new or changed no version can be loaded (UNKNOWN), or a label is for a
@@ -163,10 +163,10 @@ class Catalog:
             self._followed.pop(name, None)
             self._settle(name)
 
-    async def _listed(self) -> Mapping[str, WantedModel]:
+    async def _listed(self) -> Mapping[str, AspiredModel]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._wanted.models)
 
-    async def _look(self, wanted: WantedModel) -> _Followed:
+    async def _look(self, wanted: AspiredModel) -> _Followed:
         """Load the versions that the policy says, of those that can be loaded."""
         found = await asyncio.get_running_loop().run_in_executor(self._thread, scan, wanted.folder)
         followed = _Followed(wanted, {version.version for version in found})
@@ -182,7 +182,7 @@ class Catalog:
                 followed.chosen.add(candidate.version)
         return followed
 
-    def _say_lacking(self, wanted: WantedModel, model: _Model, lacking: Iterable[int]) -> None:
+    def _say_lacking(self, wanted: AspiredModel, model: _Model, lacking: Iterable[int]) -> None:
         """Of versions that are wanted by their number and not on disk: their status, and once the log, say so."""
         for version in lacking:
             words = f"version {version} is not in {wanted.folder}"

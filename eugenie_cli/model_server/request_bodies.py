@@ -21,7 +21,7 @@ MAX_BODIES_BYTES = 256 * 1024 * 1024
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-class Bodies:
+class RequestBodies:
     """The bytes that all callers together keep here. Belongs to one event loop."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Bodies:
 class Body:
     """The body of one request."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: RequestBodies) -> None:
         self.size = 0
         self._bodies = bodies
 

@@ -20,9 +20,9 @@ from typing import Any
 import grpc
 from google.protobuf.json_format import MessageToDict
 
-from eugenie_cli.model_server.json_pool import JsonAside
+from eugenie_cli.model_server.json_pool import JsonPool
 from eugenie_cli.model_server.metrics import CONTENT_TYPE, REST
-from eugenie_cli.model_server.request_bodies import Bodies, Receive, check_length, while_there
+from eugenie_cli.model_server.request_bodies import Receive, RequestBodies, check_length, while_there
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.service import Service
 from eugenie_cli.model_server.status_error import Refusal, from_number, invalid
@@ -62,10 +62,10 @@ Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[Content]]
 class RestApi:
     """The application. One request is answered at a time on a connection, any number beside each other."""
 
-    def __init__(self, service: Service, aside: JsonAside) -> None:
+    def __init__(self, service: Service, aside: JsonPool) -> None:
         self._service = service
         self._aside = aside
-        self._bodies = Bodies()
+        self._bodies = RequestBodies()
         self._acts: dict[str | None, tuple[str, str, Act]] = {
             None: ("GET", "GetModelStatus", self._status),
             "/metadata": ("GET", "GetModelMetadata", self._metadata),

@@ -17,12 +17,12 @@ import tensorflow as tf
 
 from eugenie_cli.engines import sockets
 from eugenie_cli.files import write_atomically
-from eugenie_cli.model_server.aspired_versions import Wanted
+from eugenie_cli.model_server.aspired_versions import AspiredVersions
 from eugenie_cli.model_server.batching import Batcher
 from eugenie_cli.model_server.certificate_reload import Certificates
 from eugenie_cli.model_server.http import HttpServer
-from eugenie_cli.model_server.json_pool import JsonAside
-from eugenie_cli.model_server.manager import Catalog
+from eugenie_cli.model_server.json_pool import JsonPool
+from eugenie_cli.model_server.manager import Manager
 from eugenie_cli.model_server.rest import RestApi
 from eugenie_cli.model_server.servable import load
 from eugenie_cli.model_server.service import Service
@@ -49,7 +49,7 @@ _LOG = logging.getLogger(__name__)
 class Settings:
     """What the command line says."""
 
-    wanted: Wanted
+    wanted: AspiredVersions
     host: str
     port: int
     poll_s: float
@@ -77,10 +77,10 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    catalog, batcher = Catalog(settings.wanted, load), Batcher(settings.workers)
+    catalog, batcher = Manager(settings.wanted, load), Batcher(settings.workers)
     service = Service(catalog, batcher, allow_reload=settings.allow_reload)
     server, port = _listen(settings, service)
-    aside = JsonAside(settings.workers)
+    aside = JsonPool(settings.workers)
     rest = _listen_for_http(settings, RestApi(service, aside))
     await catalog.refresh()
     # what is loaded now lives as long as the process: collections need not look at it again

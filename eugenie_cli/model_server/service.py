@@ -14,7 +14,7 @@ from google.protobuf import empty_pb2
 
 from eugenie_cli.model_server import aspired_versions
 from eugenie_cli.model_server.batching import Batcher
-from eugenie_cli.model_server.manager import Catalog
+from eugenie_cli.model_server.manager import Manager
 from eugenie_cli.model_server.metrics import GRPC, Monitor
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.signature import chosen
@@ -46,7 +46,7 @@ Method = Callable[[Any], Awaitable[Any]]
 class Service:
     """Answers from a catalog through a batcher."""
 
-    def __init__(self, catalog: Catalog, batcher: Batcher, *, allow_reload: bool = False) -> None:
+    def __init__(self, catalog: Manager, batcher: Batcher, *, allow_reload: bool = False) -> None:
         self.catalog = catalog
         self._allow_reload = allow_reload
         self.monitor = Monitor()

@@ -46,19 +46,19 @@ JOB = "stream job"
 
 
 def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), down_on_exit: bool = False) -> None:
-    """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Keeper`.
+    """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Supervisor`.
 
     The engines run on afterwards, unless `down_on_exit`. Raises EugenieError when the site has a keeper already.
     """
     with _only_one(workspace_of(site)), signals.noted() as stop:
         progress.say(f"keeping {', '.join(lifecycle.started(site, only)) or 'nothing'}; Ctrl-C ends that")
-        Keeper(site, progress, only).run(stop)
+        Supervisor(site, progress, only).run(stop)
     if down_on_exit:
         lifecycle.down(site, progress)
 
 
 @dataclass
-class Patience:
+class Backoff:
     """When a thing that dies may be tried again: at once, then after longer and longer pauses."""
 
     attempts: int = 0
@@ -80,7 +80,7 @@ class Patience:
         self.last = now
 
 
-class Keeper:
+class Supervisor:
     """Looks after the engines of a site (of `only`, if given) and, unless `only` leaves Flink out, its stream job.
 
     `revived` counts what was started again, by engine; the job is counted as `JOB`.
@@ -90,7 +90,7 @@ class Keeper:
         self._site = site
         self._progress = progress
         self._only = tuple(only)
-        self._patience: dict[str, Patience] = {}
+        self._patience: dict[str, Backoff] = {}
         self._busy: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
         self._missing = 0
@@ -120,7 +120,7 @@ class Keeper:
 
     def _attempt(self, name: str, what: str, act: Callable[[], bool], waits: bool = False) -> None:
         """Do `act`, now or on a thread of its own, unless it is being done or must be patient."""
-        patience = self._patience.setdefault(name, Patience())
+        patience = self._patience.setdefault(name, Backoff())
         if name in self._busy or not patience.is_due(time.monotonic()):
             return
         patience.tried(time.monotonic())
@@ -196,6 +196,6 @@ class Keeper:
 @contextmanager
 def _only_one(workspace: Workspace) -> Iterator[None]:
     """One keeper of a site at a time."""
-    reason, hint = "the site has a keeper already", "end the other `eugenie up --keep` first"
+    reason, hint = "the site has a keeper already", "end the other `eugenie up --supervise` first"
     with refusing(workspace.run / ".keeper.lock", reason, hint, ExitCode.FAILED):
         yield

@@ -9,6 +9,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
 from eugenie_cli.serving.publish import ExportedModel, publish_and_store, publish_class
+from eugenie_cli.site.names import listed
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import CHAMPION, Registry
 
@@ -17,10 +18,11 @@ def export_classes(
     site: Site, class_names: Sequence[str] | None, version: int | None = None, progress: Progress = SILENT
 ) -> list[ExportedModel]:
     """Export several classes (None: all of the site). A version number needs a single class."""
-    names = list(class_names or site.classes)
+    names = site.classes_named(class_names)
     if version is not None and len(names) != 1:
-        listed = ", ".join(names)
-        raise EugenieError(f"version {version} of which class? ({listed})", "name one with --class", ExitCode.USAGE)
+        raise EugenieError(
+            f"version {version} of which class? ({listed(names)})", "name one with --class", ExitCode.USAGE
+        )
     return [export_class(site, name, version, progress) for name in names]
 
 

@@ -66,6 +66,7 @@ def promote(site: Site, class_name: str, version: int, progress: Progress = SILE
 
 def rollback(site: Site, class_name: str, progress: Progress = SILENT) -> Promotion:
     """Make the former champion champion again, as `promote` does."""
+    site.class_named(class_name)
     registry = Registry(site)
     version = registry.former_champion(class_name)
     return _change(site, class_name, version, progress, lambda: registry.rollback(class_name))

@@ -54,6 +54,8 @@ class HasTracking(HasWorkspace, Protocol):
     def classes(self) -> dict[str, EquipmentClass]:
         """Each is a registered model."""
 
+    def class_named(self, name: str) -> EquipmentClass: ...
+
     @property
     def tracking(self) -> Tracking: ...
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
 from eugenie_cli.site.diagnostics import Path
 from eugenie_cli.site.schema import Site
+from eugenie_cli.site.source_plugins import usable_source_types
+from eugenie_cli.site.source_types import SourceSettings
 
 LOADER_KEYS = frozenset({"base", "file"})
 """Fields of Site that the loader sets and a file may not."""
@@ -37,9 +39,11 @@ def _types_of(model: type[BaseModel]) -> tuple[Any, ...]:
     return get_args(model.model_fields["type"].annotation) if "type" in model.model_fields else ()
 
 
-def secret_keys() -> frozenset[str]:
-    """Keys whose values are secrets, wherever they stand."""
-    return frozenset(_secret_keys(Site, set()))
+def secret_keys(sources: Iterable[type[SourceSettings]] = ()) -> frozenset[str]:
+    """Keys whose values are secrets, wherever they stand. `sources`: the settings of the sources that a file has."""
+    seen: set[type[BaseModel]] = set()
+    models: tuple[type[BaseModel], ...] = (Site, *sources)
+    return frozenset(key for model in models for key in _secret_keys(model, seen))
 
 
 def _secret_keys(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:
@@ -67,13 +71,15 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """The alternatives of an annotation, without Annotated, Optional and Union around them."""
+    """The alternatives of an annotation, without Annotated, Optional and Union around them; of a source every type."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _options(get_args(annotation)[0])
     elif origin in (Union, types.UnionType):
         for option in get_args(annotation):
             yield from _options(option)
+    elif annotation is SourceSettings:
+        yield from (usable.settings for usable in usable_source_types()[0])
     else:
         yield annotation
 

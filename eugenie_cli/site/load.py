@@ -23,6 +23,7 @@ from eugenie_cli.site.interpolation import anchor, expand
 from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
 from eugenie_cli.site.partial import parts_of
 from eugenie_cli.site.schema import Site, resolved
+from eugenie_cli.site.source_plugins import settings_of
 from eugenie_cli.site.yaml_document import Document, parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS
 from eugenie_cli.workspace import Workspace
@@ -155,7 +156,7 @@ def _text(path: Path) -> str:
 
 def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:
     """The document's values with `${...}` replaced; those of secrets stay as written."""
-    secrets = secret_keys()
+    secrets = secret_keys(settings_of(document.value.get("sources")))
 
     def resolve(value: Any, path: Place) -> Any:
         if isinstance(value, dict):

@@ -17,10 +17,11 @@ from eugenie_cli.site.schema import (
     Kafka,
     Serving,
     Site,
-    Source,
     Stream,
     Tracking,
 )
+from eugenie_cli.site.source_types import SourceSettings
+from eugenie_cli.site.source_union import Source
 
 T = TypeVar("T")
 # A key that is taken out may leave its section without something required, and that one its own.
@@ -32,7 +33,7 @@ class Parts:
     """Sections of a site file; None where a section is too broken to be looked at."""
 
     name: str
-    sources: tuple[Any, ...]
+    sources: tuple[SourceSettings | None, ...]
     exclude: tuple[Exclusion | None, ...]
     classes: Mapping[str, EquipmentClass | None]
     assets: Mapping[str, Asset | None]

@@ -6,105 +6,21 @@ Every duration is an int in milliseconds, whatever unit the file uses. Every ins
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.detectors import Detector, ModelSettings
-from eugenie_cli.site.field_types import Delimiter, Instant, Label, Milliseconds, Name, PositiveMs, StatusText, ZoneName
+from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
+from eugenie_cli.site.names import named
 from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.readings_mapping import Part, QualityPart, ReadingsMapping
 from eugenie_cli.site.serving import Serving
+from eugenie_cli.site.source_union import Source
 from eugenie_cli.site.tracking import Tracking
-
-# -- where readings come from ---------------------------------------------------------------------------
-
-
-class Part(Section):
-    """Where a record says something: at a path (a column, or `a.b.c` in JSON), a constant, a file's name."""
-
-    path: Label | None = None
-    const: Label | None = None
-    file: Label | None = Field(None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)")
-
-
-class TimePart(Part):
-    """A timestamp. Text is ISO 8601 unless `format` (strptime) says otherwise; numbers need a `unit`."""
-
-    unit: Literal["iso", "s", "ms", "us", "ns", "excel"] = Field(
-        "iso", description="iso: text; s to ns: since 1970; excel: days since 1899-12-30, local time"
-    )
-    format: str | None = Field(None, description="such as %d.%m.%Y %H:%M:%S or %m/%d/%Y %I:%M:%S %p")
-    timezone: ZoneName | None = Field(None, description="of local times without an offset; default: the site's")
-
-
-class ValuePart(Part):
-    """A measured value. Text that is a number is taken; status text makes the reading bad."""
-
-    decimal: Literal[".", ","] = "."
-    status: tuple[StatusText, ...] = Field(
-        (), description="texts, or numbers such as -9999, that mean bad quality, beside the well-known ones"
-    )
-
-
-class QualityPart(Part):
-    """Data quality: numbers of OPC DA (and Sparkplug), OPC UA or Ignition, words (good / uncertain / bad), or true."""
-
-    scheme: Literal["opcda", "opcua", "ignition", "words", "boolean"] = "words"
-
-
-class SchemaRegistry(Section):
-    """Where the schemas of Avro messages are: Confluent's, or one that answers as it does."""
-
-    url: str = Field(description="http://host:port or https://..., with a path if it has one")
-    username: str | None = None
-    password: SecretStr | None = None
-    ca: str | None = Field(None, description="PEM file of the certificate authority")
-
-
-class ReadingsMapping(Section):
-    """How a record of a source becomes readings. Used by imports and by the stream alike.
-
-    `long`: one reading a record (asset and sensor, or a tag).
-    `wide`: one record a time, a column a sensor or tag.
-    """
-
-    format: Literal["csv", "json", "avro"] = Field(
-        "json", description="csv: of files; json, avro (after a byte 0 and the schema's number): of messages"
-    )
-    registry: SchemaRegistry | None = Field(None, description="avro: where the schemas are")
-    shape: Literal["long", "wide"] = "long"
-    records: Label | None = Field(
-        None, description="where a message holds an array of records, e.g. values; '.': the message is the array"
-    )
-    ts: TimePart = TimePart(path="ts")
-    asset: Part | None = None
-    sensor: Part | None = None
-    tag: Part | None = None
-    value: ValuePart = ValuePart(path="value")
-    quality: QualityPart | None = None
-    ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, labels for example")
-
-
-class CsvSource(Section):
-    """CSV files: historian exports, data loggers."""
-
-    name: Name
-    type: Literal["csv"]
-    path: str = Field(description="a file or a pattern; relative to the folder that holds site-configs/")
-    delimiter: Delimiter = ","
-    encoding: str = "utf-8"
-    readings: ReadingsMapping = ReadingsMapping(format="csv")
-
-    @field_validator("readings", mode="before")
-    @classmethod
-    def _is_csv(cls, readings: Any) -> Any:
-        return {"format": "csv", **readings} if isinstance(readings, dict) else readings
-
-
-Source = CsvSource
-
 
 # -- the plant ------------------------------------------------------------------------------------------
 
@@ -274,6 +190,28 @@ class Site(Section):
     # set by the loader, not by the file
     base: Path = Field(default=Path(), exclude=True, description="relative paths of the file start here")
     file: Path = Field(default=Path("site.yaml"), exclude=True)
+
+    def class_named(self, name: str) -> EquipmentClass:
+        """The class of that name. Raises EugenieError (USAGE) that names the classes there are."""
+        return named("class", name, self.classes, self.site)
+
+    def asset_named(self, name: str) -> Asset:
+        """The asset of that name. Raises EugenieError (USAGE) that names some of the assets there are."""
+        return named("asset", name, self.assets, self.site)
+
+    def classes_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
+        """The named classes, each once; all of the site where no name is given. Raises as `class_named`."""
+        chosen = dict.fromkeys(names or self.classes)
+        for name in chosen:
+            self.class_named(name)
+        return tuple(chosen)
+
+    def assets_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
+        """The named assets, each once; all of the site where no name is given. Raises as `asset_named`."""
+        chosen = dict.fromkeys(names or self.assets)
+        for name in chosen:
+            self.asset_named(name)
+        return tuple(chosen)
 
     def assets_of(self, class_name: str) -> tuple[str, ...]:
         """Names of the class's assets, in the file's order."""

@@ -1,1 +1,1 @@
-"""Where history comes from: a folder for each type of source, found by the entry points `eugenie.importers`."""
+"""Where history comes from: a folder for each type of source, found by the entry points `eugenie.sources`."""

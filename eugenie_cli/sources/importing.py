@@ -13,6 +13,7 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import SourceWriter
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import SILENT, Advance, Progress
+from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption, Known, same_names
 from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for, settings_digest
@@ -98,12 +99,9 @@ def import_sources(
     `again` reads everything anew. Raises EugenieError for a source that the site does not have, and when
     nothing at all could be read.
     """
-    known = [source.name for source in site.sources]
+    known = {source.name: source for source in site.sources}
     for name in names:
-        if name not in known:
-            raise EugenieError(
-                f"site {site.site} has no source {name!r}", hint=f"sources: {', '.join(known) or 'none'}"
-            )
+        named("source", name, known, site.site)
     if not known:
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]

@@ -7,17 +7,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings import RULES_VERSION
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.schema import Site
+from eugenie_cli.site.source_plugins import broken, importer_factory
+from eugenie_cli.site.source_types import SourceSettings
 
-GROUP = "eugenie.importers"
 EXAMPLES = 3  # of each reason: enough to find the cause, few enough to read
 
 
@@ -63,8 +62,9 @@ class Tally:
         self.examples.setdefault(reason, []).append(f"{where}: {detail}")
 
 
+@runtime_checkable
 class Importer(Protocol):
-    """Reads one source. Made as `Importer(source, site)`."""
+    """Reads one source. Made by what its type's `importer` names, from the source's settings and the site."""
 
     def items(self) -> Sequence[SourceItem]:
         """What there is to import now. Raises EugenieError when the source cannot be looked at."""
@@ -82,16 +82,15 @@ class Importer(Protocol):
         """The item's readings, in bounded memory. Calls `advance` with bytes done. Raises EugenieError."""
 
 
-def importer_for(source: Any, site: Site) -> Importer:
-    """The importer of a source's type. Raises EugenieError that lists the types there are."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if source.type not in found:
-        raise EugenieError(
-            f"source {source.name}: there is no importer for type {source.type!r}",
-            hint=f"types: {', '.join(sorted(found))}; packages with entry points in {GROUP} bring others",
-        )
-    make: Callable[[Any, Site], Importer] = found[source.type].load()
-    return make(source, site)
+def importer_for(source: SourceSettings, site: Site) -> Importer:
+    """The importer of a source, by its type. Raises EugenieError that names the package where it cannot be used."""
+    make: Callable[[SourceSettings, Site], Importer] = importer_factory(source.type)
+    if not callable(make):
+        raise broken(source.type, "has an importer that cannot be called")
+    importer = make(source, site)
+    if not isinstance(importer, Importer):
+        raise broken(source.type, f"makes a {type(importer).__name__}, which lacks methods of an importer")
+    return importer
 
 
 def settings_digest(importer: Importer) -> str:

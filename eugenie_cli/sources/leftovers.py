@@ -43,7 +43,10 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
                 for key, item in sorted(items.items())
             )
             continue
-        importer = importer_for(configured[name], site)
+        try:
+            importer = importer_for(configured[name], site)
+        except EugenieError:
+            continue  # a package that does not work is told by the import; what it would read is not known
         try:
             listed = importer.items()
         except EugenieError:

@@ -41,7 +41,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Life:
+class Liveness:
     """Whether anomalies would be found now. `sign` is the last scored row, in words."""
 
     level: str
@@ -83,10 +83,10 @@ def limit_ms(site: Site, equipment: EquipmentClass) -> int:
     return equipment.silence_ms + equipment.step + stream.out_of_orderness + commit + SLACK_MS
 
 
-def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] = ()) -> Life:
+def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] = ()) -> Liveness:
     """The sign of life of a site, or of some of its assets, at `now_ms`."""
     if facts is None:
-        return Life(UNKNOWN, "asking for a sign of life")
+        return Liveness(UNKNOWN, "asking for a sign of life")
     watched = [name for name in site.assets if not assets or name in assets]
     scored = {name: facts.scored[name] for name in watched if name in facts.scored}
     fresh = any(now_ms - row.arrived_ms <= _limit_of(site, asset) for asset, row in scored.items())
@@ -100,7 +100,7 @@ def judge(site: Site, facts: Facts | None, now_ms: int, assets: Collection[str] 
     levels = {one.level for one in troubles}
     level = DOWN if DOWN in levels else LATE if levels else OK
     sign = _sign(site.timezone, facts, scored, now_ms)
-    return Life(level, sign, tuple(sorted(troubles, key=lambda one: one.level != DOWN)))
+    return Liveness(level, sign, tuple(sorted(troubles, key=lambda one: one.level != DOWN)))
 
 
 def ago(milliseconds: int) -> str:

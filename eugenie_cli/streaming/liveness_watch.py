@@ -17,7 +17,7 @@ from eugenie_cli.serving.health import why_not_serving
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.job import running_job
-from eugenie_cli.streaming.liveness import Facts, Life, judge
+from eugenie_cli.streaming.liveness import Facts, Liveness, judge
 from eugenie_cli.streaming.status import STOPPED
 
 EVERY_S = 2.0
@@ -86,7 +86,7 @@ def is_wanted(last: JobRecord | None, job: str | None) -> bool:
     return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 
 
-def look(site: Site, assets: Collection[str] = ()) -> Life:
+def look(site: Site, assets: Collection[str] = ()) -> Liveness:
     """The sign of life now."""
     asker = Asker(site)
     try:
@@ -95,25 +95,25 @@ def look(site: Site, assets: Collection[str] = ()) -> Life:
         asker.close()
 
 
-class Watch:
+class LivenessWatch:
     """A thread that asks every two seconds. `life()` judges by what it heard last. Use as a context manager.
 
     `on_change` hears a life whose level or troubles are others than before; it is called in that thread.
     """
 
     def __init__(
-        self, site: Site, assets: Collection[str] = (), on_change: Callable[[Life], None] = lambda _: None
+        self, site: Site, assets: Collection[str] = (), on_change: Callable[[Liveness], None] = lambda _: None
     ) -> None:
         self._site, self._assets, self._on_change = site, tuple(assets), on_change
         self._facts: Facts | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sign-of-life", daemon=True)
 
-    def life(self) -> Life:
+    def life(self) -> Liveness:
         """The sign of life at this moment."""
         return judge(self._site, self._facts, _now(), self._assets)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> LivenessWatch:
         self._thread.start()
         return self
 

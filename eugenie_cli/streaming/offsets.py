@@ -13,7 +13,7 @@ from pathlib import Path
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.errors import EugenieError, ExitCode
 
-ANEW = "`eugenie stream submit --from earliest` takes in the new topic from its first record, with empty windows"
+ANEW = "`eugenie stream submit --start-at earliest` takes in the new topic from its first record, with empty windows"
 
 _SPLIT = struct.Struct(">iqq")
 _NO_END = -(2**63)

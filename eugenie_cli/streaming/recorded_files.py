@@ -23,6 +23,7 @@ from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.interface import Tally, importer_for
 from eugenie_cli.streaming.encoder import router
@@ -162,11 +163,7 @@ def _csv(site: Site, file: Path, source: str | None, rejected: Counter[str]) -> 
             "name one: --source NAME",
             ExitCode.USAGE,
         )
-    chosen = sources.get(source) if source is not None else next(iter(sources.values()))
-    if chosen is None:
-        raise EugenieError(
-            f"the site file has no csv source {source}", f"sources: {', '.join(sources) or 'none'}", ExitCode.USAGE
-        )
+    chosen = named("source", source, sources, site.site) if source is not None else next(iter(sources.values()))
     importer = importer_for(chosen.model_copy(update={"path": str(file.absolute())}), site)
     for item in importer.items():
         tally = Tally()

@@ -19,7 +19,6 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Advance, Progress
-from eugenie_cli.site.diagnostics import did_you_mean
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.job import running_job
@@ -54,8 +53,10 @@ def choose(
     end: str | None = None,
 ) -> Chosen:
     """Options as a person gives them. Raises EugenieError (USAGE) for names and instants that are none."""
-    _check_names(site, "asset", assets, list(site.assets))
-    _check_names(site, "class", class_names, list(site.classes))
+    for name in assets:
+        site.asset_named(name)
+    for name in class_names:
+        site.class_named(name)
     named = [*assets, *(asset for name in class_names for asset in site.assets_of(name))]
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
@@ -163,16 +164,6 @@ def _due(stretch: Stretch, sent: int, now: int | None) -> int:
     """The place after the last message that is due at the plant's time `now`."""
     there = len(stretch.ts) if now is None else int(np.searchsorted(stretch.ts, now, side="right"))
     return min(max(there, sent), sent + AT_ONCE)
-
-
-def _check_names(site: Site, what: str, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise EugenieError(
-                f"site {site.site} has no {what} {name}{did_you_mean(name, list(known))}",
-                f"it has {', '.join(known[:20])}",
-                ExitCode.USAGE,
-            )
 
 
 def _instant(site: Site, option: str, text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Where a job begins: a person's `--from`, and the newest state that the last job left."""
+"""Where a job begins: a person's `--start-at`, and the newest state that the last job left."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ class Snapshot:
 
 
 def parse_start(site: Site, text: str, path: str | None = None) -> Start:
-    """`--from` as a person writes it, and `--savepoint`. Local times are in the site's zone.
+    """`--start-at` as a person writes it, and `--from-savepoint`. Local times are in the site's zone.
 
     Raises EugenieError (USAGE) for what is neither a word nor an instant, or when the two contradict each other.
     """
     if path is not None:
         if text not in (AUTO, SAVEPOINT):
-            raise EugenieError(f"--from {text} and --savepoint exclude each other", "leave one out", ExitCode.USAGE)
+            raise EugenieError(
+                f"--start-at {text} and --from-savepoint exclude each other", "leave one out", ExitCode.USAGE
+            )
         return Start(SAVEPOINT, path=path)
     if text in WORDS:
         return Start(text)
@@ -61,7 +63,7 @@ def parse_start(site: Site, text: str, path: str | None = None) -> Start:
         return Start(TIMESTAMP, to_ms(localize(parse_instant(text), ZoneInfo(site.timezone))))
     except ValueError as error:
         words = ", ".join(WORDS)
-        raise EugenieError(f"--from {text}: {error}", f"give {words} or an instant", ExitCode.USAGE) from None
+        raise EugenieError(f"--start-at {text}: {error}", f"give {words} or an instant", ExitCode.USAGE) from None
 
 
 def named(rest: FlinkRest, path: str) -> Snapshot:
@@ -71,7 +73,7 @@ def named(rest: FlinkRest, path: str) -> Snapshot:
     if _complete(rest, uri) is False:
         raise EugenieError(
             f"{path} is no complete savepoint or checkpoint",
-            "name another with --savepoint; --from latest or earliest begins without one",
+            "name another with --from-savepoint; --start-at latest or earliest begins without one",
             ExitCode.REFUSED,
         )
     return Snapshot(kind, path if path.startswith("file:") else uri)
@@ -103,7 +105,7 @@ def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | N
     if found is None and asked.kind == SAVEPOINT:
         raise EugenieError(
             "the last job left no savepoint and no checkpoint that can be found",
-            "name one with --savepoint, or leave out --from",
+            "name one with --from-savepoint, or leave out --start-at",
             ExitCode.REFUSED,
         )
     return found

@@ -43,7 +43,7 @@ DIGEST = 12
 """Hex digits of the program's digest that are kept: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-ANEW = "`eugenie stream stop`, then `eugenie stream submit --from latest` begins with empty windows"
+ANEW = "`eugenie stream stop`, then `eugenie stream submit --start-at latest` begins with empty windows"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def submit(
     site = _with_parallelism(site, parallelism)
     asked = start_position.parse_start(site, start, savepoint)
     if upgrade and asked.kind != AUTO:
-        raise EugenieError("--upgrade goes on where the job is", "leave out --from and --savepoint", ExitCode.USAGE)
+        raise EugenieError(
+            "--upgrade goes on where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
+        )
     rest = FlinkRest(endpoints.flink(site))
     with job_record.changing(workspace_of(site)):
         made = _submit(site, rest, asked, progress, upgrade, lost)
@@ -284,7 +286,7 @@ def _check_state(state: Snapshot, changed: tuple[Change, ...]) -> None:
     if refused:
         raise EugenieError(
             f"the last job's {state.kind} does not fit the site file any more:\n{_listed(refused)}",
-            "undo these changes; or begin with empty windows: `eugenie stream submit --from latest`, earliest or"
+            "undo these changes; or begin with empty windows: `eugenie stream submit --start-at latest`, earliest or"
             " an instant",
             ExitCode.REFUSED,
         )

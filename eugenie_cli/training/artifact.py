@@ -10,7 +10,7 @@ import numpy as np
 
 from eugenie_cli.detection.detector import AssetCalibration, Calibration, TrainedDetector
 from eugenie_cli.detection.detectors import registry
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import new_folder
 
@@ -55,7 +55,7 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainedDetector:
-    """Reads what `save` wrote. Raises EugenieError when files are missing or of another schema."""
+    """Reads what `save` wrote. Raises EugenieError when files are missing, damaged or of another schema."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
@@ -82,7 +82,7 @@ def load(folder: Path) -> TrainedDetector:
         "horizons": tuple(meta["horizons"]),
         "step_ms": meta["step_ms"],
         "max_gap_ms": meta["max_gap_ms"],
-        "running": Running(**meta["running"]) if meta["running"] else None,
+        "running": OperatingState(**meta["running"]) if meta["running"] else None,
         "calibration": Calibration(
             budget=noted["budget"],
             margin=noted["margin"],
@@ -91,4 +91,7 @@ def load(folder: Path) -> TrainedDetector:
         ),
         **{name: arrays[name] for name in _TABLES},
     }
-    return registry.of(type_name).restore(common, arrays, meta)
+    try:
+        return registry.of(type_name).restore(common, arrays, meta)
+    except ValueError as wrong:
+        raise EugenieError(f"{folder}: {wrong}", "train the class again") from wrong

@@ -25,7 +25,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
-class Blinded:
+class BlindSensor:
     """The sensor in column `sensor`: `share` of its values lie up to `furthest` from the usual ones, low to high."""
 
     sensor: int
@@ -36,7 +36,7 @@ class Blinded:
     deviation: float
 
 
-def blinded(rows: Floats, part: Ints) -> tuple[Blinded, ...]:
+def blinded(rows: Floats, part: Ints) -> tuple[BlindSensor, ...]:
     """Of usable rows, those of float [T, S] where `part` int [T] is not 0, as they are learnt from."""
     _, sample = thinned(rows, part)
     found = []
@@ -51,11 +51,11 @@ def blinded(rows: Floats, part: Ints) -> tuple[Blinded, ...]:
         away = np.abs(known - middle)
         far = away > WIDE * usual
         furthest = float(known[away.argmax()])
-        found.append(Blinded(sensor, float(far.mean()), float(low), float(high), furthest, deviation))
+        found.append(BlindSensor(sensor, float(far.mean()), float(low), float(high), furthest, deviation))
     return tuple(found)
 
 
-def told(found: Sequence[Blinded], names: Sequence[str]) -> Iterator[str]:
+def told(found: Sequence[BlindSensor], names: Sequence[str]) -> Iterator[str]:
     """They in words: one sentence, or none."""
     if not found:
         return

@@ -9,17 +9,17 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import tracking
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
 from eugenie_cli.training.parallel import train_beside
 from eugenie_cli.training.result import FailedClass, Training
-from eugenie_cli.training.train import check_class, train_class
+from eugenie_cli.training.train import train_class
 
 
 def train_classes(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: Wanted = AS_THE_SITE_SAYS,
+    wanted: TrainingOptions = AS_THE_SITE_SAYS,
     jobs: int = 1,
 ) -> Training:
     """Trains classes, `jobs` at a time. One that fails does not stop the others.
@@ -28,7 +28,7 @@ def train_classes(
     class's own when it is the only one.
     """
     for name in class_names:
-        check_class(site, name)
+        site.class_named(name)
     if len(class_names) == 1:
         return Training((train_class(site, class_names[0], progress, wanted),), ())
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 from eugenie_cli.detection.detector import MIN_PRESENT
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
@@ -103,10 +103,10 @@ def normal_rows(site: Site, grid: Grid) -> Bools:
     return normal & ~_inside(grid.edges, excluded)
 
 
-def running_of(equipment: EquipmentClass) -> Running | None:
+def running_of(equipment: EquipmentClass) -> OperatingState | None:
     """The class's rule by which a row counts, if it has one."""
     rule = equipment.running
-    return None if rule is None else Running(equipment.sensor_names.index(rule.sensor), rule.above)
+    return None if rule is None else OperatingState(equipment.sensor_names.index(rule.sensor), rule.above)
 
 
 def _inside(edges: Ints, periods: Sequence[Period]) -> Bools:

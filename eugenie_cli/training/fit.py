@@ -13,7 +13,7 @@ from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
 from eugenie_cli.training.devices import Devices
-from eugenie_cli.training.trainer import Fitter
+from eugenie_cli.training.trainer import Trainer
 
 # Epochs without a better validation loss before the fit stops.
 PATIENCE = 4
@@ -68,7 +68,7 @@ def fit(
     (`network.WEIGHTS`); by default random ones. `learning_rate` auto: it is searched for first, once, and the fit is
     the same as with that number; `on_search` is told.
     """
-    fitter = Fitter(
+    fitter = Trainer(
         train.rows.shape[1],
         window=window,
         horizons=horizons,

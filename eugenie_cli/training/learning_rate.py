@@ -19,7 +19,7 @@ from eugenie_cli.detection.arrays import Floats
 
 if TYPE_CHECKING:
     from eugenie_cli.training.batches import Batches, Windows
-    from eugenie_cli.training.trainer import Fitter
+    from eugenie_cli.training.trainer import Trainer
 
 LEAST, MOST = 1e-5, 1.0
 """The rates that are tried: each is larger than the one before by the same factor."""
@@ -49,7 +49,7 @@ class Search:
     losses: Sequence[float]
 
 
-def find(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Search:
+def find(fitter: Trainer, windows: Windows, batch: int, limit: int) -> Search:
     """A learning rate for this network and these windows, which the fitter's optimiser then has.
 
     All else is afterwards as it was: weights, the optimiser's moments, the random numbers to come. Batches are drawn as
@@ -71,7 +71,7 @@ def find(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Search:
     return search
 
 
-def _endless(fitter: Fitter, windows: Windows, batch: int, limit: int) -> Generator[Batches, None, None]:
+def _endless(fitter: Trainer, windows: Windows, batch: int, limit: int) -> Generator[Batches, None, None]:
     while True:
         yield from fitter.cutter.drawn(windows, batch, limit, together=1)
 

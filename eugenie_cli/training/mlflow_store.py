@@ -45,7 +45,7 @@ def is_local(site: HasTracking) -> bool:
     return site.tracking.uri == "local"
 
 
-class StoreAwayError(EugenieError):
+class StoreUnreachableError(EugenieError):
     """A tracking server does not answer, or answers that it cannot now. What waits for it may be sent later."""
 
     def __init__(self, site: HasTracking, why: str) -> None:
@@ -79,8 +79,8 @@ def registered_name(site: HasTracking, class_name: str) -> str:
 def client(site: HasTracking) -> MlflowClient:
     """A client of the site's store, which is made if it is local and not there yet.
 
-    Raises StoreAwayError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it answers
-    that it does not let us in, or is no MLflow server.
+    Raises StoreUnreachableError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it
+    answers that it does not let us in, or is no MLflow server.
     """
     for name, value in (_QUIET | _SILENT | _HTTP_SETTINGS).items():
         os.environ.setdefault(name, value)
@@ -102,7 +102,7 @@ def client(site: HasTracking) -> MlflowClient:
             made = MlflowClient(tracking_uri=uri, registry_uri=uri)
             made.search_registered_models(max_results=1)
     except MlflowException as problem:
-        raise StoreAwayError(site, first_line(problem)) from problem
+        raise StoreUnreachableError(site, first_line(problem)) from problem
     return made
 
 
@@ -151,7 +151,7 @@ def _ask(site: HasTracking) -> None:
                 "tracking.ca of the site file names the authority that signed the server's certificate",
                 ExitCode.UNREACHABLE,
             ) from problem
-        raise StoreAwayError(site, _short(problem)) from problem
+        raise StoreUnreachableError(site, _short(problem)) from problem
     status = answer.status_code
     if status in _REFUSALS:
         raise EugenieError(
@@ -160,7 +160,7 @@ def _ask(site: HasTracking) -> None:
             ExitCode.UNREACHABLE,
         )
     if status >= _AWAY_FROM or status == _BUSY:
-        raise StoreAwayError(site, f"HTTP {status}")
+        raise StoreUnreachableError(site, f"HTTP {status}")
     if status != requests.codes.ok:
         raise EugenieError(
             f"{shown_uri(site)} is no MLflow server: it answers HTTP {status} to {_QUESTION}",

@@ -35,7 +35,7 @@ class Memory:
         """Says that what was written will not be needed soon."""
 
 
-class Scratch(Memory):
+class MmapArrays(Memory):
     """Arrays in nameless files of a folder."""
 
     def __init__(self, folder: Path) -> None:

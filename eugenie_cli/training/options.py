@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TrainingOptions:
     """The options of `eugenie train`, for each class that it trains."""
 
     epochs: int | None = None
@@ -17,4 +17,4 @@ class Wanted:
     """Go on from the champion's network."""
 
 
-AS_THE_SITE_SAYS = Wanted()
+AS_THE_SITE_SAYS = TrainingOptions()

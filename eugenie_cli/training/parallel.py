@@ -18,7 +18,7 @@ from eugenie_cli import signals
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Advance, Progress
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.result import FailedClass, TrainedVersion, Training
 from eugenie_cli.training.train import train_class
 
@@ -39,7 +39,7 @@ def train_beside(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: Wanted,
+    wanted: TrainingOptions,
     *,
     jobs: int,
     parent: str | None,
@@ -167,7 +167,7 @@ class _Relayed:
             self._told.put((self._name, "end", None))
 
 
-def _train(site: Site, name: str, wanted: Wanted, parent: str, told: Any, starter: int) -> None:
+def _train(site: Site, name: str, wanted: TrainingOptions, parent: str, told: Any, starter: int) -> None:
     from eugenie_cli.training.devices import one_thread_an_operation
 
     signal.signal(signal.SIGTERM, signals.interrupt)

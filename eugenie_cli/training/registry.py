@@ -187,12 +187,7 @@ class Registry:
         return artifact.load(self.download(version))
 
     def _registered(self, class_name: str) -> str:
-        if class_name not in self._site.classes:
-            raise EugenieError(
-                f"there is no class {class_name!r} in site {self._site.site}",
-                f"classes: {', '.join(self._site.classes)}",
-                ExitCode.USAGE,
-            )
+        self._site.class_named(class_name)
         return mlflow_store.registered_name(self._site, class_name)
 
     def _all(self, class_name: str) -> list[RegisteredVersion]:

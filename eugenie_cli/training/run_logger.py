@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SYSTEM_INTERVAL_S = 5.0
 
 
-class Book(Protocol):
+class RunLogger(Protocol):
     """A run that is being written. `id`: the run's, or its name in the spool while no server knows it."""
 
     id: str
@@ -44,7 +44,7 @@ class Book(Protocol):
         """FINISHED, FAILED or KILLED."""
 
 
-class StoreBook:
+class StoreRunLogger:
     """A run in a store of this machine."""
 
     def __init__(self, site: HasTracking, client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
@@ -75,7 +75,7 @@ class StoreBook:
         self._client.set_terminated(self.id, status)
 
 
-class SpoolBook:
+class SpoolRunLogger:
     """A run for a server. `client`: None where the server does not answer from the beginning."""
 
     def __init__(

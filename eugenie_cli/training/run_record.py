@@ -71,7 +71,7 @@ def _run(client: MlflowClient, run_id: str) -> Run:
     except MlflowException as problem:
         raise EugenieError(
             f"the tracking store has no run {run_id}: it was deleted, or the store is another one",
-            "restore it (`mlflow runs restore`), or train again: `eugenie train --force`",
+            "restore it (`mlflow runs restore`), or train again: `eugenie train --again`",
         ) from problem
 
 

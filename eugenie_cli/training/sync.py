@@ -48,8 +48,8 @@ class Synced:
 def send(site: HasTracking, progress: Progress) -> Synced:
     """Sends every whole run, the oldest first. One that the server does not take stops no other.
 
-    Raises StoreAwayError when the server does not answer, and EugenieError when it does not let us in; both only when
-    there is something to send.
+    Raises StoreUnreachableError when the server does not answer, and EugenieError when it does not let us in; both only
+    when there is something to send.
     """
     workspace = workspace_of(site)
     spool.clean(workspace)

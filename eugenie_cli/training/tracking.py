@@ -32,7 +32,7 @@ from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, Nor
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
 from eugenie_cli.training.registry import RegisteredVersion
-from eugenie_cli.training.run_logger import Book, SpoolBook, StoreBook
+from eugenie_cli.training.run_logger import RunLogger, SpoolRunLogger, StoreRunLogger
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,7 +45,7 @@ _LONGEST_VALUE = 6000
 class TrainingRun:
     """An MLflow run that is being written."""
 
-    def __init__(self, class_name: str, book: Book, tags: Mapping[str, str]) -> None:
+    def __init__(self, class_name: str, book: RunLogger, tags: Mapping[str, str]) -> None:
         self._class_name, self._book, self._tags = class_name, book, tags
         self._params: dict[str, str] = {}
         self._grids: tuple[NormalGrid, ...] = ()
@@ -60,7 +60,7 @@ class TrainingRun:
     @property
     def detector(self) -> str:
         """Where `log_built` puts the detector, in a store of this machine."""
-        assert isinstance(self._book, StoreBook)  # noqa: S101 - a server says so when the run is registered
+        assert isinstance(self._book, StoreRunLogger)  # noqa: S101 - a server says so when the run is registered
         return self._book.detector
 
     def log_data(self, equipment: EquipmentClass, grids: Sequence[NormalGrid], fingerprint: str) -> None:
@@ -163,11 +163,11 @@ def training_run(
         **(tags or {}),
         **({MLFLOW_PARENT: parent} if parent else {}),
     }
-    book: Book
+    book: RunLogger
     if site.tracking.is_server:
-        book = SpoolBook(site, client, class_name, known, progress)
+        book = SpoolRunLogger(site, client, class_name, known, progress)
     else:
-        book = StoreBook(site, client or mlflow_store.client(site), class_name, known)
+        book = StoreRunLogger(site, client or mlflow_store.client(site), class_name, known)
     run = TrainingRun(class_name, book, known)
     try:
         yield run
@@ -206,11 +206,11 @@ def command_run(site: HasTracking, class_names: Sequence[str], progress: Progres
 def connect(site: HasTracking, progress: Progress) -> MlflowClient | None:
     """A client of the site's store; None, which is said, where a server does not answer: a training needs none.
 
-    Raises EugenieError when a server does not let us in, and StoreAwayError for a store of this machine.
+    Raises EugenieError when a server does not let us in, and StoreUnreachableError for a store of this machine.
     """
     try:
         return mlflow_store.client(site)
-    except mlflow_store.StoreAwayError as problem:
+    except mlflow_store.StoreUnreachableError as problem:
         if not site.tracking.is_server:
             raise
         progress.say(

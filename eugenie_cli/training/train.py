@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
-from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.interfaces import HasTracking
@@ -16,8 +15,8 @@ from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, t
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
-from eugenie_cli.training.mmap_arrays import Scratch
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, Wanted
+from eugenie_cli.training.mmap_arrays import MmapArrays
+from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
@@ -34,21 +33,11 @@ MOVED = 1.0
 NAMED = 5
 
 
-def check_class(site: Site, class_name: str) -> None:
-    """Raises EugenieError (USAGE) for a class that the site does not have."""
-    if class_name not in site.classes:
-        raise EugenieError(
-            f"there is no class {class_name!r} in site {site.site}",
-            f"classes: {', '.join(site.classes)}",
-            ExitCode.USAGE,
-        )
-
-
 def train_class(
     site: Site,
     class_name: str,
     progress: Progress,
-    wanted: Wanted = AS_THE_SITE_SAYS,
+    wanted: TrainingOptions = AS_THE_SITE_SAYS,
     *,
     parent: Callable[[], str | None] | None = None,
 ) -> TrainedVersion:
@@ -61,12 +50,12 @@ def train_class(
     training.
     With `wanted.from_champion` the champion's network must be of the same shape (REFUSED).
     """
-    check_class(site, class_name)
+    site.class_named(class_name)
     ancestor = ancestor_of(site, class_name) if wanted.from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
-        arrays = Scratch(folder)
+        arrays = MmapArrays(folder)
         grids = load_rows.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
@@ -117,7 +106,7 @@ def _known(
         waits = None if force else spool.holds(workspace, class_name, fingerprints.TAG, made_of)
         if waits is None:
             return None
-        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--force)")
+        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--again)")
         metrics = {one.key: one.value for one in waits.metrics()}
         return TrainedVersion(class_name, None, waits.head.id, (), metrics, kept=True, spooled=True)
     for left in sync.send_with(site, client, progress).unsent:
@@ -130,7 +119,7 @@ def _known(
 
 
 def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
-    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--force)")
+    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--again)")
     return TrainedVersion(known.name, known.version, known.run_id, known.aliases, known.metrics or {}, kept=True)
 
 

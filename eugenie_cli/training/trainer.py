@@ -25,7 +25,7 @@ CLIP_NORM = 1.0
 PIECE = 32
 
 
-class Fitter:
+class Trainer:
     """One fit: losses are Huber's, of forecasts in deviations, at positions after the burn-in."""
 
     def __init__(

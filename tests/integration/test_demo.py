@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import foreground
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_500)]
 
-COMMAND = [str(Path(sys.executable).parent / "eugenie"), "demo", "--dir", "plant"]
+COMMAND = [str(Path(sys.executable).parent / "eugenie"), "demo", "--output-dir", "plant"]
 KINDS = {"cavitation", "blocked-filter", "valve-leak", "bearing-wear", "sensor-drift", "stuck-sensor"}
 FAULT_KEYS = {"kind", "asset", "injected", "detected", "delay_s", "sensors", "right"}
 
@@ -47,7 +48,7 @@ def test_it_finds_the_faults_and_accounts_for_every_reading(tmp_path):
 
 
 def test_ctrl_c_leaves_no_process_and_says_what_was_kept(tmp_path):
-    demo = subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    demo = foreground.start(COMMAND, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     run_files = tmp_path / "plant" / "run"
     deadline = time.monotonic() + 120
     while not (run_files / "kafka.json").exists():  # an engine has been started

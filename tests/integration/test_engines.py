@@ -15,6 +15,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from support import foreground
 
 from eugenie_cli.engines import endpoints, process
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -261,7 +262,7 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
         "print('up', flush=True); lifecycle.up(site)"
     )
     argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
-    starting = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    starting = foreground.start(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     run_file = workspace_of(site).run / "flink-taskmanager.json"
     while process.identify(run_file) is None:
         assert starting.poll() is None

@@ -1,4 +1,4 @@
-"""`eugenie up --keep` as a process: every engine that is killed comes back, what is stopped stays stopped."""
+"""`eugenie up --supervise` as a process: every engine that is killed comes back, what is stopped stays stopped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support import foreground
 from support.small_models import ASSETS, SITE, release, write_version
 
 from eugenie_cli.engines import process
@@ -52,9 +53,9 @@ def pids(site: Site) -> dict[str, int]:
 
 def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
     told = tmp_path / "told.log"
-    command = [EUGENIE, "up", "--keep", "--down-on-exit", "--site", str(site.file)]
+    command = [EUGENIE, "up", "--supervise", "--down-on-exit", "--site", str(site.file)]
     with told.open("w") as stderr:
-        keeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
+        keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
     try:
         wait_until(lambda: f"keeping {', '.join(STARTED)}; Ctrl-C" in told.read_text(), keeper)
         local.start(site)
@@ -84,8 +85,8 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
 
 def test_ctrl_c_leaves_the_engines_running(site, tmp_path):
     """And one of another part of the site is no business of the keeper."""
-    command = [EUGENIE, "up", "--keep", "--only", "mlflow", "--site", str(site.file)]
-    keeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    command = [EUGENIE, "up", "--supervise", "--only", "mlflow", "--site", str(site.file)]
+    keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert keeper.stderr is not None
     try:
         while "keeping mlflow" not in (line := keeper.stderr.readline()):

@@ -29,7 +29,7 @@ from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.train import train_class
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -61,7 +61,7 @@ def trained(engines, data_folder, tmp_path_factory) -> Iterator[Trained]:
         }
     )
     import_sources(site)
-    train_class(site, CLASS, SILENT, Wanted(epochs=6))
+    train_class(site, CLASS, SILENT, TrainingOptions(epochs=6))
     export_class(site, CLASS)
     local.start(site)
     try:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import foreground
 from support.chaos import (
     FAULTS,
     RATE,
@@ -205,10 +206,7 @@ def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
         "submit(Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])}))"
     )
     argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
-    # a test's own process may have been started with INT ignored, which its children inherit
-    submitting = subprocess.Popen(
-        argv, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    )
+    submitting = foreground.start(argv, stderr=subprocess.DEVNULL)
     while (last := job_record.load(workspace_of(site))) is None or last.accepted:
         assert submitting.poll() is None, "it was not interrupted"
         time.sleep(0.02)

@@ -402,7 +402,17 @@ def bounded_scores_of_what_was_sent(site: Site, folder: Path) -> list[bytes]:
 
 def check_anomalies_of_a_part(plant: Plant) -> None:
     """To stdout, for a pipe."""
-    words = ("--site", str(plant.file), "--bounded", "--version", "1", "--asset", ASSETS[1], "--from", iso(PARTS[1]))
+    words = (
+        "--site",
+        str(plant.file),
+        "--bounded",
+        "--model-version",
+        "1",
+        "--asset",
+        ASSETS[1],
+        "--from",
+        iso(PARTS[1]),
+    )
     lines = [json.loads(line) for line in run("replay", *words).splitlines()]
     assert {one["asset"] for one in lines} == {ASSETS[1]}
     assert {"open", "closed"} <= {one["state"] for one in lines}
@@ -528,5 +538,5 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 3)
     with pytest.raises(EugenieError, match="was made anew") as raised:
         submit(site)
-    assert raised.value.exit_code is ExitCode.REFUSED and "--from earliest" in str(raised.value.hint)
+    assert raised.value.exit_code is ExitCode.REFUSED and "--start-at earliest" in str(raised.value.hint)
     assert status(site).state == "FINISHED" and job_record.load(workspace_of(site)) == last

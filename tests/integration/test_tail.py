@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import confluent_kafka
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from support import foreground
 from typer.testing import CliRunner
 
 from eugenie_cli.anomalies.last_rows import LastRows
@@ -399,7 +399,7 @@ class Command:
         file = site_file(site, folder)
         self._said = folder / "stderr"
         self._reader, writer = pty.openpty() if terminal else os.pipe()
-        self.process = subprocess.Popen(
+        self.process = foreground.start(
             [
                 sys.executable,
                 "-c",

@@ -22,7 +22,7 @@ from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store, spool, sync, train
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
@@ -211,7 +211,7 @@ def test_credentials_of_the_site_file(
     with pytest.raises(
         EugenieError, match=r"does not know (user ann|the token of the site file) \(HTTP 401\)"
     ) as refused:
-        train.train_class(site, "pump", told, Wanted(force=True))
+        train.train_class(site, "pump", told, TrainingOptions(force=True))
     assert "tracking.username" in str(refused.value.hint)
     assert spool.waiting(workspace_of(site)) == []
     nobody = site.model_copy(

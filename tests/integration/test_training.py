@@ -16,7 +16,7 @@ from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store, tracking, train
-from eugenie_cli.training.options import Wanted
+from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
@@ -69,7 +69,7 @@ def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
         registry.resolve("pump", "champion")
 
     first = train.train_class(site, "pump", SILENT)
-    second = train.train_class(site, "pump", SILENT, Wanted(epochs=1))
+    second = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1))
     assert (first.version, first.aliases) == (1, ("champion",))
     assert (second.version, second.aliases) == (2, ("challenger",))
     assert [version.version for version in registry.versions("pump")] == [2, 1]
@@ -100,7 +100,7 @@ def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
     searching = pump.model_copy(update={"model": pump.model.model_copy(update={"learning_rate": "auto"})})
     told = io.StringIO()
     searching_site = site.model_copy(update={"classes": {**site.classes, "pump": searching}})
-    trained = train.train_class(searching_site, "pump", Console(err=told), Wanted(epochs=1))
+    trained = train.train_class(searching_site, "pump", Console(err=told), TrainingOptions(epochs=1))
     client = mlflow_store.client(site)
     parameters = client.get_run(trained.run_id).data.params
     assert parameters["model.learning_rate"] == "auto"
@@ -115,7 +115,7 @@ def test_a_run_that_dies_registers_nothing(site: Site, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(tracking.TrainingRun, "log_built", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train.train_class(site, "pump", SILENT, Wanted(epochs=1))
+        train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1))
     assert Registry(site).versions("pump") == []
     client = mlflow_store.client(site)
     runs = client.search_runs([mlflow_store.experiment(site, client)])
@@ -126,7 +126,7 @@ def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) 
     with pytest.raises(EugenieError, match="no asset has 2 windows") as refused:
         train.train_class(site, "fan", SILENT)
     assert "import" in str(refused.value.hint)
-    done = train.train_classes(site, ["fan", "pump"], SILENT, Wanted(epochs=1))
+    done = train.train_classes(site, ["fan", "pump"], SILENT, TrainingOptions(epochs=1))
     assert [failed.class_name for failed in done.failed] == ["fan"]
     assert [(each.class_name, each.version) for each in done.trained] == [("pump", 1)]
     client = mlflow_store.client(site)
@@ -136,13 +136,13 @@ def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) 
 
 
 def test_what_is_trained_already_is_kept_unless_it_is_forced(site: Site) -> None:
-    first = train.train_class(site, "pump", SILENT, Wanted(epochs=1))
-    again = train.train_class(site, "pump", SILENT, Wanted(epochs=1))
+    first = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1))
+    again = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1))
     assert (again.version, again.run_id, again.kept) == (1, first.run_id, True)
-    forced = train.train_class(site, "pump", SILENT, Wanted(epochs=1, force=True))
+    forced = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1, force=True))
     assert (forced.version, forced.kept) == (2, False)
     open_history(site).commit("logger", [batch("one", 901)], key="one")
-    assert train.train_class(site, "pump", SILENT, Wanted(epochs=1)).version == 3
+    assert train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1)).version == 3
     assert {path.suffix for path in workspace_of(site).training.iterdir()} == {".lock"}
 
 
@@ -156,17 +156,17 @@ def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
 def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(site: Site) -> None:
     """New rows of both assets come in; then the class is one that the champion's network does not fit."""
     with pytest.raises(EugenieError, match="no champion"):
-        train.train_class(site, "pump", SILENT, Wanted(from_champion=True))
-    first = train.train_class(site, "pump", SILENT, Wanted(epochs=4))
+        train.train_class(site, "pump", SILENT, TrainingOptions(from_champion=True))
+    first = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=4))
     for asset in ("one", "three"):
         open_history(site).commit("logger", [batch(asset, 1_100)], key=asset)
-    anew = train.train_class(site, "pump", SILENT, Wanted(epochs=1))
-    second = train.train_class(site, "pump", SILENT, Wanted(epochs=1, from_champion=True))
+    anew = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1))
+    second = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1, from_champion=True))
     registry = Registry(site)
     assert (second.aliases, second.version) == (("challenger",), 3)
     assert registry.resolve("pump", "champion").version == first.version
     assert second.metrics["best_validation_loss"] < anew.metrics["best_validation_loss"]
-    assert train.train_class(site, "pump", SILENT, Wanted(epochs=1, from_champion=True)).kept
+    assert train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1, from_champion=True)).kept
     told = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
     version = registry.client.get_model_version(mlflow_store.registered_name(site, "pump"), "3")
     assert told.items() <= version.tags.items()
@@ -176,5 +176,5 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
     other = site.model_copy(update={"classes": {**site.classes, "pump": wider}})
     with pytest.raises(EugenieError, match=r"horizons: 1, 3, now 1, 5; other LSTM units: 8, now 12") as refused:
-        train.train_class(other, "pump", SILENT, Wanted(from_champion=True))
+        train.train_class(other, "pump", SILENT, TrainingOptions(from_champion=True))
     assert refused.value.exit_code is ExitCode.REFUSED

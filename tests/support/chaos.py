@@ -32,7 +32,7 @@ from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, kafka, process
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.operations import lifecycle
-from eugenie_cli.operations.supervisor import Keeper
+from eugenie_cli.operations.supervisor import Supervisor
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -76,9 +76,9 @@ class Told:
 
 
 @contextmanager
-def keeping(site: Site, told: Told) -> Iterator[Keeper]:
-    """The site's keeper, as `eugenie up --keep` runs it, on a thread."""
-    keeper, ended = Keeper(site, told, only=()), threading.Event()
+def keeping(site: Site, told: Told) -> Iterator[Supervisor]:
+    """The site's keeper, as `eugenie up --supervise` runs it, on a thread."""
+    keeper, ended = Supervisor(site, told, only=()), threading.Event()
     thread = threading.Thread(target=keeper.run, args=(ended,), name="keeper")
     thread.start()
     try:

@@ -17,7 +17,7 @@ from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
 from eugenie_cli.readings.mapping import Outcome
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.reject_reasons import REASONS
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 FOLDER = Path(__file__).parents[1] / "golden" / "readings"
 

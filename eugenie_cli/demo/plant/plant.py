@@ -56,7 +56,7 @@ class Plant:
         except FileNotFoundError:
             raise EugenieError(
                 f"{path}: no simulated plant",
-                f"make one: eugenie simulate export --dir {folder}",
+                f"make one: eugenie simulate export --output-dir {folder}",
                 ExitCode.USAGE,
             ) from None
         except (ValueError, TypeError) as error:

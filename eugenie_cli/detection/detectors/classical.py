@@ -8,13 +8,14 @@ held to the same arithmetic row by row: so both say the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.asset_tables import PER_ASSET
 from eugenie_cli.detection.calibration import scaling, thresholds
 from eugenie_cli.detection.context_sensors import context_sensors
 from eugenie_cli.detection.detector import MIN_PRESENT, Calibration, TrainedDetector
@@ -56,7 +57,7 @@ class Learnt:
 class ClassicalDetector(TrainedDetector):
     """A fitted statistic with its thresholds: see `Learnt`."""
 
-    used: Bools
+    used: Bools = field(metadata=PER_ASSET)
     statistic: Statistic
 
     @property

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.asset_tables import PER_ASSET
 from eugenie_cli.detection.covariance import Baseline, baseline, distance, impute, known
 from eugenie_cli.detection.detectors.options import ChartOptions
 from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, masked
@@ -32,9 +33,9 @@ class Chart(ABC):
 
     window: int
     smoothing: float
-    mean: Floats
-    deviation: Floats
-    whitening: Floats
+    mean: Floats = field(metadata=PER_ASSET)
+    deviation: Floats = field(metadata=PER_ASSET)
+    whitening: Floats = field(metadata=PER_ASSET)
     horizons: tuple[int, ...] = ()
 
     @classmethod

@@ -8,13 +8,14 @@ are taken as lengths, not as squares. Each row is judged by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from eugenie_cli.detection.arrays import Bools, Floats
+from eugenie_cli.detection.asset_tables import PER_ASSET
 from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, ledoit_wolf
 from eugenie_cli.detection.detectors.options import PcaOptions
 from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, StatisticGraph, masked
@@ -34,11 +35,11 @@ class Pca:
 
     window: int
     explained: float
-    precision: Floats
+    precision: Floats = field(metadata=PER_ASSET)
     """float32 [A, S, S]: inverse of the shrunk covariance, by which missing values are filled in."""
-    loadings: Floats
+    loadings: Floats = field(metadata=PER_ASSET)
     """float32 [A, S, C]."""
-    variances: Floats
+    variances: Floats = field(metadata=PER_ASSET)
     """float32 [A, C]."""
     horizons: tuple[int, ...] = ()
 

@@ -41,7 +41,7 @@ class EventMetrics:
 def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> EventMetrics:
     """An event is detected when an anomaly of its asset is on at any time of it.
 
-    The delay is from the event's start to the moment the anomaly was raised, 0 for one that was already on.
+    The delay is from the event's start to the moment the alarm was raised, 0 for one that was already on.
     Such a one was raised for nothing, a false alarm too: flagging everything detects all and pays for it.
     """
     delays = []

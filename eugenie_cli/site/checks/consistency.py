@@ -12,9 +12,11 @@ from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.diagnostics import Path, did_you_mean
 from eugenie_cli.site.field_types import show_duration
+from eugenie_cli.site.names import no_such
 from eugenie_cli.site.partial import Parts
 from eugenie_cli.site.promotion import PromotionGate
-from eugenie_cli.site.schema import Asset, EquipmentClass, Part, Period
+from eugenie_cli.site.readings_mapping import Part, ReadingsMapping
+from eugenie_cli.site.schema import Asset, EquipmentClass, Period
 
 
 class Finding(NamedTuple):
@@ -59,7 +61,7 @@ def known(path: Path, what: str, name: str, names: Iterable[str]) -> Findings:
     """A finding where `name` is none of `names`."""
     names = list(names)
     if name not in names:
-        yield Finding(path, f"there is no {what} {name}" + (did_you_mean(name, names)))
+        yield Finding(path, no_such(what, name, names))
 
 
 def _sources(parts: Parts) -> Findings:
@@ -72,8 +74,8 @@ def _sources(parts: Parts) -> Findings:
             yield Finding((*path, "name"), f"another source is named {source.name}")
         seen.add(source.name)
         readings = getattr(source, "readings", None)
-        if readings is not None:
-            for place, message in check_mapping(readings, of_file=True):
+        if isinstance(readings, ReadingsMapping):
+            for place, message in check_mapping(readings, of_file=source.of_files):
                 at: Path = (*path, "readings")
                 yield Finding((*at, *place), message, needs=((*at, "shape"),))
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)

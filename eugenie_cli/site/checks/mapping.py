@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.site.diagnostics import Path
-from eugenie_cli.site.schema import Part, ReadingsMapping, SchemaRegistry
+from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegistry
 
 _WAYS = ("path", "const", "file")
 _PLACEHOLDERS = ("{stem}", "{parent}")

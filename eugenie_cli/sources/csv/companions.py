@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.interface import Tally
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.site.field_types import on_one_line
-from eugenie_cli.site.schema import CsvSource, Part
+from eugenie_cli.site.readings_mapping import Part
 from eugenie_cli.sources.csv.files import HEAD_BYTES
 from eugenie_cli.sources.csv.lines import LINE_END, Decoder
 from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
+from eugenie_cli.sources.csv.settings import CsvSettings
 
 SHOWN_COLUMNS = 12  # in an error
 _SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # Excel's own first line
@@ -35,7 +36,7 @@ class Header:
     spare: bool = False
 
 
-def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules, decoder: Decoder) -> Header:
+def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules, decoder: Decoder) -> Header:
     """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, it is not of the
     encoding, or the mapping needs a column that it does not have.
     """
@@ -69,7 +70,7 @@ def read_header(where: str, head: bytes, source: CsvSource, rules: QuoteRules, d
     return Header(tuple(names), end, line_count(head[:end]), spare)
 
 
-def _check_encoding(where: str, header: bytes, source: CsvSource, decoder: Decoder) -> None:
+def _check_encoding(where: str, header: bytes, source: CsvSettings, decoder: Decoder) -> None:
     """Refuse a header that is not of the encoding: its columns would have other names."""
     if not header.isascii() and (at := decoder.bad(header, 0)) >= 0:
         likely = header.decode("cp1252", "replace").rstrip("\r\n")
@@ -124,7 +125,7 @@ def _named(written: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSource, head: bytes) -> None:
+def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSettings, head: bytes) -> None:
     """Raise EugenieError when the mapping needs a column that the file does not have."""
     readings = source.readings
     parts: dict[str, Part | None] = {"ts": readings.ts, "asset": readings.asset}
@@ -139,7 +140,7 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
             )
 
 
-def _mark_advice(text: str, source: CsvSource) -> str:
+def _mark_advice(text: str, source: CsvSettings) -> str:
     """What to correct where a text begins with UTF-8's mark, read as another encoding; empty for others."""
     utf = codecs.lookup(source.encoding).name.startswith("utf")
     if utf or not text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
@@ -147,7 +148,7 @@ def _mark_advice(text: str, source: CsvSource) -> str:
     return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
 
 
-def _advice(wanted: str, written: Sequence[str], source: CsvSource, head: bytes) -> str:
+def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: bytes) -> str:
     """What to correct, by how the first lines look."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
     if marked := _mark_advice(text, source):

@@ -19,7 +19,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings.mapping import bind_file
-from eugenie_cli.site.schema import CsvSource, Site
+from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.csv.companions import Told, bases_of
 from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, status_of, without_gz
 from eugenie_cli.sources.csv.headers import Header, read_header
@@ -27,6 +27,7 @@ from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
 from eugenie_cli.sources.csv.quotes import QuoteRules
 from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.csv.rejected_rows import Places, Ragged, rows_of
+from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
 
 BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
@@ -35,7 +36,7 @@ BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itsel
 class CsvImporter:
     """Reads the files of a `csv` source."""
 
-    def __init__(self, source: CsvSource, site: Site) -> None:
+    def __init__(self, source: CsvSettings, site: Site) -> None:
         self._source, self._site = source, site
         self._base = site.base.resolve()
         self._mapping = source.readings.model_dump(mode="json")

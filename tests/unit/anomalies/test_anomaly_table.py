@@ -13,7 +13,7 @@ from support.anomaly_records import record_bytes
 from eugenie_cli.anomalies.record import parse_record
 from eugenie_cli.anomalies.view import View
 from eugenie_cli.commands.anomaly_table import LiveTable, anomaly_table, bar, duration, number
-from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Life, Trouble
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Liveness, Trouble
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "anomalies"
 NOW_MS = 1_767_866_712_000  # 2026-01-08T10:05:12Z
@@ -82,7 +82,7 @@ def test_a_live_table_reads_at_a_glance(name, width):
     assert drawn(live(view()), width) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def coloured(life: Life, made: View) -> list[str]:
+def coloured(life: Liveness, made: View) -> list[str]:
     """The lines with their colours, as escape sequences."""
     console = RichConsole(file=StringIO(), width=100, height=40, emoji=False, highlight=False, force_terminal=True,
                           color_system="standard")  # fmt: skip
@@ -94,7 +94,7 @@ def coloured(life: Life, made: View) -> list[str]:
 def test_nothing_open_has_the_colour_of_the_sign_of_life_and_is_green_only_with_one(level, code):
     trouble = Trouble("kafka", level, "no contact with Kafka since 10:05:01", "eugenie up")
     troubles = (trouble,) if level in (LATE, DOWN) else ()
-    head, *sign = coloured(Life(level, "last row scored 3 s ago", troubles), View())[: 2 + len(troubles)]
+    head, *sign = coloured(Liveness(level, "last row scored 3 s ago", troubles), View())[: 2 + len(troubles)]
     assert f"\x1b[1;{code}m0 open" in head if code else "\x1b[1m0 open" in head
     for line, words in zip(sign, ["last row scored 3 s ago", f"{trouble.what}; next: eugenie up"], strict=False):
         assert f"\x1b[{code}m{words}" in line if code else words in line
@@ -103,7 +103,7 @@ def test_nothing_open_has_the_colour_of_the_sign_of_life_and_is_green_only_with_
 
 def test_what_is_wrong_takes_lines_from_the_table_and_not_from_the_terminal():
     troubles = tuple(Trouble(str(number), DOWN, f"trouble {number}", "wait") for number in range(6))
-    life = Life(DOWN, "no scored row", troubles)
+    life = Liveness(DOWN, "no scored row", troubles)
     table = LiveTable("demo-plant", view(), timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life)
     shown = drawn(table, width=100, height=18)
     assert len(shown.splitlines()) <= 18 and "trouble 5; next: wait" in shown and "more open" in shown
@@ -118,7 +118,7 @@ def test_what_comes_from_kafka_moves_no_cursor_and_shows_no_password():
         parsed = parse_record(record_bytes(**members))
         assert parsed is not None
         made.fold(parsed[0], NOW_MS)
-    life = Life(DOWN, "no scored row", (Trouble("kafka", DOWN, f"{evil} http://me:hidden@host", "wait"),))
+    life = Liveness(DOWN, "no scored row", (Trouble("kafka", DOWN, f"{evil} http://me:hidden@host", "wait"),))
     shown = drawn(LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life), 200)
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown) and "hidden" not in shown
     assert shown.count("\\x1b]0;x") >= 8, "and it is all there to read"

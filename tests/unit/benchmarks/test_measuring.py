@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import plant_tags
 import pytest
-from latency import Sent, completion, last_readings
-from stream_measure import Result, pace
-from stream_meter import shortened
-from stream_plant import STEP_MS, Plant
-from stream_profile import FRAMEWORK, shares
+
+from benchmarks.common import plant_tags
+from benchmarks.common.plant import STEP_MS, Plant
+from benchmarks.latency.figures import Sent, completion, last_readings
+from benchmarks.stream.measurement import Result, pace
+from benchmarks.stream.meter import shortened
+from benchmarks.stream.profile import FRAMEWORK, shares
 
 RATE = 50_000
 """Readings a second of the jobs below."""

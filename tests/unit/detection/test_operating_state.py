@@ -10,7 +10,7 @@ import tensorflow as tf
 from support import sample_detector
 
 from eugenie_cli.detection import reference
-from eugenie_cli.detection.operating_state import Running
+from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.scoring import ScoringModule
 
 PLAIN = sample_detector.detector()
@@ -33,14 +33,14 @@ def rows() -> np.ndarray:
 
 
 def test_a_row_without_the_sensor_counts_as_running() -> None:
-    rule = Running(1, 5.0)
+    rule = OperatingState(1, 5.0)
     values = np.array([[1.0, 6.0], [1.0, 5.0], [1.0, np.nan]], np.float32)
     assert rule.stopped(values).tolist() == [False, True, False]
     assert np.isnan(rule.mask(values)).tolist() == [[False, False], [True, True], [False, True]]
 
 
 def test_stopped_rows_have_no_score_and_count_as_missing_to_those_after(rows: np.ndarray) -> None:
-    running = replace(PLAIN, running=Running(CURRENT, 5.0))
+    running = replace(PLAIN, running=OperatingState(CURRENT, 5.0))
     found = score(running, rows)
     stopped = slice(21, 36)  # score k is of row WINDOW - 1 + k
     assert np.isnan(found[stopped]).all()
@@ -54,6 +54,6 @@ def test_stopped_rows_have_no_score_and_count_as_missing_to_those_after(rows: np
 
 
 def test_the_graph_agrees_with_its_reference_on_a_machine_that_stops(rows: np.ndarray) -> None:
-    running = replace(PLAIN, running=Running(CURRENT, 5.0))
+    running = replace(PLAIN, running=OperatingState(CURRENT, 5.0))
     slow = reference.score(running, ["pump-1"], rows)
     np.testing.assert_allclose(score(running, rows), slow.score[0], rtol=1e-5, atol=1e-5)

@@ -13,14 +13,14 @@ from support.scored_plant import FAULT, GAP, NORMAL_ROWS, ROWS, START, STEP
 
 from eugenie_cli.detection.metrics import Raised
 from eugenie_cli.evaluation.backtest import backtest
-from eugenie_cli.evaluation.collector import Study
+from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.coverage import coverage_of, spans, watched
 from eugenie_cli.evaluation.daily_counts import day_counts
 from eugenie_cli.evaluation.downsampling import trace
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.timeline import TimelineSum
-from eugenie_cli.evaluation.top_k import Worst
+from eugenie_cli.evaluation.top_k import TopK
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -30,7 +30,7 @@ LABELS = Labels((
 
 @pytest.fixture(scope="module")
 def judged(plant):
-    study = Study(plant, "pump", LABELS)
+    study = Collector(plant, "pump", LABELS)
     return evaluate_class(plant, "pump", LABELS, version=3, watch=study), study.findings()
 
 
@@ -79,7 +79,7 @@ def test_gaps_are_found_where_they_are(judged):
 
 
 def test_without_labels_nothing_is_called_false(plant):
-    study = Study(plant, "pump", None)
+    study = Collector(plant, "pump", None)
     evaluate_class(plant, "pump", version=3, watch=study)
     found = study.findings()
     assert (found.labelled, found.events, found.phases, found.root_cause_at_alarm) == (False, (), None, None)
@@ -171,7 +171,7 @@ def test_a_trace_keeps_peaks_however_many_rows_there_are(plant):
 
 
 def test_the_worst_are_kept_in_order():
-    worst = Worst(2)
+    worst = TopK(2)
     assert worst.would_take(0.0)
     for weight, name in ((1.0, "a"), (3.0, "b"), (2.0, "c"), (3.0, "d")):
         worst.add(weight, name)

@@ -22,7 +22,7 @@ from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.recommendation import how_to_take
 from eugenie_cli.evaluation.request import evaluate_site
-from eugenie_cli.evaluation.training_rows import LearntRows, learnt_by, leaves_something
+from eugenie_cli.evaluation.training_rows import TrainingRows, learnt_by, leaves_something
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.training.registry import Registry
 
@@ -254,10 +254,10 @@ def test_the_table_has_the_model_first(plant, labels):
 def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
     """Else all the rows that can be judged were left out for them."""
     spans = {one.asset: [(one.start_ms, one.end_ms)] for one in open_history(plant).summary()}
-    first = LearntRows({"p-1": spans["p-1"]})
-    assert not leaves_something(plant, "pump", None, None, [first, LearntRows()])
-    assert leaves_something(plant, "pump", None, None, [LearntRows(first.spans, "its run is gone"), LearntRows()])
-    assert leaves_something(plant, "pump", None, None, [LearntRows({**spans, "p-1": []}), LearntRows()])
+    first = TrainingRows({"p-1": spans["p-1"]})
+    assert not leaves_something(plant, "pump", None, None, [first, TrainingRows()])
+    assert leaves_something(plant, "pump", None, None, [TrainingRows(first.spans, "its run is gone"), TrainingRows()])
+    assert leaves_something(plant, "pump", None, None, [TrainingRows({**spans, "p-1": []}), TrainingRows()])
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, lea
     """Of rows 400 to 600; those before are in the site file's normal periods."""
     spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
     period = START + NORMAL_ROWS * STEP, START + 600 * STEP
-    assert leaves_something(plant, "pump", *period, [LearntRows(spans), LearntRows()]) is left
+    assert leaves_something(plant, "pump", *period, [TrainingRows(spans), TrainingRows()]) is left
 
 
 def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):

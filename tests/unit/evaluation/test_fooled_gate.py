@@ -22,7 +22,7 @@ from eugenie_cli.evaluation.performance import judge as judge_asset
 from eugenie_cli.evaluation.performance import summarise
 from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
 from eugenie_cli.evaluation.provenance import Unknown
-from eugenie_cli.evaluation.training_rows import LearntCount
+from eugenie_cli.evaluation.training_rows import TrainingRowCount
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 
@@ -116,7 +116,7 @@ def judged(
     champion: Scores,
     candidate: Scores,
     labels: Labels | None = LABELS,
-    learnt: tuple[LearntCount | None, LearntCount | None] = (None, None),
+    learnt: tuple[TrainingRowCount | None, TrainingRowCount | None] = (None, None),
     left_out: int = 0,
 ) -> Judged:
     study, found = PairStudy(SITE, "pump", labels), ([], [])
@@ -194,9 +194,12 @@ def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
 @pytest.mark.parametrize(
     ("learnt", "words"),
     [
-        ((None, LearntCount(ROWS * len(ASSETS))), "all 25,920 judged rows are rows that version 2 learnt from"),
-        ((LearntCount(ROWS * len(ASSETS)), None), "all 25,920 judged rows are rows that version 1 learnt from"),
-        ((LearntCount(700), LearntCount(0)), "700 of the 25,920 judged rows are rows that version 1 learnt from"),
+        ((None, TrainingRowCount(ROWS * len(ASSETS))), "all 25,920 judged rows are rows that version 2 learnt from"),
+        ((TrainingRowCount(ROWS * len(ASSETS)), None), "all 25,920 judged rows are rows that version 1 learnt from"),
+        (
+            (TrainingRowCount(700), TrainingRowCount(0)),
+            "700 of the 25,920 judged rows are rows that version 1 learnt from",
+        ),
     ],
 )
 def test_rows_that_a_version_learnt_from_decide_nothing(learnt, words):
@@ -206,7 +209,9 @@ def test_rows_that_a_version_learnt_from_decide_nothing(learnt, words):
 
 
 def test_what_nobody_knows_of_an_older_version_is_said():
-    told = judged(sound(1), sound(2), learnt=(LearntCount(0, "its run is gone"), LearntCount(0)), left_out=40).verdict()
+    told = judged(
+        sound(1), sound(2), learnt=(TrainingRowCount(0, "its run is gone"), TrainingRowCount(0)), left_out=40
+    ).verdict()
     assert told.promote
     assert any("which rows version 1 learnt from is not known (its run is gone)" in words for words in told.reasons)
     assert any("40 that a version learnt from are left out" in words for words in told.reasons)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.sample_reports import FAULT, SENSORS, START, STEP, backtest_of, report_of, site
 
-from eugenie_cli.evaluation.collector import Study
+from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.comparison_table import comparison_rows
 from eugenie_cli.evaluation.downsampling import score_on
 from eugenie_cli.evaluation.evaluation_report import EvaluationReport
@@ -126,7 +126,7 @@ def test_scores_are_laid_on_the_other_versions_edges():
 
 def test_a_study_without_pictures_of_faults_still_counts_them():
     labels = Labels((Label("p-0", START + FAULT[0] * STEP, START + FAULT[1] * STEP, (SENSORS[0],)),))
-    study = Study(site(), "pump", labels, event_pictures=0)
+    study = Collector(site(), "pump", labels, event_pictures=0)
     one = backtest_of("p-0", 0, 720)
     study.add(one, ~np.isnan(one.rows).all(axis=1))
     found = study.findings()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Readings
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
@@ -66,7 +66,7 @@ def job_spec() -> Callable[..., JobSpec]:
     return build_spec
 
 
-def readings(routes: Routes, *ones: tuple[str, str, int, float]) -> Readings:
+def readings(routes: SensorIndex, *ones: tuple[str, str, int, float]) -> Readings:
     """(asset, sensor, ts, value) as columns."""
     place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in ones]
     return (

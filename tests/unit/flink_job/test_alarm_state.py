@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from eugenie_cli.flink_job.alarm_state import ANOMALY, SCORE, Desk
+from eugenie_cli.flink_job.alarm_state import ANOMALY, SCORE, AlarmState
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.predict import ScoredBatch
 
@@ -21,12 +21,12 @@ def scored(scores: list[list[float]], first_edge: int = 1_000, assets=("p1", "p2
     return ScoredBatch(batch, score, share, rows + 10, 7)
 
 
-def records(desk: Desk, batch: ScoredBatch) -> list[tuple[str, str, dict]]:
+def records(desk: AlarmState, batch: ScoredBatch) -> list[tuple[str, str, dict]]:
     return [(kind, key, json.loads(text)) for kind, key, text in desk.take(batch)]
 
 
 def test_every_row_with_a_reading_or_a_score_is_a_score_record(job_spec):
-    desk = Desk(job_spec())
+    desk = AlarmState(job_spec())
     found = records(desk, scored([[0.5, np.nan]]))
     assert [(kind, key, one["ts"], one["score"], one["readings"], one["model"]) for kind, key, one in found] == [
         (SCORE, "p1", "1970-01-01T00:00:01.000Z", 0.5, 2, {"name": "pump", "version": 7}),
@@ -36,7 +36,7 @@ def test_every_row_with_a_reading_or_a_score_is_a_score_record(job_spec):
 
 
 def test_an_anomaly_opens_names_its_sensors_and_closes(job_spec):
-    desk = Desk(job_spec())
+    desk = AlarmState(job_spec())
     found = [one for kind, _, one in records(desk, scored([[0.1, 3.0, 3.0, 0.2, 0.2]])) if kind == ANOMALY]
     assert [(one["state"], one["start"][17:19], one["end"] and one["end"][17:19], one["reason"]) for one in found] == [
         ("open", "02", None, None),
@@ -51,19 +51,19 @@ def test_an_anomaly_opens_names_its_sensors_and_closes(job_spec):
 
 def test_one_segment_or_many_give_the_same_anomalies(job_spec):
     scores = [0.1, 2.0, 2.0, 5.0, np.nan, 0.5, 2.0, 0.5, 0.5, 2.0, 2.0, 2.0]
-    whole = [one for one in records(Desk(job_spec()), scored([scores])) if one[0] == ANOMALY]
-    desk, pieces = Desk(job_spec()), []
+    whole = [one for one in records(AlarmState(job_spec()), scored([scores])) if one[0] == ANOMALY]
+    desk, pieces = AlarmState(job_spec()), []
     for index, score in enumerate(scores):
         pieces += [one for one in records(desk, scored([[score]], 1_000 * (index + 1))) if one[0] == ANOMALY]
         state = desk.state()
-        desk = Desk(job_spec())
+        desk = AlarmState(job_spec())
         desk.restore(json.loads(json.dumps(state)))
     assert pieces == whole
     assert len(whole) >= 3
 
 
 def test_an_asset_that_falls_silent_is_closed_by_event_time(job_spec):
-    desk = Desk(job_spec())
+    desk = AlarmState(job_spec())
     records(desk, scored([[3.0, 3.0], [3.0, 3.0]]))
     records(desk, scored([[3.0, 3.0]], first_edge=3_000))  # p2 sends no more
     assert desk.next_deadline() == 2_000 + 5_000 + 1

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from eugenie_cli.episodes.records import anomaly_id
-from eugenie_cli.flink_job.alarm_state import ANOMALY, Desk
+from eugenie_cli.flink_job.alarm_state import ANOMALY, AlarmState
 from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.episode_state import classes_of_rows
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.predict import ScoredBatch
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
 
 from .conftest import build_spec, class_spec, readings
@@ -154,7 +154,7 @@ def test_the_job_goes_on_from_it(change, version):
     assert names <= assets.keys() and not names & closed.keys()
 
     # and it goes on: every asset makes rows, those that stayed open recover
-    routes = Routes(spec)
+    routes = SensorIndex(spec)
     sensors_of = {one.name: one.sensors for one in classes}
     for second in range(8, 20):
         edge = second * 1_000
@@ -184,7 +184,7 @@ def test_a_shard_that_loses_its_last_asset_of_a_class_goes_on(shards):
     before = build_spec(assets={f"p{number}": "pump" for number in range(12)}, shards=shards)
     after = build_spec(assets={"p3": "pump"}, shards=shards)
     for number in range(shards):
-        routes, kept = Routes(before), State()
+        routes, kept = SensorIndex(before), State()
         shard = kept.shard(before, number)
         for second in range(1, 5):
             own = routes.classes[0].assets[number]
@@ -206,7 +206,7 @@ def test_a_class_with_other_sensors_now_is_not_mistaken_for_what_it_was():
     batch = Batch("pump", ("p1",), 8_000, 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
     opened = [json.loads(text) for kind, _, text in desk.take(scored(batch, 3.0)) if kind == ANOMALY]
     desk._departed = departed
-    again = Desk(spec)
+    again = AlarmState(spec)
     again.restore(json.loads(json.dumps(desk.state())))
     closed = [json.loads(text) for _, _, text in again.close_all()]
     assert {(one["reason"], tuple(sorted(sensor["sensor"] for sensor in one["sensors"]))) for one in closed} == {

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.flink_job.decode import Decoder, Messages, Share
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard
-from eugenie_cli.flink_job.unknown_tags import MOST, Strange, StrangeTags
-from eugenie_cli.flink_job.watermark import NOT_YET, Clock
+from eugenie_cli.flink_job.unknown_tags import MOST, UnknownTag, UnknownTags
+from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 
 START = 1_767_225_600_000
 BOUND = 2_000
@@ -67,7 +67,7 @@ def test_every_message_ends_in_one_place(job_spec):
         ("bad-json", 0, 103),
         ("future", 0, 104),
     ]
-    assert shares[0].strange == {("p1", "zz", None): Strange(2, 0, 105)}
+    assert shares[0].strange == {("p1", "zz", None): UnknownTag(2, 0, 105)}
     assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
 
 
@@ -132,9 +132,9 @@ def test_an_array_of_late_readings_is_one_letter_with_a_count(job_spec):
 
 
 def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
-    tags = StrangeTags("readings")
-    assert tags.add({(None, None, "x"): Strange(3, 0, 7)}) == []
-    assert tags.add({(None, None, "x"): Strange(4, 1, 9)}) == []
+    tags = UnknownTags("readings")
+    assert tags.add({(None, None, "x"): UnknownTag(3, 0, 7)}) == []
+    assert tags.add({(None, None, "x"): UnknownTag(4, 1, 9)}) == []
     ((_, letter),) = tags.letters()
     assert {"count": 7, "partition": 0, "offset": 7}.items() <= json.loads(letter).items()
 
@@ -142,9 +142,9 @@ def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
 @pytest.mark.parametrize("names", [MOST, MOST + 1, 50_000])
 def test_a_flood_of_unknown_tags_is_a_thousand_letters_and_one(names):
     """Each second every tag once: the letters are as many after ten seconds, and count every reading."""
-    tags = StrangeTags("readings")
+    tags = UnknownTags("readings")
     for second in range(10):
-        found = {(None, None, str(number)): Strange(1, 0, second * names + number) for number in range(names)}
+        found = {(None, None, str(number)): UnknownTag(1, 0, second * names + number) for number in range(names)}
         assert tags.add(found) == []
     letters = [json.loads(letter) for _, letter in tags.letters()]
     assert len(letters) == min(names, MOST + 1)
@@ -158,9 +158,9 @@ def test_a_flood_of_unknown_tags_is_a_thousand_letters_and_one(names):
 
 
 def test_more_names_than_fit_from_an_earlier_state_are_written_at_once():
-    tags = StrangeTags("readings")
-    tags.counts = {(None, None, str(number)): Strange(2, 0, number) for number in range(10_000)}
-    letters = tags.add({(None, None, "new"): Strange(1, 0, 1)})
+    tags = UnknownTags("readings")
+    tags.counts = {(None, None, str(number)): UnknownTag(2, 0, number) for number in range(10_000)}
+    letters = tags.add({(None, None, "new"): UnknownTag(1, 0, 1)})
     assert sum(json.loads(letter)["count"] for _, letter in letters) == 20_001 and tags.letters() == []
 
 
@@ -213,34 +213,34 @@ def test_a_partition_set_back_is_late_and_the_others_are_not(job_spec):
 
 class TestClock:
     def test_follows_the_slowest_partition_and_never_goes_back(self):
-        clock = Clock(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        clock = Watermark(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         assert clock.advance({0: START}, 0) == NOT_YET  # the other has not spoken
         assert clock.advance({1: START - 5_000}, 1) == START - 5_000 - BOUND - 1
         assert clock.advance({1: START - 9_000}, 2) == START - 5_000 - BOUND - 1
         assert clock.advance({1: START + 9_000}, 3) == START - BOUND - 1
 
     def test_goes_on_without_a_partition_that_is_silent(self):
-        clock = Clock(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        clock = Watermark(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         clock.advance({0: START, 1: START}, 0)
         for second in range(1, 11):
             assert clock.advance({0: START + 60_000}, 1_000 * second) == START - BOUND - 1
         assert clock.advance({0: START + 60_000}, 10_001) == START + 60_000 - BOUND - 1
 
     def test_does_not_wait_for_ever_for_a_partition_that_never_spoke(self):
-        clock = Clock(partitions=3, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
+        clock = Watermark(partitions=3, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         for second in range(11):
             assert clock.advance({0: START}, 1_000 * second) == NOT_YET
         assert clock.advance({0: START}, 10_001) == START - BOUND - 1
 
     def test_a_task_waits_for_its_share_of_the_partitions(self):
-        clock = Clock(partitions=4, parallelism=2, out_of_orderness_ms=0, idle_timeout_ms=10_000)
+        clock = Watermark(partitions=4, parallelism=2, out_of_orderness_ms=0, idle_timeout_ms=10_000)
         clock.advance({1: START}, 0)
         assert clock.advance({3: START + 1}, 0) == START - 1
 
 
 def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[dict, Counter]:
     """(partition, payload) in order of arrival, in batches that end at `cuts` -> the rows of each asset."""
-    decoder, routes = Decoder(spec), Routes(spec)
+    decoder, routes = Decoder(spec), SensorIndex(spec)
     shards = {number: Shard(routes, number) for number in range(spec.shards)}
     rows: dict = {}
     books: Counter = Counter()

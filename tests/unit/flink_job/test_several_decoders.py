@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from eugenie_cli.flink_job.decode import Decoder, Messages
 from eugenie_cli.flink_job.key_groups import tasks
-from eugenie_cli.flink_job.sensor_index import Routes
+from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.watermark import Clock
+from eugenie_cli.flink_job.watermark import Watermark
 
 from .conftest import build_spec
 from .test_decode import BOUND, START, letters, message
@@ -30,11 +30,11 @@ class Job:
     """Decoders and tasks. `rows`: (asset, edge) -> its row; `books`: where readings ended."""
 
     def __init__(self, spec: JobSpec) -> None:
-        routes = Routes(spec)
+        routes = SensorIndex(spec)
         self.spec = spec
         self.decoders = [Decoder(spec) for _ in range(spec.parallelism)]
         self.tasks = tasks(spec.shards, spec.parallelism)
-        self.clocks = {task: Clock.of_decoders(spec.parallelism, spec.idle_timeout_ms) for task in self.tasks}
+        self.clocks = {task: Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms) for task in self.tasks}
         self.shards = {number: Shard(routes, number) for number in range(spec.shards)}
         self.rows: dict[tuple[str, int], bytes] = {}
         self.books: Counter[str] = Counter()

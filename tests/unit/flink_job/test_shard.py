@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM, key_group, keys, tasks
-from eugenie_cli.flink_job.sensor_index import Routes, shard_of
+from eugenie_cli.flink_job.sensor_index import SensorIndex, shard_of
 from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.spec import AssetSpec
 
@@ -21,7 +21,7 @@ ONE_SHARD = {"shards": 1}
 
 def test_routes_name_every_sensor_once(job_spec):
     spec = job_spec(assets={f"p{number}": "pump" for number in range(40)})
-    routes = Routes(spec)
+    routes = SensorIndex(spec)
     assert len(set(routes.names)) == 80
     for place, (asset, sensor) in enumerate(routes.names):
         assert routes.place_of(asset, sensor, None) == place
@@ -53,7 +53,7 @@ def test_tags_lead_to_sensors(job_spec):
     spec = type(spec)(
         **{**spec.__dict__, "assets": (AssetSpec("p1", "pump", {"a": "PT-1"}), AssetSpec("p2", "pump", {}))}
     )
-    routes = Routes(spec)
+    routes = SensorIndex(spec)
     assert routes.place_of(None, None, "PT-1") == routes.place_of("p1", "a", None)
     assert routes.place_of("p2", None, "b") == routes.place_of("p2", "b", None)
     assert routes.place_of(None, None, "b") is None  # both have one
@@ -63,7 +63,7 @@ def test_classes_have_steps_of_their_own(job_spec):
     slow = class_spec(
         "tank", sensors=("level",), units=("m",), low=(None,), high=(None,), step_ms=5_000, max_gap_ms=9_000
     )
-    routes = Routes(job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"}, **ONE_SHARD))
+    routes = SensorIndex(job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"}, **ONE_SHARD))
     shard = Shard(routes, 0)
     for second in range(1, 6):
         shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)))
@@ -75,7 +75,7 @@ def test_classes_have_steps_of_their_own(job_spec):
 
 
 def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
-    routes = Routes(job_spec(**ONE_SHARD))
+    routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1)))
     shard.advance(1_000)
@@ -85,13 +85,13 @@ def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
 
 
 def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job_spec):
-    routes = Routes(job_spec(**ONE_SHARD))
+    routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)))
     shard.advance(1_000)
     kept = pickle.loads(pickle.dumps(shard.state()))  # noqa: S301
 
-    others = Routes(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
+    others = SensorIndex(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
     later = Shard(others, 0)
     later.restore(kept)
     later.take(readings(others, ("p2", "b", 1_700, 8)))
@@ -101,18 +101,18 @@ def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job
 
 
 def test_a_class_with_other_sensors_begins_anew(job_spec):
-    routes = Routes(job_spec(**ONE_SHARD))
+    routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1)))
     shard.advance(1_000)
     other = class_spec(sensors=("b", "c"), units=("", ""))
-    later = Shard(Routes(job_spec(classes=(other,), **ONE_SHARD)), 0)
+    later = Shard(SensorIndex(job_spec(classes=(other,), **ONE_SHARD)), 0)
     later.restore(pickle.loads(pickle.dumps(shard.state())))  # noqa: S301
     assert later.next_edge() is None
 
 
 def test_what_waits_is_what_was_taken_and_not_yet_made(job_spec):
-    routes = Routes(job_spec(**ONE_SHARD))
+    routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)))
     shard.advance(1_000)
@@ -143,7 +143,7 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
         made_until={"p1": MADE, "gone": 2 * MADE},
         **ONE_SHARD,
     )
-    routes = Routes(spec)
+    routes = SensorIndex(spec)
     shard = Shard(routes, 0)
     sensor = spec.classes[0].sensors[0]
     given = readings(routes, (asset, sensor, ts, 1.0), (asset, sensor, MADE + 60_000, 1.0))

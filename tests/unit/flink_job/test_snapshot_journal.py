@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.flink_job.grid import Batch
-from eugenie_cli.flink_job.sensor_index import Routes
-from eugenie_cli.flink_job.snapshot_journal import DurableShard
+from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.snapshot_journal import JournaledShard
 from eugenie_cli.flink_job.spec import JobSpec
 
 from .conftest import build_spec, readings
@@ -61,8 +61,8 @@ class State:
     def __init__(self) -> None:
         self.rows, self.journal, self.names = Value(), Pieces(), Value()
 
-    def shard(self, spec: JobSpec, number: int = 0) -> DurableShard:
-        return DurableShard(Routes(spec), number, self.rows, self.journal, self.names)
+    def shard(self, spec: JobSpec, number: int = 0) -> JournaledShard:
+        return JournaledShard(SensorIndex(spec), number, self.rows, self.journal, self.names)
 
 
 def plain(batch: Batch) -> tuple:
@@ -74,7 +74,7 @@ def plain(batch: Batch) -> tuple:
 @given(data=st.data())
 def test_restarts_change_no_row(data) -> None:
     spec = build_spec(shards=1)
-    routes = Routes(spec)
+    routes = SensorIndex(spec)
     steady, state = State().shard(spec), State()
     shaken = state.shard(spec)
     clock = 0
@@ -95,7 +95,7 @@ def test_restarts_change_no_row(data) -> None:
 
 def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
     spec = build_spec(shards=1)
-    routes, state = Routes(spec), State()
+    routes, state = SensorIndex(spec), State()
     shard = state.shard(spec)
     for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as much as two readings
         shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)))
@@ -108,8 +108,8 @@ def test_another_site_file_finds_its_sensors_again() -> None:
     state = State()
     before = build_spec(shards=1)
     shard = state.shard(before)
-    shard.take(readings(Routes(before), ("p1", "a", 900, 1.0)))
-    shard.take(readings(Routes(before), ("p2", "b", 1_700, 8.0)))
+    shard.take(readings(SensorIndex(before), ("p1", "a", 900, 1.0)))
+    shard.take(readings(SensorIndex(before), ("p2", "b", 1_700, 8.0)))
 
     after = build_spec(shards=1, assets={"p3": "pump", "p2": "pump"})
     state.shard(after)

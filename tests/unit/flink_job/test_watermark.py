@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eugenie_cli.flink_job.watermark import DECODERS_IDLE_MS, NOT_YET, Clock
+from eugenie_cli.flink_job.watermark import DECODERS_IDLE_MS, NOT_YET, Watermark
 
 START = 1_772_323_200_000
 BOUND, IDLE = 2_000, 10_000
@@ -13,11 +13,11 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 YEAR_1970, YEAR_2000 = 5_000, 946_684_800_000
 
 
-def clock_of(partitions: int = 2) -> Clock:
-    return Clock(partitions, 1, BOUND, IDLE)
+def clock_of(partitions: int = 2) -> Watermark:
+    return Watermark(partitions, 1, BOUND, IDLE)
 
 
-def run(clock: Clock, seconds: range, instants: dict[int, object]) -> Clock:
+def run(clock: Watermark, seconds: range, instants: dict[int, object]) -> Watermark:
     """Each second every partition says an instant: its offset from the wall clock, or what a function makes of it."""
     for second in seconds:
         wall = START + 1_000 * second
@@ -123,14 +123,14 @@ def test_a_wall_clock_that_is_set_back_does_no_harm():
 
 class TestOfDecoders:
     def test_it_is_the_slowest_decoders(self):
-        clock = Clock.of_decoders(2, IDLE)
+        clock = Watermark.of_decoders(2, IDLE)
         assert clock.advance({7: START}, START) == NOT_YET
         assert clock.advance({9: START - 5_000}, START) == START - 5_000
         assert clock.advance({9: START + 9_000}, START) == START
 
     @pytest.mark.parametrize("other", [None, YEAR_2000])
     def test_one_without_readings_and_one_in_the_past_hold_nobody(self, other):
-        clock = Clock.of_decoders(2, IDLE)
+        clock = Watermark.of_decoders(2, IDLE)
         for second in range(60):
             now = START + 1_000 * second
             said = {7: now} if other is None else {7: now, 9: other + 1_000 * second}
@@ -138,31 +138,31 @@ class TestOfDecoders:
         assert clock.now == now
 
     def test_one_whose_partitions_only_repeat_themselves_holds_nobody(self):
-        clock = Clock.of_decoders(2, IDLE)
+        clock = Watermark.of_decoders(2, IDLE)
         for second in range(120):
             clock.advance({7: START + 1_000 * second, 9: START}, START + 1_000 * second)
         assert clock.now == START + 119_000
 
     @pytest.mark.parametrize("idle", [IDLE, DECODERS_IDLE_MS, 2 * MINUTE])
     def test_one_that_stands_still_for_an_idle_partition_is_waited_for(self, idle):
-        clock, tenths = Clock.of_decoders(2, idle), range(0, idle + 1_000, 100)
+        clock, tenths = Watermark.of_decoders(2, idle), range(0, idle + 1_000, 100)
         for at in tenths:
             assert clock.advance({7: START + at, 9: START}, START + at) <= START
         assert clock.advance({9: START + idle}, START + idle + 1_000) == START + idle
 
     def test_one_that_waits_for_a_partition_of_its_own_is_waited_for(self):
-        clock = Clock.of_decoders(2, IDLE)
+        clock = Watermark.of_decoders(2, IDLE)
         for second in range(60):
             assert clock.advance({7: START + 1_000 * second, 9: NOT_YET}, START + 1_000 * second) == NOT_YET
         assert clock.advance({9: START - 100}, START + 60_000) == START - 100
 
     def test_one_that_starts_seconds_after_the_others_is_waited_for(self):
-        clock = Clock.of_decoders(2, 2_000)
+        clock = Watermark.of_decoders(2, 2_000)
         for tenth in range(DECODERS_IDLE_MS // 200):
             assert clock.advance({7: START + 100 * tenth}, START + 100 * tenth) == NOT_YET
 
     def test_decoders_that_are_opened_anew_are_not_remembered_for_ever(self):
-        clock = Clock.of_decoders(1, IDLE)
+        clock = Watermark.of_decoders(1, IDLE)
         for number in range(1_000):
             clock.advance({number: START + 60_000 * number}, START + 60_000 * number)
         assert len(clock._sources) < 20

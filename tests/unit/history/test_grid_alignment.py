@@ -152,7 +152,7 @@ def test_load_grid_of_a_part_equals_that_part_of_the_whole(tmp_path):
     assert np.nanmin(whole.rows[:, 1]) >= 0  # the limits of the class
     assert np.nanmax(whole.rows[:, 1]) <= 16
     assert len(load_grid(site, history, "p2").edges) == 0
-    with pytest.raises(EugenieError, match="no asset 'p3'"):
+    with pytest.raises(EugenieError, match="no asset p3"):
         load_grid(site, history, "p3")
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from eugenie_cli.model_server.batch_delay import CROWDED, PATIENCE, WORTH_A_RUN, Gathering
+from eugenie_cli.model_server.batch_delay import CROWDED, PATIENCE, WORTH_A_RUN, BatchDelay
 
 
-def crowd(windows: int, waiting: int, took: float = 0.5, now: float = 100.0) -> Gathering:
-    gathering = Gathering()
+def crowd(windows: int, waiting: int, took: float = 0.5, now: float = 100.0) -> BatchDelay:
+    gathering = BatchDelay()
     for _ in range(CROWDED):
         gathering.ran(windows, waiting, took, now)
     return gathering
 
 
 def test_a_caller_alone_never_waits() -> None:
-    gathering = Gathering()
+    gathering = BatchDelay()
     for run in range(10):
         assert gathering.wait_s(1, float(run)) == 0
         gathering.ran(1, 0, 0.5, float(run))
@@ -21,7 +21,7 @@ def test_a_caller_alone_never_waits() -> None:
 
 def test_a_burst_never_waits() -> None:
     """The first is run at once, the rest together when it ends."""
-    gathering = Gathering()
+    gathering = BatchDelay()
     for burst in range(10):
         assert gathering.wait_s(1, burst * 10.0) == 0
         gathering.ran(1, 7, 0.5, burst * 10.0 + 1)

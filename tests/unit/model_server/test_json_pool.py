@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from eugenie_cli.model_server import rest_codec
-from eugenie_cli.model_server.json_pool import LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY, JsonAside
+from eugenie_cli.model_server.json_pool import LARGE_ANSWER, LARGE_BODY, VERY_LARGE_BODY, JsonPool
 from eugenie_cli.model_server.signature import DEFAULT_SIGNATURE, SignatureSpec, Spec
 from eugenie_cli.model_server.status_error import Refusal
 from eugenie_cli.tfserving.protos import tensor_pb2
@@ -32,11 +32,11 @@ def body(value: float, large: bool = True) -> bytes:
     return written + b" " * LARGE_BODY if large else written
 
 
-def run(act: Callable[[JsonAside], Awaitable[None]]) -> None:
+def run(act: Callable[[JsonPool], Awaitable[None]]) -> None:
     """With one process at most, which is gone in the end."""
 
     async def running() -> None:
-        aside = JsonAside(1)
+        aside = JsonPool(1)
         try:
             await act(aside)
         finally:
@@ -50,17 +50,17 @@ def workers() -> list[psutil.Process]:
     found = []
     for one in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):  # and a zombie is one: it ends while we look
-            if "json_worker" in " ".join(one.cmdline()):
+            if "json_pool_worker" in " ".join(one.cmdline()):
                 found.append(one)
     return found
 
 
-async def value_of(aside: JsonAside, content: bytes) -> float:
+async def value_of(aside: JsonPool, content: bytes) -> float:
     return float((await aside.read(content, SIGNATURES)).inputs["rows"][0, 0, 0])
 
 
 def test_what_is_small_needs_no_process() -> None:
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(1, large=False)) == 1
         assert await aside.write(False, {"score": np.zeros(LARGE_ANSWER, np.float32)})
         assert workers() == []
@@ -69,7 +69,7 @@ def test_what_is_small_needs_no_process() -> None:
 
 
 def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         found, expected = await aside.read(body(2), SIGNATURES), rest_codec.read(body(2, large=False), SIGNATURES)
         assert (found.signature, found.by_rows) == (expected.signature, expected.by_rows)
         for name, array in expected.inputs.items():
@@ -89,7 +89,7 @@ def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
     with pytest.raises(Refusal) as expected:
         rest_codec.read(wrong, SIGNATURES)
 
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         with pytest.raises(Refusal) as refused:
             await aside.read(wrong + b" " * LARGE_BODY, SIGNATURES)
         assert refused.value.code is expected.value.code
@@ -102,7 +102,7 @@ def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
 
 
 def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(4)) == 4
         (process,) = workers()
         process.suspend()
@@ -119,7 +119,7 @@ def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
 
 
 def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() -> None:
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(7)) == 7
         (process,) = workers()
         process.suspend()
@@ -136,7 +136,7 @@ def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() ->
 
 
 def test_a_process_that_read_very_much_does_not_keep_its_memory() -> None:
-    async def act(aside: JsonAside) -> None:
+    async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(10) + b" " * VERY_LARGE_BODY) == 10
         assert workers() == []
         assert await value_of(aside, body(11)) == 11

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from eugenie_cli.model_server import request_bodies
-from eugenie_cli.model_server.request_bodies import Bodies, check_length, while_there
+from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, while_there
 from eugenie_cli.model_server.status_error import Refusal
 
 
@@ -27,13 +27,13 @@ def receiving(parts: Iterable[bytes], *, hangs_up: bool = False):
     return receive
 
 
-async def read(all_of_them: Bodies, *parts: bytes, hangs_up: bool = False) -> bytes:
+async def read(all_of_them: RequestBodies, *parts: bytes, hangs_up: bool = False) -> bytes:
     with all_of_them.one() as body:
         return await body.read(receiving(parts, hangs_up=hangs_up))
 
 
 def test_a_body_comes_in_parts_and_its_room_is_given_back() -> None:
-    room = Bodies()
+    room = RequestBodies()
     assert asyncio.run(read(room, b"ab", b"", b"cd")) == b"abcd"
     assert room.held == 0
 
@@ -41,7 +41,7 @@ def test_a_body_comes_in_parts_and_its_room_is_given_back() -> None:
 def test_what_is_too_large_is_refused_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_bodies, "MAX_BODY_BYTES", 5)
     monkeypatch.setattr(request_bodies, "MAX_BODIES_BYTES", 8)
-    room = Bodies()
+    room = RequestBodies()
     with pytest.raises(Refusal, match="larger than 5 bytes") as refused:
         asyncio.run(read(room, b"abc", b"def", b"never read"))
     assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -64,7 +64,7 @@ def test_a_length_that_is_announced_is_refused_before_a_byte_comes(length: bytes
 
 def test_a_caller_that_hangs_up_while_he_sends_is_gone() -> None:
     with pytest.raises(Refusal, match="went away"):
-        asyncio.run(read(Bodies(), b"abc", hangs_up=True))
+        asyncio.run(read(RequestBodies(), b"abc", hangs_up=True))
 
 
 def test_work_ends_when_its_caller_hangs_up() -> None:

@@ -14,7 +14,7 @@ from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 from eugenie_cli.operations import lifecycle, supervisor
-from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Keeper, Patience
+from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Backoff, Supervisor
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
@@ -42,7 +42,7 @@ class Told:
 
 
 def test_the_first_attempt_comes_at_once_and_the_pauses_double_up_to_a_minute():
-    patience, now, waited = Patience(), 1_000.0, []
+    patience, now, waited = Backoff(), 1_000.0, []
     for _ in range(10):
         began = now
         while not patience.is_due(now):
@@ -55,7 +55,7 @@ def test_the_first_attempt_comes_at_once_and_the_pauses_double_up_to_a_minute():
 
 
 def test_what_ran_for_long_is_met_at_once_again():
-    patience = Patience()
+    patience = Backoff()
     for at in (0.0, 1.0, 3.0):
         assert patience.is_due(at)
         patience.tried(at)
@@ -96,7 +96,7 @@ def test_it_says_what_it_does_and_does_not_hurry(site, monkeypatch, tmp_path):
     died(site, "kafka")
     monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "no-such-folder"))
     told = Told()
-    one = Keeper(site, told, only=["kafka"])
+    one = Supervisor(site, told, only=["kafka"])
     assert one.look() and one.look() and one.look()
     assert [line for line in told.lines if "starting it again" in line] == ["kafka died: starting it again"]
     assert sum("could not be started" in line for line in told.lines) == 1
@@ -105,7 +105,7 @@ def test_it_says_what_it_does_and_does_not_hurry(site, monkeypatch, tmp_path):
 
 def test_it_ends_when_everything_was_stopped(site):
     told = Told()
-    assert Keeper(site, told).look() is False
+    assert Supervisor(site, told).look() is False
     assert told.lines == ["every engine was stopped: nothing left to keep"]
 
 
@@ -115,7 +115,7 @@ def test_no_job_is_missing_where_nothing_could_run_it(site, monkeypatch, overvie
     elsewhere = site.model_copy(update={"stream": site.stream.model_copy(update={"flink": "http://127.0.0.1:9"})})
     job_record.save(workspace_of(site), JobRecord("a1", "http://127.0.0.1:9"))
     monkeypatch.setattr(supervisor.flink_rest, "overview", lambda _: overview)
-    assert Keeper(elsewhere)._job_is_missing() is False
+    assert Supervisor(elsewhere)._job_is_missing() is False
 
 
 def test_a_site_has_one_keeper(site):
@@ -132,4 +132,4 @@ def test_the_systemd_unit_runs_a_command_that_exists():
     assert Path(program).name == "eugenie"
     command = get_command(app).commands[words[0]]  # type: ignore[attr-defined]
     given = command.make_context("up", words[1:]).params
-    assert (given["keep"], given["down_on_exit"], given["site"]) == (True, True, "%i")
+    assert (given["supervise"], given["down_on_exit"], given["site"]) == (True, True, "%i")

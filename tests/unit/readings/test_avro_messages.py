@@ -19,7 +19,7 @@ from support.golden_cases import schemas_in
 from eugenie_cli.readings.avro import compile_avro, plain
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reject_reasons import REASONS
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 READING = {
     "type": "record",

@@ -12,7 +12,7 @@ from eugenie_cli.readings.mapping import compile_mapping
 from eugenie_cli.readings.payload import compile_payload, parse_message
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.reject_reasons import REASONS
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 
 def dumped(**mapping) -> dict:

@@ -10,7 +10,7 @@ import yaml
 from support.golden_cases import goldens
 
 from eugenie_cli.site.checks.mapping import check_mapping
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 PAGE = (Path(__file__).parents[3] / "docs" / "readings.md").read_text(encoding="utf-8")
 SHOWN = [yaml.safe_load(block)["readings"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]

@@ -20,7 +20,7 @@ from eugenie_cli.readings.columns.instants import compile_instants
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.readings.timestamps import compile_instant
 from eugenie_cli.site.checks.mapping import check_mapping
-from eugenie_cli.site.schema import ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.csv.instants import InstantColumn
 
 REFUSED = {  # format -> what is to be written

@@ -9,7 +9,7 @@ import pytest
 from eugenie_cli.anomalies.last_rows import Row
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Facts, Life, ago, judge, limit_ms
+from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Facts, Liveness, ago, judge, limit_ms
 from eugenie_cli.streaming.liveness_watch import is_wanted
 
 NOW = 1_767_866_712_000  # 2026-01-08T10:05:12Z
@@ -39,7 +39,7 @@ def scored(**ages_s: float) -> dict[str, Row]:
 ALIVE = Facts(at_ms=NOW, contact_ms=NOW, scored=scored(p_1=2, p_2=3, t_1=50), arrived_ms=NOW - 2_000)
 
 
-def life(now: int = NOW, assets=(), **changes) -> Life:
+def life(now: int = NOW, assets=(), **changes) -> Liveness:
     return judge(site(), replace(ALIVE, **changes), now, assets)
 
 

@@ -37,7 +37,7 @@ def test_rendering_refuses_it_before_anything_is_written(tmp_path, partitions):
     file = tmp_path / "site-configs" / "plant.yaml"
     file.parent.mkdir()
     file.write_text(yaml.safe_dump({**DOCUMENT, "kafka": kafka, "stream": stream}))
-    words = ["stream", "render", "--kubernetes", "--dir", str(tmp_path / "out"), "--site", str(file)]
+    words = ["stream", "render", "--target", "kubernetes", "--output-dir", str(tmp_path / "out"), "--site", str(file)]
     refused = CliRunner().invoke(app, words).exception
     assert isinstance(refused, EugenieError) and refused.exit_code is ExitCode.REFUSED
     assert f"parallelism of 4 is more than the {partitions or 1} partition" in refused.reason

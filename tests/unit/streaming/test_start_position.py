@@ -1,4 +1,4 @@
-"""Where a job begins: what `--from` may say, and which state the last job left."""
+"""Where a job begins: what `--start-at` may say, and which state the last job left."""
 
 from __future__ import annotations
 

@@ -113,5 +113,5 @@ def test_options_of_the_other_kind_of_replay_are_refused(tmp_path):
     check_replay(False, "champion", None, None, 10.0, True)
     with pytest.raises(EugenieError, match="--speed, --force has nothing to wait for"):
         check_replay(True, "champion", None, None, 1.0, True)
-    with pytest.raises(EugenieError, match="--scores, --version is for --bounded"):
+    with pytest.raises(EugenieError, match="--scores, --model-version is for --bounded"):
         check_replay(False, "2", tmp_path, None, None, False)

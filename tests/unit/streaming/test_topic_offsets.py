@@ -68,10 +68,10 @@ def test_what_is_there_is_gone_on_with(positions, begin, end, identity):
 def test_another_topic_of_the_name_is_refused(positions, begin, end, identity, words):
     with pytest.raises(EugenieError, match=words) as raised:
         check(topic(begin, end, identity), "one", positions)
-    assert raised.value.exit_code is ExitCode.REFUSED and "--from earliest" in str(raised.value.hint)
+    assert raised.value.exit_code is ExitCode.REFUSED and "--start-at earliest" in str(raised.value.hint)
     with pytest.raises(EugenieError, match=words) as raised:
         while_running(topic(begin, end, identity), "one", positions)
-    assert "stream stop" in str(raised.value.hint) and "--from earliest" in str(raised.value.hint)
+    assert "stream stop" in str(raised.value.hint) and "--start-at earliest" in str(raised.value.hint)
 
 
 def test_what_retention_removed_is_counted_by_partition():

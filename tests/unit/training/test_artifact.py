@@ -56,3 +56,13 @@ def test_what_is_no_detector_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "model" / "detector.json").write_text('{"schema": "other"}')
     with pytest.raises(EugenieError, match="schema 'other'"):
         artifact.load(tmp_path / "model")
+
+
+def test_a_detector_with_a_table_that_is_too_short_is_refused_in_words(tmp_path: Path) -> None:
+    artifact.save(sample_detector.detector(), tmp_path / "model")
+    with np.load(tmp_path / "model" / artifact.ARRAYS) as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "model" / artifact.ARRAYS, **{**arrays, "residual.mean": arrays["residual.mean"][:-1]})
+    with pytest.raises(EugenieError, match=r"each of the 3 assets: residual\.mean has 2") as raised:
+        artifact.load(tmp_path / "model")
+    assert raised.value.hint == "train the class again"

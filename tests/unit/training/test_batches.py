@@ -8,7 +8,7 @@ import pytest
 from eugenie_cli.detection.detectors.options import BURN_IN
 from eugenie_cli.training import batches as windows_
 from eugenie_cli.training.batches import Batches, Cutter, Windows
-from eugenie_cli.training.trainer import Fitter
+from eugenie_cli.training.trainer import Trainer
 
 ROWS, SENSORS, WINDOW, HORIZONS = 400, 3, 30, (1, 4)
 
@@ -68,7 +68,7 @@ def test_batches_together_teach_what_they_teach_one_by_one(windows: Windows) -> 
     taught = Windows(rows, windows.part, 1, windows.starts)
     losses, weights = [], []
     for together in (1, 5):
-        fitter = Fitter(SENSORS, window=WINDOW, horizons=HORIZONS, units=6, learning_rate=0.01, seed=0)
+        fitter = Trainer(SENSORS, window=WINDOW, horizons=HORIZONS, units=6, learning_rate=0.01, seed=0)
         batches = list(fitter.cutter.spread(taught, 50, 250))
         if together == 1:
             batches = [

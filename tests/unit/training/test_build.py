@@ -17,7 +17,7 @@ from eugenie_cli.progress import SILENT
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import datasets
 from eugenie_cli.training.build import Built, build
-from eugenie_cli.training.mmap_arrays import Scratch
+from eugenie_cli.training.mmap_arrays import MmapArrays
 
 SENSORS = ("flow", "pressure", "current", "temperature")
 ROWS = 4000
@@ -106,7 +106,7 @@ def test_contradictory_settings_are_refused_in_words() -> None:
 
 
 def test_what_is_kept_on_disk_gives_the_same_detector(built: Built, tmp_path: Path) -> None:
-    again = build("pump", equipment(), grids(), SILENT, arrays=Scratch(tmp_path)).detector
+    again = build("pump", equipment(), grids(), SILENT, arrays=MmapArrays(tmp_path)).detector
     for name in ("residual", "level", "scatter"):
         ours, theirs = getattr(again, name), getattr(built.detector, name)
         for field in fields(ours):

@@ -12,7 +12,7 @@ from test_fit import SENSORS, SETTINGS, WINDOW, Killed, fitted, windows
 from eugenie_cli.training import fit
 from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.checkpoint import Checkpoint, State
-from eugenie_cli.training.trainer import Fitter
+from eugenie_cli.training.trainer import Trainer
 
 GRID = (0.0001, 0.003, 0.01, 0.03, 0.5)
 BATCH = 32
@@ -28,7 +28,7 @@ def test_what_is_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None:
     """Also at equal cost: the fit at the rate that was found has as many batches less as the search took."""
     train, validation = windows(1, rows=2_000), windows(2, seed=1)
     settings: dict[str, Any] = {"window": WINDOW, "horizons": SETTINGS["horizons"], "units": SETTINGS["units"]}
-    fitter = Fitter(SENSORS, **settings, learning_rate=rate_search.LEAST, seed=0)
+    fitter = Trainer(SENSORS, **settings, learning_rate=rate_search.LEAST, seed=0)
     beginning = fitter.state()
 
     def loss_at(learning_rate: float, batches: int) -> float:

@@ -51,7 +51,7 @@ def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatc
     grid = load_grid(made, history, "one")
     whole = datasets.split(grid, datasets.normal_rows(made, grid), 0.25)
     monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
-    (found,) = load_rows.normal_grids(made, "pump", mmap_arrays.Scratch(tmp_path / "training"), SILENT)
+    (found,) = load_rows.normal_grids(made, "pump", mmap_arrays.MmapArrays(tmp_path / "training"), SILENT)
     np.testing.assert_array_equal(found.edges, whole.edges)
     np.testing.assert_array_equal(found.rows, whole.rows)
     np.testing.assert_array_equal(found.part, whole.part)
@@ -96,7 +96,7 @@ def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_path: Path) -> None:
-    arrays = mmap_arrays.Scratch(tmp_path)
+    arrays = mmap_arrays.MmapArrays(tmp_path)
     made = arrays.array((1000, 3), np.float32)
     made[:] = np.arange(3000).reshape(1000, 3)
     arrays.release()

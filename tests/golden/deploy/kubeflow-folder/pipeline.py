@@ -34,7 +34,7 @@ python -c "import json; print(json.load(open('/tmp/trained.json'))[0]['version']
 """
 EVALUATE = """\
 mkdir -p "$(dirname "$4")"
-eugenie evaluate --site "$0" --class "$1" --version champion --candidate "$2" ${3:+--labels "$3"} --output json > "$4"
+eugenie evaluate "$1" --site "$0" --model-version champion --candidate "$2" ${3:+--labels "$3"} --output json > "$4"
 """
 GATE = """\
 mkdir -p "$(dirname "$1")"

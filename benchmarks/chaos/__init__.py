@@ -1,0 +1,1 @@
+"""The whole matrix of faults that the stream survives."""

@@ -1,0 +1,1 @@
+"""The model server over its unix socket, against TCP."""

@@ -1,0 +1,1 @@
+"""What benchmarks share: a plant and its model, engines, processes, and how results are reported."""

@@ -1,0 +1,88 @@
+"""The engines of a benchmark: started with a model, watched while somebody waits, and named when they die."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.common import model, waiting
+from benchmarks.common.child_process import LAST_LINES, DeadProcessError, in_words
+from benchmarks.common.plant import Plant
+from eugenie_cli.engines import process
+from eugenie_cli.engines.flink_rest import ENDED, FlinkRest
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import lifecycle
+from eugenie_cli.progress import Progress
+from eugenie_cli.serving import local
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.schema import Site
+
+LOADED_WITHIN_S = 60.0
+
+
+def start(site: Site, served: Plant, progress: Progress) -> None:
+    """Kafka, Flink and the model server with a model of the assets of `served`; returns once it is loaded."""
+    model.publish(site, served, progress)
+    lifecycle.up(site, progress, only=("kafka", "flink"))
+    local.start(site, progress)
+    waiting.until(
+        lambda: any(version.state == "AVAILABLE" for version in local.status(site).models),
+        LOADED_WITHIN_S,
+        "the model server has not loaded the model",
+        lambda: check(site),
+    )
+
+
+def check(site: Site) -> None:
+    """Return while every engine that was started for the site runs. Raises DeadProcessError with the end of its log."""
+    for run_file in sorted(workspace_of(site).run.glob("*.json")):
+        recorded = process.read_run_file(run_file)
+        if recorded is None:  # a record of something else
+            continue
+        how = _ended(recorded.pid)
+        if how is None and process.identify(run_file) is not None:
+            continue
+        said = process.tail(Path(recorded.log), LAST_LINES).replace("\n", "\n  ")
+        raise DeadProcessError(f"{recorded.name} {how or 'died'}; the end of {recorded.log}:\n  {said}")
+
+
+@contextmanager
+def watched(site: Site) -> Iterator[None]:
+    """An error of the block is that of the engine that died, where one has: a client's error says less."""
+    try:
+        yield
+    except Exception as error:
+        if (noticed := _noticed(error)) is not None:
+            raise noticed from None
+        try:
+            check(site)
+        except DeadProcessError as died:
+            raise died from error
+        raise
+
+
+def check_job(rest: FlinkRest, job: str) -> None:
+    """Return while Flink's job runs, or may yet. Raises EugenieError with the cause once it has ended."""
+    state = (rest.job(job) or {}).get("state", "UNKNOWN")
+    if state in ENDED:
+        raise EugenieError(f"the job is {state}\n{(rest.exceptions(job) or '')[:2000]}")
+
+
+def _noticed(error: BaseException | None) -> DeadProcessError | None:
+    """The death that an error is, or that was being told when cleaning up went wrong for the same reason."""
+    while error is not None and not isinstance(error, DeadProcessError):
+        error = error.__context__
+    return error
+
+
+def _ended(pid: int) -> str | None:
+    """How a child of this process ended; None while it runs, and where its status has been collected already."""
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    if found is None:
+        return None
+    return in_words(found.si_status if found.si_code == os.CLD_EXITED else -found.si_status)

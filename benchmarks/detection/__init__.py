@@ -1,0 +1,1 @@
+"""How well faults are found in public data, beside every classical detector."""

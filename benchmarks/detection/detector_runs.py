@@ -1,0 +1,94 @@
+"""Every detector over a protocol's plant: scores, and what the product's episode machine makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.detection.dataset import Part, Plant
+from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.episodes.state_machine import Event
+from eugenie_cli.evaluation.backtest import alarm_rule
+from eugenie_cli.evaluation.episodes import replay
+from eugenie_cli.evaluation.performance import Judgement, judge
+
+MODEL = "model"
+SEGMENT_ROWS = 4096
+"""Rows that the graph scores in one call, as `eugenie evaluate` does."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A part, scored by one detector. `score` [T]; `events` of the episode machine; `judgement` by the labels."""
+
+    part: Part
+    score: Floats
+    contribution: Floats
+    events: tuple[Event, ...]
+    judgement: Judgement
+
+
+def baselines(plant: Plant) -> Iterator[tuple[str, list[Scored]]]:
+    """Every classical detector, by name: learnt from the rows that the model learns from, calibrated on the same."""
+    from eugenie_cli.detection.baselines import BASELINES, fit
+    from eugenie_cli.training.datasets import CALIBRATION
+
+    learnt = {grid.asset: grid.rows[grid.learnt] for grid in plant.normal}
+    held_out = {grid.asset: grid.rows[grid.part == CALIBRATION] for grid in plant.normal}
+    for name, factory in BASELINES.items():
+        detector = fit(factory, learnt, held_out, plant.equipment.alarm.budget)
+        yield (
+            name,
+            [_judged(plant, part, *detector.score(part.grid.asset, part.grid.rows)) for part in plant.tests],
+        )
+
+
+def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
+    """The product's model: trained, calibrated, and scored by the graph that an export holds. And how it went."""
+    from eugenie_cli.detection.scoring import ScoringModule
+    from eugenie_cli.progress import SILENT
+    from eugenie_cli.training.build import build
+
+    built = build(plant.name, plant.equipment, plant.normal, SILENT)
+    graph = ScoringModule(built.detector)
+    scored = [_judged(plant, part, *_score(graph, part)) for part in plant.tests]
+    noted = built.detector.calibration
+    return scored, {
+        "margin": noted.margin,
+        "rehearsal": noted.rehearsal,
+        "fit_s": built.fit.seconds,
+        "context_sensors": float(np.count_nonzero(~built.detector.scored)),
+    }
+
+
+def _score(graph, part: Part) -> tuple[Floats, Floats]:
+    import tensorflow as tf
+
+    rows = part.grid.rows
+    before = graph.window - 1
+    padded = np.concatenate([np.full((before, rows.shape[1]), np.nan, np.float32), rows])
+    score, contribution = [], []
+    for first in range(0, len(rows), SEGMENT_ROWS):
+        segment = padded[None, first : first + SEGMENT_ROWS + before]
+        answer = graph.serving_default(tf.constant([part.grid.asset]), tf.constant(segment))
+        score.append(answer["score"].numpy()[0])
+        contribution.append(answer["contribution"].numpy()[0])
+    return np.concatenate(score), np.concatenate(contribution)
+
+
+def _judged(plant: Plant, part: Part, score: Floats, contribution: Floats) -> Scored:
+    edges, rows = part.grid.edges, part.grid.rows
+    events = replay(alarm_rule(plant.equipment), edges, score, contribution, values=rows)
+    judgement = judge(
+        part.grid.asset,
+        edges,
+        score,
+        contribution,
+        events,
+        judged=part.judged,
+        labels=part.labels,
+        sensors=plant.equipment.sensor_names,
+    )
+    return Scored(part, score, contribution, tuple(events), judgement)

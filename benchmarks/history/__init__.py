@@ -1,0 +1,1 @@
+"""Import and alignment of exports, against pandas."""

@@ -1,0 +1,1 @@
+"""The fit, against the plain recipe."""

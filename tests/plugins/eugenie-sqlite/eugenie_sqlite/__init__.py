@@ -1,0 +1,1 @@
+"""A source type of eugenie: a table of a SQLite database."""

@@ -1,0 +1,260 @@
+"""Names in backticks in docstrings, and what they may stand for. Both are read from the source; nothing is imported.
+
+A name resolves by whichever of these it begins with: a package or module (`episodes.state_machine.step`, or by the
+module's own name, `state_machine.step`), a class (`Episode.to_state`), or a key of the site file (`serving.address`).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "eugenie_cli"
+
+_BACKTICKED = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_CALLED_MODULE = re.compile(r"(?<=\b[Mm]odule `)[a-z]\w*(?=`)|(?<=`)[a-z]\w*(?=` (?:module|package)\b)")
+_DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A text in backticks: the file and the line of its docstring, and the parameters that are in scope there."""
+
+    file: Path
+    line: int
+    text: str
+    parameters: frozenset[str]
+
+    @property
+    def dotted(self) -> list[str]:
+        """The parts of a dotted name, without a call's arguments; none if the text is no such name."""
+        found = _DOTTED.fullmatch(self.text)
+        return found[1].split(".") if found else []
+
+    @property
+    def word(self) -> str:
+        """The text, if it is one identifier; otherwise empty."""
+        return self.text if _WORD.fullmatch(self.text) else ""
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line}: `{self.text}`"
+
+
+@dataclass
+class Class:
+    """What a class is known to have, and the names of its bases."""
+
+    members: set[str] = field(default_factory=set)
+    bases: list[str] = field(default_factory=list)
+
+
+@functools.cache
+def sources() -> dict[Path, ast.Module]:
+    """Every module of the package that is written by hand."""
+    files = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.endswith("_pb2.py"))
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
+
+
+@functools.cache
+def nodes() -> dict[Path, list[ast.AST]]:
+    """Every node of every module. Walking takes seconds, so it is done once."""
+    return {path: list(ast.walk(tree)) for path, tree in sources().items()}
+
+
+def module_name(path: Path) -> str:
+    """`episodes.state_machine` of a file; of a package's `__init__.py` the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@functools.cache
+def modules() -> dict[str, set[str]]:
+    """Module or package -> what it holds: definitions, constants, imported names, its own modules."""
+    held = {module_name(path): set(_held(tree, path.name == "__init__.py")) for path, tree in sources().items()}
+    for name in list(held):
+        parent, _, own = name.rpartition(".")
+        held[parent].add(own)
+    del held[""]
+    return held
+
+
+@functools.cache
+def classes() -> dict[str, Class]:
+    """Class -> its members, over all classes of that name."""
+    found: dict[str, Class] = {}
+    for inside in nodes().values():
+        for node in inside:
+            if isinstance(node, ast.ClassDef):
+                known = found.setdefault(node.name, Class())
+                known.members |= _members(node)
+                known.bases += [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]
+    return found
+
+
+def classes_by_package() -> dict[str, set[str]]:
+    """Package or module at the top -> the names of the classes in it."""
+    found: dict[str, set[str]] = {}
+    for path, inside in nodes().items():
+        names = {node.name for node in inside if isinstance(node, ast.ClassDef)}
+        found.setdefault(path.relative_to(PACKAGE).with_suffix("").parts[0], set()).update(names)
+    return found
+
+
+@functools.cache
+def identifiers() -> frozenset[str]:
+    """Every identifier of the code, and every word of its texts and file names. Docstrings do not count."""
+    found = {part for path in sources() for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    found |= {word for text in texts() for word in _WORD.findall(text)}
+    for inside in nodes().values():
+        for node in inside:
+            for name in ("id", "attr", "arg", "name", "asname", "module"):
+                value = getattr(node, name, None)
+                if isinstance(value, str):
+                    found |= set(value.split("."))
+    return frozenset(found)
+
+
+@functools.cache
+def quoted() -> tuple[Quoted, ...]:
+    """Every text in backticks in a docstring of the package."""
+    return tuple(_found(_BACKTICKED))
+
+
+@functools.cache
+def called_modules() -> tuple[Quoted, ...]:
+    """Those that a docstring calls a module or a package."""
+    return tuple(_found(_CALLED_MODULE))
+
+
+@functools.cache
+def texts() -> frozenset[str]:
+    """The texts of the code that are no docstrings."""
+    found: set[str] = set()
+    docstrings = {id(text) for texts in _docstrings().values() for text, _ in texts}
+    for inside in nodes().values():
+        constants = (node for node in inside if isinstance(node, ast.Constant) and id(node) not in docstrings)
+        found |= {node.value for node in constants if isinstance(node.value, str)}
+    return frozenset(found)
+
+
+def docstrings() -> Iterator[tuple[Path, str]]:
+    """Every docstring with its file."""
+    for path, found in _docstrings().items():
+        yield from ((path, docstring.value) for docstring, _ in found)
+
+
+def _found(pattern: re.Pattern[str]) -> Iterator[Quoted]:
+    for path, found in _docstrings().items():
+        for docstring, parameters in found:
+            for text in pattern.findall(docstring.value):
+                yield Quoted(path, docstring.lineno, text, parameters)
+
+
+def resolves(parts: list[str]) -> bool:
+    """Whether a dotted name is there: as a module's, a package's or a class's."""
+    if parts[0] == PACKAGE.name:
+        return len(parts) == 1 or (parts[1] in _top_level() and _held_by(parts[1], parts[2:]))
+    return any(_held_by(module, parts[1:]) for module in _modules_named(parts[0])) or _is_member(parts)
+
+
+@functools.cache
+def defined_below(package: Path) -> set[str]:
+    """Modules of a package and of those within it, what they define, and the fields and methods of their classes."""
+    found: set[str] = set()
+    for path, tree in sources().items():
+        if package in path.parents:
+            found |= {path.stem, path.parent.name, *_held(tree, is_package=False)}
+            for node in nodes()[path]:
+                found |= _members(node) if isinstance(node, ast.ClassDef) else set()
+    return found
+
+
+def is_of_the_project(first: str) -> bool:
+    """Whether a dotted name that begins so speaks of a package, module or class of the project."""
+    return first == PACKAGE.name or bool(_modules_named(first)) or first in classes()
+
+
+def _top_level() -> set[str]:
+    return {name for name in modules() if "." not in name}
+
+
+def _modules_named(name: str) -> list[str]:
+    return [module for module in modules() if module.rpartition(".")[2] == name]
+
+
+def _held_by(module: str, rest: list[str]) -> bool:
+    if not rest:
+        return True
+    if f"{module}.{rest[0]}" in modules():
+        return _held_by(f"{module}.{rest[0]}", rest[1:])
+    return rest[0] in modules()[module] and (len(rest) == 1 or _is_member(rest))
+
+
+def _is_member(parts: list[str]) -> bool:
+    """Whether `Class.member` exists. What a class of elsewhere hands down is not known, and is believed."""
+    known = classes().get(parts[0])
+    if known is None or len(parts) < 2:
+        return False
+    return parts[1] in known.members or any(
+        _is_member([base, *parts[1:]]) if base in classes() else base not in ("object", "Protocol", "NamedTuple")
+        for base in known.bases
+    )
+
+
+def _held(tree: ast.Module, is_package: bool) -> Iterator[str]:
+    """Names of a module's own; of a package also those that it hands on from its modules."""
+    for statement in _statements(tree):
+        if isinstance(statement, Definitions):
+            yield statement.name
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)) and is_package:
+            yield from (alias.asname or alias.name for alias in statement.names)
+        yield from _assigned(statement)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Statements at a module's top level, those below `if` and `try` among them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, (ast.If, ast.Try, ast.ExceptHandler)):
+            yield from _statements(child)
+
+
+def _members(node: ast.ClassDef) -> set[str]:
+    found = {inner.name for inner in node.body if isinstance(inner, Definitions)}
+    found |= {name for statement in node.body for name in _assigned(statement)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "self":
+            found.add(inner.attr)
+    return found
+
+
+def _assigned(statement: ast.stmt) -> Iterator[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    for target in targets:
+        if target is not None:
+            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+@functools.cache
+def _docstrings() -> dict[Path, list[tuple[ast.Constant, frozenset[str]]]]:
+    return {path: list(_standing_texts(tree, frozenset())) for path, tree in sources().items()}
+
+
+def _standing_texts(node: ast.AST, parameters: frozenset[str]) -> Iterator[tuple[ast.Constant, frozenset[str]]]:
+    """Texts that stand as statements (docstrings, and those below constants), each with the parameters in scope."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        parameters |= {inner.arg for inner in ast.walk(node.args) if isinstance(inner, ast.arg)}
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str):
+            yield child.value, parameters
+        elif isinstance(child, (ast.stmt, ast.ExceptHandler)):
+            yield from _standing_texts(child, parameters)

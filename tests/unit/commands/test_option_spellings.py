@@ -1,0 +1,173 @@
+"""One spelling for one meaning, across all commands; what was spelt otherwise is still taken, with a warning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperOption
+from typer.main import get_command
+
+from eugenie_cli.commands.renamed import RENAMED
+from eugenie_cli.main import app
+
+ROOT = Path(__file__).parents[3]
+FLAG, CHOICE = "", "<table|json>"
+# Option -> what its value is called, and its one meaning. A new option is added here, or is one of these.
+OPTIONS = {
+    "--again": (FLAG, "do what was done already and has not changed, too"),
+    "--anomalies": ("FILE", "where anomaly records are written"),
+    "--asset": ("ASSET", "only these assets"),
+    "--bounded": (FLAG, "score without Kafka and Flink, to an end"),
+    "--canary": ("CLASS=PERCENT", "share of requests of a newest version"),
+    "--candidate": ("VERSION", "a second model version, beside the first"),
+    "--class": ("CLASS", "only these classes"),
+    "--continue": (FLAG, "train on from the champion"),
+    "--days": ("DAYS", "length of a history"),
+    "--debug": (FLAG, "show tracebacks"),
+    "--down-on-exit": (FLAG, "stop the engines when supervising ends"),
+    "--drain": (FLAG, "end the stream"),
+    "--dry-run": (FLAG, "say what would be done, do nothing"),
+    "--epochs": ("COUNT", "epochs of a training"),
+    "--faults": ("KINDS", "faults of the simulated plant"),
+    "--follow": (FLAG, "keep printing"),
+    "--force": (FLAG, "do it although something is against it"),
+    "--from": ("INSTANT", "first instant of a period"),
+    "--from-savepoint": ("PATH", "the state to resume from"),
+    "--image": ("IMAGE", "name of a container image"),
+    "--jobs": ("COUNT", "how many trainings run in parallel"),
+    "--keep": (FLAG, "leave running what was started, at the end"),
+    "--labels": ("FILE", "known faults"),
+    "--lines": ("COUNT", "how many lines of a log"),
+    "--minutes": ("MINUTES", "length of a live stretch"),
+    "--model-version": ("VERSION", "the model version"),
+    "--monitoring-namespace": ("NAMESPACE", "namespace of Prometheus"),
+    "--name": ("NAME", "name of a new site"),
+    "--offline": (FLAG, "do not pull the image"),
+    "--only": ("ENGINES", "only these engines"),
+    "--origin": (FLAG, "show where values come from"),
+    "--output": (CHOICE, "how data is rendered"),
+    "--output-dir": ("FOLDER", "where files are written"),
+    "--parallelism": ("COUNT", "parallelism of the stream job"),
+    "--plant-dir": ("FOLDER", "a simulated plant that was exported"),
+    "--report": ("FILE", "where the report is written"),
+    "--savepoint": (FLAG, "take a savepoint"),
+    "--scores": ("FILE", "where scores are written"),
+    "--secret": ("NAME", "the Kubernetes secret that rendered files name"),
+    "--seed": ("NUMBER", "seed of the simulated plant"),
+    "--service-account": ("NAME", "the Kubernetes service account that rendered files name"),
+    "--since": ("WHEN", "how long ago, or from which instant"),
+    "--site": ("SITE", "the site"),
+    "--source": ("SOURCE", "the source that describes a file"),
+    "--speed": ("FACTOR", "plant seconds per second"),
+    "--start-at": ("POSITION", "where in Kafka the job begins"),
+    "--state": ("URI", "where checkpoints and savepoints are"),
+    "--stream-namespace": ("NAMESPACE", "namespace of the Flink job"),
+    "--supervise": (FLAG, "keep running and restart what dies"),
+    "--target": ("TARGET", "what files are rendered for"),
+    "--to": ("INSTANT", "instant at which a period ends"),
+    "--upgrade": (FLAG, "replace the running job"),
+    "--version": (FLAG, "the version of eugenie"),
+    "--yes": (FLAG, "do not ask"),
+}
+
+
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """(path, command) of all."""
+    command = command or get_command(app)
+    yield " ".join(path), command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+COMMANDS = dict(commands())
+
+
+def options() -> Iterator[tuple[str, str, TyperOption]]:
+    """(path, spelling, option) of every option; the first long spelling."""
+    for path, command in COMMANDS.items():
+        for option in command.params:
+            if isinstance(option, TyperOption):
+                yield path, next(name for name in option.opts if name.startswith("--")), option
+
+
+def test_every_option_is_one_of_the_list_and_each_of_the_list_is_used():
+    assert {spelling for _, spelling, _ in options()} == set(OPTIONS)
+
+
+def test_no_two_spellings_mean_the_same():
+    meanings = [meaning for _, meaning in OPTIONS.values()]
+    assert len(set(meanings)) == len(meanings)
+
+
+def test_an_option_takes_the_same_kind_of_value_everywhere():
+    for path, spelling, option in options():
+        value = FLAG if option.is_flag else option.metavar or CHOICE
+        assert value == OPTIONS[spelling][0], f"eugenie {path} {spelling}"
+
+
+def test_values_have_english_names_in_the_help():
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ +(?:-\w, )?--[\w-]+ (<[^>]+>)", page, re.MULTILINE)
+    assert set(lines) == {CHOICE}
+
+
+def test_what_takes_classes_takes_them_as_arguments_too():
+    for path, command in COMMANDS.items():
+        names = {name for option in command.params for name in option.opts}
+        arguments = {option.metavar for option in command.params if not isinstance(option, TyperOption)}
+        if "--class" in names and path != "stream replay":  # its argument is a file
+            assert "CLASS" in arguments, path
+        if "--asset" in names and path != "stream replay":
+            assert "ASSET" in arguments, path
+
+
+OLD = [(path, old, new) for path, renamed in RENAMED.items() for old, new in renamed.items()]
+REQUIRED = {"stream render": ("--target", "kubernetes")}
+
+
+def parsed(path: str, *words: str) -> dict[str, Any]:
+    required = REQUIRED.get(path, ())
+    more = required if required[:1] and required[0] not in " ".join(words) and "--kubernetes" not in words else ()
+    return COMMANDS[path].make_context(f"eugenie {path}", [*words, *more]).params
+
+
+@pytest.mark.parametrize(("path", "old", "new"), OLD, ids=lambda given: str(given))
+def test_an_old_spelling_means_the_new_one_and_says_so(capsys, path, old, new):
+    (option,) = (option for option in COMMANDS[path].params if new[0] in option.opts)
+    values = () if option.is_flag or len(new) > 1 else ("7",)
+    expected = parsed(path, *new, *values)
+    assert capsys.readouterr().err == ""
+    assert parsed(path, old, *values) == expected
+    warning = f"warning: {old} is now {' '.join(new)}; the next release no longer takes {old}\n"
+    assert capsys.readouterr().err == warning
+    if values:
+        assert parsed(path, f"{old}=7") == expected
+
+
+@pytest.mark.parametrize(("path", "old", "new"), OLD, ids=lambda given: str(given))
+def test_an_old_spelling_is_in_no_help(path, old, new):
+    names = {name for option in COMMANDS[path].params for name in option.opts}
+    assert old not in names and set(new[:1]) <= names
+
+
+def test_a_value_that_looks_like_an_old_spelling_stays(capsys):
+    assert parsed("stream submit", "--site", "--from", "--start-at", "latest")["site"] == "--from"
+    assert parsed("train", "--", "--force")["classes"] == ["--force"]
+    assert capsys.readouterr().err == ""
+
+
+def test_documents_use_no_old_spelling():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "templates").rglob("*.*")):
+        text = page.read_text(encoding="utf-8") if page.is_file() else ""
+        for path, old, _ in OLD:
+            assert not re.search(rf"eugenie {path}\b[^`\n]*(?<=\s){old}\b(?!-)", text), f"{page.name}: {path} {old}"
+
+
+def test_classes_are_named_either_way():
+    for path in ("train", "evaluate", "export", "models list", "models drift"):
+        by_argument, by_option = parsed(path, "pump"), parsed(path, "--class", "pump")
+        assert by_argument["classes"] == by_option["class_names"] == ["pump"], path

@@ -1,0 +1,294 @@
+"""Source types that other packages bring: one that is really installed, and packages that are broken in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.history_sites import pump_site
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.site import source_plugins, source_union
+from eugenie_cli.site.diagnostics import SiteError
+from eugenie_cli.site.json_schema import site_schema
+from eugenie_cli.site.load import load_site
+from eugenie_cli.sources.csv.importer import CsvImporter
+from eugenie_cli.sources.importing import import_sources
+from eugenie_cli.sources.interface import importer_for
+from eugenie_cli.sources.leftovers import leftovers
+
+PLUGIN = Path(__file__).parents[2] / "plugins" / "eugenie-sqlite"
+BIN = Path(sys.executable).parent
+SITE = """\
+site: plant
+sources:
+  - name: historian
+    type: sqlite
+    path: data/plant.db
+    table: log
+    readings: {asset: {path: machine}, sensor: {path: sensor}}
+classes:
+  pump: {sensors: [{name: pressure, unit: bar}]}
+assets:
+  pump-1: {class: pump}
+"""
+REST = SITE[SITE.index("classes:") :]
+CSV_SITE = f"site: plant\nsources: [{{name: a, type: csv, path: x, readings: {{tag: {{path: t}}}}}}]\n{REST}"
+
+
+# -- a package that is installed ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A folder with the plug-in, installed by uv without network or index."""
+    target = tmp_path_factory.mktemp("plugin")
+    install = [BIN / "uv", "pip", "install", "--offline", "--no-index", "--no-deps", "--no-cache", "--quiet"]
+    subprocess.run([*install, "--python", sys.executable, "--target", target, PLUGIN], check=True)
+    return target
+
+
+@pytest.fixture
+def eugenie(installed, tmp_path):
+    """`eugenie("config", "check")` -> (exit code, stdout, stderr): a process of its own, in a site's folder."""
+    (tmp_path / "site-configs").mkdir()
+    (tmp_path / "site-configs" / "plant.yaml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    with sqlite3.connect(tmp_path / "data" / "plant.db") as database:
+        database.execute("create table log (machine, sensor, ts, value)")
+        rows = [("pump-1", "pressure", f"2026-01-01T00:00:{second:02}Z", second) for second in range(10)]
+        database.executemany("insert into log values (?, ?, ?, ?)", [*rows, ("pump-9", "pressure", rows[0][2], 1)])
+    database.close()
+    environment = {**os.environ, "PYTHONPATH": str(installed), "COLUMNS": "200"}
+    environment.pop("EUGENIE_SITE", None)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        done = subprocess.run([BIN / "eugenie", *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_site_with_its_type_is_checked_shown_and_imported(eugenie):
+    assert eugenie("config", "check")[0] == 0
+    shown = json.loads(eugenie("config", "show", "-o", "json")[1])
+    assert (shown["sources"][0]["table"], shown["sources"][0]["batch"]) == ("log", 50_000)
+    assert "plant.yaml:6:12" in eugenie("config", "show", "--origin")[1]
+
+    code, out, err = eugenie("import", "-o", "json")
+    (report,) = json.loads(out)
+    assert (code, report["new"], report["readings"]) == (0, 1, 10)
+    assert report["rejected"] == {"unknown-tag": 1} and "plant.db:11: pump-9, pressure" in err
+    assert json.loads(eugenie("import", "-o", "json")[1])[0]["unchanged"] == 1
+
+    (asset,) = json.loads(eugenie("history", "show", "-o", "json")[1])["assets"]
+    assert (asset["asset"], asset["readings"], asset["sources"]) == ("pump-1", 10, ["historian"])
+
+
+def test_its_keys_are_in_the_schema_for_editors(eugenie):
+    code, out, err = eugenie("config", "schema")
+    schema = json.loads(out)
+    variants = schema["properties"]["sources"]["items"]
+    assert (code, err) == (0, "")
+    assert variants["discriminator"]["mapping"].keys() == {"csv", "sqlite"} and len(variants["oneOf"]) == 2
+    assert "table" in schema["$defs"]["SqliteSettings"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("table:", "tabel:", "plant.yaml:6:5: sources[0].tabel: unknown key (did you mean table?)"),
+        ("sensor: {path", "sensr: {path", "plant.yaml:7:40: sources[0].readings.sensr: unknown key (did you mean"),
+        ("sqlite", "sqlit", "plant.yaml:4:11: sources[0].type: must be 'csv' or 'sqlite' (did you mean sqlite?)"),
+        ("table: log", "batch: 0", "plant.yaml:6:12: sources[0].batch: must be 1 or more"),
+        ("table: log", "encoding: x", "sources[0].encoding: sqlite has no such setting; it takes name, type, path"),
+        ("asset: {path", "asset: {file", "sources[0].readings.asset.file: messages have no file: use path or const"),
+        ("    path: data/plant.db\n", "", "plant.yaml:3:5: sources[0].path: is required"),
+        ("asset: {path: machine}", "asset: {const: pump-2}", "there is no asset pump-2 (did you mean pump-1?)"),
+    ],
+)  # fmt: skip
+def test_its_problems_have_line_column_and_what_was_meant(eugenie, tmp_path, right, wrong, problem):
+    file = tmp_path / "site-configs" / "plant.yaml"
+    file.write_text(SITE.replace(right, wrong, 1), encoding="utf-8")
+    code, _, err = eugenie("config", "check")
+    assert code == 3 and problem in err
+
+
+def test_the_page_on_source_types_shows_this_package():
+    page = (PLUGIN.parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    for file in ("settings.py", "importer.py"):
+        assert (PLUGIN / "eugenie_sqlite" / file).read_text(encoding="utf-8").strip() in page, file
+    group = page.split("```toml\n")[1].split("```")[0]
+    assert group in (PLUGIN / "pyproject.toml").read_text(encoding="utf-8")
+    assert page.split("```text\n")[1].split("```")[0] in SITE
+
+
+def test_without_the_package_its_type_is_unknown(tmp_path):
+    with pytest.raises(SiteError, match=r"sources\[0\].type: must be 'csv'"):
+        load_site(site_file(tmp_path, SITE))
+
+
+def test_opening_a_site_imports_no_library_of_its_importers(tmp_path):
+    file = site_file(tmp_path, CSV_SITE)
+    code = f"import sys; from eugenie_cli.site.load import load_site; load_site({str(file)!r}); "
+    code += "print('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+# -- packages that are broken -------------------------------------------------------------------------------
+
+GOOD = """
+from typing import Literal
+from eugenie_cli.site.source_types import SourceSettings, SourceType
+class Settings(SourceSettings):
+    type: Literal["odd"]
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """`package("module text")` puts a distribution with the source type `odd` on the path."""
+    caches = (source_plugins._points, source_plugins.source_type, source_union._adapter)
+
+    def put(text: str, name: str = "odd-sources", source: str = "odd") -> None:
+        folder, module = tmp_path / name, name.replace("-", "_")
+        metadata = folder / f"{module}-1.2.dist-info"
+        metadata.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(text, encoding="utf-8")
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n", encoding="utf-8")
+        (metadata / "entry_points.txt").write_text(f"[eugenie.sources]\n{source} = {module}:SOURCE\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        for cached in caches:
+            cached.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    for cached in caches:
+        cached.cache_clear()
+
+
+def site_file(folder: Path, text: str) -> Path:
+    file = folder / "plant.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+ODD_SITE = SITE.replace("sqlite", "odd")
+NEXT = "install a version of odd-sources that fits this eugenie, with what it needs, or uninstall it"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("import no_such_library", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_library'"),
+        ("1 / 0", "cannot be loaded: ZeroDivisionError"),
+        ("SOURC = 1", "cannot be loaded: AttributeError"),
+        ("SOURCE = 1", "cannot be used: odd_sources:SOURCE is no SourceType"),
+        (f"{GOOD}SOURCE = SourceType('even', Settings, 'a:b')", "is named even, its entry point odd"),
+        (f"{GOOD}SOURCE = SourceType('odd', dict, 'a:b')", "has settings that are no subclass of SourceSettings"),
+        (
+            f"{GOOD.replace('odd', 'even')}SOURCE = SourceType('odd', Settings, 'a:b')",
+            "has settings whose `type` is not Literal['odd']",
+        ),
+    ],
+)
+def test_a_broken_package_is_named_with_what_to_do_and_costs_no_other_site(package, tmp_path, text, what):
+    package(text)
+    with pytest.raises(SiteError) as raised:
+        load_site(site_file(tmp_path, ODD_SITE))
+    assert "plant.yaml:4:11: sources[0].type: source type odd of odd-sources 1.2 " in raised.value.reason
+    assert what in raised.value.reason and NEXT in raised.value.reason
+    assert load_site(site_file(tmp_path, CSV_SITE)).sources[0].type == "csv"
+    assert site_schema()["properties"]["sources"]["items"] == {"$ref": "#/$defs/CsvSettings"}
+
+
+def test_config_schema_says_what_it_leaves_out(package, monkeypatch, capsys):
+    from eugenie_cli.main import main
+
+    package("1 / 0")
+    monkeypatch.setattr("sys.argv", ["eugenie", "config", "schema"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    streams = capsys.readouterr()
+    assert json.loads(streams.out)["title"] == "eugenie site file"
+    assert "left out: source type odd of odd-sources 1.2 cannot be loaded" in streams.err and NEXT in streams.err
+
+
+def test_settings_that_no_schema_can_describe_are_left_out_of_it(package, tmp_path):
+    made = "    of: Callable = len\nSOURCE = SourceType('odd', Settings, 'a:b')"
+    package(f"from collections.abc import Callable\n{GOOD}{made}")
+    (error,) = source_plugins.usable_source_types()[1]
+    assert "odd-sources 1.2" in error.reason
+    assert site_schema()["properties"]["sources"]["items"] == {"$ref": "#/$defs/CsvSettings"}
+
+
+@pytest.mark.parametrize("source", ["odd", "csv"])
+def test_a_type_of_two_packages_names_both(package, tmp_path, source):
+    good = f"{GOOD}SOURCE = SourceType('odd', Settings, 'a:b')"
+    package(good, "odd-sources", source)
+    package(good, "other-sources", source)
+    with pytest.raises(
+        SiteError, match=r"type: source type \w+ is brought by .*odd-sources 1.2 and other-sources 1.2; uninst"
+    ):
+        load_site(site_file(tmp_path, SITE.replace("sqlite", source)))
+
+
+def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_path):
+    validator = "    def model_post_init(self, context):\n        1 / 0\n"
+    package(f"{GOOD}{validator}SOURCE = SourceType('odd', Settings, 'a:b')")
+    lean = ODD_SITE.partition("    path:")[0] + REST
+    with pytest.raises(SiteError, match=r"4:11: .*odd-sources 1.2 fails on this source: ZeroDivisionError"):
+        load_site(site_file(tmp_path, lean))
+
+
+@pytest.mark.parametrize(
+    ("importer", "what"),
+    [
+        ("no_such_module:Importer", "has an importer that cannot be loaded: ModuleNotFoundError"),
+        ("odd_sources:Importer", "has an importer that cannot be loaded: AttributeError"),
+        ("odd_sources:NUMBER", "has an importer that cannot be called"),
+        ("odd_sources:make", "makes a dict, which lacks methods of an importer"),
+    ],
+)
+def test_an_importer_that_cannot_be_used_is_told_when_the_source_is_read(package, tmp_path, importer, what):
+    made = f"SOURCE = SourceType('odd', Settings, '{importer}')"
+    package(f"{GOOD}NUMBER = 1\ndef make(source, site):\n    return {{}}\n{made}")
+    site = pump_site(tmp_path, [{"name": "s", "type": "odd"}])
+    with pytest.raises(EugenieError, match=f"source type odd of odd-sources 1.2 {what}") as raised:
+        importer_for(site.sources[0], site)
+    assert raised.value.hint == NEXT
+
+
+def test_an_importer_that_cannot_be_used_does_not_stop_other_sources(package, tmp_path):
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'no_such_module:Importer')")
+    csv = {"name": "a", "type": "csv", "path": "p1.csv", "readings": {"shape": "wide", "asset": {"file": "{stem}"}}}
+    (tmp_path / "p1.csv").write_text("ts,flow\n2026-01-01T00:00:00Z,1\n")
+    site = pump_site(tmp_path, [{"name": "s", "type": "odd"}, csv])
+    broken, good = import_sources(site)
+    assert "cannot be loaded" in broken.failed[0] and (good.new, good.readings, good.failed) == (1, 1, [])
+    open_history(site).commit("s", [Batch.of([("p1", "flow", 0, 1.0)])], key="item")
+    assert leftovers(site, open_history(site).sources()) == []
+
+
+def test_secrets_of_its_settings_stay_secret(package, tmp_path):
+    from eugenie_cli.site.effective import in_force_text
+
+    keys = "    password: SecretStr\n    login: SecretStr\n"
+    package(f"from pydantic import SecretStr\n{GOOD}{keys}SOURCE = SourceType('odd', Settings, 'a:b')")
+    text = ODD_SITE.partition("    path:")[0] + "    password: hidden\n    login: ${env:EUGENIE_TEST_UNSET}\n"
+    site = load_site(site_file(tmp_path, text + REST))
+    assert "hidden" not in in_force_text(site) and "${env:EUGENIE_TEST_UNSET}" in in_force_text(site)
+
+
+def test_csv_is_such_a_type(tmp_path):
+    site = pump_site(tmp_path, [{"name": "s", "type": "csv", "path": "*.csv"}])
+    assert isinstance(importer_for(site.sources[0], site), CsvImporter)
+    assert source_plugins.source_type("csv").settings is type(site.sources[0])
