@@ -31,7 +31,7 @@ def test_a_folder_that_holds_something_else_is_not_deleted(tmp_path: Path, names
 def test_an_earlier_demo_is_replaced_also_one_that_had_only_begun(
     tmp_path: Path, names: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "stop_engines", lambda *_: None)
+    monkeypatch.setattr(pipeline.Pipeline, "stop_engines", lambda *_: None)
     folder = tmp_path / "demo"
     folder.mkdir()
     for name in names:

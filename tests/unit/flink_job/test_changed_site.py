@@ -24,7 +24,7 @@ from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
 
 from .conftest import build_spec, class_spec, readings
-from .test_durable import State, Value
+from .test_snapshot_journal import State, Value
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "flink_job" / "state-first-version.json"
 

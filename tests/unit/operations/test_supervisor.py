@@ -114,7 +114,7 @@ def test_no_job_is_missing_where_nothing_could_run_it(site, monkeypatch, overvie
     """Another program may answer at the address of a cluster that is not eugenie's."""
     elsewhere = site.model_copy(update={"stream": site.stream.model_copy(update={"flink": "http://127.0.0.1:9"})})
     job_record.save(workspace_of(site), JobRecord("a1", "http://127.0.0.1:9"))
-    monkeypatch.setattr(supervisor.flink, "overview", lambda _: overview)
+    monkeypatch.setattr(supervisor.flink_rest, "overview", lambda _: overview)
     assert Supervisor(elsewhere)._job_is_missing() is False
 
 
