@@ -62,7 +62,7 @@ class ScoringModule(tf.Module):
         }
 
     def _of_running(self, rows: tf.Tensor) -> tf.Tensor:
-        """`operating_state.Running.mask` in the graph."""
+        """`operating_state.OperatingState.mask` in the graph."""
         if self._running is None:
             return rows
         return tf.where(rows[..., self._running.column, None] <= self._running.above, NAN, rows)

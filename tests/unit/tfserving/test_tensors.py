@@ -210,7 +210,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         print(*sorted(ours))
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    assert all(name.startswith("eugenie_cli.serving") for name in run.stdout.split())
+    assert all(name.startswith("eugenie_cli.tfserving") for name in run.stdout.split())
 
 
 def test_the_bytes_are_those_of_tensorflow_and_both_live_in_one_process(
