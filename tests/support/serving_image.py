@@ -22,7 +22,7 @@ from support.debian_packages import fetch_closure
 
 PACKAGES = ("python3", "python3-grpcio", "python3-protobuf", "python3-numpy", "bash", "dash")
 PACKAGE = Path(eugenie_cli.__file__).parent
-OURS = ("__init__.py", "errors.py", "serving/__init__.py", "tfserving/tensors.py", "serving/protos")
+OURS = ("__init__.py", "errors.py", "tfserving/__init__.py", "tfserving/tensors.py", "tfserving/protos")
 SERVER = Path(__file__).with_name("stand_in_server.py")
 SITE_PACKAGES = "opt/site-packages"
 
