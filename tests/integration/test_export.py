@@ -134,5 +134,8 @@ def test_the_export_of_another_run_is_not_passed_off_as_this_one(site: Site) -> 
 
 
 def test_a_version_number_needs_one_class(site: Site) -> None:
+    of_two = site.model_copy(update={"classes": {**site.classes, "valve": site.classes["pump"]}})
     with pytest.raises(EugenieError, match="of which class"):
+        export.export_classes(of_two, ["pump", "valve"], 3)
+    with pytest.raises(EugenieError, match="there is no class valve"):
         export.export_classes(site, ["pump", "valve"], 3)

@@ -15,7 +15,7 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training import mlflow_store, tracking, train
+from eugenie_cli.training import classes, mlflow_store, tracking, train
 from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.registry import Registry
 
@@ -126,7 +126,7 @@ def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) 
     with pytest.raises(EugenieError, match="no asset has 2 windows") as refused:
         train.train_class(site, "fan", SILENT)
     assert "import" in str(refused.value.hint)
-    done = train.train_classes(site, ["fan", "pump"], SILENT, TrainingOptions(epochs=1))
+    done = classes.train_classes(site, ["fan", "pump"], SILENT, TrainingOptions(epochs=1))
     assert [failed.class_name for failed in done.failed] == ["fan"]
     assert [(each.class_name, each.version) for each in done.trained] == [("pump", 1)]
     client = mlflow_store.client(site)
