@@ -79,6 +79,7 @@ def parse(line: str) -> None:
         assert words or len(path) > 1, line
 
 
+@pytest.mark.slow
 @written
 def test_every_command_that_is_shown_can_be_given(path):
     lines = list(dict.fromkeys(command_lines(path)))
@@ -96,6 +97,7 @@ def test_a_command_or_option_that_does_not_exist_would_be_noticed():
         parse("eugenie models promote pump")
 
 
+@pytest.mark.slow
 def test_the_table_of_commands_is_complete():
     shown = {}
     for row in re.findall(r"^\| (`eugenie [^|]+) \|", text(README), re.MULTILINE):
@@ -116,6 +118,7 @@ def _command(path: tuple[str, ...]) -> Any:
     return command
 
 
+@pytest.mark.slow
 def test_the_page_of_the_commands_is_up_to_date():
     page = generator().page()
     assert " ".join(text(ROOT / "docs" / "cli.md").split()) == " ".join(page.split()), (
@@ -123,6 +126,7 @@ def test_the_page_of_the_commands_is_up_to_date():
     )
 
 
+@pytest.mark.slow
 def test_help_is_plain_text_everywhere():
     assert not re.search("[╭╮╰╯│\x1b]", generator().page())
 
@@ -139,6 +143,7 @@ def test_exit_codes_are_the_programs():
     assert listed == {int(code) for code in ExitCode}
 
 
+@pytest.mark.slow
 def test_hints_of_errors_name_commands_that_exist():
     hints = set()
     for file in (ROOT / "eugenie_cli").rglob("*.py"):

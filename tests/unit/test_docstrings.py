@@ -53,6 +53,7 @@ def shown(found: Iterable[Quoted]) -> str:
     return "\n".join(map(str, found))
 
 
+@pytest.mark.slow
 def test_dotted_names_lead_to_a_module_class_or_key():
     unknown = [quoted for quoted in docstring_names.quoted() if is_unknown(quoted)]
     assert not unknown, shown(unknown)

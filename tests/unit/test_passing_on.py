@@ -19,6 +19,7 @@ def package() -> Package:
     return Package(Path(eugenie_cli.__file__).parent)
 
 
+@pytest.mark.slow
 def test_few_functions_only_hand_a_site_on(package):
     found = package.passing_on()
     assert len(found) <= ONLY_HANDED_ON, "\n".join(found)

@@ -62,6 +62,7 @@ class TestRecord:
     def test_what_is_no_anomaly_is_none(self, value):
         assert parse_record(value) is None
 
+    @pytest.mark.slow
     @given(
         st.sampled_from(sorted(record())),
         st.recursive(

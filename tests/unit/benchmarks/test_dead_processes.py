@@ -88,6 +88,7 @@ def test_an_error_of_the_block_is_its_own_while_the_process_lives() -> None:
         raise ConnectionResetError("by peer")
 
 
+@pytest.mark.slow
 def test_one_that_lives_is_ended_with_the_block_by_the_signal_that_it_asks_for() -> None:
     for asked in (signal.SIGTERM, signal.SIGUSR1):
         with child_process.running("it", LIVES, ended_by=asked) as child:
@@ -209,6 +210,7 @@ def test_a_broker_that_died_is_not_waited_for() -> None:
         sending.send(SlowBroker(full=10**9), "readings", b"", "key", check)
 
 
+@pytest.mark.slow
 def test_the_gateway_waits_for_a_broker_and_says_when_it_gives_up() -> None:
     """The real one, whose readings of the past are more than its queue holds, and no broker."""
     argv = [sys.executable, "-m", "benchmarks.latency.producer", "--bootstrap", "127.0.0.1:9", "--topic", "readings"]

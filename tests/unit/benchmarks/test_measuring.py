@@ -41,6 +41,7 @@ def bursts(period_s: float, width_s: float, seconds: float) -> list[Result]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("period_s", "width_s"), [(0.01, 0.01), (0.1, 0.02), (1.0, 0.05), (2.0, 0.3), (3.0, 0.1), (1.0, 0.8)]
 )
@@ -50,11 +51,13 @@ def test_speed_does_not_depend_on_how_results_are_handed_out(period_s: float, wi
     assert found.readings_per_cpu_s == pytest.approx(RATE, rel=0.02)
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_most_of_the_run() -> None:
     found = pace(bursts(1.0, 0.1, 40), Clock(), lambda one: one.scored)
     assert found.readings > 0.88 * 40 * RATE
 
 
+@pytest.mark.slow
 def test_the_second_half_is_measured_alone() -> None:
     """The job of this test is four times as fast in its second half."""
     slow, fast = bursts(1.0, 0.05, 20), bursts(0.25, 0.05, 20)

@@ -90,6 +90,7 @@ def test_the_topics_of_a_site_have_their_defaults_filled_in():
     assert topics.names(given) == ("scada.raw", "plant.anomalies", "plant.scores", "plant.dead-letters")
 
 
+@pytest.mark.slow
 def test_brokers_that_are_gone_when_a_topics_settings_are_asked_for_are_unreachable(monkeypatch):
     """librdkafka itself would wait a minute, and whoever waits for it less than that."""
     monkeypatch.setattr(topics, "ANSWER_S", 1.0)

@@ -60,11 +60,13 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", CLASS_COMMANDS, ids=" ".join)
 def test_a_class_that_the_site_does_not_have(run, words):
     check(*run(tuple(word.replace("NAME", "pmup") for word in words)), "there is no class pmup (did you mean pump?)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ASSET_COMMANDS, ids=" ".join)
 def test_an_asset_that_the_site_does_not_have(run, words):
     check(*run(tuple(word.replace("NAME", "P_7") for word in words)), "there is no asset P_7 (did you mean P-7?)")

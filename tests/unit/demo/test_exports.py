@@ -37,6 +37,7 @@ def of(samples, asset, sensor):
     return samples.where((samples.pump == at) & (samples.sensor == pump(asset).sensors.index(sensor)))
 
 
+@pytest.mark.slow
 def test_nothing_is_rejected_and_bad_quality_survives(imported):
     _, reports, _ = imported
     assert all(not report.rejected and not report.failed and not report.unknown_columns for report in reports)

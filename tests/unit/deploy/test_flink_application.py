@@ -133,6 +133,7 @@ def test_engines_of_this_machine_are_out_of_reach(site_of, sections, words):
     assert raised.value.exit_code is ExitCode.REFUSED
 
 
+@pytest.mark.slow
 def test_a_site_that_a_configmap_cannot_hold_is_refused(site_of):
     many = {f"p-{number}": {"class": "pump"} for number in range(40_000)}
     site = site_of(assets=many)
@@ -173,6 +174,7 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     assert [shown(step) for step in done.steps] == list(done.steps), "what is to be typed is printed as it is"
 
 
+@pytest.mark.slow
 def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_path, monkeypatch):
     jar = tmp_path / "connector.jar"
     jar.write_bytes(b"jar")

@@ -78,6 +78,7 @@ def test_the_files_are_the_golden_ones(name):
         assert text == there[file].read_text(encoding="utf-8"), file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(("compose", "kubeflow"))])
 def test_every_resource_fits_its_schema(name):
     documents = resources_of(name)

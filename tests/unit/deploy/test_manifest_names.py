@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def test_names_are_dns_labels_of_the_right_length(site, class_name):
         assert DNS_LABEL.fullmatch(name) and len(name) <= LONGEST, name
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(NAMES, NAMES), min_size=2, max_size=8, unique=True))
 def test_different_classes_have_different_names(pairs):
     assert len({class_label(*pair) for pair in pairs}) == len(pairs)

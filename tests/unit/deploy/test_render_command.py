@@ -47,6 +47,7 @@ def run(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_json_names_files_that_exist_and_the_table_names_the_same(run, tmp_path, target):
     code, out, err = run("--target", target, "-o", "json")

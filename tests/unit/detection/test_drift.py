@@ -24,6 +24,7 @@ def normal_below(x: float) -> float:
     return (1 + math.erf(x / math.sqrt(2))) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.2, 0.5, 1.0])
 def test_a_shift_of_a_normal_distribution_has_the_distance_and_the_index_that_it_must_have(shift):
     learnt, recent = series(100_000, 0), series(100_000, 1) + shift

@@ -39,6 +39,7 @@ def test_a_row_without_the_sensor_counts_as_running() -> None:
     assert np.isnan(rule.mask(values)).tolist() == [[False, False], [True, True], [False, True]]
 
 
+@pytest.mark.slow
 def test_stopped_rows_have_no_score_and_count_as_missing_to_those_after(rows: np.ndarray) -> None:
     running = replace(PLAIN, running=OperatingState(CURRENT, 5.0))
     found = score(running, rows)
@@ -53,6 +54,7 @@ def test_stopped_rows_have_no_score_and_count_as_missing_to_those_after(rows: np
     assert np.isfinite(found[-WINDOW:]).all(), "long after the restart all is scored again"
 
 
+@pytest.mark.slow
 def test_the_graph_agrees_with_its_reference_on_a_machine_that_stops(rows: np.ndarray) -> None:
     running = replace(PLAIN, running=OperatingState(CURRENT, 5.0))
     slow = reference.score(running, ["pump-1"], rows)

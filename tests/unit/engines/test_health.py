@@ -91,6 +91,7 @@ def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
         server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behave", [hangs, hangs_up, greets, serves_a_page, serves_json, drips])
 def test_what_is_no_flink_and_no_tracking_server_is_none(listen, behave):
     address = f"http://{listen(behave)}"
@@ -114,6 +115,7 @@ def test_this_machine_is_asked_without_the_plants_proxy(listen, monkeypatch):
     assert health.why_no_mlflow(f"http://{listen(answers)}") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behave", [hangs, serves_a_page])
 def test_status_calls_nothing_reachable_that_does_not_speak_its_protocol_and_exits_with_4(listen, behave, tmp_path):
     address = listen(behave)

@@ -67,6 +67,7 @@ def test_a_remembered_port_that_is_taken_meanwhile_is_replaced(file, taken):
     assert ports.assign(file, {"kafka": 0}, in_use=(), patience_s=0)["kafka"] != taken
 
 
+@pytest.mark.slow
 def test_the_port_of_an_engine_that_is_still_dying_is_waited_for(file, taken_for_a_second):
     file.parent.mkdir()
     file.write_text(f'{{"kafka": {taken_for_a_second}}}')

@@ -107,6 +107,7 @@ def test_stop_kills_what_ignores_a_request_to_end(run_file):
     assert not psutil.pid_exists(started.pid)
 
 
+@pytest.mark.slow
 def test_stop_ends_the_children_of_a_process_that_was_killed(run_file):
     started = start(run_file, PARENT)
     child = int(wait_for_log(started))

@@ -10,6 +10,7 @@ from eugenie_cli.engines import pyflink_program
 from eugenie_cli.errors import EugenieError
 
 
+@pytest.mark.slow
 def test_the_shipped_jar_is_changed_in_that_class_alone(tmp_path):
     shipped = pyflink_program.shipped()
     made = pyflink_program.provide(shipped, tmp_path)

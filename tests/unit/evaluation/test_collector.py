@@ -34,6 +34,7 @@ def judged(plant):
     return evaluate_class(plant, "pump", LABELS, version=3, watch=study), study.findings()
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_figures_of_the_evaluation(judged):
     one, found = judged
     detected = [event for event in found.events if event.detected is not None]
@@ -78,6 +79,7 @@ def test_gaps_are_found_where_they_are(judged):
     assert (second.gaps, second.present, second.missing) == ((), 1.0, ())
 
 
+@pytest.mark.slow
 def test_without_labels_nothing_is_called_false(plant):
     study = Collector(plant, "pump", None)
     evaluate_class(plant, "pump", version=3, watch=study)
@@ -144,6 +146,7 @@ def test_days_are_the_plants_own_even_when_a_clock_is_changed():
     assert (second.day, second.judged_s, second.alarms) == ("2026-03-30", 3600, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days, width", [(0.2, 10), (1, 30), (40, 1440), (3000, 40_320 * 2)])
 def test_a_timeline_has_no_more_intervals_than_can_be_drawn(days, width):
     total = TimelineSum()

@@ -52,6 +52,7 @@ def labelled() -> np.ndarray:
     return label
 
 
+@pytest.mark.slow
 def test_the_same_scores_differ_by_nothing_and_that_is_sure(labelled):
     score = np.random.default_rng(0).random(4_000) + labelled
     found = compared(judgement(score, labelled, 5), judgement(score, labelled, 5))
@@ -59,6 +60,7 @@ def test_the_same_scores_differ_by_nothing_and_that_is_sure(labelled):
     assert {(one.value, one.low, one.high) for one in found.values()} == {(0, 0, 0)}
 
 
+@pytest.mark.slow
 def test_a_clear_improvement_is_clear_and_a_chance_is_not(labelled):
     random = np.random.default_rng(1)
     noise = random.random(4_000)
@@ -89,6 +91,7 @@ def test_too_few_rows_for_an_interval_give_none(labelled):
     assert found["detected"].low is None
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_both_versions_and_their_difference(plant, tmp_path):
     export(tmp_path / "4", version=4, factor=0.5)
     target = plant.resolve(plant.workspace) / "models" / "pump" / "4"

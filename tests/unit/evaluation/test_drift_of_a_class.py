@@ -64,6 +64,7 @@ def site(tmp_path_factory):
     return site
 
 
+@pytest.mark.slow
 def test_what_moved_is_named_and_the_rest_is_not(site):
     found = drift.drift_of(site, "pump")
     sensors = {one.sensor: one for one in found.sensors}

@@ -51,6 +51,7 @@ def of(site, asset="p-1", **options):
     return next(one for one in backtest(site, "pump", version=3, **options) if one.asset == asset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segment", [1, 7, 333, 4096])
 def test_scores_are_those_of_each_window_alone_wherever_segments_are_cut(plant, monkeypatch, segment):
     monkeypatch.setattr(graph, "SEGMENT_ROWS", segment)
@@ -79,6 +80,7 @@ def test_the_fault_is_one_anomaly_with_the_streams_id_and_its_sensor_first(plant
     assert opened["model"] == {"name": "pump", "version": 3}
 
 
+@pytest.mark.slow
 def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(plant):
     result = evaluate_class(plant, "pump", LABELS, version=3)
     gap = len(GAP) - 1
@@ -94,6 +96,7 @@ def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(
     assert 0 < result.model.coverage < 1  # windows at the gap's end
 
 
+@pytest.mark.slow
 def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(plant):
     result = evaluate_class(plant, "pump", LABELS, version=3)
     assert list(result.baselines) == list(BASELINES)
@@ -104,11 +107,13 @@ def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(pl
     assert result.baselines["random"].point.recall == pytest.approx(0.5, abs=0.15)
 
 
+@pytest.mark.slow
 def test_rows_before_the_period_fill_the_baselines_first_windows_too(plant):
     found = evaluate_class(plant, "pump", LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
     assert all(one.coverage == 1.0 for one in found.baselines.values())
 
 
+@pytest.mark.slow
 def test_without_labels_only_what_can_be_known_is_said(plant):
     result = evaluate_class(plant, "pump", None, version=3)
     assert (result.model.point, result.model.events, result.model.vus_pr) == (None, None, None)
@@ -118,6 +123,7 @@ def test_without_labels_only_what_can_be_known_is_said(plant):
     assert any("Without labels nobody can say" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_a_baseline_that_wins_is_named_in_plain_words(plant):
     notes = evaluate_class(plant, "pump", Labels(LABELS.labels[1:2]), version=3).notes
     assert any("is better than the model here" in note for note in notes)
@@ -134,6 +140,7 @@ def test_how_to_take_a_baseline_is_a_line_of_the_site_file(plant):
     assert how_to_take(plant, "pump", "random") == ""
 
 
+@pytest.mark.slow
 def test_the_json_is_the_contract(plant):
     document = json.loads(json.dumps(evaluate_class(plant, "pump", LABELS, version=3).to_json(), allow_nan=False))
     figures = {
@@ -150,6 +157,7 @@ def test_the_json_is_the_contract(plant):
         assert isinstance(one["vus_pr"], float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])
 def test_scores_and_anomalies_can_be_written_to_files(plant, tmp_path, name):
     scores, anomalies = tmp_path / name, tmp_path / "anomalies.jsonl"
@@ -168,6 +176,7 @@ def test_scores_and_anomalies_can_be_written_to_files(plant, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["anomalies.jsonl", name])
 
 
+@pytest.mark.slow
 def test_csv_instants_have_milliseconds_and_z(plant, tmp_path):
     evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "s.csv")
     lines = (tmp_path / "s.csv").read_text().splitlines()
@@ -192,6 +201,7 @@ def test_a_model_that_does_not_fit_the_site_is_refused(plant):
     assert caught.value.exit_code == ExitCode.REFUSED
 
 
+@pytest.mark.slow
 def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
     """It came later, or had no history: the others are judged as without it, and it is named."""
     with_new = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"], **plant.assets}})
@@ -230,6 +240,7 @@ def test_a_request_is_checked_before_anything_is_scored(plant):
         assert caught.value.exit_code == ExitCode.USAGE
 
 
+@pytest.mark.slow
 def test_a_period_without_rows_is_said_so(plant):
     result = evaluate_class(plant, "pump", LABELS, START - 10**6, START - 10**5, version=3)
     assert result.judged_rows == 0
@@ -237,6 +248,7 @@ def test_a_period_without_rows_is_said_so(plant):
     assert any("no row to judge" in note for note in result.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [LABELS, None], ids=["labels", "no labels"])
 def test_the_table_has_the_model_first(plant, labels):
     out, err = io.StringIO(), io.StringIO()

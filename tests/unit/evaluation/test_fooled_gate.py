@@ -143,6 +143,7 @@ def judged(
     return Judged(report.to_json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("candidate", "labels", "words"),
     [
@@ -191,6 +192,7 @@ def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
     assert judged(champion, candidate).verdict().promote
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learnt", "words"),
     [
@@ -230,6 +232,7 @@ def test_other_rows_for_each_are_no_comparison():
     assert any("not the same rows" in words for words in judge(shorter, document).against)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "promoted", "words"),
     [

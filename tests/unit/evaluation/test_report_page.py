@@ -92,6 +92,7 @@ def test_what_is_known_is_said_and_what_is_not_is_said_too(labelled, known):
     assert ("the registry <does not> answer" in text) == (not known)
 
 
+@pytest.mark.slow
 def test_a_class_of_hundreds_of_assets_is_a_page_of_bounded_size():
     report = report_of([f"pump-{number}" for number in range(300)])
     page = render(report)

@@ -38,6 +38,7 @@ def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page[page.index("<body>") :]).split())
 
 
+@pytest.mark.slow
 def test_the_page_has_every_figure_of_both_with_its_interval(report, page):
     text = text_of(page)
     rows = list(comparison_rows(report.evaluation.model, report.evaluation.candidate))

@@ -43,6 +43,7 @@ def test_an_anomaly_is_in_the_partition_of_its_asset_under_one_key_that_names_bo
     assert key == keys.of(asset, record(anomaly_id, "closed")) == AnomalyKeys(partitions).of(asset, record(anomaly_id))
 
 
+@pytest.mark.slow
 @given(st.sets(st.tuples(names, ids), min_size=2, max_size=20), st.integers(1, 8))
 def test_two_anomalies_never_share_a_key(anomalies, partitions):
     keys = AnomalyKeys(partitions)

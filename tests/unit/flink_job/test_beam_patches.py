@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import threading
 from apache_beam.coders import BytesCoder
@@ -68,6 +70,7 @@ print("ok")
 """
 
 
+@pytest.mark.slow
 def test_state_is_written_whole_and_bundles_start_no_thread() -> None:
     """In a process of its own: the classes are changed for good."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)

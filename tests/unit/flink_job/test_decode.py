@@ -139,6 +139,7 @@ def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
     assert {"count": 7, "partition": 0, "offset": 7}.items() <= json.loads(letter).items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [MOST, MOST + 1, 50_000])
 def test_a_flood_of_unknown_tags_is_a_thousand_letters_and_one(names):
     """Each second every tag once: the letters are as many after ten seconds, and count every reading."""
@@ -273,6 +274,7 @@ def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[d
     return rows, books
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_order_of_arrival_within_the_bound_and_no_batching_changes_a_row(job_spec_factory, data):

@@ -6,6 +6,7 @@ import math
 import pickle
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,7 @@ def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = N
     return batches + rows.advance(10_000_000)
 
 
+@pytest.mark.slow
 @given(readings, st.integers(0, 2**32 - 1), st.one_of(st.none(), st.integers(0, 20)))
 @settings(max_examples=150)
 def test_rows_equal_those_of_history(items, seed, restart_at):
@@ -90,6 +92,7 @@ def test_rows_equal_those_of_history(items, seed, restart_at):
             assert np.isnan(row).all()
 
 
+@pytest.mark.slow
 @given(readings, st.integers(0, 2**32 - 1))
 @settings(max_examples=80)
 def test_every_reading_is_counted_once(items, seed):
@@ -100,6 +103,7 @@ def test_every_reading_is_counted_once(items, seed):
     assert good + bad == len(items)
 
 
+@pytest.mark.slow
 @given(readings, st.integers(0, 2**32 - 1))
 @settings(max_examples=80)
 def test_a_segment_carries_the_rows_before_it(items, seed):

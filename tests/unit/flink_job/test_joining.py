@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_a_large_batch_goes_by_itself_and_at_once() -> None:
     assert calls(batch("a"), batch("b" * LARGE), batch("c")) == [("a", 1), ("b" * LARGE, 1), ("c", 1)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(["pump", "fan"]), st.integers(1, 90), st.sampled_from([1, 2, 200])), max_size=25)
 )

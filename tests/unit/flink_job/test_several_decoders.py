@@ -72,6 +72,7 @@ def spec_of(parallelism: int) -> JobSpec:
     return build_spec(assets={f"p{number}": "pump" for number in range(6)}, partitions=4, parallelism=parallelism)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.data())
 def test_the_rows_are_those_of_one_decoder(data):
@@ -98,6 +99,7 @@ def test_the_rows_are_those_of_one_decoder(data):
     assert several.books == one.books and several.rows == one.rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallelism", [2, 4])
 @pytest.mark.parametrize("others", ["silent", "in 2000", "a day behind", "of another site"])
 def test_decoders_without_readings_of_now_hold_nobody(parallelism, others):

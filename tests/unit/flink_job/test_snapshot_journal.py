@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ def plain(batch: Batch) -> tuple:
     return batch.assets, batch.first_edge, *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_restarts_change_no_row(data) -> None:

@@ -69,6 +69,7 @@ some_readings = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(some_readings, st.sampled_from([500, 1000, 3000]), st.sampled_from([1, 400, 1000, 5000]), st.randoms())
 def test_grid_equals_the_reference_in_any_order_of_arrival(rows, step, max_gap, rng: random.Random):

@@ -72,6 +72,7 @@ def test_a_report_says_first_what_is_lost_and_is_exit_code_6(plant):
     assert '(next: ; looks like the delimiter: set `delimiter: ";"`' in run("import", code=6).stderr
 
 
+@pytest.mark.slow
 def test_history_drop_is_dry_first_then_done_and_can_be_repeated(plant):
     run("import")
     assert "would remove 2 readings of 1 item of exports" in run("history", "drop", "exports", "--dry-run").stdout

@@ -171,6 +171,7 @@ WRITER = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.013, 0.05])
 def test_sigkill_loses_nothing_committed_and_leaves_nothing_half_read(tmp_path, delay_s):
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)

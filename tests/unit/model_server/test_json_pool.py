@@ -82,6 +82,7 @@ def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
     run(act)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [b"[", b"[" * LARGE_BODY, b'{"instances": [1]}', b'{"inputs": {}, "signature_name": "x"}']
 )
@@ -101,6 +102,7 @@ def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
     run(act)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
     async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(4)) == 4
@@ -118,6 +120,7 @@ def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
     run(act)
 
 
+@pytest.mark.slow
 def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() -> None:
     async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(7)) == 7
@@ -135,6 +138,7 @@ def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() ->
     run(act)
 
 
+@pytest.mark.slow
 def test_a_process_that_read_very_much_does_not_keep_its_memory() -> None:
     async def act(aside: JsonPool) -> None:
         assert await value_of(aside, body(10) + b" " * VERY_LARGE_BODY) == 10

@@ -80,6 +80,7 @@ def test_no_directory_is_no_model(tmp_path: Path) -> None:
     assert Unreleased(tmp_path / "nowhere").models() == {} and scan(tmp_path / "nowhere") == []
 
 
+@pytest.mark.slow
 def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) -> None:
     """Versions are copied into a hidden folder and renamed, and old ones deleted, while the server looks."""
     version(tmp_path, "pump", "1")

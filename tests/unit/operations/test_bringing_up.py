@@ -36,6 +36,7 @@ def program(folder: Path, text: str) -> Engine:
 LATE = "import pathlib, sys, time; time.sleep(0.2); pathlib.Path(sys.argv[1], 'well').touch(); time.sleep(60)"
 
 
+@pytest.mark.slow
 def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None:
     engine = program(tmp_path, LATE)
     first = engine.launch()

@@ -139,6 +139,7 @@ def expected(mapping: dict[str, Any], payload: bytes | None) -> tuple[list[Any],
     return sorted(found, key=repr), rejected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPPINGS)
 @settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(PAYLOADS, max_size=12))
@@ -177,6 +178,7 @@ ODD_FLAT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLAT)
 @pytest.mark.parametrize("odd", [0, 1, 3])
 @settings(max_examples=50, deadline=None)

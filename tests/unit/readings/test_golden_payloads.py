@@ -22,6 +22,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(("golden", "case"), CASES)
 def test_payload_becomes_what_the_golden_file_says(golden, case, reader):

@@ -122,6 +122,7 @@ MANGLED = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.one_of(st.binary(), MANGLED))
 def test_no_payload_is_anything_but_readings_and_reasons(payload):
     if isinstance(payload, tuple):

@@ -119,6 +119,7 @@ MEMBERS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", TABLE)
 @settings(deadline=None)
 @given(members=st.lists(MEMBERS, max_size=8))

@@ -152,6 +152,7 @@ def test_a_registry_that_has_no_such_schema(registry, number, why):
         SchemaRegistry(registry.url)(number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(20, 28))
 def test_an_answer_that_says_nothing_of_the_schema_rejects_nothing(registry, number):
     schemas = SchemaRegistry(registry.url)

@@ -230,6 +230,7 @@ def run(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
 
 
+@pytest.mark.slow
 def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
     site, words = refused
     file = str(site.file)

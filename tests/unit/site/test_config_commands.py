@@ -45,6 +45,7 @@ def test_a_valid_file_is_summed_up(run, write):
     assert code == 0 and "plant" in out and "is valid" in err
 
 
+@pytest.mark.slow
 def test_problems_go_to_stderr_and_exit_with_3(run, write):
     write("kafka: {topc: x}\nserving: {runtime: dockr}")
     code, out, err = run("config", "check")

@@ -93,6 +93,7 @@ def test_the_schema_accepts_what_is_valid(file):
     assert schema_errors(file.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more", ["kafak: embedded", "stream: {checkpoint: 5}", "serving: {port: x}", "engines: {slots: 0}"]
 )

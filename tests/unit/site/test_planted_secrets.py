@@ -117,6 +117,7 @@ def left_behind(folder: Path) -> dict[str, set[bytes]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_command_shows_or_keeps_a_secret(planted, capfd, monkeypatch, kind):
     file = site_file(planted, kind)
@@ -141,6 +142,7 @@ def test_what_fails_in_a_thread_of_a_command_shows_no_secret(planted, capfd, mon
     assert "RuntimeError: cannot reach http://me:********@host" in said and not CANARY.search(said.encode())
 
 
+@pytest.mark.slow
 def test_a_training_keeps_the_site_in_force_without_secrets(planted, capfd, monkeypatch):
     file = site_file(planted, "inline", tracking="{uri: local}")
     for words in ("import", "train", "models list", "models list -o json"):

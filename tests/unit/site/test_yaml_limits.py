@@ -91,6 +91,7 @@ def test_merging_a_section_many_times_costs_no_more_than_writing_it_out():
     assert value["b1999"] == {"x": {"k": "2"}, "y": "1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

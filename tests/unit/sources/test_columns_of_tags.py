@@ -16,6 +16,7 @@ def notes_of(tmp_path, header: str, row: str, **readings) -> list[str]:
     return list(import_notes(import_sources(site)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "words"),
     [

@@ -146,6 +146,7 @@ def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
 same_folder = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @same_folder
 @given(
     st.lists(
@@ -170,6 +171,7 @@ def test_long_files_are_read_by_the_rules(tmp_path, rows):
     assert tally.rejected == rejected
 
 
+@pytest.mark.slow
 @same_folder
 @given(
     st.lists(

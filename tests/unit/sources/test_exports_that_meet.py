@@ -75,6 +75,7 @@ NEWER = [
 WANTED = [1.0, 2.0, None, 4.0, 5.0, 6.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [["old", "new"], ["new", "old"], ["old+new"]], ids=" then ".join)
 @pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("b.csv", "a.csv")])
 @pytest.mark.parametrize("patterns", [("*.csv",), ("a.csv", "b.csv")], ids=["one source", "two sources"])
@@ -219,6 +220,7 @@ def by_hand(exports):
     return found, repeated
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(exports=EXPORTS, run_rows=st.sampled_from([2, 3, 100]), order=st.randoms(use_true_random=False))
 def test_any_exports_meet_as_said(tmp_path_factory, exports, run_rows, order):

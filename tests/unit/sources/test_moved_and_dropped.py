@@ -69,6 +69,7 @@ def test_a_history_is_read_on_and_nothing_is_imported_twice(tmp_path, before):
     assert import_sources(site)[0].unchanged == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("keep_old", [False, True])

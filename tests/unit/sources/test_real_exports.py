@@ -67,6 +67,7 @@ def test_testbed_runs(tmp_path):
         np.testing.assert_array_equal(found, np.array([float(row[name]) for name in sensors], np.float32))
 
 
+@pytest.mark.slow
 def test_historian_export_with_status_texts(tmp_path):
     path = needs("bibmon/real_process_data.csv")
     with path.open(newline="") as file:

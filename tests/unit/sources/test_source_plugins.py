@@ -76,6 +76,7 @@ def eugenie(installed, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_site_with_its_type_is_checked_shown_and_imported(eugenie):
     assert eugenie("config", "check")[0] == 0
     shown = json.loads(eugenie("config", "show", "-o", "json")[1])
@@ -92,6 +93,7 @@ def test_a_site_with_its_type_is_checked_shown_and_imported(eugenie):
     assert (asset["asset"], asset["readings"], asset["sources"]) == ("pump-1", 10, ["historian"])
 
 
+@pytest.mark.slow
 def test_its_keys_are_in_the_schema_for_editors(eugenie):
     code, out, err = eugenie("config", "schema")
     schema = json.loads(out)
@@ -101,6 +103,7 @@ def test_its_keys_are_in_the_schema_for_editors(eugenie):
     assert "table" in schema["$defs"]["SqliteSettings"]["properties"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("right", "wrong", "problem"),
     [
@@ -185,6 +188,7 @@ ODD_SITE = SITE.replace("sqlite", "odd")
 NEXT = "install a version of odd-sources that fits this eugenie, with what it needs, or uninstall it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "what"),
     [

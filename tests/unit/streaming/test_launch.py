@@ -43,6 +43,7 @@ def program(workspace):
     running.communicate()
 
 
+@pytest.mark.slow
 def test_the_program_of_an_interrupted_submission_is_waited_for(workspace, program):
     launch.await_interrupted(workspace, SILENT)
     assert program.poll() is not None or not launch._is_planned(workspace)

@@ -51,6 +51,7 @@ def site(mapping: dict, **sections) -> Site:
     return Site.model_validate({**DOCUMENT, "kafka": kafka, "timezone": "Europe/Istanbul", **sections})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAPPINGS)
 @given(
     ts=st.integers(0, 4_102_444_800_000),

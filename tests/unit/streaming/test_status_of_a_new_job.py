@@ -74,6 +74,7 @@ def test_what_a_job_reads_while_it_is_asked_is_not_taken_for_a_topic_that_was_ma
     assert (notes, problems) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "end", "notes", "problems"),
     [(10, 20, 0, 0), (15, 20, 1, 0), (0, 5, 0, 1)],

@@ -63,6 +63,7 @@ def test_single_values_and_whole_sensors_are_hidden_in_the_inputs_alone(windows:
     assert 0.01 < flat[~to_the_end].mean() < 0.03
 
 
+@pytest.mark.slow
 def test_batches_together_teach_what_they_teach_one_by_one(windows: Windows) -> None:
     rows = np.random.default_rng(0).normal(size=(ROWS, SENSORS)).astype(np.float32)
     taught = Windows(rows, windows.part, 1, windows.starts)

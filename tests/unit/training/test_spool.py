@@ -31,6 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "work")
 
 
+@pytest.mark.slow
 def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(workspace: Workspace) -> None:
     for ending in ("whole", "cut"):
         killed = subprocess.run([sys.executable, "-c", WRITER, str(workspace.root), ending], check=False)

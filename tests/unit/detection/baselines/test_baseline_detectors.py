@@ -28,6 +28,7 @@ def fitted(name: str, budget: float = 0.01):
     return fit(BASELINES[name], {"a": plant(2000, 1)}, {"a": plant(3000, 2)}, budget)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_normal_rows_stay_within_the_budget(name):
     score, _ = fitted(name).score("a", plant(5000, 3))
@@ -61,6 +62,7 @@ def test_t2_sees_an_unusual_load_that_q_does_not():
     assert (q > 1).mean() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_missing_values_are_no_fault_and_rows_without_any_are_not_scored(name):
     rows = plant(300, 3)
@@ -74,6 +76,7 @@ def test_missing_values_are_no_fault_and_rows_without_any_are_not_scored(name):
         assert (score[220:240] < 1.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_a_sensor_that_was_never_seen_is_left_out(name):
     train, calibration, rows = plant(2000, 1), plant(1000, 2), plant(200, 3)
@@ -142,6 +145,7 @@ def test_mewma_averages_as_the_recursion_does():
     assert score[100:] == pytest.approx(distances[100:], abs=0.05)  # what the cut-off tail weighs
 
 
+@pytest.mark.slow
 def test_the_forest_isolates_as_scikit_learns_does():
     detector = fitted("isolation-forest")
     learnt = detector.learnt
@@ -156,6 +160,7 @@ def test_the_forest_isolates_as_scikit_learns_does():
     assert 2.0 ** (-1.0 / found.statistic) == pytest.approx(-grown.score_samples(rows), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_rows_depth_is_the_roots_less_what_the_sensors_took_off_it():
     forest = fitted("isolation-forest").learnt.statistic
     below = forest.worth[:, 0] + forest.worth[:, 1:].sum(axis=1)

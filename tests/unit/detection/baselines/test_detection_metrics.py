@@ -175,6 +175,7 @@ def test_buffers_do_not_reach_into_another_asset():
     assert vus_pr(one, 8) < vus_pr(joined, 8)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.integers(-9, 9), st.booleans()), min_size=1, max_size=40), st.integers(0, 10))
 def test_areas_are_fractions_and_only_ranks_count(rows, buffer):
