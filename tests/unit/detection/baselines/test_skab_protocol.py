@@ -13,7 +13,7 @@ from eugenie_cli.detection.baselines import BASELINES, fit
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.detection.metrics import point_metrics
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 RUNS = PROJECT / os.environ.get("EUGENIE_DATA", "../shared/data") / "skab" / "valve1"
 NORMAL, TRAINED, SENSORS = 400, 300, 8
 
