@@ -1,4 +1,4 @@
-"""Readings as the messages that a site's gateway sends: its `kafka.readings` mapping, turned round."""
+"""Encodes readings as the messages that a site's gateway sends: the inverse of its `kafka.readings` mapping."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _PER_MS = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
 def router(site: Site) -> Router:
-    """Where names and tags of the site's messages lead."""
+    """The router that resolves the names and tags in the site's messages."""
     return Router(
         {name: {"class": asset.class_name, "tags": dict(asset.tags)} for name, asset in site.assets.items()},
-        {name: one.sensor_names for name, one in site.classes.items()},
+        {name: equipment.sensor_names for name, equipment in site.classes.items()},
     )
 
 
 class Composer:
     """Writes readings as messages that the stream reads back as the same readings.
 
-    Raises EugenieError (REFUSED) for a mapping that is not JSON, and, at the first reading of a sensor, for one that
-    cannot say it: a constant asset, a tag that several assets have, a time format without milliseconds.
+    Raises EugenieError (REFUSED) for a mapping that is not JSON and, at the first reading of a sensor, for a mapping
+    that cannot express it: a constant asset, a tag shared by several assets, a time format without milliseconds.
     """
 
     def __init__(self, site: Site) -> None:
         self._mapping: dict[str, Any] = site.kafka.readings.model_dump(mode="json")
         if self._mapping["format"] != "json":
             raise EugenieError(
-                f"{site.file}: kafka.readings.format is {self._mapping['format']}: a replay writes JSON alone",
+                f"{site.file}: kafka.readings.format is {self._mapping['format']}: a replay writes only JSON",
                 "`eugenie stream replay --bounded` scores without Kafka",
                 ExitCode.REFUSED,
             )
@@ -50,7 +50,7 @@ class Composer:
         self._checked: set[tuple[str, str]] = set()
 
     def __call__(self, asset: str, sensor: str, ts: int, value: float) -> bytes:
-        """The message of a reading: `ts` in ms since 1970 UTC, `value` NaN when it is of bad quality."""
+        """Encode one reading. `ts`: ms since 1970 UTC; `value`: NaN for bad quality."""
         record: dict[str, Any] = {}
         mapping = self._mapping
         _put(record, mapping["asset"], asset)
@@ -95,11 +95,11 @@ class Composer:
 
     def _check(self, payload: bytes, asset: str, sensor: str, ts: int, value: float) -> None:
         outcomes = self._read(payload)
-        found = outcomes[0] if len(outcomes) == 1 else None
-        place = (asset, self._router.sensors_of(asset).index(sensor))
-        if isinstance(found, Reading) and self._router.route(found.asset, found.sensor, found.tag) == place:
-            same_value = found.value == value or (math.isnan(found.value) and math.isnan(value))
-            if found.ts == ts and same_value:
+        reading = outcomes[0] if len(outcomes) == 1 else None
+        expected = (asset, self._router.sensors_of(asset).index(sensor))
+        if isinstance(reading, Reading) and self._router.route(reading.asset, reading.sensor, reading.tag) == expected:
+            same_value = reading.value == value or (math.isnan(reading.value) and math.isnan(value))
+            if reading.ts == ts and same_value:
                 return
         raise EugenieError(
             f"{self._site.file}: kafka.readings cannot carry {sensor} of {asset}: {payload.decode()[:200]} would be"
@@ -110,7 +110,7 @@ class Composer:
 
 
 def _put(record: dict[str, Any], part: Mapping[str, Any] | None, value: Any) -> None:
-    """Write `value` where the part's path leads; a constant or nothing needs no member."""
+    """Write `value` at the part's path. A constant or absent part needs no field."""
     path = part.get("path") if part else None
     if not path:
         return

@@ -1,4 +1,4 @@
-"""How far the job is behind its topic: what Kafka has, against what the job has read."""
+"""The job's lag: what the readings topic holds, compared with what the job has read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from eugenie_cli.site.interfaces import HasKafka
 
 POLL_S = 0.5
 STALLED_S = 60.0
-"""Without progress for this long the wait ends: the end of a topic may be a transaction marker, which no job reads."""
+"""The wait ends after this long without progress: the last record of a topic may be a transaction marker, which no job
+reads."""
 
 _OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
@@ -24,37 +25,37 @@ def end_offsets(site: HasKafka, topic: str) -> dict[int, int]:
 
 
 def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
-    """Partition -> the offset after the last record that the job has read. A second or two old."""
+    """Partition -> the offset after the last record that the job has read, as of a second or two ago."""
     read: dict[int, int] = {}
     job = rest.job(job_id)
     for vertex in job["vertices"] if job is not None else []:
         for name, value in rest.metrics(job_id, vertex["id"], lambda name: _OFFSET.search(name) is not None).items():
-            found = _OFFSET.search(name)
-            if found is not None:  # the offset of the last record read; the offset that was committed, after it
-                after = int(value.most) + (found[2] == "currentOffset")
-                read[int(found[1])] = max(read.get(int(found[1]), 0), after)
+            match = _OFFSET.search(name)
+            if match is not None:  # currentOffset is that of the last record read; committedOffset is one past it
+                after = int(value.most) + (match[2] == "currentOffset")
+                read[int(match[1])] = max(read.get(int(match[1]), 0), after)
     return read
 
 
 def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
-    """Records up to `ends` (offsets, by partition) that were not read."""
+    """The number of records before `ends` (partition -> offset) that have not been read."""
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
 def wait_until_caught_up(site: HasKafka, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
-    """Wait until the job has read what the topic holds now; returns what was left, 0 unless nothing moved any more.
+    """Wait until the job has read what the topic holds now. Returns the number of unread records: 0 unless it stalled.
 
-    What arrives meanwhile is not waited for: on a live topic that would have no end.
+    Records that arrive meanwhile do not count: on a live topic the wait would never end.
     """
     ends = end_offsets(site, str(site.topics.readings))
     left = behind(ends, read_offsets(rest, job_id))
     moved = time.monotonic()
-    with progress.task("reading what is left", total=left, unit="records") as advance:
+    with progress.task("reading the remaining records", total=left, unit="records") as advance:
         while left > 0 and time.monotonic() - moved < STALLED_S:
             time.sleep(POLL_S)
-            now = behind(ends, read_offsets(rest, job_id))
-            if now < left:
+            remaining = behind(ends, read_offsets(rest, job_id))
+            if remaining < left:
                 moved = time.monotonic()
-            advance(left - now)
-            left = now
+            advance(left - remaining)
+            left = remaining
     return left

@@ -1,8 +1,8 @@
-"""One request to Flink, for a job whose id is known before it is made, whatever becomes of whoever makes it.
+"""Submits one job to Flink under an id that is recorded beforehand, so that an interrupted submission can be traced.
 
-A submission takes seconds, in which Ctrl-C, a kill or a lost answer can end it here while Flink goes on with it. So the
-record names the job first; and until Flink has answered, every further attempt asks for the same id, of which Flink
-takes one job only.
+A submission takes seconds. Ctrl-C, a kill or a lost answer can end it here while Flink continues with it. The id is
+therefore recorded before the request; until Flink has answered, every further attempt uses the same id, and Flink
+accepts only one job per id.
 """
 
 from __future__ import annotations
@@ -26,40 +26,44 @@ from eugenie_cli.streaming import start_position
 from eugenie_cli.workspace import Workspace
 
 UNANSWERED = ("timeout", "timed out")
-"""Words of a refusal after which Flink may have taken the job all the same."""
+"""Words in a refusal after which Flink may still have accepted the job."""
 
 BEGINS_WITHIN_S = 5.0
-"""From a request until its Python program runs: one second on a machine with a load of 10."""
+"""From a request until its Python program runs; measured: one second at a load average of 10."""
 
 APPEARS_WITHIN_S = 60.0
-"""From Flink's refusal of a second job of an id until it shows the first: six seconds where the load was 15."""
+"""From Flink's refusal of a second job with the same id until it lists the first; measured: six seconds at a load
+average of 15."""
 
 
 def await_interrupted(workspace: Workspace, progress: Progress) -> None:
-    """Wait until Flink, on this machine, is through with a request that nobody waits for any more.
+    """Wait until Flink, on this machine, has finished with an interrupted submission.
 
-    It plans one Python job at a time: a second one beside it makes both fail.
+    Flink plans one Python job at a time: with two at once, both fail.
     """
     last = job_record.load(workspace)
     if last is None or last.accepted:
         return
     began = (workspace.run / "stream.json").stat().st_mtime
-    with progress.task("waiting for a submission that was interrupted"):
+    with progress.task("waiting for an interrupted submission"):
         while 0 <= (age := time.time() - began) < SUBMIT_S and (age < BEGINS_WITHIN_S or _is_planned(workspace)):
             time.sleep(POLL_S)
 
 
 def _is_planned(workspace: Workspace) -> bool:
-    """Whether a Python program of the workspace's own runs, which plans a job."""
-    place = f"{workspace.flink.absolute() / 'job'}{os.sep}"
-    return any(word.startswith(place) for one in psutil.process_iter(["cmdline"]) for word in one.info["cmdline"] or ())
+    """Whether a Python program from the workspace is planning a job."""
+    folder = f"{workspace.flink.absolute() / 'job'}{os.sep}"
+    return any(
+        argument.startswith(folder)
+        for process in psutil.process_iter(["cmdline"])
+        for argument in process.info["cmdline"] or ()
+    )
 
 
 def counted(rest: FlinkRest, last: JobRecord | None) -> JobRecord | None:
-    """The record of the last job that Flink took. Raises EugenieError.
+    """The record of the last job that Flink accepted. Raises EugenieError.
 
-    A submission that was interrupted counts when Flink knows its job, or the job has left a state; otherwise what was
-    before it does.
+    An interrupted submission counts if Flink knows its job or the job has left a state; otherwise its predecessor does.
     """
     if last is None or last.accepted:
         return last
@@ -69,7 +73,7 @@ def counted(rest: FlinkRest, last: JobRecord | None) -> JobRecord | None:
 
 
 def settle(workspace: Workspace, rest: FlinkRest) -> tuple[JobRecord | None, str]:
-    """The record that is `counted`, and the id for the next job: that of an interrupted submission is used again."""
+    """The record chosen by `counted`, and the id for the next job. The id of an interrupted submission is reused."""
     last = job_record.load(workspace)
     counts = counted(rest, last)
     if last is None or last.accepted:
@@ -83,10 +87,10 @@ def settle(workspace: Workspace, rest: FlinkRest) -> tuple[JobRecord | None, str
 def launch(
     workspace: Workspace, rest: FlinkRest, request: Mapping[str, Any], new: JobRecord, progress: Progress
 ) -> JobRecord:
-    """Submit the job of `new`; returns the record of the job that runs, which an earlier request may have started.
+    """Submit the job of `new`. Returns the record of the running job, which an earlier request may have started.
 
-    `request` as `FlinkRest.run_jar` takes it, and `jar`. Raises EugenieError when Flink refuses, or does not answer:
-    then the record says which job may be there.
+    `request`: the body of `FlinkRest.run_jar`, plus `jar`. Raises EugenieError when Flink refuses the job or does not
+    answer; in the latter case the record names the job that may exist.
     """
     earlier, before = job_record.load(workspace), new.predecessor()
     job_record.save(workspace, new)
@@ -94,19 +98,19 @@ def launch(
     try:
         rest.run_jar(str(body.pop("jar")), body)
     except KeyboardInterrupt:
-        progress.say(f"interrupted: Flink may start the job {new.job_id} all the same; `eugenie stream status` tells")
+        progress.say(f"interrupted: Flink may still start the job {new.job_id}; check with `eugenie stream status`")
         raise
     except EugenieError as error:
         if error.exit_code is ExitCode.UNREACHABLE:
             raise
         repeated = earlier is not None and earlier.job_id == new.job_id
         if not _appears(rest, new.job_id, APPEARS_WITHIN_S if repeated else 0.0):
-            # where an earlier request may still come through, the next one must ask for the same id
-            if not repeated and not any(words in error.reason.lower() for words in UNANSWERED):
+            # while an earlier request may still succeed, the next one must use the same id
+            if not repeated and not any(phrase in error.reason.lower() for phrase in UNANSWERED):
                 job_record.restore(workspace, before)
             raise
-        if repeated and earlier is not None:  # Flink takes one job of an id: the first that came
-            progress.say(f"the submission that was interrupted had gone through: its job {new.job_id} runs")
+        if repeated and earlier is not None:  # Flink accepts one job per id, the first
+            progress.say(f"the interrupted submission succeeded: its job {new.job_id} is running")
             new = earlier
     new = _accepted(new)
     job_record.save(workspace, new)
@@ -114,7 +118,7 @@ def launch(
 
 
 def _appears(rest: FlinkRest, job_id: str, within_s: float) -> bool:
-    """Whether Flink shows a job. One of which it has the id, and refuses a second, it may not show for seconds."""
+    """Whether Flink lists a job in time. It may refuse a second job with an id seconds before it lists the first."""
     return wait_until(lambda: rest.job(job_id) is not None, within_s, POLL_S)
 
 

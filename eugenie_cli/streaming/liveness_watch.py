@@ -1,4 +1,4 @@
-"""Asking Kafka, Flink and the model server for a sign of life: once, or again and again beside a tail."""
+"""Checks Kafka, Flink and the model server for signs of life: once, or repeatedly during a tail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVER_S = 2.0
 
 
 class Asker:
-    """Asks all three at once. Not for two threads."""
+    """Queries all three in parallel. Not thread-safe."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -35,7 +35,7 @@ class Asker:
         self._pool = ThreadPoolExecutor(2, "sign-of-life")
 
     def ask(self) -> Facts:
-        """What each says now. Seconds, where one hangs."""
+        """The answers now. Takes seconds when one of them hangs."""
         flink, server = self._pool.submit(self._flink), self._pool.submit(self._server)
         has_topic, why = contact(self._rows)
         now = _now()
@@ -82,12 +82,12 @@ class Asker:
 
 
 def is_wanted(last: JobRecord | None, job: str | None) -> bool:
-    """Whether somebody submitted the job, and did not stop it. Its state alone tells that one was cancelled."""
+    """Whether the job was submitted and not stopped since. Only its state shows that it was cancelled."""
     return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 
 
 def look(site: Site, assets: Collection[str] = ()) -> Liveness:
-    """The sign of life now."""
+    """The liveness of a site now."""
     asker = Asker(site)
     try:
         return judge(site, asker.ask(), _now(), assets)
@@ -96,9 +96,9 @@ def look(site: Site, assets: Collection[str] = ()) -> Liveness:
 
 
 class LivenessWatch:
-    """A thread that asks every two seconds. `life()` judges by what it heard last. Use as a context manager.
+    """A thread that checks every two seconds. `life()` judges by the last answers. Use as a context manager.
 
-    `on_change` hears a life whose level or troubles are others than before; it is called in that thread.
+    The thread calls `on_change` when the level or the kinds of trouble change.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LivenessWatch:
         self._thread = threading.Thread(target=self._run, name="sign-of-life", daemon=True)
 
     def life(self) -> Liveness:
-        """The sign of life at this moment."""
+        """The liveness at this moment."""
         return judge(self._site, self._facts, _now(), self._assets)
 
     def __enter__(self) -> LivenessWatch:
@@ -119,18 +119,18 @@ class LivenessWatch:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join(EVERY_S)  # not for ever: it may be asking something that hangs
+        self._thread.join(EVERY_S)  # with a limit: a query may hang
 
     def _run(self) -> None:
-        asker, before = Asker(self._site), None
+        asker, previous = Asker(self._site), None
         try:
             while not self._done.is_set():
                 self._facts = asker.ask()
                 life = self.life()
-                key = life.level, tuple(one.kind for one in life.troubles)
-                if key != before and not self._done.is_set():
+                current = life.level, tuple(trouble.kind for trouble in life.troubles)
+                if current != previous and not self._done.is_set():
                     self._on_change(life)
-                before = key
+                previous = current
                 self._done.wait(EVERY_S)
         finally:
             asker.close()

@@ -1,6 +1,6 @@
-"""The logs of Flink's processes: files of the embedded cluster, or through the REST API of another.
+"""The logs of Flink's processes: files of the embedded cluster, or the REST API of another cluster.
 
-What the job's Python says is in the TaskManager's log: its workers send their lines there.
+The output of the job's Python workers is in the TaskManager's log.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
 REST_POLL_S = 2.0
-"""Flink gives out a log as a whole, so another cluster is asked less often."""
+"""Flink's REST API returns whole logs, so another cluster is polled less often."""
 
 
 class LogLine(NamedTuple):
-    """A line, and the process that wrote it."""
+    """A log line and the process that wrote it."""
 
     process: str
     text: str
@@ -37,7 +37,7 @@ class Log(Protocol):
     def name(self) -> str: ...
 
     def more(self) -> list[str]:
-        """The whole lines that came since the last call; at first, all there are."""
+        """The complete lines written since the last call; all lines at the first call."""
 
 
 def logs(
@@ -47,17 +47,17 @@ def logs(
     stopped: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogLine]:
-    """The last `lines` of each process, and with `follow` what comes, until `stopped()`.
+    """The last `lines` of each process and, with `follow`, new lines until `stopped()`.
 
-    Raises EugenieError: there is no log yet, or a cluster that is not eugenie's does not answer.
+    Raises EugenieError when no log exists yet, or when another cluster does not answer.
     """
     embedded = site.stream.flink == endpoints.EMBEDDED
-    found = _files(site) if embedded else _of_cluster(FlinkRest(endpoints.flink(site)))
-    for log in found:
+    sources = _files(site) if embedded else _of_cluster(FlinkRest(endpoints.flink(site)))
+    for log in sources:
         yield from (LogLine(log.name, text) for text in deque(log.more(), maxlen=lines))
     while follow and not stopped():
         sleep(FILE_POLL_S if embedded else REST_POLL_S)
-        for log in found:
+        for log in sources:
             yield from (LogLine(log.name, text) for text in log.more())
 
 
@@ -70,11 +70,13 @@ def _files(site: Site) -> list[Log]:
 
 
 def _of_cluster(rest: FlinkRest) -> list[Log]:
-    return [_Remote(rest, name) for name in ("jobmanager", *(f"taskmanagers/{one}" for one in rest.task_managers()))]
+    return [
+        _Remote(rest, name) for name in ("jobmanager", *(f"taskmanagers/{manager}" for manager in rest.task_managers()))
+    ]
 
 
 class _Remote:
-    """A log that Flink gives out."""
+    """A log read over Flink's REST API."""
 
     def __init__(self, rest: FlinkRest, process: str) -> None:
         self.name = process.rpartition("/")[2]
@@ -83,7 +85,7 @@ class _Remote:
 
     def more(self) -> list[str]:
         whole = self._rest.log(self._process).split("\n")[:-1]
-        if len(whole) < self._seen:  # it was rolled
+        if len(whole) < self._seen:  # the log was rolled
             self._seen = 0
         new, self._seen = whole[self._seen :], len(whole)
         return new

@@ -1,9 +1,9 @@
-"""The stream job's metrics, from Flink's REST API: rates, event time, the load of each operator, the job's own counts.
+"""The stream job's metrics, from Flink's REST API: rates, event time, operator load, the job's own counters.
 
-Rates are Flink's own, averages of the last minute. Counts begin at 0 when the job is started or restarted.
+Rates are Flink's averages of the last minute. Counters begin at 0 when the job starts or restarts.
 
-Flink fetches the figures from its processes only when somebody asks, and answers with those that it has, of the last
-time that somebody asked. So `fetch` asks until the answer is fresh, and says how old it is.
+A request makes Flink fetch figures from its processes, but is answered with those of the previous fetch. So `fetch`
+repeats the request until the answer is fresh, and returns its age.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"
 
 RUNNING_TIME = "runningTime"
-"""How long a job has been running, in ms, when its figures were fetched."""
+"""How long the job had been running when its figures were fetched, in ms."""
 
 _IN, _OUT = "numRecordsInPerSecond", "numRecordsOutPerSecond"
 _BUSY, _BACK_PRESSURED = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
@@ -33,21 +33,21 @@ _SCORES = re.compile(rf"scores\b[^.]*Writer[^.]*\.{_OUT}")
 _COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{DEAD_LETTERS}[\w-]+)$")
 
 FRESH_S = 2.0
-"""Figures of this age are as good as new: rates are averages of a minute."""
+"""Figures up to this age count as fresh: rates are averages of a minute."""
 FETCHED_WITHIN_S = 5.0
 """How long to wait for fresh figures. A cluster's `metrics.fetcher.update-interval`, by default 10 s, may be longer."""
 STALE_S = 15.0
-"""Figures of this age are called stale: more than that interval has gone by."""
+"""Figures above this age are stale: they are older than the default update interval."""
 FETCH_POLL_S = 0.25
 
 NO_WATERMARK = -(2**63)
 END_OF_TIME = 253_402_300_799_999
-"""The last instant of the year 9999: a watermark beyond it is that of a drained stream."""
+"""The last instant of the year 9999: a later watermark belongs to a drained stream."""
 
 
 @dataclass(frozen=True)
 class OperatorLoad:
-    """A chain of operators that run as one task. Shares are of its busiest subtask, 0 to 1; None: not known."""
+    """A chain of operators that run as one task. Shares are those of its busiest subtask, 0 to 1; None: unknown."""
 
     name: str
     parallelism: int
@@ -59,7 +59,7 @@ class OperatorLoad:
 
 @dataclass(frozen=True)
 class JobMetrics:
-    """What the job's tasks say of themselves."""
+    """The figures that the job's tasks report."""
 
     readings_per_s: float = 0.0
     scores_per_s: float = 0.0
@@ -73,46 +73,46 @@ class JobMetrics:
 
 
 def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> float | None:
-    """Have Flink fetch a running job's figures; returns their age in seconds, or None when that is not known.
+    """Have Flink fetch a running job's figures. Returns their age in seconds; None if unknown.
 
-    The age is what Flink's clock says by now, less what the figures themselves say: how long the job has been running.
-    Those of a TaskManager that hangs are older: see `unheard_s`. Raises EugenieError.
+    The age is the job's running time by Flink's clock, minus the running time in the figures. The figures of a hanging
+    TaskManager are older: see `unheard_s`. Raises EugenieError.
     """
     deadline = time.monotonic() + within_s
     while True:
-        told = rest.job_metrics(job_id, [RUNNING_TIME]).get(RUNNING_TIME)  # asking starts the fetch
+        running_ms = rest.job_metrics(job_id, [RUNNING_TIME]).get(RUNNING_TIME)  # the request starts the fetch
         job = rest.job(job_id)
         if job is None:
             return None
-        age = None if told is None else max(0.0, (job["now"] - job["timestamps"]["RUNNING"] - told) / 1000)
+        age = None if running_ms is None else max(0.0, (job["now"] - job["timestamps"]["RUNNING"] - running_ms) / 1000)
         if (age is not None and age <= FRESH_S) or time.monotonic() > deadline:
             return None if age is None else round(age, 3)
         time.sleep(FETCH_POLL_S)
 
 
 def unheard_s(rest: FlinkRest, job: Mapping[str, Any]) -> float:
-    """Seconds since the JobManager heard the TaskManager that it has not heard for longest; 0 while that is usual."""
+    """Seconds since the oldest of the TaskManagers' last heartbeats; 0 while that is normal."""
     longest = max(((job["now"] - at) / 1000 for at in rest.heartbeats()), default=0.0)
     return longest if longest > STALE_S else 0.0
 
 
 def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
-    """Ask for the metrics of a job that `FlinkRest.job` described. Raises EugenieError."""
+    """Read the metrics of a job. `job`: as `FlinkRest.job` returns it. Raises EugenieError."""
     readings = scores = 0.0
     counts: Counter[str] = Counter()
     watermarks: list[int] = []
     loads = []
     for vertex in job["vertices"]:
-        found = rest.metrics(job["jid"], vertex["id"], _wanted)
-        loads.append(_load(vertex, found))
-        readings += sum(metric.total for name, metric in found.items() if _SOURCE.fullmatch(name))
-        scores += sum(metric.total for name, metric in found.items() if _SCORES.fullmatch(name))
-        for name, metric in found.items():
+        metrics = rest.metrics(job["jid"], vertex["id"], _is_used)
+        loads.append(_load(vertex, metrics))
+        readings += sum(metric.total for name, metric in metrics.items() if _SOURCE.fullmatch(name))
+        scores += sum(metric.total for name, metric in metrics.items() if _SCORES.fullmatch(name))
+        for name, metric in metrics.items():
             counter = _COUNTER.search(name)
             if counter is not None:
                 counts[counter[1]] += int(metric.total)
-        if _WATERMARK in found and NO_WATERMARK < found[_WATERMARK].least <= END_OF_TIME:
-            watermarks.append(int(found[_WATERMARK].least))
+        if _WATERMARK in metrics and NO_WATERMARK < metrics[_WATERMARK].least <= END_OF_TIME:
+            watermarks.append(int(metrics[_WATERMARK].least))
     letters = {reason: counts[DEAD_LETTERS + reason] for reason in REASONS if counts[DEAD_LETTERS + reason]}
     return JobMetrics(
         readings_per_s=readings,
@@ -126,7 +126,7 @@ def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
     )
 
 
-def _wanted(name: str) -> bool:
+def _is_used(name: str) -> bool:
     return (
         name in (_IN, _OUT, _BUSY, _BACK_PRESSURED, _WATERMARK)
         or _COUNTER.search(name) is not None
@@ -135,13 +135,13 @@ def _wanted(name: str) -> bool:
     )
 
 
-def _load(vertex: dict[str, Any], found: dict[str, Metric]) -> OperatorLoad:
+def _load(vertex: dict[str, Any], metrics: dict[str, Metric]) -> OperatorLoad:
     def share(name: str) -> float | None:
-        most = found[name].most if name in found else math.nan
+        most = metrics[name].most if name in metrics else math.nan
         return None if math.isnan(most) else round(most / 1000, 3)
 
     def rate(name: str) -> float:
-        return round(found[name].total, 3) if name in found else 0.0
+        return round(metrics[name].total, 3) if name in metrics else 0.0
 
     return OperatorLoad(
         name=vertex["name"],

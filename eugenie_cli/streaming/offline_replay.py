@@ -1,7 +1,7 @@
-"""A replay without Kafka and Flink: the records that the stream would have written, straight from the graph.
+"""A replay without Kafka and Flink: writes the records that the stream would have written, straight from the graph.
 
-A score is a pure function of its window, and the grid, the graph and the episode machine are the stream's own: so this
-is `evaluate`'s backtest, written in the stream's words.
+A score is a pure function of its window, and the grid, the graph and the state machine are those of the stream. So this
+is the backtest of `evaluate`, written as the stream's records.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from eugenie_cli.streaming.recorded_files import history_of_file
 from eugenie_cli.streaming.recordings import Chosen
 
 Write = Callable[[bytes], Any]
-"""Takes a record, without the end of its line."""
+"""Writes a record, given without a newline."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a bounded replay wrote. `scores`: rows with a score; `rows`: score records in all."""
+    """What a bounded replay wrote. `rows`: all score records; `scores`: those with a score."""
 
     rows: int
     scores: int
     anomalies: int
     rejected: dict[str, int] = field(default_factory=dict)
-    """Records of a file that are no readings of the site, by reason: the stream's dead letters."""
+    """Records of a file that are not readings of the site, by reason: dead letters in the stream."""
 
 
 def score(
@@ -54,80 +54,80 @@ def score(
     on_anomaly: Callable[[dict[str, Any]], None] = lambda _: None,
     progress: Progress = SILENT,
 ) -> Scored:
-    """Score history, or a file, and write the records as JSON lines, asset after asset, each in time order.
+    """Score history or a file and write the records as JSON lines, asset by asset, each in time order.
 
-    `on_anomaly` hears each anomaly record too. Raises EugenieError: no such model version, it does not fit the site, a
-    file cannot be read or written.
+    `on_anomaly` is also called with each anomaly record. Raises EugenieError when the model version does not exist or
+    does not fit the site, or when a file cannot be read or written.
     """
     part = site.model_copy(update={"assets": {name: site.assets[name] for name in chosen.assets}})
     counts: Counter[str] = Counter()
-    with ExitStack() as opened:
+    with ExitStack() as stack:
         rejected: Counter[str] = Counter()
         history = open_history(site)
         if file is not None:
-            read = opened.enter_context(history_of_file(site, file, source, progress))
+            read = stack.enter_context(history_of_file(site, file, source, progress))
             history, rejected = read.history, read.rejected
-        write_score = opened.enter_context(_lines(scores_to))
-        write_anomaly = opened.enter_context(_lines(anomalies_to))
+        write_score = stack.enter_context(_lines(scores_to))
+        write_anomaly = stack.enter_context(_lines(anomalies_to))
         for class_name in dict.fromkeys(asset.class_name for asset in part.assets.values()):
-            found = backtest(
+            results = backtest(
                 part, class_name, version=version, start_ms=chosen.start_ms, end_ms=chosen.end_ms, history=history,
                 progress=progress,
             )  # fmt: skip
-            for one in found:
-                for line, is_scored in _score_records(site, history, one):
+            for result in results:
+                for line, is_scored in _score_records(site, history, result):
                     counts["rows"] += 1
                     counts["scores"] += is_scored
                     write_score(line)
-                for record in one.anomalies:
+                for record in result.anomalies:
                     counts["anomalies"] += 1
                     write_anomaly(dumps(record))
                     on_anomaly(record)
     return Scored(counts["rows"], counts["scores"], counts["anomalies"], dict(rejected))
 
 
-def _score_records(site: Site, history: History, one: Backtest) -> Iterator[tuple[bytes, bool]]:
-    """A record for each row that a reading fell into or that has a score, and whether it has."""
-    if not len(one.edges):
+def _score_records(site: Site, history: History, result: Backtest) -> Iterator[tuple[bytes, bool]]:
+    """A record for each row that has a score or took in a reading, and whether it has a score."""
+    if not len(result.edges):
         return
-    class_name = site.assets[one.asset].class_name
-    good, bad = _readings(site, history, one)
+    class_name = site.assets[result.asset].class_name
+    good, bad = _readings(site, history, result)
     write = ScoreFormatter(site.site, class_name, class_name)
-    scored = ~np.isnan(one.score)
-    for place in np.flatnonzero(scored | (good > 0) | (bad > 0)):
-        is_scored = bool(scored[place])
-        version = one.version if is_scored else None
-        edge, value = int(one.edges[place]), float(one.score[place])
-        yield write(one.asset, edge, value, int(good[place]), int(bad[place]), version), is_scored
+    scored = ~np.isnan(result.score)
+    for row in np.flatnonzero(scored | (good > 0) | (bad > 0)):
+        is_scored = bool(scored[row])
+        version = result.version if is_scored else None
+        edge, value = int(result.edges[row]), float(result.score[row])
+        yield write(result.asset, edge, value, int(good[row]), int(bad[row]), version), is_scored
 
 
-def _readings(site: Site, history: History, one: Backtest) -> tuple[np.ndarray, np.ndarray]:
-    """Good and bad readings that each row took in, int64 [T] each. Repeated readings are one in history."""
-    equipment = site.classes[site.assets[one.asset].class_name]
+def _readings(site: Site, history: History, result: Backtest) -> tuple[np.ndarray, np.ndarray]:
+    """Good and bad readings that each row took in, int64 [T] each. The history holds repeated readings once."""
+    equipment = site.classes[site.assets[result.asset].class_name]
     step = equipment.step
-    first, last = int(one.edges[0]), int(one.edges[-1])
-    readings = history.read(one.asset, first - step + 1, last + 1, limits_by_name(equipment))
-    index = {name: place for place, name in enumerate(equipment.sensor_names)}
+    first, last = int(result.edges[0]), int(result.edges[-1])
+    readings = history.read(result.asset, first - step + 1, last + 1, limits_by_name(equipment))
+    index = {name: column for column, name in enumerate(equipment.sensor_names)}
     lookup = np.array([index.get(name, -1) for name in readings.names], np.int32)
     sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
     known = sensor >= 0
     row = (-(-readings.ts[known] // step) * step - first) // step
     is_bad = np.isnan(readings.value[known])
     return (
-        np.bincount(row[~is_bad], minlength=len(one.edges)),
-        np.bincount(row[is_bad], minlength=len(one.edges)),
+        np.bincount(row[~is_bad], minlength=len(result.edges)),
+        np.bincount(row[is_bad], minlength=len(result.edges)),
     )
 
 
 @contextmanager
 def _lines(path: Path | None) -> Iterator[Write]:
-    """Writes lines to a file that appears, whole, when the block ends well. None: nowhere."""
+    """Writes lines to a file that appears complete when the block succeeds. None: discards them."""
     if path is None:
         yield lambda _: None
         return
-    with ExitStack() as closing:
+    with ExitStack() as stack:
         try:
-            stream = closing.enter_context(replacing(path))
+            stream = stack.enter_context(replacing(path))
         except OSError as error:
             raise EugenieError(f"cannot write {path}: {error.strerror}", "choose another file") from error
         yield lambda record: stream.write(record + b"\n")

@@ -1,4 +1,4 @@
-"""What travels to Flink: the job's own Python, as a zip, and the site as a job specification."""
+"""The package that is sent to Flink: the job's Python code as a zip, and the site as a job specification."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from eugenie_cli.site.schema import KafkaSecurity, Site
 from eugenie_cli.site.secrets import reveal
 
 SHIPPED = ("flink_job", "readings", "episodes", "tfserving")
-"""Packages that the job is made of. They import nothing else of eugenie."""
+"""Packages that make up the job. They import nothing else from eugenie."""
 
 
 @dataclass(frozen=True)
 class JobPackage:
-    """Files of one submission, in a folder of their own."""
+    """The files of one submission, in their own folder."""
 
     entry: Path
     code: Path
@@ -35,8 +35,8 @@ class JobPackage:
 def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None = None) -> JobSpec:
     """The site, reduced to what the job needs. Raises EugenieError for a mapping that the stream cannot read.
 
-    `start` and `start_ms` (with "timestamp"): where reading begins when there is no savepoint.
-    `partitions`: of the readings topic. The anomalies topic is taken to have those of the site file.
+    `start` and `start_ms` (with "timestamp"): where reading begins without a savepoint.
+    `partitions`: of the readings topic. The anomalies topic is assumed to have the number in the site file.
     """
     mapping = _mapping(site)
     topics = site.topics
@@ -44,20 +44,20 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     classes = tuple(
         ClassSpec(
             name=name,
-            sensors=one.sensor_names,
-            units=tuple(sensor.unit for sensor in one.sensors),
-            low=tuple(sensor.low for sensor in one.sensors),
-            high=tuple(sensor.high for sensor in one.sensors),
-            step_ms=one.step,
-            max_gap_ms=one.max_gap,
-            window=one.model.window,
-            on_delay=one.alarm.on_delay,
-            off_delay=one.alarm.off_delay,
-            cooldown=one.alarm.cooldown,
-            silence_ms=one.silence_ms,
+            sensors=equipment.sensor_names,
+            units=tuple(sensor.unit for sensor in equipment.sensors),
+            low=tuple(sensor.low for sensor in equipment.sensors),
+            high=tuple(sensor.high for sensor in equipment.sensors),
+            step_ms=equipment.step,
+            max_gap_ms=equipment.max_gap,
+            window=equipment.model.window,
+            on_delay=equipment.alarm.on_delay,
+            off_delay=equipment.alarm.off_delay,
+            cooldown=equipment.alarm.cooldown,
+            silence_ms=equipment.silence_ms,
             model=name,
         )
-        for name, one in site.classes.items()
+        for name, equipment in site.classes.items()
         if site.assets_of(name)
     )
     return JobSpec(
@@ -73,7 +73,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
             dead_letters=str(topics.dead_letters),
             properties=_java_properties(site),
         ),
-        # on one machine over a unix socket: no TCP between the job and the model
+        # on one machine, job and model server talk over a Unix socket instead of TCP
         model_server=socket or endpoints.model_server(site),
         model_server_tls=None if socket else credentials_of(site),
         parallelism=site.stream.parallelism,
@@ -92,7 +92,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
 
 
 def _mapping(site: Site) -> dict[str, Any]:
-    """`kafka.readings` as plain data, with the schema registry's password: the job's file is private."""
+    """`kafka.readings` as plain data, with the schema registry's password: only its owner can read the job's file."""
     readings = site.kafka.readings
     mapping = readings.model_dump(mode="json")
     registry = readings.registry
@@ -102,7 +102,7 @@ def _mapping(site: Site) -> dict[str, Any]:
         mapping["registry"] = {"url": registry.url, "username": registry.username, "password": password, "ca": ca}
     try:
         if readings.format == "csv":
-            raise ValueError("format: the stream reads messages of JSON or Avro, not CSV")
+            raise ValueError("format: the stream reads JSON or Avro messages, not CSV")
         compile_columns(mapping, site.timezone, lambda *_: None, lambda _: ())
     except ValueError as error:
         raise EugenieError(f"{site.file}: kafka.readings.{error}", "see docs/readings.md") from None
@@ -110,7 +110,7 @@ def _mapping(site: Site) -> dict[str, Any]:
 
 
 def write(spec: JobSpec, folder: Path) -> JobPackage:
-    """Write the package into `folder`, replacing what is there."""
+    """Write the package into `folder`, replacing its content."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -125,7 +125,7 @@ def write(spec: JobSpec, folder: Path) -> JobPackage:
 
 
 def code_digest() -> str:
-    """SHA-256 of the job's own program, as this version of eugenie would ship it."""
+    """SHA-256 of the job's program as this version of eugenie ships it."""
     source = Path(eugenie_cli.__file__).parent
     digest = hashlib.sha256()
     for file in _shipped_files(source):
@@ -138,12 +138,12 @@ def _shipped_files(source: Path) -> list[Path]:
 
 
 def _java_properties(site: Site) -> dict[str, str]:
-    """The site's Kafka connection as the Java client spells it."""
+    """The site's Kafka connection as properties of the Java client."""
     security = site.kafka.security
     properties = {
         "bootstrap.servers": client.addresses(site),
-        # while all brokers are away, a client that may begin anew with the bootstrap servers does so in every turn of
-        # its loop, and logs it: thousands of times a second. A job that lost its brokers for good is restarted anyway
+        # with `rebootstrap`, while no broker is reachable, the client returns to the bootstrap servers in every turn of
+        # its loop and logs it, thousands of times a second. A job that lost its brokers for good is restarted anyway
         "metadata.recovery.strategy": "none",
     }
     if security.protocol != "PLAINTEXT":
@@ -157,7 +157,7 @@ def _java_properties(site: Site) -> dict[str, str]:
 
 
 def jaas(security: KafkaSecurity, password: str) -> str:
-    """The login module of the Java client, of the connector's own copy. `password` is quoted already."""
+    """The JAAS entry for the connector's shaded copy of the Java client. `password` is already quoted."""
     module = "plain.PlainLoginModule" if security.mechanism == "PLAIN" else "scram.ScramLoginModule"
     return (
         f"org.apache.flink.kafka.shaded.org.apache.kafka.common.security.{module} required"

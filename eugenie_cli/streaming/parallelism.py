@@ -1,4 +1,4 @@
-"""Refuses a parallelism for which the readings topic has too few partitions."""
+"""Refuses a parallelism above the number of partitions of the readings topic."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from eugenie_cli.flink_job.spec import JobSpec
 
 
 def check_partitions(spec: JobSpec, *, of_site_file: bool = False) -> None:
-    """Raise EugenieError (REFUSED) when the job has more tasks than the topic has partitions: a task reads whole ones.
+    """Raise EugenieError (REFUSED) when the job has more tasks than the topic has partitions, which cannot be split.
 
-    `of_site_file`: the number of partitions is what `kafka.partitions` says, because the topic cannot be asked.
+    `of_site_file`: the number of partitions comes from `kafka.partitions`, because the topic cannot be queried.
     """
     if spec.parallelism <= spec.partitions:
         return
@@ -18,9 +18,9 @@ def check_partitions(spec: JobSpec, *, of_site_file: bool = False) -> None:
     fewer = f"choose at most {most}: --parallelism, or stream.parallelism in the site file"
     more = f"give the topic {spec.parallelism} partitions (docs/operations.md, Parallelism)"
     if of_site_file:
-        has += " that kafka.partitions names in the site file"
+        has += " according to kafka.partitions in the site file"
         fewer = f"write stream: {{parallelism: {most}}}"
-        more = f"kafka: {{partitions: {spec.parallelism}}} when the topic has that many"
+        more = f"kafka: {{partitions: {spec.parallelism}}} if the topic has that many"
     idle = spec.parallelism - most
     raise EugenieError(
         f"a parallelism of {spec.parallelism} is more than {has}: {idle} task{'s' if idle > 1 else ''} would have"

@@ -1,4 +1,4 @@
-"""A file to replay: JSON lines of payloads as they were sent, or CSV by the mapping of one of the site's sources."""
+"""Files to replay: JSON lines with payloads as sent, or CSV read by the mapping of one of the site's sources."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from eugenie_cli.streaming.recordings import Chosen, KeyedMessage, Recording, St
 BATCH_READINGS = 200_000
 CSV_SUFFIXES = (".csv", ".gz")
 NEVER = -1
-"""The instant of a message that says none, before any that does."""
+"""Instant given to messages at the start of a file that have none: before all other instants."""
 
 Reader = Callable[[bytes], list[Any]]
-"""A message -> its readings, and what is none."""
+"""Message -> its readings and rejected records."""
 
 
 @dataclass(frozen=True)
 class FileHistory:
-    """A file's readings, and how many of its records are none, by reason."""
+    """A file's readings, and the number of rejected records by reason."""
 
     history: History
     rejected: Counter[str]
 
 
 def is_csv(file: Path) -> bool:
-    """By its name; all else is JSON lines."""
+    """Whether a file is CSV, by its name; any other file is JSON lines."""
     return file.suffix.lower() in CSV_SUFFIXES
 
 
 @contextmanager
 def history_of_file(site: Site, file: Path, source: str | None, progress: Progress = SILENT) -> Iterator[FileHistory]:
-    """A file's readings as a history that lasts as long as the block. `source`: see `replay.replay`.
+    """A file's readings as a history that exists until the block ends. `source`: see `replay.replay`.
 
     Raises EugenieError for a file that cannot be read.
     """
@@ -72,14 +72,14 @@ def history_of_file(site: Site, file: Path, source: str | None, progress: Progre
 
 
 def of_json_lines(site: Site, file: Path, chosen: Chosen) -> Recording:
-    """A file of payloads, a line each, as they are: ordered by the instants that the site's mapping finds in them.
+    """A file with one payload per line, unchanged, ordered by the instants that the site's mapping finds in them.
 
-    One that says no instant goes with the line before it. Takes 20 bytes of memory a line. Raises EugenieError.
+    A payload without an instant follows the line before it. Takes 20 bytes of memory per line. Raises EugenieError.
     """
     lines = _index(_reader(site), router(site), file, chosen)
     if not len(lines.ts):
         return Recording(None, None, lambda: iter(()))
-    told = lines.ts[lines.ts > NEVER]
+    instants = lines.ts[lines.ts > NEVER]
 
     def stretches() -> Iterator[Stretch]:
         with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -90,14 +90,14 @@ def of_json_lines(site: Site, file: Path, chosen: Chosen) -> Recording:
 
             yield Stretch(lines.ts, message)
 
-    if not len(told):
+    if not len(instants):
         return Recording(None, None, stretches)
-    return Recording(int(told[0]), int(told[-1]), stretches)
+    return Recording(int(instants[0]), int(instants[-1]), stretches)
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines of a file in time order: instant, place and length in bytes, and the asset that keys the message."""
+    """Lines of a file in time order: instant, byte offset, length in bytes, index of the key (the asset)."""
 
     ts: np.ndarray
     start: np.ndarray
@@ -109,20 +109,20 @@ class _Lines:
 def _index(read: Reader, routes: Router, file: Path, chosen: Chosen) -> _Lines:
     keys: dict[str | None, int] = {None: 0}
     ts, start, length, key = array("q"), array("q"), array("i"), array("i")
-    at, now = 0, NEVER
+    position, instant = 0, NEVER
     for line in _open(file):
         payload = line.rstrip(b"\r\n")
         if payload.strip():
-            reading = next((one for one in read(payload) if isinstance(one, Reading)), None)
+            reading = next((outcome for outcome in read(payload) if isinstance(outcome, Reading)), None)
             route = None if reading is None else routes.route(reading.asset, reading.sensor, reading.tag)
-            now = now if reading is None else reading.ts
+            instant = instant if reading is None else reading.ts
             asset = None if route is None else route[0]
-            if _is_chosen(chosen, now, asset):
-                ts.append(now)
-                start.append(at)
+            if _is_chosen(chosen, instant, asset):
+                ts.append(instant)
+                start.append(position)
                 length.append(len(payload))
                 key.append(keys.setdefault(asset, len(keys)))
-        at += len(line)
+        position += len(line)
     instants = np.array(ts, np.int64)
     order = np.argsort(instants, kind="stable")
     starts, lengths, owners = np.array(start, np.int64), np.array(length, np.int32), np.array(key, np.int32)
@@ -155,12 +155,12 @@ def _json_lines(read: Reader, routes: Router, file: Path, rejected: Counter[str]
 
 
 def _csv(site: Site, file: Path, source: str | None, rejected: Counter[str]) -> Iterator[Batch]:
-    sources = {one.name: one for one in site.sources if one.type == "csv"}
+    sources = {settings.name: settings for settings in site.sources if settings.type == "csv"}
     if source is None and len(sources) != 1:
         known = ", ".join(sources) or "none of type csv"
         raise EugenieError(
-            f"which source of the site file describes {file.name}? It has {known}",
-            "name one: --source NAME",
+            f"cannot tell which source of the site file describes {file.name}; it has: {known}",
+            "choose one with --source NAME",
             ExitCode.USAGE,
         )
     chosen = named("source", source, sources, site.site) if source is not None else next(iter(sources.values()))
@@ -175,8 +175,8 @@ def _reader(site: Site) -> Reader:
     mapping: Mapping[str, Any] = site.kafka.readings.model_dump(mode="json")
     if mapping["format"] != "json":
         raise EugenieError(
-            f"{site.file}: kafka.readings.format is {mapping['format']}: a file of lines holds JSON",
-            "replay the history, or a CSV file of one of the site's sources",
+            f"{site.file}: kafka.readings.format is {mapping['format']}: a file of lines must hold JSON",
+            "replay the history, or a CSV file that one of the site's sources describes",
             ExitCode.REFUSED,
         )
     return compile_payload(mapping, site.timezone)
@@ -187,4 +187,4 @@ def _open(file: Path) -> Iterator[bytes]:
         with file.open("rb") as stream:
             yield from stream
     except OSError as error:
-        raise EugenieError(f"{file} cannot be read: {error.strerror}", "name another file", ExitCode.USAGE) from None
+        raise EugenieError(f"{file} cannot be read: {error.strerror}", "choose another file", ExitCode.USAGE) from None

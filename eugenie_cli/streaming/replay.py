@@ -1,4 +1,4 @@
-"""Replay readings into the readings topic, in time order: a rehearsal of the stream, or a backfill."""
+"""Replays readings into the readings topic in time order: a rehearsal of the stream, or a backfill."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from eugenie_cli.streaming.recorded_files import history_of_file, is_csv, of_jso
 from eugenie_cli.streaming.recordings import Chosen, Recording, Stretch, of_history
 
 TURN_S = 0.05
-"""How often messages are sent that have come due; well below what a watermark waits for."""
+"""How often due messages are sent; well below the out-of-orderness of a watermark."""
 
 AT_ONCE = 10_000
-"""Messages sent between two looks at the progress bar when nothing is waited for."""
+"""Messages sent between two updates of the progress bar at full speed."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What was sent. `start`, `end`: the first and last instant, ISO 8601; None when nothing was."""
+    """What was sent. `start`, `end`: the first and last instant, ISO 8601; None when nothing was sent."""
 
     messages: int
     start: str | None
     end: str | None
     seconds: float
     rejected: dict[str, int] = field(default_factory=dict)
-    """Records of a CSV file that are no readings, by reason."""
+    """Records of a CSV file that are not readings, by reason."""
 
 
 def choose(
@@ -52,7 +52,7 @@ def choose(
     start: str | None = None,
     end: str | None = None,
 ) -> Chosen:
-    """Options as a person gives them. Raises EugenieError (USAGE) for names and instants that are none."""
+    """Parse the options of a replay. Raises EugenieError (USAGE) for unknown names and invalid instants."""
     for name in assets:
         site.asset_named(name)
     for name in class_names:
@@ -60,7 +60,7 @@ def choose(
     named = [*assets, *(asset for name in class_names for asset in site.assets_of(name))]
     start_ms, end_ms = _instant(site, "--from", start), _instant(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
-        raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
+        raise EugenieError(f"--to {end} is not after --from {start}", "swap them", ExitCode.USAGE)
     return Chosen(tuple(dict.fromkeys(named)) or tuple(site.assets), start_ms, end_ms)
 
 
@@ -78,9 +78,9 @@ def replay(
 ) -> Replayed:
     """Send history, or `file`, to the readings topic: JSON lines as they are, CSV by the mapping of `source`.
 
-    `speed`: plant seconds in a second; None: as fast as Kafka takes them. Raises EugenieError: Kafka does not answer,
-    the mapping cannot carry a reading; and, unless `force`, when a running job has passed the first instant, so that
-    it would call the readings late (REFUSED).
+    `speed`: plant seconds per second; None: as fast as Kafka accepts them. Raises EugenieError when Kafka does not
+    answer or the mapping cannot carry a reading; and, unless `force`, when a running job has passed the first instant
+    and would reject readings as late (REFUSED).
     """
     began = clock()
     with _recording(site, chosen, file, source, progress) as recording:
@@ -116,20 +116,20 @@ def _refuse_late(site: Site, recording: Recording) -> None:
     try:
         rest = FlinkRest(endpoints.flink(site))
         job_id = running_job(rest, site.site)
-    except EugenieError:  # no Flink, so no job whose clock could be ahead
+    except EugenieError:  # no Flink, so no job whose event time could be ahead
         return
     job = rest.job(job_id) if job_id is not None else None
     if job is None or recording.start_ms is None:
         return
     if state_of(job) == "RUNNING":
-        fetch(rest, job["jid"])  # of a job that nobody has asked about Flink has no figures, or old ones
-    now = read_metrics(rest, job).watermark_ms
-    if now is not None and recording.start_ms < now:
+        fetch(rest, job["jid"])  # before the first request Flink has no figures of a job, or old ones
+    event_time = read_metrics(rest, job).watermark_ms
+    if event_time is not None and recording.start_ms < event_time:
         raise EugenieError(
-            f"the running job has made every row up to {iso(now)}, and the replay begins at"
-            f" {iso(recording.start_ms)}: the readings before would be dead letters, late",
-            "`eugenie stream replay --bounded` scores them without the job; a site file with topics of its own keeps"
-            " them apart; --force sends them all the same",
+            f"the running job has completed every row up to {iso(event_time)}, and the replay begins at"
+            f" {iso(recording.start_ms)}: earlier readings would become dead letters, late",
+            "`eugenie stream replay --bounded` scores them without the job; a site file with its own topics keeps them"
+            " apart; --force sends them anyway",
             ExitCode.REFUSED,
         )
 
@@ -149,8 +149,8 @@ def _send(
         sent = 0
         while sent < len(stretch.ts):
             due = _due(stretch, sent, None if speed is None else begin + int((clock() - began) * 1000 * speed))
-            for place in range(sent, due):
-                key, payload = stretch.message(place)
+            for index in range(sent, due):
+                key, payload = stretch.message(index)
                 producer.send(topic, key, payload)
             if due > sent:
                 reached = max(int(stretch.ts[due - 1]), shown)
@@ -161,9 +161,9 @@ def _send(
 
 
 def _due(stretch: Stretch, sent: int, now: int | None) -> int:
-    """The place after the last message that is due at the plant's time `now`."""
-    there = len(stretch.ts) if now is None else int(np.searchsorted(stretch.ts, now, side="right"))
-    return min(max(there, sent), sent + AT_ONCE)
+    """The index after the last message that is due at plant time `now`."""
+    due = len(stretch.ts) if now is None else int(np.searchsorted(stretch.ts, now, side="right"))
+    return min(max(due, sent), sent + AT_ONCE)
 
 
 def _instant(site: Site, option: str, text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Where the next job goes on: the state, the offsets, and whether the readings topic still has what comes there."""
+"""Where the next job resumes: the state, the offsets, and whether the readings topic still holds what comes next."""
 
 from __future__ import annotations
 
@@ -19,37 +19,42 @@ from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOI
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job begins. By number of the partition: `known` the offsets, `told` those that Flink must be told."""
+    """Where a job begins. Partition -> offset.
+
+    `offsets`: where reading begins, as far as known; `start_offsets`: those that Flink must be given.
+    """
 
     state: Snapshot | None
     topic: str | None
     """Kafka's id of the readings topic."""
-    known: dict[int, int] = field(default_factory=dict)
-    told: dict[int, int] = field(default_factory=dict)
+    offsets: dict[int, int] = field(default_factory=dict)
+    start_offsets: dict[int, int] = field(default_factory=dict)
     made_until: dict[str, int] = field(default_factory=dict)
 
 
 def find(site: Site, rest: FlinkRest, last: JobRecord | None, asked: Start, progress: Progress) -> Place:
-    """Look at what the last job left, and at the topic. What retention removed is said.
+    """Find where to resume, from what the last job left and the topic. Reports records that retention removed.
 
-    Raises EugenieError: a state is insisted on and there is none, or the topic is not the one that was read (REFUSED);
+    Raises EugenieError when a required state is missing or the topic is not the one that was read (REFUSED), or when
     the brokers do not answer.
     """
     topic = positions.look(site, str(site.topics.readings))
     before = last.topic if last is not None else None
     made = last.made_until if last is not None else {}
     if asked.kind not in (AUTO, SAVEPOINT):
-        told = _asked_for(site, topic, asked)
-        return Place(None, topic.identity, told, told, made if asked.kind == LATEST else {})
+        chosen = _asked_for(site, topic, asked)
+        return Place(None, topic.identity, chosen, chosen, made if asked.kind == LATEST else {})
     committed = positions.committed(site, consumer_group(site.site), topic.name)
     state = start_position.state(rest, last, asked)
     if state is not None:
         read = at(rest, state, topic.name)
-        newer = {one for one, offset in committed.items() if read is not None and offset > read.get(one, offset)}
+        newer = {
+            number for number, offset in committed.items() if read is not None and offset > read.get(number, offset)
+        }
         if asked.path is None and newer:
             progress.say(
-                f"the {state.kind} {state.path} is older than what a later job has read, whose own state cannot be"
-                " found: going on after the readings that it had committed, with empty windows"
+                f"the {state.kind} {state.path} is older than the readings of a later job, whose own state cannot be"
+                " found: resuming after the readings that the later job committed, with empty windows"
             )
         else:
             _say_lost(offsets.check(topic, before, committed if read is None else read), progress)
@@ -61,7 +66,7 @@ def find(site: Site, rest: FlinkRest, last: JobRecord | None, asked: Start, prog
 
 
 def at(rest: FlinkRest, state: Snapshot, topic: str) -> dict[int, int] | None:
-    """The offsets of a state; None when it lies where only Flink can look."""
+    """The offsets in a state; None when only Flink can reach its storage."""
     folder = start_position.local(rest, state)
     return None if folder is None else offsets.of_snapshot(folder, topic)
 
@@ -74,15 +79,15 @@ def _asked_for(site: HasKafka, topic: TopicState, asked: Start) -> dict[int, int
 
 def _after_a_drain(topic: TopicState, last: JobRecord, committed: Mapping[int, int], progress: Progress) -> Place:
     if None not in (last.topic, topic.identity) and last.topic != topic.identity:
-        progress.say(f"topic {topic.name} was made anew since the stream was drained: beginning with its first record")
+        progress.say(f"topic {topic.name} was recreated since the stream was drained: starting at its first record")
         return Place(None, topic.identity, topic.begin, topic.begin)
     _say_lost(offsets.check(topic, last.topic, last.resumes_at), progress)
-    # a partition that the drained job had found empty, or that came since, begins with its first record
+    # a partition that the drained job found empty, or that was added since, starts at its first record
     read = {**committed, **last.resumes_at}
-    told = {number: max(read.get(number, 0), begin) for number, begin in topic.begin.items()}
-    return Place(None, topic.identity, told, told, last.made_until)
+    start = {number: max(read.get(number, 0), begin) for number, begin in topic.begin.items()}
+    return Place(None, topic.identity, start, start, last.made_until)
 
 
-def _say_lost(words: list[str], progress: Progress) -> None:
-    for one in words:
-        progress.say(one)
+def _say_lost(messages: list[str], progress: Progress) -> None:
+    for message in messages:
+        progress.say(message)

@@ -1,4 +1,4 @@
-"""What differs between the job that runs, or ran last, and the site file: and whether its state can be taken over."""
+"""Differences between the running or last job and the site file, and whether the job's state survives them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from eugenie_cli.site.secrets import without_password
 STATE_BACKEND = "stream.state"
 
 CODE = "eugenie"
-"""The part of a shape that stands for the job's own program."""
+"""The key of a shape that holds the digest of the job's program."""
 
 _PUBLIC = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
-"""Of the Kafka connection: the other properties may hold secrets."""
+"""Properties of the Kafka connection that hold no secrets; others may."""
 
 _OF_ONE_SUBMISSION = ("start", "start_ms", "start_offsets", "made_until", "partitions", "anomaly_partitions")
 
 _SECRET = re.compile("password|secret|token|credential|jaas|private", re.IGNORECASE)
-"""Names of members that are never remembered, wherever they are."""
+"""Names of keys that are never stored, at any depth."""
 
 _OF_A_CLASS = ("sensors", "step_ms", "window")
-"""Members of a class that its state is built on: the order of a window's columns, its step, its length."""
+"""Fields of a class that its state depends on: the order of a window's columns, its step, its length."""
 
-_WORDS = {
+_FIELDS = {
     "step_ms": "step",
     "max_gap_ms": "max_gap",
     "silence_ms": "alarm.silence",
@@ -53,12 +53,12 @@ _SECTIONS = {
 }
 
 SHOWN = 60
-"""Characters of a value in an error."""
+"""Characters of a value that an error shows."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. `what` is named as in the site file; None: not there. `compatible`: the state can be kept."""
+    """One difference. `what`: its name in the site file; None: absent. `compatible`: whether the state can be kept."""
 
     what: str
     before: Any
@@ -74,25 +74,25 @@ class Change:
 
 
 def shape_of(spec: JobSpec, code: str = "") -> dict[str, Any]:
-    """A specification as it is remembered: all that decides what a job does, without secrets. Plain JSON.
+    """A specification as it is stored: everything that determines what a job does, without secrets. Plain JSON.
 
     `code`: a digest of the job's program.
     """
     document = {key: value for key, value in asdict(spec).items() if key not in _OF_ONE_SUBMISSION}
     properties = {key: value for key, value in spec.kafka.properties.items() if key in _PUBLIC}
     document["kafka"] = {**document["kafka"], "properties": properties}
-    document["classes"] = {one.pop("name"): one for one in document["classes"]}
-    document["assets"] = {one.pop("name"): one for one in document["assets"]}
+    document["classes"] = {entry.pop("name"): entry for entry in document["classes"]}
+    document["assets"] = {entry.pop("name"): entry for entry in document["assets"]}
     return _without_secrets(json.loads(json.dumps({**document, CODE: code})))
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Every difference between two shapes, those that the state cannot outlive first."""
-    found = [
-        Change(_words(path), old, new, not _decides_state(path) or old is None or new is None)
+    """All differences between two shapes; those that invalidate the state come first."""
+    differences = [
+        Change(_name(path), old, new, not _invalidates_state(path) or old is None or new is None)
         for path, old, new in _differences(before, after, ())
     ]
-    return tuple(sorted(found, key=lambda change: change.compatible))
+    return tuple(sorted(differences, key=lambda change: change.compatible))
 
 
 def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -104,11 +104,11 @@ def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tup
         yield from _differences(before.get(key), after.get(key), (*path, key))
 
 
-def _decides_state(path: Sequence[str]) -> bool:
+def _invalidates_state(path: Sequence[str]) -> bool:
     section, *rest = path
     if section == "classes":
         return len(rest) > 1 and rest[1] in _OF_A_CLASS
-    if section == "kafka":  # the topics: offsets, and transactions that are to be committed
+    if section == "kafka":  # the topics: offsets, and transactions still to be committed
         return rest[0] != "properties"
     return section in ("site", "shards")
 
@@ -121,13 +121,13 @@ def _without_secrets(value: Any) -> Any:
     return without_password(value) if isinstance(value, str) else value
 
 
-def _words(path: Sequence[str]) -> str:
+def _name(path: Sequence[str]) -> str:
     section, *rest = path
     if section == "kafka" and rest[0] == "properties":
         return f"kafka: {rest[-1]}"
     if section == CODE:
-        return "the job's program, of eugenie"
-    return ".".join([_SECTIONS.get(section, section), *(_WORDS.get(one, one) for one in rest)])
+        return "the job's program (eugenie)"
+    return ".".join([_SECTIONS.get(section, section), *(_FIELDS.get(name, name) for name in rest)])
 
 
 def _shown(value: Any) -> str:

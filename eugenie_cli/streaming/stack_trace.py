@@ -1,26 +1,26 @@
-"""A Java stack trace, with the Python one that may be within, in a line or two."""
+"""Summarizes a Java stack trace, and a Python traceback inside it, in a line or two."""
 
 from __future__ import annotations
 
 import re
 
-LONGEST = 500
-"""Characters of a summary."""
+MAX_LENGTH = 500
+"""Characters of a summary at most."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b.*")
 
 
 def summary(stacktrace: str) -> str:
-    """What failed: the last line of a Python traceback if there is one, else the innermost cause that Java names."""
+    """What failed: the exception of the last Python traceback if any, else Java's innermost cause."""
     lines = [line.rstrip() for line in stacktrace.splitlines()]
     if any(_TRACEBACK in line for line in lines):
-        start = max(place for place, line in enumerate(lines) if _TRACEBACK in line)
+        start = max(number for number, line in enumerate(lines) if _TRACEBACK in line)
         python = [line.strip() for line in lines[start + 1 :] if _EXCEPTION.match(line.strip()) and not _is_java(line)]
         if python:
-            return python[0][:LONGEST]
+            return python[0][:MAX_LENGTH]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes[-1] if causes else next(iter(lines), ""))[:LONGEST]
+    return (causes[-1] if causes else next(iter(lines), ""))[:MAX_LENGTH]
 
 
 def _is_java(line: str) -> bool:

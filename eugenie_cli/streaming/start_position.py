@@ -1,4 +1,4 @@
-"""Where a job begins: a person's `--start-at`, and the newest state that the last job left."""
+"""Where a job begins: `--start-at`, and the newest state that the last job left."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 METADATA = "_metadata"
 MAGIC = (0x4960672D).to_bytes(4, "big")
-"""The first bytes of the metadata of a savepoint or checkpoint, which Flink writes when all the rest is there."""
+"""The first bytes of the metadata of a savepoint or checkpoint. Flink writes this file last."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What was asked for. `kind` is one of the words above; `ms`: the instant of `timestamp`, since 1970 UTC."""
+    """The requested start. `kind` is one of the words above; `ms`: the instant of `timestamp`, since 1970 UTC."""
 
     kind: str
     ms: int | None = None
     path: str | None = None
-    """A savepoint or checkpoint that was named."""
+    """The path of a savepoint or checkpoint given by the user."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """State that a job can resume from. `kind`: savepoint or checkpoint; `path`: as Flink takes it, mostly a URI."""
+    """State that a job can resume from. `kind`: savepoint or checkpoint; `path`: as Flink expects it, usually a URI."""
 
     kind: str
     path: str
 
 
 def parse_start(site: Site, text: str, path: str | None = None) -> Start:
-    """`--start-at` as a person writes it, and `--from-savepoint`. Local times are in the site's zone.
+    """Parse `--start-at` and `--from-savepoint`. Local times are in the site's time zone.
 
-    Raises EugenieError (USAGE) for what is neither a word nor an instant, or when the two contradict each other.
+    Raises EugenieError (USAGE) for text that is neither a word nor an instant, or when the two options conflict.
     """
     if path is not None:
         if text not in (AUTO, SAVEPOINT):
             raise EugenieError(
-                f"--start-at {text} and --from-savepoint exclude each other", "leave one out", ExitCode.USAGE
+                f"--start-at {text} and --from-savepoint are mutually exclusive", "leave one out", ExitCode.USAGE
             )
         return Start(SAVEPOINT, path=path)
     if text in WORDS:
@@ -63,27 +63,27 @@ def parse_start(site: Site, text: str, path: str | None = None) -> Start:
         return Start(TIMESTAMP, to_ms(localize(parse_instant(text), ZoneInfo(site.timezone))))
     except ValueError as error:
         words = ", ".join(WORDS)
-        raise EugenieError(f"--start-at {text}: {error}", f"give {words} or an instant", ExitCode.USAGE) from None
+        raise EugenieError(f"--start-at {text}: {error}", f"use {words} or an instant", ExitCode.USAGE) from None
 
 
 def named(rest: FlinkRest, path: str) -> Snapshot:
-    """A savepoint or checkpoint by its path or URI. Raises EugenieError (REFUSED) when it is here and not complete."""
+    """A savepoint or checkpoint by its path or URI. Raises EugenieError (REFUSED) when it is incomplete."""
     uri = _uri(path)
     kind = CHECKPOINT if uri.rstrip("/").rpartition("/")[2].startswith("chk-") else SAVEPOINT
     if _complete(rest, uri) is False:
         raise EugenieError(
-            f"{path} is no complete savepoint or checkpoint",
-            "name another with --from-savepoint; --start-at latest or earliest begins without one",
+            f"{path} is not a complete savepoint or checkpoint",
+            "choose another with --from-savepoint; --start-at latest or earliest starts without one",
             ExitCode.REFUSED,
         )
     return Snapshot(kind, path if path.startswith("file:") else uri)
 
 
 def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
-    """The newest state of the last job: of its stop, or the last checkpoint that it completed, or what it began with.
+    """The newest state of the last job: the savepoint of its stop, its last checkpoint, or the state it resumed from.
 
-    None when it left nothing, or was drained: then the stream begins anew. Raises EugenieError when what the record
-    names is not there any more: beginning with empty state would be a loss that nobody asked for.
+    None when it left nothing or was drained: then the stream starts over. Raises EugenieError when the state in the
+    record no longer exists: starting with empty state would be an unrequested loss.
     """
     if last is None or last.drained:
         return None
@@ -91,70 +91,70 @@ def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
         return named(rest, last.savepoint)
     left = left_by(rest, last)
     if left:
-        return max(left, key=lambda one: one[0])[1]
-    # a job that ended before its first checkpoint has written nothing
+        return max(left, key=lambda entry: entry[0])[1]
+    # a job that ended before its first checkpoint has left no state of its own
     return named(rest, last.resumed_from) if last.resumed_from is not None else None
 
 
 def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
-    """The state to resume from: the one that was named, or the newest.
+    """The state to resume from: the one given by the user, or the newest.
 
-    Raises EugenieError (REFUSED) when one is insisted on and there is none.
+    Raises EugenieError (REFUSED) when a state is required and none is found.
     """
-    found = named(rest, asked.path) if asked.path is not None else newest(rest, last)
-    if found is None and asked.kind == SAVEPOINT:
+    snapshot = named(rest, asked.path) if asked.path is not None else newest(rest, last)
+    if snapshot is None and asked.kind == SAVEPOINT:
         raise EugenieError(
-            "the last job left no savepoint and no checkpoint that can be found",
-            "name one with --from-savepoint, or leave out --start-at",
+            "no savepoint or checkpoint of the last job was found",
+            "choose one with --from-savepoint, or leave out --start-at",
             ExitCode.REFUSED,
         )
-    return found
+    return snapshot
 
 
 def left_by(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
-    """What a job itself has left, as far as it can be found, each with the instant (ms) when it was complete."""
+    """The snapshots of a job that can be found, each with the instant (ms) of its completion."""
     return [*_known_to_flink(rest, last.job_id), *_on_disk(rest, last)]
 
 
 def local(rest: FlinkRest, snapshot: Snapshot) -> Path | None:
-    """The folder of a snapshot, when it lies on this machine."""
+    """The folder of a snapshot if it is on this machine, else None."""
     return _local(rest, _uri(snapshot.path))
 
 
 def _known_to_flink(rest: FlinkRest, job_id: str) -> list[tuple[int, Snapshot]]:
-    """What a cluster that still knows the job says of it, each with the instant (ms) when it was complete."""
+    """The job's snapshots according to a cluster that still knows it, each with the instant (ms) of its completion."""
     if rest.job(job_id) is None:
         return []
     latest: dict[str, Any] = rest.checkpoints(job_id).get("latest") or {}
-    found = []
+    snapshots = []
     for kind, entry in ((SAVEPOINT, latest.get("savepoint")), (CHECKPOINT, latest.get("completed"))):
         path = (entry or {}).get("external_path") or ""
-        # a cluster that keeps checkpoints in its memory says `<checkpoint-not-externally-addressable>`
+        # a cluster that keeps checkpoints in memory returns `<checkpoint-not-externally-addressable>`
         if entry and ":/" in path and not entry.get("discarded") and _complete(rest, _uri(path)) is not False:
-            found.append((int(entry["latest_ack_timestamp"]), Snapshot(kind, path)))
-    return found
+            snapshots.append((int(entry["latest_ack_timestamp"]), Snapshot(kind, path)))
+    return snapshots
 
 
 def _on_disk(rest: FlinkRest, last: JobRecord) -> list[tuple[int, Snapshot]]:
-    """The last complete checkpoint of a job whose cluster has forgotten it, and savepoints that were never noted.
+    """The last complete checkpoint of a job that its cluster has forgotten, and its unrecorded savepoints.
 
-    Whoever stops a job may be killed before the answer comes. A savepoint's folder begins with the job's id.
+    A process that stops a job may be killed before Flink answers. A savepoint's folder name contains the job's id.
     """
-    found = []
+    snapshots = []
     folder = _local(rest, _uri(last.checkpoints)) if last.checkpoints is not None else None
     if folder is not None:
         complete = [path for path in (folder / last.job_id).glob("chk-*") if _complete(rest, path.as_uri())]
-        last_one = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
-        found += [(CHECKPOINT, last_one)] if last_one is not None else []
+        latest = max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
+        snapshots += [(CHECKPOINT, latest)] if latest is not None else []
     folder = _local(rest, _uri(last.savepoints)) if last.savepoints is not None else None
     if folder is not None:
         of_job = folder.glob(f"savepoint-{last.job_id[:6]}-*")
-        found += [(SAVEPOINT, path) for path in of_job if _complete(rest, path.as_uri())]
-    return [(int((path / METADATA).stat().st_mtime * 1000), Snapshot(kind, path.as_uri())) for kind, path in found]
+        snapshots += [(SAVEPOINT, path) for path in of_job if _complete(rest, path.as_uri())]
+    return [(int((path / METADATA).stat().st_mtime * 1000), Snapshot(kind, path.as_uri())) for kind, path in snapshots]
 
 
 def _complete(rest: FlinkRest, uri: str) -> bool | None:
-    """Whether a snapshot is whole; None when it lies where only Flink can look."""
+    """Whether a snapshot is complete; None when only Flink can reach its storage."""
     folder = _local(rest, uri)
     if folder is None:
         return None
@@ -166,7 +166,7 @@ def _complete(rest: FlinkRest, uri: str) -> bool | None:
 
 
 def _local(rest: FlinkRest, uri: str) -> Path | None:
-    """The folder that a URI names on this machine: one of a file, when Flink is here too."""
+    """The local folder of a `file:` URI, if Flink runs on this machine; else None."""
     parts = urlsplit(uri)
     here = urlsplit(rest.address).hostname in LOOPBACK
     return Path(unquote(parts.path)) if parts.scheme == "file" and here else None

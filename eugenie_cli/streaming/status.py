@@ -1,4 +1,4 @@
-"""How the stream job is doing: asked of Flink, of Kafka and of the model server, each of which may hang."""
+"""The status of the stream job, from Flink, Kafka and the model server, each of which may hang."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
 RUNNING, INITIALIZING = "RUNNING", "INITIALIZING"
 
 FLINK_S = 5.0
-"""How long Flink may take for an answer that it has at hand."""
+"""How long Flink may take to answer from memory."""
 
 SERVER_S = 2.0
-"""How long the model server may take to answer: it answers in milliseconds, unless it is away."""
+"""How long the model server may take to answer; a reachable one answers within milliseconds."""
 
-INTERRUPTED = "a submission was interrupted, and Flink has not taken its job: `eugenie stream submit` repeats it"
+INTERRUPTED = "a submission was interrupted, and Flink has not accepted its job: `eugenie stream submit` repeats it"
 SUBMIT = "eugenie stream submit"
 SERVER = "start the model server, or correct serving.address in the site file"
-HANGS = "eugenie status; `eugenie stream logs` shows what the TaskManager says"
+HANGS = "eugenie status; `eugenie stream logs` shows the TaskManager's log"
 CLUSTER = "start the cluster, or correct stream.flink in the site file"
 BROKERS = "start the brokers, or correct kafka: in the site file"
 
-AWAY = "away: readings wait in Kafka, nothing is lost"
+NO_SERVER = "unreachable: readings wait in Kafka, nothing is lost"
 
 
 @dataclass(frozen=True)
 class ModelServer:
-    """The model server, asked now. `models`: class -> the version that answers, None where there is none."""
+    """The state of the model server now. `models`: class -> the version served; None if none is."""
 
     address: str | None
     reachable: bool
@@ -57,7 +57,7 @@ class ModelServer:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that the stream needs and does not have, and what to do next."""
+    """Something that the stream needs and lacks, and what to do next."""
 
     what: str
     next: str
@@ -65,11 +65,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """The site's job now. `state` is Flink's, or STOPPED; INITIALIZING while not all tasks run; UNREACHABLE: it is not
-    known, Flink does not answer.
+    """The site's job now. `state` is that of Flink, or STOPPED; INITIALIZING until all tasks run; UNREACHABLE when
+    Flink does not answer.
 
-    Counts begin when the job is started or restarted; rates are averages of the last minute. None: not known, or
-    there is none yet.
+    Counts begin when the job starts or restarts; rates are averages of the last minute. None: unknown, or no value yet.
     """
 
     state: str
@@ -78,17 +77,17 @@ class StreamStatus:
     uptime_s: float = 0.0
     restarts: int = 0
     failure: str | None = None
-    """What failed last, in a line or two; `failed_at` says when, ISO 8601."""
+    """The last failure, in a line or two, which occurred at `failed_at` (ISO 8601)."""
     failed_at: str | None = None
     lag: int | None = None
-    """Records of the readings topic that were not read yet."""
+    """Unread records of the readings topic."""
     readings_per_s: float = 0.0
-    """Records that the source took in."""
+    """Records read by the source."""
     scores_per_s: float = 0.0
     watermark: str | None = None
-    """Event time, ISO 8601: every row before it was made."""
+    """Event time, ISO 8601: every row before it is complete."""
     watermark_delay_s: float | None = None
-    """How far event time is behind the clock; in a replay of old readings, that is years."""
+    """How far event time is behind the clock: years, in a replay of old readings."""
     checkpoints: int = 0
     failed_checkpoints: int = 0
     last_checkpoint_bytes: int | None = None
@@ -97,34 +96,34 @@ class StreamStatus:
     predict_calls: int = 0
     predict_windows: int = 0
     predict_mean_ms: float | None = None
-    """From the first attempt to the answer: waiting for a server that is away counts."""
+    """From the first attempt to the answer, including the wait for an unreachable server."""
     dead_letters: dict[str, int] = field(default_factory=dict)
     """By reason."""
     operators: tuple[OperatorLoad, ...] = ()
     model_server: ModelServer | None = None
     savepoint: str | None = None
-    """Where the last job was stopped."""
+    """The savepoint with which the last job was stopped."""
     notes: tuple[str, ...] = ()
-    """What could not be asked, and why; and assets that no row is scored of."""
+    """Queries that failed, with reasons, and assets whose rows are not scored."""
     figures_age_s: float | None = None
-    """How old Flink's figures are: rates, event time, lag, Predict, dead letters, operators. None: not known."""
+    """The age of Flink's figures: rates, event time, lag, Predict, dead letters, operators. None: unknown."""
     problems: tuple[Problem, ...] = ()
-    """What is needed and down; empty: the stream is at work."""
+    """What the stream needs and lacks; empty when it works."""
 
 
 def status(site: Site) -> StreamStatus:
-    """Ask all of them, and wait for fresh figures. What does not answer is a problem."""
+    """Query all three and wait for fresh figures. Reports whatever does not answer as a problem."""
     with ThreadPoolExecutor(2) as pool:
         kafka, server = pool.submit(_kafka, site), pool.submit(_model_server, site)
-        found = _job(site, lambda: kafka.result() is None)
+        result = _job(site, lambda: kafka.result() is None)
         no_kafka, models = kafka.result(), server.result()
-    problems = (*found.problems, *filter(None, (no_kafka, _server_problem(site, models))))
-    notes = (*found.notes, *_strangers(site, models))
-    return replace(found, model_server=models, problems=problems, notes=notes)
+    problems = (*result.problems, *filter(None, (no_kafka, _server_problem(site, models))))
+    notes = (*result.notes, *_unknown_assets(site, models))
+    return replace(result, model_server=models, problems=problems, notes=notes)
 
 
 def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
-    """What Flink knows of the job."""
+    """What Flink knows about the job."""
     last = job_record.load(workspace_of(site))
     savepoint = last.savepoint if last is not None else None
     address = ""
@@ -135,7 +134,7 @@ def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
             own = site.stream.flink == endpoints.EMBEDDED
             problem = Problem(f"Flink at {address} does not answer: {why}", endpoints.START if own else CLUSTER)
             return StreamStatus(UNREACHABLE, None, address, savepoint=savepoint, problems=(problem,))
-        return _asked(site, FlinkRest(address, FLINK_S), last, has_kafka)
+        return _read_job(site, FlinkRest(address, FLINK_S), last, has_kafka)
     except EugenieError as error:
         if error.exit_code is not ExitCode.UNREACHABLE:
             raise
@@ -143,18 +142,18 @@ def _job(site: Site, has_kafka: Callable[[], bool]) -> StreamStatus:
         return StreamStatus(UNREACHABLE, None, address, savepoint=savepoint, problems=(problem,))
 
 
-def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Callable[[], bool]) -> StreamStatus:
-    noted, last = last, launch.counted(rest, last)
-    lost = noted is not None and (last is None or last.job_id != noted.job_id)
+def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Callable[[], bool]) -> StreamStatus:
+    recorded, last = last, launch.counted(rest, last)
+    lost = recorded is not None and (last is None or last.job_id != recorded.job_id)
     notes = [INTERRUPTED] if lost else []
     job_id = running_job(rest, site.site) or (last.job_id if last is not None else None)
     job = rest.job(job_id) if job_id is not None else None
     savepoint = last.savepoint if last is not None else None
     if job is None or job_id is None:
-        problem = Problem(f"the stream job of {site.site} does not run", _next(site, rest, STOPPED))
+        problem = Problem(f"the stream job of {site.site} is not running", _next(site, rest, STOPPED))
         return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, notes=tuple(notes), problems=(problem,))
     state = state_of(job)
-    if job["state"] == INITIALIZING:  # its JobMaster is made: Flink refuses every further question about it
+    if job["state"] == INITIALIZING:  # until its JobMaster exists, Flink refuses all other queries about the job
         problem = Problem(f"the stream job is {state}", _next(site, rest, state))
         page = f"{rest.address}/#/job/{job_id}/overview"
         return StreamStatus(state, job_id, page, job["duration"] / 1000, notes=tuple(notes), problems=(problem,))
@@ -166,15 +165,19 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
     metrics = read_metrics(rest, job) if at_work else JobMetrics()
     if at_work and (age is None or age > STALE_S):
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
-        notes.append(f"Flink's figures are {how_old}: they may say nothing of now")
+        notes.append(f"Flink's figures are {how_old} and may be out of date")
     problems = [] if at_work else [Problem(f"the stream job is {state}", _next(site, rest, state))]
     if unheard:
-        problems = [Problem("Flink does not hear its TaskManager: the job is called running and may hang", HANGS)]
+        problems = [
+            Problem(
+                "Flink receives no heartbeats from its TaskManager: the job is reported as running but may hang", HANGS
+            )
+        ]
     lag: int | None = None
     if at_work and has_kafka():
         lag = _lag(site, rest, job_id, last, notes, problems)
     elif at_work:
-        notes.append("the lag is not known: something is wrong with Kafka")
+        notes.append("the lag is unknown: Kafka has a problem")
     return StreamStatus(
         state=state,
         job_id=job_id,
@@ -202,20 +205,20 @@ def _asked(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Calla
 
 
 def _next(site: Site, rest: FlinkRest, state: str) -> str:
-    """What to do about a job that is not at work."""
+    """What to do about a job that is not running."""
     if state == STOPPED or state in ENDED:
         return SUBMIT
     if rest.task_managers():
-        return "wait, and ask again; `eugenie stream logs` says what fails"
+        return "wait and check again; `eugenie stream logs` shows what fails"
     if site.stream.flink != endpoints.EMBEDDED:
         return "start a TaskManager: Flink has none"
     if process.identify(run_file(workspace_of(site), flink.TASKMANAGER)) is not None:
-        return "wait, and ask again; if the TaskManager stays silent: eugenie down, then eugenie up"
-    return "eugenie up: there is no TaskManager"
+        return "wait and check again; if no TaskManager registers: eugenie down, then eugenie up"
+    return "eugenie up: no TaskManager is running"
 
 
 def _kafka(site: Site) -> Problem | None:
-    """What is wrong with the brokers, or with the topics on them."""
+    """A problem with the brokers or their topics, if any."""
     hint = endpoints.START if site.kafka.bootstrap == endpoints.EMBEDDED else BROKERS
     why = broker_health.why_no_kafka(site)
     if why:
@@ -227,24 +230,24 @@ def _kafka(site: Site) -> Problem | None:
     return Problem(f"Kafka has no topic {', '.join(missing)}", SUBMIT) if missing else None
 
 
-def _server_problem(site: Site, found: ModelServer) -> Problem | None:
-    lacking = [name for name, version in found.models.items() if version is None]
-    if not found.reachable:
+def _server_problem(site: Site, server: ModelServer) -> Problem | None:
+    lacking = [name for name, version in server.models.items() if version is None]
+    if not server.reachable:
         own = site.serving.address is None
-        words = f"at {found.address} is {found.detail}" if found.address else f"of {site.site} does not run"
-        return Problem(f"the model server {words}", endpoints.SERVE if own else SERVER)
+        state = f"at {server.address} is {server.detail}" if server.address else f"of {site.site} is not running"
+        return Problem(f"the model server {state}", endpoints.SERVE if own else SERVER)
     if lacking:
-        words = f"the model server has no version of {', '.join(lacking)}"
-        return Problem(words, f"eugenie export --class {lacking[0]}, then eugenie serve status")
+        what = f"the model server has no version of {', '.join(lacking)}"
+        return Problem(what, f"eugenie export --class {lacking[0]}, then eugenie serve status")
     return None
 
 
-def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
-    latest = (found.get("latest") or {}).get("completed") or {}
+def _checkpoints(statistics: dict[str, Any]) -> dict[str, Any]:
+    latest = (statistics.get("latest") or {}).get("completed") or {}
     duration = latest.get("end_to_end_duration")
     return {
-        "checkpoints": found["counts"]["completed"],
-        "failed_checkpoints": found["counts"]["failed"],
+        "checkpoints": statistics["counts"]["completed"],
+        "failed_checkpoints": statistics["counts"]["failed"],
         "last_checkpoint_bytes": latest.get("state_size"),
         "last_checkpoint_s": duration / 1000 if duration is not None else None,
         "last_checkpoint_age_s": _since(latest.get("latest_ack_timestamp")),
@@ -254,17 +257,17 @@ def _checkpoints(found: dict[str, Any]) -> dict[str, Any]:
 def _lag(
     site: Site, rest: FlinkRest, job_id: str, last: JobRecord | None, notes: list[str], problems: list[Problem]
 ) -> int | None:
-    """How far the job is behind its topic. Notes what the topic has no more of it; another topic is a problem."""
+    """The job's lag. Adds a note about unread records that were removed, and a problem if the topic was replaced."""
     try:
-        read = read_offsets(rest, job_id)  # before the ends: what is read meanwhile would be beyond them
+        read = read_offsets(rest, job_id)  # before the end offsets: records read in between would lie beyond them
         topic = positions.look(site, str(site.topics.readings))
     except EugenieError as error:
-        notes.append(f"the lag is not known: {error.reason}")
+        notes.append(f"the lag is unknown: {error.reason}")
         return None
     try:
         before = last.topic if last is not None and last.job_id == job_id else None
         notes += offsets.while_running(topic, before, read)
-    except EugenieError as error:  # it runs, and reads nothing
+    except EugenieError as error:  # the job runs but reads nothing
         problems.append(Problem(error.reason, error.hint or SUBMIT))
     return behind(topic.end, read)
 
@@ -273,37 +276,39 @@ def _model_server(site: Site) -> ModelServer:
     try:
         address = endpoints.model_server(site)
     except EugenieError as error:
-        return ModelServer(None, False, f"{AWAY}; {error.reason}, next: {error.hint}")
+        return ModelServer(None, False, f"{NO_SERVER}; {error.reason}, next: {error.hint}")
     models: dict[str, int | None] = {}
     with tls.client_of(site, address) as client:
         for name in (name for name in site.classes if site.assets_of(name)):
             try:
-                versions = [one.version for one in client.status(name, timeout=SERVER_S) if one.state == "AVAILABLE"]
+                versions = [
+                    entry.version for entry in client.status(name, timeout=SERVER_S) if entry.state == "AVAILABLE"
+                ]
             except ModelServerError as error:
                 if error.retryable:
                     why = tls.words_of(site, error) if error.tls else error.code.name
-                    return ModelServer(address, False, f"{AWAY} ({why})")
+                    return ModelServer(address, False, f"{NO_SERVER} ({why})")
                 versions = []
             models[name] = max(versions, default=None)
     missing = [name for name, version in models.items() if version is None]
     return ModelServer(address, True, f"no version of {', '.join(missing)}" if missing else "reachable", models)
 
 
-def _strangers(site: Site, server: ModelServer) -> list[str]:
-    """A sentence for each class of which the version that is served does not know every asset."""
+def _unknown_assets(site: Site, server: ModelServer) -> list[str]:
+    """A message for each class whose served version does not know every asset."""
     from eugenie_cli.serving import model_info
 
-    found = []
+    messages = []
     for name, version in server.models.items():
         folder = workspace_of(site).models / name / str(version)
         if not (folder / model_info.LOCATION).exists():
             continue
         try:
-            words = model_info.about_strangers(model_info.read(folder), site.assets_of(name))
-        except EugenieError as error:  # damaged since it was loaded: no reason to say nothing of the stream
-            words = error.reason
-        found += [f"{name}: {words}"] if words else []
-    return found
+            message = model_info.about_strangers(model_info.read(folder), site.assets_of(name))
+        except EugenieError as error:  # damaged since it was loaded; the rest of the status is still valid
+            message = error.reason
+        messages += [f"{name}: {message}"] if message else []
+    return messages
 
 
 def _since(instant_ms: int | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Stop the stream job: with a savepoint to resume from, drained to its end, or at once."""
+"""Stops the stream job: with a savepoint to resume from, drained to its end, or immediately."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snaps
 STOPPED_WITHIN_S = 120.0
 
 LAST_ROWS = 50_000
-"""Score records of a partition that are looked through for the last row of each asset: those of thousands of assets."""
+"""Score records per partition that are searched for the last row of each asset: enough for thousands of assets."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """What was stopped; `job_id` None when nothing ran. `savepoint`: where `submit` resumes from."""
+    """The stopped job; `job_id` is None when none was running. `submit` resumes from `savepoint`."""
 
     job_id: str | None
     savepoint: str | None
@@ -36,24 +36,25 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Drained:
-    """What is known of the end of a drained job: its savepoint, and how far it said that it had read before."""
+    """What is known about the end of a drained job: its savepoint, and the offsets reported before the drain."""
 
     savepoint: str | None
     read: dict[int, int]
 
 
 def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
-    """Stop the site's job if it runs.
+    """Stop the site's job if it is running.
 
-    With `drain` the job reads what the topic holds now, and event time ends: the last rows are made and scored and open
-    anomalies are closed. Such a stream is over: the next submission starts anew, after the last reading that this one
-    took, and with the row after the last that it made. Without `savepoint` the job ends at once, and the next one goes
-    on from its last checkpoint. Raises EugenieError; USAGE for a drain without one, which says where it ended.
+    With `drain` the job reads what the topic holds now, then event time ends: the last rows are completed and scored,
+    and open anomalies are closed. A drained stream is over: the next submission starts with empty state, after the last
+    reading that this job read and with the row after the last that it completed. Without `savepoint` the job ends
+    immediately, and the next one resumes from its last checkpoint. Raises EugenieError; USAGE for a drain without a
+    savepoint, which records where the stream ended.
     """
     if drain and not savepoint:
         raise EugenieError(
-            "--drain cannot do without a savepoint, which says where the stream ended",
-            "leave out --no-savepoint to drain the stream, or --drain to end the job at once",
+            "--drain needs a savepoint, which records where the stream ended",
+            "leave out --no-savepoint to drain the stream, or --drain to end the job immediately",
             ExitCode.USAGE,
         )
     with job_record.changing(workspace_of(site)):
@@ -67,10 +68,10 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
     rest = FlinkRest(endpoints.flink(site))
     job_id = running_job(rest, site.site)
     if job_id is None:
-        progress.say(f"no stream job of {site.site} runs")
-        asked = job_record.load(workspace)
-        if asked is not None and not asked.accepted:
-            progress.say(f"a submission was interrupted, and may still start its job {asked.job_id}: look again")
+        progress.say(f"no stream job of {site.site} is running")
+        submitted = job_record.load(workspace)
+        if submitted is not None and not submitted.accepted:
+            progress.say(f"an interrupted submission may still start its job {submitted.job_id}: check again")
         return Stopped(None, None, False)
     known = job_record.load(workspace)
     if known is None or known.job_id != job_id:
@@ -84,7 +85,7 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
         if drain:
             wait_until_caught_up(site, rest, job_id, progress)
             read = read_offsets(rest, job_id)
-            # before it happens: a drain that is interrupted here may end all the same, and is never resumed from
+            # recorded beforehand: a drain interrupted here may still complete, and must never be resumed from
             job_record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
         try:
             with progress.task("draining the stream" if drain else "taking a savepoint"):
@@ -93,7 +94,7 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
             job_record.save(workspace, replace(known, drained=False))
             raise
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
-        raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page on Flink")
+        raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page in Flink")
     if drain:
         conclude(site, rest, replace(known, drained=True), Drained(location, read), progress)
     else:
@@ -102,32 +103,32 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
 
 
 def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | None, progress: Progress) -> JobRecord:
-    """Find out where a job that was drained ended, and note it: its offsets, and its last rows.
+    """Determine and record where a drained job ended: its offsets and its last rows.
 
-    `drained` None: nobody heard Flink's answer. Raises EugenieError when Kafka does not answer.
+    `drained` is None when Flink's answer was lost. Raises EugenieError when Kafka does not answer.
     """
     topic = str(site.topics.readings)
     if drained is None:
-        left = [one for one in start_position.left_by(rest, known) if one[1].kind == SAVEPOINT]
-        if not left:
+        savepoints = [entry for entry in start_position.left_by(rest, known) if entry[1].kind == SAVEPOINT]
+        if not savepoints:
             return known
-        drained = Drained(max(left, key=lambda one: one[0])[1].path, {})
+        drained = Drained(max(savepoints, key=lambda entry: entry[0])[1].path, {})
     ended = _offsets(site, rest, drained, progress)
-    # a source that ends has not told Kafka any more how far it had read
+    # a source that ends does not commit its final offsets to Kafka
     positions.commit(site, consumer_group(site.site), topic, ended)
-    made: dict[str, int] = {}
+    completed: dict[str, int] = {}
     for row in positions.last_records(site, str(site.topics.scores), LAST_ROWS):
         if row.get("asset") in site.assets:
-            made[row["asset"]] = max(made.get(row["asset"], 0), to_ms(parse_instant(row["ts"])))
+            completed[row["asset"]] = max(completed.get(row["asset"], 0), to_ms(parse_instant(row["ts"])))
     concluded = replace(
-        known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=made
+        known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=completed
     )
     job_record.save(workspace_of(site), concluded)
     return concluded
 
 
 def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) -> dict[int, int]:
-    """Where the source ended. Its savepoint says so; what it told before may be a second old."""
+    """Where the source ended: exact offsets from the savepoint, else those reported up to a second earlier."""
     topic = positions.look(site, str(site.topics.readings))
     exact = None
     if drained.savepoint is not None:
@@ -138,20 +139,20 @@ def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) 
     left = behind(topic.end, read)
     if left:
         progress.say(
-            f"where exactly the stream ended is in its savepoint, which cannot be read from here: of the {left} records"
-            " that came last, some may be read again by the next job"
+            "the exact end of the stream is recorded in its savepoint, which cannot be read from this machine: the next"
+            f" job may read some of the last {left} records again"
         )
     return read
 
 
 def _savepoint_folder(site: Site, rest: FlinkRest) -> str:
-    """Where savepoints go: the workspace for the embedded cluster; another cluster knows a place that it can reach."""
+    """The folder for savepoints: in the workspace for the embedded cluster, as configured for another cluster."""
     if site.stream.flink == endpoints.EMBEDDED:
         return workspace_of(site).savepoints.absolute().as_uri()
     configured = rest.settings().get(SAVEPOINT_DIR)
     if configured is None:
         raise EugenieError(
-            f"the Flink cluster at {rest.address} names no folder for savepoints",
+            f"the Flink cluster at {rest.address} has no folder for savepoints",
             f"set {SAVEPOINT_DIR} in its configuration; `eugenie stream stop --no-savepoint` keeps the last checkpoint",
         )
     return configured

@@ -1,4 +1,4 @@
-"""Submit the stream job: check what it depends on, package it, run it; go on where the last one ended."""
+"""Submits the stream job: checks its dependencies, packages it and runs it from where the last job ended."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ STARTED_WITHIN_S = 90.0
 CHECKPOINT_DIR = "execution.checkpointing.dir"
 
 DIGEST = 12
-"""Hex digits of the program's digest that are kept: enough to tell two programs apart."""
+"""Hex digits kept of the program's digest: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-ANEW = "`eugenie stream stop`, then `eugenie stream submit --start-at latest` begins with empty windows"
+START_OVER = "`eugenie stream stop`, then `eugenie stream submit --start-at latest` starts with empty windows"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A job as it was found or started."""
+    """A job that was started, or was already running."""
 
     job_id: str
     address: str
     started: bool
-    """False when it ran already, and was left alone."""
+    """False when it was already running and was left unchanged."""
     resumed_from: str | None
-    """The savepoint or checkpoint that it goes on from."""
+    """The savepoint or checkpoint that it resumes from."""
     origin: str
     """savepoint | checkpoint | group offsets | earliest | latest | timestamp; empty when it was not started."""
     changes: tuple[Change, ...] = ()
-    """What the site file changes: in the job that was started, or would change in the one that runs."""
+    """What the site file changed in the started job, or would change in the running one."""
 
 
 def submit(
@@ -72,32 +72,32 @@ def submit(
     upgrade: bool = False,
     lost: bool = False,
 ) -> Submission:
-    """Make the site's stream job run.
+    """Submit the site's stream job unless it is running.
 
-    `start`: "auto" resumes from the savepoint of the last stop, or the last checkpoint of a job that ended without one;
-    when there is neither it goes on after the last reading that a job of the site took, or begins with the first there
-    is. "savepoint" does the same and insists on a state (`savepoint` names one). "earliest", "latest" and an instant
-    (of the records' arrival) start anew there. `parallelism` goes before the site file's.
+    `start`: "auto" resumes from the savepoint of the last stop, or from the last checkpoint of a job that ended without
+    one; without either, it resumes after the last reading that a job of the site read, or starts at the first reading.
+    "savepoint" does the same but requires a state (`savepoint` names one). "earliest", "latest" and an instant (of the
+    records' arrival) start there with empty state. `parallelism` overrides the site file.
 
-    A job that runs already is left alone. With `upgrade` it is stopped with a savepoint, and the new one goes on from
-    there; all that can be known to fail is found before the old one stops. `lost` is its keeper's: a job that the
-    cluster lost is submitted again, unless somebody stops or submits it meanwhile.
+    A running job is left unchanged. With `upgrade` it is stopped with a savepoint from which the new job resumes;
+    everything that can be checked is checked before the old job stops. The supervisor sets `lost`: a job that the
+    cluster lost is submitted again, unless it was stopped or submitted meanwhile.
 
-    Raises EugenieError: an engine or the model server is not there (UNREACHABLE); the models, the parallelism or the
-    state of the last job do not fit the site file (REFUSED); the job fails.
+    Raises EugenieError when an engine or the model server is unreachable (UNREACHABLE), when the models, the
+    parallelism or the state of the last job do not fit the site file (REFUSED), or when the job fails.
     """
     site = _with_parallelism(site, parallelism)
     asked = start_position.parse_start(site, start, savepoint)
     if upgrade and asked.kind != AUTO:
         raise EugenieError(
-            "--upgrade goes on where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
+            "--upgrade resumes where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
         )
     rest = FlinkRest(endpoints.flink(site))
     with job_record.changing(workspace_of(site)):
-        made = _submit(site, rest, asked, progress, upgrade, lost)
-    if made.started:
-        _wait_until_running(rest, made.job_id, progress)
-    return made
+        submission = _submit(site, rest, asked, progress, upgrade, lost)
+    if submission.started:
+        _wait_until_running(rest, submission.job_id, progress)
+    return submission
 
 
 def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
@@ -122,20 +122,20 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     if running is not None:
         changed = _check_upgrade(running, last, shape)
         if not changed:
-            progress.say(f"the stream job of {site.site} runs already, as the site file says")
+            progress.say(f"the stream job of {site.site} is already running as the site file specifies")
             return Submission(running, _page(rest, running), False, None, "")
         made_until = last.made_until if last is not None else {}
         place = Place(None, positions.identity(site, str(site.topics.readings)), made_until=made_until)
     else:
         if last is not None and last.drained and not last.offsets:
-            last = conclude(site, rest, last, None, progress)  # a drain that was interrupted, and went on in Flink
+            last = conclude(site, rest, last, None, progress)  # an interrupted drain that Flink completed
         place = resume_point.find(site, rest, last, asked, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and asked.path is None:
             _check_state(place.state, changed)
         _say_origin(last, asked, place.state, progress)
 
-    spec = replace(spec, start_offsets=_by_text(place.told), made_until=place.made_until)
+    spec = replace(spec, start_offsets=_by_text(place.start_offsets), made_until=place.made_until)
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
     settings = rest.settings()
     with packaged(workspace, rest, spec) as request:
@@ -151,7 +151,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
             savepoints=settings.get(SAVEPOINT_DIR),
             shape=shape,
             topic=place.topic,
-            offsets=_by_text(place.known),
+            offsets=_by_text(place.offsets),
             made_until=place.made_until,
             accepted=False,
             before=None if last is None else asdict(last),
@@ -159,15 +159,17 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
         with progress.task("submitting the job to Flink"):
             request |= {} if path is None else {"savepointPath": path}
             runs = _run(workspace, rest, request, new, progress, running is not None)
-    if place.told:  # where it goes on if it ends before its first checkpoint
-        positions.commit(site, consumer_group(site.site), str(site.topics.readings), place.told)
+    if place.start_offsets:  # where to resume if the job ends before its first checkpoint
+        positions.commit(site, consumer_group(site.site), str(site.topics.readings), place.start_offsets)
     path = runs.resumed_from
     return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(asked, place.state), changed)
 
 
 def check_models(site: Site, progress: Progress = SILENT) -> None:
-    """Every class with assets has a model on the server, and it is for this site file. Assets that it does not know are
-    told: their rows have no score."""
+    """Check that the server has a model for every class with assets, and that it fits the site file.
+
+    Reports assets that a model does not know: their rows get no score. Raises EugenieError.
+    """
     from eugenie_cli.serving import model_info
 
     address = endpoints.model_server(site)
@@ -175,7 +177,7 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
     with tls.client_of(site, address) as client:
         for class_name in (name for name in site.classes if site.assets_of(name)):
             try:
-                versions = [one.version for one in client.status(class_name) if one.state == "AVAILABLE"]
+                versions = [entry.version for entry in client.status(class_name) if entry.state == "AVAILABLE"]
             except ModelServerError as error:
                 hint = tls.hint(error.tls, f"eugenie export --class {class_name}")
                 raise EugenieError(tls.words_of(site, error), hint, ExitCode.UNREACHABLE) from None
@@ -189,11 +191,11 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
             if folder.exists():
                 info = model_info.read(folder)
                 model_info.check(info, site, class_name)
-                if words := model_info.about_strangers(info, site.assets_of(class_name)):
-                    progress.say(f"{class_name}: {words}")
+                if message := model_info.about_strangers(info, site.assets_of(class_name)):
+                    progress.say(f"{class_name}: {message}")
 
 
-# -- what is asked for ----------------------------------------------------------------------------------------
+# -- the request ----------------------------------------------------------------------------------------------
 
 
 def _with_parallelism(site: Site, parallelism: int | None) -> Site:
@@ -209,11 +211,11 @@ def _specify(site: Site, asked: Start) -> JobSpec:
 
 
 def check_shards(spec: JobSpec) -> None:
-    """Refuse a parallelism above the number of shards, the groups in which assets are kept."""
+    """Refuse a parallelism above the number of shards, into which assets are grouped."""
     if spec.parallelism > spec.shards:
         raise EugenieError(
-            f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards that assets are divided into:"
-            " the others would have nothing to do",
+            f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards into which assets are grouped:"
+            " the remaining tasks would have nothing to do",
             f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
             ExitCode.REFUSED,
         )
@@ -227,33 +229,32 @@ def _origin(asked: Start, state: Snapshot | None) -> str:
 
 def _say_origin(last: JobRecord | None, asked: Start, state: Snapshot | None, progress: Progress) -> None:
     if state is not None:
-        progress.say(f"going on from the {state.kind} {state.path}")
+        progress.say(f"resuming from the {state.kind} {state.path}")
     elif asked.kind == AUTO and last is not None and not last.drained:
         progress.say(
-            "the last job left no state that can be found: going on after the readings that it had committed,"
-            " with empty windows"
+            "no state of the last job was found: resuming after the readings that it committed, with empty windows"
         )
 
 
-# -- what differs ---------------------------------------------------------------------------------------------
+# -- differences ----------------------------------------------------------------------------------------------
 
 
 def _left_alone(site: Site, rest: FlinkRest, running: str, last: JobRecord | None, progress: Progress) -> Submission:
-    """The job that runs, and what the site file would change in it."""
-    found: tuple[Change, ...] = ()
-    progress.say(f"the stream job of {site.site} runs already")
+    """The running job, and what the site file would change in it."""
+    differences: tuple[Change, ...] = ()
+    progress.say(f"the stream job of {site.site} is already running")
     if last is not None and last.job_id == running and last.shape:
         try:
             spec = _specify(site, Start(AUTO))
         except EugenieError as error:
-            progress.say(f"it was not compared with the site file: {error.reason}")
+            progress.say(f"the job was not compared with the site file: {error.reason}")
         else:
-            found = changes(last.shape, shape_of(spec, package.code_digest()[:DIGEST]))
-    if found:
-        progress.say("the site file differs from it:\n" + _listed(found))
-        lost = any(not change.compatible for change in found)
-        progress.say(f"next: {ANEW}" if lost else f"next: {UPGRADE}")
-    return Submission(running, _page(rest, running), False, None, "", found)
+            differences = changes(last.shape, shape_of(spec, package.code_digest()[:DIGEST]))
+    if differences:
+        progress.say("the site file differs from the job:\n" + _listed(differences))
+        state_is_lost = any(not change.compatible for change in differences)
+        progress.say(f"next: {START_OVER}" if state_is_lost else f"next: {UPGRADE}")
+    return Submission(running, _page(rest, running), False, None, "", differences)
 
 
 def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
@@ -261,39 +262,39 @@ def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
 
 
 def _check_upgrade(running: str, last: JobRecord | None, shape: dict) -> tuple[Change, ...]:
-    """What an upgrade changes. Raises EugenieError (REFUSED) when the state cannot be kept, or is not known."""
+    """What an upgrade changes. Raises EugenieError (REFUSED) when the state cannot be kept or is unknown."""
     if last is None or last.job_id != running or not last.shape:
         raise EugenieError(
-            f"it is not known how the job {running} was specified: it was submitted from another workspace",
+            f"the specification of job {running} is unknown: it was submitted from another workspace",
             "stop it and submit it from here: `eugenie stream stop`, then `eugenie stream submit`",
             ExitCode.REFUSED,
         )
-    found = changes(last.shape, shape)
-    refused = [change for change in found if not change.compatible]
+    differences = changes(last.shape, shape)
+    refused = [change for change in differences if not change.compatible]
     if refused:
         raise EugenieError(
-            f"the running job's state does not fit the site file any more, so it runs on:\n{_listed(refused)}",
-            f"undo these changes; or {ANEW}",
+            f"the running job's state no longer fits the site file, so it keeps running:\n{_listed(refused)}",
+            f"undo these changes; or {START_OVER}",
             ExitCode.REFUSED,
         )
-    return found
+    return differences
 
 
 def _check_state(state: Snapshot, changed: tuple[Change, ...]) -> None:
-    # a savepoint can be read by another backend, a checkpoint is in its backend's own format
+    # another backend can read a savepoint, but not a checkpoint, which is in its backend's own format
     unreadable = STATE_BACKEND if state.kind == CHECKPOINT else None
     refused = [change for change in changed if not change.compatible or change.what == unreadable]
     if refused:
         raise EugenieError(
-            f"the last job's {state.kind} does not fit the site file any more:\n{_listed(refused)}",
-            "undo these changes; or begin with empty windows: `eugenie stream submit --start-at latest`, earliest or"
+            f"the last job's {state.kind} no longer fits the site file:\n{_listed(refused)}",
+            "undo these changes; or start with empty windows: `eugenie stream submit --start-at latest`, earliest or"
             " an instant",
             ExitCode.REFUSED,
         )
 
 
-def _listed(found: tuple[Change, ...] | list[Change]) -> str:
-    return "\n".join(f"  {change}" for change in found)
+def _listed(differences: tuple[Change, ...] | list[Change]) -> str:
+    return "\n".join(f"  {change}" for change in differences)
 
 
 # -- running --------------------------------------------------------------------------------------------------
@@ -313,13 +314,13 @@ def _run(
         if not upgrading:
             raise
         raise EugenieError(
-            f"the old job is stopped, and the new one was not accepted: {error.reason}",
-            "correct it, then `eugenie stream submit`: it goes on from the savepoint, and readings wait in Kafka",
+            f"the old job was stopped, but the new one was not accepted: {error.reason}",
+            "correct it, then run `eugenie stream submit`: it resumes from the savepoint; readings wait in Kafka",
         ) from error
 
 
 def _savepoint_of(stopped: Stopped) -> str:
-    if stopped.savepoint is None:  # it ended by itself just now: its last checkpoint is what there is
+    if stopped.savepoint is None:  # it has just ended on its own: only its last checkpoint remains
         raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
     return stopped.savepoint
 
@@ -338,6 +339,6 @@ def _wait_until_running(rest: FlinkRest, job_id: str, progress: Progress) -> Non
     if state not in RUNNING:
         cause = rest.exceptions(job_id)
         raise EugenieError(
-            f"the job is {state} after {STARTED_WITHIN_S:.0f} s at most\n{(cause or '')[:2000]}",
+            f"the job did not start: it is {state} after at most {STARTED_WITHIN_S:.0f} s\n{(cause or '')[:2000]}",
             f"see {rest.address}/#/job/{job_id}/exceptions and `eugenie stream logs`",
         )

@@ -1,4 +1,4 @@
-"""What a submission brings to Flink: PyFlink's jar, uploaded, and the job's own files."""
+"""Uploads what a submission needs: PyFlink's jar and the job's own files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 @contextmanager
 def packaged(workspace: Workspace, rest: FlinkRest, spec: JobSpec) -> Iterator[dict[str, object]]:
-    """The job's files written and its jar uploaded: a request for `launch`, which is all that is left to do."""
+    """Write the job's files and upload its jar. Yields the request for `launch`."""
     folder = workspace.flink.absolute() / "job"
-    if folder.exists():  # a submission that was interrupted, and has not begun, cannot begin without its files
+    if folder.exists():  # an interrupted submission that has not started cannot start without its files
         shutil.rmtree(folder)
     files = package.write(spec, folder / uuid.uuid4().hex[:8])
     try:
@@ -35,4 +35,4 @@ def packaged(workspace: Workspace, rest: FlinkRest, spec: JobSpec) -> Iterator[d
             "parallelism": spec.parallelism,
         }
     finally:
-        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has it now
+        files.spec.unlink(missing_ok=True)  # it may hold a password, and the job has read it by now

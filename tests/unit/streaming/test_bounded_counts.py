@@ -1,4 +1,4 @@
-"""What a row of the bounded stream took in is counted as the grid, and the live stream, take it."""
+"""A bounded replay counts the readings of a row as the grid and the live stream do."""
 
 from __future__ import annotations
 
@@ -21,22 +21,26 @@ SITE = {
 
 
 def counted(tmp_path, readings: list[tuple[str, int, float]]) -> tuple[list[int], list[int], np.ndarray]:
-    """Good and bad readings of each row, and the rows of the grid. Readings: sensor, second, value."""
+    """Good and bad readings of each row, and the rows of the grid. `readings`: sensor, second, value."""
     site = Site.model_validate(SITE).model_copy(update={"base": tmp_path})
     history = open_history(site)
     names = sorted({sensor for sensor, _, _ in readings})
-    places = np.array([names.index(sensor) for sensor, _, _ in readings], np.int32)
-    seconds, values = (np.array([one[at] for one in readings]) for at in (1, 2))
-    batch = Batch([("p-1", name) for name in names], places, 1_000 * seconds.astype(np.int64), values.astype(float))
+    columns = np.array([names.index(sensor) for sensor, _, _ in readings], np.int32)
+    seconds, values = (np.array([reading[field] for reading in readings]) for field in (1, 2))
+    batch = Batch([("p-1", name) for name in names], columns, 1_000 * seconds.astype(np.int64), values.astype(float))
     history.commit("logger", [batch], key="one")
     grid = load_grid(site, history, "p-1")
     nothing = np.full(grid.rows.shape, np.nan, np.float32)
     rows = Backtest("p-1", 1, "run", grid.edges, grid.rows, nothing[:, 0], nothing, nothing, (), ())
     good, bad = _readings(site, history, rows)
-    return good[:2].tolist(), bad[:2].tolist(), grid.rows  # the last row holds, and takes in nothing
+    return (
+        good[:2].tolist(),
+        bad[:2].tolist(),
+        grid.rows,
+    )  # the last row holds the previous values and takes in no reading
 
 
-def test_of_a_possible_and_an_impossible_value_at_one_instant_the_possible_one_counts(tmp_path):
+def test_a_possible_value_wins_over_an_impossible_one_at_the_same_instant(tmp_path):
     good, bad, rows = counted(tmp_path, [("a", 1, 5.0), ("a", 1, 9_999.0), ("b", 1, 9_999.0), ("a", 2, 6.0)])
     assert (good, bad) == ([2, 1], [0, 0])
     assert rows[0].tolist() == [5.0, 9_999.0]

@@ -1,4 +1,4 @@
-"""A drain that went on in Flink after its command was interrupted: where the stream ended is found out afterwards."""
+"""A drain that Flink completed after the command was interrupted: the end of the stream is determined afterwards."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ TOPIC = b"plant.readings"
 
 
 class Forgotten(FlinkRest):
-    """A cluster on this machine that knows the job no more."""
+    """A cluster on this machine that has forgotten the job."""
 
     def job(self, job_id: str) -> None:
         return None
 
 
 def metadata(offset: int) -> bytes:
-    """Of a savepoint that has read the first partition up to there."""
+    """The metadata of a savepoint that has read the first partition up to `offset`."""
     return MAGIC + len(TOPIC).to_bytes(2, "big") + TOPIC + struct.pack(">iqq", 0, offset, -(2**63))
 
 
 @pytest.mark.parametrize("newest", ["a", "b", "c"])
-def test_of_several_savepoints_the_last_says_where_it_ended(site_of, tmp_path, monkeypatch, newest):
-    """Somebody took some while it ran; a folder lists them in any order."""
+def test_the_newest_of_several_savepoints_determines_the_end(site_of, tmp_path, monkeypatch, newest):
+    """Savepoints may have been taken while the job ran; a folder lists them in any order."""
     for number, name in enumerate(("a", "b", "c")):
         file = tmp_path / f"savepoint-1a2b3c-{name}" / "_metadata"
         file.parent.mkdir()

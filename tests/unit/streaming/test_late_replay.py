@@ -1,4 +1,4 @@
-"""A replay that a running job would call late is refused, whoever asked Flink about the job before, or nobody."""
+"""A replay that a running job would reject as late is refused, whether or not Flink was queried about it before."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ WATERMARK = "currentInputWatermark"
 
 
 class Flink:
-    """A cluster with the site's job. It fetches its figures when it is asked for some, and has them at the next."""
+    """A cluster with the site's job. The first query makes it fetch figures, which the next query returns."""
 
     def __init__(self, watermark_ms: int, status: str = "RUNNING") -> None:
         self._watermark, self._status = float(watermark_ms), status
-        self._asked = False
+        self._was_queried = False
 
     def jobs(self) -> list[dict[str, Any]]:
         return [{"name": "eugenie plant", "state": "RUNNING", "jid": "a1"}]
@@ -30,21 +30,21 @@ class Flink:
         return {"jid": job_id, "state": "RUNNING", "now": 9_000, "timestamps": {"RUNNING": 1_000}, "vertices": [vertex]}
 
     def job_metrics(self, _job_id: str, names: list[str]) -> dict[str, float]:
-        assert self._status == "RUNNING", "of a job that does not run it would be waited for in vain"
-        found = dict.fromkeys(names, 8_000.0) if self._asked else {}
-        self._asked = True
-        return found
+        assert self._status == "RUNNING", "fresh figures of a job that is not running never arrive"
+        figures = dict.fromkeys(names, 8_000.0) if self._was_queried else {}
+        self._was_queried = True
+        return figures
 
     def metrics(self, _job_id: str, _vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
         assert wanted(WATERMARK)
-        known = {WATERMARK: Metric(self._watermark, self._watermark, self._watermark)} if self._asked else {}
-        self._asked = True
-        return known
+        figures = {WATERMARK: Metric(self._watermark, self._watermark, self._watermark)} if self._was_queried else {}
+        self._was_queried = True
+        return figures
 
 
 @pytest.fixture
 def refuse(site_of, monkeypatch) -> Callable[..., None]:
-    """`refuse(flink, start_ms)`: what a replay of readings from then on does first."""
+    """`refuse(flink, start_ms)`: the check before a replay of readings from `start_ms` on."""
 
     def call(flink: Flink, start_ms: int | None) -> None:
         monkeypatch.setattr(replay, "FlinkRest", lambda _: flink)
@@ -53,14 +53,14 @@ def refuse(site_of, monkeypatch) -> Callable[..., None]:
     return call
 
 
-def test_a_job_that_nobody_has_asked_about_is_ahead_of_the_replay_all_the_same(refuse):
-    with pytest.raises(EugenieError, match="would be dead letters, late") as refused:
+def test_a_job_without_fetched_figures_is_still_found_to_be_ahead_of_the_replay(refuse):
+    with pytest.raises(EugenieError, match="would become dead letters, late") as refused:
         refuse(Flink(5_000), 4_999)
     assert refused.value.exit_code is ExitCode.REFUSED
 
 
 @pytest.mark.parametrize("start_ms", [5_000, 6_000, None])
-def test_what_is_not_late_is_sent(refuse, start_ms):
+def test_readings_that_are_not_late_are_sent(refuse, start_ms):
     refuse(Flink(5_000), start_ms)
 
 

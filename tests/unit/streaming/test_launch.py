@@ -1,4 +1,4 @@
-"""A request that nobody waits for any more is waited for, by the program that Flink runs for it."""
+"""An interrupted submission is waited for: while Flink runs its program, a new one would make both fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eugenie_cli.workspace import Workspace
 
 @pytest.fixture
 def workspace(tmp_path) -> Workspace:
-    """With a submission that was interrupted a while ago."""
+    """A workspace with a submission that was interrupted a while ago."""
     made = Workspace(tmp_path)
     last = JobRecord("old", "http://x")
     job_record.save(made, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
@@ -49,16 +49,16 @@ def test_the_program_of_an_interrupted_submission_is_waited_for(workspace, progr
     assert program.poll() is not None or not launch._is_planned(workspace)
 
 
-def test_programs_of_other_workspaces_are_none_of_ours(workspace, program, tmp_path):
+def test_programs_of_other_workspaces_are_ignored(workspace, program, tmp_path):
     assert launch._is_planned(workspace) and not launch._is_planned(Workspace(tmp_path / "other"))
     job_record.save(workspace, JobRecord("new", "http://x"))
     launch.await_interrupted(workspace, SILENT)
-    assert program.poll() is None, "what Flink has answered is not waited for"
+    assert program.poll() is None, "a submission that Flink has answered is not waited for"
 
 
-def test_a_drain_without_a_savepoint_is_refused_before_anything_is_asked(site_of):
-    """It would cancel the job, and note that its stream was scored to its end."""
-    with pytest.raises(EugenieError, match="--drain cannot do without a savepoint") as refused:
+def test_a_drain_without_a_savepoint_is_refused_before_any_query(site_of):
+    """It would cancel the job and record that its stream was scored to the end."""
+    with pytest.raises(EugenieError, match="--drain needs a savepoint") as refused:
         stop(site_of(), drain=True, savepoint=False)
     assert refused.value.exit_code is ExitCode.USAGE
 

@@ -1,4 +1,4 @@
-"""The sign of life: green only while rows are scored, and every dead part by its name, with what to do next."""
+"""Liveness is green only while rows are scored; otherwise each failed component is named with the next step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def site(**sections) -> Site:
 
 
 def scored(**ages_s: float) -> dict[str, Row]:
-    """Asset -> a row that arrived so long ago, measured a second before."""
+    """Asset -> a row that arrived the given number of seconds ago, measured a second earlier."""
     arrived = {name.replace("_", "-"): NOW - int(age * 1000) for name, age in ages_s.items()}
     return {name: Row(at - 1_000, at) for name, at in arrived.items()}
 
@@ -43,20 +43,20 @@ def life(now: int = NOW, assets=(), **changes) -> Liveness:
     return judge(site(), replace(ALIVE, **changes), now, assets)
 
 
-def test_it_is_green_with_a_scored_row_of_every_class_and_says_when():
-    found = life()
-    assert (found.level, found.troubles) == (OK, ())
-    assert found.sign == "last row scored 2 s ago (of 11:05:09); job RUNNING"
+def test_it_is_green_with_a_scored_row_of_every_class_and_gives_its_time():
+    result = life()
+    assert (result.level, result.troubles) == (OK, ())
+    assert result.sign == "last row scored 2 s ago (of 11:05:09); job RUNNING"
 
 
-def test_before_anybody_has_answered_it_is_not_green():
+def test_before_the_first_answer_it_is_not_green():
     assert judge(site(), None, NOW).level == UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("changes", "level", "words", "step"),
     [
-        # Kafka: killed, hanging, refusing, with no topic
+        # Kafka: killed, hanging, refusing, without the topic
         ({"kafka": "timed out", "contact_ms": NOW - 60_000}, DOWN, "contact with Kafka since 11:04:12", "eugenie up"),
         ({"kafka": "timed out", "contact_ms": None}, DOWN, "no contact with Kafka (timed out)", "eugenie up"),
         ({"has_topic": False, "scored": {}}, DOWN, "Kafka has no topic plant.scores", "eugenie stream submit"),
@@ -66,30 +66,30 @@ def test_before_anybody_has_answered_it_is_not_green():
         ({"job": "FINISHED"}, DOWN, "stream job not RUNNING: FINISHED", "eugenie stream submit"),
         ({"job": "RESTARTING"}, DOWN, "stream job not RUNNING: RESTARTING", "eugenie stream status"),
         ({"job": "INITIALIZING"}, DOWN, "stream job not RUNNING: INITIALIZING", "eugenie stream status"),
-        # Flink is away: while rows come, a job runs somewhere
-        ({"job": None, "flink": "it hangs"}, LATE, "stream job not known to be RUNNING: it hangs", "eugenie up"),
-        ({"job": None, "flink": "gone", "scored": scored(p_1=600)}, DOWN, "known to be RUNNING: gone", "eugenie up"),
+        # Flink is unreachable: while rows arrive, a job is running somewhere
+        ({"job": None, "flink": "it hangs"}, LATE, "whether the stream job is RUNNING: it hangs", "eugenie up"),
+        ({"job": None, "flink": "gone", "scored": scored(p_1=600)}, DOWN, "job is RUNNING: gone", "eugenie up"),
         ({"server": "nothing answers there"}, LATE, "without the model server: nothing", "eugenie serve start"),
         # rows
-        ({"scored": {}}, LATE, "no scored row of pump was found; rows arrive without a score", "eugenie stream status"),
-        ({"scored": {}, "arrived_ms": None}, LATE, "no scored row of pump was found", "eugenie stream status"),
-        ({"scored": scored(p_1=2)}, LATE, "no scored row of tank was found", "eugenie stream status"),
-        ({"scored": scored(p_1=300, p_2=400, t_1=5)}, LATE, "no row of pump was scored for 5 min", "eugenie"),
-        ({"scored": scored(p_1=2, p_2=400, t_1=5)}, LATE, "no scored row for more than", "see whether its readings"),
-        ({"at_ms": NOW - 60_000}, DOWN, "nothing was heard", "end this with Ctrl-C"),
+        ({"scored": {}}, LATE, "no scored row of pump found; rows arrive without a score", "eugenie stream status"),
+        ({"scored": {}, "arrived_ms": None}, LATE, "no scored row of pump found", "eugenie stream status"),
+        ({"scored": scored(p_1=2)}, LATE, "no scored row of tank found", "eugenie stream status"),
+        ({"scored": scored(p_1=300, p_2=400, t_1=5)}, LATE, "no row of pump scored for 5 min", "eugenie"),
+        ({"scored": scored(p_1=2, p_2=400, t_1=5)}, LATE, "no scored row for more than", "check whether its readings"),
+        ({"at_ms": NOW - 60_000}, DOWN, "the last check finished", "stop this command with Ctrl-C"),
     ],
 )  # fmt: skip
-def test_every_dead_part_is_named_with_what_to_do_next_and_nothing_is_green(changes, level, words, step):
-    found = life(**changes)
-    assert found.level == level
-    (trouble, *_) = [one for one in found.troubles if words in one.what]
+def test_every_failed_component_is_named_with_the_next_step_and_nothing_is_green(changes, level, words, step):
+    result = life(**changes)
+    assert result.level == level
+    (trouble, *_) = [trouble for trouble in result.troubles if words in trouble.what]
     assert trouble.next.startswith(step)
-    assert f"{trouble.what}; next: {trouble.next}" in found.lines
+    assert f"{trouble.what}; next: {trouble.next}" in result.lines
 
 
-def test_what_is_worst_comes_first():
-    found = life(job="FAILED", server="away", scored=scored(p_1=500))
-    levels = [one.level for one in found.troubles]
+def test_the_worst_trouble_comes_first():
+    result = life(job="FAILED", server="away", scored=scored(p_1=500))
+    levels = [trouble.level for trouble in result.troubles]
     assert levels == sorted(levels, key=[DOWN, LATE].index) and set(levels) == {DOWN, LATE}
 
 
@@ -101,27 +101,27 @@ def test_a_class_has_its_own_limit():
         assert life(scored={**scored(t_1=5), "p-1": Row(0, NOW - age_ms)}).level == level
 
 
-def test_a_replay_of_old_readings_is_alive_by_its_arrival():
+def test_a_replay_of_old_readings_is_alive_by_its_arrival_time():
     old = Row(1_577_836_800_000, NOW - 1_000)
-    found = life(scored={"p-1": old, "t-1": old})
-    assert found.level == OK and "(of 2020-01-01 01:00:00)" in found.sign
+    result = life(scored={"p-1": old, "t-1": old})
+    assert result.level == OK and "(of 2020-01-01 01:00:00)" in result.sign
 
 
-def test_a_tail_of_one_asset_is_about_that_asset():
+def test_a_tail_of_one_asset_judges_only_that_asset():
     rows = scored(p_1=2, p_2=400, t_1=1)
     assert life(assets=["p-1"], scored=rows).level == OK
     assert life(assets=["p-2"], scored=rows).level == LATE
-    assert "no scored row of pump was found" in life(assets=["p-1"], scored=scored(p_2=1)).troubles[0].what
+    assert "no scored row of pump found" in life(assets=["p-1"], scored=scored(p_2=1)).troubles[0].what
 
 
-def test_an_asset_that_left_the_site_counts_for_nothing():
+def test_an_asset_that_left_the_site_is_ignored():
     assert life(scored={**ALIVE.scored, "p-9": Row(0, 0)}).level == OK
     assert life(scored={"p-9": Row(NOW, NOW)}).level == LATE
 
 
 def test_a_job_that_was_stopped_on_purpose_is_red_and_expected():
-    assert [one.expected for one in life(job="STOPPED", wanted=False).troubles] == [True]
-    assert [one.expected for one in life(job="STOPPED", wanted=True).troubles] == [False]
+    assert [trouble.expected for trouble in life(job="STOPPED", wanted=False).troubles] == [True]
+    assert [trouble.expected for trouble in life(job="STOPPED", wanted=True).troubles] == [False]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_job_that_was_stopped_on_purpose_is_red_and_expected():
         (JobRecord("a1", "http://x"), "STOPPED", True),  # the cluster has lost it
         (JobRecord("a1", "http://x"), None, True),
         (JobRecord("a1", "http://x"), "FAILED", True),
-        (JobRecord("a1", "http://x"), "CANCELED", False),  # stop --no-savepoint, of which the record says nothing
+        (JobRecord("a1", "http://x"), "CANCELED", False),  # stop --no-savepoint, which the record does not mention
         (JobRecord("a1", "http://x", savepoint="file:/s"), "STOPPED", False),
         (JobRecord("a1", "http://x", drained=True), "FINISHED", False),
     ],

@@ -1,4 +1,4 @@
-"""A parallelism above the partitions of the readings topic is refused, with what to write instead."""
+"""A parallelism above the number of partitions of the readings topic is refused, with the value to use instead."""
 
 from __future__ import annotations
 
@@ -26,19 +26,28 @@ def test_more_tasks_than_partitions_are_refused(site_of, parallelism, partitions
 
 
 @pytest.mark.parametrize(("parallelism", "partitions"), [(1, 1), (2, 2), (2, 3), (1, 100)])
-def test_as_many_or_fewer_are_not(site_of, parallelism, partitions):
+def test_as_many_or_fewer_tasks_are_accepted(site_of, parallelism, partitions):
     check_partitions(replace(specification(site_of()), parallelism=parallelism, partitions=partitions))
 
 
 @pytest.mark.parametrize("partitions", [None, 2])
-def test_rendering_refuses_it_before_anything_is_written(tmp_path, partitions):
+def test_rendering_refuses_it_before_writing_anything(tmp_path, partitions):
     kafka = DOCUMENT["kafka"] if partitions is None else {**DOCUMENT["kafka"], "partitions": partitions}
     stream = {**DOCUMENT["stream"], "parallelism": 4}
     file = tmp_path / "site-configs" / "plant.yaml"
     file.parent.mkdir()
     file.write_text(yaml.safe_dump({**DOCUMENT, "kafka": kafka, "stream": stream}))
-    words = ["stream", "render", "--target", "kubernetes", "--output-dir", str(tmp_path / "out"), "--site", str(file)]
-    refused = CliRunner().invoke(app, words).exception
+    arguments = [
+        "stream",
+        "render",
+        "--target",
+        "kubernetes",
+        "--output-dir",
+        str(tmp_path / "out"),
+        "--site",
+        str(file),
+    ]
+    refused = CliRunner().invoke(app, arguments).exception
     assert isinstance(refused, EugenieError) and refused.exit_code is ExitCode.REFUSED
     assert f"parallelism of 4 is more than the {partitions or 1} partition" in refused.reason
     hint = refused.hint or ""

@@ -1,4 +1,4 @@
-"""A reading that is replayed is read back as the same reading, whatever the gateway's messages look like."""
+"""A replayed reading is read back as the same reading, in every format of messages that a gateway may use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAPPINGS = {
             "value": {"path": "measurement.v"},
         }
     },
-    "tags alone": {
+    "only tags": {
         "readings": {"tag": {"path": "t"}, "ts": {"path": "ms", "unit": "ms"}, "value": {"path": "v", "decimal": ","}}
     },
     "asset and tag, nanoseconds": {
@@ -42,7 +42,7 @@ MAPPINGS = {
     "an array of records": {
         "readings": {"records": "data.values", "asset": {"path": "asset"}, "sensor": {"path": "sensor"}}
     },
-    "an array alone": {"readings": {"records": ".", "asset": {"path": "asset"}, "sensor": {"path": "sensor"}}},
+    "a bare array": {"readings": {"records": ".", "asset": {"path": "asset"}, "sensor": {"path": "sensor"}}},
 }
 
 
@@ -58,8 +58,8 @@ def site(mapping: dict, **sections) -> Site:
     value=st.one_of(st.just(math.nan), st.floats(-1e30, 1e30, allow_nan=False)),
     series=st.sampled_from([("p-1", "pressure"), ("p-2", "pressure"), ("p-1", "current"), ("f-1", "speed")]),
 )
-def test_it_is_read_back_as_it_was(kind, ts, value, series):
-    # `current` is the tag of p-2 alone, since p-1 has another: a tag alone must belong to one asset
+def test_a_reading_is_read_back_unchanged(kind, ts, value, series):
+    # without an asset, a tag must belong to one asset: only p-2 has the tag `current`, since p-1 has another
     plant = site(MAPPINGS[kind])
     payload = Composer(plant)(*series, ts, value)
     (reading,) = compile_payload(plant.kafka.readings.model_dump(mode="json"), plant.timezone)(payload)
@@ -86,20 +86,20 @@ WITHOUT_SECONDS = {"asset": {"path": "a"}, "sensor": {"path": "s"}, "ts": {"path
 
 
 @pytest.mark.parametrize("readings", [CONSTANT_ASSET, CONSTANT_SENSOR, WITHOUT_SECONDS])
-def test_a_mapping_that_cannot_say_it_is_refused_before_anything_is_sent(readings):
+def test_a_mapping_that_cannot_express_a_reading_is_refused_before_sending(readings):
     with pytest.raises(EugenieError, match="cannot carry pressure of p-1") as raised:
         Composer(site({"readings": readings}))("p-1", "pressure", 1_772_323_200_250, 2.41)
     assert raised.value.exit_code is ExitCode.REFUSED
 
 
-def test_a_tag_of_two_assets_cannot_be_replayed_alone():
+def test_a_tag_of_two_assets_cannot_be_replayed_without_an_asset():
     assets = {"p-1": {"class": "pump"}, "p-2": {"class": "pump"}}
     plant = site({"readings": {"tag": {"path": "t"}}}, assets=assets)
     with pytest.raises(EugenieError, match="cannot carry pressure of p-2"):
         Composer(plant)("p-2", "pressure", 0, 1.0)
 
 
-def test_messages_that_are_no_json_are_not_written():
+def test_only_json_messages_are_written():
     avro = {"readings": {"format": "avro", "registry": {"url": "http://127.0.0.1:9"}, "tag": {"path": "t"}}}
-    with pytest.raises(EugenieError, match="a replay writes JSON alone"):
+    with pytest.raises(EugenieError, match="a replay writes only JSON"):
         Composer(site(avro))

@@ -1,4 +1,4 @@
-"""What a changed site file means for a job that runs: named as in the file, without secrets."""
+"""What a changed site file means for a running job: named as in the file, without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def difference(site_of, **after) -> list[Change]:
 
 
 def changed(section: str, *path: str, to: object) -> dict:
-    """A section of the document with one member replaced, or removed."""
+    """A section of the document with one key replaced or removed."""
     document = copy.deepcopy(DOCUMENT[section])
     here = document
     for name in path[:-1]:
@@ -57,8 +57,8 @@ SENSORS = [{"name": "current"}, {"name": "pressure", "low": 0, "high": 40}]
         ({"site": "other"}, "site: plant -> other"),
     ],
 )
-def test_what_the_state_is_built_on_cannot_change(site_of, sections, words):
-    assert words in [str(one) for one in difference(site_of, **sections) if not one.compatible]
+def test_what_the_state_depends_on_cannot_change(site_of, sections, words):
+    assert words in [str(change) for change in difference(site_of, **sections) if not change.compatible]
 
 
 @pytest.mark.parametrize(
@@ -76,27 +76,27 @@ def test_what_the_state_is_built_on_cannot_change(site_of, sections, words):
         ({"kafka": {"bootstrap": "broker:9093"}}, "kafka: bootstrap.servers: broker:9092 -> broker:9093"),
     ],
 )
-def test_the_state_outlives_every_other_change(site_of, sections, words):
+def test_the_state_survives_every_other_change(site_of, sections, words):
     found = difference(site_of, **sections)
-    assert words in [str(one) for one in found]
-    assert all(one.compatible for one in found)
+    assert words in [str(change) for change in found]
+    assert all(change.compatible for change in found)
 
 
-def test_what_cannot_be_kept_comes_first(site_of):
+def test_incompatible_changes_come_first(site_of):
     both = {**changed("assets", "p-3", to={"class": "pump"}), **changed("classes", "pump", "step", to="2s")}
     found = difference(site_of, **both)
-    assert [one.compatible for one in found] == sorted(one.compatible for one in found)
+    assert [change.compatible for change in found] == sorted(change.compatible for change in found)
     assert found[0].what == "classes.pump.step"
 
 
-def test_a_change_of_limits_or_units_is_compatible_although_it_is_of_sensors(site_of):
+def test_a_change_of_a_sensors_limits_or_units_is_compatible(site_of):
     sensors = [{"name": "pressure", "low": 0, "high": 50, "unit": "bar"}, {"name": "current"}]
     found = difference(site_of, **changed("classes", "pump", "sensors", to=sensors))
-    assert {one.what for one in found} == {"classes.pump.high", "classes.pump.units"}
-    assert all(one.compatible for one in found)
+    assert {change.what for change in found} == {"classes.pump.high", "classes.pump.units"}
+    assert all(change.compatible for change in found)
 
 
-def test_no_secret_is_remembered(site_of, monkeypatch):
+def test_no_secret_is_stored(site_of, monkeypatch):
     monkeypatch.setenv("KAFKA_PASSWORD", "tiger")
     security = {
         "protocol": "SASL_SSL",
@@ -107,26 +107,26 @@ def test_no_secret_is_remembered(site_of, monkeypatch):
     site = site_of(kafka={"bootstrap": "broker:9092", "security": security})
     spec = job_spec(site, "auto")
     assert "tiger" in json.dumps(spec.kafka.properties)
-    remembered = shape_of(spec)
-    assert "tiger" not in json.dumps(remembered)
-    assert remembered["kafka"]["properties"] == {
+    stored = shape_of(spec)
+    assert "tiger" not in json.dumps(stored)
+    assert stored["kafka"]["properties"] == {
         "bootstrap.servers": "broker:9092",
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
     }
 
 
-def test_a_shape_survives_its_way_through_a_file(site_of):
+def test_a_shape_survives_a_round_trip_through_json(site_of):
     before = shape(site_of)
     assert json.loads(json.dumps(before)) == before
 
 
-def test_where_the_last_submission_began_is_no_difference(site_of):
+def test_the_start_of_a_submission_is_not_a_difference(site_of):
     site = site_of()
     assert changes(shape_of(job_spec(site, "earliest", 1)), shape_of(job_spec(site, "timestamp", 3, 5))) == ()
 
 
-def test_another_program_is_a_difference_that_can_be_upgraded(site_of):
+def test_another_program_is_a_compatible_difference(site_of):
     spec = job_spec(site_of(), "auto")
     (found,) = changes(shape_of(spec, "old"), shape_of(spec, "new"))
     assert found.compatible and "program" in str(found)

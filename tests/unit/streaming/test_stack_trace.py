@@ -1,8 +1,8 @@
-"""A stack trace in a line: what a person has to know of it."""
+"""A stack trace summarized in one line."""
 
 from __future__ import annotations
 
-from eugenie_cli.streaming.stack_trace import LONGEST, summary
+from eugenie_cli.streaming.stack_trace import MAX_LENGTH, summary
 
 PYTHON = """java.lang.RuntimeException: Failed to close remote bundle
 \tat org.apache.flink.streaming.api.runners.python.beam.BeamPythonFunctionRunner.finishBundle(Runner.java:422)
@@ -26,17 +26,17 @@ Caused by: java.nio.file.FileSystemException: No space left on device
 """
 
 
-def test_what_python_raised_goes_before_what_java_made_of_it():
+def test_a_python_exception_takes_precedence_over_its_java_wrapper():
     assert summary(PYTHON) == (
         "eugenie_cli.tfserving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]"
     )
 
 
-def test_of_java_the_innermost_cause():
+def test_a_java_trace_is_summarized_by_its_innermost_cause():
     assert summary(JAVA) == "java.nio.file.FileSystemException: No space left on device"
 
 
-def test_one_without_a_cause_is_its_first_line_and_never_long():
+def test_a_trace_without_a_cause_is_summarized_by_its_first_line_and_truncated():
     assert summary("java.lang.Exception: TaskManager lost\n\tat x.y") == "java.lang.Exception: TaskManager lost"
     assert summary("") == ""
-    assert len(summary("x" * 10_000)) == LONGEST
+    assert len(summary("x" * 10_000)) == MAX_LENGTH

@@ -1,4 +1,4 @@
-"""Following a log file that grows, is cut off in the middle of a line, and is rolled."""
+"""Follows a log file that grows, ends in the middle of a line, and is rolled."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def files(site):
 
 
 def follow(site, *turns) -> Iterator[LogLine]:
-    """What `logs` yields while one of `turns` happens at each pause."""
+    """The lines of `logs`, with one of `turns` performed at each pause."""
     left = list(turns)
     return logs(site, follow=True, stopped=lambda: not left, sleep=lambda _: left.pop(0)())
 
 
-def test_without_engines_there_is_nothing_to_read(site):
+def test_without_engines_no_log_exists(site):
     with pytest.raises(EugenieError, match="no log yet") as raised:
         list(logs(site))
     assert raised.value.exit_code is ExitCode.UNREACHABLE
@@ -47,14 +47,14 @@ def test_the_last_lines_of_each_process(site, files):
     ]
 
 
-def test_a_line_is_given_once_it_is_whole_even_between_the_bytes_of_a_letter(site, files):
+def test_a_line_appears_once_it_is_complete_even_when_cut_inside_a_character(site, files):
     files[0].write_bytes(b"begun\n")
     grown = [b"caf", b"\xc3", b"\xa9\nnext", b"\n"]
     turns = [lambda piece=piece: files[0].open("ab").write(piece) for piece in grown]
     assert [line.text for line in follow(site, *turns)] == ["begun", "café", "next"]
 
 
-def test_a_log_that_is_rolled_or_appears_later_goes_on(site, files):
+def test_a_log_that_is_rolled_or_appears_later_is_followed(site, files):
     files[0].write_text("old 1\nold 2\n")
 
     def roll():

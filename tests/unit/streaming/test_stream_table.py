@@ -1,4 +1,4 @@
-"""How a status looks on a terminal."""
+"""A status as the terminal shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.commands.stream_table import check_replay, duration, show
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.streaming.metrics import OperatorLoad
-from eugenie_cli.streaming.status import AWAY, ModelServer, Problem, StreamStatus
+from eugenie_cli.streaming.status import NO_SERVER, ModelServer, Problem, StreamStatus
 
 RUNNING = StreamStatus(
     state="RUNNING",
@@ -36,8 +36,8 @@ RUNNING = StreamStatus(
     predict_mean_ms=12.3,
     dead_letters={"bad-json": 3, "late": 1_200},
     operators=(OperatorLoad("Source: readings -> decode" * 4, 2, 0.62, 0.0, 5_012.4, 30.0),),
-    model_server=ModelServer("127.0.0.1:8500", False, f"{AWAY} (UNAVAILABLE)"),
-    notes=("the lag is not known: so it is",),
+    model_server=ModelServer("127.0.0.1:8500", False, f"{NO_SERVER} (UNAVAILABLE)"),
+    notes=("the lag is unknown: a reason",),
     figures_age_s=0.4,
 )
 
@@ -61,7 +61,7 @@ def shown(found: StreamStatus) -> tuple[str, str]:
         "checkpoints 730 done, 1 failed; the last 4.0 s ago, 3.00 MiB in 0.21 s",
         "Predict 1,000 calls for 40,000 windows, 12.3 ms each",
         "dead letters 3 bad-json, 1,200 late",
-        "model server 127.0.0.1:8500: away: readings wait in Kafka, nothing is lost (UNAVAILABLE)",
+        "model server 127.0.0.1:8500: unreachable: readings wait in Kafka, nothing is lost (UNAVAILABLE)",
         "... 2 62% 0% 5,012.4 30.0",
     ],
 )
@@ -69,11 +69,11 @@ def test_a_running_job(words):
     assert words in shown(RUNNING)[0]
 
 
-def test_what_could_not_be_asked_is_said_apart_from_the_data():
-    assert shown(RUNNING)[1] == "the lag is not known: so it is\n"
+def test_failed_queries_are_reported_apart_from_the_data():
+    assert shown(RUNNING)[1] == "the lag is unknown: a reason\n"
 
 
-def test_a_stopped_job_shows_where_it_goes_on_and_no_empty_figures():
+def test_a_stopped_job_shows_where_it_resumes_and_no_empty_figures():
     server = ModelServer("127.0.0.1:8500", True, "reachable", {"pump": 3})
     out, _ = shown(StreamStatus("STOPPED", None, "x", savepoint="file:/s", model_server=server))
     assert "state STOPPED" in out and "savepoint file:/s" in out and "reachable; pump 3" in out
@@ -88,11 +88,11 @@ def test_a_stopped_job_shows_where_it_goes_on_and_no_empty_figures():
         ({"state": "RESTARTING", "figures_age_s": None}, "figures none: its tasks do not all run"),
     ],
 )
-def test_figures_say_how_old_they_are(changed, words):
+def test_the_age_of_figures_is_shown(changed, words):
     assert words in shown(replace(RUNNING, **changed))[0]
 
 
-def test_what_is_down_is_said_with_what_to_do_next():
+def test_problems_are_shown_with_the_next_step():
     problems = (Problem("the stream job is FAILED", "eugenie stream submit"), Problem("Kafka does not answer: x", "y"))
     assert shown(replace(RUNNING, problems=problems))[1].splitlines()[1:] == [
         "the stream job is FAILED; next: eugenie stream submit",
