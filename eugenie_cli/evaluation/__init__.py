@@ -1,1 +1,1 @@
-"""How good is a model on a site's own history? The served graph scores it; labels, if any, judge."""
+"""Judges a model on a site's own history: the served graph scores the rows, and labels, if any, judge the scores."""

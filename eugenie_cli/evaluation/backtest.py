@@ -1,4 +1,4 @@
-"""A model version over history: what the stream would have written, had it run then."""
+"""Runs a model version over history: the records that the stream would have written then."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from eugenie_cli.site.schema import EquipmentClass, Site
 
 @dataclass(frozen=True)
 class Backtest:
-    """One asset's rows of the period, scored. T rows, contiguous edges; S sensors."""
+    """One asset's scored rows of the period: T rows with contiguous edges, S sensors."""
 
     asset: str
     version: int
     run_id: str
-    """MLflow run that trained it."""
+    """MLflow run that trained the version."""
     edges: Ints
     """int64 [T], ms since 1970 UTC."""
     rows: Floats
@@ -40,19 +40,19 @@ class Backtest:
     contribution: Floats
     """float32 [T, S]."""
     expected: Floats
-    """float32 [T, S], each row as it was forecast."""
+    """float32 [T, S]: the forecast of each row."""
     events: tuple[Event, ...]
-    """Of the episode machine, every anomaly closed."""
+    """Events of the episode machine, with every anomaly closed."""
     anomalies: tuple[dict[str, Any], ...]
     """The events as the records that the stream writes."""
     known: bool = True
-    """Whether the version knows the asset; else no row has a score."""
+    """Whether the version knows the asset; otherwise no row has a score."""
     lead: Floats | None = None
-    """float32 [<= the longest window, S]: the rows just before the period, which fill its first windows."""
+    """float32 [at most the longest window, S]: the rows just before the period, which fill its first windows."""
 
 
 def alarm_rule(equipment: EquipmentClass) -> AlarmRule:
-    """The class's alarm settings as the episode machine takes them."""
+    """The class's alarm settings for the episode machine."""
     alarm = equipment.alarm
     return AlarmRule(alarm.on_delay, alarm.off_delay, alarm.cooldown, equipment.silence_ms)
 
@@ -67,21 +67,21 @@ def backtest(
     history: History | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Backtest]:
-    """Score each asset of the class, one after the other: rows with start_ms <= edge < end_ms.
+    """Score the rows of the class with start_ms <= edge < end_ms, asset by asset.
 
-    `version` is a number or an alias; it is exported first if it was not. Rows before `start_ms` fill the
-    first windows and are not part of the result. Assets without history in the period come with T = 0, those that the
-    version does not know without a score. `history`: the readings; by default the site's.
+    `version` is a number or an alias; it is exported first if necessary. Rows before `start_ms` fill the first windows
+    and are not part of the result. Assets without history in the period have T = 0; assets that the version does not
+    know have no scores. `history` holds the readings, by default the site's.
 
     Raises:
-        EugenieError: no such version, or it does not fit the site's class.
+        EugenieError: the version does not exist, or does not fit the site's class.
     """
     site.class_named(class_name)
     graph = Graph(exported(site, class_name, version, progress))
-    # a version of another type has another window, and is judged by it
+    # a version of another type has its own window, and is judged by it
     model_info.check(graph.info, site, class_name, any_window=True)
-    if words := model_info.about_strangers(graph.info, site.assets_of(class_name)):
-        progress.say(f"{class_name}: {words}")
+    if warning := model_info.about_strangers(graph.info, site.assets_of(class_name)):
+        progress.say(f"{class_name}: {warning}")
     readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
     with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:

@@ -1,4 +1,4 @@
-"""Watches an evaluation, asset by asset, and keeps of each what a report says: figures, and rows for a few pictures."""
+"""Watches an evaluation asset by asset and keeps what a report needs: figures, and rows for a few pictures."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from eugenie_cli.site.schema import Site
 MOST_EVENT_TRACES = 24
 MOST_ALARM_TRACES = 6
 MOST_ALARM_TRACES_ALONE = 12
-"""Pictures of alarms where no labelled event has one."""
+"""Pictures of alarms where there are no labels, and so no pictures of events."""
 MOST_ALARMS = 200
 """Alarms that are listed one by one."""
 MARGIN_ROWS = 60
-"""Rows drawn before and after an event, at least: a picture shows what was normal."""
+"""Least number of rows drawn before and after an event, so that a picture shows normal operation."""
 
 
 @dataclass(frozen=True)
 class _Asset:
-    """What is looked at of one asset."""
+    """What the collector examines of one asset."""
 
-    one: Backtest
+    backtest: Backtest
     judged: Bools
     raised: Sequence[Raised]
     faults: Sequence[Span]
     on: Sequence[Span]
-    """When an alarm was."""
+    """When an alarm was on."""
     beside: Floats | None
     """The other version's scores of the same rows, [T]."""
     raised_beside: Sequence[Raised] | None
@@ -80,42 +80,49 @@ class Collector:
         self._event_traces: TopK[tuple[EventFinding, Trace]] = TopK(event_pictures)
         self._alarm_traces: TopK[tuple[AlarmFinding, Trace]] = TopK(most)
 
-    def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
-        """An asset's scored rows, and which of them are judged, bool [T]; `beside`: as another version scored them."""
-        labels = [label for label in self._own(one.asset) if _judged_in(one, judged, (label.start, label.end))]
-        raised = [
-            found for found in raised_by(one.asset, one.events) if _judged_in(one, judged, (found.detected, found.end))
+    def add(self, backtest: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
+        """Add an asset's scored rows and which of them are judged, bool [T]; `beside`: another version's scores."""
+        labels = [
+            label for label in self._labels_of(backtest.asset) if _judged_in(backtest, judged, (label.start, label.end))
         ]
-        intervals = [Interval(one.asset, label.start, label.end) for label in labels]
-        false = [found for found in raised if is_false(found, intervals)] if self._labels is not None else []
+        raised = [
+            alarm
+            for alarm in raised_by(backtest.asset, backtest.events)
+            if _judged_in(backtest, judged, (alarm.detected, alarm.end))
+        ]
+        intervals = [Interval(backtest.asset, label.start, label.end) for label in labels]
+        false = [alarm for alarm in raised if is_false(alarm, intervals)] if self._labels is not None else []
         faults = [(label.start, label.end) for label in labels]
-        spans = [(found.detected, found.end) for found in raised]
-        on = _covered(one, spans)
+        spans = [(alarm.detected, alarm.end) for alarm in raised]
+        on = _covered(backtest, spans)
         seen = _Asset(
-            one, judged, raised, faults, spans,
-            None if beside is None else score_on(one.edges, beside),
+            backtest, judged, raised, faults, spans,
+            None if beside is None else score_on(backtest.edges, beside),
             None if beside is None else tuple(raised_by(beside.asset, beside.events)),
         )  # fmt: skip
 
         self._raised += raised
-        self._watched += watched(one.edges, judged, self._equipment.step)
-        phase = phase_of(one.edges, faults)
-        self._phases = self._phases + phase_counts(phase[judged], one.score[judged], on[judged])
-        flagged = one.score > 1.0
-        self._timeline.add_rows(one.edges[judged], ~np.isnan(one.score[judged]), flagged[judged], on[judged])
-        self._timeline.add_alarms(np.array([a.detected for a in raised]), np.array([a.detected for a in false]))
+        self._watched += watched(backtest.edges, judged, self._equipment.step)
+        phase = phase_of(backtest.edges, faults)
+        self._phases = self._phases + phase_counts(phase[judged], backtest.score[judged], on[judged])
+        flagged = backtest.score > 1.0
+        self._timeline.add_rows(backtest.edges[judged], ~np.isnan(backtest.score[judged]), flagged[judged], on[judged])
+        self._timeline.add_alarms(
+            np.array([alarm.detected for alarm in raised]), np.array([alarm.detected for alarm in false])
+        )
         if judged.any():
-            first, last = int(one.edges[judged][0]), int(one.edges[judged][-1])
+            first, last = int(backtest.edges[judged][0]), int(backtest.edges[judged][-1])
             before = self._period or (first, last)
             self._period = (min(before[0], first), max(before[1], last))
         events = [self._event(seen, label) for label in labels]
         self._events += events
-        for found in raised:
-            self._alarm(seen, found, found in false)
+        for alarm in raised:
+            self._alarm(seen, alarm, alarm in false)
         count = int(np.count_nonzero(judged))
+        quiet = quiet_rows(self._site, self._class_name, backtest.asset, backtest.edges, self._labels)
         self._assets.append(
             AssetFinding(
-                asset=one.asset,
+                asset=backtest.asset,
                 judged_rows=count,
                 flagged=float(flagged[judged].mean()) if count else None,
                 alarm_time_fraction=float(on[judged].mean()) if count else None,
@@ -124,29 +131,28 @@ class Collector:
                 events=len(events) if self._labels is not None else None,
                 detected=sum(event.detected is not None for event in events) if self._labels is not None else None,
                 days=day_counts(
-                    self._site.timezone, one.edges[judged], self._equipment.step, raised,
+                    self._site.timezone, backtest.edges[judged], self._equipment.step, raised,
                     false if self._labels is not None else None,
                 ),
-                coverage=coverage_of(one.edges, one.rows, one.score, self._equipment.sensor_names,
+                coverage=coverage_of(backtest.edges, backtest.rows, backtest.score, self._equipment.sensor_names,
                                      self._equipment.step),
-                overview=trace(one, _whole(one), labelled=faults, alarms=spans, points=OVERVIEW_POINTS,
+                overview=trace(backtest, _whole(backtest), labelled=faults, alarms=spans, points=OVERVIEW_POINTS,
                                beside=seen.beside),
-                quiet=quiet_of(flagged[judged], on[judged],
-                               quiet_rows(self._site, self._class_name, one.asset, one.edges[judged], self._labels)),
-                scored=float((~np.isnan(one.score[judged])).mean()) if count else None,
+                quiet=quiet_of(flagged[judged], on[judged], quiet[judged]),
+                scored=float((~np.isnan(backtest.score[judged])).mean()) if count else None,
             )
         )  # fmt: skip
 
     def findings(self) -> Findings:
-        """What all assets come to."""
+        """The findings over all assets."""
         labelled = self._labels is not None
-        told = [event for event in self._events if event.sensors]
+        with_sensors = [event for event in self._events if event.sensors]
         return Findings(
             labelled=labelled,
             period=self._period,
             load=alarm_load(self._raised, self._watched),
             phases=phase_rates(self._phases) if labelled and self._events else None,
-            root_cause_at_alarm=self._at_alarm(told) if labelled else None,
+            root_cause_at_alarm=self._at_alarm(with_sensors) if labelled else None,
             events=tuple(sorted(self._events, key=lambda event: (event.start, event.asset))),
             alarms=tuple(self._alarms.in_order()),
             assets=tuple(self._assets),
@@ -156,7 +162,7 @@ class Collector:
             alarm_traces=tuple(self._alarm_traces.in_order()),
         )
 
-    def _own(self, asset: str) -> Sequence[Label]:
+    def _labels_of(self, asset: str) -> Sequence[Label]:
         return self._labels.of([asset]) if self._labels is not None else ()
 
     def _at_alarm(self, events: Sequence[EventFinding]) -> Any:
@@ -168,13 +174,13 @@ class Collector:
         ])  # fmt: skip
 
     def _event(self, seen: _Asset, label: Label) -> EventFinding:
-        one, event = seen.one, Interval(seen.one.asset, label.start, label.end)
-        inside = (one.edges >= label.start) & (one.edges < label.end) & seen.judged
-        score, contribution = one.score[inside], one.contribution[inside]
+        backtest, event = seen.backtest, Interval(seen.backtest.asset, label.start, label.end)
+        inside = (backtest.edges >= label.start) & (backtest.edges < label.end) & seen.judged
+        score, contribution = backtest.score[inside], backtest.contribution[inside]
         alarm = first_alarm(event, seen.raised)
         scored = np.isfinite(score)
-        found = EventFinding(
-            asset=one.asset,
+        finding = EventFinding(
+            asset=backtest.asset,
             start=label.start,
             end=label.end,
             sensors=label.sensors,
@@ -182,22 +188,24 @@ class Collector:
             delay_s=_delay(event, alarm),
             peak=float(score[scored].max()) if scored.any() else None,
             blamed=self._blame(mean_contribution(score, contribution), label.sensors),
-            blamed_at_alarm=self._blame(_contribution_at(one, alarm), label.sensors),
+            blamed_at_alarm=self._blame(_contribution_at(backtest, alarm), label.sensors),
         )
-        delays = [found.delay_s]
-        if seen.raised_beside is not None:  # a fault that either missed is worth a picture
+        delays = [finding.delay_s]
+        if seen.raised_beside is not None:  # a fault that either version missed is worth a picture
             delays.append(_delay(event, first_alarm(event, seen.raised_beside)))
         worst = max(math.inf if delay is None else delay for delay in delays)
         if self._event_traces.would_take(worst):
-            drawn = self._trace(seen, (label.start, label.end), found.blamed)
-            if drawn is not None:
-                self._event_traces.add(worst, (found, drawn))
-        return found
+            picture = self._trace(seen, (label.start, label.end), finding.blamed)
+            if picture is not None:
+                self._event_traces.add(worst, (finding, picture))
+        return finding
 
     def _alarm(self, seen: _Asset, alarm: Raised, false: bool) -> None:
-        closed = next(e for e in seen.one.events if e.kind == "closed" and e.detected == alarm.detected)
-        found = AlarmFinding(
-            asset=seen.one.asset,
+        closed = next(
+            event for event in seen.backtest.events if event.kind == "closed" and event.detected == alarm.detected
+        )
+        finding = AlarmFinding(
+            asset=seen.backtest.asset,
             start=alarm.start,
             detected=alarm.detected,
             end=alarm.end,
@@ -205,11 +213,11 @@ class Collector:
             false=false if self._labels is not None else None,
             blamed=self._blame(np.asarray(closed.contribution), ()),
         )
-        self._alarms.add(found.peak, found)
-        if found.false is not False and self._alarm_traces.would_take(found.peak):
-            drawn = self._trace(seen, (alarm.start, alarm.end), found.blamed)
-            if drawn is not None:
-                self._alarm_traces.add(found.peak, (found, drawn))
+        self._alarms.add(finding.peak, finding)
+        if finding.false is not False and self._alarm_traces.would_take(finding.peak):
+            picture = self._trace(seen, (alarm.start, alarm.end), finding.blamed)
+            if picture is not None:
+                self._alarm_traces.add(finding.peak, (finding, picture))
 
     def _trace(self, seen: _Asset, span: Span, blamed: Sequence[Blame]) -> Trace | None:
         margin = max((span[1] - span[0]) // 2, MARGIN_ROWS * self._equipment.step)
@@ -220,12 +228,12 @@ class Collector:
             for blame in blamed[:STRANDS]
         ]
         return trace(
-            seen.one, (span[0] - margin, span[1] + margin),
+            seen.backtest, (span[0] - margin, span[1] + margin),
             labelled=seen.faults, alarms=seen.on, sensors=sensors, beside=seen.beside,
         )  # fmt: skip
 
     def _blame(self, contribution: Floats | None, truth: Sequence[str]) -> tuple[Blame, ...]:
-        """All sensors with a share, the strongest first."""
+        """All sensors with a share, strongest first."""
         if contribution is None:
             return ()
         return tuple(
@@ -241,28 +249,28 @@ def _delay(event: Interval, alarm: Raised | None) -> float | None:
     return None if alarm is None else max(0, alarm.detected - event.start) / 1000
 
 
-def _judged_in(one: Backtest, judged: Bools, span: Span) -> bool:
+def _judged_in(backtest: Backtest, judged: Bools, span: Span) -> bool:
     """Whether a judged row lies in the span."""
-    first, last = np.searchsorted(one.edges, span)
+    first, last = np.searchsorted(backtest.edges, span)
     return bool(judged[first:last].any())
 
 
-def _covered(one: Backtest, spans: Sequence[Span]) -> Bools:
-    """bool [T]: edges in a span."""
-    inside = np.zeros(len(one.edges), bool)
+def _covered(backtest: Backtest, spans: Sequence[Span]) -> Bools:
+    """bool [T]: edges inside a span."""
+    inside = np.zeros(len(backtest.edges), bool)
     for span in spans:
-        first, last = np.searchsorted(one.edges, span)
+        first, last = np.searchsorted(backtest.edges, span)
         inside[first:last] = True
     return inside
 
 
-def _whole(one: Backtest) -> Span:
-    return (int(one.edges[0]), int(one.edges[-1]) + 1) if len(one.edges) else (0, 0)
+def _whole(backtest: Backtest) -> Span:
+    return (int(backtest.edges[0]), int(backtest.edges[-1]) + 1) if len(backtest.edges) else (0, 0)
 
 
-def _contribution_at(one: Backtest, alarm: Raised | None) -> Floats | None:
-    """Of the rows that raised the alarm: what its first record says."""
+def _contribution_at(backtest: Backtest, alarm: Raised | None) -> Floats | None:
+    """Contribution of the rows that raised the alarm, from its first record."""
     if alarm is None:
         return None
-    opened = next(event for event in one.events if event.kind == "open" and event.detected == alarm.detected)
+    opened = next(event for event in backtest.events if event.kind == "open" and event.detected == alarm.detected)
     return np.asarray(opened.contribution)

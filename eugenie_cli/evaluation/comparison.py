@@ -1,9 +1,9 @@
-"""Champion and candidate on the same rows: what differs, and how sure that is.
+"""Champion and candidate on the same rows: how they differ, and how certain the differences are.
 
-Rows are resampled in blocks within each asset, events as wholes (`detection.metrics.bootstrap`). Blocks are as long as
-two windows, because scores of rows that share a window depend on each other, or as the middle one of the faults. Sums
-over the draws are kept, not rows, so a class of hundreds of assets fits; VUS-PR needs all scores at once and gets an
-interval up to `MOST_ROWS_FOR_VUS` rows.
+Rows are resampled in blocks within each asset, events as a whole (`detection.metrics.bootstrap`). Blocks are as long as
+two windows, because scores of rows that share a window depend on each other, or as the median fault if that is longer.
+Only sums over the draws are kept, not rows, so a class of hundreds of assets fits in memory. VUS-PR needs all scores at
+once and has an interval only up to `MOST_ROWS_FOR_VUS` rows.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from eugenie_cli.evaluation.performance import DAY_MS, Judgement, Performance
 from eugenie_cli.evaluation.training_rows import TrainingRowCount
 
 SEED = 0
-"""The same rows give the same intervals."""
+"""Fixed, so that the same rows give the same intervals."""
 WINDOWS_A_BLOCK = 2
 MOST_ROWS_FOR_VUS = 40_000
 VUS_REPLICATES = 200
-"""With these two VUS-PR takes some seconds."""
+"""These two limits keep VUS-PR within a few seconds."""
 METHOD = (
     "paired circular block bootstrap of rows within assets (Künsch 1989; Politis & Romano 1992), bootstrap of events, "
     f"percentile intervals of {REPLICATES} draws"
 )
 
-# What is counted of a row, once for each of the two.
+# Counted for each row, once for each version.
 _KINDS = ("tp", "fp", "fn", "flagged", "scored", "on", "raised", "false", "quiet", "quiet_flagged", "quiet_on")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version that was judged beside the champion, on the same rows."""
+    """A version that was judged on the same rows as the champion."""
 
     version: int
     run_id: str
     model: Performance
     difference: Mapping[str, Difference]
-    """By figure: the candidate's less the champion's."""
+    """By figure: the candidate's minus the champion's."""
     learnt: TrainingRowCount | None = None
-    """Of the judged rows; None where nobody looked."""
+    """Judged rows that it learnt from; None if not examined."""
 
 
 class Comparison:
@@ -70,38 +70,40 @@ class Comparison:
         self._series: list[tuple[Series, Series, int, Ints]] = []
 
     def add(self, edges: Ints, champion: Judgement, candidate: Judgement) -> None:
-        """An asset: its judged edges int64 [J], and both judgements of them."""
+        """Add an asset: its judged edges int64 [J], and both judgements of them."""
         pair = (champion, candidate)
-        self._delays += zip(*([_delay(event, one) for event in champion.events] for one in pair), strict=True)
+        self._delays += zip(
+            *([_delay(event, judgement) for event in champion.events] for judgement in pair), strict=True
+        )
         rows = len(edges)
         if not rows:
             return
         block = self._block(champion, rows)
         starts = block_starts(rows, block, REPLICATES, self._random)
-        counts = np.concatenate([_counts(edges, one) for one in pair], axis=1)
+        counts = np.concatenate([_counts(edges, judgement) for judgement in pair], axis=1)
         self._sums += block_sums(counts, block, starts).reshape(REPLICATES, 2, len(_KINDS))
         self._rows += rows
         self._blocks += starts.shape[1]
         if self._labelled and self._rows <= MOST_ROWS_FOR_VUS:
-            first, second = ((one.score, one.labelled) for one in pair)
+            first, second = ((judgement.score, judgement.labelled) for judgement in pair)
             self._series.append((first, second, block, starts[:VUS_REPLICATES]))
 
     def differences(self, champion: Performance, candidate: Performance) -> Mapping[str, Difference]:
-        """By figure, in the order of the report."""
-        before, after = (_figures(self._sums[:, which], self._rows, self._days) for which in (0, 1))
-        sure = self._blocks >= FEWEST_BLOCKS
-        found = {
+        """The differences by figure, in the order of the report."""
+        before, after = (_figures(self._sums[:, version], self._rows, self._days) for version in (0, 1))
+        enough_blocks = self._blocks >= FEWEST_BLOCKS
+        differences = {
             name: difference(_less(_value(candidate, name), _value(champion, name)), after[name] - before[name])
-            if sure
+            if enough_blocks
             else Difference(_less(_value(candidate, name), _value(champion, name)))
             for name in (_LABELLED if self._labelled else _UNLABELLED)
         }
         if not self._labelled:
-            return found
+            return differences
         detected, delay = event_differences(np.array(self._delays, np.float64).reshape(-1, 2), self._random)
         value = _less(candidate.vus_pr, champion.vus_pr)
-        volumes = self._volumes() if sure and self._rows <= MOST_ROWS_FOR_VUS else None
-        return {**found, "detected": detected, "delay_s": delay, "vus_pr": difference(value, volumes)}
+        volumes = self._volumes() if enough_blocks and self._rows <= MOST_ROWS_FOR_VUS else None
+        return {**differences, "detected": detected, "delay_s": delay, "vus_pr": difference(value, volumes)}
 
     @property
     def _days(self) -> float:
@@ -113,22 +115,25 @@ class Comparison:
 
     def _volumes(self) -> Floats | None:
         """float64 [R]: differences of VUS-PR; None without a labelled row."""
-        pairs = [one[:2] for one in self._series]
-        volumes = [Volume([pair[which] for pair in pairs], self._window) for which in (0, 1)]
-        found = np.full(VUS_REPLICATES, np.nan)
+        pairs = [series[:2] for series in self._series]
+        volumes = [Volume([pair[version] for pair in pairs], self._window) for version in (0, 1)]
+        differences = np.full(VUS_REPLICATES, np.nan)
         for replicate in range(VUS_REPLICATES):
             weights = np.concatenate(
-                [row_weights(len(one[0]), block, starts[replicate]) for one, _, block, starts in self._series]
+                [row_weights(len(own[0]), block, starts[replicate]) for own, _, block, starts in self._series]
             )
             value = _less(volumes[1].of(weights), volumes[0].of(weights))
             if value is not None:
-                found[replicate] = value
-        return found
+                differences[replicate] = value
+        return differences
 
 
-def difference_json(found: Mapping[str, Difference]) -> dict[str, Any]:
+def difference_json(differences: Mapping[str, Difference]) -> dict[str, Any]:
     """`{figure: {value, low, high}}`."""
-    return {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in found.items()}
+    return {
+        name: {"value": difference.value, "low": difference.low, "high": difference.high}
+        for name, difference in differences.items()
+    }
 
 
 _LABELLED = (
@@ -140,12 +145,12 @@ _QUIET = "quiet_"
 _POINT = frozenset({"f1", "far", "mar", "precision", "recall"})
 
 
-def _value(one: Performance, name: str) -> float | None:
+def _value(performance: Performance, name: str) -> float | None:
     if name in _POINT:
-        return getattr(one.point, name) if one.point else None
+        return getattr(performance.point, name) if performance.point else None
     if name.startswith(_QUIET):
-        return getattr(one.quiet, name.removeprefix(_QUIET)) if one.quiet else None
-    value: float | None = getattr(one, name)
+        return getattr(performance.quiet, name.removeprefix(_QUIET)) if performance.quiet else None
+    value: float | None = getattr(performance, name)
     return value
 
 
@@ -153,28 +158,29 @@ def _less(new: float | None, old: float | None) -> float | None:
     return None if new is None or old is None else new - old
 
 
-def _delay(event: Any, one: Judgement) -> float:
-    alarm = first_alarm(event, one.raised)
+def _delay(event: Any, judgement: Judgement) -> float:
+    alarm = first_alarm(event, judgement.raised)
     return np.nan if alarm is None else max(0, alarm.detected - event.start) / 1000
 
 
-def _counts(edges: Ints, one: Judgement) -> Ints:
+def _counts(edges: Ints, judgement: Judgement) -> Ints:
     """int64 [J, kinds]."""
-    flagged = one.score > 1.0
+    flagged = judgement.score > 1.0
     raised, false = (np.zeros(len(edges), np.int64) for _ in range(2))
-    for alarm in one.raised:
+    for alarm in judgement.raised:
         first = np.searchsorted(edges, alarm.detected)
-        raised[first] += 1  # one that was raised before a judged row counts at the first one
-        false[first] += is_false(alarm, one.events)
-    there: Sequence[Any] = (
-        flagged & one.labelled, flagged & ~one.labelled, ~flagged & one.labelled, flagged, ~np.isnan(one.score),
-        one.on, raised, false, one.quiet, flagged & one.quiet, one.on & one.quiet,
+        raised[first] += 1  # an alarm raised at no judged row counts at the next one
+        false[first] += is_false(alarm, judgement.events)
+    labelled, quiet = judgement.labelled, judgement.quiet
+    columns: Sequence[Any] = (
+        flagged & labelled, flagged & ~labelled, ~flagged & labelled, flagged, ~np.isnan(judgement.score), judgement.on,
+        raised, false, quiet, flagged & quiet, judgement.on & quiet,
     )  # fmt: skip
-    return np.stack([np.asarray(kind, np.int64) for kind in there], axis=1)
+    return np.stack([np.asarray(kind, np.int64) for kind in columns], axis=1)
 
 
 def _figures(sums: Floats, rows: int, days: float) -> Mapping[str, Floats]:
-    """Of sums [R, kinds]: each figure [R], NaN where its denominator is 0."""
+    """Sums [R, kinds] -> each figure [R], NaN where its denominator is 0."""
     tp, fp, fn, flagged, scored, on, raised, false, quiet, quiet_flagged, quiet_on = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
         return {

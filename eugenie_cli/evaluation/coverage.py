@@ -1,4 +1,4 @@
-"""How much of an asset's time there were data, and where there were none."""
+"""How much of an asset's time has data, and where the gaps are."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 from eugenie_cli.detection.metrics.alarm_load import INTERVAL_MS, Span
 
 MOST_GAPS = 5
-"""The longest gaps of an asset that are kept."""
+"""Gaps kept for each asset, the longest ones."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of the rows from an asset's first to its last one. Shares are fractions, None without rows."""
+    """Coverage of the rows from an asset's first to its last. Shares are fractions, None without rows."""
 
     first: int | None
     last: int | None
     """Edges, ms since 1970 UTC."""
     rows: int
     present: float | None
-    """Rows in which at least one sensor has a value."""
+    """Share of rows in which at least one sensor has a value."""
     scored: float | None
-    """Rows with a score, of those."""
+    """Share of those rows that have a score."""
     gaps: tuple[Span, ...]
-    """The longest stretches without any value, the longest first."""
+    """The longest stretches without any value, longest first."""
     missing: tuple[tuple[str, float], ...]
-    """Sensors that lack a value in rows that have one, with the share of these rows; the worst first."""
+    """Sensors that lack a value in rows that have one, with the share of such rows; worst first."""
 
 
 def coverage_of(edges: Ints, rows: Floats, score: Floats, sensors: Sequence[str], step_ms: int) -> Coverage:
-    """Of contiguous edges [T], rows [T, S] and scores [T]."""
+    """Coverage of contiguous edges [T], rows [T, S] and scores [T]."""
     if not len(edges):
         return Coverage(None, None, 0, None, None, (), tuple((name, 1.0) for name in sensors))
     absent = np.isnan(rows)
@@ -53,12 +53,12 @@ def coverage_of(edges: Ints, rows: Floats, score: Floats, sensors: Sequence[str]
 
 
 def spans(edges: Ints, chosen: Bools, step_ms: int) -> list[Span]:
-    """Runs of chosen rows as [start, end): each row lasts a step."""
+    """Runs of chosen rows as [start, end); each row lasts one step."""
     return [(int(edges[first]), int(edges[last - 1]) + step_ms) for first, last in runs(chosen)]
 
 
 def watched(edges: Ints, judged: Bools, step_ms: int) -> list[Span]:
-    """The time in which an asset is watched: its judged rows, and pauses shorter than an interval between them.
+    """When an asset is watched: its judged rows, and the pauses between them that are shorter than an interval.
 
     An operator's clock does not stop while a reading is missing.
     """

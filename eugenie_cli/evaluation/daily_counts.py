@@ -1,4 +1,4 @@
-"""Alarms by day, as people count days: in the site's time zone."""
+"""Alarms by calendar day in the site's time zone."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from eugenie_cli.evaluation.findings import DayCount
 def day_counts(
     timezone: str, edges: Ints, step_ms: int, raised: Sequence[Raised], false: Sequence[Raised] | None
 ) -> tuple[DayCount, ...]:
-    """The days of an asset on which it has a judged row (edges [J], in order) or an alarm was raised."""
-    instants = [*(edges[[0, -1]].tolist() if len(edges) else ()), *(one.detected for one in raised)]
+    """Days on which the asset has a judged row (edges [J], in order) or raised an alarm."""
+    instants = [*(edges[[0, -1]].tolist() if len(edges) else ()), *(alarm.detected for alarm in raised)]
     if not instants:
         return ()
     days, midnights = _midnights(ZoneInfo(timezone), min(instants), max(instants))
     rows = np.diff(np.searchsorted(edges, midnights))
-    alarms = np.histogram([one.detected for one in raised], midnights)[0]
-    wrong = None if false is None else np.histogram([one.detected for one in false], midnights)[0]
+    alarms = np.histogram([alarm.detected for alarm in raised], midnights)[0]
+    false_alarms = None if false is None else np.histogram([alarm.detected for alarm in false], midnights)[0]
     return tuple(
-        DayCount(day, int(rows[i]) * step_ms / 1000, int(alarms[i]), None if wrong is None else int(wrong[i]))
+        DayCount(
+            day, int(rows[i]) * step_ms / 1000, int(alarms[i]), None if false_alarms is None else int(false_alarms[i])
+        )
         for i, day in enumerate(days)
         if rows[i] or alarms[i]
     )
 
 
 def _midnights(zone: ZoneInfo, first_ms: int, last_ms: int) -> tuple[list[str], Ints]:
-    """The local days from the first instant to the last, and where each begins and the last one ends."""
+    """The local days from the first instant to the last, and the instants at which each begins and the last ends."""
     first, last = (datetime.fromtimestamp(instant / 1000, zone).date() for instant in (first_ms, last_ms))
     count = (last - first).days + 1
     dates = [first + timedelta(days=number) for number in range(count + 1)]

@@ -1,4 +1,4 @@
-"""Rows reduced to what a picture can show: a few hundred points, with nothing that stands out averaged away."""
+"""Reduces rows to what a picture can show: a few hundred points, without averaging away anything that stands out."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from eugenie_cli.detection.metrics.alarm_load import Span
 from eugenie_cli.evaluation.backtest import Backtest
 
 POINTS = 240
-"""More than a picture on a page shows, less than a hundred kB for the pictures of an event."""
+"""More points than a picture on the page resolves; the pictures of an event stay below 100 kB."""
 OVERVIEW_POINTS = 160
 STRANDS = 3
-"""Sensors drawn of an event: those that carry it."""
+"""Sensors drawn for an event: those that contribute most."""
 
 
 @dataclass(frozen=True)
 class Strand:
-    """A sensor: [n] each, NaN where nothing is known."""
+    """A sensor of a trace; arrays [n], NaN where unknown."""
 
     sensor: str
     unit: str
     contribution: float
     low: Floats
     high: Floats
-    """The least and the largest value of the point's rows."""
+    """The lowest and the highest value of the point's rows."""
     expected: Floats
     """The mean of the forecasts."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """n points, evenly over [start, end), of one asset."""
+    """n points of one asset, evenly spaced over [start, end)."""
 
     asset: str
     start: int
     end: int
     rows_per_point: int
     score: Floats
-    """The largest of the point's rows, [n]; NaN: not scored."""
+    """The highest score of the point's rows, [n]; NaN: not scored."""
     labelled: tuple[Span, ...]
     alarms: tuple[Span, ...]
-    """From raised to gone."""
+    """From raised to cleared."""
     strands: tuple[Strand, ...]
     beside: Floats | None = None
-    """Likewise of the other version's scores, [n]; None where one version alone was judged."""
+    """The other version's scores, likewise, [n]; None if only one version was judged."""
 
 
 def trace(
-    one: Backtest,
+    backtest: Backtest,
     span: Span,
     *,
     labelled: Sequence[Span],
@@ -61,51 +61,62 @@ def trace(
     points: int = POINTS,
     beside: Floats | None = None,
 ) -> Trace | None:
-    """The rows of `one` in the span, at most `points` points; None when it has none there.
+    """The rows of `backtest` in the span as at most `points` points; None if it has no row there.
 
-    `sensors`: index, name, unit and contribution of those to be drawn. `beside`: another version's scores, [T].
+    `sensors`: index, name, unit and contribution of the sensors to draw. `beside`: another version's scores, [T].
     """
-    first, last = np.searchsorted(one.edges, span)
+    first, last = np.searchsorted(backtest.edges, span)
     if first >= last:
         return None
-    step = int(one.edges[1] - one.edges[0]) if len(one.edges) > 1 else 1
-    each = -(-int(last - first) // points)
-    start, end = int(one.edges[first]), int(one.edges[first]) + each * step * -(-int(last - first) // each)
-    here = slice(int(first), int(last))
+    step = int(backtest.edges[1] - backtest.edges[0]) if len(backtest.edges) > 1 else 1
+    rows_per_point = -(-int(last - first) // points)
+    start, end = (
+        int(backtest.edges[first]),
+        int(backtest.edges[first]) + rows_per_point * step * -(-int(last - first) // rows_per_point),
+    )
+    rows = slice(int(first), int(last))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a point without a value is NaN: nothing to warn of
+        warnings.simplefilter("ignore", RuntimeWarning)  # a point without a value is NaN, as intended
         strands = tuple(
             Strand(
                 name, unit, share,
-                np.nanmin(_folded(one.rows[here, index], each), axis=1),
-                np.nanmax(_folded(one.rows[here, index], each), axis=1),
-                np.nanmean(_folded(one.expected[here, index], each), axis=1),
+                np.nanmin(_folded(backtest.rows[rows, index], rows_per_point), axis=1),
+                np.nanmax(_folded(backtest.rows[rows, index], rows_per_point), axis=1),
+                np.nanmean(_folded(backtest.expected[rows, index], rows_per_point), axis=1),
             )
             for index, name, unit, share in sensors
         )  # fmt: skip
-        score = np.nanmax(_folded(one.score[here], each), axis=1)
-        other = None if beside is None else np.nanmax(_folded(beside[here], each), axis=1)
+        score = np.nanmax(_folded(backtest.score[rows], rows_per_point), axis=1)
+        other_score = None if beside is None else np.nanmax(_folded(beside[rows], rows_per_point), axis=1)
     return Trace(
-        one.asset, start, end, each, score, _within(labelled, start, end), _within(alarms, start, end), strands, other
+        backtest.asset,
+        start,
+        end,
+        rows_per_point,
+        score,
+        _within(labelled, start, end),
+        _within(alarms, start, end),
+        strands,
+        other_score,
     )
 
 
-def score_on(edges: Ints, one: Backtest) -> Floats:
-    """float32 [T]: its scores at edges [T], NaN at those that it has not.
+def score_on(edges: Ints, backtest: Backtest) -> Floats:
+    """float32 [T]: the backtest's scores at edges [T], NaN at edges that it does not have.
 
-    Two versions' rows of one period may begin at different edges: a longer window reads more of what was before.
+    Two versions' rows of one period may begin at different edges, because a longer window reads more rows before it.
     """
-    found = np.full(len(edges), np.nan, np.float32)
-    _, here, there = np.intersect1d(edges, one.edges, assume_unique=True, return_indices=True)
-    found[here] = one.score[there]
-    return found
+    scores = np.full(len(edges), np.nan, np.float32)
+    _, into, from_rows = np.intersect1d(edges, backtest.edges, assume_unique=True, return_indices=True)
+    scores[into] = backtest.score[from_rows]
+    return scores
 
 
-def _folded(values: Floats, each: int) -> Floats:
-    """[T] -> [n, each], filled up with NaN."""
-    missing = -len(values) % each
-    return np.append(values, np.full(missing, np.nan, values.dtype)).reshape(-1, each)
+def _folded(values: Floats, size: int) -> Floats:
+    """[T] -> [n, size], padded with NaN."""
+    missing = -len(values) % size
+    return np.append(values, np.full(missing, np.nan, values.dtype)).reshape(-1, size)
 
 
-def _within(found: Sequence[Span], start: int, end: int) -> tuple[Span, ...]:
-    return tuple((max(a, start), min(b, end)) for a, b in found if a < end and b > start)
+def _within(spans: Sequence[Span], start: int, end: int) -> tuple[Span, ...]:
+    return tuple((max(first, start), min(last, end)) for first, last in spans if first < end and last > start)

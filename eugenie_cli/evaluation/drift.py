@@ -1,4 +1,4 @@
-"""Are recent rows still those that the champion learnt? By sensor and asset, on the champion's own scale."""
+"""Compares recent rows with those that the champion learnt, by sensor and asset, on the champion's own scale."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class SensorDrift:
-    """A sensor of an asset. Shares are of rows that exist; beyond the clip: values that the network sees cut off."""
+    """A sensor of an asset. Shares are of existing rows; `beyond_clip` counts values that the network sees clipped."""
 
     asset: str
     sensor: str
@@ -38,14 +38,14 @@ class SensorDrift:
     beyond_clip: float
 
     def to_json(self) -> dict[str, Any]:
-        """Flat, as in the table."""
+        """Flat, like the table."""
         return {"asset": self.asset, "sensor": self.sensor, **asdict(self.drift), "missing_learnt": self.missing_learnt,
                 "missing": self.missing, "beyond_clip": self.beyond_clip}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ClassDrift:
-    """A champion's class. `notes`: what moved, and what could not be compared, in words."""
+    """A class and its champion. `notes`: sentences on what moved and what could not be compared."""
 
     class_name: str
     version: int
@@ -56,7 +56,7 @@ class ClassDrift:
         return {
             "class": self.class_name,
             "version": self.version,
-            "sensors": [one.to_json() for one in self.sensors],
+            "sensors": [sensor.to_json() for sensor in self.sensors],
             "notes": list(self.notes),
         }
 
@@ -64,35 +64,36 @@ class ClassDrift:
 def drift_of(
     site: Site, class_name: str, start_ms: int | None = None, end_ms: int | None = None, progress: Progress = SILENT
 ) -> ClassDrift:
-    """Compare what the champion was trained and calibrated on with the rows of start_ms <= edge < end_ms.
+    """Compare the rows that the champion was trained and calibrated on with those of start_ms <= edge < end_ms.
 
-    By default the rows since its data ended. Raises EugenieError without a champion, or when its run cannot be read.
+    By default, all rows after its training data are compared. Raises EugenieError if the class has no champion or its
+    run cannot be read.
     """
     registry = Registry(site)
     champion = registry.resolve(class_name, CHAMPION)
     detector = registry.load(champion)
     if detector.sensors != site.classes[class_name].sensor_names:
         raise EugenieError(
-            f"{class_name} version {champion.version} has other sensors than the site file",
+            f"{class_name} version {champion.version} does not have the sensors of the site file",
             f"train it again: `eugenie train --class {class_name}`",
         )
     periods = run_record.of_run(registry.client, champion.run_id).periods
-    history, found, notes = open_history(site), list[SensorDrift](), list[str]()
+    history, sensors, notes = open_history(site), list[SensorDrift](), list[str]()
     with progress.task(f"compare {class_name}", total=len(detector.assets), unit="assets") as advance:
         for asset in site.assets_of(class_name):
             grid, normal = partial(load_grid, site, history, asset), partial(normal_rows, site)
-            told = _compare(grid, normal, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
-            if isinstance(told, str):
-                notes.append(told)
+            result = _compare(grid, normal, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
+            if isinstance(result, str):
+                notes.append(result)
             else:
-                found += told
+                sensors += result
             advance(1)
-    return ClassDrift(class_name, champion.version, tuple(found), (*_words(found), *notes))
+    return ClassDrift(class_name, champion.version, tuple(sensors), (*_sentences(sensors), *notes))
 
 
 def _span(parts: Any) -> tuple[int, int] | None:
-    """First and last instant of all parts of an asset's training data."""
-    instants = [to_ms(parse_instant(one)) for span in parts.values() for one in span]
+    """First and last instant over all parts of an asset's training data."""
+    instants = [to_ms(parse_instant(instant)) for span in parts.values() for instant in span]
     return (min(instants), max(instants)) if instants else None
 
 
@@ -100,19 +101,19 @@ def _compare(
     grid: Callable[[int, int | None], Grid], normal_rows_of: Callable[[Grid], Bools], detector: TrainedDetector,
     asset: str, span: tuple[int, int] | None, recent: tuple[int | None, int | None],
 ) -> str | list[SensorDrift]:  # fmt: skip
-    """`grid`: the asset's rows from one instant to another. A sentence where there is nothing to compare."""
+    """`grid` loads the asset's rows between two instants. Returns a sentence if there is nothing to compare."""
     if asset not in detector.assets:
         return f"{asset}: the champion does not know it."
     if span is None:
-        return f"{asset}: its run does not say what it was trained on."
+        return f"{asset}: the run does not record its training rows."
     learnt = grid(span[0], span[1] + 1)
     normal = learnt.rows[normal_rows_of(learnt)]
     if np.isnan(normal).all():
-        return f"{asset}: the rows that it was trained on are no longer in the history."
+        return f"{asset}: its training rows are no longer in the history."
     start_ms = recent[0] if recent[0] is not None else span[1] + 1
     now = grid(start_ms, recent[1])
     if np.isnan(now.rows).all():
-        return f"{asset}: there is no row to compare; its training data end {np.datetime64(span[1], 'ms')}Z."
+        return f"{asset}: no row to compare: its training data end at {np.datetime64(span[1], 'ms')}Z."
     return list(_sensors(detector, asset, normal, now))
 
 
@@ -122,27 +123,30 @@ def _sensors(detector: TrainedDetector, asset: str, learnt: Floats, now: Grid) -
         (rows[~np.isnan(rows).all(axis=1)] - detector.mean[index]) / detector.deviation[index]
         for rows in (learnt, now.rows)
     )
-    for place, sensor in enumerate(detector.sensors):
-        values = [rows[:, place][np.isfinite(rows[:, place])] for rows in (before, after)]
+    for column, sensor in enumerate(detector.sensors):
+        values = [rows[:, column][np.isfinite(rows[:, column])] for rows in (before, after)]
         yield SensorDrift(
             asset,
             sensor,
             drift(*values),
-            float(np.isnan(before[:, place]).mean()),
-            float(np.isnan(after[:, place]).mean()),
+            float(np.isnan(before[:, column]).mean()),
+            float(np.isnan(after[:, column]).mean()),
             float((np.abs(values[1]) >= network.CLIP).mean()) if len(values[1]) else 0.0,
         )
 
 
-def _words(found: Sequence[SensorDrift]) -> Iterator[str]:
-    for judged, words in (("moved", "moved"), ("somewhat", "shifted somewhat")):
-        own = sorted((one for one in found if one.drift.judged == judged), key=lambda one: -(one.drift.psi or 0))
-        if own:
-            more = f" and {len(own) - _MOST_NAMED} more" if len(own) > _MOST_NAMED else ""
-            named = ", ".join(f"{one.sensor} of {one.asset}" for one in own[:_MOST_NAMED])
-            yield f"{words[0].upper()}{words[1:]}: {named}{more}."
-    unsure = sum(one.drift.judged == "cannot be told" for one in found)
+def _sentences(sensors: Sequence[SensorDrift]) -> Iterator[str]:
+    for judged, start in (("moved", "Moved"), ("somewhat", "Shifted somewhat")):
+        shifted = sorted(
+            (sensor for sensor in sensors if sensor.drift.judged == judged),
+            key=lambda sensor: -(sensor.drift.psi or 0),
+        )
+        if shifted:
+            more = f" and {len(shifted) - _MOST_NAMED} more" if len(shifted) > _MOST_NAMED else ""
+            named = ", ".join(f"{sensor.sensor} of {sensor.asset}" for sensor in shifted[:_MOST_NAMED])
+            yield f"{start}: {named}{more}."
+    unsure = sum(sensor.drift.judged == "cannot be told" for sensor in sensors)
     if unsure:
-        yield f"Of {unsure} of {len(found)} sensors too few independent rows are there to tell."
-    if found and not unsure and all(one.drift.judged == "no" for one in found):
+        yield f"{unsure} of {len(sensors)} sensors have too few independent rows to tell."
+    if sensors and not unsure and all(sensor.drift.judged == "no" for sensor in sensors):
         yield "No sensor moved."

@@ -1,4 +1,4 @@
-"""Drift in rows of a table."""
+"""Drift as table rows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def drift_rows(found: ClassDrift) -> Iterator[tuple[str, ...]]:
-    """Cells under `COLUMNS`, the largest index first. Independent and missing: learnt / recent."""
-    for one in sorted(found.sensors, key=lambda one: -(one.drift.psi or 0.0)):
-        told = one.drift
+def drift_rows(class_drift: ClassDrift) -> Iterator[tuple[str, ...]]:
+    """Cells under `COLUMNS`, the largest PSI first. Independent and missing rows are given as learnt / recent."""
+    for sensor in sorted(class_drift.sensors, key=lambda sensor: -(sensor.drift.psi or 0.0)):
+        drift = sensor.drift
         yield (
-            one.asset,
-            one.sensor,
-            *(_number(value) for value in (told.psi, told.psi_by_chance, told.ks, told.ks_by_chance)),
-            f"{told.learnt:,.0f} / {told.recent:,.0f}",
-            f"{one.missing_learnt:.1%} / {one.missing:.1%}",
-            f"{one.beyond_clip:.2%}",
-            told.judged,
+            sensor.asset,
+            sensor.sensor,
+            *(_number(value) for value in (drift.psi, drift.psi_by_chance, drift.ks, drift.ks_by_chance)),
+            f"{drift.learnt:,.0f} / {drift.recent:,.0f}",
+            f"{sensor.missing_learnt:.1%} / {sensor.missing:.1%}",
+            f"{sensor.beyond_clip:.2%}",
+            drift.judged,
         )
 
 

@@ -1,4 +1,4 @@
-"""The stream's episode machine over arrays of scores."""
+"""Runs the stream's episode machine over arrays of scores."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def replay(
     expected: Floats | None = None,
     version: int = 0,
 ) -> list[Event]:
-    """The events of one asset from its edges [T], score [T] and [T, S] arrays, closed as if all timers fired.
+    """The events of one asset from its edges [T], score [T] and [T, S] arrays, closed as if all timers had fired.
 
-    Rows that cannot change anything are skipped: those without a score and, while nothing is open, counting
-    or cooling down, those at or below 1.
+    Rows that cannot change the state are skipped: rows without a score and, while no anomaly is open, counting or
+    cooling down, rows at or below 1.
     """
     scored = np.flatnonzero(~np.isnan(score))
     next_anomalous = _next_true(score[scored] > 1.0)
@@ -50,7 +50,7 @@ def replay(
 
 
 def _next_true(flags: np.ndarray) -> Ints:
-    """For each position the first one from there on that is true, [N]; N where there is none."""
+    """int [N]: for each position, the first true position at or after it; N if there is none."""
     count = len(flags)
     positions = np.where(flags, np.arange(count), count)
     return np.minimum.accumulate(positions[::-1])[::-1] if count else positions

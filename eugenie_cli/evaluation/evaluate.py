@@ -1,4 +1,4 @@
-"""Judge a model version on a class's history, beside the classical detectors."""
+"""Judges a model version on a class's history, beside the classical detectors."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Evaluation:
     class_name: str
     version: int
     run_id: str
-    """MLflow run that trained it."""
+    """MLflow run that trained the version."""
     assets: int
     """Assets with judged rows."""
     judged_rows: int
     model: Performance
     baselines: Mapping[str, Performance]
     notes: tuple[str, ...]
-    """What a reader must know to read the figures right, in plain words."""
+    """Sentences that a reader needs to interpret the figures."""
     candidate: Candidate | None = None
-    """The version that was judged beside it, if one was asked for."""
+    """The version that was judged beside it, if requested."""
     learnt: TrainingRowCount | None = None
-    """Of the judged rows, by the version; None where nobody looked."""
+    """Judged rows that the version learnt from; None if not examined."""
     left_out: int = 0
-    """Rows that are not judged because the version or the candidate learnt from them."""
+    """Rows left out because the version or the candidate learnt from them."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
@@ -64,31 +64,31 @@ class Evaluation:
             "left_out_rows": self.left_out,
             "learnt": None if self.learnt is None else self.learnt.to_json(),
             **performance_json(self.model),
-            "baselines": {name: performance_json(one) for name, one in self.baselines.items()},
+            "baselines": {name: performance_json(performance) for name, performance in self.baselines.items()},
             "notes": list(self.notes),
             **self._beside(),
         }
 
     def _beside(self) -> dict[str, Any]:
-        one = self.candidate
-        if one is None:
+        candidate = self.candidate
+        if candidate is None:
             return {}
         return {
             "candidate": {
-                "version": one.version,
-                "run_id": one.run_id,
-                "learnt": None if one.learnt is None else one.learnt.to_json(),
-                **performance_json(one.model),
+                "version": candidate.version,
+                "run_id": candidate.run_id,
+                "learnt": None if candidate.learnt is None else candidate.learnt.to_json(),
+                **performance_json(candidate.model),
             },
-            "difference": difference_json(one.difference),
+            "difference": difference_json(candidate.difference),
         }
 
 
 class Watcher(Protocol):
-    """Sees the rows of each asset as they are scored."""
+    """Receives each asset's rows as they are scored."""
 
-    def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
-        """An asset, once, its judged rows, bool [T], and the asset as the candidate scored it."""
+    def add(self, backtest: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
+        """Receive an asset once, its judged rows (bool [T]), and the asset as the candidate scored it."""
 
 
 def evaluate_class(
@@ -108,17 +108,18 @@ def evaluate_class(
 ) -> Evaluation:
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
 
-    Judged are the rows that have a value, less those in the asset's listed normal periods: they trained and
-    calibrated the model. With a candidate, less all rows that it or the version learnt from, by the record of their
-    training runs; where that leaves no row of the period, all are judged, and the evaluation says so.
-    Rows without a score count as not flagged. The baselines learn from the same normal
-    rows, take thresholds by the same budget and raise alarms by the same rule. Assets are scored one by one.
+    Rows with a value are judged, except those in the asset's listed normal periods, which trained and calibrated the
+    model. With a candidate, rows that it or the version learnt from, according to their training runs, are also left
+    out; if that leaves no row of the period, all rows are judged, and a note says so. Rows without a score count as not
+    flagged. The baselines learn from the same normal rows, set thresholds by the same budget and raise alarms by the
+    same rule. Assets are scored one by one.
 
-    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written,
-    `watch` each asset's rows. `candidate` is another version, judged on the same rows beside it; `watch` sees both.
+    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written; `watch`
+    receives each asset's rows. `candidate` is another version, judged on the same rows; `watch` sees both.
 
     Raises:
-        EugenieError: no such class or version; the version does not fit the site; a file cannot be written.
+        EugenieError: the class or version does not exist, the version does not fit the site, or a file cannot be
+            written.
     """
     judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
     detectors: dict[str, Detector] = {}
@@ -126,40 +127,40 @@ def evaluate_class(
     fresh = UnseenRows(site, class_name, start_ms, end_ms, version, candidate)
     strangers: list[str] = []
 
-    def scored(which: str | int) -> Iterator[Backtest]:
-        return backtest(site, class_name, version=which, start_ms=start_ms, end_ms=end_ms, progress=progress)
+    def backtests_of(scored_version: str | int) -> Iterator[Backtest]:
+        return backtest(site, class_name, version=scored_version, start_ms=start_ms, end_ms=end_ms, progress=progress)
 
-    beside = _Beside(site, class_name, labels, fresh, scored(candidate)) if candidate is not None else None
+    beside = _Beside(site, class_name, labels, fresh, backtests_of(candidate)) if candidate is not None else None
     with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
-        for one in scored(version):
-            number, run_id = one.version, one.run_id
-            scores.write(one)
-            anomalies.write(one)
-            other = beside.advance() if beside is not None else None
-            if not one.known:  # nothing to compare a candidate with; one that has lost an asset is judged on it
-                strangers.append(one.asset)
+        for scored in backtests_of(version):
+            number, run_id = scored.version, scored.run_id
+            scores.write(scored)
+            anomalies.write(scored)
+            scored_beside = beside.advance() if beside is not None else None
+            if not scored.known:  # nothing to compare a candidate with; a candidate that lost an asset is judged on it
+                strangers.append(scored.asset)
                 continue
-            judged = fresh.judged(one)
+            judged = fresh.judged(scored)
             if watch is not None:
-                watch.add(one, judged, other)
+                watch.add(scored, judged, scored_beside)
             if with_baselines:
                 detectors = detectors or _fit_baselines(site, class_name, progress)
-            for name, judgement in _judge_asset(site, class_name, one, labels, judged, detectors):
+            for name, judgement in _judge_asset(site, class_name, scored, labels, judged, detectors):
                 judgements[name].append(judgement)
             if beside is not None:
-                beside.add(one, judged, judgements[MODEL][-1])
+                beside.add(scored, judged, judgements[MODEL][-1])
     equipment = site.classes[class_name]
     performances = {
         name: summarise(
-            found,
+            of_assets,
             step_ms=equipment.step,
             with_labels=labels is not None,
             longest_buffer=equipment.model.window,
         )
-        for name, found in judgements.items()
+        for name, of_assets in judgements.items()
     }
     model = performances.pop(MODEL)
-    sizes = [len(one.score) for one in judgements[MODEL]]
+    sizes = [len(judgement.score) for judgement in judgements[MODEL]]
     return Evaluation(
         class_name=class_name,
         version=number,
@@ -181,13 +182,14 @@ def evaluate_class(
 
 def _unknown(strangers: Sequence[str], version: int, compared: bool) -> Iterator[str]:
     if strangers:
-        # a candidate may well know them
-        then = "so nothing is compared there" if compared else "train again once there is some"
-        yield f"Not judged: {', '.join(strangers)}. Version {version} was trained without their normal history; {then}."
+        # a candidate may know these assets
+        consequence = "so nothing is compared on them" if compared else "retrain once it is available"
+        names = ", ".join(strangers)
+        yield f"Not judged: {names}. Version {version} was trained without their normal history; {consequence}."
 
 
 class _Beside:
-    """Another version, judged asset by asset on the rows that the first is judged on."""
+    """Judges another version, asset by asset, on the rows that the first version is judged on."""
 
     def __init__(
         self, site: Site, class_name: str, labels: Labels | None, fresh: UnseenRows, scored: Iterator[Backtest]
@@ -207,30 +209,30 @@ class _Beside:
         return self._last
 
     def add(self, first: Backtest, judged: Bools, judgement: Judgement) -> None:
-        """The asset that was scored last, as the first version was judged on it."""
+        """Judge the asset that was scored last on the first version's judged rows."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        ((_, found),) = _judge_asset(self._site, self._class_name, self._last, self._labels, judged, {})
-        self._judgements.append(found)
-        self._comparison.add(first.edges[judged], judgement, found)
+        ((_, own_judgement),) = _judge_asset(self._site, self._class_name, self._last, self._labels, judged, {})
+        self._judgements.append(own_judgement)
+        self._comparison.add(first.edges[judged], judgement, own_judgement)
 
     def result(self, model: Performance) -> Candidate | None:
-        """What it comes to, beside the first's figures."""
+        """The candidate's figures and their differences from the first version's."""
         if self._last is None:
             return None
         equipment = self._site.classes[self._class_name]
-        own = summarise(
+        performance = summarise(
             self._judgements,
             step_ms=equipment.step,
             with_labels=self._labels is not None,
             longest_buffer=equipment.model.window,
         )
-        differences = self._comparison.differences(model, own)
-        return Candidate(self._last.version, self._last.run_id, own, differences, self._fresh.count(1))
+        differences = self._comparison.differences(model, performance)
+        return Candidate(self._last.version, self._last.run_id, performance, differences, self._fresh.count(1))
 
 
 def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
     equipment, history = site.classes[class_name], open_history(site)
-    summary = {one.asset: one for one in history.summary()}
+    summary = {stored.asset: stored for stored in history.summary()}
     learnt = []
     for asset in site.assets_of(class_name):
         grid = normal_grid(site, history, summary[asset], Memory()) if asset in summary else None
@@ -243,7 +245,7 @@ def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str,
             try:
                 detectors[name] = baseline.fit(learnt, roles, equipment.alarm.budget)
             except ValueError as problem:
-                progress.say(f"{class_name}: no baseline {name}: {problem}")
+                progress.say(f"{class_name}: baseline {name} is left out: {problem}")
             advance(1)
     return detectors
 
@@ -251,30 +253,30 @@ def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str,
 def _judge_asset(
     site: Site,
     class_name: str,
-    one: Backtest,
+    scored: Backtest,
     labels: Labels | None,
     judged: Bools,
     detectors: Mapping[str, Detector],
 ) -> Sequence[tuple[str, Judgement]]:
     equipment = site.classes[class_name]
-    quiet = quiet_rows(site, class_name, one.asset, one.edges, labels)
-    own = labels.of([one.asset]) if labels is not None else ()
+    quiet = quiet_rows(site, class_name, scored.asset, scored.edges, labels)
+    labels_of_asset = labels.of([scored.asset]) if labels is not None else ()
 
     def against_labels(score: Any, contribution: Any, events: Any) -> Judgement:
         return judge(
-            one.asset, one.edges, score, contribution, events,
-            judged=judged, labels=own, sensors=equipment.sensor_names, quiet=quiet,
+            scored.asset, scored.edges, score, contribution, events,
+            judged=judged, labels=labels_of_asset, sensors=equipment.sensor_names, quiet=quiet,
         )  # fmt: skip
 
-    found = [(MODEL, against_labels(one.score, one.contribution, one.events))]
-    lead = one.rows[:0] if one.lead is None else one.lead
-    rows = np.concatenate([lead, one.rows])
+    judgements = [(MODEL, against_labels(scored.score, scored.contribution, scored.events))]
+    lead = scored.rows[:0] if scored.lead is None else scored.lead
+    rows = np.concatenate([lead, scored.rows])
     running = running_of(equipment)
     rows = rows if running is None else running.mask(rows)
     for name, detector in detectors.items():
-        if one.asset not in detector.assets:
+        if scored.asset not in detector.assets:
             continue
-        score, contribution = (part[len(lead) :] for part in detector.score(one.asset, rows))
-        events = replay(alarm_rule(equipment), one.edges, score, contribution, values=one.rows)
-        found.append((name, against_labels(score, contribution, events)))
-    return found
+        score, contribution = (part[len(lead) :] for part in detector.score(scored.asset, rows))
+        events = replay(alarm_rule(equipment), scored.edges, score, contribution, values=scored.rows)
+        judgements.append((name, against_labels(score, contribution, events)))
+    return judgements

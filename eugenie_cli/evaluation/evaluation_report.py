@@ -1,4 +1,4 @@
-"""All that is known of a model version on history: what the JSON, and the page that people read, are made of."""
+"""Everything known about a model version on history: the source of the JSON and of the HTML report."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from eugenie_cli.evaluation.report import quiet_json, root_cause_json
 from eugenie_cli.site.promotion import PromotionGate
 
 BLAMED = 5
-"""Sensors told of an event, as an anomaly's record does."""
+"""Sensors listed for an event, as in an anomaly record."""
 
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """An evaluation with everything beside it. `to_json` is the contract of `evaluate -o json`."""
+    """An evaluation with its findings and provenance. `to_json` is the contract of `evaluate -o json`."""
 
     site: str
     timezone: str
     made: int
-    """When, ms since 1970 UTC."""
+    """When the report was made, ms since 1970 UTC."""
     step_ms: int
     window: int
     budget: float
@@ -37,12 +37,12 @@ class EvaluationReport:
     findings: Findings
     provenance: Provenance | Unknown
     gate: PromotionGate | None = None
-    """What the class asks of a new version."""
+    """The class's promotion gate."""
     candidate: Findings | None = None
-    """Of the version that was judged beside it, if one was."""
+    """Findings of the candidate, if one was judged too."""
 
     def to_json(self) -> dict[str, Any]:
-        """The evaluation's members, and the report's own."""
+        """The evaluation's members and the report's own."""
         document = {
             **self.evaluation.to_json(),
             "run_id": self.evaluation.run_id,
@@ -61,99 +61,100 @@ class EvaluationReport:
         return {**document, "verdict": asdict(judge(candidate_of(document), document, self.gate))}
 
     def verdict(self) -> Verdict | None:
-        """What the class's gate says of the candidate on these rows; by its defaults where the class has no gate."""
-        told = self.to_json().get("verdict")
-        return told and Verdict(**told)
+        """The gate's verdict on the candidate for these rows, by the default settings if the class has no gate."""
+        verdict = self.to_json().get("verdict")
+        return verdict and Verdict(**verdict)
 
 
-def _findings(found: Findings) -> dict[str, Any]:
+def _findings(findings: Findings) -> dict[str, Any]:
     return {
-        "period": {"start": iso(found.period[0]), "end": iso(found.period[1])} if found.period else None,
-        "alarm_load": load_json(found.load),
-        "phases": {name: asdict(one) for name, one in found.phases.items()} if found.phases else None,
-        "flagged_by_half": list(found.flagged_by_half),
-        "root_cause_at_alarm": root_cause_json(found.root_cause_at_alarm),
-        "event_list": [_event(one) for one in found.events] if found.labelled else None,
-        "by_asset": [_asset(one) for one in found.assets],
+        "period": {"start": iso(findings.period[0]), "end": iso(findings.period[1])} if findings.period else None,
+        "alarm_load": load_json(findings.load),
+        "phases": {name: asdict(rates) for name, rates in findings.phases.items()} if findings.phases else None,
+        "flagged_by_half": list(findings.flagged_by_half),
+        "root_cause_at_alarm": root_cause_json(findings.root_cause_at_alarm),
+        "event_list": [_event(event) for event in findings.events] if findings.labelled else None,
+        "by_asset": [_asset(asset) for asset in findings.assets],
     }
 
 
 def load_json(load: AlarmLoad) -> dict[str, Any]:
-    """An operator's alarms, under the contract's names."""
+    """An operator's alarm load under its JSON names."""
     return asdict(load)
 
 
-def _event(one: EventFinding) -> dict[str, Any]:
+def _event(event: EventFinding) -> dict[str, Any]:
     return {
-        "asset": one.asset,
-        "start": iso(one.start),
-        "end": iso(one.end),
-        "sensors": list(one.sensors),
-        "detected": None if one.detected is None else iso(one.detected),
-        "delay_s": one.delay_s,
-        "peak": one.peak,
-        "blamed": _blamed(one.blamed),
-        "blamed_at_alarm": _blamed(one.blamed_at_alarm),
+        "asset": event.asset,
+        "start": iso(event.start),
+        "end": iso(event.end),
+        "sensors": list(event.sensors),
+        "detected": None if event.detected is None else iso(event.detected),
+        "delay_s": event.delay_s,
+        "peak": event.peak,
+        "blamed": _blamed(event.blamed),
+        "blamed_at_alarm": _blamed(event.blamed_at_alarm),
     }
 
 
-def _blamed(found: Iterable[Blame]) -> list[dict[str, Any]]:
-    return [{"sensor": one.sensor, "contribution": one.contribution} for one in list(found)[:BLAMED]]
+def _blamed(blamed: Iterable[Blame]) -> list[dict[str, Any]]:
+    return [{"sensor": blame.sensor, "contribution": blame.contribution} for blame in list(blamed)[:BLAMED]]
 
 
-def _asset(one: AssetFinding) -> dict[str, Any]:
-    data = one.coverage
+def _asset(asset: AssetFinding) -> dict[str, Any]:
+    coverage = asset.coverage
     return {
-        "asset": one.asset,
-        "judged_rows": one.judged_rows,
-        "flagged": one.flagged,
-        "alarm_time_fraction": one.alarm_time_fraction,
-        "scored": one.scored,
-        "quiet": quiet_json(one.quiet),
-        "alarms": one.alarms,
-        "false_alarms": one.false_alarms,
-        "events": {"total": one.events, "detected": one.detected},
+        "asset": asset.asset,
+        "judged_rows": asset.judged_rows,
+        "flagged": asset.flagged,
+        "alarm_time_fraction": asset.alarm_time_fraction,
+        "scored": asset.scored,
+        "quiet": quiet_json(asset.quiet),
+        "alarms": asset.alarms,
+        "false_alarms": asset.false_alarms,
+        "events": {"total": asset.events, "detected": asset.detected},
         "days": [
             {"day": day.day, "judged_s": day.judged_s, "alarms": day.alarms, "false_alarms": day.false_alarms}
-            for day in one.days
+            for day in asset.days
             if day.alarms
         ],
         "data": {
-            "first": None if data.first is None else iso(data.first),
-            "last": None if data.last is None else iso(data.last),
-            "rows": data.rows,
-            "present": data.present,
-            "scored": data.scored,
-            "gaps": [{"start": iso(start), "end": iso(end)} for start, end in data.gaps],
-            "missing": dict(data.missing),
+            "first": None if coverage.first is None else iso(coverage.first),
+            "last": None if coverage.last is None else iso(coverage.last),
+            "rows": coverage.rows,
+            "present": coverage.present,
+            "scored": coverage.scored,
+            "gaps": [{"start": iso(start), "end": iso(end)} for start, end in coverage.gaps],
+            "missing": dict(coverage.missing),
         },
     }
 
 
-def _calibration(known: Provenance | Unknown) -> Mapping[str, Any] | None:
-    if isinstance(known, Unknown):
+def _calibration(provenance: Provenance | Unknown) -> Mapping[str, Any] | None:
+    if isinstance(provenance, Unknown):
         return None
     return {
-        "quantile": known.quantile,
-        "margin": known.margin,
-        "budget": known.budget,
-        "rehearsal": known.rehearsal,
+        "quantile": provenance.quantile,
+        "margin": provenance.margin,
+        "budget": provenance.budget,
+        "rehearsal": provenance.rehearsal,
         "assets": [
-            {**asdict(one.calibration), "threshold": one.threshold, "thin": one.thin} for one in known.assets
+            {**asdict(asset.calibration), "threshold": asset.threshold, "thin": asset.thin}
+            for asset in provenance.assets
         ],
-    }  # fmt: skip
+    }
 
 
-def _training(known: Provenance | Unknown) -> Mapping[str, Any]:
-    if isinstance(known, Unknown):
-        return {"unknown": known.reason}
+def _training(provenance: Provenance | Unknown) -> Mapping[str, Any]:
+    if isinstance(provenance, Unknown):
+        return {"unknown": provenance.reason}
     return {
-        "run_id": known.run_id,
-        "ended": known.ended,
-        "data_fingerprint": known.data_fingerprint,
-        "eugenie": known.eugenie,
-        "commit": known.commit,
+        "run_id": provenance.run_id,
+        "ended": provenance.ended,
+        "data_fingerprint": provenance.data_fingerprint,
+        "eugenie": provenance.eugenie,
+        "commit": provenance.commit,
         "periods": {
-            asset: {part: list(span) for part, span in parts.items()} for asset, parts in known.periods.items()
+            asset: {part: list(span) for part, span in parts.items()} for asset, parts in provenance.periods.items()
         },
     }

@@ -1,6 +1,6 @@
-"""What an evaluation finds of a model beyond the figures that it shares with the baselines.
+"""An evaluation's findings on a model, beyond the figures that it shares with the baselines.
 
-Instants are ms since 1970 UTC, times seconds, shares fractions; None is what cannot be known.
+Instants are ms since 1970 UTC, durations seconds, shares fractions; None means that a value cannot be known.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from eugenie_cli.evaluation.performance import Quiet
 
 @dataclass(frozen=True)
 class Blame:
-    """A sensor that was named."""
+    """A sensor named as a cause."""
 
     sensor: str
     contribution: float
     right: bool | None
-    """Whether the label names it, too; None where the label names none."""
+    """Whether the label names it too; None if the label names no sensor."""
 
 
 @dataclass(frozen=True)
 class EventFinding:
-    """A labelled event: was it found, and what was blamed?"""
+    """A labelled event: whether it was found, and which sensors were blamed."""
 
     asset: str
     start: int
@@ -35,14 +35,14 @@ class EventFinding:
     sensors: tuple[str, ...]
     """As labelled."""
     detected: int | None
-    """When the alarm was raised that found it, before the event perhaps; None: missed."""
+    """When the alarm that found it was raised, perhaps before the event; None: missed."""
     delay_s: float | None
     peak: float | None
-    """The highest score during it; None: no row had one."""
+    """The highest score during the event; None if no row had a score."""
     blamed: tuple[Blame, ...]
-    """Over the whole event, the strongest first: as one knows afterwards."""
+    """Over the whole event, strongest first: as known afterwards."""
     blamed_at_alarm: tuple[Blame, ...]
-    """From the rows that raised the alarm: as the operator is told."""
+    """From the rows that raised the alarm: as shown to the operator."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class AlarmFinding:
     end: int
     peak: float
     false: bool | None
-    """It neither began nor was raised during a labelled event; None without labels."""
+    """Whether it neither began nor was raised during a labelled event; None without labels."""
     blamed: tuple[Blame, ...]
 
 
@@ -87,14 +87,14 @@ class AssetFinding:
     overview: Trace | None
     """The score over the whole period."""
     quiet: Quiet | None = None
-    """Its judged rows at which nothing is known to be wrong."""
+    """Its quiet rows: judged rows at which nothing is known to be wrong."""
     scored: float | None = None
     """Share of its judged rows that have a score."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The class by intervals of time, those with a judged row: N of them."""
+    """The class by intervals of time: the N intervals with a judged row."""
 
     interval_ms: int
     start: Ints
@@ -107,22 +107,22 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Findings:
-    """Of the model, over all assets of the class."""
+    """The model's findings over all assets of the class."""
 
     labelled: bool
     period: tuple[int, int] | None
-    """First and last judged edge."""
+    """First and last judged edges."""
     load: AlarmLoad
     phases: Mapping[str, PhaseRates] | None
     root_cause_at_alarm: RootCauseMetrics | None
     events: tuple[EventFinding, ...]
     alarms: tuple[AlarmFinding, ...]
-    """The strongest, the strongest first: at most `collector.MOST_ALARMS`."""
+    """The strongest alarms, strongest first, at most `collector.MOST_ALARMS`."""
     assets: tuple[AssetFinding, ...]
     timeline: Timeline
     flagged_by_half: tuple[float | None, float | None]
-    """Share of rows above 1 in the first and in the second half of the judged rows' time."""
+    """Share of rows above 1 in the first and in the second half of the judged rows."""
     event_traces: tuple[tuple[EventFinding, Trace], ...]
-    """The worst: missed ones first, then those found late."""
+    """The worst events: missed ones first, then those found late."""
     alarm_traces: tuple[tuple[AlarmFinding, Trace], ...]
     """The strongest false alarms; without labels, the strongest alarms."""

@@ -1,4 +1,4 @@
-"""Which rows of an asset are judged, and in which of them nothing should be said."""
+"""Which rows of an asset are judged, and which of them are quiet: no alarm should be on."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def in_normal_periods(asset: Asset, edges: Ints) -> Bools:
     return inside
 
 
-def judged_rows(asset: Asset, one: Backtest) -> Bools:
+def judged_rows(asset: Asset, backtest: Backtest) -> Bools:
     """bool [T]: rows of `asset` with a value, outside its listed normal periods."""
-    return ~np.isnan(one.rows).all(axis=1) & ~in_normal_periods(asset, one.edges)
+    return ~np.isnan(backtest.rows).all(axis=1) & ~in_normal_periods(asset, backtest.edges)
 
 
 def quiet_rows(site: Site, class_name: str, asset: str, edges: Ints, labels: Labels | None) -> Bools:
     """bool [T]: edges at which nothing is known to be wrong: no labelled fault, no exclusion of the site file.
 
-    Nor what follows a fault for as long as a detector still looks back on it: a window, and the off-delay of its alarm.
+    The time after a fault in which a detector still looks back on it (a window and the alarm's off-delay) is not quiet.
     """
     equipment = site.classes[class_name]
     after = (equipment.model.window + equipment.alarm.off_delay) * equipment.step

@@ -1,4 +1,4 @@
-"""Labelled events: a CSV file `asset,start,end,sensors`, read only to judge, never to train."""
+"""Labelled events from a CSV file `asset,start,end,sensors`, used only to judge, never to train."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from eugenie_cli.site.field_types import localize, parse_instant, to_ms
 from eugenie_cli.site.schema import Site
 
 COLUMNS = ("asset", "start", "end")
-"""Must be there; `sensors` may be."""
+"""Required columns; `sensors` is optional."""
 SENSOR_SEPARATOR = ";"
 MOST_PROBLEMS = 20
-"""Problems named in one error: enough to see a pattern."""
+"""Problems listed in one error: enough to show a pattern."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Labels:
 
     labels: tuple[Label, ...]
     foreign: tuple[str, ...] = ()
-    """Assets of the file that the site does not have: their labels are left out."""
+    """Assets in the file that are not in the site; their labels are ignored."""
 
     def of(self, assets: Iterable[str]) -> tuple[Label, ...]:
-        """Those of these assets, in the file's order."""
-        wanted = set(assets)
-        return tuple(label for label in self.labels if label.asset in wanted)
+        """The labels of these assets, in the file's order."""
+        names = set(assets)
+        return tuple(label for label in self.labels if label.asset in names)
 
 
 def read_labels(path: Path, site: Site) -> Labels:
-    """Labels from a CSV file. Instants are ISO 8601; without an offset they are in the site's time zone.
+    """Read labels from a CSV file. Instants are ISO 8601, in the site's time zone if they have no offset.
 
     Raises:
-        EugenieError: the file cannot be read, or with every problem of it as `file:line: what`.
+        EugenieError: the file cannot be read, or has invalid lines; each problem is given as `file:line: problem`.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -59,14 +59,14 @@ def read_labels(path: Path, site: Site) -> Labels:
                     f"{path}:1: no column {', '.join(missing)}", "the columns are asset,start,end,sensors"
                 )
             problems: list[str] = []
-            found = list(_labels(reader, path, site, problems))
+            labels = list(_labels(reader, path, site, problems))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise EugenieError(f"cannot read labels {path}: {error}", "give a CSV file: asset,start,end,sensors") from error
     if problems:
         more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        raise EugenieError("\n".join(problems[:MOST_PROBLEMS] + more), "correct these lines of the labels")
-    foreign = sorted({label.asset for label in found if label.asset not in site.assets})
-    return Labels(tuple(label for label in found if label.asset in site.assets), tuple(foreign))
+        raise EugenieError("\n".join(problems[:MOST_PROBLEMS] + more), "correct these lines of the labels file")
+    foreign = sorted({label.asset for label in labels if label.asset not in site.assets})
+    return Labels(tuple(label for label in labels if label.asset in site.assets), tuple(foreign))
 
 
 def _labels(reader: csv.DictReader[str], path: Path, site: Site, problems: list[str]) -> Iterator[Label]:

@@ -1,4 +1,4 @@
-"""An evaluation's figures beside the training's, in the MLflow run of the model version."""
+"""Logs an evaluation's figures to the MLflow run that trained the model version."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from eugenie_cli.site.interfaces import HasTracking
 PREFIX = "evaluate"
 
 
-def track(site: HasTracking, one: Evaluation, progress: Progress) -> None:
+def track(site: HasTracking, evaluation: Evaluation, progress: Progress) -> None:
     """Log the figures of the model, and of each baseline, as metrics `evaluate.*` of the run.
 
-    The evaluation stands without it: a store that cannot be reached, or does not know the run, is only said.
+    The evaluation does not depend on it: an unreachable store, or one without the run, is only reported.
     """
     from mlflow.exceptions import MlflowException
 
@@ -25,24 +25,24 @@ def track(site: HasTracking, one: Evaluation, progress: Progress) -> None:
 
     try:
         client = mlflow_store.client(site)
-        for name, value in metrics(one).items():
-            client.log_metric(one.run_id, name, value)
+        for name, value in metrics(evaluation).items():
+            client.log_metric(evaluation.run_id, name, value)
     except (EugenieError, MlflowException) as error:
         reason = str(error).splitlines()[0]
         progress.say(f"not logged to MLflow: {reason}")
 
 
-def metrics(one: Evaluation) -> dict[str, float]:
-    """What is known, by metric name: `evaluate.point.f1`, `evaluate.baselines.mewma.vus_pr`, ..."""
-    found = dict(_flat(PREFIX, performance_json(one.model)))
-    for name, baseline in one.baselines.items():
-        found |= _flat(f"{PREFIX}.baselines.{name}", performance_json(baseline))
-    return found
+def metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Known figures by metric name: `evaluate.point.f1`, `evaluate.baselines.mewma.vus_pr`, ..."""
+    figures = dict(_flat(PREFIX, performance_json(evaluation.model)))
+    for name, baseline in evaluation.baselines.items():
+        figures |= _flat(f"{PREFIX}.baselines.{name}", performance_json(baseline))
+    return figures
 
 
 def _flat(prefix: str, document: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in document.items():
-        key = f"{prefix}.{name}".replace("@", "_at_")  # MLflow takes no @ in a name
+        key = f"{prefix}.{name}".replace("@", "_at_")  # MLflow allows no @ in a name
         if isinstance(value, Mapping):
             yield from _flat(key, value)
         elif value is not None:

@@ -1,4 +1,4 @@
-"""What a backtest found, as files: scores of rows, and anomalies as the stream's records."""
+"""Writes a backtest to files: scores of rows, and anomalies as the stream's records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCORE_SUFFIXES = (".csv", ".parquet")
 
 
 class _Replaced:
-    """A file that appears, whole, when the `with` block ends well, else not at all. None: nowhere."""
+    """A file that appears complete if the `with` block succeeds, else not at all. Nothing is written for None."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -40,23 +40,23 @@ class _Replaced:
         self._closing.__exit__(kind, error, trace)
 
     def _finish(self) -> None:
-        """Write what belongs at the end of the file."""
+        """Write the end of the file."""
 
 
 class AnomalyWriter(_Replaced):
-    """Anomaly records as JSON lines, asset after asset, each in time order."""
+    """Anomaly records as JSON lines, asset by asset, each in time order."""
 
-    def write(self, one: Backtest) -> None:
+    def write(self, backtest: Backtest) -> None:
         """Append an asset's anomalies."""
         if self._file is not None:
-            self._file.writelines(dumps(record) + b"\n" for record in one.anomalies)
+            self._file.writelines(dumps(record) + b"\n" for record in backtest.anomalies)
 
 
 class ScoreWriter(_Replaced):
-    """Columns `asset`, `ts`, `score` (null: not scored), `version`, for rows with a value or a score.
+    """Writes columns `asset`, `ts`, `score` (null: not scored) and `version` of rows with a value or a score.
 
     Raises:
-        EugenieError: the file's name ends neither in .csv nor in .parquet.
+        EugenieError: the file name ends in neither .csv nor .parquet.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -64,29 +64,29 @@ class ScoreWriter(_Replaced):
         self._writer: Any = None
         if path is not None and path.suffix not in SCORE_SUFFIXES:
             raise EugenieError(
-                f"scores are written as {' or '.join(SCORE_SUFFIXES)}, not {path.name}",
-                "choose a file with such a name",
+                f"scores are written to {' or '.join(SCORE_SUFFIXES)} files, not {path.name}",
+                "choose a file name with one of these suffixes",
                 ExitCode.USAGE,
             )
 
-    def write(self, one: Backtest) -> None:
+    def write(self, backtest: Backtest) -> None:
         """Append an asset's rows."""
         if self._file is None or self._path is None:
             return
         import pyarrow as pa
 
-        there = ~np.isnan(one.rows).all(axis=1) | ~np.isnan(one.score)
-        edges, score = one.edges[there], one.score[there]
+        known = ~np.isnan(backtest.rows).all(axis=1) | ~np.isnan(backtest.score)
+        edges, score = backtest.edges[known], backtest.score[known]
         if self._path.suffix == ".csv":
-            # always with milliseconds and Z, as in the stream's records
+            # always with milliseconds and Z, like the stream's records
             ts = pa.array(np.char.add(np.datetime_as_string(edges.astype("datetime64[ms]")), "Z").astype(object))
         else:
             ts = pa.array(edges, pa.timestamp("ms", "UTC"))
         table = pa.table({
-            "asset": pa.array([one.asset] * len(edges), pa.string()),
+            "asset": pa.array([backtest.asset] * len(edges), pa.string()),
             "ts": ts.cast(pa.string()) if self._path.suffix == ".csv" else ts,
             "score": pa.array(score, pa.float32(), mask=np.isnan(score)),
-            "version": pa.array(np.full(len(edges), one.version), pa.int64()),
+            "version": pa.array(np.full(len(edges), backtest.version), pa.int64()),
         })  # fmt: skip
         if self._writer is None:
             self._writer = self._open(table.schema)

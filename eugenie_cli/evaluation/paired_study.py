@@ -1,4 +1,4 @@
-"""Watches an evaluation of one version, or of two that are judged side by side."""
+"""Watches an evaluation of one version, or of two versions side by side."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from eugenie_cli.site.schema import Site
 
 
 class PairStudy:
-    """`add` each asset once, then ask for the findings of the version, and of the candidate beside it."""
+    """`add` each asset once, then ask for the findings of the version and of its candidate."""
 
     def __init__(self, site: Site, class_name: str, labels: Labels | None) -> None:
         self._site, self._class_name, self._labels = site, class_name, labels
         self._own = Collector(site, class_name, labels)
         self._candidate: Collector | None = None
 
-    def add(self, one: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
-        """An asset's rows as the version scored them, which are judged, bool [T], and as the candidate scored them."""
-        self._own.add(one, judged, beside)
+    def add(self, backtest: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
+        """Add an asset: its rows as scored by the version, those judged (bool [T]), and as scored by the candidate."""
+        self._own.add(backtest, judged, beside)
         if beside is None:
             return
         if self._candidate is None:
-            # the pictures of faults are the version's own, with both scores
+            # the version's own pictures of faults show both scores
             self._candidate = Collector(self._site, self._class_name, self._labels, event_pictures=0)
-        self._candidate.add(beside, np.isin(beside.edges, one.edges[judged]), one)
+        self._candidate.add(beside, np.isin(beside.edges, backtest.edges[judged]), backtest)
 
     def findings(self) -> Findings:
-        """Of the version."""
+        """The version's findings."""
         return self._own.findings()
 
     def candidate(self) -> Findings | None:
-        """Of the candidate; None where none was judged."""
+        """The candidate's findings; None if none was judged."""
         return None if self._candidate is None else self._candidate.findings()

@@ -1,4 +1,4 @@
-"""A detector's scores of one asset against the labels, reduced to what the class's figures need."""
+"""Compares a detector's scores of an asset with the labels, and computes the class's figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Judgement:
-    """One asset: J judged rows."""
+    """One asset with J judged rows."""
 
     score: Floats
     """float32 [J]."""
@@ -37,18 +37,18 @@ class Judgement:
     on: Bools
     """bool [J]: rows during which an alarm was on."""
     quiet: Bools
-    """bool [J]: rows at which nothing is known to be wrong."""
+    """bool [J]: quiet rows, at which nothing is known to be wrong."""
     raised: tuple[Raised, ...]
     """Anomalies that were on at a judged row."""
     events: tuple[Interval, ...]
     """Labelled events with a judged row."""
     blamed: tuple[tuple[tuple[int, ...], frozenset[int]], ...]
-    """Of each of these events: the sensors as ranked, the sensors as labelled."""
+    """For each of these events: the ranked sensors and the labelled sensors."""
 
 
 @dataclass(frozen=True)
 class Quiet:
-    """Of the judged rows at which nothing is known to be wrong (`judged_rows.quiet_rows`). Shares are of them."""
+    """Judged rows at which nothing is known to be wrong (`judged_rows.quiet_rows`). Shares are of these rows."""
 
     rows: int
     flagged: float | None
@@ -59,7 +59,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Performance:
-    """A detector's figures. Rates are fractions, times are seconds; None is what cannot be known."""
+    """A detector's figures. Rates are fractions, times seconds; None means that a figure cannot be known."""
 
     point: PointMetrics | None
     events: EventMetrics | None
@@ -73,7 +73,7 @@ class Performance:
     coverage: float | None
     """Share of the judged rows that have a score; those without count as not flagged."""
     quiet: Quiet | None = None
-    """None where nobody looked."""
+    """None if not examined."""
     highest: float | None = None
     """The highest finite score."""
 
@@ -90,9 +90,9 @@ def judge(
     sensors: Sequence[str],
     quiet: Bools | None = None,
 ) -> Judgement:
-    """Of edges [T], score [T], contribution [T, S] and the episode machine's events; `judged` bool [T].
+    """Judge edges [T], score [T], contribution [T, S] and the episode machine's events on the rows `judged` bool [T].
 
-    `quiet` bool [T]: where nothing is known to be wrong; by default outside the labelled events.
+    `quiet` bool [T]: rows at which nothing is known to be wrong; by default those outside the labelled events.
     """
     labelled, on = np.zeros(len(edges), bool), np.zeros(len(edges), bool)
     kept, blamed, raised = [], [], []
@@ -104,11 +104,11 @@ def judge(
             kept.append(Interval(asset, label.start, label.end))
             ranking = tuple(rank_sensors(score[inside], contribution[inside]))
             blamed.append((ranking, frozenset(sensors.index(name) for name in label.sensors)))
-    for one in raised_by(asset, events):
-        during = (edges >= one.detected) & (edges < one.end) & judged
+    for anomaly in raised_by(asset, events):
+        during = (edges >= anomaly.detected) & (edges < anomaly.end) & judged
         on |= during
         if during.any():
-            raised.append(one)
+            raised.append(anomaly)
     return Judgement(
         score=score[judged].astype(np.float32),
         labelled=labelled[judged],
@@ -121,13 +121,13 @@ def judge(
 
 
 def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: bool, longest_buffer: int) -> Performance:
-    """The figures of all assets together. Rows are pooled, so an asset counts by its rows."""
-    rows = sum(len(one.score) for one in judgements)
+    """The figures of all assets together. Rows are pooled, so each asset is weighted by its rows."""
+    rows = sum(len(judgement.score) for judgement in judgements)
     days = rows * step_ms / DAY_MS
-    raised = [anomaly for one in judgements for anomaly in one.raised]
-    score = np.concatenate([one.score for one in judgements]) if judgements else np.zeros(0, np.float32)
+    raised = [anomaly for judgement in judgements for anomaly in judgement.raised]
+    score = np.concatenate([judgement.score for judgement in judgements]) if judgements else np.zeros(0, np.float32)
     flagged = score > 1.0
-    on, quiet = (_joined([getattr(one, name) for one in judgements]) for name in ("on", "quiet"))
+    on, quiet = (_joined([getattr(judgement, name) for judgement in judgements]) for name in ("on", "quiet"))
     finite = score[np.isfinite(score)]
     unlabelled = Performance(
         point=None,
@@ -144,22 +144,22 @@ def summarise(judgements: Sequence[Judgement], *, step_ms: int, with_labels: boo
     )
     if not with_labels:
         return unlabelled
-    labelled = _joined([one.labelled for one in judgements])
-    events = event_metrics([event for one in judgements for event in one.events], raised)
+    labelled = _joined([judgement.labelled for judgement in judgements])
+    events = event_metrics([event for judgement in judgements for event in judgement.events], raised)
     return Performance(
         **{
             **vars(unlabelled),
             "point": point_metrics(flagged, labelled),
             "events": events,
-            "root_cause": root_cause_metrics([blame for one in judgements for blame in one.blamed]),
+            "root_cause": root_cause_metrics([blame for judgement in judgements for blame in judgement.blamed]),
             "false_alarms_per_asset_day": _ratio(events.false_alarms, days),
-            "vus_pr": vus_pr([(one.score, one.labelled) for one in judgements], longest_buffer),
+            "vus_pr": vus_pr([(judgement.score, judgement.labelled) for judgement in judgements], longest_buffer),
         }
     )
 
 
 def quiet_of(flagged: Bools, on: Bools, quiet: Bools) -> Quiet:
-    """Of judged rows: which score above 1, have an alarm on, and have nothing known to be wrong, bool [J] each."""
+    """Figures of the quiet ones among J judged rows: bool [J] each for scores above 1, an alarm being on, and quiet."""
     rows = int(np.count_nonzero(quiet))
     return Quiet(rows, *(_ratio(int(np.count_nonzero(kind & quiet)), rows) for kind in (flagged, on)))
 
@@ -169,7 +169,7 @@ def _joined(parts: Sequence[Bools]) -> Bools:
 
 
 def raised_by(asset: str, events: Sequence[Event]) -> Iterator[Raised]:
-    """The anomalies of the episode machine's events, each when it closed."""
+    """The anomalies that the episode machine's events closed."""
     for event in events:
         if event.kind == "closed" and event.end is not None:
             # the last row before a silence is still part of the anomaly; the first row of a recovery is not

@@ -1,6 +1,6 @@
-"""Promotion through the gate of the site file: judged beside the champion first, and what was found is kept.
+"""Promotion through the site file's gate: the version is first judged beside the champion, and the result is recorded.
 
-The registered version's tags `eugenie.gate.*` say what the gate said, when, of which figures, and who overruled it.
+Tags `eugenie.gate.*` of the registered version record the verdict, its time and figures, and who overruled it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
 
 _LONGEST_TAG = 5000
-"""What MLflow takes as a tag's value."""
+"""Characters that MLflow accepts as a tag's value."""
 
 _FIGURES = (
     "judged_rows", "left_out_rows", "learnt", "events", "false_alarms_per_asset_day", "anomalies_per_asset_day",
@@ -43,7 +43,7 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class GatedPromotion:
-    """A class's champion changed. `verdict` is None where the gate was not asked; `forced`: against or without it."""
+    """A changed champion. `verdict`: None if no gate was consulted; `forced`: promoted although the gate refused."""
 
     promotion: promotion.Promotion
     verdict: Verdict | None
@@ -53,10 +53,10 @@ class GatedPromotion:
 def promote(
     site: Site, class_name: str, version: int, *, force: bool = False, progress: Progress = SILENT
 ) -> GatedPromotion:
-    """Make a version champion if the class's gate lets it; a class without one promotes what it is told to.
+    """Make a version champion if the class's gate allows it; a class without a gate promotes any version.
 
-    Without a champion the version is judged alone, by the limits that hold for every one. Raises EugenieError: REFUSED
-    with each reason in words when the gate is against it, unless `force`; and as `promotion.promote` does.
+    Without a champion, the version is judged alone, by the limits that hold for every version. Raises EugenieError
+    (REFUSED) with each reason if the gate refuses the version and `force` is not set, and as `promotion.promote` does.
     """
     gate = site.class_named(class_name).promotion
     registry = Registry(site)
@@ -67,16 +67,16 @@ def promote(
     evaluate = partial(_evaluate, site, class_name, gate, progress)
     verdict, figures = _judged(evaluate, version, champion, gate, force)
     overruled = force and not verdict.promote
-    said = PASSED if verdict.promote else FORCED if overruled else REFUSED
+    outcome = PASSED if verdict.promote else FORCED if overruled else REFUSED
     name = mlflow_store.registered_name(site, class_name)
-    _note(registry, name, version, champion, said, verdict, figures, by=overruled)
-    for words in verdict.reasons:
-        progress.say(f"{class_name} version {version}: {words}")
-    if said == REFUSED:
+    _note(registry, name, version, champion, outcome, verdict, figures, by=overruled)
+    for reason in verdict.reasons:
+        progress.say(f"{class_name} version {version}: {reason}")
+    if outcome == REFUSED:
         raise EugenieError(
             f"the gate refuses {class_name} version {version}: " + "; ".join(verdict.against),
-            f"{'no version is champion' if champion is None else 'the champion stays'}; --force promotes it all the "
-            "same, and notes who did",
+            f"{'no version is champion' if champion is None else 'the champion stays'}; --force promotes it "
+            "anyway and records who did",
             ExitCode.REFUSED,
         )
     return GatedPromotion(promotion.promote(site, class_name, version, progress), verdict, overruled)
@@ -86,70 +86,70 @@ def _judged(
     evaluate: Callable[[int, int | None], Mapping[str, Any]], version: int, champion: int | None,
     gate: PromotionGate, force: bool,
 ) -> tuple[Verdict, Mapping[str, Any]]:  # fmt: skip
-    """The verdict and both versions' figures. A judgement that fails stops nobody who forces.
+    """The verdict and both versions' figures. With `force`, a failed evaluation does not prevent the promotion.
 
-    `evaluate`: a version, and a candidate beside it -> the report.
+    `evaluate` takes a version and an optional candidate, and returns the report.
     """
     try:
         if champion is None:
-            own = evaluate(version, None)
-            return judge_alone(own, gate), _figures(candidate=own)
+            report = evaluate(version, None)
+            return judge_alone(report, gate), _figures(candidate=report)
         report = evaluate(champion, version)
     except EugenieError as problem:
         if not force:
             raise
-        words = f"it could not be judged: {problem.reason}"
-        return Verdict(False, (words,), (words,)), {}
+        reason = f"it could not be judged: {problem.reason}"
+        return Verdict(False, (reason,), (reason,)), {}
     candidate = candidate_of(report)
     return judge(candidate, report, gate), _figures(candidate=candidate, champion=report)
 
 
 def _figures(**reports: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
-        name: {key: one[key] for key in ("version", *_FIGURES) if key in one} for name, one in reports.items()
+        name: {key: report[key] for key in ("version", *_FIGURES) if key in report} for name, report in reports.items()
     }  # fmt: skip
 
 
 def _evaluate(
     site: Site, class_name: str, gate: PromotionGate, progress: Progress, version: int, candidate: int | None
 ) -> Mapping[str, Any]:
-    """A version, and a candidate beside it, as `eugenie evaluate -o json` says them, on the gate's rows and labels."""
+    """The JSON of `eugenie evaluate` for a version and an optional candidate, on the gate's rows and labels."""
     labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
     start_ms, end_ms = _period(site, class_name, gate)
     study = PairStudy(site, class_name, labels)
-    one = evaluate_class(
+    evaluation = evaluate_class(
         site, class_name, labels, start_ms, end_ms, version, progress,
         watch=study, candidate=candidate, with_baselines=False,
     )  # fmt: skip
-    return report_of(site, one, study).to_json()
+    return report_of(site, evaluation, study).to_json()
 
 
 def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | None, int | None]:
     if gate.last is not None:
         assets = set(site.assets_of(class_name))
-        ends = [one.end_ms for one in open_history(site).summary() if one.asset in assets]
+        ends = [part.end_ms for part in open_history(site).summary() if part.asset in assets]
         return (max(ends) - gate.last if ends else None), None
-    return tuple(None if one is None else to_ms(one) for one in (gate.start, gate.end))  # type: ignore[return-value]
+    return tuple(None if instant is None else to_ms(instant) for instant in (gate.start, gate.end))  # type: ignore[return-value]
 
 
 def _note(
-    registry: Registry, name: str, version: int, champion: int | None, said: str,
+    registry: Registry, name: str, version: int, champion: int | None, outcome: str,
     verdict: Verdict, figures: Mapping[str, Any], *, by: bool,
 ) -> None:  # fmt: skip
-    noted = {
-        "verdict": said,
+    tags = {
+        "verdict": outcome,
         "reasons": "\n".join(verdict.reasons),
         "figures": json.dumps(figures),
         "champion": "none" if champion is None else str(champion),
         "at": iso(int(time.time() * 1000)),
         "by": _user() if by else "",
     }
-    for key, value in noted.items():
+    for key, value in tags.items():
         registry.client.set_model_version_tag(name, str(version), f"{GATE_TAG}.{key}", value[:_LONGEST_TAG])
 
 
 def _user() -> str:
-    """Who runs this; a number where the system has no name for it, as in many containers."""
+    """The user's name; the user id where the system has no name for it, as in many containers."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

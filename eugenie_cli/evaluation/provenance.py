@@ -1,4 +1,4 @@
-"""Where a model version comes from: its training run, the data that it learnt, and what set its thresholds."""
+"""Where a model version comes from: its training run, its training data, and the basis of its thresholds."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from eugenie_cli.training.run_record import Periods
 
 @dataclass(frozen=True)
 class AssetThreshold:
-    """An asset's threshold, and what it rests on."""
+    """An asset's threshold and its basis."""
 
     calibration: AssetCalibration
     threshold: float
     """The statistic at which the score is 1."""
     thin: bool
-    """So few rows that the quantile is little else than the largest of them."""
+    """Whether the rows are so few that the quantile is little more than the largest of them."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Of a model version, from its training run."""
+    """A model version's provenance, from its training run."""
 
     run_id: str
     ended: str
@@ -35,11 +35,11 @@ class Provenance:
     """asset -> training, validation, calibration -> first and last instant."""
     window: int
     judges: str
-    """How the detector does it, in words."""
+    """How the detector judges rows, in words."""
     context: tuple[str, ...]
-    """Sensors that are read and not scored."""
+    """Sensors that are read but not scored."""
     quantile: float
-    """Which quantile of the calibration rows a threshold is a multiple of."""
+    """The quantile of the calibration rows that a threshold is a multiple of."""
     budget: float
     margin: float
     rehearsal: float
@@ -49,13 +49,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Why a version's provenance cannot be told."""
+    """Why a version's provenance is unknown."""
 
     reason: str
 
 
 def provenance(site: HasTracking, class_name: str, version: int) -> Provenance | Unknown:
-    """Of a registered version; `Unknown` when the registry or the run's record cannot be read."""
+    """The provenance of a registered version; `Unknown` if the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.detection.calibration import QUANTILE
@@ -71,7 +71,7 @@ def provenance(site: HasTracking, class_name: str, version: int) -> Provenance |
         run = run_record.of_run(registry.client, registered.run_id)
     except (EugenieError, MlflowException, OSError) as error:
         return Unknown(str(error).splitlines()[0])
-    noted = detector.calibration
+    calibration = detector.calibration
     return Provenance(
         run_id=run.run_id,
         ended=run.ended,
@@ -83,11 +83,11 @@ def provenance(site: HasTracking, class_name: str, version: int) -> Provenance |
         judges=" ".join(detector_types.of(detector.type).describe(detector)),
         context=tuple(name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored),
         quantile=QUANTILE,
-        budget=noted.budget,
-        margin=noted.margin,
-        rehearsal=noted.rehearsal,
+        budget=calibration.budget,
+        margin=calibration.margin,
+        rehearsal=calibration.rehearsal,
         assets=tuple(
-            AssetThreshold(one, float(threshold), not one.pooled and one.rows * (1 - QUANTILE) < 1)
-            for one, threshold in zip(noted.assets, detector.threshold, strict=True)
+            AssetThreshold(asset, float(threshold), not asset.pooled and asset.rows * (1 - QUANTILE) < 1)
+            for asset, threshold in zip(calibration.assets, detector.threshold, strict=True)
         ),
     )

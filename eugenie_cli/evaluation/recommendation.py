@@ -1,4 +1,4 @@
-"""How a baseline that won becomes the class's own detector."""
+"""How to make a baseline that won the class's own detector."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from eugenie_cli.site.schema import Site
 
 
 def how_to_take(site: Site, class_name: str, baseline: str) -> str:
-    """A sentence with the line of the site file; empty for a baseline that is no type, or is the class's own."""
-    own = site.classes[class_name].model
-    if baseline not in registry.CLASSICAL or baseline == own.type:
+    """A sentence with the site-file line; empty for a baseline that is not a detector type, or is the class's own."""
+    model = site.classes[class_name].model
+    if baseline not in registry.CLASSICAL or baseline == model.type:
         return ""
     settings = {"type": baseline}
-    if own.calibration != DetectorSettings.model_fields["calibration"].default:
-        settings["calibration"] = f"{own.calibration:g}"
-    written = ", ".join(f"{name}: {value}" for name, value in settings.items())
-    return f" To take it: `model: {{{written}}}` in classes.{class_name}, then `eugenie train --class {class_name}`."
+    if model.calibration != DetectorSettings.model_fields["calibration"].default:
+        settings["calibration"] = f"{model.calibration:g}"
+    line = ", ".join(f"{name}: {value}" for name, value in settings.items())
+    return f" To use it: `model: {{{line}}}` in classes.{class_name}, then `eugenie train --class {class_name}`."

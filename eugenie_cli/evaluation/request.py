@@ -1,4 +1,4 @@
-"""An evaluation as a person asks for it: texts become instants, a file becomes labels."""
+"""Runs an evaluation as requested on the command line: parses instants and reads the labels file."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ def evaluate_site(
     report_to: Path | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[EvaluationReport]:
-    """Evaluate the named classes, or all, log the figures to MLflow and write a page of each.
+    """Evaluate the named classes, or all, log the figures to MLflow, and write a report page for each.
 
-    Local times are in the site's zone. `report_to`: the page; by default, in the workspace,
-    `reports/<class>/<version>.html`. `candidate`: a version to judge beside it, on the same rows.
+    Local times are in the site's time zone. `report_to` is the page; by default `reports/<class>/<version>.html` in the
+    workspace. `candidate`: another version to judge on the same rows.
 
     Raises:
-        EugenieError: an unknown class, an instant that is none, faulty labels, or as `evaluate_class`.
+        EugenieError: an unknown class, an invalid instant or labels file, or as `evaluate_class`.
     """
     chosen = site.classes_named(class_names)
     if len(chosen) > 1 and (scores_to or anomalies_to or report_to):
         raise EugenieError(
-            "a file of scores or anomalies, or a report, is of one class", "name one with --class", ExitCode.USAGE
+            "a file of scores or anomalies, or a report, holds one class", "choose one with --class", ExitCode.USAGE
         )
     start_ms, end_ms = instant_of(site, "--from", start), instant_of(site, "--to", end)
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
-        raise EugenieError(f"--to {end} is not after --from {start}", "exchange them", ExitCode.USAGE)
-    known = read_labels(labels, site) if labels is not None else None
+        raise EugenieError(f"--to {end} is not after --from {start}", "swap them", ExitCode.USAGE)
+    parsed_labels = read_labels(labels, site) if labels is not None else None
     for name in chosen:
-        study = PairStudy(site, name, known)
-        one = evaluate_class(
+        study = PairStudy(site, name, parsed_labels)
+        evaluation = evaluate_class(
             site,
             name,
-            known,
+            parsed_labels,
             start_ms,
             end_ms,
             version,
@@ -67,17 +67,17 @@ def evaluate_site(
             watch=study,
             candidate=candidate,
         )
-        track(site, one, progress)
-        report = report_of(site, one, study)
-        where = report_to or workspace_of(site).reports / name / f"{one.version}.html"
-        write_page(report, where)
-        progress.say(f"report: {where}")
+        track(site, evaluation, progress)
+        report = report_of(site, evaluation, study)
+        page = report_to or workspace_of(site).reports / name / f"{evaluation.version}.html"
+        write_page(report, page)
+        progress.say(f"report: {page}")
         yield report
 
 
-def report_of(site: Site, one: Evaluation, study: PairStudy) -> EvaluationReport:
-    """An evaluation with what was watched beside it."""
-    equipment = site.classes[one.class_name]
+def report_of(site: Site, evaluation: Evaluation, study: PairStudy) -> EvaluationReport:
+    """The report of an evaluation that `study` watched."""
+    equipment = site.classes[evaluation.class_name]
     return EvaluationReport(
         site=site.site,
         timezone=site.timezone,
@@ -87,16 +87,16 @@ def report_of(site: Site, one: Evaluation, study: PairStudy) -> EvaluationReport
         budget=equipment.alarm.budget,
         on_delay=equipment.alarm.on_delay,
         off_delay=equipment.alarm.off_delay,
-        evaluation=one,
+        evaluation=evaluation,
         findings=study.findings(),
-        provenance=provenance(site, one.class_name, one.version),
+        provenance=provenance(site, evaluation.class_name, evaluation.version),
         gate=equipment.promotion,
         candidate=study.candidate(),
     )
 
 
 def instant_of(site: Site, option: str, text: str | None) -> int | None:
-    """ms since 1970 UTC of what was given for an option; a local time is in the site's zone."""
+    """Parse an option's value as ms since 1970 UTC; a local time is in the site's time zone."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The few worst of many, kept while they come."""
+"""The top few of a stream of items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 class TopK(Generic[Item]):
-    """At most `most` items, those of the greatest weight; of equal ones the first to come."""
+    """The `most` items with the greatest weights; among equal weights, the earliest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -18,11 +18,11 @@ class TopK(Generic[Item]):
         self._order = itertools.count(0, -1)
 
     def would_take(self, weight: float) -> bool:
-        """Whether an item of this weight would be kept now: making it may be dear."""
+        """Whether an item of this weight would be kept; ask before making one that is expensive."""
         return len(self._heap) < self._most or (self._most > 0 and weight > self._heap[0][0])
 
     def add(self, weight: float, item: Item) -> None:
-        """Keep the item, or not."""
+        """Keep the item if its weight is among the greatest."""
         entry = (weight, next(self._order), item)
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, entry)
@@ -30,5 +30,5 @@ class TopK(Generic[Item]):
             heapq.heappushpop(self._heap, entry)
 
     def in_order(self) -> list[Item]:
-        """What is kept, the greatest weight first."""
+        """The kept items, greatest weight first."""
         return [item for _, _, item in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]

@@ -1,4 +1,4 @@
-"""The rows that a model version learnt from: nothing new can be said of it by judging it on these."""
+"""The rows that a model version learnt from: judging it on these rows proves nothing new."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.schema import Site
 
 MOST_ANCESTORS = 50
-"""Versions that a network was warm-started from, one from the other, which are followed back."""
+"""Versions in a chain of warm starts that are followed back."""
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Of a version, training, validation and calibration together, and of the versions it was warm-started from."""
+    """Training, validation and calibration rows of a version and of the versions that it was warm-started from."""
 
     spans: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     """asset -> [first, last] edges, both included, ms since 1970 UTC."""
     unknown: str = ""
-    """Why nobody knows all of it; empty when it is known."""
+    """Why the rows are not fully known; empty if they are."""
 
     def among(self, asset: str, edges: Ints) -> Bools:
-        """bool [T]: edges that it learnt from, as far as known."""
-        found = np.zeros(len(edges), bool)
+        """bool [T]: edges that the version learnt from, as far as known."""
+        learnt = np.zeros(len(edges), bool)
         for start, end in self.spans.get(asset, ()):
-            found[np.searchsorted(edges, start) : np.searchsorted(edges, end, side="right")] = True
-        return found
+            learnt[np.searchsorted(edges, start) : np.searchsorted(edges, end, side="right")] = True
+        return learnt
 
 
 @dataclass(frozen=True)
 class TrainingRowCount:
-    """How many of the judged rows a version learnt from; at least so many where `unknown` says why nobody knows."""
+    """How many of the judged rows a version learnt from; a lower bound if `unknown` gives a reason."""
 
     rows: int
     unknown: str = ""
@@ -49,7 +49,7 @@ class TrainingRowCount:
 
 
 def learnt_by(site: HasTracking, class_name: str, version: int | str) -> TrainingRows:
-    """What a registered version learnt from. Never raises for what cannot be read: that is `unknown`, in words."""
+    """The rows that a registered version learnt from. Never raises for an unreadable record: `unknown` says why."""
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.training import mlflow_store, run_record
@@ -59,51 +59,52 @@ def learnt_by(site: HasTracking, class_name: str, version: int | str) -> Trainin
     spans: dict[str, list[Span]] = {}
     try:
         registry = Registry(site)
-        # on the command line a number is text, and an alias too
-        which = int(version) if str(version).isdecimal() else version
-        run_id = registry.resolve(class_name, which).run_id
+        # on the command line, both numbers and aliases are text
+        number_or_alias = int(version) if str(version).isdecimal() else version
+        run_id = registry.resolve(class_name, number_or_alias).run_id
         for _ in range(MOST_ANCESTORS):
-            known = run_record.learnt_by(registry.client, run_id)
-            if known is None:
+            recorded = run_record.learnt_by(registry.client, run_id)
+            if recorded is None:
                 return TrainingRows(
-                    spans, f"run {run_id} does not say which rows it learnt from: it is older than that"
+                    spans,
+                    f"run {run_id} does not record the rows that it learnt from, because an older eugenie made it",
                 )
-            for asset, own in known.items():
-                spans.setdefault(asset, []).extend(own)
+            for asset, spans_of_run in recorded.items():
+                spans.setdefault(asset, []).extend(spans_of_run)
             run_id = registry.client.get_run(run_id).data.tags.get(RUN_TAG, "")
             if not run_id:
                 return TrainingRows(spans)
     except (EugenieError, MlflowException, OSError, ValueError) as problem:
         return TrainingRows(spans, mlflow_store.first_line(problem))
-    return TrainingRows(spans, f"it goes back over more than {MOST_ANCESTORS} versions")
+    return TrainingRows(spans, f"its warm starts go back over more than {MOST_ANCESTORS} versions")
 
 
 def leaves_something(
     site: Site, class_name: str, start_ms: int | None, end_ms: int | None, learnt: Iterable[TrainingRows]
 ) -> bool:
-    """Whether any asset has history in the period that none of the versions learnt from, by the clock alone.
+    """Whether any asset has history in the period that none of the versions learnt from, judged by time alone.
 
-    Assets that the first version never saw do not count: it is not judged on them.
+    Assets that the first version never saw do not count, because it is not judged on them.
     """
     known = list(learnt)
     step = site.classes[class_name].step
     assets = set(site.assets_of(class_name))
     if known and not known[0].unknown:
         assets &= known[0].spans.keys()
-    for one in open_history(site).summary():
-        if one.asset not in assets:
+    for stored in open_history(site).summary():
+        if stored.asset not in assets:
             continue
-        first = one.start_ms if start_ms is None else max(one.start_ms, start_ms)
-        last = one.end_ms + 1 if end_ms is None else min(one.end_ms + 1, end_ms)
-        taken = [(to_ms(period.start), to_ms(period.end)) for period in site.assets[one.asset].normal]
-        taken += [(start, end + step) for each in known for start, end in each.spans.get(one.asset, ())]
-        if last > first and not _covers(union(taken), first, last, step):
+        first = stored.start_ms if start_ms is None else max(stored.start_ms, start_ms)
+        last = stored.end_ms + 1 if end_ms is None else min(stored.end_ms + 1, end_ms)
+        used = [(to_ms(period.start), to_ms(period.end)) for period in site.assets[stored.asset].normal]
+        used += [(start, end + step) for rows in known for start, end in rows.spans.get(stored.asset, ())]
+        if last > first and not _covers(union(used), first, last, step):
             return True
     return False
 
 
 def _covers(spans: Sequence[Span], first: int, last: int, step: int) -> bool:
-    """Whether less than a step of [first, last) is left between the spans, at any place."""
+    """Whether the spans leave no gap of a step or more in [first, last)."""
     reached = first
     for start, end in spans:
         if min(start, last) - reached >= step:

@@ -1,4 +1,4 @@
-"""The rows by which versions are judged: those that none of them learnt from, where the period has any."""
+"""Selects the rows to judge versions by: those that none of them learnt from, if the period has any."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from eugenie_cli.site.schema import Site
 
 
 class UnseenRows:
-    """Which rows the versions of an evaluation learnt from, and so which are judged."""
+    """Tracks which rows the versions of an evaluation learnt from, and so which rows are judged."""
 
     def __init__(
         self, site: Site, class_name: str, start_ms: int | None, end_ms: int | None, *versions: str | int | None
     ) -> None:
         self._site = site
-        self._learnt = [learnt_by(site, class_name, one) for one in versions if one is not None]
+        self._learnt = [learnt_by(site, class_name, version) for version in versions if version is not None]
         self._rows = [0] * len(self._learnt)
         self._apart = len(self._learnt) > 1 and leaves_something(site, class_name, start_ms, end_ms, self._learnt)
         self.left_out = 0
 
-    def judged(self, one: Backtest) -> Bools:
-        """bool [T]; asked once of each asset."""
-        whole = judged_rows(self._site.assets[one.asset], one)
-        learnt = [each.among(one.asset, one.edges) for each in self._learnt]
-        judged = whole & ~np.any(learnt, axis=0) if self._apart else whole
-        self.left_out += int(np.count_nonzero(whole)) - int(np.count_nonzero(judged))
-        for place, own in enumerate(learnt):
-            self._rows[place] += int(np.count_nonzero(judged & own))
+    def judged(self, backtest: Backtest) -> Bools:
+        """bool [T]: the rows to judge. Call once for each asset."""
+        candidates = judged_rows(self._site.assets[backtest.asset], backtest)
+        learnt = [rows.among(backtest.asset, backtest.edges) for rows in self._learnt]
+        judged = candidates & ~np.any(learnt, axis=0) if self._apart else candidates
+        self.left_out += int(np.count_nonzero(candidates)) - int(np.count_nonzero(judged))
+        for index, learnt_by_version in enumerate(learnt):
+            self._rows[index] += int(np.count_nonzero(judged & learnt_by_version))
         return judged
 
-    def count(self, place: int) -> TrainingRowCount:
-        """Of the judged rows, by the version (0) or the candidate (1)."""
-        return TrainingRowCount(self._rows[place], self._learnt[place].unknown)
+    def count(self, index: int) -> TrainingRowCount:
+        """Judged rows that the version (0) or the candidate (1) learnt from."""
+        return TrainingRowCount(self._rows[index], self._learnt[index].unknown)
 
     def notes(self) -> Iterator[str]:
         if self.left_out:
-            yield f"{self.left_out:,} rows are left out, because one of the two versions learnt from them."
+            yield f"{self.left_out:,} rows are left out because one of the two versions learnt from them."
         elif len(self._learnt) > 1 and any(self._rows):
             yield (
-                "Every row of this period was learnt by one of the two versions, so nothing here says which is better "
-                "on new rows: judge them on a later period."
+                "One of the two versions learnt from every row of this period, so the figures do not show which is "
+                "better on new rows: judge them on a later period."
             )
-        for which, learnt in zip(("the version", "the candidate"), self._learnt, strict=False):
+        for name, learnt in zip(("the version", "the candidate"), self._learnt, strict=False):
             if learnt.unknown and len(self._learnt) > 1:
-                yield f"Which rows {which} learnt from is not known: {learnt.unknown}"
+                yield f"The rows that {name} learnt from are unknown: {learnt.unknown}"

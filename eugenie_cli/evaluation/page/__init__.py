@@ -1,1 +1,1 @@
-"""The evaluation report as a web page: one file, without script and without anything from elsewhere."""
+"""The evaluation report as a web page: a single file without scripts or external resources."""

@@ -1,4 +1,4 @@
-"""Two versions side by side: the gate's word and its conditions, each figure of both, and asset by asset."""
+"""Two versions side by side: the gate's verdict and conditions, all figures of both, and each asset."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from eugenie_cli.evaluation.page.formatting import count, counted, percent
 from eugenie_cli.evaluation.page.summary import GOOD, NEUTRAL, POOR, Sentence
 
 MOST_ASSETS = 100
-"""Rows of the table of assets: the rest is in `-o json`."""
+"""Rows of the table of assets; the rest are in `-o json`."""
 
 _BADGES = {"better": GOOD, "worse": POOR}
 
 
 class Figure(NamedTuple):
-    """A figure of both, the candidate's less the version's, and the interval of that."""
+    """A figure of both versions, the candidate's minus the version's, and the interval of the difference."""
 
-    words: str
+    name: str
     version: str
     candidate: str
     difference: str
     interval: str
     verdict: str
-    said: str
+    comment: str
+    """"better", "worse", "more", "less", or empty if the difference is not clear."""
 
 
 class Versus(NamedTuple):
@@ -37,7 +38,7 @@ class Versus(NamedTuple):
     verdict: str
     badge: str
     basis: str
-    """By what settings, rows and labels the gate judged."""
+    """The settings, rows and labels that the gate judged by."""
     conditions: Sequence[Sentence]
     figures: Sequence[Figure]
     method: str
@@ -47,22 +48,25 @@ class Versus(NamedTuple):
 
 
 def versus(report: EvaluationReport) -> Versus | None:
-    """None where one version alone was judged."""
-    one, other, verdict = report.evaluation, report.evaluation.candidate, report.verdict()
-    if other is None or report.candidate is None or verdict is None:
+    """The comparison; None if only one version was judged."""
+    evaluation, candidate, verdict = report.evaluation, report.evaluation.candidate, report.verdict()
+    if candidate is None or report.candidate is None or verdict is None:
         return None
     pairs = _paired(report.findings.assets, report.candidate.assets)
     worst = sorted(pairs, key=_worsening, reverse=True)[:MOST_ASSETS]
     labelled = report.findings.labelled
     return Versus(
-        candidate=other.version,
+        candidate=candidate.version,
         verdict=GOOD if verdict.promote else POOR,
-        badge="✓ it may take the place" if verdict.promote else "✕ it may not take the place",
+        badge="✓ may be promoted" if verdict.promote else "✕ may not be promoted",
         basis=_basis(report),
-        conditions=[Sentence(POOR if words in verdict.against else GOOD, words) for words in verdict.reasons],
+        conditions=[Sentence(POOR if reason in verdict.against else GOOD, reason) for reason in verdict.reasons],
         figures=[
-            Figure(name, first, second, less, "" if interval == UNKNOWN else interval, _BADGES.get(word, NEUTRAL), word)
-            for name, first, second, less, interval, word in comparison_rows(one.model, other)
+            Figure(
+                name, first, second, difference, "" if interval == UNKNOWN else interval,
+                _BADGES.get(comment, NEUTRAL), comment,
+            )
+            for name, first, second, difference, interval, comment in comparison_rows(evaluation.model, candidate)
         ],
         method=METHOD,
         asset_columns=(
@@ -76,53 +80,53 @@ def versus(report: EvaluationReport) -> Versus | None:
 
 def _basis(report: EvaluationReport) -> str:
     gate = report.gate
-    champion = f"The champion, in these words, is version {report.evaluation.version}."
+    champion = f"In these conditions, the champion is version {report.evaluation.version}."
     if gate is None:
         return (
-            "The class has no gate (promotion) in the site file, so these are the gate's defaults, on the rows of this "
-            f"report; eugenie models promote asks nobody. {champion}"
+            "The class has no gate (promotion) in the site file, so these are the gate's default conditions, on the "
+            f"rows of this report; eugenie models promote applies no gate. {champion}"
         )
     return (
-        "By the class's promotion in the site file, on the rows of this report; eugenie models promote judges again, "
-        f"on the labels and the period that the site file names. {champion}"
+        "Judged by the class's promotion settings in the site file, on the rows of this report; eugenie models promote "
+        f"judges again, on the labels and the period that the site file sets. {champion}"
     )
 
 
 def _paired(
     first: Sequence[AssetFinding], second: Sequence[AssetFinding]
 ) -> Sequence[tuple[AssetFinding, AssetFinding]]:
-    """Those with a judged row."""
-    others = {one.asset: one for one in second}
-    return [(one, others[one.asset]) for one in first if one.asset in others and one.judged_rows]
+    """Both versions' findings of each asset with a judged row."""
+    others = {finding.asset: finding for finding in second}
+    return [(finding, others[finding.asset]) for finding in first if finding.asset in others and finding.judged_rows]
 
 
 def _worsening(pair: tuple[AssetFinding, AssetFinding]) -> tuple[float, ...]:
-    """How much worse the second is: faults that it misses more, then alarms that it raises more."""
-    one, other = pair
-    alarms = [each.alarms if each.false_alarms is None else each.false_alarms for each in pair]
+    """How much worse the second version is: additional missed faults first, then additional alarms."""
+    first, second = pair
+    alarms = [finding.alarms if finding.false_alarms is None else finding.false_alarms for finding in pair]
     return (
-        (one.detected or 0) - (other.detected or 0),
+        (first.detected or 0) - (second.detected or 0),
         alarms[1] - alarms[0],
-        (other.flagged or 0.0) - (one.flagged or 0.0),
-        (one.coverage.scored or 0.0) - (other.coverage.scored or 0.0),
+        (second.flagged or 0.0) - (first.flagged or 0.0),
+        (first.coverage.scored or 0.0) - (second.coverage.scored or 0.0),
     )
 
 
-def _asset(one: AssetFinding, other: AssetFinding, *, labelled: bool) -> Sequence[str]:
+def _asset(first: AssetFinding, second: AssetFinding, *, labelled: bool) -> Sequence[str]:
     return (
-        one.asset,
+        first.asset,
         *(
             (
-                f"{_both(count(one.detected), count(other.detected))} of {one.events}",
-                _both(count(one.false_alarms), count(other.false_alarms)),
+                f"{_both(count(first.detected), count(second.detected))} of {first.events}",
+                _both(count(first.false_alarms), count(second.false_alarms)),
             )
             if labelled
             else ()
         ),
-        _both(count(one.alarms), count(other.alarms)),
-        _both(percent(one.alarm_time_fraction), percent(other.alarm_time_fraction)),
-        _both(percent(one.flagged), percent(other.flagged)),
-        _both(percent(one.coverage.scored), percent(other.coverage.scored)),
+        _both(count(first.alarms), count(second.alarms)),
+        _both(percent(first.alarm_time_fraction), percent(second.alarm_time_fraction)),
+        _both(percent(first.flagged), percent(second.flagged)),
+        _both(percent(first.coverage.scored), percent(second.coverage.scored)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures in words: the same rounding everywhere, and a dash for what is not known."""
+"""Formats figures: the same rounding everywhere, and a dash for unknown values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
-    """A fraction as `12.3 %`; one that is small but not nothing is not shown as 0."""
+    """A fraction as `12.3 %`; a small fraction above zero is not shown as 0."""
     if share is None:
         return UNKNOWN
     if 0 < share < 0.5 * 10 ** -(decimals + 2):
@@ -21,7 +21,7 @@ def percent(share: float | None, decimals: int = 1) -> str:
 
 
 def number(value: float | None, decimals: int = 1) -> str:
-    """With thousands separated."""
+    """A number with thousands separators."""
     return UNKNOWN if value is None else f"{value:,.{decimals}f}"
 
 
@@ -40,24 +40,24 @@ def duration(seconds: float | None) -> str:
 
 
 def quantity(value: float) -> str:
-    """A measurement, to four digits: engineering units come in all sizes."""
+    """A measurement to four digits, because engineering units come in all magnitudes."""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def pair(low: float, high: float) -> tuple[str, str]:
-    """The ends of an axis, with so many digits that they differ and no more."""
+    """The ends of an axis, with just enough digits to differ."""
     spread = abs(high - low)
     decimals = 0 if spread == 0 else max(0, min(6, 1 - math.floor(math.log10(spread))))
     return f"{low:.{decimals}f}", f"{high:.{decimals}f}"
 
 
-def counted(amount: int, one: str, many: str = "") -> str:
+def counted(amount: int, singular: str, plural: str = "") -> str:
     """`1 alarm`, `2 alarms`."""
-    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+    return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"
 
 
 class Clock:
-    """Instants (ms since 1970 UTC) as the plant's clocks show them."""
+    """Formats instants (ms since 1970 UTC) in the plant's time zone."""
 
     def __init__(self, timezone: str) -> None:
         self._zone = ZoneInfo(timezone)
@@ -75,7 +75,7 @@ class Clock:
         return self._of(ms).strftime("%H:%M:%S")
 
     def for_span(self, start: int, end: int) -> Callable[[int], str]:
-        """How to label an axis from `start` to `end`: by the clock within two days, else by the date."""
+        """Label format for an axis from `start` to `end`: the time within two days, otherwise the date."""
         if end - start > 2 * 86_400_000:
             return lambda ms: self._of(ms).strftime("%d %b")
         pattern = "%H:%M" if end - start > 3_600_000 else "%H:%M:%S"

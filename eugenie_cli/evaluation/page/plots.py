@@ -1,4 +1,4 @@
-"""The pictures of a report: an event with its sensors, an asset at a glance, the class over time."""
+"""The pictures of a report: an event with its sensors, an asset's score at a glance, the class over time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from eugenie_cli.evaluation.page.formatting import Clock, counted, duration, num
 from eugenie_cli.evaluation.page.svg import HEIGHT, WIDTH, Axis, Chart, Label, Shape
 
 ALARM_STRIP = 93.0
-"""Where the strip begins, at the foot of a score, that shows when the alarm was on."""
+"""Top of the strip below a score that shows when the alarm was on."""
 
 
 MOST_PER_HOUR = 48.0
-"""Where the scale of alarms an hour ends, so that its benchmarks stay apart: beyond, it is full."""
+"""Upper end of the scale of alarms per hour, which keeps its benchmarks apart; higher rates fill the scale."""
 
 
 def score_chart(trace: Trace, clock: Clock) -> Chart:
@@ -34,14 +34,14 @@ def score_chart(trace: Trace, clock: Clock) -> Chart:
         *_beside(trace, place, ALARM_STRIP / HEIGHT),
         Shape("score", svg.line(svg.xs(len(y)), y), "score"),
     ]
-    said = (
+    description = (
         f"Score of {trace.asset} from {clock.second(trace.start)} to {clock.second(trace.end)}: "
         f"{'at most ' + quantity(peak) if peak is not None else 'no row was scored'}, threshold 1, "
-        f"{counted(len(trace.alarms), 'alarm')}{', logarithmic scale' if logarithmic else ''}{_beside_said(trace)}."
+        f"{counted(len(trace.alarms), 'alarm')}{', logarithmic scale' if logarithmic else ''}{_beside_text(trace)}."
     )
     below = axis.ticks(clock.for_span(trace.start, trace.end), 3)
     moved = tuple(label._replace(percent=label.percent * ALARM_STRIP / HEIGHT) for label in left)
-    return Chart(said, _drawn(shapes), below, moved, "tall", "score, log" if logarithmic else "score")
+    return Chart(description, _drawn(shapes), below, moved, "tall", "score, log" if logarithmic else "score")
 
 
 def strand_chart(strand: Strand, trace: Trace) -> Chart:
@@ -55,17 +55,17 @@ def strand_chart(strand: Strand, trace: Trace) -> Chart:
         Shape("value", svg.band(x, place(strand.high), place(strand.low)), f"{strand.sensor}, measured"),
         Shape("forecast", svg.line(x, place(strand.expected)), f"{strand.sensor}, forecast"),
     ]
-    said = (
+    description = (
         f"{strand.sensor}, measured and forecast, between {quantity(low)} and {quantity(high)} {strand.unit}; "
         f"it carries {percent(strand.contribution, 0)} of the score."
     )
     bottom, top = pair(low, high)
     left = (Label(0, top, "start"), Label(100, bottom, "end"))
-    return Chart(said, _drawn(shapes), (), left, "low", strand.sensor)
+    return Chart(description, _drawn(shapes), (), left, "low", strand.sensor)
 
 
 def overview_chart(trace: Trace, clock: Clock) -> Chart:
-    """An asset's score at a glance, as high as a line of text."""
+    """An asset's score in the height of a line of text."""
     axis = Axis(trace.start, trace.end)
     peak = _largest(trace.score)
     place, _, _ = svg.score_scale(_highest(trace))
@@ -77,35 +77,35 @@ def overview_chart(trace: Trace, clock: Clock) -> Chart:
         *_beside(trace, place, 1.0),
         Shape("score", svg.line(svg.xs(len(y)), y)),
     ]
-    said = (
+    description = (
         f"Score of {trace.asset} from {clock.minute(trace.start)} to {clock.minute(trace.end)}, at most "
-        f"{'unknown' if peak is None else quantity(peak)}, {counted(len(trace.alarms), 'alarm')}{_beside_said(trace)}."
+        f"{'unknown' if peak is None else quantity(peak)}, {counted(len(trace.alarms), 'alarm')}{_beside_text(trace)}."
     )
-    return Chart(said, _drawn(shapes), kind="spark")
+    return Chart(description, _drawn(shapes), kind="spark")
 
 
 def _highest(trace: Trace) -> float:
-    """Of both versions' scores: one scale."""
-    return max(_largest(one) or 0.0 for one in (trace.score, trace.beside) if one is not None)
+    """The highest score of both versions, which share a scale."""
+    return max(_largest(scores) or 0.0 for scores in (trace.score, trace.beside) if scores is not None)
 
 
 def _beside(trace: Trace, place: svg.Place, height: float) -> list[Shape]:
-    """The other version's score, if there is one."""
+    """The other version's score, if it was judged too."""
     if trace.beside is None:
         return []
     line = svg.line(svg.xs(len(trace.beside)), place(trace.beside) * height)
     return [Shape("beside", line, "score of the other version")]
 
 
-def _beside_said(trace: Trace) -> str:
+def _beside_text(trace: Trace) -> str:
     if trace.beside is None:
         return ""
     peak = _largest(trace.beside)
-    return f"; the other version's {'at most ' + quantity(peak) if peak is not None else 'is not known'}"
+    return f"; the other version's {'at most ' + quantity(peak) if peak is not None else 'is unknown'}"
 
 
 def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
-    """Alarms by interval, with what an operator can take in that time."""
+    """Alarms by interval, with the number that an operator can handle in that time."""
     alarms, false = timeline.counts[:, 4], timeline.counts[:, 5]
     acceptable, manageable = (
         rate * timeline.interval_ms / HOUR_MS for rate in (ACCEPTABLE_PER_HOUR, MANAGEABLE_PER_HOUR)
@@ -115,15 +115,23 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
     axis = _axis(timeline)
     right = alarms - false if labelled else alarms
     shapes = [Shape("observed", axis.boxes(_spans(timeline), 97.0), "observed")]
-    for at, one, wrong in zip(timeline.start.tolist(), right.tolist(), false.tolist(), strict=True):
+    for at, right_count, false_count in zip(timeline.start.tolist(), right.tolist(), false.tolist(), strict=True):
         left, end = axis.x(at) + 1, axis.x(at + timeline.interval_ms) - 1
-        foot, middle, head = (float(place(np.array([float(value)]))[0]) for value in (0, one, one + wrong))
+        foot, middle, head = (
+            float(place(np.array([float(value)]))[0]) for value in (0, right_count, right_count + false_count)
+        )
         when = clock.minute(at)
-        if one:
-            what = counted(one, "alarm during a fault", "alarms during faults") if labelled else counted(one, "alarm")
+        if right_count:
+            what = (
+                counted(right_count, "alarm during a fault", "alarms during faults")
+                if labelled
+                else counted(right_count, "alarm")
+            )
             shapes.append(Shape("right", svg.box(left, end, middle, foot), f"{when}: {what}"))
-        if wrong:
-            shapes.append(Shape("wrong", svg.box(left, end, head, middle), f"{when}: {counted(wrong, 'false alarm')}"))
+        if false_count:
+            shapes.append(
+                Shape("wrong", svg.box(left, end, head, middle), f"{when}: {counted(false_count, 'false alarm')}")
+            )
     heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", svg.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)
@@ -134,9 +142,9 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
         Label(heights[1], f"{manageable:.3g}"),
         Label(heights[0], f"{acceptable:.3g}"),
     ])  # fmt: skip
-    said = f"Alarms in each interval of {every}, at most {counted(most, 'alarm')}."
+    description = f"Alarms in each interval of {every}, at most {counted(most, 'alarm')}."
     below = axis.ticks(clock.for_span(axis.start, axis.end), 3)
-    return Chart(said, _drawn(shapes), below, left_labels, "tall", f"alarms in {every}")
+    return Chart(description, _drawn(shapes), below, left_labels, "tall", f"alarms in {every}")
 
 
 def flagged_chart(timeline: Timeline, clock: Clock, budget: float) -> Chart:
@@ -150,21 +158,23 @@ def flagged_chart(timeline: Timeline, clock: Clock, budget: float) -> Chart:
         Shape(
             "flagged",
             svg.box(axis.x(at) + 1, axis.x(at + timeline.interval_ms) - 1, y, HEIGHT),
-            f"{clock.minute(at)}: {percent(one)} of {total:,} rows",
+            f"{clock.minute(at)}: {percent(fraction)} of {total:,} rows",
         )
-        for at, y, one, total in zip(
+        for at, y, fraction, total in zip(
             timeline.start.tolist(), place(share).tolist(), share.tolist(), rows.tolist(), strict=True
         )
-        if one
+        if fraction
     ]
     shapes.append(Shape("limit", svg.across(float(place(np.array([budget]))[0])), "the alarm budget"))
     left = (Label(0, percent(top, 0 if top > 0.1 else 1), "start"), Label(100, "0", "end"))
-    said = f"Share of rows above 1 in each interval, at most {percent(float(share.max(initial=0.0)))}."
-    return Chart(said, _drawn(shapes), axis.ticks(clock.for_span(axis.start, axis.end), 3), left, "low", "rows above 1")
+    description = f"Share of rows above 1 in each interval, at most {percent(float(share.max(initial=0.0)))}."
+    return Chart(
+        description, _drawn(shapes), axis.ticks(clock.for_span(axis.start, axis.end), 3), left, "low", "rows above 1"
+    )
 
 
 def rate_chart(per_hour: float) -> Chart:
-    """Alarms an hour on a scale with the two benchmarks."""
+    """Alarms per hour on a scale with the two benchmarks."""
     top = min(max(1.5 * MANAGEABLE_PER_HOUR, per_hour * 1.05), MOST_PER_HOUR)
     first, second = (WIDTH * rate / top for rate in (ACCEPTABLE_PER_HOUR, MANAGEABLE_PER_HOUR))
     shapes = (
@@ -179,7 +189,7 @@ def rate_chart(per_hour: float) -> Chart:
         Label(100 * MANAGEABLE_PER_HOUR / top, f"{MANAGEABLE_PER_HOUR:.0f}"),
     )
     return Chart(
-        f"{number(per_hour)} alarms an hour; 6 are acceptable, 12 the most manageable.", shapes, below, kind="bullet"
+        f"{number(per_hour)} alarms an hour; 6 are acceptable, 12 are manageable at most.", shapes, below, kind="bullet"
     )
 
 
@@ -205,5 +215,5 @@ def _range(*parts: Floats) -> tuple[float, float]:
 
 
 def _drawn(shapes: list[Shape]) -> tuple[Shape, ...]:
-    """Those that have anything to draw."""
+    """The shapes that are not empty."""
     return tuple(shape for shape in shapes if shape.path)

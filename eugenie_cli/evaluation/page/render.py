@@ -1,4 +1,4 @@
-"""Writes the page. Names of assets, sensors and sites are text that others chose: the template escapes all of it."""
+"""Writes the page. Names of assets, sensors and sites are untrusted text, which the template escapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPLATE, STYLE = "page.html.j2", "style.css"
 
 
 def render(report: EvaluationReport) -> str:
-    """The page as HTML: complete in itself, without script, and forbidden to fetch anything."""
+    """The page as self-contained HTML, without scripts and with a policy that forbids fetching anything."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = shipped("templates") / "report"
@@ -30,7 +30,7 @@ def render(report: EvaluationReport) -> str:
 
 
 def write_page(report: EvaluationReport, path: Path) -> None:
-    """Write the page, whole or not at all. Raises EugenieError when it cannot be written."""
+    """Write the page atomically. Raises EugenieError if it cannot be written."""
     text = render(report)
     try:
         write_atomically(path, text, mode=0o644)

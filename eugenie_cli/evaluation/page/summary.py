@@ -1,4 +1,4 @@
-"""The report in plain words, for who runs the plant: each sentence with a judgement, so that none has to be guessed."""
+"""The report in plain words for plant operators: each sentence carries a verdict."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from eugenie_cli.evaluation.provenance import Provenance
 
 GOOD, FAIR, POOR, NEUTRAL = "good", "fair", "poor", "neutral"
 MARKS = {GOOD: "✓", FAIR: "△", POOR: "✕", NEUTRAL: "·"}
-"""Beside the colour: who cannot tell colours, or prints in grey, sees the judgement too."""
-LATE_ONES = 0.1
-"""Share of the faults that may be missed before the report calls it poor."""
+"""Marks in addition to colour, for readers who cannot tell colours or print in grey."""
+FAIR_MISSED = 0.1
+"""Share of missed faults above which the verdict is poor."""
 STEADY = 2.0
-"""Times the alarm budget, and times each other, by which two halves may differ before operation has changed."""
+"""Highest multiple of the alarm budget, and of each other, of two halves that counts as steady."""
 FEW_HOURS = 24.0
-"""Under a day of watching a rate of alarms is said to be rough."""
+"""With less observation than this, the report calls an alarm rate rough."""
 COVERED = 0.95
-"""Share of rows with a score from which the picture is whole."""
+"""Share of scored rows below which the report warns."""
 
 
 class Sentence(NamedTuple):
@@ -41,14 +41,14 @@ class Sentence(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """A figure of the alarm load beside what the standards ask for."""
+    """A figure of the alarm load, with the standards' benchmark."""
 
-    what: str
+    name: str
     value: str
-    asked: str
+    target: str
     source: str
     verdict: str
-    words: str
+    comment: str
 
     @property
     def mark(self) -> str:
@@ -56,30 +56,30 @@ class Benchmark(NamedTuple):
 
 
 def summary(report: EvaluationReport) -> list[Sentence]:
-    """From what matters most."""
+    """The sentences, most important first."""
     return [
-        *_candidate(report), *_faults(report), *_vain(report), *_load(report), *_blame(report), *_rivals(report),
-        *_trust(report),
+        *_candidate(report), *_faults(report), *_false_alarms(report), *_load(report), *_blame(report),
+        *_better_baselines(report), *_caveats(report),
     ]  # fmt: skip
 
 
 def rate_verdict(per_hour: float | None) -> tuple[str, str]:
-    """Of alarms an hour for one operator."""
+    """Verdict and comment on one operator's alarms per hour."""
     if per_hour is None:
-        return NEUTRAL, "not known"
+        return NEUTRAL, "unknown"
     if per_hour <= ACCEPTABLE_PER_HOUR:
         return GOOD, "acceptable"
     return (FAIR, "manageable at most") if per_hour <= MANAGEABLE_PER_HOUR else (POOR, "too many")
 
 
 def benchmarks(load: AlarmLoad) -> list[Benchmark]:
-    """The figures that ISA-18.2, IEC 62682 and EEMUA 191 give a benchmark for."""
+    """The figures for which ISA-18.2, IEC 62682 and EEMUA 191 give a benchmark."""
     isa = "ISA-18.2 / IEC 62682"
     flood, standing, peak = load.flood_fraction, load.standing_mean, load.peak_10_min
-    verdict, words = rate_verdict(load.per_hour)
-    asked = f"{ACCEPTABLE_PER_HOUR:.0f}, at most {MANAGEABLE_PER_HOUR:.0f}"
+    verdict, comment = rate_verdict(load.per_hour)
+    target = f"{ACCEPTABLE_PER_HOUR:.0f}, at most {MANAGEABLE_PER_HOUR:.0f}"
     return [
-        Benchmark("Alarms an hour, average", number(load.per_hour), asked, f"{isa}, EEMUA 191", verdict, words),
+        Benchmark("Alarms an hour, average", number(load.per_hour), target, f"{isa}, EEMUA 191", verdict, comment),
         _limit("Most alarms in 10 minutes", peak, count(peak), f"≤ {MOST_IN_AN_INTERVAL}", isa,
                peak <= MOST_IN_AN_INTERVAL),
         _limit("Time in alarm flood", flood, percent(flood), f"< {percent(ACCEPTABLE_FLOOD, 0)}", isa,
@@ -94,21 +94,21 @@ def benchmarks(load: AlarmLoad) -> list[Benchmark]:
     ]  # fmt: skip
 
 
-def _limit(what: str, known: float | None, value: str, asked: str, source: str, good: bool) -> Benchmark:
-    if known is None:
-        return Benchmark(what, UNKNOWN, asked, source, NEUTRAL, "not known")
-    return Benchmark(what, value, asked, source, *((GOOD, "met") if good else (POOR, "not met")))
+def _limit(name: str, figure: float | None, value: str, target: str, source: str, met: bool) -> Benchmark:
+    if figure is None:
+        return Benchmark(name, UNKNOWN, target, source, NEUTRAL, "unknown")
+    return Benchmark(name, value, target, source, *((GOOD, "met") if met else (POOR, "not met")))
 
 
 def _candidate(report: EvaluationReport) -> Iterator[Sentence]:
-    other, verdict = report.evaluation.candidate, report.verdict()
-    if other is None or verdict is None:
+    candidate, verdict = report.evaluation.candidate, report.verdict()
+    if candidate is None or verdict is None:
         return
-    said = "the gate lets it pass" if verdict.promote else f"the gate refuses it: {'; '.join(verdict.against)}"
+    outcome = "the gate accepts it" if verdict.promote else f"the gate refuses it: {'; '.join(verdict.against)}"
     yield Sentence(
         GOOD if verdict.promote else POOR,
-        f"Version {other.version}, on the same rows beside version {report.evaluation.version}: {said}. "
-        f"What follows is of version {report.evaluation.version}.",
+        f"Version {candidate.version}, judged on the same rows as version {report.evaluation.version}: {outcome}. "
+        f"The following describes version {report.evaluation.version}.",
     )
 
 
@@ -117,14 +117,17 @@ def _faults(report: EvaluationReport) -> Iterator[Sentence]:
     if not report.findings.labelled:
         yield Sentence(
             NEUTRAL,
-            "No faults were given, so nobody can say which alarms are right, what was missed or how late it was found. "
-            "What follows is how often the model would have spoken, how evenly, and on how much of the data.",
+            "No known faults were given, so nobody can say which alarms are right, which faults were missed or how "
+            "late they were found. The following shows how often the model would have raised alarms, how steadily, and "
+            "on how much of the data.",
         )
     elif events is None or not events.total:
-        yield Sentence(NEUTRAL, "None of the known faults lies in the judged rows: only false alarms can be counted.")
+        yield Sentence(
+            NEUTRAL, "The judged rows contain none of the known faults, so only false alarms can be counted."
+        )
     else:
         missed = events.total - events.detected
-        verdict = GOOD if not missed else FAIR if missed <= max(1, LATE_ONES * events.total) else POOR
+        verdict = GOOD if not missed else FAIR if missed <= max(1, FAIR_MISSED * events.total) else POOR
         found = "all" if not missed else f"{events.detected:,}"
         late = ""
         if events.detected:
@@ -132,21 +135,21 @@ def _faults(report: EvaluationReport) -> Iterator[Sentence]:
             late = f", half of them within {half} and nine in ten within {most}"
         rest = "" if not missed else f" {counted(missed, 'was', 'were')} missed."
         yield Sentence(verdict, f"Of {counted(events.total, 'known fault')} the model found {found}{late}.{rest}")
-        already = sum(one.detected is not None and one.detected < one.start for one in report.findings.events)
+        already = sum(event.detected is not None and event.detected < event.start for event in report.findings.events)
         if already:
             yield Sentence(
                 FAIR,
-                f"In {already:,} of them an alarm was on already when the fault began: that it was found says little.",
+                f"In {already:,} of them, an alarm was already on when the fault began, so finding it proves little.",
             )
 
 
-def _vain(report: EvaluationReport) -> Iterator[Sentence]:
+def _false_alarms(report: EvaluationReport) -> Iterator[Sentence]:
     model = report.evaluation.model
     alarms = report.findings.load.alarms
     if not alarms:
-        yield Sentence(NEUTRAL, "It raised no alarm at all.")
+        yield Sentence(NEUTRAL, "It raised no alarms.")
         return
-    rate, what = model.false_alarms_per_asset_day, "with nothing known to be wrong"
+    rate, when = model.false_alarms_per_asset_day, "while nothing was known to be wrong"
     if model.events is None:
         first, second = report.findings.flagged_by_half
         yield from _steadiness(report, first, second)
@@ -154,51 +157,53 @@ def _vain(report: EvaluationReport) -> Iterator[Sentence]:
     false = model.events.false_alarms
     verdict = GOOD if rate is not None and rate <= 1 else FAIR if rate is not None and rate <= 10 else POOR
     if not false:
-        yield Sentence(GOOD, f"No alarm was raised {what}.")
+        yield Sentence(GOOD, f"No alarm was raised {when}.")
         return
-    often = "" if not rate else f": for one machine that would be one every {duration(86_400 / rate)}"
+    often = "" if not rate else f": for one machine, that is one every {duration(86_400 / rate)}"
     if alarms == 1:
         which = "Its only alarm was"
     elif false == alarms:
         which = f"All of its {alarms:,} alarms were"
     else:
         which = f"{false:,} of its {alarms:,} alarms {'was' if false == 1 else 'were'}"
-    yield Sentence(verdict, f"{which} raised {what}{often}.")
+    yield Sentence(verdict, f"{which} raised {when}{often}.")
 
 
 def _steadiness(report: EvaluationReport, first: float | None, second: float | None) -> Iterator[Sentence]:
     if first is None or second is None:
         return
-    words = (
+    shares = (
         f"{percent(first)} of the rows score above 1 in the first half of the time and {percent(second)} in the second"
     )
     high, low = max(first, second), min(first, second)
     if high <= STEADY * report.budget:
-        yield Sentence(GOOD, f"{words}: near the alarm budget of {percent(report.budget)}, and steady.")
+        yield Sentence(GOOD, f"{shares}: near the alarm budget of {percent(report.budget)}, and steady.")
     elif high > STEADY * low:
-        yield Sentence(POOR, f"{words}: that is not steady. Either something has changed, or the model has aged.")
+        yield Sentence(
+            POOR, f"{shares}: this is not steady. Either operation has changed, or the model is out of date."
+        )
     else:
-        yield Sentence(FAIR, f"{words}: steady, but more than the alarm budget of {percent(report.budget)}.")
+        yield Sentence(FAIR, f"{shares}: steady, but above the alarm budget of {percent(report.budget)}.")
 
 
 def _load(report: EvaluationReport) -> Iterator[Sentence]:
     load = report.findings.load
     if load.per_hour is None or not load.alarms:
         return
-    verdict, words = rate_verdict(load.per_hour)
+    verdict, comment = rate_verdict(load.per_hour)
     machines = counted(report.evaluation.assets, "machine")
     yield Sentence(
         verdict,
-        f"One operator who watches all {machines} would hear {number(load.per_hour)} alarms an hour: {words} "
-        f"({ACCEPTABLE_PER_HOUR:.0f} are acceptable, {MANAGEABLE_PER_HOUR:.0f} the most)."
-        + (f" That is from {number(load.hours)} h of watching, so a rough figure." if load.hours < FEW_HOURS else ""),
+        f"One operator watching all {machines} would get {number(load.per_hour)} alarms an hour: {comment} "
+        f"({ACCEPTABLE_PER_HOUR:.0f} are acceptable, {MANAGEABLE_PER_HOUR:.0f} are manageable at most)."
+        + (f" This is a rough figure, from {number(load.hours)} h of observation." if load.hours < FEW_HOURS else ""),
     )
     if load.chattering:
         share = load.chattering / load.alarms
         yield Sentence(
             POOR if share > 0.1 else FAIR,
-            f"{load.chattering:,} of them came back within a minute of going. A longer off-delay or a cool-down would "
-            f"make one alarm of such a run (now: off-delay {report.off_delay} rows).",
+            f"{load.chattering:,} of them came back within a minute of clearing. A longer off-delay or a cooldown "
+            f"would merge such a run into one alarm (off-delay now: {report.off_delay} rows).",
         )  # fmt: skip
 
 
@@ -209,37 +214,39 @@ def _blame(report: EvaluationReport) -> Iterator[Sentence]:
     verdict = GOOD if early.hit_at_3 >= 0.8 else FAIR if early.hit_at_3 >= 0.5 else POOR
     yield Sentence(
         verdict,
-        f"When an alarm comes, a right sensor is among the first three named in {percent(early.hit_at_3, 0)} of the "
-        f"faults; looked at afterwards, over the whole fault, in {percent(cause.hit_at_3, 0)}.",
+        f"When the alarm is raised, a correct sensor is among the first three named in {percent(early.hit_at_3, 0)} "
+        f"of the faults; afterwards, over the whole fault, in {percent(cause.hit_at_3, 0)}.",
     )
 
 
-def _rivals(report: EvaluationReport) -> Iterator[Sentence]:
+def _better_baselines(report: EvaluationReport) -> Iterator[Sentence]:
     better = [note for note in report.evaluation.notes if "is better than the model" in note]
     for note in better:
         yield Sentence(FAIR, note)
     if not better and report.evaluation.model.point is not None and report.evaluation.baselines:
-        yield Sentence(GOOD, "None of the classical detectors beside it is clearly better, by F1 of rows or by VUS-PR.")
+        yield Sentence(GOOD, "No classical detector is clearly better, by F1 of rows or by VUS-PR.")
 
 
-def _trust(report: EvaluationReport) -> Iterator[Sentence]:
+def _caveats(report: EvaluationReport) -> Iterator[Sentence]:
     covered = report.evaluation.model.coverage
     if covered is not None and covered < COVERED:
-        yield Sentence(FAIR, f"Only {percent(covered)} of the judged rows have a score; the others count as quiet.")
-    known = report.provenance
-    if not isinstance(known, Provenance):
+        yield Sentence(
+            FAIR, f"Only {percent(covered)} of the judged rows have a score; the others count as not flagged."
+        )
+    provenance = report.provenance
+    if not isinstance(provenance, Provenance):
         return
-    if known.rehearsal > known.budget:
+    if provenance.rehearsal > provenance.budget:
         yield Sentence(
             POOR,
-            f"In the rehearsal {percent(known.rehearsal)} of normal rows scored above 1, more than the budget of "
-            f"{percent(known.budget)}: the normal periods hold more than one kind of operation.",
+            f"In the rehearsal, {percent(provenance.rehearsal)} of the normal rows scored above 1, more than the "
+            f"budget of {percent(provenance.budget)}: the normal periods contain more than one kind of operation.",
         )
-    weak = sum(one.thin or one.calibration.pooled for one in known.assets)
+    weak = sum(asset.thin or asset.calibration.pooled for asset in provenance.assets)
     if weak:
-        whose = "all" if weak == len(known.assets) else f"{weak:,} of"
+        whose = "all" if weak == len(provenance.assets) else f"{weak:,} of"
         yield Sentence(
             FAIR,
-            f"The thresholds of {whose} {counted(len(known.assets), 'machine')} rest on few rows of their own: longer "
-            "normal periods would make them firmer.",
+            f"The thresholds of {whose} {counted(len(provenance.assets), 'machine')} rest on few rows of their own; "
+            "longer normal periods would make them more reliable.",
         )

@@ -1,5 +1,5 @@
-"""Geometry of the pictures. A drawing is 1000 wide and 100 high, and stretched by the page to the room that there is;
-labels are text beside it, placed by per cent, so that they stay readable at every width.
+"""Geometry of the pictures. A drawing is 1000 wide and 100 high, and the page stretches it to the available space;
+labels are text beside the drawing, positioned in per cent, so they stay readable at every width.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from eugenie_cli.detection.metrics.alarm_load import Span
 
 WIDTH, HEIGHT = 1000.0, 100.0
 LOG_FROM = 6.0
-"""A score that reaches so far is drawn on a logarithmic scale, else its threshold could not be seen."""
+"""Peak score from which the scale is logarithmic, because the threshold would otherwise be invisible."""
 LABEL_PERCENT = 16.0
-"""Of a picture's height: what a line of text needs."""
+"""Height of a line of text, in per cent of a picture's height."""
 LEAST_SCORE = 0.1
-"""What a logarithmic scale begins with."""
+"""Lower end of a logarithmic scale."""
 
 
 class Shape(NamedTuple):
-    """A path and its class in the style sheet; `title` is what a pointer that rests on it reads."""
+    """A path and its class in the style sheet; `title` is shown as a tooltip."""
 
     kind: str
     path: str
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A text at so many per cent of an axis; `at` is "start" or "end" where it would leave the picture."""
+    """A text at a position on an axis, in per cent; `at` is "start" or "end" at the edges of the picture."""
 
     percent: float
     text: str
@@ -41,9 +41,9 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """Shapes in drawing order, labels below and at the left, and a sentence for who cannot see it."""
+    """Shapes in drawing order, labels below and on the left, and a sentence for screen readers."""
 
-    said: str
+    description: str
     shapes: tuple[Shape, ...]
     below: tuple[Label, ...] = ()
     left: tuple[Label, ...] = ()
@@ -52,11 +52,11 @@ class Chart:
 
 
 Place = Callable[[Floats], Floats]
-"""Values [n] -> heights [n] from the top, 0 to HEIGHT; NaN stays."""
+"""Values [n] -> heights [n] from the top, 0 to HEIGHT; NaN stays NaN."""
 
 
 def linear(low: float, high: float) -> Place:
-    """A scale from `low` at the bottom to `high` at the top; a single value lies in the middle."""
+    """A scale from `low` at the bottom to `high` at the top; a single value is drawn in the middle."""
     spread = high - low
     if not spread > 0:
         low, spread = low - 0.5, 1.0
@@ -64,7 +64,7 @@ def linear(low: float, high: float) -> Place:
 
 
 def score_scale(peak: float) -> tuple[Place, tuple[Label, ...], bool]:
-    """A scale for scores up to `peak`, with the labels of the threshold and of the top; whether it is logarithmic."""
+    """A scale for scores up to `peak`, labels for the threshold and the top, and whether it is logarithmic."""
     top = max(1.6, peak * 1.06)
     logarithmic = peak >= LOG_FROM
     if logarithmic:
@@ -77,7 +77,7 @@ def score_scale(peak: float) -> tuple[Place, tuple[Label, ...], bool]:
 
 
 def spaced(labels: Sequence[Label]) -> tuple[Label, ...]:
-    """Those labels, the first ones first, that do not come too near to one that is there already."""
+    """The labels, in order of priority, that do not come too close to one already kept."""
     kept: list[Label] = []
     for label in labels:
         if all(abs(label.percent - other.percent) >= LABEL_PERCENT for other in kept):
@@ -86,12 +86,12 @@ def spaced(labels: Sequence[Label]) -> tuple[Label, ...]:
 
 
 def xs(count: int) -> Floats:
-    """The middles of `count` points side by side."""
+    """x coordinates of `count` evenly spaced points."""
     return (np.arange(count) + 0.5) * (WIDTH / max(count, 1))
 
 
 def line(x: Floats, y: Floats) -> str:
-    """A path through the points, broken where y is NaN; a lone point is a short stroke."""
+    """A path through the points, broken where y is NaN; a single point becomes a short stroke."""
     parts: list[str] = []
     for first, last in runs(~np.isnan(y)):
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last], y[first:last], strict=True))
@@ -103,11 +103,11 @@ def band(x: Floats, top: Floats, bottom: Floats) -> str:
     """The area between two lines."""
     parts: list[str] = []
     for first, last in runs(~np.isnan(top) & ~np.isnan(bottom)):
-        there = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last], top[first:last], strict=True)]
-        back = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last][::-1], bottom[first:last][::-1], strict=True)]
+        upper = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last], top[first:last], strict=True)]
+        lower = [f"{a:.1f},{b:.1f}" for a, b in zip(x[first:last][::-1], bottom[first:last][::-1], strict=True)]
         if last - first == 1:
-            there, back = [f"{x[first] - 1:.1f},{top[first]:.1f}"], [f"{x[first] + 1:.1f},{bottom[first]:.1f}"]
-        parts.append("M" + " ".join(there + back) + "Z")
+            upper, lower = [f"{x[first] - 1:.1f},{top[first]:.1f}"], [f"{x[first] + 1:.1f},{bottom[first]:.1f}"]
+        parts.append("M" + " ".join(upper + lower) + "Z")
     return "".join(parts)
 
 
@@ -118,12 +118,12 @@ def box(left: float, right: float, top: float = 0.0, bottom: float = HEIGHT) -> 
 
 
 def across(y: float) -> str:
-    """A line from side to side."""
+    """A horizontal line across the drawing."""
     return f"M0,{y:.1f}H{WIDTH:.0f}"
 
 
 class Axis(NamedTuple):
-    """Time from `start` to `end`, ms, from side to side."""
+    """A time axis from `start` to `end`, ms, across the width of the drawing."""
 
     start: int
     end: int
@@ -135,11 +135,11 @@ class Axis(NamedTuple):
         """Rectangles over the spans."""
         return "".join(box(self.x(first), self.x(last), top, bottom) for first, last in spans)
 
-    def ticks(self, text: Callable[[int], str], wanted: int = 4) -> tuple[Label, ...]:
-        """Labels at even distances, the first and the last inside the picture."""
-        found = []
-        for number in range(wanted):
-            ms = self.start + round((self.end - self.start) * number / (wanted - 1))
-            at = "start" if number == 0 else "end" if number == wanted - 1 else "middle"
-            found.append(Label(100 * number / (wanted - 1), text(ms), at))
-        return tuple(found)
+    def ticks(self, text: Callable[[int], str], count: int = 4) -> tuple[Label, ...]:
+        """Evenly spaced labels; the first and the last stay inside the picture."""
+        labels = []
+        for number in range(count):
+            ms = self.start + round((self.end - self.start) * number / (count - 1))
+            at = "start" if number == 0 else "end" if number == count - 1 else "middle"
+            labels.append(Label(100 * number / (count - 1), text(ms), at))
+        return tuple(labels)

@@ -1,4 +1,4 @@
-"""What the template shows: the report as texts and pictures, and no more of them than a page can hold."""
+"""The variables of the template: the report as text and pictures, limited to what fits on a page."""
 
 from __future__ import annotations
 
@@ -18,84 +18,88 @@ from eugenie_cli.evaluation.page.tables import around, baselines, gaps, identity
 from eugenie_cli.evaluation.provenance import Unknown
 
 MOST_ROWS = 100
-"""Rows of a table of events, alarms or assets: the rest is in `-o json`."""
+"""Rows of a table of events, alarms or assets; the rest are in `-o json`."""
 MOST_OVERVIEWS = 40
-"""Assets with a picture of their own in the table."""
+"""Assets that have a picture in the table."""
 NAMED = 3
 
 
 class Tile(NamedTuple):
     value: str
-    what: str
-    more: str
+    name: str
+    detail: str
     verdict: str = "neutral"
 
 
 class Picture(NamedTuple):
-    """An event or alarm, drawn."""
+    """A drawn event or alarm."""
 
     title: str
     badge: str
     verdict: str
     lines: tuple[str, ...]
     charts: tuple[tuple[str, Chart], ...]
-    """A caption and the chart."""
+    """Captions and charts."""
 
 
 class Table(NamedTuple):
-    """Cells are texts, or a `Chart`; the first column heads its row."""
+    """Cells are text or a `Chart`; the first column is the row header."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     left_out: str = ""
 
 
-class _Others(NamedTuple):
-    """How the candidate did on each fault, by asset, start and end."""
+class _CandidateDelays(NamedTuple):
+    """The candidate's delay on each fault, by asset, start and end."""
 
     version: int
     delays: Mapping[tuple[str, int, int], float | None]
 
     @classmethod
-    def of(cls, report: EvaluationReport) -> _Others | None:
-        one = report.evaluation.candidate
-        if one is None or report.candidate is None:
+    def of(cls, report: EvaluationReport) -> _CandidateDelays | None:
+        candidate = report.evaluation.candidate
+        if candidate is None or report.candidate is None:
             return None
         events = report.candidate.events
-        return cls(one.version, {(event.asset, event.start, event.end): event.delay_s for event in events})
+        return cls(candidate.version, {(event.asset, event.start, event.end): event.delay_s for event in events})
 
     def delay(self, event: EventFinding) -> float | None:
-        """s; None: missed."""
+        """Seconds; None: missed."""
         return self.delays.get((event.asset, event.start, event.end))
 
 
 def view(report: EvaluationReport) -> Mapping[str, Any]:
     """The variables of the template."""
     clock = Clock(report.timezone)
-    found, one = report.findings, report.evaluation
-    beside, others = report.candidate, _Others.of(report)
-    load, drawn = found.load, bool(len(found.timeline.start))
-    period = f"{clock.minute(found.period[0])} – {clock.minute(found.period[1])}" if found.period else "no judged rows"
+    findings, evaluation = report.findings, report.evaluation
+    beside, candidate_delays = report.candidate, _CandidateDelays.of(report)
+    load, drawn, event_traces = findings.load, bool(len(findings.timeline.start)), findings.event_traces
+    period = (
+        f"{clock.minute(findings.period[0])} – {clock.minute(findings.period[1])}"
+        if findings.period
+        else "no judged rows"
+    )
     return {
-        "title": f"{one.class_name}, version {one.version}",
+        "title": f"{evaluation.class_name}, version {evaluation.version}",
         "site": report.site,
-        "class_name": one.class_name,
-        "version": one.version,
+        "class_name": evaluation.class_name,
+        "version": evaluation.version,
         "period": period,
         "timezone": report.timezone,
-        "rows": counted(one.judged_rows, "judged row"),
-        "assets": counted(one.assets, "asset"),
+        "rows": counted(evaluation.judged_rows, "judged row"),
+        "assets": counted(evaluation.assets, "asset"),
         "made": clock.minute(report.made),
-        "labelled": found.labelled,
+        "labelled": findings.labelled,
         "summary": summary(report),
         "tiles": _tiles(report),
         "versus": versus(report),
-        "candidate_pictures": [_alarm_picture(*each, clock) for each in beside.alarm_traces] if beside else [],
-        "events": _events(found.events, clock, others) if found.labelled else None,
-        "event_pictures": [_event_picture(*each, clock, others) for each in found.event_traces],
-        "events_left_out": _left_out(len(found.event_traces), len(found.events), "fault", "the missed and the latest"),
-        "alarms": _alarms(found.alarms, load.alarms, clock),
-        "alarm_pictures": [_alarm_picture(*each, clock) for each in found.alarm_traces],
+        "candidate_pictures": [_alarm_picture(*pair, clock) for pair in beside.alarm_traces] if beside else [],
+        "events": _events(findings.events, clock, candidate_delays) if findings.labelled else None,
+        "event_pictures": [_event_picture(*pair, clock, candidate_delays) for pair in event_traces],
+        "events_left_out": _left_out(len(event_traces), len(findings.events), "fault", "the missed and the latest"),
+        "alarms": _alarms(findings.alarms, load.alarms, clock),
+        "alarm_pictures": [_alarm_picture(*pair, clock) for pair in findings.alarm_traces],
         "benchmarks": benchmarks(load),
         "load": load,
         "hours": number(load.hours),
@@ -103,22 +107,22 @@ def view(report: EvaluationReport) -> Mapping[str, Any]:
         "worst_asset": load.worst_asset,
         "worst_share": percent(load.worst_asset_share, 0),
         "rate_chart": plots.rate_chart(load.per_hour) if load.per_hour is not None else None,
-        "load_chart": plots.load_chart(found.timeline, clock, found.labelled) if drawn else None,
-        "flagged_chart": plots.flagged_chart(found.timeline, clock, report.budget) if drawn else None,
+        "load_chart": plots.load_chart(findings.timeline, clock, findings.labelled) if drawn else None,
+        "flagged_chart": plots.flagged_chart(findings.timeline, clock, report.budget) if drawn else None,
         "budget": percent(report.budget),
         "on_delay": report.on_delay,
         "off_delay": report.off_delay,
         "window": duration(report.window * report.step_ms / 1000),
-        "heat": heat(found.assets, found.labelled),
-        "around": around(found.phases),
-        "root_cause": root_cause(one.model.root_cause, found.root_cause_at_alarm),
-        "baselines": baselines(one),
+        "heat": heat(findings.assets, findings.labelled),
+        "around": around(findings.phases),
+        "root_cause": root_cause(evaluation.model.root_cause, findings.root_cause_at_alarm),
+        "baselines": baselines(evaluation),
         "thresholds": thresholds(report.provenance),
-        "gaps": gaps(found.assets, clock),
-        "asset_table": _assets(found.assets, found.labelled, clock),
+        "gaps": gaps(findings.assets, clock),
+        "asset_table": _assets(findings.assets, findings.labelled, clock),
         "identity": identity(report),
         "provenance_unknown": report.provenance.reason if isinstance(report.provenance, Unknown) else "",
-        "notes": one.notes,
+        "notes": evaluation.notes,
     }  # fmt: skip
 
 
@@ -138,40 +142,40 @@ def _tiles(report: EvaluationReport) -> list[Tile]:
             Tile(number(model.anomalies_per_asset_day), "alarms per asset and day", counted(load.alarms, "alarm")),
             Tile(percent(model.flagged), "rows above 1", f"budget {percent(report.budget)} of normal rows"),
         ]
-    verdict, words = rate_verdict(load.per_hour)
+    verdict, comment = rate_verdict(load.per_hour)
     return [
         *tiles,
-        Tile(number(load.per_hour), "alarms per operator hour", words, verdict),
-        Tile(percent(model.alarm_time_fraction), "of the time in alarm", f"in {number(load.hours)} h watched"),
-        Tile(percent(model.coverage), "of judged rows have a score", "the others count as quiet"),
+        Tile(number(load.per_hour), "alarms per operator hour", comment, verdict),
+        Tile(percent(model.alarm_time_fraction), "of the time in alarm", f"over {number(load.hours)} h watched"),
+        Tile(percent(model.coverage), "of judged rows have a score", "the others count as not flagged"),
     ]
 
 
-def _events(events: Sequence[EventFinding], clock: Clock, others: _Others | None) -> Table:
-    # when there are too many, what went wrong comes first
-    shown = events if len(events) <= MOST_ROWS else sorted(events, key=lambda one: -_lateness(one))[:MOST_ROWS]
+def _events(events: Sequence[EventFinding], clock: Clock, candidate_delays: _CandidateDelays | None) -> Table:
+    # if there are too many, show the worst
+    shown = events if len(events) <= MOST_ROWS else sorted(events, key=lambda event: -_lateness(event))[:MOST_ROWS]
     rows = [
         (
-            one.asset,
-            clock.second(one.start),
-            duration((one.end - one.start) / 1000),
-            _delay(one.delay_s),
-            *((_delay(others.delay(one)),) if others else ()),
-            UNKNOWN if one.peak is None else quantity(one.peak),
-            ", ".join(one.sensors) or "not labelled",
-            _named(one.blamed_at_alarm),
-            _named(one.blamed),
+            event.asset,
+            clock.second(event.start),
+            duration((event.end - event.start) / 1000),
+            _delay(event.delay_s),
+            *((_delay(candidate_delays.delay(event)),) if candidate_delays else ()),
+            UNKNOWN if event.peak is None else quantity(event.peak),
+            ", ".join(event.sensors) or "not labelled",
+            _named(event.blamed_at_alarm),
+            _named(event.blamed),
         )
-        for one in shown
+        for event in shown
     ]
     columns = (
         "asset",
         "start",
         "lasted",
         "delay",
-        *((f"delay, version {others.version}",) if others else ()),
+        *((f"delay, version {candidate_delays.version}",) if candidate_delays else ()),
         "peak score",
-        "sensors labelled",
+        "labelled sensors",
         "named at the alarm",
         "named afterwards",
     )
@@ -181,14 +185,14 @@ def _events(events: Sequence[EventFinding], clock: Clock, others: _Others | None
 def _alarms(alarms: Sequence[AlarmFinding], total: int, clock: Clock) -> Table:
     rows = [
         (
-            one.asset,
-            clock.second(one.detected),
-            duration((one.end - one.detected) / 1000),
-            quantity(one.peak),
-            {True: "false", False: "during a fault", None: UNKNOWN}[one.false],
-            _named(one.blamed),
+            alarm.asset,
+            clock.second(alarm.detected),
+            duration((alarm.end - alarm.detected) / 1000),
+            quantity(alarm.peak),
+            {True: "false", False: "during a fault", None: UNKNOWN}[alarm.false],
+            _named(alarm.blamed),
         )
-        for one in alarms[:MOST_ROWS]
+        for alarm in alarms[:MOST_ROWS]
     ]
     columns = ("asset", "raised", "on for", "peak score", "judged", "sensors named")
     return Table(columns, rows, _left_out(len(rows), total, "alarm", "the strongest"))
@@ -198,43 +202,49 @@ def _assets(assets: Sequence[AssetFinding], labelled: bool, clock: Clock) -> Tab
     worst = sorted(assets, key=_badness, reverse=True)[:MOST_ROWS]
     rows = [
         (
-            one.asset,
-            plots.overview_chart(one.overview, clock) if one.overview and place < MOST_OVERVIEWS else UNKNOWN,
-            *((f"{one.detected} of {one.events}", count(one.false_alarms)) if labelled else ()),
-            count(one.alarms),
-            percent(one.alarm_time_fraction),
-            percent(one.flagged),
-            percent(one.coverage.scored),
+            finding.asset,
+            plots.overview_chart(finding.overview, clock) if finding.overview and rank < MOST_OVERVIEWS else UNKNOWN,
+            *((f"{finding.detected} of {finding.events}", count(finding.false_alarms)) if labelled else ()),
+            count(finding.alarms),
+            percent(finding.alarm_time_fraction),
+            percent(finding.flagged),
+            percent(finding.coverage.scored),
         )
-        for place, one in enumerate(worst)
+        for rank, finding in enumerate(worst)
     ]  # fmt: skip
     columns = (
-        "asset", "score over the whole time", *(("faults found", "false alarms") if labelled else ()), "alarms",
+        "asset", "score over the whole period", *(("faults found", "false alarms") if labelled else ()), "alarms",
         "time in alarm", "rows above 1", "rows scored",
     )  # fmt: skip
     return Table(
-        columns, rows, _left_out(len(rows), len(assets), "asset", "those with most missed faults and false alarms")
+        columns, rows, _left_out(len(rows), len(assets), "asset", "those with the most missed faults and false alarms")
     )
 
 
-def _badness(one: AssetFinding) -> tuple[int, int, float]:
-    missed = (one.events or 0) - (one.detected or 0)
-    return missed, one.false_alarms if one.false_alarms is not None else one.alarms, one.flagged or 0.0
+def _badness(finding: AssetFinding) -> tuple[int, int, float]:
+    missed = (finding.events or 0) - (finding.detected or 0)
+    return missed, finding.false_alarms if finding.false_alarms is not None else finding.alarms, finding.flagged or 0.0
 
 
-def _lateness(one: EventFinding) -> float:
-    return float("inf") if one.delay_s is None else one.delay_s
+def _lateness(event: EventFinding) -> float:
+    return float("inf") if event.delay_s is None else event.delay_s
 
 
-def _event_picture(one: EventFinding, trace: Trace, clock: Clock, others: _Others | None) -> Picture:
-    found = one.delay_s is not None
-    labelled = f"labelled: {', '.join(one.sensors)}" if one.sensors else "no sensor labelled"
+def _event_picture(
+    event: EventFinding, trace: Trace, clock: Clock, candidate_delays: _CandidateDelays | None
+) -> Picture:
+    detected = event.delay_s is not None
+    labelled = f"labelled: {', '.join(event.sensors)}" if event.sensors else "no sensor labelled"
     lines = (
-        f"{clock.second(one.start)}, {duration((one.end - one.start) / 1000)}",
-        f"{labelled}; named: {_named(one.blamed_at_alarm) if found else 'nothing'}",
-        *((f"version {others.version}: {_badge(others.delay(one))}",) if others else ()),
+        f"{clock.second(event.start)}, {duration((event.end - event.start) / 1000)}",
+        f"{labelled}; named: {_named(event.blamed_at_alarm) if detected else 'nothing'}",
+        *(
+            (f"version {candidate_delays.version}: {_badge(candidate_delays.delay(event))}",)
+            if candidate_delays
+            else ()
+        ),
     )
-    return Picture(one.asset, _badge(one.delay_s), "good" if found else "poor", lines, _charts(trace, clock))
+    return Picture(event.asset, _badge(event.delay_s), "good" if detected else "poor", lines, _charts(trace, clock))
 
 
 def _delay(delay: float | None) -> str:
@@ -245,18 +255,18 @@ def _badge(delay: float | None) -> str:
     return "missed" if delay is None else f"found after {duration(delay)}" if delay else "found at once"
 
 
-def _alarm_picture(one: AlarmFinding, trace: Trace, clock: Clock) -> Picture:
+def _alarm_picture(alarm: AlarmFinding, trace: Trace, clock: Clock) -> Picture:
     lines = (
-        f"{clock.second(one.detected)}, on for {duration((one.end - one.detected) / 1000)}",
-        f"named: {_named(one.blamed)}",
+        f"{clock.second(alarm.detected)}, on for {duration((alarm.end - alarm.detected) / 1000)}",
+        f"named: {_named(alarm.blamed)}",
     )
-    badge = f"peak {quantity(one.peak)}"
-    return Picture(one.asset, badge, "poor" if one.false else "neutral", lines, _charts(trace, clock))
+    badge = f"peak {quantity(alarm.peak)}"
+    return Picture(alarm.asset, badge, "poor" if alarm.false else "neutral", lines, _charts(trace, clock))
 
 
 def _charts(trace: Trace, clock: Clock) -> tuple[tuple[str, Chart], ...]:
     score = plots.score_chart(trace, clock)
-    per_point = f", the highest of {trace.rows_per_point} rows a point" if trace.rows_per_point > 1 else ""
+    per_point = f", the highest of {trace.rows_per_point} rows per point" if trace.rows_per_point > 1 else ""
     strands = [
         (f"{strand.sensor}{f', {strand.unit}' if strand.unit else ''}: {percent(strand.contribution, 0)} of the score",
          plots.strand_chart(strand, trace))
@@ -266,8 +276,8 @@ def _charts(trace: Trace, clock: Clock) -> tuple[tuple[str, Chart], ...]:
 
 
 def _named(blamed: Sequence[Blame]) -> str:
-    return ", ".join(one.sensor + (" ✓" if one.right else "") for one in blamed[:NAMED]) or UNKNOWN
+    return ", ".join(blame.sensor + (" ✓" if blame.right else "") for blame in blamed[:NAMED]) or UNKNOWN
 
 
-def _left_out(shown: int, total: int, what: str, which: str) -> str:
-    return f"{shown:,} of {counted(total, what)} are shown: {which}." if shown < total else ""
+def _left_out(shown: int, total: int, noun: str, which: str) -> str:
+    return f"{shown:,} of {counted(total, noun)} are shown: {which}." if shown < total else ""

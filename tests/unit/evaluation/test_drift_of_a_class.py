@@ -77,8 +77,8 @@ def test_what_moved_is_named_and_the_rest_is_not(site):
     assert sensors["vibration"].beyond_clip > 0.8 and sensors["pressure"].beyond_clip == 0
     assert found.notes[0] == "Moved: vibration of pump-1, pressure of pump-1."
     assert found.notes[1:] == (
-        "pump-2: the rows that it was trained on are no longer in the history.",
-        "pump-3: its run does not say what it was trained on.",
+        "pump-2: its training rows are no longer in the history.",
+        "pump-3: the run does not record its training rows.",
     )
 
 
@@ -88,7 +88,7 @@ def test_the_period_can_be_chosen(site):
     assert before.notes[0] == "No sensor moved."
     none = drift.drift_of(site, "pump", START + 10 * ROWS * 1_000)
     assert none.sensors == ()
-    assert "pump-1: there is no row to compare; its training data end 2026-01-01T00:24:59.000Z." in none.notes
+    assert "pump-1: no row to compare: its training data end at 2026-01-01T00:24:59.000Z." in none.notes
 
 
 def test_the_table_has_the_strongest_first_and_the_words_after_it():

@@ -120,7 +120,7 @@ def test_without_labels_only_what_can_be_known_is_said(plant):
     assert result.model.flagged == pytest.approx(
         np.mean([*(by_hand("p-1")[400:] > 1), *(by_hand("p-2")[400:] > 1)]), 0.1
     )
-    assert any("Without labels nobody can say" in note for note in result.notes)
+    assert any("Without labels, nobody can say" in note for note in result.notes)
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_a_baseline_that_wins_is_named_in_plain_words(plant):
 
 def test_how_to_take_a_baseline_is_a_line_of_the_site_file(plant):
     told = how_to_take(plant, "pump", "mewma")
-    assert told == " To take it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
+    assert told == " To use it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
     changed = plant.classes["pump"].model.model_copy(update={"calibration": 0.4})
     classes = {"pump": plant.classes["pump"].model_copy(update={"model": changed})}
     assert "{type: pca-q, calibration: 0.4}" in how_to_take(

@@ -79,7 +79,7 @@ def test_without_labels_the_share_of_rows_above_1_is_held_against_the_budget():
     champion = {**NO_LABELS, "flagged": 0.004, "budget": 0.01}
     assert promotion_gate.judge(newer(champion, flagged=0.0099), champion).promote
     refused = promotion_gate.judge(newer(champion, flagged=0.011), champion)
-    assert refused.against == ("share of rows above 1: 1.10%, allowed are 1.00%: budget 1.00%, the champion 0.40%",)
+    assert refused.against == ("share of rows above 1: 1.10%, at most 1.00% allowed: budget 1.00%, the champion 0.40%",)
     assert promotion_gate.judge(newer(champion, flagged=0.011), champion, PromotionGate(budget=0.02)).promote
 
 

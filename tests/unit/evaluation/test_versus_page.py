@@ -98,7 +98,7 @@ def test_without_labels_alarms_are_compared():
     report = report_of(NAMES[:3], labelled=False, beside=True)
     told = versus(report)
     assert told.asset_columns[1] == "alarms"
-    assert "rows above 1" in [one.words for one in told.figures]
+    assert "rows above 1" in [figure.name for figure in told.figures]
     assert "faults found" not in " ".join(one.text for one in told.conditions)
     assert 'class="beside"' in render(report)
 
