@@ -1,8 +1,8 @@
-"""Keys of anomaly records: one an anomaly, so that compaction keeps what is open, in the partition of its asset.
+"""Keys of anomaly records: one per anomaly, so that compaction keeps open ones, in the partition of the asset.
 
-A sink of Flink's SQL cannot name a partition: Kafka's own partitioner takes the key's hash. So a key that would lead
-elsewhere gets the first number behind it that leads to the asset's partition: the one that the asset's name alone leads
-to, which is where earlier releases wrote. Both are pure functions, so a repeat has the same key.
+A Flink SQL sink cannot choose a partition: Kafka's partitioner hashes the key. So a key that would lead to another
+partition gets a suffix, the first number that leads to the asset's partition. That is the partition of the asset's name
+as a key, where earlier releases wrote. Both are pure functions, so a repeated record has the same key.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ class AnomalyKeys:
 
     def _find(self, asset: str, anomaly_id: str) -> str:
         key = f"{asset}/{anomaly_id}"
-        wanted = partition_of(asset, self._partitions)
-        if partition_of(key, self._partitions) == wanted:
+        partition = partition_of(asset, self._partitions)
+        if partition_of(key, self._partitions) == partition:
             return key
         numbered = (f"{key}/{number}" for number in count(1))
-        return next(one for one in numbered if partition_of(one, self._partitions) == wanted)
+        return next(candidate for candidate in numbered if partition_of(candidate, self._partitions) == partition)
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """Where Kafka's producer in Java puts a key."""
+    """The partition that Kafka's Java producer chooses for a key."""
     return (murmur2(key.encode("utf-8", "replace")) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:
-    """MurmurHash2 as Kafka's clients in Java compute it, as an unsigned number of 32 bits."""
+    """MurmurHash2 as Kafka's Java clients compute it, as an unsigned 32-bit number."""
     value = (_SEED ^ len(data)) & _32_BITS
-    whole = len(data) & ~3
-    for place in range(0, whole, 4):
-        word = int.from_bytes(data[place : place + 4], "little") * _FACTOR & _32_BITS
+    whole_words_end = len(data) & ~3
+    for position in range(0, whole_words_end, 4):
+        word = int.from_bytes(data[position : position + 4], "little") * _FACTOR & _32_BITS
         word = (word ^ word >> 24) * _FACTOR & _32_BITS
         value = (value * _FACTOR & _32_BITS) ^ word
-    if whole < len(data):
-        value = (value ^ int.from_bytes(data[whole:], "little")) * _FACTOR & _32_BITS
+    if whole_words_end < len(data):
+        value = (value ^ int.from_bytes(data[whole_words_end:], "little")) * _FACTOR & _32_BITS
     value = (value ^ value >> 13) * _FACTOR & _32_BITS
     return value ^ value >> 15

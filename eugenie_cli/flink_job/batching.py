@@ -1,7 +1,7 @@
-"""Batches that are worth a Predict call of their own, and those that share one. Pure.
+"""Groups batches into Predict calls: large batches get their own call, small ones share one. Pure.
 
-A live plant makes one row of each asset at a time: one call for all of them costs the model server less than half of
-what a call for each shard does.
+A live plant produces one row per asset at a time. One call for all of them costs the model server less than half of
+what one call per shard does.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable, Iterator
 from eugenie_cli.flink_job.grid import Batch
 
 LARGE = 128
-"""Windows from which a batch goes by itself: joined to others it would gain nothing."""
+"""A batch of this many windows gets its own call: sharing one would gain nothing."""
 
 Work = tuple[int, Batch]
-"""A shard, and rows of it that want a score."""
+"""A shard, and rows of it to score."""
 
 
 def joined(work: Iterable[Work]) -> Iterator[list[Work]]:
-    """The same work, in calls: batches of one class and one length. The order within a class stays."""
+    """The work grouped into calls, each of one class and one segment length. The order within a class is kept."""
     waiting: dict[str, list[Work]] = {}
     for item in work:
         batch = item[1]
-        before = waiting.get(batch.class_name, [])
-        if before and (batch.rows.shape[1] != before[0][1].rows.shape[1] or _windows([item]) >= LARGE):
+        earlier = waiting.get(batch.class_name, [])
+        if earlier and (batch.rows.shape[1] != earlier[0][1].rows.shape[1] or _windows([item]) >= LARGE):
             yield waiting.pop(batch.class_name)
         call = waiting.setdefault(batch.class_name, [])
         call.append(item)

@@ -1,11 +1,11 @@
-"""What Beam's Python worker does with every bundle that costs more than the work in it, taken out.
+"""Patches Beam's Python worker to remove per-bundle overhead that costs more than the work in the bundle.
 
-A live job has dozens of small bundles a second in each operator. Beam brackets each of them with a thread that samples
-which step is running, for statistics that Flink never asks for, and ends a bundle by waiting until that thread has
-woken up; and it writes state back key by key, waiting for each answer before the next question. Both add up to most of
-the time that a reading is under way. Here the thread is not started, and the answers are waited for together.
+A live job processes dozens of small bundles a second in each operator. For each of them, Beam starts a thread that
+samples which step is running, for statistics that Flink never reads, and ends the bundle by waiting until that thread
+has woken up. It also writes state key by key, waiting for each answer before the next request. Together these make up
+most of a reading's latency. With the patches the thread is not started, and all answers are awaited together.
 
-The classes are internal to the pinned versions of Beam and PyFlink: where they look different, nothing is changed.
+The classes are internal to the pinned versions of Beam and PyFlink. If they differ, nothing is patched.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _bundle = threading.local()
-"""`answers`: those that the bundle of this thread still waits for, while it writes its state."""
+"""`answers`: pending answers of this thread's bundle while it writes its state."""
 
 
-def hasten() -> None:
-    """Change the worker that this runs in. Called by every operator; the first call does it."""
+def apply() -> None:
+    """Patch the current worker process. Every operator calls this; only the first call has an effect."""
     try:
         _without_sampling()
-        _with_answers_together()
+        _await_answers_together()
     except (ImportError, AttributeError) as error:
-        log.warning("bundles stay as they are: %s", error)
+        log.warning("Beam is not patched, bundles stay slow: %s", error)
 
 
 def _without_sampling() -> None:
@@ -39,12 +39,12 @@ def _without_sampling() -> None:
     _replace(statesampler.StateSampler, "start", start)
 
 
-def _with_answers_together() -> None:
+def _await_answers_together() -> None:
     from apache_beam.runners.worker.bundle_processor import SynchronousBagRuntimeState
     from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
 
     commit_all = RemoteKeyedStateBackend.commit
-    if getattr(commit_all, "hastened", False):
+    if getattr(commit_all, "is_patched", False):
         return
     commit_one = SynchronousBagRuntimeState.commit
 
@@ -68,13 +68,13 @@ def _with_answers_together() -> None:
             _bundle.answers = None
         problems = [problem for answer in answers if (problem := answer.get().error)]
         if problems:
-            raise RuntimeError(f"state was not written: {problems[0]}")
+            raise RuntimeError(f"Flink did not write the state: {problems[0]}")
 
-    ask_all.hastened = True  # type: ignore[attr-defined]
+    ask_all.is_patched = True  # type: ignore[attr-defined]
     _replace(SynchronousBagRuntimeState, "commit", ask)
     _replace(RemoteKeyedStateBackend, "commit", ask_all)
 
 
 def _replace(owner: type, name: str, by: Any) -> None:
-    getattr(owner, name)  # AttributeError where the version has no such thing
+    getattr(owner, name)  # raises AttributeError if this version lacks it
     setattr(owner, name, by)

@@ -1,7 +1,7 @@
-"""Messages of a batch -> what each task gets of it: readings in columns, dead letters, and the clock. Pure.
+"""Decodes a batch of messages into one share per task: readings in columns, dead letters, event time. Pure.
 
-Every verdict that needs the message itself falls here: malformed, from the future, of a tag that the site does not
-have, late. `windows` has only to make rows.
+Every check that needs the message itself is made here: malformed, from the future, unknown tag, late. `shard` only has
+to make rows.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 
 log = logging.getLogger(__name__)
 
-FOR_LETTERS = 0
-"""The task that dead letters go to. It has the first shard, with which tags that the site does not have are counted."""
+LETTERS_TASK = 0
+"""The task that receives dead letters. It has the first shard, with which unknown tags are counted."""
 
-CLOCKS_BEGIN = 1_451_606_400_000
-"""2016-01-01 UTC: records have had timestamps since then (Kafka 0.10). One that is stamped before (-1, 0, the first
-days of a clock that was never set) counts as not stamped, and a machine whose clock shows less has none."""
+EARLIEST_CLOCK_MS = 1_451_606_400_000
+"""2016-01-01 UTC: records have had timestamps since then (Kafka 0.10). An earlier timestamp (-1, 0, or of a clock that
+was never set) counts as missing, and a machine whose clock shows an earlier time counts as having no clock."""
 
-TELL_EVERY_MS = 1_000
-"""Of the wall clock: how often one of several decoders says to every task how far it has come, even to those that get
-no reading of it. Else they would take it for idle."""
+REPORT_EVERY_MS = 1_000
+"""How often (wall clock) one of several decoders reports its progress to every task, including tasks that get no
+readings from it: otherwise they would consider it idle."""
 
 NEVER = int(np.iinfo(np.int64).max) // 2
-"""An instant after all others, safe to add to."""
+"""An instant after all others; adding to it does not overflow."""
 
 
 @dataclass(frozen=True)
 class UnknownTag:
-    """Readings of one identity that the site does not have: how many, and where the first lies."""
+    """Readings of one identity unknown to the site: their number, and the partition and offset of the first."""
 
     count: int
     partition: int
@@ -52,22 +52,23 @@ class UnknownTag:
 
 
 Readings = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
-"""N readings in columns: places, instants in ms since 1970 UTC, values in engineering units (NaN: bad quality)."""
+"""N readings in columns: places (`sensor_index`), instants in ms since 1970 UTC, values in engineering units (NaN: bad
+quality)."""
 
 
 @dataclass
 class Share:
-    """What one task gets of a batch."""
+    """The part of a batch that one task receives."""
 
     readings: dict[int, Readings] = field(default_factory=dict)
     """By shard."""
     letters: list[tuple[str, bytes]] = field(default_factory=list)
-    """(reason, record) of each message that is no reading."""
-    strange: dict[Identity, UnknownTag] = field(default_factory=dict)
+    """(reason, record) of each rejected message."""
+    unknown_tags: dict[Identity, UnknownTag] = field(default_factory=dict)
     complete: int | None = None
-    """ms since 1970 UTC: this decoder sends no more readings up to here. None: that is not said now."""
+    """ms since 1970 UTC: this decoder sends no more readings up to here. None: not reported in this share."""
     decoder: int = 0
-    """Which decoder says so, where there are several: a number that is its own."""
+    """The number that identifies this decoder among several."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ class Messages:
     partition: NDArray[np.int64]
     offset: NDArray[np.int64]
     sent: NDArray[np.int64]
-    """Their timestamps in Kafka, ms since 1970 UTC: whatever the producer set, where the topic keeps that."""
+    """Timestamps in Kafka, ms since 1970 UTC; set by the producer if the topic uses create time."""
 
 
 class Decoder:
-    """Decodes batches one after another; `clock.now` is how far event time has come."""
+    """Decodes consecutive batches; `clock.now` is the event time reached."""
 
     def __init__(self, spec: JobSpec) -> None:
         self._topic = spec.kafka.readings
@@ -92,14 +93,14 @@ class Decoder:
         self._task_of = {shard: task for task, shards in self._tasks.items() for shard in shards}
         self._alone = spec.parallelism == 1
         self._number = 0 if self._alone else int.from_bytes(os.urandom(7), "big")
-        self._told: int | None = None
-        self._steps = {one.step_ms for one in spec.classes}
+        self._reported_ms: int | None = None
+        self._steps = {equipment.step_ms for equipment in spec.classes}
         self._routes = SensorIndex(spec)
         self._read = compile_columns(spec.mapping, spec.timezone, self._routes.place_of, _schemas(spec))
         self.clock = Watermark(spec.partitions, spec.parallelism, spec.out_of_orderness_ms, spec.idle_timeout_ms)
 
     def decode(self, messages: Messages, wall_ms: int) -> dict[int, Share]:
-        """Task -> its share, for the tasks that get any."""
+        """Task -> its share, for tasks that receive one."""
         columns = self._read(messages.payload)
         refusals = Refusals()
         for index, rejected in columns.rejected:
@@ -113,45 +114,45 @@ class Decoder:
         late = known & ~future & (edges <= self.clock.now)
         if future.any() or late.any():
             self._refuse(refusals, columns, arrival, future, late)
-        strange = self._strange(columns, messages, ~known & ~future)
+        unknown_tags = self._unknown_tags(columns, messages, ~known & ~future)
         before = self.clock.now
         self.clock.advance(_largest(messages.partition[message], ts, ~future), wall_ms)
 
         shares: dict[int, Share] = {}
-        self._deal(shares, place, ts, columns.value, known & ~future & ~late)
-        if refusals.found or strange:
-            share = shares.setdefault(FOR_LETTERS, Share())
-            share.letters, share.strange = refusals.letters(messages, self._topic), strange
-        self._tell(shares, before, wall_ms)
+        self._distribute(shares, place, ts, columns.value, known & ~future & ~late)
+        if refusals.entries or unknown_tags:
+            share = shares.setdefault(LETTERS_TASK, Share())
+            share.letters, share.unknown_tags = refusals.letters(messages, self._topic), unknown_tags
+        self._report(shares, before, wall_ms)
         return shares
 
-    def _tell(self, shares: dict[int, Share], before: int, wall_ms: int) -> None:
-        """Say how far event time has come: to those that get a share, and now and then to all."""
+    def _report(self, shares: dict[int, Share], before: int, wall_ms: int) -> None:
+        """Report event time to tasks that receive a share, and periodically to all tasks."""
         is_due = self._crossed(before)
-        if not self._alone and (self._told is None or not 0 <= wall_ms - self._told < TELL_EVERY_MS):
+        if not self._alone and (self._reported_ms is None or not 0 <= wall_ms - self._reported_ms < REPORT_EVERY_MS):
             is_due = True
         if is_due:
-            self._told = wall_ms
+            self._reported_ms = wall_ms
             for task in self._tasks:
                 shares.setdefault(task, Share())
         for share in shares.values():
             share.complete, share.decoder = self.clock.now, self._number
 
     def _crossed(self, before: int) -> bool:
-        """Whether rows may be due since the clock showed `before`."""
+        """Whether rows may have become due since event time was `before`."""
         return any(self.clock.now // step > before // step for step in self._steps)
 
-    def _deal(
+    def _distribute(
         self,
         shares: dict[int, Share],
         place: NDArray[np.int64],
         ts: NDArray[np.int64],
         value: NDArray[np.float64],
-        taken: NDArray[np.bool_],
+        accepted: NDArray[np.bool_],
     ) -> None:
-        """Readings to the tasks of their shards."""
-        if not taken.all():
-            place, ts, value = place[taken], ts[taken], value[taken]
+        """Distribute readings to the tasks of their shards."""
+        if not accepted.all():
+            place, ts, value = place[accepted], ts[accepted], value[accepted]
         shard = self._routes.shard[place]
         order = np.argsort(shard, kind="stable")
         place, ts, value = place[order], ts[order], value[order]
@@ -175,34 +176,36 @@ class Decoder:
             detail = f"{instant} is more than {ahead} after its arrival, {iso(int(arrival[index]))}"
             refusals.add(index, reject_reasons.FUTURE, detail)
         for row in np.flatnonzero(late).tolist():
-            detail = f"{iso(int(columns.ts[row]))}: its row is made, event time is {iso(self.clock.now)}"
+            detail = f"{iso(int(columns.ts[row]))}: its row is complete, event time is {iso(self.clock.now)}"
             refusals.add(int(columns.message[row]), reject_reasons.LATE, detail)
 
-    def _strange(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Identity, UnknownTag]:
+    def _unknown_tags(
+        self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]
+    ) -> dict[Identity, UnknownTag]:
         rows = np.flatnonzero(mask)
         if not len(rows):
             return {}
         number, first, count = np.unique(-1 - columns.place[rows], return_index=True, return_counts=True)
-        at = columns.message[rows[first]]
-        where = zip(messages.partition[at].tolist(), messages.offset[at].tolist(), strict=True)
+        message = columns.message[rows[first]]
+        positions = zip(messages.partition[message].tolist(), messages.offset[message].tolist(), strict=True)
         return {
-            columns.unknown[one]: UnknownTag(often, *place)
-            for one, often, place in zip(number.tolist(), count.tolist(), where, strict=True)
+            columns.unknown[index]: UnknownTag(occurrences, *position)
+            for index, occurrences, position in zip(number.tolist(), count.tolist(), positions, strict=True)
         }
 
 
 def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:
-    """When records arrived, as far as can be known, int64 [N] in ms: at the timestamp in Kafka, and before now.
+    """Best estimate of when records arrived, int64 [N] in ms: the earlier of the timestamp in Kafka and now.
 
-    Their own timestamp alone will not do: a producer that sets it has the same wrong clock as its readings. The wall
-    clock alone neither: read an hour later, a reading of half an hour ahead is none of the future any more.
+    The timestamp alone does not suffice: a producer that sets it has the same wrong clock as its readings. Nor does the
+    wall clock: read an hour later, a reading half an hour ahead no longer lies in the future.
     """
-    stamped = np.where(sent >= CLOCKS_BEGIN, sent, NEVER)
-    return np.minimum(stamped, wall_ms if wall_ms >= CLOCKS_BEGIN else NEVER)
+    stamped = np.where(sent >= EARLIEST_CLOCK_MS, sent, NEVER)
+    return np.minimum(stamped, wall_ms if wall_ms >= EARLIEST_CLOCK_MS else NEVER)
 
 
 def _schemas(spec: JobSpec) -> SchemaOf | None:
-    """The registry of Avro schemas. While it is away decoding waits, and Flink holds the readings back."""
+    """The registry of Avro schemas. While it is unreachable, decoding waits, and back pressure holds the readings."""
     registry = spec.mapping.get("registry")
     if registry is None:
         return None
@@ -210,34 +213,34 @@ def _schemas(spec: JobSpec) -> SchemaOf | None:
 
 
 class Refusals:
-    """What of a batch is no reading: for each message and reason the first detail, and how often."""
+    """Rejected parts of a batch: the first detail and the count for each message and reason."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[int, str], list] = {}
+        self.entries: dict[tuple[int, str], list] = {}
 
     def add(self, index: int, reason: str, detail: str) -> None:
-        """One reading, or one message, that is refused. An array of a thousand late readings is one letter."""
-        self.found.setdefault((index, reason), [detail, 0])[1] += 1
+        """Add a rejected reading or message. A message with a thousand late readings gives one letter."""
+        self.entries.setdefault((index, reason), [detail, 0])[1] += 1
 
     def letters(self, messages: Messages, topic: str) -> list[tuple[str, bytes]]:
-        """(reason, dead letter). `count` stands in those that are of several readings."""
-        written = []
-        for (index, reason), (detail, count) in self.found.items():
+        """(reason, dead letter) for each. Letters about several readings have a `count`."""
+        letters = []
+        for (index, reason), (detail, count) in self.entries.items():
             partition, offset = int(messages.partition[index]), int(messages.offset[index])
             letter = dead_letter(reason, detail, messages.payload[index], topic, partition, offset)
-            written.append((reason, dumps(letter if count == 1 else {**letter, "count": count})))
-        return written
+            letters.append((reason, dumps(letter if count == 1 else {**letter, "count": count})))
+        return letters
 
 
 def _largest(partition: NDArray[np.int64], ts: NDArray[np.int64], counted: NDArray[np.bool_]) -> Mapping[int, int]:
-    """Partition -> the largest instant of its readings that are `counted`."""
+    """Partition -> the largest instant among its readings where `counted` is true."""
     if not counted.all():
         partition, ts = partition[counted], ts[counted]
     if not len(ts):
         return {}
     if (partition == partition[0]).all():
         return {int(partition[0]): int(ts.max())}
-    numbers, place = np.unique(partition, return_inverse=True)
+    numbers, index = np.unique(partition, return_inverse=True)
     largest = np.full(len(numbers), NOT_YET, np.int64)
-    np.maximum.at(largest, place, ts)
+    np.maximum.at(largest, index, ts)
     return dict(zip(numbers.tolist(), largest.tolist(), strict=True))

@@ -1,9 +1,9 @@
-"""The vectorised front: batches of raw messages -> what each task gets of them, with the clock that follows.
+"""The vectorised decoding operator: batches of raw messages -> one share per task, with event time.
 
-Flink hands a vectorised Python function thousands of messages at once, through Arrow. The function answers for all of
-them in its first row and leaves the others empty: what the JVM passes on is one row a batch, which it then parts into
-one element a task, so that no Python stands between decoding and the rows. A batch ends when it is full, and at the
-latest when the bundle does: before every checkpoint, and every `gather_ms`.
+Flink passes thousands of messages at once to a vectorised Python function, through Arrow. The function puts the result
+of all of them into its first row and leaves the others empty. So the JVM forwards one row per batch and splits it into
+one element per task, without Python between decoding and the rows. A batch ends when it is full, or with its bundle:
+before every checkpoint, and every `gather_ms`.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
 class Decode(ScalarFunction):
-    """payload, partition, offset, sent: a batch of N messages -> (clock, parts) in row 0 of N.
+    """A batch of N messages (payload, partition, offset, sent) -> (clock, parts) in row 0 of N.
 
-    `parts` has a pickled `Share`, or nothing, for each task.
+    `parts` has one element per task: a pickled `Share` or None.
     """
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
 
     def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002 - Flink's signature
-        beam_patches.hasten()
+        beam_patches.apply()
         self._decoder = Decoder(self._spec)
         self._tasks = tasks(self._spec.shards, self._spec.parallelism)
 
     def is_deterministic(self) -> bool:
-        return False  # the planner must not call it twice for two uses of its result
+        return False  # so that the planner does not call it once per use of its result
 
     def eval(self, payload: pd.Series, partition: pd.Series, offset: pd.Series, sent: pd.Series) -> pd.DataFrame:
         messages = Messages(
@@ -70,8 +70,8 @@ class Decode(ScalarFunction):
 
 
 def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
-    """The readings topic as pickled shares by the key of a shard that their task has, with watermarks."""
-    # the operators that are translated here take this; unless it is taken back every other one takes it, too
+    """The readings topic as pickled shares with watermarks, keyed by the first shard of the receiving task."""
+    # applies to the operators translated from here on, so it is reset below for the other operators
     tables.get_config().set(BUNDLE_TIME, str(spec.gather_ms))
     tables.execute_sql(source_table(spec))
     tables.create_temporary_system_function(
@@ -90,7 +90,7 @@ def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
         .watermark("rt", "rt")
     )
     tables.create_temporary_view("timed", tables.from_data_stream(batches, schema.build()))
-    # parted only now: no watermark may pass between the parts of a batch
+    # split only now: no watermark may pass between the parts of a batch
     parted = tables.sql_query(f"""
         SELECT {key_of_place(spec)} AS k, part
         FROM timed CROSS JOIN UNNEST(parts) WITH ORDINALITY AS t (part, place) WHERE part IS NOT NULL""")
@@ -98,16 +98,16 @@ def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
 
 
 def key_of_place(spec: JobSpec) -> str:
-    """SQL: a key of the task whose part has this `place` in the array, from 1."""
+    """SQL: the key of the task whose part is at `place` in the array, counted from 1."""
     shards = tasks(spec.shards, spec.parallelism).values()
-    cases = " ".join(f"WHEN {place} THEN {keys(spec.shards)[mine[0]]}" for place, mine in enumerate(shards, 1))
+    cases = " ".join(f"WHEN {place} THEN {keys(spec.shards)[own[0]]}" for place, own in enumerate(shards, 1))
     return f"CASE place {cases} END"
 
 
 def by_key(rows: DataStream) -> KeyedStream:
-    """Rows (key, value) as a stream of values by key.
+    """Rows (key, value) as a keyed stream of values.
 
-    `key_by` would call Python to find the key of each element. Here it lies in the row, as `key_by` would have put it.
+    `key_by` would call Python to compute the key of each element. Here the row already contains it, as with `key_by`.
     """
     keyed = rows._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), Types.ROW([KEY]).get_java_type_info())
     return KeyedStream(keyed, PART, rows)

@@ -1,4 +1,4 @@
-"""The keyed operator that does the work: readings -> rows -> what the model says of them -> scores and anomalies."""
+"""The keyed operator that does the main work: readings -> rows -> predictions -> scores and anomalies."""
 
 from __future__ import annotations
 
@@ -30,44 +30,46 @@ from eugenie_cli.flink_job.watermark import Watermark
 from eugenie_cli.readings.reject_reasons import REASONS
 
 LAST_INSTANT = 253_402_300_799_000
-"""The watermark of a drained stream is the largest number there is; rows end here (the year 9999) at the latest."""
+"""Rows end here at the latest (the year 9999): the watermark of a drained stream is the largest 64-bit integer."""
 
-STRANGE_EVERY_MS = 10_000
-"""Of the wall clock: how often a tag that the site does not have is written of."""
+UNKNOWN_TAGS_EVERY_MS = 10_000
+"""How often (wall clock) dead letters about unknown tags are written."""
 
 
 class Detect(KeyedProcessFunction):
-    """Pickled shares -> rows (kind, key, [JSON]). Records of a kind and key leave together.
+    """Pickled shares -> rows (kind, key, [JSON]). Records of the same kind and key leave together.
 
-    An element is what a whole task gets of a batch, whichever of its shards has the key that it came with; state and
-    timers are turned to one shard after the other. So live, a batch costs one element and one call of the model.
+    An element is the share of a whole task, whichever of its shards owns the element's key; state and timers are
+    switched from shard to shard. So live, a batch costs one element and one call of the model.
 
-    Rows are made when event time passes, all that are due at once: live that is one row an asset, behind it is long
-    segments. Each share says how far its decoder has come, which saves its rows the way of a timer through the JVM, and
-    lets the rest go on where a decoder has nothing to read: Flink's own watermark would wait for it without end. The
-    model is asked while the element is worked on: what Flink keeps never has a call in it.
+    When event time advances, all due rows are made at once: one row per asset live, long segments when behind. Each
+    share carries its decoder's event time. That spares its rows the detour of a timer through the JVM, and lets the
+    task continue when another decoder has nothing to read: Flink's own watermark would wait for it indefinitely. The
+    model is called while the element is processed, so Flink's state never contains a pending call.
     """
 
     def __init__(self, spec: JobSpec) -> None:
         self._spec = spec
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        beam_patches.hasten()
+        beam_patches.apply()
         spec, blob = self._spec, Types.PICKLED_BYTE_ARRAY()
         if runtime_context.get_number_of_parallel_subtasks() != spec.parallelism:
-            raise RuntimeError(f"the job was made for a parallelism of {spec.parallelism}: stop it, and submit it anew")
+            raise RuntimeError(
+                f"the job was built for a parallelism of {spec.parallelism}: stop it and submit it again"
+            )
         self._rows_state = runtime_context.get_state(ValueStateDescriptor("rows", blob))
         self._journal = runtime_context.get_list_state(ListStateDescriptor("journal", blob))
         self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
         self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
-        self._strange_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
+        self._unknown_tags_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
         self._current = KeyContext(runtime_context, spec.shards)
-        self._mine = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
+        self._own_shards = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
         self._routes = SensorIndex(spec)
         self._keys = AnomalyKeys(spec.anomaly_partitions)
         self._rows_of: dict[int, JournaledShard] = {}
         self._alarms_of: dict[int, Alarms] = {}
-        self._strange: UnknownTags | None = None
+        self._unknown_tags: UnknownTags | None = None
         self._clock = Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms)
         self._has_begun = False
         self._timer: dict[int, int] = {}
@@ -81,13 +83,13 @@ class Detect(KeyedProcessFunction):
         self._predictor.close()
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        share: Share = pickle.loads(value)  # noqa: S301 - our own, from the operator before
+        share: Share = pickle.loads(value)  # noqa: S301 - written by our own upstream operator
         yield from self._begin(ctx.timer_service())
         letters = share.letters
         for shard, readings in share.readings.items():
             letters = letters + self._rows(shard).take(readings)
-        if share.strange:
-            letters = letters + self._count(share.strange, ctx.timer_service())
+        if share.unknown_tags:
+            letters = letters + self._count(share.unknown_tags, ctx.timer_service())
         yield from self._dead(letters)
         if share.complete is not None:
             yield from self._detect(self._event_time(share.decoder, share.complete), ctx.timer_service())
@@ -98,7 +100,7 @@ class Detect(KeyedProcessFunction):
         is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
         yield from self._begin(timers)
         self._current.turn_to(shard)
-        if shard == self._mine[0] and (not is_event_time or timestamp >= LAST_INSTANT):
+        if shard == self._own_shards[0] and (not is_event_time or timestamp >= LAST_INSTANT):
             yield from self._dead(self._counted())
         if not is_event_time:
             yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
@@ -109,26 +111,26 @@ class Detect(KeyedProcessFunction):
         self._watch(timers)
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
-        """Once, before anything else: what the state has of assets that the site file has lost is closed and written.
+        """Once, before anything else: close and report what the state holds of assets that left the site file.
 
-        In every shard of the task, for a shard that lost its last asset is not turned to any more.
+        In every shard of the task, because a shard that lost its last asset is never selected again.
         """
         if self._has_begun:
             return
         self._has_begun = True
-        for shard in self._mine:  # alarms first: they ask the rows' state of the job before
+        for shard in self._own_shards:  # alarms first: they need the rows' state of the former job
             yield from self._together(self._alarms(shard).begin(timers))
-        for shard in self._mine:
+        for shard in self._own_shards:
             yield from self._dead(self._rows(shard).orphans)
 
     def _event_time(self, decoder: int, complete: int) -> int:
-        """How far event time has come when a decoder says that it has come to `complete` (ms)."""
+        """Event time of the task when a decoder reports `complete` (ms)."""
         if self._spec.parallelism == 1:
             return complete
         return self._clock.advance({decoder: complete}, int(time.time() * 1000))
 
     def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
-        """Make, score and judge the rows of all shards that are due at `until` (ms); close what is silent by then."""
+        """Make, score and judge the rows of all shards due at `until` (ms); close anomalies of silent assets."""
         for shard, scored in self._predictor.scored(self._due(until)):
             yield from self._together(self._alarms(shard).take(scored, timers))
         for shard, alarms in self._alarms_of.items():
@@ -137,12 +139,12 @@ class Detect(KeyedProcessFunction):
                 yield from self._together(alarms.on_event_time(until, timers))
 
     def _due(self, until: int) -> Iterator[Work]:
-        for shard in self._mine:
+        for shard in self._own_shards:
             for batch in self._rows(shard).advance(until):
                 yield shard, batch
 
     def _watch(self, timers: TimerService) -> None:
-        """Set the timers of the next rows, unless earlier ones are set."""
+        """Set the timers of the next rows unless earlier timers are set."""
         for shard, rows in self._rows_of.items():
             due = rows.next_edge()
             if due is not None and due < self._timer.get(shard, LAST_INSTANT):
@@ -150,31 +152,31 @@ class Detect(KeyedProcessFunction):
                 self._current.turn_to(shard)
                 timers.register_event_time_timer(due)
 
-    # -- tags that the site does not have: counted in the task's first shard --
+    # -- unknown tags: counted in the task's first shard --
 
-    def _count(self, found: dict, timers: TimerService) -> list[tuple[str, bytes]]:
-        tags = self._strange_tags()
+    def _count(self, counts: dict, timers: TimerService) -> list[tuple[str, bytes]]:
+        tags = self._tags_in_state()
         if not tags.counts:
-            timers.register_processing_time_timer(int(time.time() * 1000) + STRANGE_EVERY_MS)
-            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves none behind
-        letters = tags.add(found)
-        self._strange_state.update(tags.counts)
+            timers.register_processing_time_timer(int(time.time() * 1000) + UNKNOWN_TAGS_EVERY_MS)
+            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves no counts behind
+        letters = tags.add(counts)
+        self._unknown_tags_state.update(tags.counts)
         return letters
 
     def _counted(self) -> list[tuple[str, bytes]]:
-        letters = self._strange_tags().letters()
+        letters = self._tags_in_state().letters()
         if letters:
-            self._strange_state.clear()
+            self._unknown_tags_state.clear()
         return letters
 
-    # -- what belongs to a shard, and its key --
+    # -- what belongs to a shard and its key --
 
-    def _strange_tags(self) -> UnknownTags:
-        self._current.turn_to(self._mine[0])
-        if self._strange is None:
-            self._strange = UnknownTags(self._spec.kafka.readings)
-            self._strange.counts = self._strange_state.value() or {}
-        return self._strange
+    def _tags_in_state(self) -> UnknownTags:
+        self._current.turn_to(self._own_shards[0])
+        if self._unknown_tags is None:
+            self._unknown_tags = UnknownTags(self._spec.kafka.readings)
+            self._unknown_tags.counts = self._unknown_tags_state.value() or {}
+        return self._unknown_tags
 
     def _rows(self, shard: int) -> JournaledShard:
         self._current.turn_to(shard)
@@ -188,10 +190,10 @@ class Detect(KeyedProcessFunction):
         self._current.turn_to(shard)
         alarms = self._alarms_of.get(shard)
         if alarms is None:
-            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes, self._classes_then)
+            alarms = self._alarms_of[shard] = Alarms(self._spec, self._episodes, self._former_classes)
         return alarms
 
-    def _classes_then(self) -> dict[str, ClassState]:
+    def _former_classes(self) -> dict[str, ClassState]:
         """The class of each asset in the job that kept the state of the current shard."""
         return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
 
@@ -209,7 +211,7 @@ class Detect(KeyedProcessFunction):
             yield Row(DEAD, "", [letter.decode() for _, letter in letters])
 
     def _together(self, records: Iterable[Record]) -> Iterator[Row]:
-        """Records of a kind and an asset as one element; an anomaly's has a key of its own."""
+        """Records of the same kind and asset as one element; anomalies are grouped by their own keys."""
         for (kind, asset), group in groupby(records, itemgetter(0, 1)):
             texts = [text for _, _, text in group]
             if kind != ANOMALY:

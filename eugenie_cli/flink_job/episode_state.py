@@ -1,7 +1,7 @@
-"""Episodes as a savepoint keeps them, each with what its records need even when the site file has lost it. Pure.
+"""Episodes in a savepoint, each with what its records need even after its class has left the site file. Pure.
 
-A savepoint outlives the site file that it was made with. An anomaly that is open in it is closed by the next job, in
-the words of the class that it was opened in: its name, its sensors, its model.
+A savepoint outlives the site file with which it was written. The next job closes an anomaly that is open in it, with
+the data of the class in which it was opened: name, sensors, model.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from eugenie_cli.episodes.state_machine import Episode
 from eugenie_cli.flink_job.spec import ClassSpec, JobSpec
 
 VERSION = 2
-"""Of what `to_state` writes. The first had an asset's episode by its name, and nothing of its class."""
+"""Version of the format of `to_state`. The first version stored episodes by asset name, without the class."""
 
 
 @dataclass(frozen=True)
 class ClassState:
-    """What records of an anomaly say of a class."""
+    """What anomaly records contain about a class."""
 
     name: str
     sensors: tuple[str, ...]
@@ -33,7 +33,7 @@ class ClassState:
 
 @dataclass(frozen=True)
 class EpisodeState:
-    """An episode that is not idle, of an asset in a class. None: a first-version state, and its class is not known."""
+    """An asset's episode that is not idle. `of_class` None: the class is unknown, from a first-version state."""
 
     asset: str
     of_class: ClassState | None
@@ -41,59 +41,63 @@ class EpisodeState:
 
 
 def to_state(kept: Sequence[EpisodeState]) -> dict[str, Any]:
-    """Plain data; empty when there is nothing to keep, which is the rule."""
+    """Plain data; empty when no episode is active, which is the usual case."""
     if not kept:
         return {}
-    classes = list(dict.fromkeys(one.of_class for one in kept if one.of_class is not None))
+    classes = list(dict.fromkeys(entry.of_class for entry in kept if entry.of_class is not None))
     return {
         "version": VERSION,
-        "classes": [[one.name, list(one.sensors), list(one.units), one.model] for one in classes],
+        "classes": [[known.name, list(known.sensors), list(known.units), known.model] for known in classes],
         "episodes": [
-            [one.asset, classes.index(one.of_class), one.episode.to_state()] for one in kept if one.of_class is not None
+            [entry.asset, classes.index(entry.of_class), entry.episode.to_state()]
+            for entry in kept
+            if entry.of_class is not None
         ],
     }
 
 
-def from_state(state: Mapping[str, Any], classes_then: Mapping[str, ClassState]) -> Iterator[EpisodeState]:
-    """What `to_state` was given, or the state of a job of the first version.
+def from_state(state: Mapping[str, Any], former_classes: Mapping[str, ClassState]) -> Iterator[EpisodeState]:
+    """The entries given to `to_state`, or those of a first-version state.
 
-    `classes_then`: the class of each asset in the earlier job, as far as its rows tell. The first version needs it.
+    `former_classes`: the class of each asset in the earlier job, as far as its rows show. Only the first version needs
+    it.
     """
-    if state.get("version") != VERSION:  # an asset of that name has a list there
-        for asset, kept in state.items():
-            yield EpisodeState(asset, classes_then.get(asset), Episode.from_state(kept))
+    if state.get("version") != VERSION:  # in the first version, an asset named "version" has a list here
+        for asset, episode in state.items():
+            yield EpisodeState(asset, former_classes.get(asset), Episode.from_state(episode))
         return
     classes = [
         ClassState(name, tuple(sensors), tuple(units), model) for name, sensors, units, model in state["classes"]
     ]
-    for asset, number, kept in state["episodes"]:
-        yield EpisodeState(asset, classes[number], Episode.from_state(kept))
+    for asset, number, episode in state["episodes"]:
+        yield EpisodeState(asset, classes[number], Episode.from_state(episode))
 
 
 def classes_of_rows(
     snapshot: Mapping[str, Any] | None, names: Iterable[Sequence[str]] | None, spec: JobSpec
 ) -> dict[str, ClassState]:
-    """Asset -> the class that it had in the job that kept these rows.
+    """Asset -> its class in the job that wrote these rows.
 
-    `snapshot`: `Shard.state`. `names`: (asset, sensor) of that job's places, for an asset that came after the snapshot:
-    it has the class that it has now, if that has these sensors. `spec` knows units; of a class that it has lost there
-    are none.
+    `snapshot`: `Shard.state`. `names`: (asset, sensor) of that job's places, for assets added after the snapshot: they
+    have their current class if its sensors match. `spec` provides the units; those of a removed class are unknown.
     """
-    now = {one.name: ClassState.of(one) for one in spec.classes}
-    class_now = {one.name: now[one.class_name] for one in spec.assets}
-    found: dict[str, ClassState] = {}
-    then: dict[tuple[str, ...], ClassState] = {one.sensors: one for one in now.values()}
+    current = {equipment.name: ClassState.of(equipment) for equipment in spec.classes}
+    class_of_asset = {asset.name: current[asset.class_name] for asset in spec.assets}
+    classes: dict[str, ClassState] = {}
+    by_sensors: dict[tuple[str, ...], ClassState] = {known.sensors: known for known in current.values()}
     for name, rows in (snapshot or {}).items():
         sensors = tuple(rows["sensors"])
-        is_same = name in now and now[name].sensors == sensors
-        then[sensors] = now[name] if is_same else ClassState(name, sensors, ("",) * len(sensors), name)
-        found.update(dict.fromkeys(rows["assets"], then[sensors]))
+        is_same = name in current and current[name].sensors == sensors
+        by_sensors[sensors] = current[name] if is_same else ClassState(name, sensors, ("",) * len(sensors), name)
+        classes.update(dict.fromkeys(rows["assets"], by_sensors[sensors]))
     sensors_of: dict[str, list[str]] = {}
     for asset, sensor, *_ in names or ():
         sensors_of.setdefault(asset, []).append(sensor)
     for asset, listed in sensors_of.items():
-        own = class_now.get(asset)
-        same = own if own is not None and own.sensors == tuple(listed) else then.get(tuple(listed))
-        if asset not in found and same is not None:
-            found[asset] = same
-    return found
+        own_class = class_of_asset.get(asset)
+        match = (
+            own_class if own_class is not None and own_class.sensors == tuple(listed) else by_sensors.get(tuple(listed))
+        )
+        if asset not in classes and match is not None:
+            classes[asset] = match
+    return classes

@@ -1,8 +1,8 @@
-"""Readings of a step onto the grid, row by row, for all assets of a class in a shard at once. Pure; numpy only.
+"""Aligns readings on the grid, row by row, for all assets of a class in a shard at once. Pure; numpy only.
 
-The rules are those of `history.grid`: the last reading at or before the edge, no older than max_gap; a bad reading is a
-missing value; of two readings at one instant the larger good value wins. The same readings give the same rows, whatever
-order or pieces they come in.
+The rules are those of `history.grid`: a row takes the last reading at or before its edge, no older than max_gap; a bad
+reading is a missing value; of two readings at one instant the larger good value wins. The same readings give the same
+rows in any order and any batching.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from eugenie_cli.flink_job.spec import ClassSpec
 
 NEVER = np.iinfo(np.int64).min // 4
-"""The instant of a sensor's last reading before there is one: older than any max_gap, safe to subtract from."""
+"""The instant of the last reading of a sensor that has none: older than any max_gap; subtraction does not overflow."""
 
 MAX_STEPS = 256
-"""Rows of one asset in a segment. Each window is computed on its own, so longer segments save only call overhead."""
+"""Rows of one asset in a segment at most. Windows are computed separately: longer segments only save call overhead."""
 
 MAX_WINDOWS = 4_096
-"""Windows in one Predict call: about a tenth of a second of work for a core, 16 MB at 120 rows x 8 sensors."""
+"""Windows in one Predict call at most: about 0.1 s of work for a core, 16 MB at 120 rows x 8 sensors."""
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,23 @@ class Batch:
     class_name: str
     assets: tuple[str, ...]
     first_edge: int
-    """ms since 1970 UTC of the first of the K rows to score."""
+    """Edge of the first of the K rows to score, ms since 1970 UTC."""
     step_ms: int
     rows: np.ndarray
     """float32 [B, M - 1 + K, S], engineering units, NaN where missing."""
     readings: np.ndarray
-    """int32 [B, K]: good readings that the row took in."""
+    """int32 [B, K]: good readings that each row took in."""
     bad_quality: np.ndarray
-    """int32 [B, K]: bad ones."""
+    """int32 [B, K]: bad readings."""
 
     @property
     def edges(self) -> np.ndarray:
-        """int64 [K]."""
+        """Edges of the rows to score, int64 [K], ms since 1970 UTC."""
         return self.first_edge + self.step_ms * np.arange(self.readings.shape[1], dtype=np.int64)
 
 
 class ClassRows:
-    """The grid of one class in one shard: what is pending, the last reading of each sensor, the last M - 1 rows."""
+    """The grid of one class in one shard: pending readings, the last reading of each sensor, the last M - 1 rows."""
 
     def __init__(self, spec: ClassSpec, assets: tuple[str, ...]) -> None:
         count, sensors = len(assets), len(spec.sensors)
@@ -59,7 +59,7 @@ class ClassRows:
         self._low = np.array([-math.inf if low is None else low for low in spec.low])
         self._high = np.array([math.inf if high is None else high for high in spec.high])
         self.edge: int | None = None
-        """The last edge that has been made into a row."""
+        """The edge of the last row made."""
         self._last_ts = np.full((count, sensors), NEVER, np.int64)
         self._last_value = np.full((count, sensors), np.nan)
         self._window = np.full((count, spec.window - 1, sensors), np.nan, np.float32)
@@ -70,49 +70,49 @@ class ClassRows:
 
     @property
     def cells(self) -> int:
-        """Values in the windows."""
+        """Number of values in the windows."""
         return self._window.size
 
     def state(self) -> dict[str, object]:
-        """What `restore` needs, as plain data. Pending readings are kept elsewhere: they change far more often."""
-        # the assets that have been heard are worth keeping; the class's settings come anew with the job
-        heard = np.flatnonzero((self._last_ts > NEVER).any(axis=1))
+        """Plain data for `restore`. Pending readings are kept elsewhere, because they change far more often."""
+        # only assets with readings; the settings of the class come with the job
+        with_readings = np.flatnonzero((self._last_ts > NEVER).any(axis=1))
         return {
-            "assets": [self._assets[index] for index in heard],
+            "assets": [self._assets[index] for index in with_readings],
             "sensors": self._sensors,
             "step": self._step,
             "edge": self.edge,
-            "last_ts": self._last_ts[heard],
-            "last_value": self._last_value[heard],
-            "window": self._window[heard],
+            "last_ts": self._last_ts[with_readings],
+            "last_value": self._last_value[with_readings],
+            "window": self._window[with_readings],
         }
 
     def restore(self, state: dict) -> None:
-        """Take over the state of an earlier job, asset by asset; those that the class no longer has are dropped.
+        """Take over the state of an earlier job, asset by asset. Assets that left the class are dropped.
 
-        Rows of other sensors, another step or another window are not these rows: then the class begins anew.
+        With other sensors, another step or another window, the rows do not apply: the class starts with empty state.
         """
         if state["sensors"] != self._sensors or state["step"] != self._step:
             return
         self.edge = state["edge"]
         if not len(state["assets"]) or state["window"].shape[1:] != self._window.shape[1:]:
             return
-        places = {asset: index for index, asset in enumerate(self._assets)}
+        indices = {asset: index for index, asset in enumerate(self._assets)}
         for position, asset in enumerate(state["assets"]):
-            if asset in places:
-                here = places[asset]
-                self._last_ts[here] = state["last_ts"][position]
-                self._last_value[here] = state["last_value"][position]
-                self._window[here] = state["window"][position]
+            if asset in indices:
+                own = indices[asset]
+                self._last_ts[own] = state["last_ts"][position]
+                self._last_value[own] = state["last_value"][position]
+                self._window[own] = state["window"][position]
 
     def pending(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Readings that wait for their row: as `add` takes them."""
+        """Readings that wait for their row, in the form that `add` takes."""
         return self._asset, self._sensor, self._ts, self._value
 
     def add(self, asset: np.ndarray, sensor: np.ndarray, ts: np.ndarray, value: np.ndarray) -> np.ndarray:
-        """Take readings in: indices [N], instants [N] in ms, values [N] (NaN: bad).
+        """Add readings: indices [N], instants [N] in ms, values [N] (NaN: bad).
 
-        Returns a mask [N] of those that are late: their row has been made, so they are not taken.
+        Returns a mask [N] of late readings, which are not added because their row has already been made.
         """
         late = np.zeros(len(ts), bool) if self.edge is None else ts <= self.edge
         if late.any():
@@ -125,14 +125,14 @@ class ClassRows:
         return late
 
     def next_edge(self) -> int | None:
-        """The next edge at which there is a row to make; None while every asset is silent and nothing is pending."""
+        """The edge of the next row to make; None while every asset is silent and nothing is pending."""
         due = [] if not len(self._ts) else [int(-(-self._ts.min() // self._step) * self._step)]
         if self.edge is not None and self._alive_until() > self.edge:
             due.append(self.edge + self._step)
         return min(due, default=None)
 
     def advance(self, until: int) -> list[Batch]:
-        """Make all rows up to `until` (ms), when every reading up to there has been taken in."""
+        """Make all rows up to `until` (ms). Every reading up to there must have been added."""
         end = until // self._step * self._step
         batches = []
         while (cursor := self._start_of_rows(end)) is not None:
@@ -143,13 +143,13 @@ class ClassRows:
         return batches
 
     def _alive_until(self) -> int:
-        """The last edge that some asset still reaches without a further reading."""
-        if not self._assets:  # they left the site file; how far their rows reached was restored all the same
+        """The last edge for which some asset still has a value without a further reading."""
+        if not self._assets:  # all left the site file; `edge` was restored nevertheless
             return NEVER
         return int((self._last_ts.max() + self._max_gap) // self._step * self._step)
 
     def _start_of_rows(self, end: int) -> int | None:
-        """The edge before the next row at or before `end`; None when there is none, with `edge` moved to `end`."""
+        """The edge before the next row up to `end`; None when no row follows: then `edge` moves to `end`."""
         following = self.next_edge()
         if following is None or following > end:
             if self.edge is not None and end > self.edge:
@@ -163,18 +163,18 @@ class ClassRows:
         return before
 
     def _end_of_rows(self, before: int) -> int:
-        """The last edge of the rows that follow `before` without a gap in which no asset has any."""
+        """The last edge of the rows after `before` up to the next gap in which no asset has a value."""
         reach = max(self._alive_until(), before)
         ts = np.sort(self._ts)
         reaches = np.maximum.accumulate(np.maximum((ts + self._max_gap) // self._step * self._step, reach))
         until_then = np.concatenate([[reach], reaches[:-1]])
-        apart = np.flatnonzero(-(-ts // self._step) * self._step > until_then + self._step)
-        if len(apart):
-            return int(until_then[apart[0]])
+        gaps = np.flatnonzero(-(-ts // self._step) * self._step > until_then + self._step)
+        if len(gaps):
+            return int(until_then[gaps[0]])
         return int(reaches[-1]) if len(ts) else reach
 
     def _skip(self, count: int) -> None:
-        """Rows that no asset has: all missing."""
+        """Append `count` rows without values."""
         keep = max(self._window.shape[1] - count, 0)
         self._window[:, :keep] = self._window[:, self._window.shape[1] - keep :].copy()
         self._window[:, keep:] = np.nan
@@ -182,32 +182,32 @@ class ClassRows:
     def _make(self, before: int, steps: int) -> list[Batch]:
         count, sensors = self._last_ts.shape
         edges = before + self._step * np.arange(1, steps + 1, dtype=np.int64)
-        now = self._ts <= edges[-1]
-        asset, sensor, ts, value = self._asset[now], self._sensor[now], self._ts[now], self._value[now]
-        self._asset, self._sensor = self._asset[~now], self._sensor[~now]
-        self._ts, self._value = self._ts[~now], self._value[~now]
+        due = self._ts <= edges[-1]
+        asset, sensor, ts, value = self._asset[due], self._sensor[due], self._ts[due], self._value[due]
+        self._asset, self._sensor = self._asset[~due], self._sensor[~due]
+        self._ts, self._value = self._ts[~due], self._value[~due]
 
-        place = (ts - before - 1) // self._step
+        step = (ts - before - 1) // self._step
         bad = np.isnan(value)
-        cell = (asset.astype(np.int64) * sensors + sensor) * steps + place
+        cell = (asset.astype(np.int64) * sensors + sensor) * steps + step
         order = np.lexsort((np.where(bad, -np.inf, value), ts, cell))
         ordered = cell[order]
-        newest = order[np.flatnonzero(np.diff(ordered, append=-1))]
-        at = np.full(count * sensors * steps, NEVER, np.int64)
-        what = np.full(count * sensors * steps, np.nan)
-        at[cell[newest]], what[cell[newest]] = ts[newest], value[newest]
-        at, what = at.reshape(count, sensors, steps), what.reshape(count, sensors, steps)
+        last = order[np.flatnonzero(np.diff(ordered, append=-1))]
+        instants = np.full(count * sensors * steps, NEVER, np.int64)
+        values = np.full(count * sensors * steps, np.nan)
+        instants[cell[last]], values[cell[last]] = ts[last], value[last]
+        instants, values = instants.reshape(count, sensors, steps), values.reshape(count, sensors, steps)
 
-        source = np.maximum.accumulate(np.where(at > NEVER, np.arange(steps), -1), axis=2)
-        heard = source >= 0
+        source = np.maximum.accumulate(np.where(instants > NEVER, np.arange(steps), -1), axis=2)
+        has_reading = source >= 0
         source = np.maximum(source, 0)
-        at = np.where(heard, np.take_along_axis(at, source, 2), self._last_ts[:, :, None])
-        what = np.where(heard, np.take_along_axis(what, source, 2), self._last_value[:, :, None])
-        self._last_ts, self._last_value = at[:, :, -1].copy(), what[:, :, -1].copy()
+        instants = np.where(has_reading, np.take_along_axis(instants, source, 2), self._last_ts[:, :, None])
+        values = np.where(has_reading, np.take_along_axis(values, source, 2), self._last_value[:, :, None])
+        self._last_ts, self._last_value = instants[:, :, -1].copy(), values[:, :, -1].copy()
 
-        fresh = edges - at <= self._max_gap
-        rows = np.where(fresh, what, np.nan).transpose(0, 2, 1).astype(np.float32)
-        row = asset.astype(np.int64) * steps + place
+        fresh = edges - instants <= self._max_gap
+        rows = np.where(fresh, values, np.nan).transpose(0, 2, 1).astype(np.float32)
+        row = asset.astype(np.int64) * steps + step
         readings = np.bincount(row[~bad], minlength=count * steps).reshape(count, steps).astype(np.int32)
         bad_quality = np.bincount(row[bad], minlength=count * steps).reshape(count, steps).astype(np.int32)
 

@@ -1,4 +1,4 @@
-"""The wiring: `python job.py SPEC.json` on the JobManager builds this job and submits it."""
+"""The wiring. `python job.py SPEC.json` on the JobManager builds the job and submits it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM
 from eugenie_cli.flink_job.spec import JobSpec
 
 BATCH = 30_000
-"""Messages that are decoded at once when so many wait. Bundles and calls cost the same whatever is in them; 30,000
-share that, and a checkpoint waits for about a second of work at most."""
+"""Messages decoded at once at most. Bundles and calls have a fixed cost, which 30,000 messages share, and a checkpoint
+waits for about a second of work at most."""
 
 RECORDS = Types.ROW_NAMED(["kind", "k", "vs"], [Types.STRING(), Types.STRING(), Types.OBJECT_ARRAY(Types.STRING())])
 
 
 def settings(spec: JobSpec) -> Configuration:
-    """The job's own settings; where checkpoints lie is the cluster's."""
+    """The job's settings. Unless the specification names a folder for checkpoints, the cluster's applies."""
     values = {
         "parallelism.default": str(spec.parallelism),
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "table.local-time-zone": "UTC",
         "pipeline.object-reuse": "true",
         "pipeline.auto-watermark-interval": "20 ms",
-        "execution.buffer-timeout.interval": "0 ms",  # what passes between operators are few and large pieces
+        "execution.buffer-timeout.interval": "0 ms",  # few and large elements pass between operators
         "python.execution-mode": "process",
         decode_operator.BUNDLE_TIME: str(spec.bundle_ms),
         "python.fn-execution.bundle.size": str(BATCH),
@@ -38,7 +38,7 @@ def settings(spec: JobSpec) -> Configuration:
         "execution.checkpointing.interval": f"{spec.checkpoint_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        # a directory that is full, a server that is away: a restart would heal neither, and Kafka keeps the readings
+        # a full disk or unreachable storage: a restart would not help, and Kafka keeps the readings
         "execution.checkpointing.tolerable-failed-checkpoints": str(2**31 - 1),
         "state.backend.type": spec.state,
         "restart-strategy.type": "exponential-delay",
@@ -54,7 +54,7 @@ def settings(spec: JobSpec) -> Configuration:
 
 
 def build(spec: JobSpec) -> StreamExecutionEnvironment:
-    """The job graph: decode, detect, three topics."""
+    """The job graph: decode, detect, three sinks."""
     env = StreamExecutionEnvironment.get_execution_environment(settings(spec))
     tables = StreamTableEnvironment.create(env)
     records = decode_operator.shares(spec, tables).process(Detect(spec), RECORDS).name("detect").uid("detect")
@@ -64,7 +64,7 @@ def build(spec: JobSpec) -> StreamExecutionEnvironment:
 
 
 def main(spec_file: str) -> None:
-    """Build and submit; returns once Flink has the job."""
+    """Build and submit the job. Returns once Flink has accepted it."""
     spec = JobSpec.load(Path(spec_file))
     build(spec).execute_async(f"eugenie {spec.site}")
 

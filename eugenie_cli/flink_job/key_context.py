@@ -1,4 +1,4 @@
-"""The key that state and timers belong to. PyFlink sets it to the key of each element; an element here has many."""
+"""Sets the key of state and timers. PyFlink sets it to each element's key, but here an element spans several keys."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from eugenie_cli.flink_job.key_groups import keys
 
 
 class KeyContext:
-    """Turns state and timers of a keyed function to one shard of its task after the other.
+    """Switches the state and timers of a keyed function between the shards of its task.
 
-    Only to shards of the task: the state of others lies elsewhere. The backend is one of PyFlink's own attributes; with
-    every request for state the key goes to the JVM, so that it does not matter there which element came with which key.
+    Only shards of the task are allowed: the state of others is on other tasks. The backend is an internal attribute of
+    PyFlink. Every state request sends the key to the JVM, so the key of the current element does not matter there.
     """
 
     def __init__(self, runtime_context: Any, shards: int) -> None:
@@ -21,5 +21,5 @@ class KeyContext:
         self._rows = [Row(key) for key in keys(shards)]
 
     def turn_to(self, shard: int) -> None:
-        """State that is read or written, and timers that are set from now on, are the shard's."""
+        """Let all further access to state and timers refer to `shard`."""
         self._backend.set_current_key(self._rows[shard])

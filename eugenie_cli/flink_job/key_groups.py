@@ -1,8 +1,8 @@
-"""Keys for the shards that Flink deals out evenly.
+"""Keys that make Flink distribute the shards evenly over tasks.
 
-Flink hashes a key into one of `MAX_PARALLELISM` key groups, and gives each task an equal range of these. Eight keys in
-a row may all but miss one of two tasks. So each shard has as key the smallest number whose group lies in its own part
-of the range: as even as it can be for every parallelism that divides the shards.
+Flink hashes a key into one of `MAX_PARALLELISM` key groups, and gives each task an equal range of groups. The keys 0 to
+7 could nearly all fall to one of two tasks. So a shard's key is the smallest number whose group lies in the shard's own
+part of the range: the distribution is even for every parallelism that divides the number of shards.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 from functools import lru_cache
 
 MAX_PARALLELISM = 128
-"""Key groups, Flink's default for small jobs, and said in the job's settings: the state of a job depends on it."""
+"""Number of key groups: Flink's default for small jobs. Also in the job's settings, because its state depends on it."""
 
 _BITS = 0xFFFF_FFFF
 
 _ROW_OF_ONE = 62
-"""The hash code of a row with one int is this and the int."""
+"""The hash code of a row with a single int is this constant plus the int."""
 
 
 @lru_cache
 def keys(shards: int) -> tuple[int, ...]:
     """The key of each shard. `shards` is at most `MAX_PARALLELISM`."""
-    found: dict[int, int] = {}
+    key_of: dict[int, int] = {}
     key = 0
-    while len(found) < shards:
-        found.setdefault(key_group(key) * shards // MAX_PARALLELISM, key)
+    while len(key_of) < shards:
+        key_of.setdefault(key_group(key) * shards // MAX_PARALLELISM, key)
         key += 1
-    return tuple(found[shard] for shard in range(shards))
+    return tuple(key_of[shard] for shard in range(shards))
 
 
 @lru_cache
@@ -37,18 +37,18 @@ def shards_of(shards: int) -> dict[int, int]:
 
 @lru_cache
 def tasks(shards: int, parallelism: int) -> dict[int, tuple[int, ...]]:
-    """Task -> the shards that Flink gives it. With some parallelisms a task gets none, and is not there."""
-    found: dict[int, tuple[int, ...]] = {}
+    """Task -> its shards. Omits tasks without shards, which some parallelisms leave."""
+    shards_by_task: dict[int, tuple[int, ...]] = {}
     for shard, key in enumerate(keys(shards)):
         task = key_group(key) * parallelism // MAX_PARALLELISM  # `computeOperatorIndexForKeyGroup`
-        found[task] = (*found.get(task, ()), shard)
-    return found
+        shards_by_task[task] = (*shards_by_task.get(task, ()), shard)
+    return shards_by_task
 
 
 def key_group(key: int) -> int:
-    """Flink's key group of `Row.of(key)`, which is what PyFlink makes of a key: the Murmur3 hash of its hash code.
+    """Flink's key group of `Row.of(key)`, PyFlink's form of a key: the Murmur3 hash of its hash code.
 
-    As `KeyGroupRangeAssignment.assignToKeyGroup` has it, modulo the number of groups.
+    As in `KeyGroupRangeAssignment.assignToKeyGroup`, modulo the number of groups.
     """
     code = _rotated((_ROW_OF_ONE + key) * 0xCC9E2D51 & _BITS, 15)
     code = _rotated(code * 0x1B873593 & _BITS, 13)

@@ -1,4 +1,4 @@
-"""Asks the model server what it says of rows: several calls at a time, answers in the order of the questions."""
+"""Scores rows on the model server: several calls in flight, results in the order of the requests."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
-_AWAY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.CANCELLED})
-"""Beside what the client calls retryable: a server that has not loaded the model yet, or is being replaced."""
+_ALSO_RETRIED = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.CANCELLED})
+"""Retried besides the client's retryable codes: the server has not loaded the model yet, or is being replaced."""
 
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """The rows that were asked about, and what the model says of them."""
+    """Rows and their predictions."""
 
     batch: Batch
-    """`rows` are the last K of each segment alone: [B, K, S]."""
+    """Here `rows` holds only the last K of each segment: [B, K, S]."""
     score: np.ndarray
     contribution: np.ndarray
     expected: np.ndarray
@@ -39,7 +39,7 @@ class ScoredBatch:
 
 @dataclass(frozen=True)
 class _Call:
-    """A question on its way."""
+    """A Predict call in flight."""
 
     work: list[Work]
     model: str
@@ -50,15 +50,15 @@ class _Call:
 
 
 class Predictor:
-    """Scores batches. While the model works on one call, the rows of the next are made: `work` is asked for as needed.
+    """Scores batches. `work` is consumed lazily: while the model works on one call, the rows of the next are made.
 
-    A server that is away is waited for, without end: Flink holds the readings back meanwhile, and nothing is lost. An
-    answer that says the request is wrong is a ModelServerError, and fails the job.
+    Waits indefinitely for an unreachable server: meanwhile back pressure holds the readings, and nothing is lost. An
+    answer that rejects the request raises ModelServerError and fails the job.
     """
 
     def __init__(self, spec: JobSpec, note: Callable[[int, float], None]) -> None:
-        """`note` is told the windows of each call, and the milliseconds from its first attempt to its answer."""
-        self._models = {one.name: one.model for one in spec.classes}
+        """`note` is called with the windows of each call, and the milliseconds from its first attempt to its answer."""
+        self._models = {equipment.name: equipment.model for equipment in spec.classes}
         self._in_flight = spec.in_flight
         self._client = PredictClient(spec.model_server, spec.model_server_tls)
         self._note = note
@@ -74,7 +74,7 @@ class Predictor:
             yield from self._end(calls.popleft())
 
     def close(self) -> None:
-        """End what is on its way."""
+        """Cancel calls in flight."""
         self._client.close()
 
     def _begin(self, work: list[Work]) -> _Call:
@@ -90,10 +90,10 @@ class Predictor:
         begin = 0
         for shard, batch in call.work:
             steps = batch.readings.shape[1]
-            mine = slice(begin, begin := begin + len(batch.assets))
+            part = slice(begin, begin := begin + len(batch.assets))
             rows_scored = replace(batch, rows=batch.rows[:, -steps:])
-            answers = answer.score[mine], answer.contribution[mine], answer.expected[mine]
-            yield shard, ScoredBatch(rows_scored, *answers, answer.version)
+            arrays = answer.score[part], answer.contribution[part], answer.expected[part]
+            yield shard, ScoredBatch(rows_scored, *arrays, answer.version)
 
     def _answer(self, call: _Call) -> Prediction:
         failures, pending = 0, call.pending
@@ -101,7 +101,7 @@ class Predictor:
             try:
                 return pending.result()
             except ModelServerError as error:
-                if not error.retryable and error.code not in _AWAY:
+                if not error.retryable and error.code not in _ALSO_RETRIED:
                     raise
                 failures += 1
                 pause = pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)

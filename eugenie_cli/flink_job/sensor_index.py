@@ -1,4 +1,4 @@
-"""Where each sensor of the site is: its place among all, and the shard, class and cell that it stands for."""
+"""Numbers the sensors of the site: each sensor has a place, which identifies its shard, class, asset and column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eugenie_cli.readings.routing import Router
 
 
 def shard_of(asset: str, shards: int) -> int:
-    """The shard that holds an asset: the same for ever, whatever other assets the site has."""
+    """The shard of an asset. It never changes and does not depend on other assets."""
     return zlib.crc32(asset.encode()) % shards
 
 
@@ -28,7 +28,7 @@ class ClassSensorIndex:
 
 
 class SensorIndex:
-    """Places are numbered through the classes, their assets, their sensors. Built once in each worker."""
+    """Places are numbered by class, then asset, then sensor. Built once per worker."""
 
     def __init__(self, spec: JobSpec) -> None:
         self.spec = spec
@@ -39,38 +39,38 @@ class SensorIndex:
         asset: list[int] = []
         sensor: list[int] = []
         step: list[int] = []
-        for index, one in enumerate(spec.classes):
+        for index, equipment in enumerate(spec.classes):
             by_shard: list[list[str]] = [[] for _ in range(spec.shards)]
-            for name in (each.name for each in spec.assets if each.class_name == one.name):
+            for name in (entry.name for entry in spec.assets if entry.class_name == equipment.name):
                 home = shard_of(name, spec.shards)
                 self._first[name] = len(shard)
-                count = len(one.sensors)
+                count = len(equipment.sensors)
                 shard += [home] * count
                 klass += [index] * count
                 asset += [len(by_shard[home])] * count
                 sensor += range(count)
-                step += [one.step_ms] * count
+                step += [equipment.step_ms] * count
                 by_shard[home].append(name)
-            self.classes.append(ClassSensorIndex(one.name, tuple(map(tuple, by_shard))))
+            self.classes.append(ClassSensorIndex(equipment.name, tuple(map(tuple, by_shard))))
         self.shard = np.array(shard, np.int64)
-        """[places]: the shard; and likewise class, asset within class and shard, sensor within class, step in ms."""
+        """[places]: the shard. The arrays below: class, asset in class and shard, sensor in class, step in ms."""
         self.klass = np.array(klass, np.int64)
         self.asset = np.array(asset, np.int64)
         self.sensor = np.array(sensor, np.int64)
         self.step = np.array(step, np.int64)
         self._router = Router(
-            {each.name: {"class": each.class_name, "tags": each.tags} for each in spec.assets},
-            {one.name: one.sensors for one in spec.classes},
+            {entry.name: {"class": entry.class_name, "tags": entry.tags} for entry in spec.assets},
+            {equipment.name: equipment.sensors for equipment in spec.classes},
         )
 
     def place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:
-        """The place of what a message names; None for what the site does not have."""
+        """The place of the sensor that a message names; None if the site does not have it."""
         route = self._router.route(asset, sensor, tag)
         return None if route is None else self._first[route[0]] + route[1]
 
     def first_places(self, shard: int) -> list[NDArray[np.int64]]:
-        """For each class, the places of the first sensors of its assets in a shard, int64 [assets]."""
-        return [np.array([self._first[name] for name in one.assets[shard]], np.int64) for one in self.classes]
+        """For each class, the place of the first sensor of each of its assets in a shard, int64 [assets]."""
+        return [np.array([self._first[name] for name in index.assets[shard]], np.int64) for index in self.classes]
 
     @property
     def names(self) -> list[tuple[str, str]]:
@@ -79,11 +79,11 @@ class SensorIndex:
 
     @cached_property
     def owned_names(self) -> list[tuple[str, str, str]]:
-        """(asset, sensor, class) of every place: what it stands for, whatever site file comes next."""
+        """(asset, sensor, class) of every place: its meaning independent of the site file."""
         return [(*self.name_of(place), self.classes[index].name) for place, index in enumerate(self.klass.tolist())]
 
     def name_of(self, place: int) -> tuple[str, str]:
         """(asset, sensor) of a place."""
-        one = self.classes[self.klass[place]]
-        asset = one.assets[self.shard[place]][self.asset[place]]
+        index = self.classes[self.klass[place]]
+        asset = index.assets[self.shard[place]][self.asset[place]]
         return asset, self.spec.classes[self.klass[place]].sensors[self.sensor[place]]

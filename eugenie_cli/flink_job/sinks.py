@@ -1,4 +1,4 @@
-"""Where results go, each to its topic: anomalies by their own keys, scores by asset, and dead letters without a key."""
+"""The result topics: anomalies by their own keys, scores keyed by asset, dead letters without a key."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A shard that outlives its process: a snapshot of its rows now and then, and a journal of what it was told since.
+"""A shard that survives its process: an occasional snapshot of its rows, and a journal of its inputs since then.
 
-The snapshot is large, and every row changes it; the readings of a row are small. So rows are kept as a database keeps
-its tables. They are a pure function of readings, and of how far rows were made of which: that is what the journal has.
+The snapshot is large and changes with every row; the readings of a row are small. So rows are stored as databases store
+tables. Rows are a pure function of the readings and of the instants up to which rows were made: the journal has both.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from eugenie_cli.flink_job.shard import Shard, letter_of
 from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
-"""In a snapshot and in the journal. A snapshot is written when the journal has grown as large."""
+"""Sizes in the snapshot and in the journal. A snapshot is written when the journal has grown as large."""
 
-GONE = "the site file lost it before its row was made"
-"""The detail of a dead letter for readings that waited for their row."""
+GONE = "it left the site file before its row was made"
+"""The detail of a dead letter about readings that waited for their row."""
 
 Entry = Readings | int
-"""Readings that were taken, or the instant (ms) up to which rows were then made."""
+"""Readings that were added, or the instant (ms) up to which rows were then made."""
 
 Name = Sequence[str]
-"""What a place stands for: asset, sensor, class. The first version of the state had no class."""
+"""The meaning of a place: asset, sensor, class. The first version of the state had no class."""
 
 
 class JournaledShard:
-    """A `Shard` and its state in Flink. To be used where the shard's key is current.
+    """A `Shard` and its state in Flink. The shard's key must be current when a method is called.
 
-    Places are numbers of one site file. With the journal goes what they stand for, so that a job with another site file
-    finds its sensors again. What is gone is dropped from the state at once; `orphans` says which readings waited.
+    Places are numbered by one site file. Their meaning is stored with the journal, so that a job with another site file
+    finds its sensors again. Removed assets and sensors are dropped from the state at once; `orphans` reports their
+    waiting readings.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class JournaledShard:
         before = names.value()
         is_renamed = before is not None and before != routes.owned_names
         self.orphans: list[tuple[str, bytes]] = []
-        """Dead letters of the readings that waited for their row when the site file lost their asset or sensor."""
+        """Dead letters about readings that waited for their row when their asset or sensor left the site file."""
         if is_renamed:
             entries, waited = _renamed(entries, _with_classes(before, snapshot, routes), routes, snapshot or {})
             self.orphans = [
@@ -71,7 +72,7 @@ class JournaledShard:
             self._snapshot()
 
     def take(self, readings: Readings) -> list[tuple[str, bytes]]:
-        """`Shard.take`: the dead letters of what is late."""
+        """`Shard.take`. Returns the dead letters about late readings."""
         taken, letters = self._shard.take(readings)
         if len(taken[0]):
             self._journal.add(taken)
@@ -91,7 +92,7 @@ class JournaledShard:
         return batches
 
     def _snapshot(self) -> None:
-        """Write the rows as they are, and begin the journal anew with what waits for its row."""
+        """Write the current rows, and restart the journal with the readings that wait for their row."""
         self._rows.update(self._shard.state())
         pending = self._shard.pending()
         self._written = len(pending[0])
@@ -105,23 +106,23 @@ class JournaledShard:
 
 
 def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes: SensorIndex) -> list[Name]:
-    """The names of another job, each with its class: the first version of the state had it with the rows alone."""
+    """The names of a former job with their classes, which the first version of the state stored only with the rows."""
     if not before or len(before[0]) > 2:
         return before
-    then = {asset: one.name for asset, one in classes_of_rows(snapshot, before, routes.spec).items()}
-    now = {one.name: one.class_name for one in routes.spec.assets}
-    return [(asset, sensor, then.get(asset) or now.get(asset, "")) for asset, sensor in before]
+    former = {asset: known.name for asset, known in classes_of_rows(snapshot, before, routes.spec).items()}
+    current = {asset.name: asset.class_name for asset in routes.spec.assets}
+    return [(asset, sensor, former.get(asset) or current.get(asset, "")) for asset, sensor in before]
 
 
 def _renamed(
     entries: list[Entry], before: list[Name], routes: SensorIndex, snapshot: Mapping[str, Any]
 ) -> tuple[list[Entry], Counter[tuple[str, str]]]:
-    """Readings by the places of this job, and how many of each (asset, sensor) that it lacks still waited."""
+    """The journal with this job's places, and the number of waiting readings of each (asset, sensor) that it lacks."""
     places: dict[tuple[str, ...], int] = {name: index for index, name in enumerate(routes.owned_names)}
-    place_now = np.array([places.get(tuple(name), -1) for name in before], np.int64)
-    steps = {one.name: one.step_ms for one in routes.spec.classes}
+    new_places = np.array([places.get(tuple(name), -1) for name in before], np.int64)
+    steps = {equipment.name: equipment.step_ms for equipment in routes.spec.classes}
     steps |= {name: int(rows["step"]) for name, rows in snapshot.items()}
-    step_then = np.array([steps.get(name[2], 1) for name in before], np.int64)
+    old_steps = np.array([steps.get(name[2], 1) for name in before], np.int64)
     made = max((entry for entry in entries if isinstance(entry, int)), default=None)
     kept: list[Entry] = []
     waited: Counter[tuple[str, str]] = Counter()
@@ -130,16 +131,16 @@ def _renamed(
             kept.append(entry)
             continue
         place, ts, value = entry
-        now = place_now[place]
-        there = now >= 0
-        kept.append((now[there], ts[there], value[there]))
-        waits = ~there & _waits(ts, step_then[place], made)
-        waited.update((before[one][0], before[one][1]) for one in place[waits].tolist())
+        new_place = new_places[place]
+        exists = new_place >= 0
+        kept.append((new_place[exists], ts[exists], value[exists]))
+        waits = ~exists & _waits(ts, old_steps[place], made)
+        waited.update((before[number][0], before[number][1]) for number in place[waits].tolist())
     return kept, waited
 
 
 def _waits(ts: NDArray[np.int64], step: NDArray[np.int64], made: int | None) -> NDArray[np.bool_]:
-    """Of readings in a journal: whose row was not made. `made`: the last instant up to which rows were."""
+    """Mask of the journal's readings whose row was not made. `made`: the last instant up to which rows were made."""
     if made is None:
         return np.ones(len(ts), bool)
     return np.asarray(-(-ts // step) * step > made)

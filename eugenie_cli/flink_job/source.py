@@ -1,4 +1,4 @@
-"""The readings topic as a table: raw payloads with where they lie, nothing parsed."""
+"""The readings topic as a table: raw payloads with partition and offset, nothing parsed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SOURCE = "source"
 
 
 def source_table(spec: JobSpec) -> str:
-    """`payload BYTES`, `partition`, `offset`, and `sent`, the record's own timestamp in Kafka."""
+    """SQL of the table: `payload BYTES`, `partition`, `offset`, and `sent`, the record's timestamp in Kafka."""
     options = {
         "connector": "kafka",
         "topic": spec.kafka.readings,
@@ -30,17 +30,17 @@ CREATE TEMPORARY TABLE {SOURCE} (
 
 
 def startup(spec: JobSpec) -> dict[str, str]:
-    """Where a job without a savepoint begins.
+    """Options of the table: where a job without a savepoint begins.
 
-    At offsets wherever they are known: a partition that is silent at first keeps its beginning through every restart,
-    and one whose offset retention removes goes on with the first record that is left, not after the last.
+    At offsets whenever they are known: a partition that is silent at first keeps its start through every restart, and a
+    partition whose offset retention removes continues with the first remaining record, not after the last.
     """
     if spec.start_offsets:
-        places = ";".join(f"partition:{number},offset:{offset}" for number, offset in spec.start_offsets.items())
-        return {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": places}
+        offsets = ";".join(f"partition:{number},offset:{offset}" for number, offset in spec.start_offsets.items())
+        return {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": offsets}
     if spec.start == "timestamp":
         return {"scan.startup.mode": "timestamp", "scan.startup.timestamp-millis": str(spec.start_ms)}
     if spec.start == "auto":
-        # where the site's last job got to, as its checkpoints told Kafka; a first job reads all there is
+        # the offsets that the checkpoints of the site's last job committed; a first job reads the whole topic
         return {"scan.startup.mode": "group-offsets", "properties.auto.offset.reset": "earliest"}
     return {"scan.startup.mode": f"{spec.start}-offset"}

@@ -1,4 +1,4 @@
-"""What the job is told: the site, reduced to plain data that travels as JSON to where Flink runs."""
+"""The job's specification: the site reduced to plain data, sent to Flink as JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from eugenie_cli.tfserving.credentials import Credentials
 
 
 def consumer_group(site: str) -> str:
-    """The group under which the site's jobs commit how far they have read."""
+    """The consumer group under which the site's jobs commit their offsets."""
     return f"eugenie.{site}"
 
 
 @dataclass(frozen=True)
 class ClassSpec:
-    """An equipment class as the stream sees it. Times in milliseconds, delays in rows."""
+    """An equipment class as the stream needs it. Times in milliseconds, delays in rows."""
 
     name: str
     sensors: tuple[str, ...]
@@ -36,7 +36,7 @@ class ClassSpec:
 
 @dataclass(frozen=True)
 class AssetSpec:
-    """An asset and its tags: sensor -> the plant's tag, where they differ."""
+    """An asset and its tags: sensor -> the plant's tag where they differ."""
 
     name: str
     class_name: str
@@ -45,14 +45,14 @@ class AssetSpec:
 
 @dataclass(frozen=True)
 class KafkaSpec:
-    """Topics, and the connection as properties of the Java client (secrets included: the file is private)."""
+    """Topics, and the connection as properties of the Java client. May contain secrets: the file is private."""
 
     readings: str
     anomalies: str
     scores: str
     dead_letters: str
     properties: dict[str, str]
-    transaction_timeout_ms: int = 900_000  # the most that a broker allows unless told otherwise
+    transaction_timeout_ms: int = 900_000  # the maximum that a broker allows by default
 
 
 @dataclass(frozen=True)
@@ -69,53 +69,53 @@ class JobSpec:
     parallelism: int
     out_of_orderness_ms: int
     idle_timeout_ms: int
-    """How long a partition may be silent before the others go on without it."""
+    """How long a partition may be silent before event time continues without it."""
     max_ahead_ms: int
     checkpoint_ms: int
     delivery: str
     model_server_tls: Credentials | None = None
-    """None: the model server speaks no TLS, or is reached over a unix socket. Paths, as the workers see them."""
+    """None: the model server uses no TLS, or is reached over a Unix socket. Paths are those of the workers."""
     start: str = "auto"
     """auto | earliest | latest | timestamp: where reading begins without a savepoint."""
     start_ms: int | None = None
-    """For `timestamp`: ms since 1970 UTC, compared with the records' own Kafka timestamps."""
+    """For `timestamp`: ms since 1970 UTC, compared with the records' Kafka timestamps."""
     start_offsets: dict[str, int] = field(default_factory=dict)
-    """Partition -> offset: where `start` was when the job was submitted. Empty: Flink finds out by itself."""
+    """Partition -> offset that `start` meant when the job was submitted. Empty: Flink resolves `start`."""
     made_until: dict[str, int] = field(default_factory=dict)
-    """Asset -> ms since 1970 UTC: the job before, which was drained, has made its rows up to there."""
+    """Asset -> ms since 1970 UTC: the last row that the former, drained job made."""
     partitions: int = 1
-    """Of the readings topic, when the job was submitted."""
+    """Partitions of the readings topic when the job was submitted."""
     anomaly_partitions: int = 1
-    """Of the anomalies topic, when the job was submitted."""
+    """Partitions of the anomalies topic when the job was submitted."""
     shards: int = 8
-    """Groups of whole assets, the unit of keyed state: fixed for a site, so that a job can be rescaled."""
+    """Groups of whole assets, the unit of keyed state. Fixed for a site, so that a job can be rescaled."""
     checkpoints: str | None = None
-    """URI of a directory; None: the cluster's."""
+    """URI of a directory; None: that of the cluster."""
     state: str = "hashmap"
     in_flight: int = 8
     silent_plant_ms: int = 300_000
-    """Wall clock without a row from any asset of a shard before what is open there is closed."""
+    """Wall-clock time without a row from any asset of a shard after which its open anomalies are closed."""
 
     @property
     def exactly_once(self) -> bool:
-        """Whether a result is seen when its checkpoint is complete, and once."""
+        """Whether a result appears exactly once, after its checkpoint has completed."""
         return self.delivery == "exactly-once"
 
     @property
     def gather_ms(self) -> int:
-        """How long messages are gathered to be decoded together: larger batches cost less, and wait longer.
+        """How long messages are gathered before they are decoded together: larger batches cost less but wait longer.
 
-        Exactly-once, a result is seen when its checkpoint is complete; there a fifth of a second is no delay.
+        With exactly-once a result waits for its checkpoint anyway, so 0.2 s adds no delay.
         """
         return 200 if self.exactly_once else 20
 
     @property
     def bundle_ms(self) -> int:
-        """The longest that an element waits in another Python operator before it is worked on: the same bargain."""
+        """How long an element waits at most in another Python operator: the same trade-off."""
         return 200 if self.exactly_once else 5
 
     def save(self, path: Path) -> None:
-        """Write as JSON, readable by the owner alone."""
+        """Write as JSON, readable only by the owner."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
@@ -123,8 +123,8 @@ class JobSpec:
     def load(path: Path) -> JobSpec:
         """Read what `save` wrote."""
         data = json.loads(path.read_text(encoding="utf-8"))
-        data["classes"] = tuple(_class_spec(one) for one in data["classes"])
-        data["assets"] = tuple(AssetSpec(**one) for one in data["assets"])
+        data["classes"] = tuple(_class_spec(entry) for entry in data["classes"])
+        data["assets"] = tuple(AssetSpec(**entry) for entry in data["assets"])
         data["kafka"] = KafkaSpec(**data["kafka"])
         if data.get("model_server_tls") is not None:
             data["model_server_tls"] = Credentials(**data["model_server_tls"])

@@ -1,4 +1,4 @@
-"""Text of SQL."""
+"""SQL fragments."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 
 def literal(text: str) -> str:
-    """A SQL string."""
+    """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def options_clause(options: Mapping[str, str]) -> str:
-    """What stands in the parentheses of WITH."""
+    """The content of the parentheses of WITH."""
     return ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())

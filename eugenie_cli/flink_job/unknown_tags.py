@@ -1,4 +1,4 @@
-"""Tags that the site does not have: a dead letter for each and interval, with a count. Pure."""
+"""Unknown tags: one dead letter per tag and interval, with a count. Pure."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from eugenie_cli.flink_job.decode import UnknownTag
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.columns.sensor_index import Identity
 
-MOST = 1_000
-"""Identities that are named at once. The readings of further ones share a letter: whoever sends tags by the ten
-thousand, or another one with each reading, gets no letter for each of them. All are counted."""
+MAX_NAMES = 1_000
+"""Identities with their own letter per interval. Readings of further ones share a letter: a source that sends tens of
+thousands of tags, or a new one with each reading, does not cause a letter for each. All readings are counted."""
 
 REST: Identity = (None, None, None)
-"""The identity of those: no reading has it."""
+"""The identity for readings of further tags: no reading has it."""
 
 DETAIL = "the site has no such asset, sensor or tag"
-BEYOND = f"{DETAIL}: readings of names beyond the {MOST:,} that are written each time; the first of them is here"
+BEYOND = f"{DETAIL}: readings of names beyond the {MAX_NAMES:,} that are reported each time; this is the first of them"
 
 
 class UnknownTags:
-    """Counts readings that lead nowhere until their letters are due."""
+    """Counts readings of unknown tags until their letters are due."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self.counts: dict[Identity, UnknownTag] = {}
 
-    def add(self, found: dict[Identity, UnknownTag]) -> list[tuple[str, bytes]]:
-        """Count more. Returns letters only of a state with more names than fit: an earlier version kept more."""
-        for identity, more in found.items():
-            name = identity if identity in self.counts or len(self.counts) < MOST else REST
+    def add(self, counts: dict[Identity, UnknownTag]) -> list[tuple[str, bytes]]:
+        """Add counts. Returns letters only if a restored state holds too many names: an earlier version kept more."""
+        for identity, more in counts.items():
+            name = identity if identity in self.counts or len(self.counts) < MAX_NAMES else REST
             before = self.counts.get(name)
             self.counts[name] = (
                 more if before is None else UnknownTag(before.count + more.count, before.partition, before.offset)
             )
-        return self.letters() if len(self.counts) > MOST + 1 else []
+        return self.letters() if len(self.counts) > MAX_NAMES + 1 else []
 
     def letters(self) -> list[tuple[str, bytes]]:
-        """(reason, dead letter) of everything that was counted; the counts begin anew."""
-        written = []
-        for (asset, sensor, tag), one in self.counts.items():
+        """(reason, dead letter) for everything counted. Resets the counts."""
+        letters = []
+        for (asset, sensor, tag), total in self.counts.items():
             names = {"asset": asset, "sensor": sensor, "tag": tag}
             named = {name: text for name, text in names.items() if text is not None}
             payload = json.dumps(named, ensure_ascii=False) if named else None
             detail = DETAIL if named else BEYOND
-            letter = dead_letter(reject_reasons.UNKNOWN_TAG, detail, payload, self._topic, one.partition, one.offset)
-            written.append((reject_reasons.UNKNOWN_TAG, dumps({**letter, "count": one.count})))
+            letter = dead_letter(
+                reject_reasons.UNKNOWN_TAG, detail, payload, self._topic, total.partition, total.offset
+            )
+            letters.append((reject_reasons.UNKNOWN_TAG, dumps({**letter, "count": total.count})))
         self.counts = {}
-        return written
+        return letters

@@ -1,4 +1,4 @@
-"""Job specifications for the stream's tests."""
+"""Job specifications for the tests of the Flink job."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ def job_spec() -> Callable[..., JobSpec]:
     return build_spec
 
 
-def readings(routes: SensorIndex, *ones: tuple[str, str, int, float]) -> Readings:
+def readings(routes: SensorIndex, *records: tuple[str, str, int, float]) -> Readings:
     """(asset, sensor, ts, value) as columns."""
-    place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in ones]
+    place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in records]
     return (
         np.array(place, np.int64),
-        np.array([ts for _, _, ts, _ in ones], np.int64),
-        np.array([value for _, _, _, value in ones], np.float64),
+        np.array([ts for _, _, ts, _ in records], np.int64),
+        np.array([value for _, _, _, value in records], np.float64),
     )

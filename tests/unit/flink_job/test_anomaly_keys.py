@@ -1,4 +1,4 @@
-"""Keys of anomalies: one each, in the partition of the asset."""
+"""Keys of anomalies: one per anomaly, in the partition of its asset."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def record(anomaly_id: str, state: str = "open") -> str:
         ("abc", 479470107),
     ],
 )
-def test_the_hash_is_the_one_of_kafkas_clients_in_java(text, signed):
-    """The vectors of Kafka's own UtilsTest."""
+def test_the_hash_is_that_of_kafkas_java_clients(text, signed):
+    """The test vectors of Kafka's UtilsTest."""
     assert murmur2(text.encode()) == signed & 0xFFFFFFFF
 
 
 @given(names, ids, st.integers(1, 64))
-def test_an_anomaly_is_in_the_partition_of_its_asset_under_one_key_that_names_both(asset, anomaly_id, partitions):
+def test_an_anomaly_has_one_key_that_names_its_asset_and_leads_to_the_assets_partition(asset, anomaly_id, partitions):
     keys = AnomalyKeys(partitions)
     key = keys.of(asset, record(anomaly_id))
     assert partition_of(key, partitions) == partition_of(asset, partitions)

@@ -1,4 +1,4 @@
-"""Beam's and PyFlink's own classes, hastened: state arrives whole, answers are waited for at the bundle's end."""
+"""Patched classes of Beam and PyFlink: state is written completely, answers are awaited at the end of the bundle."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from apache_beam.utils.counters import CounterFactory
 from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
 from eugenie_cli.flink_job import beam_patches
 
-beam_patches.hasten()
-beam_patches.hasten()
-asked, waited, problem = [], [], ""
+beam_patches.apply()
+beam_patches.apply()
+requests, answered, problem = [], [], ""
 
 class Answer:
-    def __init__(self, question):
-        self.question = question
+    def __init__(self, request):
+        self.request = request
     def get(self):
-        assert len(asked) == 4, "asked one after the other"
-        waited.append(self.question)
+        assert len(requests) == 4, "requests were sent one by one"
+        answered.append(self.request)
         return beam_fn_api_pb2.StateResponse(error=problem)
 
 class Handler:
     def clear(self, key):
-        asked.append(("clear", key))
-        return Answer(asked[-1])
+        requests.append(("clear", key))
+        return Answer(requests[-1])
     def extend(self, key, coder, elements):
-        asked.append(("extend", key, list(elements)))
-        return Answer(asked[-1])
+        requests.append(("extend", key, list(elements)))
+        return Answer(requests[-1])
 
 class Backend(RemoteKeyedStateBackend):
     def __init__(self, states):
         self._internal_state_cache, self._all_states = states, {}
 
 def state(key, value):
-    made = bundle_processor.SynchronousBagRuntimeState(Handler(), key, BytesCoder())
-    made.clear()
-    made.add(value)
-    return made
+    bag = bundle_processor.SynchronousBagRuntimeState(Handler(), key, BytesCoder())
+    bag.clear()
+    bag.add(value)
+    return bag
 
 Backend([state("a", b"1"), state("b", b"2")]).commit()
-assert asked == [("clear", "a"), ("extend", "a", [b"1"]), ("clear", "b"), ("extend", "b", [b"2"])], asked
-assert waited == asked, waited
+assert requests == [("clear", "a"), ("extend", "a", [b"1"]), ("clear", "b"), ("extend", "b", [b"2"])], requests
+assert answered == requests, answered
 
-asked.clear()
+requests.clear()
 problem = "the JVM is full"
 try:
     Backend([state("a", b"1"), state("b", b"2")]).commit()
 except RuntimeError as error:
     assert "the JVM is full" in str(error)
 else:
-    raise AssertionError("a write that failed went unnoticed")
+    raise AssertionError("a failed write went unnoticed")
 
 before = threading.active_count()
 sampler = statesampler.StateSampler("bundle", CounterFactory())
@@ -71,7 +71,7 @@ print("ok")
 
 
 @pytest.mark.slow
-def test_state_is_written_whole_and_bundles_start_no_thread() -> None:
-    """In a process of its own: the classes are changed for good."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)
-    assert done.stdout.strip().endswith("ok"), done.stderr
+def test_state_is_written_completely_and_bundles_start_no_thread() -> None:
+    """In a separate process, because the patches cannot be undone."""
+    process = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)
+    assert process.stdout.strip().endswith("ok"), process.stderr

@@ -1,7 +1,7 @@
-"""A savepoint of another site file: nothing in it stops the job, stays open, or is lost without a word.
+"""A savepoint written with another site file: nothing in it stops the job, stays open, or is lost silently.
 
-The state is the one that the first version of the format kept (of a job with pumps p1, p2, p3 and a fan f1, three
-anomalies open, five readings waiting for their row), and the same once the present version has written it.
+The state is in the first version of the format (a job with pumps p1, p2, p3 and a fan f1, three open anomalies, five
+readings waiting for their row), and the same state rewritten by the present version.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CLASSES = (PUMP, FAN)
 
 
 class Timers:
-    """Flink's timers, as far as alarms set them."""
+    """The timers of Flink that alarms set."""
 
     def register_event_time_timer(self, timestamp: int) -> None: ...
 
@@ -43,7 +43,7 @@ class Timers:
 
 
 class Kept(State):
-    """What Flink keeps of a shard, its alarms too."""
+    """Flink's state of a shard, including its alarms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def first_version() -> Kept:
 
 
 def present_version() -> Kept:
-    """The same, read and written by a job of the present version with the same site file."""
+    """The same state, read and rewritten by a job of the present version with the same site file."""
     kept = first_version()
     spec = build_spec(classes=CLASSES, assets=ASSETS, shards=1)
     alarms = alarms_of(kept, spec)
@@ -90,7 +90,7 @@ OTHER = class_spec(sensors=("a", "c"))
 CHANGES = {
     "nothing": (CLASSES, ASSETS, {}, {}),
     "an asset removed": (CLASSES, {"p2": "pump", "f1": "fan", "p3": "pump"}, {"p1": "pump"}, {("p1", "b"): 2}),
-    "an asset that was not heard of removed": (CLASSES, {"p1": "pump", "p2": "pump", "f1": "fan"}, {}, {}),
+    "an asset without readings removed": (CLASSES, {"p1": "pump", "p2": "pump", "f1": "fan"}, {}, {}),
     "an asset moved to another class, with a sensor of the same name": (
         CLASSES, {**ASSETS, "p1": "fan"}, {"p1": "pump"}, {("p1", "b"): 2},
     ),
@@ -127,7 +127,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("version", [first_version, present_version])
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_job_goes_on_from_it(change, version):
+def test_the_job_resumes_from_it(change, version):
     classes, assets, closed, waited = CHANGES[change]
     kept = version()
     spec = build_spec(classes=classes, assets=assets, shards=1)
@@ -135,27 +135,31 @@ def test_the_job_goes_on_from_it(change, version):
     shard = kept.shard(spec)
 
     records = [(kind, key, json.loads(text)) for kind, key, text in alarms.begin(Timers())]
-    assert {key: one["class"] for _, key, one in records} == closed and len(records) == len(closed)
-    for kind, key, one in records:
-        sensors = {"pump": {"a", "b"}, "fan": {"v", "i", "b"}}[one["class"]]
-        assert (kind, one["state"], one["reason"], one["end"][11:19]) == (ANOMALY, "closed", "removed", "00:00:07")
-        assert one["id"] == anomaly_id("plant", key, one["class"], 1_000)
-        assert {sensor["sensor"] for sensor in one["sensors"]} == sensors
-        assert (one["model"]["name"], one["model"]["version"]) == (one["class"], 7)
+    assert {key: record["class"] for _, key, record in records} == closed and len(records) == len(closed)
+    for kind, key, record in records:
+        sensors = {"pump": {"a", "b"}, "fan": {"v", "i", "b"}}[record["class"]]
+        assert (kind, record["state"], record["reason"], record["end"][11:19]) == (
+            ANOMALY, "closed", "removed", "00:00:07",
+        )  # fmt: skip
+        assert record["id"] == anomaly_id("plant", key, record["class"], 1_000)
+        assert {sensor["sensor"] for sensor in record["sensors"]} == sensors
+        assert (record["model"]["name"], record["model"]["version"]) == (record["class"], 7)
     letters = [json.loads(letter) for _, letter in shard.orphans]
-    found = {
-        (named["asset"], named["sensor"]): one["count"] for one in letters if (named := json.loads(one["payload"]))
+    counts = {
+        (named["asset"], named["sensor"]): letter["count"]
+        for letter in letters
+        if (named := json.loads(letter["payload"]))
     }
-    assert found == waited and all(one["reason"] == "unknown-tag" for one in letters)
+    assert counts == waited and all(letter["reason"] == "unknown-tag" for letter in letters)
 
-    # nothing of it is left, and it is closed and written once
+    # nothing of it remains, and it is closed and reported once
     assert kept.shard(spec).orphans == [] and list(alarms_of(kept, spec).begin(Timers())) == []
     names = {asset for rows in kept.rows.value().values() for asset in rows["assets"]}
     assert names <= assets.keys() and not names & closed.keys()
 
-    # and it goes on: every asset makes rows, those that stayed open recover
+    # and the job continues: every asset makes rows, anomalies that stayed open recover
     routes = SensorIndex(spec)
-    sensors_of = {one.name: one.sensors for one in classes}
+    sensors_of = {equipment.name: equipment.sensors for equipment in classes}
     for second in range(8, 20):
         edge = second * 1_000
         shard.take(
@@ -171,16 +175,16 @@ def test_the_job_goes_on_from_it(change, version):
     assert {asset for rows in kept.shard(spec)._shard.state().values() for asset in rows["assets"]} == assets.keys()
 
 
-def test_the_class_of_an_asset_that_the_rows_do_not_have_is_its_own_if_that_fits():
+def test_an_asset_missing_from_the_rows_has_its_current_class_if_that_fits():
     spec = build_spec(classes=(class_spec(), class_spec("booster")), assets={"p1": "pump", "b1": "booster"})
     rows = {name: {"assets": [], "sensors": ("a", "b")} for name in ("booster", "pump")}
     names = [(asset, sensor) for asset in ("p1", "b1", "gone") for sensor in "ab"]
-    found = classes_of_rows(rows, names, spec)
-    assert (found["p1"].name, found["b1"].name) == ("pump", "booster") and found["gone"].sensors == ("a", "b")
+    classes = classes_of_rows(rows, names, spec)
+    assert (classes["p1"].name, classes["b1"].name) == ("pump", "booster") and classes["gone"].sensors == ("a", "b")
 
 
 @pytest.mark.parametrize("shards", [1, 8])
-def test_a_shard_that_loses_its_last_asset_of_a_class_goes_on(shards):
+def test_a_shard_that_loses_its_last_asset_of_a_class_continues(shards):
     before = build_spec(assets={f"p{number}": "pump" for number in range(12)}, shards=shards)
     after = build_spec(assets={"p3": "pump"}, shards=shards)
     for number in range(shards):
@@ -197,19 +201,21 @@ def test_a_shard_that_loses_its_last_asset_of_a_class_goes_on(shards):
             later.advance(1_000 * second)
 
 
-def test_a_class_with_other_sensors_now_is_not_mistaken_for_what_it_was():
-    """p1 has an anomaly of the class as it was, and one of the class as it is: a state keeps both apart."""
+def test_a_class_with_changed_sensors_is_not_mistaken_for_its_former_self():
+    """p1 has an anomaly in the former class and one in the current class: the state keeps them apart."""
     spec = build_spec(classes=(OTHER, FAN), assets={"p1": "pump"}, shards=1)
-    desk = alarms_of(first_version(), spec)._desk
-    departed, desk._departed = desk._departed, []
+    alarm_state = alarms_of(first_version(), spec)._alarm_state
+    departed, alarm_state._departed = alarm_state._departed, []
     rows = np.ones((1, 3, 2), np.float32)
     batch = Batch("pump", ("p1",), 8_000, 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
-    opened = [json.loads(text) for kind, _, text in desk.take(scored(batch, 3.0)) if kind == ANOMALY]
-    desk._departed = departed
+    opened = [json.loads(text) for kind, _, text in alarm_state.take(scored(batch, 3.0)) if kind == ANOMALY]
+    alarm_state._departed = departed
     again = AlarmState(spec)
-    again.restore(json.loads(json.dumps(desk.state())))
+    again.restore(json.loads(json.dumps(alarm_state.state())))
     closed = [json.loads(text) for _, _, text in again.close_all()]
-    assert {(one["reason"], tuple(sorted(sensor["sensor"] for sensor in one["sensors"]))) for one in closed} == {
+    assert {
+        (record["reason"], tuple(sorted(sensor["sensor"] for sensor in record["sensors"]))) for record in closed
+    } == {
         ("removed", ("a", "b")),
         ("removed", ("b", "i", "v")),
         ("silent", ("a", "c")),
@@ -217,12 +223,12 @@ def test_a_class_with_other_sensors_now_is_not_mistaken_for_what_it_was():
     assert opened[0]["id"] == closed[-1]["id"]
 
 
-def test_an_anomaly_is_closed_by_whatever_comes_first():
+def test_an_anomaly_is_closed_by_whichever_call_comes_first():
     for call in ("close_all", "close_silent", "take"):
         kept = first_version()
         alarms = alarms_of(kept, build_spec(classes=CLASSES, assets={"p2": "pump"}, shards=1))
-        desk = alarms._desk
+        alarm_state = alarms._alarm_state
         nothing = Batch("pump", (), 8_000, 1_000, np.empty((0, 1, 2), np.float32), *[np.empty((0, 1), np.int32)] * 2)
         argument = {"close_all": (), "close_silent": (7_500,), "take": (scored(nothing, 0.0),)}[call]
-        found = [json.loads(text) for _, _, text in getattr(desk, call)(*argument)]
-        assert {one["asset"] for one in found if one["reason"] == "removed"} == {"p1", "f1"}
+        records = [json.loads(text) for _, _, text in getattr(alarm_state, call)(*argument)]
+        assert {record["asset"] for record in records if record["reason"] == "removed"} == {"p1", "f1"}

@@ -1,4 +1,4 @@
-"""Batches of messages: verdicts, shares of the tasks, and rows that no order of arrival changes."""
+"""Batches of messages: rejections, shares of the tasks, and rows that are independent of the order of arrival."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.flink_job.decode import Decoder, Messages, Share
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard
-from eugenie_cli.flink_job.unknown_tags import MOST, UnknownTag, UnknownTags
+from eugenie_cli.flink_job.unknown_tags import MAX_NAMES, UnknownTag, UnknownTags
 from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 
 START = 1_767_225_600_000
@@ -41,7 +41,7 @@ def taken(shares: dict[int, Share]) -> int:
     return sum(len(ts) for share in shares.values() for _, ts, _ in share.readings.values())
 
 
-def test_every_message_ends_in_one_place(job_spec):
+def test_every_message_is_a_reading_a_letter_or_an_unknown_tag(job_spec):
     decoder = Decoder(job_spec())
     shares = decoder.decode(
         messages(
@@ -59,19 +59,18 @@ def test_every_message_ends_in_one_place(job_spec):
         ),
         START,
     )
-    found = letters(shares)
     assert taken(shares) == 2
-    assert [(one["reason"], one["partition"], one["offset"]) for one in found] == [
+    assert [(letter["reason"], letter["partition"], letter["offset"]) for letter in letters(shares)] == [
         ("bad-json", 0, 101),
         ("bad-timestamp", 0, 102),
         ("bad-json", 0, 103),
         ("future", 0, 104),
     ]
-    assert shares[0].strange == {("p1", "zz", None): UnknownTag(2, 0, 105)}
+    assert shares[0].unknown_tags == {("p1", "zz", None): UnknownTag(2, 0, 105)}
     assert decoder.clock.now == START - BOUND  # the unknown tag's instant counts, the future one does not
 
 
-def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
+def test_a_single_decoder_reports_event_time(job_spec):
     spec = job_spec()
     decoder = Decoder(spec)
     first = decoder.decode(messages([message("p1", "a", START + 100), b"{"]), START)
@@ -83,16 +82,16 @@ def test_the_only_decoder_says_how_far_event_time_has_come(job_spec):
     assert decoder.decode(messages([message("p9", "x", START + 1_002)]), START)[0].readings == {}
 
 
-def test_each_of_several_decoders_says_to_every_task_how_far_it_has_come(job_spec):
+def test_each_of_several_decoders_reports_event_time_to_every_task(job_spec):
     decoders = [Decoder(job_spec(parallelism=2)) for _ in range(2)]
     sent = [message("p1", "a", START + 1)]
-    told = [decoder.decode(messages(sent), START) for decoder in decoders]
-    assert [{task: share.complete for task, share in one.items()} for one in told] == [
+    results = [decoder.decode(messages(sent), START) for decoder in decoders]
+    assert [{task: share.complete for task, share in shares.items()} for shares in results] == [
         dict.fromkeys((0, 1), START - BOUND)
     ] * 2
-    numbers = [{share.decoder for share in one.values()} for one in told]
-    assert [len(one) for one in numbers] == [1, 1] and numbers[0] != numbers[1]
-    # between steps only those who get readings; but nobody hears nothing for a second
+    numbers = [{share.decoder for share in shares.values()} for shares in results]
+    assert [len(decoder_numbers) for decoder_numbers in numbers] == [1, 1] and numbers[0] != numbers[1]
+    # between steps only tasks that get readings, but every task at least once a second
     assert len(decoders[0].decode(messages([message("p1", "a", START + 2)]), START + 999)) == 1
     assert len(decoders[0].decode(messages([message("p1", "a", START + 3)]), START + 1_000)) == 2
 
@@ -109,10 +108,10 @@ def test_more_unknown_tags_than_the_site_has_sensors(job_spec):
     decoder = Decoder(job_spec())
     sent = [message("p1", "a", START), *(message("p9", f"x{number}", START) for number in range(200))]
     shares = decoder.decode(messages(sent), START)
-    assert (taken(shares), len(shares[0].strange)) == (1, 200)
+    assert (taken(shares), len(shares[0].unknown_tags)) == (1, 200)
 
 
-def test_readings_whose_row_is_made_are_late(job_spec):
+def test_readings_whose_row_has_been_made_are_late(job_spec):
     decoder = Decoder(job_spec())
     decoder.decode(messages([message("p1", "a", START + BOUND + 1)]), START)
     assert decoder.clock.now == START
@@ -131,7 +130,7 @@ def test_an_array_of_late_readings_is_one_letter_with_a_count(job_spec):
     assert (letter["reason"], letter["count"]) == ("late", 2)
 
 
-def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
+def test_readings_of_an_unknown_tag_give_one_letter_with_a_count():
     tags = UnknownTags("readings")
     assert tags.add({(None, None, "x"): UnknownTag(3, 0, 7)}) == []
     assert tags.add({(None, None, "x"): UnknownTag(4, 1, 9)}) == []
@@ -140,25 +139,25 @@ def test_a_flood_of_unknown_tags_is_a_letter_for_each_of_them():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [MOST, MOST + 1, 50_000])
-def test_a_flood_of_unknown_tags_is_a_thousand_letters_and_one(names):
-    """Each second every tag once: the letters are as many after ten seconds, and count every reading."""
+@pytest.mark.parametrize("names", [MAX_NAMES, MAX_NAMES + 1, 50_000])
+def test_a_flood_of_unknown_tags_gives_at_most_1001_letters(names):
+    """Every tag once a second for ten seconds: the number of letters does not grow, and they count every reading."""
     tags = UnknownTags("readings")
     for second in range(10):
-        found = {(None, None, str(number)): UnknownTag(1, 0, second * names + number) for number in range(names)}
-        assert tags.add(found) == []
+        counts = {(None, None, str(number)): UnknownTag(1, 0, second * names + number) for number in range(names)}
+        assert tags.add(counts) == []
     letters = [json.loads(letter) for _, letter in tags.letters()]
-    assert len(letters) == min(names, MOST + 1)
-    assert sum(one["count"] for one in letters) == 10 * names
-    if names > MOST:
+    assert len(letters) == min(names, MAX_NAMES + 1)
+    assert sum(letter["count"] for letter in letters) == 10 * names
+    if names > MAX_NAMES:
         assert (letters[-1]["payload"], letters[-1]["offset"], letters[-1]["count"]) == (
             None,
-            MOST,
-            10 * (names - MOST),
+            MAX_NAMES,
+            10 * (names - MAX_NAMES),
         )
 
 
-def test_more_names_than_fit_from_an_earlier_state_are_written_at_once():
+def test_too_many_names_in_an_earlier_state_are_reported_at_once():
     tags = UnknownTags("readings")
     tags.counts = {(None, None, str(number)): UnknownTag(2, 0, number) for number in range(10_000)}
     letters = tags.add({(None, None, "new"): UnknownTag(1, 0, 1)})
@@ -172,35 +171,35 @@ YEAR_2099 = 4_070_908_800_000
 @pytest.mark.parametrize(
     ("sent", "wall", "ts", "is_future"),
     [
-        pytest.param(WALL, WALL, WALL + 59_000, False, id="a clock that is a little ahead"),
+        pytest.param(WALL, WALL, WALL + 59_000, False, id="a clock slightly ahead"),
         pytest.param(WALL, WALL, WALL + 61_000, True, id="too far ahead of a broker's timestamp"),
         pytest.param(YEAR_2099, WALL, YEAR_2099, True, id="the producer's timestamp is as wrong as the reading"),
-        pytest.param(WALL + 3 * 3_600_000, WALL, WALL + 3 * 3_600_000, True, id="hours ahead, both"),
-        pytest.param(1_772_323_200_000_000, WALL, WALL + 61_000, True, id="stamped in microseconds"),
+        pytest.param(WALL + 3 * 3_600_000, WALL, WALL + 3 * 3_600_000, True, id="both hours ahead"),
+        pytest.param(1_772_323_200_000_000, WALL, WALL + 61_000, True, id="timestamp in microseconds"),
         pytest.param(-1, WALL, WALL, False, id="no timestamp"),
         pytest.param(-1, WALL, WALL + 61_000, True, id="no timestamp, and too far ahead"),
         pytest.param(0, WALL, WALL, False, id="a timestamp of 0"),
         pytest.param(int(np.iinfo(np.int64).min), WALL, WALL, False, id="null"),
-        pytest.param(86_400_000, WALL, WALL, False, id="a gateway in 1970 sends readings of the right time"),
+        pytest.param(86_400_000, WALL, WALL, False, id="a gateway in 1970 sends readings with correct times"),
         pytest.param(946_684_800_000, WALL, YEAR_2099, True, id="a gateway in 2000 sends readings of 2099"),
         pytest.param(START - 10**9, WALL, START - 10**9 + 61_000, True, id="ahead then, read later"),
-        pytest.param(WALL, WALL, 1_000_000_000_000, False, id="a replay of 2001, stamped now"),
-        pytest.param(1_000_000_000_000, WALL, 1_000_000_000_000, False, id="a replay of 2001, stamped then"),
+        pytest.param(WALL, WALL, 1_000_000_000_000, False, id="a replay of 2001 with current timestamps"),
+        pytest.param(1_000_000_000_000, WALL, 1_000_000_000_000, False, id="a replay of 2001 with timestamps of 2001"),
         pytest.param(WALL, 3_000, WALL, False, id="this machine's clock was never set"),
         pytest.param(WALL, 3_000, WALL + 61_000, True, id="this machine's clock was never set, and too far ahead"),
-        pytest.param(-1, 3_000, WALL, False, id="there is no clock at all"),
+        pytest.param(-1, 3_000, WALL, False, id="no clock at all"),
     ],
 )
-def test_the_future_is_what_is_ahead_of_the_record_and_of_now(job_spec, sent, wall, ts, is_future):
+def test_a_future_reading_is_ahead_of_its_record_and_of_now(job_spec, sent, wall, ts, is_future):
     decoder = Decoder(job_spec(max_ahead_ms=60_000))
     shares = decoder.decode(messages([message("p1", "a", ts)], sent=sent), wall)
-    assert [one["reason"] for one in letters(shares)] == ["future"] * is_future
+    assert [letter["reason"] for letter in letters(shares)] == ["future"] * is_future
     assert taken(shares) == (not is_future)
     assert decoder.clock.now == (0 if is_future else ts - BOUND - 1)
 
 
-def test_a_partition_set_back_is_late_and_the_others_are_not(job_spec):
-    """Every reading of the wrong gateway is a dead letter; of the others none is."""
+def test_a_partition_whose_clock_is_set_back_is_late_and_the_others_are_not(job_spec):
+    """All readings of the wrong gateway are dead letters, and none of the others."""
     decoder = Decoder(job_spec(partitions=2))
     late: Counter = Counter()
     for second in range(300):
@@ -208,26 +207,26 @@ def test_a_partition_set_back_is_late_and_the_others_are_not(job_spec):
         back = now if second < 60 else now - 86_400_000
         sent = [message("p1", "a", now), message("p2", "a", back)]
         batch = Messages(sent, np.array([0, 1]), np.array([second, second]), np.array([now, now]))
-        late.update(json.loads(one["payload"])["asset"] for one in letters(decoder.decode(batch, now)))
+        late.update(json.loads(letter["payload"])["asset"] for letter in letters(decoder.decode(batch, now)))
     assert late == {"p2": 240} and decoder.clock.now == START + 299_000 - BOUND - 1
 
 
 class TestClock:
-    def test_follows_the_slowest_partition_and_never_goes_back(self):
+    def test_follows_the_slowest_partition_and_never_decreases(self):
         clock = Watermark(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
-        assert clock.advance({0: START}, 0) == NOT_YET  # the other has not spoken
+        assert clock.advance({0: START}, 0) == NOT_YET  # the other has sent nothing
         assert clock.advance({1: START - 5_000}, 1) == START - 5_000 - BOUND - 1
         assert clock.advance({1: START - 9_000}, 2) == START - 5_000 - BOUND - 1
         assert clock.advance({1: START + 9_000}, 3) == START - BOUND - 1
 
-    def test_goes_on_without_a_partition_that_is_silent(self):
+    def test_continues_without_a_silent_partition(self):
         clock = Watermark(partitions=2, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         clock.advance({0: START, 1: START}, 0)
         for second in range(1, 11):
             assert clock.advance({0: START + 60_000}, 1_000 * second) == START - BOUND - 1
         assert clock.advance({0: START + 60_000}, 10_001) == START + 60_000 - BOUND - 1
 
-    def test_does_not_wait_for_ever_for_a_partition_that_never_spoke(self):
+    def test_does_not_wait_indefinitely_for_a_partition_that_sent_nothing(self):
         clock = Watermark(partitions=3, parallelism=1, out_of_orderness_ms=BOUND, idle_timeout_ms=10_000)
         for second in range(11):
             assert clock.advance({0: START}, 1_000 * second) == NOT_YET
@@ -240,11 +239,11 @@ class TestClock:
 
 
 def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[dict, Counter]:
-    """(partition, payload) in order of arrival, in batches that end at `cuts` -> the rows of each asset."""
+    """(partition, payload) in order of arrival, in batches that end at `cuts` -> the rows of each asset, and totals."""
     decoder, routes = Decoder(spec), SensorIndex(spec)
     shards = {number: Shard(routes, number) for number in range(spec.shards)}
     rows: dict = {}
-    books: Counter = Counter()
+    totals: Counter = Counter()
 
     def collect(batches):
         for batch in batches:
@@ -254,7 +253,7 @@ def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[d
                 for index, edge in enumerate(batch.edges.tolist()):
                     assert (asset, edge) not in rows
                     rows[asset, edge] = segment[len(segment) - len(good) + index].tobytes()
-                    books.update(rows=int(good[index]), bad=int(bad[index]))
+                    totals.update(rows=int(good[index]), bad=int(bad[index]))
 
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         part = stream[begin:end]
@@ -266,29 +265,29 @@ def made_rows(spec, stream: list[tuple[int, bytes]], cuts: list[int]) -> tuple[d
         )
         for share in decoder.decode(batch, 0).values():
             late = [letter for number, part in share.readings.items() for letter in shards[number].take(part)[1]]
-            books.update(dead=len(share.letters) + len(late) + sum(one.count for one in share.strange.values()))
+            totals.update(dead=len(share.letters) + len(late) + sum(tag.count for tag in share.unknown_tags.values()))
         for shard in shards.values():
             collect(shard.advance(decoder.clock.now))
     for shard in shards.values():
         collect(shard.advance(START + 10**6))
-    return rows, books
+    return rows, totals
 
 
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_no_order_of_arrival_within_the_bound_and_no_batching_changes_a_row(job_spec_factory, data):
+def test_rows_do_not_depend_on_order_of_arrival_within_the_bound_or_on_batching(job_spec_factory, data):
     spec = job_spec_factory(assets={f"p{number}": "pump" for number in range(5)}, partitions=2)
     count = data.draw(st.integers(1, 120))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     instants = START + np.sort(rng.integers(0, 20_000, count))
-    value = np.where(rng.random(count) < 0.1, None, rng.integers(0, 5, count))  # values tie, some are bad
+    value = np.where(rng.random(count) < 0.1, None, rng.integers(0, 5, count))  # some values tie, some are bad
     sent = [
-        (int(rng.integers(2)), message(f"p{rng.integers(5)}", "ab"[rng.integers(2)], int(ts), one))
-        for ts, one in zip(instants, value, strict=True)
+        (int(rng.integers(2)), message(f"p{rng.integers(5)}", "ab"[rng.integers(2)], int(ts), number))
+        for ts, number in zip(instants, value, strict=True)
     ]
     expected = made_rows(spec, sent, [])
-    # each is held up by at most the bound: so no reading comes more than the bound after a younger one
+    # each reading is delayed by at most the bound, so none arrives more than the bound after a later one
     order = np.argsort(instants + rng.integers(0, BOUND + 1, count), kind="stable")
     cuts = sorted(set(rng.integers(0, count + 1, data.draw(st.integers(0, 10))).tolist()))
     assert made_rows(spec, [sent[index] for index in order], cuts) == expected

@@ -1,4 +1,4 @@
-"""Rows of the stream: the same as history's grid, whatever order and pieces the readings come in."""
+"""Rows of the stream: the same as in history's grid, in any order and batching of the readings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ readings = st.lists(
 
 
 def rows_of(batches: list[Batch]) -> dict[str, dict[int, np.ndarray]]:
-    """asset -> edge -> the row that was made for it."""
+    """asset -> edge -> its row."""
     made: dict[str, dict[int, np.ndarray]] = {asset: {} for asset in ASSETS}
     for batch in batches:
         steps = batch.readings.shape[1]
@@ -45,15 +45,15 @@ def rows_of(batches: list[Batch]) -> dict[str, dict[int, np.ndarray]]:
 
 def columns(items: list[tuple[int, int, int, float]]) -> tuple[np.ndarray, ...]:
     return (
-        np.array([one[0] for one in items], np.int32),
-        np.array([one[1] for one in items], np.int32),
-        np.array([one[2] for one in items], np.int64),
-        np.array([one[3] for one in items], np.float64),
+        np.array([asset for asset, _, _, _ in items], np.int32),
+        np.array([sensor for _, sensor, _, _ in items], np.int32),
+        np.array([ts for _, _, ts, _ in items], np.int64),
+        np.array([value for _, _, _, value in items], np.float64),
     )
 
 
 def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = None) -> list[Batch]:
-    """Feed the readings step by step, each step in any order, as the front would; drain at the end."""
+    """Feed the readings step by step, each step in any order, as the decoder would; drain at the end."""
     rows = ClassRows(class_spec(window=WINDOW), ASSETS)
     batches: list[Batch] = []
     by_edge: dict[int, list] = {}
@@ -64,7 +64,7 @@ def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = N
         order = shuffle.permutation(len(piece))
         late = rows.add(*columns([piece[index] for index in order]))
         assert not late.any()
-        if shuffle.random() < 0.7:  # sometimes the watermark lags, and several steps are made at once
+        if shuffle.random() < 0.7:  # otherwise the watermark lags, and several steps are made at once
             batches += rows.advance(edge)
         if count == restart_at:
             kept, waiting = pickle.loads(pickle.dumps((rows.state(), rows.pending())))  # noqa: S301
@@ -88,7 +88,7 @@ def test_rows_equal_those_of_history(items, seed, restart_at):
         grid = align(AssetReadings(asset, SENSORS, sensor, ts, value), sensors=SENSORS, step_ms=1_000, max_gap_ms=3_000)
         for edge, row in zip(grid.edges.tolist(), grid.rows, strict=True):
             np.testing.assert_array_equal(made[asset].pop(edge, np.full(2, np.nan, np.float32)), row)
-        for row in made[asset].values():  # what history has no row for is a row with nothing in it
+        for row in made[asset].values():  # a row that history lacks is empty
             assert np.isnan(row).all()
 
 
@@ -106,7 +106,7 @@ def test_every_reading_is_counted_once(items, seed):
 @pytest.mark.slow
 @given(readings, st.integers(0, 2**32 - 1))
 @settings(max_examples=80)
-def test_a_segment_carries_the_rows_before_it(items, seed):
+def test_a_segment_starts_with_the_rows_before_it(items, seed):
     batches = stream(items, np.random.default_rng(seed))
     made = rows_of(batches)
     for batch in batches:
@@ -118,7 +118,7 @@ def test_a_segment_carries_the_rows_before_it(items, seed):
                 np.testing.assert_array_equal(lead[place, -back], expected)
 
 
-def test_a_late_reading_is_refused_and_changes_nothing():
+def test_a_late_reading_is_rejected_and_changes_nothing():
     rows = ClassRows(class_spec(), ASSETS)
     rows.add(*columns([(0, 0, 10_000, 1.0)]))
     rows.advance(10_000)
@@ -150,7 +150,7 @@ def test_a_day_of_silence_makes_no_rows():
     assert np.isnan(batches[-1].rows[0, :-1]).all()
 
 
-def test_twice_the_assets_are_the_same_number_of_predict_calls(tell):
+def test_twice_the_assets_need_the_same_number_of_predict_calls(tell):
     def calls_and_windows(count: int) -> tuple[int, int]:
         rows = ClassRows(class_spec(), tuple(f"p{index}" for index in range(count)))
         batches: list[Batch] = []

@@ -1,4 +1,4 @@
-"""Small batches of a class and length share a call, a large one goes by itself, and nothing overtakes in a class."""
+"""Small batches of one class and length share a call, a large one gets its own, and the order in a class is kept."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ def batch(assets: str, steps: int = 1, class_name: str = "pump") -> Batch:
 
 
 def calls(*batches: Batch) -> list[tuple[str, int]]:
-    """The assets and the steps of each call."""
-    found = joined((shard, one) for shard, one in enumerate(batches))
-    return [("".join(asset for _, one in call for asset in one.assets), call[0][1].readings.shape[1]) for call in found]
+    """The assets and the number of steps of each call."""
+    return [
+        ("".join(asset for _, item in call for asset in item.assets), call[0][1].readings.shape[1])
+        for call in joined(enumerate(batches))
+    ]
 
 
 def test_small_batches_of_a_class_share_a_call() -> None:
@@ -30,11 +32,11 @@ def test_small_batches_of_a_class_share_a_call() -> None:
     assert calls(*batches) == [("abcfgh", 1), ("ei", 1)]
 
 
-def test_another_length_is_another_call() -> None:
+def test_batches_of_different_lengths_do_not_share_a_call() -> None:
     assert calls(batch("a"), batch("b", steps=2), batch("c", steps=2), batch("d")) == [("a", 1), ("bc", 2), ("d", 1)]
 
 
-def test_a_large_batch_goes_by_itself_and_at_once() -> None:
+def test_a_large_batch_gets_its_own_call_at_once() -> None:
     assert calls(batch("a", LARGE - 1), batch("b", LARGE - 1), batch("c", LARGE - 1)) == [("ab", 127), ("c", 127)]
     assert calls(batch("a", LARGE), batch("b", LARGE)) == [("a", LARGE), ("b", LARGE)]
     assert calls(batch("a"), batch("b" * LARGE), batch("c")) == [("a", 1), ("b" * LARGE, 1), ("c", 1)]
@@ -44,12 +46,12 @@ def test_a_large_batch_goes_by_itself_and_at_once() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["pump", "fan"]), st.integers(1, 90), st.sampled_from([1, 2, 200])), max_size=25)
 )
-def test_all_work_is_in_one_call_and_in_order_within_its_class(drawn: list[tuple[str, int, int]]) -> None:
+def test_every_batch_is_in_exactly_one_call_and_in_order_within_its_class(drawn: list[tuple[str, int, int]]) -> None:
     work = [(shard, batch("x" * assets, steps, name)) for shard, (name, assets, steps) in enumerate(drawn)]
-    found = list(joined(work))
-    assert sorted(shard for call in found for shard, _ in call) == list(range(len(work)))
+    grouped = list(joined(work))
+    assert sorted(shard for call in grouped for shard, _ in call) == list(range(len(work)))
     for name in ("pump", "fan"):
-        order = [shard for call in found for shard, one in call if one.class_name == name]
+        order = [shard for call in grouped for shard, item in call if item.class_name == name]
         assert order == sorted(order)
-    for call in found:
-        assert len({(one.class_name, one.rows.shape[1]) for _, one in call}) == 1
+    for call in grouped:
+        assert len({(item.class_name, item.rows.shape[1]) for _, item in call}) == 1

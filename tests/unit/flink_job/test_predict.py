@@ -1,4 +1,4 @@
-"""The predictor against a gRPC server: parts of an answer, retries, what is fatal, and how many calls wait at once."""
+"""The predictor against a gRPC server: splitting answers, retries, fatal errors, and the limit of calls in flight."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WINDOW = 4
 
 
 class Model(grpc.GenericRpcHandler):
-    """Answers with the rows that it was asked about; `refusals` come first, and `gate` holds it up."""
+    """Answers with the rows of the request, after `refusals`; blocks while `gate` is closed."""
 
     def __init__(self, *refusals: grpc.StatusCode) -> None:
         self.refusals = list(refusals)
@@ -73,66 +73,66 @@ def served(model: Model, port: int = 0) -> Iterator[str]:
 @contextmanager
 def predictor(address: str, noted: list[int] | None = None, **spec: object) -> Iterator[Predictor]:
     noted = [] if noted is None else noted
-    one = Predictor(build_spec(model_server=address, **spec), lambda windows, _millis: noted.append(windows))
+    client = Predictor(build_spec(model_server=address, **spec), lambda windows, _millis: noted.append(windows))
     try:
-        yield one
+        yield client
     finally:
-        one.close()
+        client.close()
 
 
 def batch(assets: str, steps: int = 1) -> Batch:
-    """An asset's rows are full of the code of its letter."""
+    """Rows filled with the character code of their asset's letter."""
     rows = np.array([np.full((WINDOW - 1 + steps, 2), ord(name)) for name in assets], np.float32)
     counts = np.ones((len(assets), steps), np.int32)
     return Batch("pump", tuple(assets), 1_000, 1_000, rows, counts, counts * 0)
 
 
-def test_each_batch_gets_its_own_part_of_the_answer() -> None:
+def test_each_batch_gets_its_part_of_the_answer() -> None:
     model, noted = Model(), []
     work = [(0, batch("ab")), (3, batch("c")), (5, batch("de", steps=LARGE))]
-    with served(model) as address, predictor(address, noted) as asked:
-        found = list(asked.scored(work))
+    with served(model) as address, predictor(address, noted) as client:
+        results = list(client.scored(work))
     assert sorted(map(len, model.calls)) == [2, 3] and noted == [3, 2 * LARGE]
-    assert [shard for shard, _ in found] == [0, 3, 5]
-    for (_, asked_about), (_, scored) in zip(work, found, strict=True):
-        steps = asked_about.readings.shape[1]
-        assert scored.version == 7 and scored.score.shape == asked_about.readings.shape
-        assert scored.batch.rows.shape == scored.expected.shape == (len(asked_about.assets), steps, 2)
-        assert [chr(int(code)) for code in scored.score[:, 0]] == list(asked_about.assets)
+    assert [shard for shard, _ in results] == [0, 3, 5]
+    for (_, requested), (_, scored) in zip(work, results, strict=True):
+        steps = requested.readings.shape[1]
+        assert scored.version == 7 and scored.score.shape == requested.readings.shape
+        assert scored.batch.rows.shape == scored.expected.shape == (len(requested.assets), steps, 2)
+        assert [chr(int(code)) for code in scored.score[:, 0]] == list(requested.assets)
 
 
-def test_a_server_that_is_away_or_still_loading_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_or_loading_server_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "FIRST_PAUSE_S", 0.01)
     model = Model(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED)
-    with served(model) as address, predictor(address) as asked:
-        ((_, scored),) = asked.scored([(0, batch("a"))])
+    with served(model) as address, predictor(address) as client:
+        ((_, scored),) = client.scored([(0, batch("a"))])
     assert scored.score[0, 0] == ord("a") and len(model.calls) == 4
 
 
-def test_a_server_that_comes_up_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_starts_later_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "LONGEST_PAUSE_S", 0.2)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    found: list = []
-    with predictor(f"127.0.0.1:{port}") as asked:
-        thread = threading.Thread(target=lambda: found.extend(asked.scored([(0, batch("a"))])))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    results: list = []
+    with predictor(f"127.0.0.1:{port}") as client:
+        thread = threading.Thread(target=lambda: results.extend(client.scored([(0, batch("a"))])))
         thread.start()
         time.sleep(0.5)
         assert thread.is_alive()
         with served(Model(), port):
             thread.join(20)
-    assert [shard for shard, _ in found] == [0]
+    assert [shard for shard, _ in results] == [0]
 
 
-def test_a_request_that_is_wrong_is_not_repeated() -> None:
+def test_a_rejected_request_is_not_repeated() -> None:
     model = Model(grpc.StatusCode.INVALID_ARGUMENT)
-    with served(model) as address, predictor(address) as asked, pytest.raises(ModelServerError, match="not now"):
-        list(asked.scored([(0, batch("a"))]))
+    with served(model) as address, predictor(address) as client, pytest.raises(ModelServerError, match="not now"):
+        list(client.scored([(0, batch("a"))]))
     assert len(model.calls) == 1
 
 
-def test_rows_are_made_while_the_model_works_and_only_so_many() -> None:
+def test_rows_are_made_while_the_model_works_up_to_the_limit_of_calls() -> None:
     model, made = Model(), []
 
     def work() -> Iterator[tuple[int, Batch]]:
@@ -141,14 +141,14 @@ def test_rows_are_made_while_the_model_works_and_only_so_many() -> None:
             yield shard, batch("a", steps=LARGE)
 
     model.gate.clear()
-    found: list[int] = []
-    with served(model) as address, predictor(address, in_flight=3) as asked:
-        thread = threading.Thread(target=lambda: found.extend(shard for shard, _ in asked.scored(work())))
+    scored_shards: list[int] = []
+    with served(model) as address, predictor(address, in_flight=3) as client:
+        thread = threading.Thread(target=lambda: scored_shards.extend(shard for shard, _ in client.scored(work())))
         thread.start()
         until = time.monotonic() + 10
         while len(model.calls) < 3 and time.monotonic() < until:
             time.sleep(0.01)
-        assert (len(model.calls), made, found) == (3, [0, 1, 2], [])
+        assert (len(model.calls), made, scored_shards) == (3, [0, 1, 2], [])
         model.gate.set()
         thread.join(10)
-    assert found == [0, 1, 2, 3, 4]
+    assert scored_shards == [0, 1, 2, 3, 4]

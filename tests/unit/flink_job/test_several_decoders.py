@@ -1,6 +1,7 @@
-"""Several decoders, each with partitions of its own, and tasks that hear them in any order: the rows are those of one.
+"""Several decoders with their own partitions, and tasks that receive their shares in any order, make the same rows as
+a single decoder.
 
-What Flink does between them is played here: an element a task and batch, in order from each decoder.
+The test plays Flink's part between them: one element per task and batch, in order from each decoder.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Sent = tuple[int, bytes]
 
 
 class Job:
-    """Decoders and tasks. `rows`: (asset, edge) -> its row; `books`: where readings ended."""
+    """Decoders and tasks. `rows`: (asset, edge) -> its row; `totals`: the number of good and dead readings."""
 
     def __init__(self, spec: JobSpec) -> None:
         routes = SensorIndex(spec)
@@ -37,18 +38,18 @@ class Job:
         self.clocks = {task: Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms) for task in self.tasks}
         self.shards = {number: Shard(routes, number) for number in range(spec.shards)}
         self.rows: dict[tuple[str, int], bytes] = {}
-        self.books: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
 
     def batch(self, decoder: int, sent: list[Sent], wall: int) -> None:
-        """A batch of one decoder, and what the tasks do with it."""
+        """Decode one batch in one decoder and let the tasks process it."""
         count = len(sent)
-        partition = np.array([one for one, _ in sent], np.int64)
-        whole = Messages([one for _, one in sent], partition, np.arange(count), np.full(count, wall))
+        partition = np.array([number for number, _ in sent], np.int64)
+        whole = Messages([payload for _, payload in sent], partition, np.arange(count), np.full(count, wall))
         shares = self.decoders[decoder].decode(whole, wall)
-        self.books["dead"] += len(letters(shares))
+        self.totals["dead"] += len(letters(shares))
         for task, share in shares.items():
             for number, part in share.readings.items():
-                self.books["dead"] += len(part[1]) - len(self.shards[number].take(part)[0][1])
+                self.totals["dead"] += len(part[1]) - len(self.shards[number].take(part)[0][1])
             complete = share.complete or 0
             if self.spec.parallelism > 1:
                 complete = self.clocks[task].advance({share.decoder: complete}, wall)
@@ -61,7 +62,7 @@ class Job:
                 for index, edge in enumerate(batch.edges.tolist()):
                     assert (asset, edge) not in self.rows
                     self.rows[asset, edge] = segment[len(segment) - len(good) + index].tobytes()
-                    self.books["good"] += int(good[index])
+                    self.totals["good"] += int(good[index])
 
     def drain(self) -> None:
         for number in self.shards:
@@ -75,34 +76,34 @@ def spec_of(parallelism: int) -> JobSpec:
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.data())
-def test_the_rows_are_those_of_one_decoder(data):
+def test_the_rows_are_those_of_a_single_decoder(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     count = data.draw(st.integers(8, 150))
     parallelism = data.draw(st.sampled_from([2, 4]))
     instants = START + np.sort(rng.integers(0, 20_000, count))
     sent = [(int(rng.integers(4)), message(f"p{rng.integers(6)}", "ab"[rng.integers(2)], int(ts))) for ts in instants]
 
-    one = Job(spec_of(1))
-    one.batch(0, sent, START + 20_000)
-    one.drain()
-    assert one.books == {"good": count, "dead": 0}
+    single = Job(spec_of(1))
+    single.batch(0, sent, START + 20_000)
+    single.drain()
+    assert single.totals == {"good": count, "dead": 0}
 
     several, wall = Job(spec_of(parallelism)), START + 20_000
     waiting = [[item for item in sent if item[0] % parallelism == decoder] for decoder in range(parallelism)]
     while any(waiting):
         decoder = int(rng.choice([number for number, queue in enumerate(waiting) if queue]))
-        taken = int(rng.integers(1, 1 + len(waiting[decoder])))
-        several.batch(decoder, waiting[decoder][:taken], wall)
-        del waiting[decoder][:taken]
+        size = int(rng.integers(1, 1 + len(waiting[decoder])))
+        several.batch(decoder, waiting[decoder][:size], wall)
+        del waiting[decoder][:size]
         wall += int(rng.integers(0, 60))
     several.drain()
-    assert several.books == one.books and several.rows == one.rows
+    assert several.totals == single.totals and several.rows == single.rows
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parallelism", [2, 4])
 @pytest.mark.parametrize("others", ["silent", "in 2000", "a day behind", "of another site"])
-def test_decoders_without_readings_of_now_hold_nobody(parallelism, others):
+def test_decoders_without_current_readings_hold_up_no_other(parallelism, others):
     job = Job(spec_of(parallelism))
     for second in range(120):
         wall = START + 1_000 * second
@@ -116,4 +117,4 @@ def test_decoders_without_readings_of_now_hold_nobody(parallelism, others):
     assert len(made) >= 118 - BOUND // 1_000 and max(made) >= START + 119_000 - BOUND - 1_000
     job.drain()
     expected = 120 if others in ("silent", "of another site") else 120 * parallelism
-    assert job.books.total() == expected and job.books["good"] >= 120
+    assert job.totals.total() == expected and job.totals["good"] >= 120

@@ -1,4 +1,4 @@
-"""A shard takes readings in columns: classes with steps of their own, late readings, a state that goes on."""
+"""A shard takes readings in columns: classes with different steps, late readings, state to resume from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .conftest import class_spec, readings
 ONE_SHARD = {"shards": 1}
 
 
-def test_routes_name_every_sensor_once(job_spec):
+def test_the_index_contains_every_sensor_once(job_spec):
     spec = job_spec(assets={f"p{number}": "pump" for number in range(40)})
     routes = SensorIndex(spec)
     assert len(set(routes.names)) == 80
@@ -28,24 +28,24 @@ def test_routes_name_every_sensor_once(job_spec):
         assert routes.shard[place] == shard_of(asset, spec.shards)
     assert len(set(routes.shard.tolist())) == spec.shards
     for shard in range(spec.shards):
-        for one, first in zip(routes.classes, routes.first_places(shard), strict=True):
-            assert [routes.name_of(place)[0] for place in first] == list(one.assets[shard])
+        for by_shard, first in zip(routes.classes, routes.first_places(shard), strict=True):
+            assert [routes.name_of(place)[0] for place in first] == list(by_shard.assets[shard])
 
 
 @pytest.mark.parametrize("parallelism", [1, 2, 4, 8])
-def test_flink_deals_the_shards_out_evenly(parallelism):
-    # 128 groups in equal ranges, as KeyGroupRangeAssignment.computeOperatorIndexForKeyGroup has it
-    found = Counter(key_group(key) * parallelism // MAX_PARALLELISM for key in keys(8))
-    assert found == dict.fromkeys(range(parallelism), 8 // parallelism)
+def test_flink_distributes_the_shards_evenly(parallelism):
+    # 128 groups in equal ranges, as in KeyGroupRangeAssignment.computeOperatorIndexForKeyGroup
+    shards_per_task = Counter(key_group(key) * parallelism // MAX_PARALLELISM for key in keys(8))
+    assert shards_per_task == dict.fromkeys(range(parallelism), 8 // parallelism)
 
 
 @pytest.mark.parametrize("parallelism", range(1, 9))
-def test_every_shard_is_of_one_task_and_the_first_of_the_first(parallelism):
-    dealt = tasks(8, parallelism)
-    assert sorted(shard for mine in dealt.values() for shard in mine) == list(range(8))
-    assert dealt[0][0] == 0 and set(dealt) <= set(range(parallelism))
-    for task, mine in dealt.items():
-        assert {key_group(keys(8)[shard]) * parallelism // MAX_PARALLELISM for shard in mine} == {task}
+def test_every_shard_has_one_task_and_the_first_shard_has_the_first_task(parallelism):
+    assigned = tasks(8, parallelism)
+    assert sorted(shard for shards in assigned.values() for shard in shards) == list(range(8))
+    assert assigned[0][0] == 0 and set(assigned) <= set(range(parallelism))
+    for task, shards in assigned.items():
+        assert {key_group(keys(8)[shard]) * parallelism // MAX_PARALLELISM for shard in shards} == {task}
 
 
 def test_tags_lead_to_sensors(job_spec):
@@ -56,10 +56,10 @@ def test_tags_lead_to_sensors(job_spec):
     routes = SensorIndex(spec)
     assert routes.place_of(None, None, "PT-1") == routes.place_of("p1", "a", None)
     assert routes.place_of("p2", None, "b") == routes.place_of("p2", "b", None)
-    assert routes.place_of(None, None, "b") is None  # both have one
+    assert routes.place_of(None, None, "b") is None  # both assets have one
 
 
-def test_classes_have_steps_of_their_own(job_spec):
+def test_each_class_has_its_own_step(job_spec):
     slow = class_spec(
         "tank", sensors=("level",), units=("m",), low=(None,), high=(None,), step_ms=5_000, max_gap_ms=9_000
     )
@@ -74,7 +74,7 @@ def test_classes_have_steps_of_their_own(job_spec):
     }
 
 
-def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
+def test_a_reading_whose_row_has_been_made_is_a_late_dead_letter(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1)))
@@ -84,7 +84,7 @@ def test_a_reading_for_a_row_that_is_made_is_a_late_dead_letter(job_spec):
     assert (reason, json.loads(letter)["reason"], json.loads(letter)["count"]) == ("late", "late", 1)
 
 
-def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job_spec):
+def test_the_state_is_resumed_when_the_site_gains_and_loses_assets(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)))
@@ -100,7 +100,7 @@ def test_the_state_goes_on_where_it_was_when_the_site_gains_and_loses_assets(job
     np.testing.assert_array_equal(batch.rows[0, -2:], np.array([[2.0, np.nan], [2.0, 8.0]], np.float32))
 
 
-def test_a_class_with_other_sensors_begins_anew(job_spec):
+def test_a_class_with_other_sensors_starts_with_empty_state(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 1_000, 1)))
@@ -111,18 +111,18 @@ def test_a_class_with_other_sensors_begins_anew(job_spec):
     assert later.next_edge() is None
 
 
-def test_what_waits_is_what_was_taken_and_not_yet_made(job_spec):
+def test_pending_readings_are_those_whose_row_has_not_been_made(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
     shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)))
     shard.advance(1_000)
     place, ts, value = shard.pending()
-    assert [routes.name_of(one) for one in place] == [("p2", "b")]
+    assert [routes.name_of(number) for number in place] == [("p2", "b")]
     assert (ts.tolist(), value.tolist()) == ([1_900], [2.0])
 
 
 MADE = 1_000_000
-"""ms: the last row that a drained job made of p1."""
+"""ms: the last row that a drained job made for p1."""
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ MADE = 1_000_000
     [
         ("p1", MADE, True),
         ("p1", MADE - 299_000, True),
-        ("p2", MADE, True),  # of the same class and shard: its rows were made together with those of p1
+        ("p2", MADE, True),  # same class and shard: its rows were made together with those of p1
         ("p1", MADE + 1, False),
         ("p1", MADE - 300_000, False),  # a replay, whose rows are made again
-        ("f1", MADE, False),  # of another class
+        ("f1", MADE, False),  # another class
     ],
 )
 def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
@@ -151,4 +151,4 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
     assert len(taken[0]) == 2 - late
     assert [json.loads(text)["reason"] for _, text in letters] == ["late"] * late
     if late:
-        assert "a job that was drained has made rows up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]
+        assert "a drained job has made rows up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]

@@ -1,4 +1,4 @@
-"""A shard that is lost at any moment goes on as if it had not been, from what it wrote into its state."""
+"""A shard that is lost at any moment resumes from its state as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SENSORS = (("p1", "a"), ("p1", "b"), ("p2", "a"))
 
 
 class Value:
-    """A value of Flink's state, in memory."""
+    """Flink's ValueState, in memory."""
 
     def __init__(self) -> None:
         self.content = None
@@ -38,7 +38,7 @@ class Value:
 
 
 class Pieces:
-    """A list of Flink's state, in memory."""
+    """Flink's ListState, in memory."""
 
     def __init__(self) -> None:
         self.content: list[bytes] = []
@@ -57,7 +57,7 @@ class Pieces:
 
 
 class State:
-    """What Flink keeps of a shard."""
+    """Flink's state of a shard."""
 
     def __init__(self) -> None:
         self.rows, self.journal, self.names = Value(), Pieces(), Value()
@@ -78,7 +78,7 @@ def test_restarts_change_no_row(data) -> None:
     spec = build_spec(shards=1)
     routes = SensorIndex(spec)
     steady, state = State().shard(spec), State()
-    shaken = state.shard(spec)
+    restarted = state.shard(spec)
     clock = 0
     for _ in range(data.draw(st.integers(1, 25), "portions")):
         drawn = data.draw(
@@ -87,19 +87,21 @@ def test_restarts_change_no_row(data) -> None:
         )
         portion = readings(routes, *((asset, sensor, clock + ahead, value) for (asset, sensor), ahead, value in drawn))
         clock += data.draw(st.integers(0, 3_000), "time")
-        assert steady.take(portion) == shaken.take(portion)
+        assert steady.take(portion) == restarted.take(portion)
         if data.draw(st.booleans(), "complete"):
-            assert [plain(one) for one in steady.advance(clock)] == [plain(one) for one in shaken.advance(clock)]
+            assert [plain(batch) for batch in steady.advance(clock)] == [
+                plain(batch) for batch in restarted.advance(clock)
+            ]
         if data.draw(st.booleans(), "lost"):
-            shaken = state.shard(spec)
-        assert steady.next_edge() == shaken.next_edge()
+            restarted = state.shard(spec)
+        assert steady.next_edge() == restarted.next_edge()
 
 
 def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
     spec = build_spec(shards=1)
     routes, state = SensorIndex(spec), State()
     shard = state.shard(spec)
-    for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as much as two readings
+    for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as large as two readings
         shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)))
         assert len(shard.advance(second * 1_000)) == 1
         assert len(state.journal.content) == second % 2 * 2
@@ -115,6 +117,6 @@ def test_another_site_file_finds_its_sensors_again() -> None:
 
     after = build_spec(shards=1, assets={"p3": "pump", "p2": "pump"})
     state.shard(after)
-    again = state.shard(after)  # from what the first wrote
+    again = state.shard(after)  # from the state that the first one wrote
     (batch,) = again.advance(2_000)
     assert (batch.assets, batch.rows[0, -1, 1]) == (("p2",), 8.0)

@@ -1,4 +1,4 @@
-"""The job specification travels as JSON, readable by its owner alone; what the stream cannot read is refused."""
+"""The job specification is JSON that only its owner can read; a mapping that the stream cannot read is refused."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from eugenie_cli.streaming.package import job_spec as spec_of_site
 
 
 @pytest.mark.parametrize("start", ["auto", "latest", "timestamp"])
-def test_a_beginning_that_is_known_is_told_in_offsets(job_spec, start):
-    """As a word, a partition that is silent until the first restart would begin after what came meanwhile."""
+def test_a_known_start_is_given_as_offsets(job_spec, start):
+    """With `latest`, a partition that is silent until the first restart would skip what arrived in between."""
     assert startup(job_spec(start=start, start_ms=5, start_offsets={"0": 7, "12": 0})) == {
         "scan.startup.mode": "specific-offsets",
         "scan.startup.specific-offsets": "partition:0,offset:7;partition:12,offset:0",
     }
 
 
-def test_a_specification_survives_its_file(job_spec, tmp_path):
+def test_a_specification_survives_a_round_trip(job_spec, tmp_path):
     spec = job_spec()
     spec.save(tmp_path / "job.json")
     assert JobSpec.load(tmp_path / "job.json") == spec
