@@ -31,12 +31,12 @@ def _encode(value: Any) -> Any:
 
 
 def shown(text: str) -> str:
-    """What a person may see of a text, and a terminal takes: no secrets, no control characters."""
+    """The text as it may be printed: without secrets and without control characters."""
     return harmless(mask(text))
 
 
 def _masked(value: Any) -> Any:
-    """A document without secrets; `value` as `plain` gives it."""
+    """`value`, as `plain` returns it, without secrets."""
     if isinstance(value, dict):
         return {key: _masked(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -45,7 +45,7 @@ def _masked(value: Any) -> Any:
 
 
 class Console:
-    """Streams and a terminal, injectable for tests. Implements `progress.Progress`."""
+    """Writes to stdout and stderr, or to streams that a test passes. Implements `progress.Progress`."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.out = out if out is not None else sys.stdout
@@ -71,21 +71,21 @@ class Console:
     # -- data, on stdout ---------------------------------------------------------------------------
 
     def json(self, value: Any) -> None:
-        """One JSON document on stdout."""
+        """Print one JSON document on stdout."""
         self.out.write(harmless_json(json.dumps(_masked(plain(value)), indent=2, ensure_ascii=False)) + "\n")
         self.out.flush()
 
     def json_line(self, value: Any) -> None:
-        """One JSON line on stdout."""
+        """Print one line of JSON on stdout."""
         self.json_text(json.dumps(plain(value), ensure_ascii=False))
 
     def json_text(self, text: str) -> None:
-        """One JSON line on stdout that is text already, such as a record from Kafka: it says the same there."""
+        """Print one line of JSON on stdout that is already text, such as a Kafka record. Its meaning is unchanged."""
         self.out.write(harmless_json(text) + "\n")
         self.out.flush()
 
     def line(self, text: str) -> None:
-        """One line of plain text on stdout."""
+        """Print one line of plain text on stdout."""
         self.out.write(shown(text) + "\n")
         self.out.flush()
 
@@ -98,7 +98,7 @@ class Console:
         right: Sequence[str] = (),
         caption: str | None = None,
     ) -> None:
-        """A table on stdout; the columns named in `right` are right-aligned."""
+        """Print a table on stdout; the columns named in `right` are right-aligned."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -113,21 +113,21 @@ class Console:
         self._rich(self.out).print(table)
 
     def renderable(self, renderable: Any) -> None:
-        """Any Rich object on stdout."""
+        """Print any Rich object on stdout."""
         self._rich(self.out).print(renderable)
 
     @contextmanager
     def live(self, render: Any) -> Iterator[Any]:
-        """A live view on the terminal; yields a function that takes the next Rich object to show."""
+        """Show a live view on the terminal; yields a function that takes the next Rich object to show."""
         from rich.live import Live
 
         with Live(render, console=self._rich(self.out), refresh_per_second=4, transient=False) as view:
             yield view.update
 
-    # -- everything else, on stderr ------------------------------------------------------------------
+    # -- everything else goes to stderr ------------------------------------------------------------------
 
     def say(self, message: str) -> None:
-        """One line of narration."""
+        """Print one line of narration on stderr."""
         message = shown(message)
         if self._bars is not None:
             self._bars.console.print(message, markup=False)
@@ -136,7 +136,7 @@ class Console:
             self.err.flush()
 
     def error(self, reason: str, hint: str | None = None) -> None:
-        """An error: what is wrong, then what to do next."""
+        """Print an error on stderr: what is wrong, then what to do next."""
         colour = self.err.isatty() and "NO_COLOR" not in os.environ
         head, tail = ("\x1b[1;31m", "\x1b[0m") if colour else ("", "")
         self.err.write(f"{head}error:{tail} {shown(reason)}\n")
@@ -146,7 +146,7 @@ class Console:
 
     @contextmanager
     def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Advance]:
-        """A progress bar; off a terminal one line when the task ends."""
+        """Show a progress bar on a terminal; elsewhere print one line when the task ends."""
         if not self.err.isatty():
             done = 0.0
 

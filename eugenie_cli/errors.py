@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `eugenie`. They are a contract for scripts."""
+    """The exit codes of `eugenie`, on which scripts may rely."""
 
     OK = 0
     FAILED = 1
@@ -19,9 +19,9 @@ class ExitCode(IntEnum):
 
 
 class EugenieError(Exception):
-    """Something that the user can act on: what is wrong (with where), and what to do next.
+    """An error that the user can act on: what is wrong and where, and what to do next.
 
-    Raised where the fact is known; `main` turns it into words and an exit code, once.
+    Raise it where the cause is known. Only `main` turns it into a message and an exit code.
     """
 
     def __init__(self, reason: str, hint: str | None = None, exit_code: ExitCode = ExitCode.FAILED) -> None:

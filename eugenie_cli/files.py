@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, even when the process or the machine stops meanwhile."""
+"""Atomic writes: a file or folder is either complete or absent, even after a crash or a power failure."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from pathlib import Path
 from typing import IO
 
 STAGED = ".staged-"
-"""How the names of folders begin that are not whole yet."""
+"""Prefix of the names of folders that are not yet complete."""
 
 _BLOCK = 2**20
-"""Bytes that are read at a time: a file is not held in memory."""
+"""Bytes read at a time, so that no file is held in memory as a whole."""
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `content` (text as UTF-8); its folder is made. `mode`: by default for its owner alone."""
+    """Replace `path` with `content` (text as UTF-8), creating its folder. By default only the owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, mode) as file:
         file.write(_encoded(content))
 
 
 def create_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Write a new file; its folder is made. Raises FileExistsError when there is one, which stays as it is."""
+    """Write a new file, creating its folder. Raises FileExistsError if the file exists; it is left unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = _temporary_name(path)
     with _staged(temporary, mode) as file:
         file.write(_encoded(content))
         _flush(file)
-        os.link(temporary, path)  # unlike a rename this never replaces a file that came in between
+        os.link(temporary, path)  # unlike a rename, this never replaces a file created in the meantime
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Replace `path` by what `write` writes; the rename is on disk, too. For one writer at a time: what a kill leaves
-    is one temporary file, which the next writer replaces."""
+    """Replace `path` with what `write` writes, and sync the rename to disk.
+
+    For one writer at a time: a killed process leaves at most one temporary file, which the next writer replaces.
+    """
     temporary = path.with_name(path.name + ".tmp")
     temporary.unlink(missing_ok=True)
     with _staged(temporary) as file:
@@ -49,12 +51,12 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextmanager
 def replacing(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """A file for the `with` block to write, which takes the place of `path` when the block ends without an error.
+    """Yields a file that replaces `path` when the `with` block ends without an error.
 
-    Until then `path` is as it was. Any number of writers may do so at once: the last one wins. `mode`: who may read
-    it; None: whom the process lets read its new files.
+    Until then `path` is unchanged. Several processes may write at the same time: the last one wins.
+    `mode`: permissions of the new file; None: those that the process's umask gives.
     """
-    temporary = _beside(path)
+    temporary = _temporary_name(path)
     with _staged(temporary, mode) as file:
         yield file
         _flush(file)
@@ -63,10 +65,10 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def new_folder(path: Path, mode: int = 0o755) -> Iterator[Path]:
-    """A folder for the `with` block to fill, which appears as `path` when the block ends without an error; else it is
-    gone. A kill leaves it, under a name that begins with `STAGED`.
+    """Yields a folder that is renamed to `path` when the `with` block ends without an error, and is deleted otherwise.
 
-    Raises OSError when `path` exists by then and is not an empty folder.
+    A killed process leaves it under a name that begins with `STAGED`.
+    Raises OSError if `path` exists at that moment and is not an empty folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=path.parent))
@@ -81,7 +83,7 @@ def new_folder(path: Path, mode: int = 0o755) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """A file's content is on disk when this returns; of a folder, the names in it."""
+    """Write a file's content, or the names in a folder, through to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -90,13 +92,13 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """`sync` of all that is in a folder, and of itself."""
+    """`sync` a folder and everything in it."""
     for path in (*folder.rglob("*"), folder):
         sync(path)
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file. Raises OSError when it cannot be read."""
+    """The SHA-256 of a file, in hexadecimal. Raises OSError if it cannot be read."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -106,8 +108,8 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def _staged(temporary: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """A temporary file that is gone after the block, unless it has been renamed: a full disk, an interrupt."""
-    # with a mode of its own it is its owner's alone until it is whole
+    """A temporary file that is deleted after the block unless it was renamed, e.g. after a full disk or an interrupt."""
+    # a file that gets its own mode is readable by its owner alone until it is complete
     handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -118,8 +120,8 @@ def _staged(temporary: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
-    """A name in the same folder, hidden, that nobody else writes to."""
+def _temporary_name(path: Path) -> Path:
+    """A hidden name in the same folder that no other writer uses."""
     return path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
 
 

@@ -1,4 +1,4 @@
-"""Locks between processes, held on files. The kernel drops one when its holder dies."""
+"""Locks between processes, held on files. The kernel releases a lock when its holder dies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 
 @contextmanager
 def alone(lock_file: Path) -> Iterator[None]:
-    """Hold the lock for the `with` block; others wait."""
+    """Hold the lock during the `with` block, after waiting for its present holder."""
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -21,7 +21,7 @@ def alone(lock_file: Path) -> Iterator[None]:
 
 @contextmanager
 def free(lock_file: Path) -> Iterator[bool]:
-    """Hold the lock for the `with` block if nobody else does: False when somebody does."""
+    """Try to hold the lock during the `with` block; yields False if another process holds it."""
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a") as lock:
         try:
@@ -34,7 +34,7 @@ def free(lock_file: Path) -> Iterator[bool]:
 
 @contextmanager
 def refusing(lock_file: Path, reason: str, hint: str, exit_code: ExitCode = ExitCode.REFUSED) -> Iterator[None]:
-    """Hold the lock for the `with` block. Raises EugenieError at once, with these words, when somebody else does."""
+    """Hold the lock during the `with` block. Raises EugenieError with `reason` and `hint` if another process holds it."""
     with free(lock_file) as held:
         if not held:
             raise EugenieError(reason, hint, exit_code)

@@ -1,4 +1,4 @@
-"""The `eugenie` command: collects the command groups, turns errors into words and exit codes."""
+"""The `eugenie` command: assembles the command groups and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -81,21 +81,21 @@ app.add_typer(stream.app, name="stream")
 
 
 def _print_masked(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
-    """A traceback, without the passwords that libraries put into their messages."""
+    """Print a traceback without the passwords that libraries put into their messages."""
     sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
 
 
 def _print_masked_of_thread(failed: threading.ExceptHookArgs) -> None:
-    """The same, of a thread: `sys.excepthook` does not hear of it."""
+    """The same for a thread: `sys.excepthook` is not called for those."""
     if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
         _print_masked(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def main() -> None:
-    """Entry point. Exit codes: `errors.ExitCode`."""
-    # TensorFlow greets on stderr with what it looked for and did not need; what fails is raised
+    """The entry point. Its exit codes are those of `errors.ExitCode`."""
+    # TensorFlow lists optional libraries that it did not find on stderr; real failures are raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a call that fails raises; gRPC would print it a second time
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a failed call raises; gRPC would report it a second time
     sys.excepthook, threading.excepthook = _print_masked, _print_masked_of_thread
     console = Console()
     try:

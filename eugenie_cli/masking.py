@@ -1,7 +1,7 @@
-"""Asterisks for secrets in any text: passwords of addresses, parameters that are named like one, and values once read.
+"""Masks secrets in any text: passwords in URLs, parameters with names such as `password`, and secrets read before.
 
-Every text that leaves for a terminal, a log or a store goes through `mask`: what libraries say of a failed connection
-holds the address with all that was written into it.
+All text bound for a terminal, a log or a store passes through `mask`: a library's message about a failed connection
+contains the whole URL, password included.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from urllib.parse import quote
 REDACTED = "********"
 
 SHORTEST = 6
-"""A shorter secret is not looked for in texts: its letters are parts of words."""
+"""Shorter secrets are not searched for: they occur inside ordinary words."""
 
-# user:password@ of an address. The password ends at the last @, for it may hold one itself; digits up to a slash are a
-# port, behind which a path may hold an @.
+# user:password@ in a URL. The password ends at the last @, since it may contain one itself. Digits up to a slash are a
+# port, and the path after it may contain an @.
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@\"'<>\[]*):(?!\d+(?:[/?#]|$))[^\s\"'<>]*@")
-# A user name alone that is as long as a token is one, as in https://ghp_...@host.
+# A user name without a password, as long as a token, is a token, as in https://ghp_...@host.
 _TOKEN = re.compile(r"(?<=://)[A-Za-z0-9_\-.~%+]{20,}@")
-# name=value of a query, a connection string or a JAAS line. A reference without a default is no secret, nor is the path
-# in kubectl's --from-file=password=FILE.
+# name=value in a query, a connection string or a JAAS line. A reference without a default is not a secret, and neither
+# is the path in kubectl's --from-file=password=FILE.
 _PARAMETER = re.compile(
     r"""(?ix)
     ( (?: (?<=[?&;]) (?:sig|sas|pass|auth|pat|key|code|jwt)
@@ -40,20 +40,20 @@ PROGRAM = "eugenie"
 _read: set[str] = set()
 _names: set[str] = set()
 _openly = [PROGRAM]
-"""The names in one text, in which a part of one is found fast."""
+"""All public names joined in one text, to find a part of a name quickly."""
 
 
 def remember(secret: str) -> None:
-    """A secret that was read in this process: `mask` finds it wherever it stands, as an address spells it too."""
+    """Register a secret that this process has read: `mask` hides it everywhere, percent-encoded too."""
     if len(secret) >= SHORTEST:
         _read.update((secret, quote(secret, safe="")))
 
 
 def leave(names: Iterable[str]) -> None:
-    """Names that the site shows openly: `mask` leaves a text that is one of them as it is, whatever it looks like.
+    """Register the site's public names, replacing earlier ones: `mask` never changes a text that equals one of them.
 
-    Nor does it look for a secret that is a part of one, or of the program's name: asterisks would hide the data, and
-    who picked such a password has shown it. Replaces the names before.
+    A secret that is part of a public name or of the program's name is not masked either: asterisks would hide data,
+    and such a password is public anyway.
     """
     _names.clear()
     _names.update(names)
@@ -61,10 +61,10 @@ def leave(names: Iterable[str]) -> None:
 
 
 def mask(text: str) -> str:
-    """`text`, with asterisks for what must not be shown."""
+    """`text` with its secrets replaced by asterisks."""
     if text in _names:
         return text
-    for secret in sorted(_read, key=len, reverse=True):  # one may be a part of another
+    for secret in sorted(_read, key=len, reverse=True):  # one secret may be part of another
         if secret in text and secret not in _openly[0]:
             text = text.replace(secret, REDACTED)
     if "://" in text:

@@ -1,4 +1,4 @@
-"""Waiting for what tells nobody that it has happened."""
+"""Waiting for conditions that send no notification."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 def wait_until(reached: Callable[[], object], within_s: float, every_s: float) -> bool:
-    """Ask `reached` every `every_s` seconds until it is true; False when it still is not after `within_s` seconds.
+    """Call `reached` every `every_s` seconds until it returns a true value; False after `within_s` seconds.
 
-    It is asked at least once, and what it raises is raised here.
+    It is called at least once, and its exceptions are passed on.
     """
     deadline = time.monotonic() + within_s
     while not reached():

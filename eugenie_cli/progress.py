@@ -1,4 +1,4 @@
-"""How services report progress without knowing the terminal: a protocol, and a silent implementation."""
+"""How services report progress without depending on a terminal: a protocol and a silent implementation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Advance = Callable[[float], None]
 
 
 class Progress(Protocol):
-    """What a service tells while it works. `console.Console` shows it; `SILENT` drops it."""
+    """What a service reports while it works. `console.Console` shows it; `SILENT` discards it."""
 
     def say(self, message: str) -> None:
-        """One line of narration, on stderr."""
+        """Report one line of narration."""
 
     def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Advance]:
-        """A bar of `total` units (None: length unknown) for the duration of the `with` block."""
+        """Report a task of `total` units (None: unknown) that lasts as long as the `with` block."""
 
 
 class Silent:

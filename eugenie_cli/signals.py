@@ -1,4 +1,4 @@
-"""What INT, TERM and HUP do to this process, for as long as a `with` block lasts."""
+"""Handling of SIGINT, SIGTERM and SIGHUP for the duration of a `with` block."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from contextlib import contextmanager
 from types import FrameType
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a process beside Ctrl-C: a service manager, a terminal that closes."""
+"""Signals that end a process, in addition to Ctrl-C: from a service manager, or when a terminal closes."""
 
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """A handler: the signal ends the process as Ctrl-C does, so that what it had begun is cleaned up."""
+    """A handler that ends the process as Ctrl-C does, so that unfinished work is cleaned up."""
     raise KeyboardInterrupt
 
 
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """TERM and HUP raise KeyboardInterrupt in the block."""
+    """SIGTERM and SIGHUP raise KeyboardInterrupt in the block."""
     with _handled(ENDING, interrupt):
         yield
 
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """INT, TERM and HUP do nothing: for what takes seconds and must be finished."""
+    """SIGINT, SIGTERM and SIGHUP are ignored: for work of a few seconds that must be completed."""
     with _handled((signal.SIGINT, *ENDING), signal.SIG_IGN):
         yield
 
 
 @contextmanager
 def noted() -> Iterator[threading.Event]:
-    """An event that INT, TERM and HUP set, instead of ending the process."""
+    """Yields an event that SIGINT, SIGTERM and SIGHUP set instead of ending the process."""
     stop = threading.Event()
     with _handled((signal.SIGINT, *ENDING), lambda _signal, _frame: stop.set()):
         yield stop
@@ -43,7 +43,7 @@ def noted() -> Iterator[threading.Event]:
 
 @contextmanager
 def _handled(numbers: Collection[signal.Signals], handler: Handler) -> Iterator[None]:
-    """Nothing changes on another thread than the main one: Python hears signals on that one alone."""
+    """Outside the main thread nothing changes: Python handles signals in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

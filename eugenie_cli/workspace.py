@@ -1,4 +1,4 @@
-"""Where a site's files lie. The only module that knows these paths."""
+"""Paths of a site's files. No other module knows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workspace:
-    """All that a site leaves on disk, under one root (default `.eugenie/<site>/`)."""
+    """Everything that a site keeps on disk, under one root (default `.eugenie/<site>/`)."""
 
     root: Path
 
@@ -25,17 +25,17 @@ class Workspace:
 
     @property
     def candidates(self) -> Path:
-        """`<class>/<version>/`: versions exported to be evaluated, which no server looks at."""
+        """`<class>/<version>/`: versions exported for evaluation, which no server loads."""
         return self.root / "candidates"
 
     @property
     def reports(self) -> Path:
-        """`<class>/<version>.html`: what `eugenie evaluate` found last."""
+        """`<class>/<version>.html`: the latest report of `eugenie evaluate`."""
         return self.root / "reports"
 
     @property
     def training(self) -> Path:
-        """Where fits stand that go on, and arrays of trainings that run."""
+        """Checkpoints of interrupted fits, and arrays of running trainings."""
         return self.root / "training"
 
     @property
@@ -45,7 +45,7 @@ class Workspace:
 
     @property
     def spool(self) -> Path:
-        """Training runs that wait for their tracking server, a folder each."""
+        """Training runs waiting for their tracking server, one folder each."""
         return self.root / "spool"
 
     @property
@@ -73,12 +73,12 @@ class Workspace:
 
     @property
     def run(self) -> Path:
-        """Pid files and addresses of what is running."""
+        """Pid files and addresses of running processes."""
         return self.root / "run"
 
 
 def cache_dir() -> Path:
-    """Downloads that sites share (jars). `EUGENIE_CACHE` overrides `$XDG_CACHE_HOME/eugenie`."""
+    """Downloads shared by all sites (jars). `EUGENIE_CACHE` overrides `$XDG_CACHE_HOME/eugenie`."""
     override = os.environ.get("EUGENIE_CACHE")
     if override:
         return Path(override)
@@ -87,9 +87,9 @@ def cache_dir() -> Path:
 
 
 def shipped(name: str) -> Path:
-    """A folder or file that travels with eugenie (`templates`, `site-configs`, `constraints.txt`).
+    """A folder or file distributed with eugenie (`templates`, `site-configs`, `constraints.txt`).
 
-    From an installed wheel it lies inside the package; in a checkout, beside it.
+    A wheel installs it inside the package; in a checkout it lies next to the package.
     """
     package = Path(__file__).parent
     installed = package / "_shipped" / name
