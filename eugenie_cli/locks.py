@@ -34,7 +34,7 @@ def free(lock_file: Path) -> Iterator[bool]:
 
 @contextmanager
 def refusing(lock_file: Path, reason: str, hint: str, exit_code: ExitCode = ExitCode.REFUSED) -> Iterator[None]:
-    """Hold the lock during the `with` block. Raises EugenieError with `reason` and `hint` if another process holds it."""
+    """Hold the lock during the `with` block. Raises EugenieError (`reason`, `hint`) if another process holds it."""
     with free(lock_file) as held:
         if not held:
             raise EugenieError(reason, hint, exit_code)

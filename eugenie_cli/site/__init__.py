@@ -1,1 +1,1 @@
-"""The site file: read, checked, explained. One YAML file describes a plant."""
+"""The site file: reads, checks and explains the one YAML file that describes a plant."""

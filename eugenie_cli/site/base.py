@@ -1,4 +1,4 @@
-"""What every section of the site file is: frozen, and strict about keys that it does not know."""
+"""The base class of all sections of the site file: frozen, and strict about unknown keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`model:` of a class: which type of detector, and the settings that the type has. Rows are grid steps."""
+"""`model:` of a class: the type of detector and its settings. Rows are grid steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.detection.detectors.options import ChartOptions, ForestOptions,
 from eugenie_cli.site.base import Section
 
 Rows = Annotated[int, Field(ge=1, le=512)]
-Window = Annotated[int, Field(ge=8, le=4096, description="the rows that a score is a function of")]
+Window = Annotated[int, Field(ge=8, le=4096, description="rows that a score depends on")]
 Smoothing = Annotated[float, Field(gt=0, le=1, description="weight of the newest row")]
 
 
@@ -19,7 +19,7 @@ _POSITIVE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(gt=0, le=1, a
 
 
 def _rate(given: Any) -> Any:
-    """A number or auto, with one finding for what is neither; a union alone would have one for each of the two."""
+    """A number or auto. Reports one finding for anything else; a union alone would report one for each option."""
     if given == "auto":
         return given
     try:
@@ -33,17 +33,17 @@ LearningRate = Annotated[Annotated[float, Field(gt=0, le=1)] | Literal["auto"], 
 
 
 class DetectorSettings(Section):
-    """What every type has."""
+    """Settings common to all detector types."""
 
     type: str
     window: Window
     calibration: Annotated[
-        float, Field(gt=0, lt=1, description="share of the normal rows, the last ones, kept for thresholds")
+        float, Field(gt=0, lt=1, description="share of the normal rows, the latest, reserved for the thresholds")
     ] = 0.25
 
 
 class ModelSettings(DetectorSettings):
-    """The forecaster of a class and how it is trained."""
+    """The LSTM forecaster of a class, and how it is trained."""
 
     type: Literal["lstm"] = "lstm"
     window: Window = 120
@@ -52,16 +52,16 @@ class ModelSettings(DetectorSettings):
     units: Annotated[int, Field(ge=1, le=1024)] = 32
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 15
     batch: Annotated[int, Field(ge=1, le=65_536)] = 64
-    learning_rate: LearningRate = Field(0.006, description="auto: found by a range test before the fit")
+    learning_rate: LearningRate = Field(0.006, description="auto: determined by a range test before the fit")
     seed: int = 0
 
 
 class ClassicalSettings(DetectorSettings):
-    """What the types beside the forecaster have in common."""
+    """Settings common to the detector types other than the forecaster."""
 
     @abstractmethod
     def options(self) -> Options:
-        """The settings as `detection` takes them."""
+        """The settings in the form that `detection` takes."""
 
 
 class _PcaSettings(ClassicalSettings):
@@ -75,7 +75,7 @@ class _PcaSettings(ClassicalSettings):
 
 
 class PcaQSettings(_PcaSettings):
-    """Principal components: what they leave over of a row."""
+    """Principal components: the residual of a row."""
 
     type: Literal["pca-q"]
 
@@ -87,7 +87,7 @@ class PcaT2Settings(_PcaSettings):
 
 
 class MewmaSettings(ClassicalSettings):
-    """Multivariate moving average of the rows."""
+    """Multivariate exponentially weighted moving average of the rows."""
 
     type: Literal["mewma"]
     window: Window = ChartOptions.window
@@ -98,13 +98,13 @@ class MewmaSettings(ClassicalSettings):
 
 
 class IsolationForestSettings(ClassicalSettings):
-    """Isolation forest, its depths averaged over rows."""
+    """Isolation forest, with its path lengths averaged over rows."""
 
     type: Literal["isolation-forest"]
     window: Window = ForestOptions.window
     smoothing: Smoothing = ForestOptions.smoothing
     trees: Annotated[int, Field(ge=1, le=1000)] = ForestOptions.trees
-    samples: Annotated[int, Field(ge=16, le=65_536, description="rows that a tree is grown on")] = ForestOptions.samples
+    samples: Annotated[int, Field(ge=16, le=65_536, description="rows used to grow a tree")] = ForestOptions.samples
     seed: Annotated[int, Field(ge=0)] = ForestOptions.seed
 
     def options(self) -> ForestOptions:
@@ -112,7 +112,7 @@ class IsolationForestSettings(ClassicalSettings):
 
 
 class LastValueSettings(ClassicalSettings):
-    """The forecast that nothing changes: by how much it fails, averaged over rows."""
+    """The error of the forecast that nothing changes, averaged over rows."""
 
     type: Literal["last-value"]
     window: Window = LastValueOptions.window
@@ -124,7 +124,7 @@ class LastValueSettings(ClassicalSettings):
 
 
 def _type_of(given: Any) -> Any:
-    """The type of a `model:`; a section that names none is a forecaster's."""
+    """The type of a `model:` section; by default the forecaster's."""
     return str(given.get("type", "lstm")) if isinstance(given, dict) else getattr(given, "type", "lstm")
 
 

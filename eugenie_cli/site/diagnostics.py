@@ -1,4 +1,4 @@
-"""What is wrong with a site file: every problem, each with its place."""
+"""Problems of a site file, each with its position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Path = tuple[str | int, ...]
 
 
 class Position(NamedTuple):
-    """Counted from 1, as editors do."""
+    """Line and column, counted from 1 as in editors."""
 
     line: int
     column: int
@@ -21,20 +21,20 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong at one place of the file."""
+    """One problem at one position of the file."""
 
     position: Position
     path: Path
     message: str
 
     def show(self, file: str) -> str:
-        """`file:line:column: dotted.path: what is wrong`, which editors can jump to."""
+        """`file:line:column: dotted.path: message`, a form that editors can jump to."""
         where = f"{dotted(self.path)}: " if self.path else ""
         return f"{file}:{self.position.line}:{self.position.column}: {where}{self.message}"
 
 
 class SiteError(EugenieError):
-    """A site file that cannot be used, with all of its problems. Exit code 3."""
+    """A site file that cannot be used, with all its problems. Exit code 3."""
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
@@ -66,7 +66,7 @@ def dotted(path: Path) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean ...?)` when a known word is close, else nothing."""
+    """` (did you mean ...?)` if a known word is similar, else an empty text."""
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f" (did you mean {by_lower[close[0]]}?)" if close else ""

@@ -1,4 +1,4 @@
-"""A site as it is in force: every value, and where it comes from."""
+"""The effective site: every value in force, and where it comes from."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from eugenie_cli.site.secrets import show_secret, without_password
 from eugenie_cli.site.yaml_document import Document
 
 DEFAULT = "default"
-# A plain value in place of a section, as in `kafka: embedded`, is this one of the section's values.
+# Where a plain value replaces a section, as in `kafka: embedded`, the value of the section that it sets.
 _SHORTHANDS: dict[Path, Path] = {("kafka", "bootstrap"): ("kafka",)}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One value of a site, as JSON can hold it, and its origin: `default`, or `file:line:column`."""
+    """One value of a site, in a form that JSON can hold, and its origin: `default`, or `file:line:column`."""
 
     path: str
     value: Any
@@ -30,7 +30,7 @@ class Setting:
 
 
 def in_force(site: Site) -> dict[str, Any]:
-    """The site as plain values: defaults filled in, secrets redacted, durations as in files."""
+    """The site as plain values: with defaults, secrets redacted, and durations as in site files."""
     shown = _redact(site.model_dump(mode="json", by_alias=True), site.model_dump(by_alias=True))
     assert isinstance(shown, dict)  # noqa: S101 - for the type checker: a model is dumped as a dict
     shown["workspace"] = site.workspace or f".eugenie/{site.site}"
@@ -42,13 +42,13 @@ def in_force(site: Site) -> dict[str, Any]:
 
 
 def in_force_text(site: Site) -> str:
-    """`in_force` as YAML: to keep beside what was made of the site."""
+    """`in_force` as YAML, to be stored with the results of a command."""
     head = "# The site in force, as `eugenie config show` prints it: defaults filled in, secrets redacted.\n"
     return head + yaml.safe_dump(in_force(site), sort_keys=False, allow_unicode=True, width=120)
 
 
 def settings(site: Site, document: Document) -> list[Setting]:
-    """Every value of the site, in the model's order. `document`: of the file that the site was read from."""
+    """Every value of the site, in the order of the schema. `document`: the file from which the site was read."""
     return [
         Setting(dotted(path), value, _origin(path, site.file.name, document))
         for path, value in _leaves(in_force(site), ())
@@ -66,7 +66,7 @@ def _redact(shown: Any, given: Any) -> Any:
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Values that are no sections; a list of plain values is one value."""
+    """Values other than sections; a list of plain values counts as one value."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, (*path, key))

@@ -1,4 +1,4 @@
-"""What the model found wrong, in the words of a site file."""
+"""Turns pydantic's validation errors into messages about the site file."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _WORDS = {
 
 
 def problems_of(error: ValidationError, document: Document) -> Iterator[Problem]:
-    """Every finding of the model as a Problem, at its place in the file. What was given is not repeated."""
+    """Every validation error as a Problem, at its position in the file. The invalid value is not repeated."""
     for finding in error.errors(include_url=False):
         yield _problem(finding, document)
 
 
 def place_of(location: tuple[str | int, ...], document: Document) -> Path:
-    """The model's location as a path of the file: names of union variants and markers dropped."""
+    """pydantic's location as a path of the file, without the names of union variants and markers."""
     path: Path = ()
     for index, part in enumerate(location):
         deeper = (*path, part)
@@ -71,8 +71,10 @@ def _problem(finding: Mapping[str, Any], document: Document) -> Problem:
 
 
 def unknown_key(path: Path, variant: str | None = None) -> str:
-    """`unknown key`, with the key that was probably meant, else all that may stand there. `variant`: the section's
-    type, where its keys depend on it."""
+    """`unknown key`, followed by the key that was probably meant, or by all keys allowed there.
+
+    `variant`: the section's type, where its keys depend on it.
+    """
     known = known_keys(path[:-1], variant)
     if variant is not None and path[-1] in known_keys(path[:-1]):
         return f"{variant} has no such setting; it takes {', '.join(known)}"
@@ -80,7 +82,7 @@ def unknown_key(path: Path, variant: str | None = None) -> str:
 
 
 def _variant(location: tuple[str | int, ...], path: Path) -> str | None:
-    """The section's type, which the model's location names between the section and its key."""
+    """The section's type, which pydantic's location names between the section and its key."""
     between = location[-2] if len(location) > 1 and location[-2:-1] != path[-2:-1] else None
     return between if isinstance(between, str) and known_keys(path[:-1], between) else None
 
@@ -101,7 +103,7 @@ def _message(finding: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         if context["pattern"].startswith("^[A-Za-z0-9]"):
             return f"is not a name: use {_NAME_RULE}"
-        return "must not hold control characters"
+        return "must not contain control characters"
     if kind in _WORDS:
         return _WORDS[kind].format(**context)
     text = str(finding["msg"])

@@ -1,4 +1,4 @@
-"""The values of a site file that YAML has no type for: durations, instants, names."""
+"""Types of values in a site file that YAML itself does not have: durations, instants, names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 def parse_duration(value: Any) -> int:
     """`"200ms"`, `"5s"`, `"1.5m"`, `"2h"`, `"1d"` -> milliseconds.
 
-    Raises ValueError for anything else: a bare number has no unit.
+    Raises ValueError for anything else, including a number without a unit.
     """
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -38,7 +38,7 @@ def parse_duration(value: Any) -> int:
 
 
 def show_duration(milliseconds: int) -> str:
-    """Milliseconds -> the shortest spelling that `parse_duration` reads back."""
+    """Milliseconds -> the shortest text from which `parse_duration` returns the same number."""
     for unit in ("d", "h", "m", "s"):
         if milliseconds and milliseconds % _UNITS_MS[unit] == 0:
             return f"{milliseconds // _UNITS_MS[unit]}{unit}"
@@ -46,7 +46,7 @@ def show_duration(milliseconds: int) -> str:
 
 
 def parse_instant(value: Any) -> datetime:
-    """ISO 8601 text -> datetime. Without an offset it stays naive: the site's time zone is applied later."""
+    """ISO 8601 text -> datetime. Without an offset the result is naive; the site's time zone is applied later."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
@@ -59,22 +59,22 @@ def parse_instant(value: Any) -> datetime:
 
 
 def localize(instant: datetime, where: ZoneInfo) -> datetime:
-    """A datetime without an offset, as local time of `where`; one with an offset is returned as it is.
+    """A datetime without an offset, taken as local time of `where`; one with an offset is returned unchanged.
 
-    Raises ValueError for a local time that the clocks skip, or pass twice.
+    Raises ValueError for a local time that is skipped or repeated when clocks change.
     """
     if instant.tzinfo is not None:
         return instant
     early, late = (instant.replace(tzinfo=where, fold=fold) for fold in (0, 1))
     if early.utcoffset() != late.utcoffset():
         skipped = early.astimezone(timezone.utc).astimezone(where).replace(tzinfo=None) != instant
-        how = "does not exist" if skipped else "comes twice"
+        how = "does not exist" if skipped else "occurs twice"
         raise ValueError(f"{instant} {how} in {where.key}, where clocks change: add an offset, such as +02:00 or Z")
     return early
 
 
 def zone(name: object) -> ZoneInfo | None:
-    """The time zone of that IANA name, None where there is none."""
+    """The time zone with that IANA name, or None if it does not exist."""
     try:
         return ZoneInfo(name) if isinstance(name, str) and name and name not in NO_ZONES else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -114,21 +114,21 @@ Milliseconds = Annotated[
     WithJsonSchema(DURATION_SCHEMA),
 ]
 PositiveMs = Annotated[Milliseconds, AfterValidator(_positive)]
-# The validation context's "timezone" (a ZoneInfo) makes instants without an offset aware.
+# Instants without an offset become aware by the "timezone" (a ZoneInfo) of the validation context.
 Instant = Annotated[datetime, BeforeValidator(parse_instant), AfterValidator(_in_site_zone)]
 # An IANA time zone, kept as its name.
 ZoneName = Annotated[str, AfterValidator(_zone_name)]
-# What may name a site, class, asset or source: safe in a path, a topic, a metric and a model name.
+# The name of a site, class, asset or source: safe in a path, a topic, a metric and a model name.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 def on_one_line(given: Any) -> Any:
-    """A line break in a name becomes a blank, as in the header of a file that is imported (Excel breaks them so)."""
+    """Replaces line breaks in a name with blanks, as in headers of imported files (Excel writes such headers)."""
     return re.sub(r"\s*[\r\n]+\s*", " ", given) if isinstance(given, str) else given
 
 
 def _tab(given: Any) -> Any:
-    """A tab may be written as YAML's single quotes leave it: a backslash and a t."""
+    """Accepts a tab written as a backslash and a t, as YAML's single quotes pass it."""
     return "\t" if given in ("\\t", "tab") else given
 
 
@@ -138,15 +138,15 @@ def _one_character(given: str) -> str:
     return given
 
 
-# What stands between the fields of a CSV file. One byte, and none that means something else there.
+# The separator between the fields of a CSV file: a single byte without another meaning there.
 Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)]
-# Sensors and tags carry the plant's own spelling; control characters would break records.
+# Names of sensors and tags as the plant spells them; control characters would break records.
 Label = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
     BeforeValidator(on_one_line),
 ]
-# A text in the place of a value; a number, which YAML gives as one, is its shortest text.
+# A text in place of a value. A number, which YAML parses as such, becomes its shortest text.
 StatusText = Annotated[
     str,
     BeforeValidator(lambda value: repr(value) if type(value) in (int, float) else value),

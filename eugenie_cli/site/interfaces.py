@@ -1,6 +1,6 @@
-"""What functions ask of a site that need not all of it: a `Site` has every one of these, and so has a stand-in.
+"""Protocols for functions that need only part of a site. `Site` implements all of them, and so can a test's stand-in.
 
-Who is given one of these cannot look at the rest, which the type checker holds them to.
+The type checker rejects access to anything else of the site.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from eugenie_cli.site.tracking import Tracking
 
 
 class HasWorkspace(Protocol):
-    """Where a site's files lie; `site.load.workspace_of` takes it."""
+    """Where a site's files are; the argument of `site.load.workspace_of`."""
 
     @property
     def site(self) -> str:
@@ -27,18 +27,18 @@ class HasWorkspace(Protocol):
 
 
 class HasServing(HasWorkspace, Protocol):
-    """The model server of a site: how it is run and reached, and what it serves."""
+    """The model server of a site: how it runs, how it is reached, and what it serves."""
 
     @property
     def serving(self) -> Serving: ...
 
     @property
     def classes(self) -> dict[str, EquipmentClass]:
-        """Each is a model of the server."""
+        """Each class is a model of the server."""
 
 
 class HasKafka(HasWorkspace, Protocol):
-    """How a site's brokers are reached, and what its topics are called."""
+    """A site's brokers and the names of its topics."""
 
     @property
     def kafka(self) -> Kafka: ...
@@ -48,11 +48,11 @@ class HasKafka(HasWorkspace, Protocol):
 
 
 class HasTracking(HasWorkspace, Protocol):
-    """The tracking store of a site's trainings, and the file to correct when it does not let us in."""
+    """The tracking store of a site's training runs, and the file to correct when the store refuses access."""
 
     @property
     def classes(self) -> dict[str, EquipmentClass]:
-        """Each is a registered model."""
+        """Each class is a registered model."""
 
     def class_named(self, name: str) -> EquipmentClass: ...
 

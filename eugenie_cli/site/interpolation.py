@@ -1,4 +1,4 @@
-"""`${env:NAME}`, `${env:NAME:-default}` and `${file:path}` in a site file's texts. `$${` is a plain `${`."""
+"""Expands `${env:NAME}`, `${env:NAME:-default}` and `${file:path}` in a site file's texts; `$${` yields `${`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FORMS = "${env:NAME}, ${env:NAME:-default} or ${file:path}"
 
 
 def expand(text: str, base: Path, environment: Mapping[str, str] | None = None) -> str:
-    """`text` with its references replaced. Relative paths start at `base`; final line breaks are dropped.
+    """`text` with its references replaced. Paths are relative to `base`; trailing line breaks are removed.
 
     A variable that is unset or empty takes its default.
-    Raises ValueError naming the variable or file that is missing.
+    Raises ValueError naming the missing variable or file.
     """
     variables = os.environ if environment is None else environment
 
@@ -38,9 +38,9 @@ def expand(text: str, base: Path, environment: Mapping[str, str] | None = None) 
 
 
 def anchor(text: str, base: Path) -> str:
-    """`text` with the paths of its `${file:...}` made absolute and nothing read: for later.
+    """`text` with absolute paths in its `${file:...}` references, which are not read yet.
 
-    Raises ValueError for a reference that is not well formed.
+    Raises ValueError for a malformed reference.
     """
 
     def replace(match: re.Match[str]) -> str:
@@ -53,7 +53,7 @@ def anchor(text: str, base: Path) -> str:
 
 
 def is_reference(text: str) -> bool:
-    """True when the whole text is one reference without a default: it holds no secret and can be shown."""
+    """True if the whole text is one reference without a default: it contains no secret and may be shown."""
     match = _REFERENCE.fullmatch(text)
     return match is not None and not match[1] and ":-" not in match[2]
 
@@ -61,12 +61,12 @@ def is_reference(text: str) -> bool:
 def _parse(match: re.Match[str]) -> tuple[str, str, str | None]:
     inside = match[2]
     if not match[0].endswith("}"):
-        raise ValueError(f"a reference is not closed: use {_FORMS}")
+        raise ValueError(f"a reference is not closed: write {_FORMS}")
     if env := _ENV.fullmatch(inside):
         return "env", env[1], env[2]
     if file := _FILE.fullmatch(inside):
         return "file", file[1], None
-    raise ValueError("a reference that is not known: use " + _FORMS + "; write $${ for a literal ${")
+    raise ValueError("unknown kind of reference: write " + _FORMS + ", or $${ for a literal ${")
 
 
 def _read(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Questions to the model's own types: which keys may stand here, which keys hold secrets."""
+"""Reads the schema's own types: which keys a section may have, and which keys hold secrets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from eugenie_cli.site.source_plugins import usable_source_types
 from eugenie_cli.site.source_types import SourceSettings
 
 LOADER_KEYS = frozenset({"base", "file"})
-"""Fields of Site that the loader sets and a file may not."""
+"""Fields of Site that the loader sets, and a file must not."""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """The keys that a section may hold, as a file spells them."""
+    """The keys that a section may have, as spelled in files."""
     names = [field.alias or name for name, field in model.model_fields.items()]
     return [name for name in names if model is not Site or name not in LOADER_KEYS]
 
 
 def known_keys(path: Path, variant: str | None = None) -> list[str]:
-    """The keys of the section at `path`, of all its variants or of the one whose `type` is `variant`. Empty where any
-    key may stand."""
+    """The keys of the section at `path`: of all its variants, or of the one whose `type` is `variant`.
+
+    Empty where any key is allowed.
+    """
     annotations: list[Any] = [Site]
     for part in path:
         annotations = [inner for annotation in annotations for inner in _inside(annotation, part)]
@@ -35,12 +37,12 @@ def known_keys(path: Path, variant: str | None = None) -> list[str]:
 
 
 def _types_of(model: type[BaseModel]) -> tuple[Any, ...]:
-    """What `type` a section may have, where it says one."""
+    """The values that a section's `type` may have, if it has such a key."""
     return get_args(model.model_fields["type"].annotation) if "type" in model.model_fields else ()
 
 
 def secret_keys(sources: Iterable[type[SourceSettings]] = ()) -> frozenset[str]:
-    """Keys whose values are secrets, wherever they stand. `sources`: the settings of the sources that a file has."""
+    """Keys whose values are secrets, in any section. `sources`: the settings of the sources in the file."""
     seen: set[type[BaseModel]] = set()
     models: tuple[type[BaseModel], ...] = (Site, *sources)
     return frozenset(key for model in models for key in _secret_keys(model, seen))
@@ -71,7 +73,7 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """The alternatives of an annotation, without Annotated, Optional and Union around them; of a source every type."""
+    """The alternatives of an annotation, without Annotated, Optional and Union; for a source, every source type."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _options(get_args(annotation)[0])

@@ -9,12 +9,12 @@ from eugenie_cli.site.introspection import LOADER_KEYS
 from eugenie_cli.site.schema import Site
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# A number may also be taken from a variable.
+# A number may also come from a variable.
 _VARIABLE = {"type": "string", "pattern": r"^\$\{(env|file):[^}]+\}$"}
 
 
 def site_schema() -> dict[str, Any]:
-    """The schema as plain values. What only `config check` can know (names that must exist) is not in it."""
+    """The schema as plain values. It omits what only `config check` can know, such as names that must exist."""
     schema = Site.model_json_schema(by_alias=True)
     for key in LOADER_KEYS:
         schema["properties"].pop(key, None)
@@ -27,12 +27,12 @@ def site_schema() -> dict[str, Any]:
 
 
 def _for_files(node: Any) -> Any:
-    """The model's schema as one of what files write: variables for numbers, units on durations."""
+    """pydantic's schema, adapted to what files contain: variables for numbers, units on durations."""
     if isinstance(node, list):
         return [_for_files(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if isinstance(node.get("default"), (dict, list)):  # of a section: its own values have their defaults
+    if isinstance(node.get("default"), (dict, list)):  # of a section, whose values have defaults of their own
         node = {key: item for key, item in node.items() if key != "default"}
     if node.get("pattern") == DURATION_SCHEMA["pattern"] and isinstance(node.get("default"), int):
         return {**node, "default": show_duration(node["default"])}

@@ -1,4 +1,4 @@
-"""From a site's name to a checked `Site`. All problems of a file are reported at once, with places."""
+"""Loads a site by name or path into a checked `Site`. Reports all problems of a file at once, with positions."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def find_site(name_or_path: str | None) -> Path:
-    """The site file that is meant: a path, a name in `./site-configs/`, or None for the only one there.
+    """The site file with this path, or with this name in `./site-configs/`; None: the only file there.
 
-    Raises EugenieError (exit code 2) that lists the candidates when it is none or not clear.
+    Raises EugenieError (exit code 2), listing the candidates, if no file or more than one file matches.
     """
     candidates = sorted(path for path in Path(FOLDER).glob("*") if path.suffix in _SUFFIXES)
     names = [path.stem for path in candidates]
@@ -53,7 +53,7 @@ def find_site(name_or_path: str | None) -> Path:
     path = Path(name_or_path).expanduser()
     if path.suffix in _SUFFIXES or os.sep in name_or_path:
         if not path.is_file():
-            raise EugenieError(f"there is no site file {path}", listing, ExitCode.USAGE)
+            raise EugenieError(f"site file {path} does not exist", listing, ExitCode.USAGE)
         return path
     for candidate in candidates:
         if candidate.stem == name_or_path:
@@ -62,20 +62,20 @@ def find_site(name_or_path: str | None) -> Path:
 
 
 def open_site(name_or_path: str | None) -> Site:
-    """`load_site(find_site(name_or_path))`: what commands call with the value of `--site`."""
+    """`load_site(find_site(name_or_path))`, for the value of a command's `--site`."""
     return load_site(find_site(name_or_path))
 
 
 def load_site(path: str | Path, *, files: bool = False) -> Site:
-    """Read and check a site file. `files`: the certificates and keys that it names, too; they need not be here.
+    """Read and check a site file. `files`: also check the certificates and keys that it names and that exist here.
 
-    Raises SiteError (exit code 3) with every problem of the file, EugenieError when it cannot be read.
+    Raises SiteError (exit code 3) with every problem of the file, or EugenieError if it cannot be read.
     """
     return read_site(path, files=files)[0]
 
 
 def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]:
-    """`load_site`, with the document that tells where each value was written."""
+    """`load_site`, with the document that has the position of each value."""
     path = Path(path)
     base = base_of(path)
     document = parse(_text(path))
@@ -90,7 +90,7 @@ def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]
     for key in LOADER_KEYS & data.keys():
         data.pop(key)
         problems.append(Problem(document.position((key,), key=True), (key,), unknown_key((key,))))
-    # Where the zone itself is wrong, UTC lets the instants be compared all the same.
+    # If the time zone itself is invalid, UTC still allows instants to be compared.
     context = {"timezone": zone(data.get("timezone", "UTC")) or ZoneInfo("UTC")}
     site, wrong = None, []
     try:
@@ -102,7 +102,8 @@ def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]
     parts = parts_of(site, data, context)
     findings = list(check(parts))
     if files and parts.serving is not None:
-        findings += [Finding(*each) for each in check_tls_files(parts.serving, lambda name: resolved(base, name))]
+        problems_of_files = check_tls_files(parts.serving, lambda name: resolved(base, name))
+        findings += [Finding(*problem) for problem in problems_of_files]
     for finding in findings:
         if not _follows(finding, wrong):
             position = document.position(finding.path, key=finding.at_key)
@@ -114,18 +115,18 @@ def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]
 
 
 def base_of(path: Path) -> Path:
-    """Where relative paths of a site file start: beside its `site-configs/`, or its own folder."""
+    """The folder to which paths in a site file are relative: the parent of `site-configs/`, or else the file's own."""
     folder = path.resolve().parent
     return folder.parent if folder.name == FOLDER else folder
 
 
 def workspace_of(site: HasWorkspace) -> Workspace:
-    """Where the site's files lie: its `workspace`, by default `.eugenie/<site>`."""
+    """The folder of the site's files: its `workspace`, by default `.eugenie/<site>`."""
     return Workspace(site.resolve(site.workspace or f".eugenie/{site.site}"))
 
 
 def _names(site: Site) -> Iterator[str]:
-    """Of the site, its classes, sensors, assets and tags: what a plant calls its things is never a secret."""
+    """Names of the site, its classes, sensors, assets and tags, which are never secrets."""
     yield site.site
     for name, equipment in site.classes.items():
         yield from (name, *equipment.sensor_names)
@@ -134,15 +135,15 @@ def _names(site: Site) -> Iterator[str]:
 
 
 def _follows(finding: Finding, wrong: list[Problem]) -> bool:
-    """Whether a finding rests on a value that is itself wrong."""
+    """True for a finding that was derived from a value that is itself invalid."""
     grounds = finding.needs if finding.at_key else (finding.path, *finding.needs)
     return any(problem.path[: len(ground)] == ground for problem in wrong for ground in grounds)
 
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > 4 * MAX_CHARACTERS:  # of at most four bytes each
-            message = f"the file has {path.stat().st_size:,} bytes, and no site needs so many"
+        if path.stat().st_size > 4 * MAX_CHARACTERS:  # a character has at most four bytes
+            message = f"the file has {path.stat().st_size:,} bytes, more than any site needs"
             raise SiteError(str(path), [Problem(Position(1, 1), (), message)])
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -155,7 +156,7 @@ def _text(path: Path) -> str:
 
 
 def _resolve(document: Document, base: Path, problems: list[Problem]) -> dict[str, Any]:
-    """The document's values with `${...}` replaced; those of secrets stay as written."""
+    """The document's values with `${...}` replaced, except in secrets, which stay as written."""
     secrets = secret_keys(settings_of(document.value.get("sources")))
 
     def resolve(value: Any, path: Place) -> Any:

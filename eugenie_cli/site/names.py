@@ -1,4 +1,4 @@
-"""Names that a user gives: looked up, or refused with what was probably meant."""
+"""Looks up names given by the user, and suggests the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from eugenie_cli.site.diagnostics import did_you_mean
 
 T = TypeVar("T")
 SHOWN_NAMES = 20
-"""Names in a hint: a site may have thousands of assets."""
+"""The largest number of names in a hint: a site may have thousands of assets."""
 _PLURALS = {"class": "classes", "asset": "assets", "source": "sources"}
 
 
 def named(what: str, name: str, known: Mapping[str, T], site: str) -> T:
-    """The `class`, `asset` or `source` (`what`) of that name. Raises EugenieError (USAGE), with some that there are."""
+    """The `class`, `asset` or `source` (`what`) with that name. Raises EugenieError (USAGE), listing known names."""
     if name in known:
         return known[name]
     raise EugenieError(
@@ -31,7 +31,7 @@ def no_such(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first SHOWN_NAMES of the names, and how many more there are."""
+    """The first SHOWN_NAMES names, followed by the number of the others."""
     names = list(names)
     more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
     return ", ".join(islice(names, SHOWN_NAMES)) + more or "none"

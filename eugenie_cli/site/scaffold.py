@@ -1,4 +1,4 @@
-"""`eugenie init`: the first files of a new site, from the template that travels with eugenie."""
+"""`eugenie init`: creates the first files of a new site from the template distributed with eugenie."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 def create_site(directory: Path, name: str | None = None) -> list[Path]:
     """Write a commented site file into `directory/site-configs/`; returns the files written.
 
-    name: of the site; default: the folder's name, made fit to be one.
-    Raises EugenieError (exit code 2) for a name that cannot be one, (5) when a file is there already: nothing
-    is written then.
+    name: the site's name; default: derived from the folder's name.
+    Raises EugenieError (exit code 2) for an invalid name, or (5) if the file already exists. Nothing is written then.
     """
     name = name or _name_of(directory)
     if not _NAME.fullmatch(name):
-        raise EugenieError(f"{name!r} cannot be a site's name", "use letters, digits, '.', '_' and '-'", ExitCode.USAGE)
+        raise EugenieError(
+            f"{name!r} is not a valid site name", "use letters, digits, '.', '_' and '-'", ExitCode.USAGE
+        )
     template = shipped("templates") / TEMPLATE
     contents = {
         directory / FOLDER / f"{name}.yaml": (template / "site.yaml").read_text(encoding="utf-8"),
@@ -35,8 +36,8 @@ def create_site(directory: Path, name: str | None = None) -> list[Path]:
     site_file, gitignore = contents
     if site_file.exists():
         hint = "choose another name with --name, or another folder"
-        raise EugenieError(f"{site_file} is there already: nothing was written", hint, ExitCode.REFUSED)
-    if gitignore.exists():  # the project's own: it is not ours to change, and not in the way
+        raise EugenieError(f"{site_file} already exists: nothing was written", hint, ExitCode.REFUSED)
+    if gitignore.exists():  # the project's own file, which is not ours to change
         del contents[gitignore]
     for path, text in contents.items():
         _write(path, text.replace(_TEMPLATE_NAME, name))
@@ -44,8 +45,8 @@ def create_site(directory: Path, name: str | None = None) -> list[Path]:
 
 
 def _name_of(directory: Path) -> str:
-    fit = _NOT_IN_NAMES.sub("-", directory.resolve().name.lower()).strip("-._")
-    return fit or _TEMPLATE_NAME
+    name = _NOT_IN_NAMES.sub("-", directory.resolve().name.lower()).strip("-._")
+    return name or _TEMPLATE_NAME
 
 
 def _write(path: Path, text: str) -> None:

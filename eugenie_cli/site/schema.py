@@ -1,6 +1,6 @@
-"""The site file as a typed, frozen model. One YAML file describes a site; nothing else configures eugenie.
+"""The typed, frozen schema of the site file. One YAML file describes a site; nothing else configures eugenie.
 
-Every duration is an int in milliseconds, whatever unit the file uses. Every instant is an aware datetime once
+Every duration is an int in milliseconds, whatever unit the file uses. Every instant is an aware datetime after
 `load.load_site` has applied the site's time zone.
 """
 
@@ -33,52 +33,52 @@ class Period(Section):
 
 
 class Exclusion(Period):
-    """A period that must not be learnt from: of one asset, or of the whole site."""
+    """A period excluded from training, for one asset or for the whole site."""
 
     asset: Name | None = None
     reason: str | None = None
 
 
 class Sensor(Section):
-    """A measurement that every asset of the class has."""
+    """A measured quantity of every asset of the class."""
 
     name: Label
     unit: str = ""
-    low: float | None = Field(None, description="engineering limit: values below are bad quality")
-    high: float | None = Field(None, description="engineering limit: values above are bad quality")
+    low: float | None = Field(None, description="engineering limit: values below it have bad quality")
+    high: float | None = Field(None, description="engineering limit: values above it have bad quality")
     role: Literal["auto", "scored", "context"] = Field("auto", description="context: model input that is not scored")
 
 
 class Alarm(Section):
-    """When scores become an anomaly. Delays are in rows."""
+    """The conditions under which scores become an anomaly. Delays are in rows."""
 
     budget: Annotated[float, Field(gt=0, lt=1, description="share of normal rows that may score above 1")] = 0.01
     on_delay: Annotated[int, Field(ge=1)] = 5
     off_delay: Annotated[int, Field(ge=1)] = 5
-    cooldown: Annotated[int, Field(ge=0, description="rows after a close in which nothing opens")] = 0
+    cooldown: Annotated[int, Field(ge=0, description="rows after the end of an anomaly in which no other opens")] = 0
     silence: Milliseconds | None = Field(
         None,
-        description="without a scored row for this long an anomaly closes; default: max_gap + 10 steps",
+        description="an anomaly closes after this long without a scored row; default: max_gap + 10 steps",
     )
 
 
 class Running(Section):
-    """The machine runs while a sensor reads more than a value; rows in which it stands are not there."""
+    """The asset is running while a sensor exceeds a value; rows recorded while it is stopped are excluded."""
 
     sensor: Label
-    above: float = Field(description="engineering units; a row without a value of the sensor counts as running")
+    above: float = Field(description="in engineering units; a row without a value of the sensor counts as running")
 
 
 class EquipmentClass(Section):
-    """Assets with the same sensors. One model serves the class."""
+    """Assets with the same sensors, which share one model."""
 
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
     step: PositiveMs = 1_000
     max_gap: PositiveMs = 5_000
-    running: Running | None = Field(None, description="when rows count: left out, always")
+    running: Running | None = Field(None, description="when the asset is running; default: always")
     model: Detector = ModelSettings()
     alarm: Alarm = Alarm()
-    promotion: PromotionGate | None = Field(None, description="what a new version must hold; default: nothing")
+    promotion: PromotionGate | None = Field(None, description="conditions for a new version; default: none")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class EquipmentClass(Section):
 
     @property
     def silence_ms(self) -> int:
-        """How long an asset may be without a scored row before its open anomaly is closed."""
+        """Milliseconds without a scored row after which an asset's open anomaly is closed."""
         return self.alarm.silence if self.alarm.silence is not None else self.max_gap + 10 * self.step
 
 
@@ -147,25 +147,25 @@ class Stream(Section):
     out_of_orderness: Milliseconds = 2_000
     idle_timeout: PositiveMs = 10_000
     max_ahead: PositiveMs = Field(
-        60_000, description="readings further ahead of their arrival are dead letters: a wrong clock ages all others"
+        60_000, description="readings further ahead of their arrival become dead letters: they would make others late"
     )
     checkpoint: PositiveMs = 10_000
     checkpoints: str | None = Field(
-        None, description="a directory that all of Flink can write, as a URI; default: the cluster's own"
+        None, description="URI of a directory that all Flink processes can write; default: the cluster's own"
     )
     state: Literal["hashmap", "rocksdb"] = Field(
-        "hashmap", description="hashmap: on the heap, faster; rocksdb: on disk, for more assets than fit into memory"
+        "hashmap", description="hashmap: on the heap, faster; rocksdb: on disk, for state larger than memory"
     )
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
 
 
 class Engines(Section):
-    """Ports and jars of what `eugenie up` starts; 0 takes any free port."""
+    """Ports and jars of the engines that `eugenie up` starts; 0: any free port."""
 
     kafka_port: Annotated[int, Field(ge=0, le=65535)] = 0
     flink_port: Annotated[int, Field(ge=0, le=65535)] = 0
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    jars: str | None = Field(None, description="a folder of jars, for plants without internet")
+    jars: str | None = Field(None, description="a folder of jars, for plants without internet access")
     kafka_heap: str = "512m"
     taskmanager_memory: str = "1600m"
     slots: Annotated[int, Field(ge=1, le=256)] = 4
@@ -192,22 +192,22 @@ class Site(Section):
     file: Path = Field(default=Path("site.yaml"), exclude=True)
 
     def class_named(self, name: str) -> EquipmentClass:
-        """The class of that name. Raises EugenieError (USAGE) that names the classes there are."""
+        """The class with that name. Raises EugenieError (USAGE), listing the site's classes."""
         return named("class", name, self.classes, self.site)
 
     def asset_named(self, name: str) -> Asset:
-        """The asset of that name. Raises EugenieError (USAGE) that names some of the assets there are."""
+        """The asset with that name. Raises EugenieError (USAGE), listing some of the site's assets."""
         return named("asset", name, self.assets, self.site)
 
     def classes_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
-        """The named classes, each once; all of the site where no name is given. Raises as `class_named`."""
+        """The named classes, without repetitions, or all of the site if no name is given. Raises as `class_named`."""
         chosen = dict.fromkeys(names or self.classes)
         for name in chosen:
             self.class_named(name)
         return tuple(chosen)
 
     def assets_named(self, names: Iterable[str] | None) -> tuple[str, ...]:
-        """The named assets, each once; all of the site where no name is given. Raises as `asset_named`."""
+        """The named assets, without repetitions, or all of the site if no name is given. Raises as `asset_named`."""
         chosen = dict.fromkeys(names or self.assets)
         for name in chosen:
             self.asset_named(name)
@@ -218,12 +218,12 @@ class Site(Section):
         return tuple(name for name, asset in self.assets.items() if asset.class_name == class_name)
 
     def resolve(self, path: str) -> Path:
-        """A path of the file, made absolute: relative ones start at the folder that holds `site-configs/`."""
+        """A path of the file as an absolute path; relative ones start at the parent of `site-configs/`."""
         return resolved(self.base, path)
 
     @property
     def topics(self) -> Topics:
-        """All four topic names, defaults filled in."""
+        """All four topic names, with defaults."""
         given = self.kafka.topics
         return Topics(
             readings=given.readings or f"{self.site}.readings",
@@ -238,5 +238,5 @@ class Site(Section):
 
 
 def resolved(base: Path, path: str) -> Path:
-    """A path of a site file, made absolute: relative ones start at `base`."""
+    """A path of a site file as an absolute path; relative ones start at `base`."""
     return (base / Path(path).expanduser()).resolve()

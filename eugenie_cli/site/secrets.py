@@ -1,4 +1,4 @@
-"""Secrets of a site: kept as written (`${env:NAME}`, `${file:path}`), resolved where used, shown nowhere."""
+"""Secrets of a site: kept as written (`${env:NAME}`, `${file:path}`), resolved on use, and never shown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from eugenie_cli.site.interpolation import expand, is_reference
 
 
 def reveal(secret: SecretStr) -> str:
-    """The secret's value, read now. Hand it to a client; never print, log or store it.
+    """Read and return the secret's value. Pass it to a client; never print, log or store it.
 
-    Raises EugenieError when its variable or file is missing.
+    Raises EugenieError if its variable or file is missing.
     """
     try:
         value = expand(secret.get_secret_value(), Path.cwd())
@@ -25,12 +25,12 @@ def reveal(secret: SecretStr) -> str:
 
 
 def show_secret(secret: SecretStr) -> str:
-    """What may be shown of a secret: where it comes from, or asterisks when the file itself holds it."""
+    """The text to show for a secret: its reference, or asterisks if the file itself contains it."""
     written = secret.get_secret_value()
     return written if is_reference(written) else REDACTED
 
 
 def without_password(text: str) -> str:
-    """`text`, with asterisks for the password of an address such as `http://user:password@host`, for parameters such as
-    `?token=...`, and for secrets that were read in this process."""
+    """`text` with asterisks for the password in a URL such as `http://user:password@host`, for parameters such as
+    `?token=...`, and for secrets that this process has read."""
     return mask(text)

@@ -1,6 +1,6 @@
-"""The types of sources that installed packages bring, found by their entry points and loaded when they are needed.
+"""Source types of installed packages, found by their entry points and loaded on first use.
 
-A plug-in that cannot be used is an error of the sites that use its type, and of no other.
+A broken plug-in is an error only for sites that use its type.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ GROUP = "eugenie.sources"
 
 
 def source_type_names() -> tuple[str, ...]:
-    """The types that installed packages name, sorted; whether they can be loaded is not known yet."""
+    """The types declared by installed packages, sorted; they may turn out not to be loadable."""
     return tuple(sorted(_points()))
 
 
 @functools.cache
 def source_type(name: str) -> SourceType:
-    """The type of that name. Raises EugenieError that names the package where it cannot be used."""
+    """The type with that name. Raises EugenieError, naming the package, if it cannot be used."""
     points = _points()[name]
     if len(points) > 1:
         packages = " and ".join(sorted(_package(point) for point in points))
         raise EugenieError(
-            f"source type {name} is brought by {packages}", "uninstall all but one of them", ExitCode.INVALID_SITE
+            f"source type {name} is provided by {packages}", "uninstall all but one of them", ExitCode.INVALID_SITE
         )
     try:
-        found = points[0].load()
+        loaded = points[0].load()
     except Exception as error:
         raise broken(name, f"cannot be loaded: {type(error).__name__}: {error}") from error
-    if problem := _problem(name, found):
+    if problem := _problem(name, loaded):
         raise broken(name, f"cannot be used: {points[0].value} {problem}")
-    return found  # type: ignore[no-any-return]
+    return loaded  # type: ignore[no-any-return]
 
 
 def settings_of(sources: Any) -> list[type[SourceSettings]]:
-    """The settings of the types that the sources of a file name, as far as they can be used."""
+    """The settings classes of the source types that occur in a file, without unusable ones."""
     named = [source.get("type") for source in sources if isinstance(source, dict)] if isinstance(sources, list) else []
-    found = []
+    settings = []
     for name in dict.fromkeys(name for name in named if isinstance(name, str) and name in _points()):
-        with contextlib.suppress(EugenieError):  # told where the source is validated
-            found.append(source_type(name).settings)
-    return found
+        with contextlib.suppress(EugenieError):  # reported when the source is validated
+            settings.append(source_type(name).settings)
+    return settings
 
 
 def usable_source_types() -> tuple[list[SourceType], list[EugenieError]]:
-    """All types that can be loaded and described to an editor, by name, and an error for each of the others."""
+    """All types, by name, that can be loaded and described by a JSON schema, and an error for each of the others."""
     types, errors = [], []
     for name in source_type_names():
         try:
@@ -80,37 +80,37 @@ def importer_factory(name: str) -> Any:
 
 
 def broken(name: str, what: str) -> EugenieError:
-    """The error of a type that cannot be used: `what` follows the type and its package."""
+    """The error for an unusable type; `what` follows the names of the type and its package."""
     point = _points()[name][0]
     distribution = point.dist.name if point.dist is not None else "the package"
     return EugenieError(
         f"source type {name} of {_package(point)} {what}",
-        f"install a version of {distribution} that fits this eugenie, with what it needs, or uninstall it",
+        f"install a version of {distribution} for this version of eugenie, with its dependencies, or uninstall it",
         ExitCode.INVALID_SITE,
     )
 
 
 @functools.cache
 def _points() -> dict[str, tuple[EntryPoint, ...]]:
-    """Entry points by name. Reads the metadata of every installed package, about 15 ms, once in a process."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
+    """Entry points by name. Reads the metadata of every installed package once per process, in about 15 ms."""
+    points: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
-        found[point.name] = (*found.get(point.name, ()), point)
-    return found
+        points[point.name] = (*points.get(point.name, ()), point)
+    return points
 
 
 def _package(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
 
 
-def _problem(name: str, found: object) -> str | None:
-    """Why an object is not the source type `name`; None where it is."""
-    if not isinstance(found, SourceType):
-        return "is no SourceType"
-    if found.name != name:
-        return f"is named {found.name}, its entry point {name}"
-    if not (isinstance(found.settings, type) and issubclass(found.settings, SourceSettings)):
-        return "has settings that are no subclass of SourceSettings"
-    if get_args(found.settings.model_fields["type"].annotation) != (name,):
+def _problem(name: str, loaded: object) -> str | None:
+    """Why an object is not the source type `name`; None if it is."""
+    if not isinstance(loaded, SourceType):
+        return "is not a SourceType"
+    if loaded.name != name:
+        return f"is named {loaded.name}, but its entry point {name}"
+    if not (isinstance(loaded.settings, type) and issubclass(loaded.settings, SourceSettings)):
+        return "has settings that are not a subclass of SourceSettings"
+    if get_args(loaded.settings.model_fields["type"].annotation) != (name,):
         return f"has settings whose `type` is not Literal[{name!r}]"
     return None

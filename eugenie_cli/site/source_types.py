@@ -1,8 +1,8 @@
-"""What a type of source is: the settings that a site file gives it, and the importer that reads it.
+"""A source type: the settings that it takes in a site file, and the importer that reads such a source.
 
-A package brings one by an entry point of the group `eugenie.sources`, which names a `SourceType`. The module of that
-object is imported by whatever opens a site file that uses the type, so it must be light: the importer and its
-libraries belong in a module of their own, which is imported when the source is read.
+A package provides one through an entry point of the group `eugenie.sources` that names a `SourceType`. The module of
+that object is imported whenever a site file that uses the type is opened, so it must be light: put the importer and
+its libraries into a separate module, which is imported only when the source is read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from eugenie_cli.site.field_types import Name
 
 
 class SourceSettings(Section):
-    """What every source has. A type's settings narrow `type` to `Literal["<its name>"]` and add their own keys.
+    """Settings common to all sources. A type's own settings narrow `type` to `Literal["<its name>"]` and add keys.
 
-    A key `readings` that is a `ReadingsMapping` is checked as the mapping of files or of messages, by `of_files`.
+    A key `readings` that is a `ReadingsMapping` is checked as a mapping of files or of messages, depending on
+    `of_files`.
     """
 
     of_files: ClassVar[bool] = False
@@ -28,11 +29,11 @@ class SourceSettings(Section):
 
 @dataclass(frozen=True)
 class SourceType:
-    """A type of source.
+    """A source type.
 
-    `name`: the `type` in site files, and the name of the entry point; `settings`: the section of such a source;
-    `importer`: "package.module:attribute" of a class or function that is called with the source's settings and the
-    site, and gives a `sources.interface.Importer`.
+    `name`: its `type` in site files, and the name of its entry point; `settings`: the section of such a source;
+    `importer`: "package.module:attribute" of a class or function that takes the source's settings and the site, and
+    returns a `sources.interface.Importer`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""An item of `sources`: validated by the settings of its type, which are loaded when a file names the type."""
+"""An item of `sources`, validated by the settings of its type, which are loaded when a file uses the type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eugenie_cli.site.source_types import SourceSettings
 
 
 class _ByType:
-    """For pydantic: a union of the types that are installed, of which only those that are used are loaded."""
+    """A union, for pydantic, of all installed types, of which only those in use are loaded."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(_validate)
@@ -33,7 +33,7 @@ Source = Annotated[SourceSettings, _ByType()]
 
 
 def _validate(given: Any, info: core_schema.ValidationInfo) -> SourceSettings:
-    """The source as its type's settings. Errors have the type's name in their location, as those of a union have."""
+    """The source as its type's settings. As with a union, the location of an error contains the type's name."""
     if isinstance(given, SourceSettings):
         return given
     if not isinstance(given, dict):
@@ -50,7 +50,7 @@ def _validate(given: Any, info: core_schema.ValidationInfo) -> SourceSettings:
         raise
     except EugenieError as error:
         raise _at_type(name, error) from error
-    except Exception as problem:  # a package that is not ours may raise anything
+    except Exception as problem:  # another package's code may raise anything
         fault = broken(name, f"fails on this source: {type(problem).__name__}: {problem}")
         raise _at_type(name, fault) from problem
 

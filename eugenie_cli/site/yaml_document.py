@@ -1,8 +1,8 @@
-"""A YAML file as plain values, with the line and column of each.
+"""Parses a YAML file into plain values, with the line and column of each.
 
-Scalars stay text, exactly as written; the model's types say what they mean. So `no`, `0123`, `12:30:00`
-and `1e3` never turn into something that nobody wrote, as they do when YAML guesses. Only an empty value,
-`~` and `null` become None.
+Scalars stay text, exactly as written, and are interpreted by the types of the schema. So `no`, `0123`, `12:30:00`
+and `1e3` are never converted unexpectedly, as YAML's own rules would. Only an empty value, `~` and `null` become
+None.
 """
 
 from __future__ import annotations
@@ -16,31 +16,30 @@ from eugenie_cli.site.diagnostics import Path, Position, Problem
 from eugenie_cli.site.yaml_limits import beyond_limits
 
 Plain = Any
-"""None, str, or lists and dicts of such."""
+"""None, str, or lists and dicts of these."""
 
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, where PyYAML was built with it
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C parser, if PyYAML was built with it
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _MERGE = "<<"
-# PyYAML's own parser, in Python, says more exactly what is wrong, and takes minutes for a large file.
+# PyYAML's parser in Python reports errors more exactly, but takes minutes for a large file.
 _EXACT_UP_TO = 1_000_000
 
 
 @dataclass
 class Document:
-    """The values of a file and where each was written. Paths are tuples of keys and list indices."""
+    """The values of a file and the position of each. Paths are tuples of keys and list indices."""
 
     value: Plain = None
     values: dict[Path, Position] = field(default_factory=dict)
     keys: dict[Path, Position] = field(default_factory=dict)
     containers: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    written: dict[Path, str] = field(
-        default_factory=dict
-    )  # texts whose ${...} were replaced, as they stand in the file
+    written: dict[Path, str] = field(default_factory=dict)
+    """Texts in which ${...} was replaced, as written in the file."""
 
     def position(self, path: Path, *, key: bool = False) -> Position:
-        """Where to point for a problem at `path`: a scalar's value, a section's key, else the next parent."""
+        """Where to report a problem at `path`: a scalar's value, a section's key, else the nearest parent."""
         for length in range(len(path), -1, -1):
             at = path[:length]
             if at in self.keys and (key or at in self.containers):
@@ -72,7 +71,7 @@ def parse(text: str) -> Document:
 
 def _syntax_problem(text: str, error: yaml.YAMLError) -> Problem:
     try:
-        # PyYAML's own parser says where and why more exactly than the C parser.
+        # PyYAML's parser in Python reports position and reason more exactly than the C parser.
         if len(text) <= _EXACT_UP_TO:
             beyond_limits(text, yaml.BaseLoader)
             yaml.compose(text, Loader=yaml.BaseLoader)
@@ -109,7 +108,7 @@ class _Builder:
         return self.mapping(cast(yaml.MappingNode, node), path, frozenset())
 
     def mapping(self, node: yaml.MappingNode, path: Path, taken: frozenset[str]) -> dict[str, Any]:
-        """The section's own keys and those that it merges, but `taken` ones: those of who merges it."""
+        """The section's own keys and those that it merges, without `taken`: the keys of the section that merges it."""
         written = taken.union(str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
@@ -130,7 +129,7 @@ class _Builder:
             at = (*path, key)
             if key in own:
                 first = self.document.keys[at]
-                self.problem(key_node, at, f"duplicate key, first written in line {first.line}")
+                self.problem(key_node, at, f"duplicate key, first used in line {first.line}")
                 continue
             self.document.keys[at] = _position(key_node.start_mark)
             own[key] = self.build(value_node, at)

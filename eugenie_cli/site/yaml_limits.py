@@ -1,7 +1,7 @@
-"""How deep and how large a YAML text is, from its events alone: known before anything recurses into it.
+"""Limits the depth and size of a YAML text by counting its parser events, before any recursion.
 
-PyYAML composes by recursion, in C: a text of a few thousand brackets ends the process. Aliases let ten lines stand for
-billions of values. Both are told here with their line, by counting; nothing is built.
+PyYAML composes recursively in C, so a few thousand brackets crash the process, and with aliases ten lines can stand for
+billions of values. Both are reported here with their line, without building any value.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import yaml
 from eugenie_cli.site.diagnostics import Position, Problem
 
 MAX_DEPTH = 64
-"""Sections and lists inside each other; a site file nests about eight."""
+"""Nested sections and lists; a site file has about eight levels."""
 MAX_VALUES = 2_000_000
-"""With every alias written out. No plant needs so many."""
+"""Values with all aliases expanded, more than any plant needs."""
 MAX_CHARACTERS = 64 * 1024 * 1024
-"""A site of 10,000 assets with eight tags each has about 4 million."""
+"""A site with 10,000 assets of eight tags each has about 4 million."""
 
 
 @dataclass
 class _Open:
-    """A section or list that has begun."""
+    """A section or list whose end has not been reached."""
 
     anchor: str | None
     values: int = 1
@@ -35,9 +35,9 @@ class _Open:
 
 
 def beyond_limits(text: str, loader: Any) -> Problem | None:
-    """The first place at which the text is too deep, too large, or holds itself; None where it may be composed.
+    """The first position at which the text is too deep, too large or contains itself; None if it can be composed.
 
-    Raises yaml.YAMLError for what is no YAML before such a place.
+    Raises yaml.YAMLError if the text is not valid YAML up to such a position.
     """
     if len(text) > MAX_CHARACTERS:
         return Problem(Position(1, 1), (), f"{len(text):,} characters, at most {MAX_CHARACTERS:,} are read")
@@ -46,10 +46,10 @@ def beyond_limits(text: str, loader: Any) -> Problem | None:
     values = 0
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.ScalarEvent):
-            found = (1, 0)
+            size = (1, 0)
             values += 1
             if event.anchor is not None:
-                anchors[event.anchor] = found
+                anchors[event.anchor] = size
         elif isinstance(event, yaml.CollectionStartEvent):
             values += 1
             opened.append(_Open(event.anchor))
@@ -58,19 +58,19 @@ def beyond_limits(text: str, loader: Any) -> Problem | None:
             continue
         elif isinstance(event, yaml.CollectionEndEvent):
             done = opened.pop()
-            found = (done.values, done.height + 1)
+            size = (done.values, done.height + 1)
             if done.anchor is not None:
-                anchors[done.anchor] = found
+                anchors[done.anchor] = size
         elif isinstance(event, yaml.AliasEvent):
-            if any(one.anchor == event.anchor for one in opened):
-                return _problem(event, f"the alias *{event.anchor} stands inside what it refers to")
-            found = anchors.get(str(event.anchor), (1, 0))  # one that is unknown is told by whoever composes
-            values += found[0]
-            if len(opened) - 1 + found[1] > MAX_DEPTH:
+            if any(collection.anchor == event.anchor for collection in opened):
+                return _problem(event, f"the alias *{event.anchor} is inside the section that it refers to")
+            size = anchors.get(str(event.anchor), (1, 0))  # an unknown alias is reported by the composer
+            values += size[0]
+            if len(opened) - 1 + size[1] > MAX_DEPTH:
                 return _problem(event, f"with the alias *{event.anchor} it is nested more than {MAX_DEPTH} deep")
         else:
             continue
-        opened[-1].take(*found)
+        opened[-1].take(*size)
         if values > MAX_VALUES:
             return _problem(event, f"its aliases stand for more than {MAX_VALUES:,} values")
     return None

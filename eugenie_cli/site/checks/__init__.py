@@ -1,1 +1,1 @@
-"""What the types of a site file cannot say: names that must exist, settings that must agree."""
+"""Checks of a site file beyond its types: names that must exist, settings that must be consistent."""

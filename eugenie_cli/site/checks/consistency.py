@@ -1,4 +1,4 @@
-"""What types cannot say about a site file: names that must exist, values that must agree with each other."""
+"""Checks of a site file beyond its types: names must exist, and values must be consistent with each other."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from eugenie_cli.site.schema import Asset, EquipmentClass, Period
 
 
 class Finding(NamedTuple):
-    """Something wrong at a path.
+    """A problem at a path.
 
-    at_key: points at the key instead of its value.
-    needs:  other values that it was concluded from: where one of those is wrong itself, it is not told.
+    at_key: points to the key instead of its value.
+    needs:  other values from which it was derived: it is not reported if one of them is itself invalid.
     """
 
     path: Path
@@ -36,7 +36,7 @@ Findings = Iterator[Finding]
 
 
 def check(parts: Parts) -> Iterator[Finding]:
-    """All findings about a site's parts, in no particular order."""
+    """All findings in a site's parts, in no particular order."""
     yield from _sources(parts)
     for index, exclusion in enumerate(parts.exclude):
         if exclusion is not None:
@@ -48,7 +48,7 @@ def check(parts: Parts) -> Iterator[Finding]:
         if equipment is not None:
             yield from _class(("classes", name), equipment)
         if name not in used and None not in parts.assets.values():
-            yield Finding(("classes", name), "no asset is of this class", at_key=True)
+            yield Finding(("classes", name), "this class has no asset", at_key=True)
     for name, asset in parts.assets.items():
         if asset is not None:
             yield from _asset(("assets", name), asset, parts.classes)
@@ -58,7 +58,7 @@ def check(parts: Parts) -> Iterator[Finding]:
 
 
 def known(path: Path, what: str, name: str, names: Iterable[str]) -> Findings:
-    """A finding where `name` is none of `names`."""
+    """Yields a finding if `name` is not among `names`."""
     names = list(names)
     if name not in names:
         yield Finding(path, no_such(what, name, names))
@@ -128,8 +128,8 @@ def _promotion(path: Path, gate: PromotionGate) -> Findings:
 
 
 def _model(path: Path, model: DetectorSettings) -> Findings:
-    for found in contradictions(model):
-        yield Finding((*path, found.key), found.message, needs=tuple((*path, key) for key in found.needs))
+    for problem in contradictions(model):
+        yield Finding((*path, problem.key), problem.message, needs=tuple((*path, key) for key in problem.needs))
 
 
 def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None]) -> Findings:
@@ -148,7 +148,7 @@ def _asset(path: Path, asset: Asset, classes: Mapping[str, EquipmentClass | None
     for index, period in enumerate(asset.normal):
         yield from _period((*path, "normal", index), period)
         if any(period.start < other.end and other.start < period.end for other in asset.normal[:index]):
-            yield Finding((*path, "normal", index), "overlaps a period above")
+            yield Finding((*path, "normal", index), "overlaps an earlier period in this list")
     if asset.normal and equipment is not None:
         yield from _enough_rows((*path, "normal"), asset, equipment)
 
@@ -164,7 +164,7 @@ def _enough_rows(path: Path, asset: Asset, equipment: EquipmentClass) -> Finding
 
 
 def _tags_of_one_asset(path: Path, asset: Asset, equipment: EquipmentClass) -> Findings:
-    """Two sensors of one asset with one tag; a sensor without a tag answers to its own name."""
+    """Two sensors of one asset with the same tag; the tag of a sensor without one is its own name."""
     owners: dict[str, str] = {}
     for sensor in equipment.sensor_names:
         tag = asset.tags.get(sensor, sensor)

@@ -1,4 +1,4 @@
-"""Whether the settings of MLflow, Kafka, Flink and the model server agree with each other."""
+"""Checks that the settings of MLflow, Kafka, Flink and the model server are consistent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from eugenie_cli.site.schema import Engines, Kafka, Serving, Stream
 from eugenie_cli.site.tracking import check_tracking
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/,\[\]]+):(\d{1,5})")
-# Kafka brokers refuse longer transactions (transaction.max.timeout.ms), and a transaction spans a checkpoint.
+# Kafka brokers refuse longer transactions (transaction.max.timeout.ms), and a transaction lasts for a checkpoint.
 MAX_TRANSACTION_MS = 900_000
 
 
 def check_engines(parts: Parts) -> Iterator[tuple[Path, str]]:
-    """(path, what is wrong) of the sections tracking, kafka, serving, stream and engines."""
+    """Problems of the sections tracking, kafka, serving, stream and engines: (path, message)."""
     if parts.tracking is not None:
         yield from check_tracking(parts.tracking)
     if parts.kafka is not None:
@@ -41,7 +41,7 @@ def _kafka(kafka: Kafka, site: str) -> Iterator[tuple[Path, str]]:
     if embedded and security.protocol != "PLAINTEXT":
         yield (
             (*at, "protocol"),
-            "the embedded broker listens to this machine alone, without security: leave it out",
+            "the embedded broker accepts connections from this machine only, without security: leave this out",
         )
     sasl = security.protocol.startswith("SASL")
     for key in ("mechanism", "username", "password"):
@@ -76,7 +76,7 @@ def _stream(stream: Stream) -> Iterator[tuple[Path, str]]:
     if stream.delivery == "exactly-once" and stream.checkpoint >= MAX_TRANSACTION_MS:
         yield (
             ("stream", "checkpoint"),
-            "must be shorter than 15m with exactly-once: brokers end longer transactions",
+            "must be shorter than 15m with exactly-once: brokers abort longer transactions",
         )
 
 

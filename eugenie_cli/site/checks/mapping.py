@@ -1,4 +1,4 @@
-"""Whether a `readings` mapping says all that its shape needs, and nothing that contradicts it."""
+"""Checks that a `readings` mapping has all that its shape needs, and nothing that contradicts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(:\d{1,5})?(/[^
 
 
 def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[Path, str]]:
-    """(path inside the mapping, what is wrong). `of_file`: records of files, whose names may speak."""
+    """Problems of a mapping: (path inside the mapping, message). `of_file`: for files, whose names may be mapped."""
     parts = {
         "ts": mapping.ts,
         "asset": mapping.asset,
@@ -41,12 +41,12 @@ def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]
             "needs a path" if name in ("ts", "value", "quality") else "needs a path, a const or a file",
         )
     for way in ways[1:]:
-        yield (name, way), f"{ways[0]} already says where it is"
+        yield (name, way), f"conflicts with {ways[0]}: give only one of them"
     if part.file is not None and not of_file:
-        yield (name, "file"), "messages have no file: use path or const"
+        yield (name, "file"), "messages have no file name: use path or const"
     for placeholder in re.findall(r"\{[^}]*\}", part.file or ""):
         if placeholder not in _PLACEHOLDERS:
-            yield (name, "file"), f"{placeholder} is not known: use {' or '.join(_PLACEHOLDERS)}"
+            yield (name, "file"), f"{placeholder} is unknown: use {' or '.join(_PLACEHOLDERS)}"
     if name in ("ts", "value", "quality"):
         for way in ways:
             if way != "path":
@@ -65,7 +65,7 @@ def _of_files(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     if mapping.format == "avro":
         yield ("format",), "avro is for messages, not for files"
     if mapping.records is not None:
-        yield ("records",), "is for messages that hold several records: of a file each row is one"
+        yield ("records",), "is for messages with several records: in a file each row is a record"
     if mapping.registry is not None:
         yield ("registry",), "is for messages of format avro"
 
@@ -74,7 +74,7 @@ def _of_messages(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     if mapping.format == "csv":
         yield ("format",), "must be json or avro: csv is for files"
     if mapping.format == "avro" and mapping.registry is None:
-        yield ("registry",), "is required by format avro: where are the schemas?"
+        yield ("registry",), "is required for format avro: it names the schema registry"
     if mapping.registry is not None:
         if mapping.format != "avro":
             yield ("registry",), "is for format avro"
@@ -87,23 +87,23 @@ def _registry(registry: SchemaRegistry) -> Iterator[tuple[Path, str]]:
         yield ("url",), "must be http://host:port or https://..., without a user name, ? and #"
     for key, other in (("username", "password"), ("password", "username")):
         if getattr(registry, key) is None and getattr(registry, other) is not None:
-            yield (key,), f"is required beside {other}"
+            yield (key,), f"is required together with {other}"
     if registry.ca is not None and not registry.url.startswith("https:"):
         yield ("ca",), "is for https"
 
 
 def _long(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     if mapping.sensor is not None and mapping.asset is None and mapping.tag is None:
-        yield ("asset",), "is required beside sensor: which asset's sensor is it?"
+        yield ("asset",), "is required together with sensor: it names the sensor's asset"
     elif mapping.sensor is None and mapping.tag is None:
         yield (), "a long record needs a sensor (with an asset) or a tag"
     if mapping.ignore:
-        yield ("ignore",), "is for wide records: a long one has no further columns that could be sensors"
+        yield ("ignore",), "is for wide records: a long record has no columns that could be taken for sensors"
 
 
 def _wide(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     for name, part in (("sensor", mapping.sensor), ("tag", mapping.tag)):
         if part is not None:
-            yield (name,), "is for long records: in a wide one each column is a sensor or a tag"
+            yield (name,), "is for long records: in a wide record each column is a sensor or a tag"
     if mapping.format == "csv" and mapping.value.path is not None and "value" in mapping.model_fields_set:
         yield ("value", "path"), "is for objects in messages: in a wide table each column is a value"

@@ -1,4 +1,4 @@
-"""Settings of `model:` that contradict each other. A site file with one is refused, and so is a training of it."""
+"""Contradictions between settings of `model:`. Both loading a site file and training reject them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eugenie_cli.site.detectors import DetectorSettings, ModelSettings
 
 
 class Contradiction(NamedTuple):
-    """What is wrong with a setting; `needs`: other settings that it was concluded from."""
+    """A problem of one setting; `needs`: other settings from which it was derived."""
 
     key: str
     message: str
@@ -18,29 +18,29 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(model: DetectorSettings) -> Iterator[Contradiction]:
-    """All of them."""
+    """All contradictions between the settings of a detector."""
     less = f"must be less than the window, {model.window} rows"
     if isinstance(model, ModelSettings):
         if model.window <= BURN_IN:
             yield Contradiction(
                 "window",
-                f"must be more than {BURN_IN} rows: a forecaster learns from the rows after these. A longer window, or "
-                "a type that takes a short one, such as pca-q",
+                f"must be more than {BURN_IN} rows: a forecaster learns from the rows after them. Use a longer window, "
+                "or a type that works with a short one, such as pca-q",
             )
         if model.warmup >= model.window:
             yield Contradiction("warmup", f"{less}; half of it is usual", ("window",))
     horizons: tuple[int, ...] | None = getattr(model, "horizons", None)
-    if horizons is None:  # of a type that forecasts nothing
+    if horizons is None:  # a type that does not forecast
         return
     if not horizons:
-        yield Contradiction("horizons", "must hold at least 1")
+        yield Contradiction("horizons", "must contain at least one")
     elif max(horizons) >= model.window:
         yield Contradiction("horizons", less, ("window",))
     elif isinstance(model, ModelSettings) and max(horizons) > model.warmup:
         yield Contradiction(
             "horizons",
             f"must be at most the warmup, {model.warmup} rows: each row is forecast from rows of its own window. "
-            "A longer warmup, or shorter horizons",
+            "Use a longer warmup or shorter horizons",
             ("window", "warmup"),
         )
     if len(set(horizons)) < len(horizons):

@@ -1,4 +1,4 @@
-"""Whether the TLS files of the model server agree with each other, and whether they can be used now."""
+"""Checks that the TLS files of the model server match each other and are usable now."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ AT: Path = ("serving", "tls")
 Findings = Iterator[tuple[Path, str]]
 
 _SERVER = ("certificate", "key", "client_ca")
-"""What the server itself needs: of no use for a server that eugenie does not start."""
+"""Files of the server itself, unused if eugenie does not start the server."""
 
 _PAIRS = (("certificate", "key"), ("client_certificate", "client_key"))
 
 
 def check_tls(serving: Serving) -> Findings:
-    """(path, what is wrong) that can be said without looking at a file."""
+    """Problems that can be found without reading a file: (path, message)."""
     tls = serving.tls
     if tls is None:
         return
@@ -32,18 +32,18 @@ def check_tls(serving: Serving) -> Findings:
     for certificate, key in _PAIRS:
         for given, missing in ((certificate, key), (key, certificate)):
             if getattr(tls, given) is not None and getattr(tls, missing) is None:
-                yield (*AT, missing), f"is required beside {given}"
+                yield (*AT, missing), f"is required together with {given}"
     if own and tls.certificate is None and tls.key is None:
         yield (
             (*AT, "certificate"),
-            "is required, and so is key: eugenie starts this server (serving.address names another)",
+            "is required together with key: eugenie starts this server (for another one, set serving.address)",
         )
     if own and tls.client_ca is not None and tls.client_certificate is None:
-        yield (*AT, "client_certificate"), "is required beside client_ca: eugenie itself is a caller too"
+        yield (*AT, "client_certificate"), "is required together with client_ca: eugenie itself is a client too"
 
 
 def check_tls_files(serving: Serving, resolve: Callable[[str], File]) -> Findings:
-    """(path, what is wrong) of the PEM files: unreadable, of another kind, expired, a key of another certificate."""
+    """Problems of the PEM files: (path, message). Unreadable, of another kind, expired, or not matching."""
     tls = serving.tls
     if tls is None:
         return
@@ -58,8 +58,8 @@ def check_tls_files(serving: Serving, resolve: Callable[[str], File]) -> Finding
         except OSError as error:
             yield (*AT, name), f"{resolve(written)} cannot be read: {error.strerror}"
     certificates = {name: certificates_of(content) for name, content in contents.items() if not name.endswith("key")}
-    for name, found in certificates.items():
-        problem = unusable(found)
+    for name, chain in certificates.items():
+        problem = unusable(chain)
         if problem:
             yield (*AT, name), problem
     for certificate, key in _PAIRS:
@@ -70,7 +70,7 @@ def check_tls_files(serving: Serving, resolve: Callable[[str], File]) -> Finding
 
 
 def certificates_of(content: bytes) -> tuple[Certificate, ...]:
-    """Those of a PEM file, its owner's first; none when it holds none."""
+    """The certificates of a PEM file, its owner's first; empty if it contains none."""
     from cryptography import x509
 
     try:
@@ -79,27 +79,27 @@ def certificates_of(content: bytes) -> tuple[Certificate, ...]:
         return ()
 
 
-def unusable(found: tuple[Certificate, ...]) -> str:
-    """What keeps a certificate, the first of its file, from being used now; empty: nothing."""
-    if not found:
-        return "holds no certificate in PEM"
+def unusable(chain: tuple[Certificate, ...]) -> str:
+    """Why the first certificate of a file cannot be used now; empty if it can."""
+    if not chain:
+        return "contains no certificate in PEM"
     now = datetime.now(timezone.utc)
-    first, last = found[0].not_valid_before_utc, found[0].not_valid_after_utc
+    first, last = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
     if last < now:
         return f"expired on {last:%Y-%m-%d %H:%M} UTC"
-    return f"is valid from {first:%Y-%m-%d %H:%M} UTC on" if first > now else ""
+    return f"is not valid before {first:%Y-%m-%d %H:%M} UTC" if first > now else ""
 
 
-def _wrong_key(content: bytes, found: tuple[Certificate, ...]) -> str:
+def _wrong_key(content: bytes, chain: tuple[Certificate, ...]) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(content, password=None)
     except TypeError:
-        return "has a password: nobody is there to type it when the server starts"
+        return "has a password, which nobody can enter when the server starts"
     except (ValueError, UnsupportedAlgorithm):
-        return "holds no private key in PEM"
-    if found and found[0].public_key() != key.public_key():
+        return "contains no private key in PEM"
+    if chain and chain[0].public_key() != key.public_key():
         return "does not belong to the certificate"
     return ""

@@ -136,7 +136,7 @@ def test_nothing_that_is_there_is_overwritten(tmp_path):
     assert [path.name for path in create_site(tmp_path, "a")] == ["a.yaml"]
     assert (tmp_path / ".gitignore").read_text() == "mine"
     (tmp_path / "site-configs" / "a.yaml").write_text("mine")
-    with pytest.raises(EugenieError, match="is there already") as caught:
+    with pytest.raises(EugenieError, match="already exists") as caught:
         create_site(tmp_path, "a")
     assert caught.value.exit_code == ExitCode.REFUSED
     assert (tmp_path / "site-configs" / "a.yaml").read_text() == "mine"
@@ -144,6 +144,6 @@ def test_nothing_that_is_there_is_overwritten(tmp_path):
 
 @pytest.mark.parametrize("name", ["a b", "-a", "a/b", "ü"])
 def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
-    with pytest.raises(EugenieError, match="cannot be a site's name"):
+    with pytest.raises(EugenieError, match="is not a valid site name"):
         create_site(tmp_path, name)
     assert list(tmp_path.iterdir()) == []

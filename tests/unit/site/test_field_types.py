@@ -45,7 +45,7 @@ def test_a_local_time_takes_the_zone_and_one_with_an_offset_keeps_it():
 
 @pytest.mark.parametrize(
     ("local", "why"),
-    [(datetime(2026, 3, 29, 2, 30), "does not exist"), (datetime(2026, 10, 25, 2, 30), "comes twice")],
+    [(datetime(2026, 3, 29, 2, 30), "does not exist"), (datetime(2026, 10, 25, 2, 30), "occurs twice")],
 )
 def test_local_times_around_a_change_of_clocks_are_never_guessed(local, why):
     with pytest.raises(ValueError, match=why):

@@ -40,8 +40,8 @@ def test_references_are_replaced(text, value):
     [
         ("${env:B}", "the environment variable B is not set"),
         ("${file:nothing}", "/base/nothing cannot be read: No such file or directory"),
-        ("${evn:B}", "a reference that is not known"),
-        ("${B}", "a reference that is not known"),
+        ("${evn:B}", "unknown kind of reference"),
+        ("${B}", "unknown kind of reference"),
         ("${env:B", "a reference is not closed"),
     ],
 )

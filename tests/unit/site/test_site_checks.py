@@ -38,21 +38,21 @@ def test_what_agrees_is_no_problem(problems, good):
             CSV % "{ts: {path: t}}",
             "sources[0].readings: a long record needs a sensor (with an asset) or a tag",
         ),
-        (CSV % "{sensor: {path: s}}", "sources[0].readings.asset: is required beside sensor"),
+        (CSV % "{sensor: {path: s}}", "sources[0].readings.asset: is required together with sensor"),
         (CSV % "{tag: {path: s}, ignore: [a]}", "sources[0].readings.ignore: is for wide records"),
         (CSV % "{shape: wide, tag: {path: a}}", "sources[0].readings.tag: is for long records"),
         (CSV % "{shape: wide, value: {path: v}}", "sources[0].readings.value.path: is for objects in messages"),
-        (CSV % "{tag: {path: s}, records: r}", "sources[0].readings.records: is for messages that hold several"),
+        (CSV % "{tag: {path: s}, records: r}", "sources[0].readings.records: is for messages with several"),
         (CSV % "{tag: {path: s}, format: avro}", "sources[0].readings.format: avro is for messages, not for files"),
         (
             CSV % "{tag: {path: s}, registry: {url: 'http://r:8081'}}",
             "sources[0].readings.registry: is for messages of format avro",
         ),
         (CSV % "{tag: {path: s}, value: {decimal: ','}}", "sources[0].readings.value: needs a path"),
-        (CSV % "{tag: {path: s, const: x}}", "sources[0].readings.tag.const: path already says where it is"),
+        (CSV % "{tag: {path: s, const: x}}", "sources[0].readings.tag.const: conflicts with path"),
         (
             CSV % "{tag: {file: '{name}'}}",
-            "sources[0].readings.tag.file: {name} is not known: use {stem} or {parent}",
+            "sources[0].readings.tag.file: {name} is unknown: use {stem} or {parent}",
         ),
         (
             CSV % "{tag: {path: s}, ts: {const: x}}",
@@ -80,9 +80,9 @@ def test_what_agrees_is_no_problem(problems, good):
         ),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: localtime}}", "ts.timezone: unknown time zone 'localtime'"),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: CET+1}}", "ts.timezone: unknown time zone 'CET+1'"),
-        (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file: use path or const"),
+        (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file name: use path or const"),
         (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json or avro: csv is for files"),
-        (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required by format avro"),
+        (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required for format avro"),
         (KAFKA % "{tag: {path: x}, records: ''}", "kafka.readings.records: must be no shorter than 1"),
         (
             KAFKA % "{tag: {path: x}, registry: {url: 'http://r:8081'}}",
@@ -98,7 +98,7 @@ def test_what_agrees_is_no_problem(problems, good):
         ),
         (
             KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'http://r', username: u}}",
-            "kafka.readings.registry.password: is required beside username",
+            "kafka.readings.registry.password: is required together with username",
         ),
         (
             KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'http://r', ca: ca.pem}}",
@@ -113,7 +113,7 @@ def test_what_agrees_is_no_problem(problems, good):
         ("kafka: {security: {ca: x}}", "kafka.security.ca: is for SSL and SASL_SSL, not for PLAINTEXT"),
         (
             "kafka: {security: {protocol: SSL}}",
-            "kafka.security.protocol: the embedded broker listens to this machine alone",
+            "kafka.security.protocol: the embedded broker accepts connections from this machine only",
         ),
         (
             "kafka: {security: {mechanism: PLAIN}}",
@@ -165,7 +165,7 @@ def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem)
         ("model: {horizons: [1, 61]}", "model.horizons: must be at most the warmup, 60 rows"),
         ("model: {horizons: [1, 120]}", "model.horizons: must be less than the window, 120 rows"),
         ("model: {horizons: [1, 1]}", "model.horizons: must not repeat"),
-        ("model: {horizons: []}", "model.horizons: must hold at least 1"),
+        ("model: {horizons: []}", "model.horizons: must contain at least one"),
         ("model: {calibration: 1}", "model.calibration: must be less than 1"),
         ("model: {learning_rate: nan}", "model.learning_rate: must be a finite number"),
         ("model: {learning_rate: atuo}", "model.learning_rate: must be a number, or auto"),
@@ -231,7 +231,7 @@ def test_a_class_without_assets_is_a_problem(problems):
         "site: p\nclasses:\n  c: {sensors: [{name: s}]}\n  d: {sensors: [{name: s}]}\nassets: {a: {class: c}}",
         whole=True,
     )
-    assert found == "4:3: classes.d: no asset is of this class"
+    assert found == "4:3: classes.d: this class has no asset"
 
 
 def test_what_only_follows_from_a_wrong_value_is_not_reported_beside_it(problems):

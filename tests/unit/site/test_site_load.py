@@ -147,7 +147,7 @@ class TestFindSite:
         assert "did you mean plant?" in self.error("plnt").reason
 
     def test_a_path_that_is_not_there_is_said_so(self):
-        assert "no site file nowhere/x.yaml" in self.error("nowhere/x.yaml").reason
+        assert "site file nowhere/x.yaml does not exist" in self.error("nowhere/x.yaml").reason
 
     def test_open_site_finds_and_loads(self):
         self.add()

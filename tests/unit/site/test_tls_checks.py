@@ -41,12 +41,18 @@ def test_what_agrees_is_no_problem(problems: Callable[..., list[str]], good: str
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        (tls("certificate: a.pem"), "serving.tls.key: is required beside certificate"),
-        (tls("key: a.key"), "serving.tls.certificate: is required beside key"),
-        (tls("ca: a.pem"), "serving.tls.certificate: is required, and so is key: eugenie starts this server"),
-        (tls("client_key: a.key", "host:8500"), "serving.tls.client_certificate: is required beside client_key"),
-        (tls("client_certificate: a.pem", "h:1"), "serving.tls.client_key: is required beside client_certificate"),
-        (tls(MUTUAL), "serving.tls.client_certificate: is required beside client_ca: eugenie itself is a caller"),
+        (tls("certificate: a.pem"), "serving.tls.key: is required together with certificate"),
+        (tls("key: a.key"), "serving.tls.certificate: is required together with key"),
+        (tls("ca: a.pem"), "serving.tls.certificate: is required together with key: eugenie starts this server"),
+        (tls("client_key: a.key", "host:8500"), "serving.tls.client_certificate: is required together with client_key"),
+        (
+            tls("client_certificate: a.pem", "h:1"),
+            "tls.client_key: is required together with client_certificate",
+        ),
+        (
+            tls(MUTUAL),
+            "tls.client_certificate: is required together with client_ca: eugenie itself is a client",
+        ),
     ],
 )
 def test_what_does_not_agree_is_named(problems: Callable[..., list[str]], wrong: str, problem: str) -> None:
@@ -96,11 +102,11 @@ def test_what_is_wrong_with_a_file_is_said_at_its_key(
     for keys, problem in [
         ("certificate: pki/gone.pem, key: pki/server.key", "certificate: {}/gone.pem cannot be read: No such file"),
         ("certificate: pki, key: pki/server.key", "certificate: {} cannot be read: Is a directory"),
-        ("certificate: pki/text.pem, key: pki/server.key", "certificate: holds no certificate in PEM"),
-        ("certificate: pki/server.pem, key: pki/text.key", "key: holds no private key in PEM"),
+        ("certificate: pki/text.pem, key: pki/server.key", "certificate: contains no certificate in PEM"),
+        ("certificate: pki/server.pem, key: pki/text.key", "key: contains no private key in PEM"),
         ("certificate: pki/server.pem, key: pki/caller.key", "key: does not belong to the certificate"),
         ("certificate: pki/locked.pem, key: pki/locked.key", "key: has a password"),
-        (f"{OWN}, ca: pki/server.key", "ca: holds no certificate in PEM"),
+        (f"{OWN}, ca: pki/server.key", "ca: contains no certificate in PEM"),
         (f"{MUTUAL}, client_certificate: pki/server.pem, client_key: pki/caller.key", "client_key: does not belong"),
     ]:
         (found,) = wrong_files(write(tls(keys)))

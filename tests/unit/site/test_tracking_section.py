@@ -20,11 +20,11 @@ SERVER = "uri: 'https://mlflow:5000'"
     [
         ("{token: x}", "tracking.token: is for a server"),
         ("{ca: x.pem}", "tracking.ca: is for a server"),
-        ("{%s, username: ann}".replace("%s", SERVER), "tracking.password: is required beside username"),
-        ("{%s, password: x}".replace("%s", SERVER), "tracking.username: is required beside password"),
+        ("{%s, username: ann}".replace("%s", SERVER), "tracking.password: is required together with username"),
+        ("{%s, password: x}".replace("%s", SERVER), "tracking.username: is required together with password"),
         (
             "{%s, username: a, password: x, token: y}".replace("%s", SERVER),
-            "tracking.token: a token or a user, not both",
+            "tracking.token: give a token or a user, not both",
         ),
         ("{uri: 'http://mlflow:5000', ca: x.pem}", "tracking.ca: is for https://"),
     ],

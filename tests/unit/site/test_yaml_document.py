@@ -45,8 +45,8 @@ def test_values_and_keys_know_their_places():
 
 def test_every_duplicate_key_is_reported_with_the_first_ones_line():
     assert messages("a: 1\nb: {c: 1, c: 2}\na: 2") == [
-        "f:2:11: b.c: duplicate key, first written in line 2",
-        "f:3:1: a: duplicate key, first written in line 1",
+        "f:2:11: b.c: duplicate key, first used in line 2",
+        "f:3:1: a: duplicate key, first used in line 1",
     ]
 
 
@@ -68,7 +68,7 @@ def test_every_duplicate_key_is_reported_with_the_first_ones_line():
             "f:1:4: a: the tag tag:yaml.org,2002:python/object:os.system is not supported",
         ),
         ("? [a]\n: b", "f:1:3: a key must be plain text"),
-        ("a: &x [*x]", "f:1:8: the alias *x stands inside what it refers to"),
+        ("a: &x [*x]", "f:1:8: the alias *x is inside the section that it refers to"),
         ("a: \x07", "f:1:4: not valid YAML: the character U+0007 is not allowed"),
     ],
 )

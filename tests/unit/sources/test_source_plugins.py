@@ -112,7 +112,7 @@ def test_its_keys_are_in_the_schema_for_editors(eugenie):
         ("sqlite", "sqlit", "plant.yaml:4:11: sources[0].type: must be 'csv' or 'sqlite' (did you mean sqlite?)"),
         ("table: log", "batch: 0", "plant.yaml:6:12: sources[0].batch: must be 1 or more"),
         ("table: log", "encoding: x", "sources[0].encoding: sqlite has no such setting; it takes name, type, path"),
-        ("asset: {path", "asset: {file", "sources[0].readings.asset.file: messages have no file: use path or const"),
+        ("asset: {path", "asset: {file", "readings.asset.file: messages have no file name: use path or const"),
         ("    path: data/plant.db\n", "", "plant.yaml:3:5: sources[0].path: is required"),
         ("asset: {path: machine}", "asset: {const: pump-2}", "there is no asset pump-2 (did you mean pump-1?)"),
     ],
@@ -185,7 +185,7 @@ def site_file(folder: Path, text: str) -> Path:
 
 
 ODD_SITE = SITE.replace("sqlite", "odd")
-NEXT = "install a version of odd-sources that fits this eugenie, with what it needs, or uninstall it"
+NEXT = "install a version of odd-sources for this version of eugenie, with its dependencies, or uninstall it"
 
 
 @pytest.mark.slow
@@ -195,9 +195,9 @@ NEXT = "install a version of odd-sources that fits this eugenie, with what it ne
         ("import no_such_library", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_library'"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("SOURC = 1", "cannot be loaded: AttributeError"),
-        ("SOURCE = 1", "cannot be used: odd_sources:SOURCE is no SourceType"),
-        (f"{GOOD}SOURCE = SourceType('even', Settings, 'a:b')", "is named even, its entry point odd"),
-        (f"{GOOD}SOURCE = SourceType('odd', dict, 'a:b')", "has settings that are no subclass of SourceSettings"),
+        ("SOURCE = 1", "cannot be used: odd_sources:SOURCE is not a SourceType"),
+        (f"{GOOD}SOURCE = SourceType('even', Settings, 'a:b')", "is named even, but its entry point odd"),
+        (f"{GOOD}SOURCE = SourceType('odd', dict, 'a:b')", "has settings that are not a subclass of SourceSettings"),
         (
             f"{GOOD.replace('odd', 'even')}SOURCE = SourceType('odd', Settings, 'a:b')",
             "has settings whose `type` is not Literal['odd']",
@@ -240,7 +240,7 @@ def test_a_type_of_two_packages_names_both(package, tmp_path, source):
     package(good, "odd-sources", source)
     package(good, "other-sources", source)
     with pytest.raises(
-        SiteError, match=r"type: source type \w+ is brought by .*odd-sources 1.2 and other-sources 1.2; uninst"
+        SiteError, match=r"type: source type \w+ is provided by .*odd-sources 1.2 and other-sources 1.2; uninst"
     ):
         load_site(site_file(tmp_path, SITE.replace("sqlite", source)))
 
