@@ -28,7 +28,7 @@ def tail(
         str | None,
         typer.Option(
             metavar="WHEN",
-            help="From then on: 10m, 1h, 2d, or an instant. Default: now. What is still open comes first.",
+            help="Start at: 10m, 1h, 2d ago, or an instant. Default: now. Open anomalies come first.",
         ),
     ] = None,
     asset: AssetOption = None,
@@ -36,7 +36,7 @@ def tail(
 ) -> None:
     """Follow anomalies live: a table on a terminal, JSON lines when piped. Ctrl-C ends.
 
-    It shows the last row that was scored and, in yellow or red, what keeps rows from being scored; piped, on stderr.
+    Also shows when a row was last scored and, in yellow or red, why scoring has stopped; in a pipe, on stderr.
     """
     import time
 
@@ -66,15 +66,17 @@ def list_(
     site: SiteOption = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only with news from then on: 10m, 1h, 2d, or an instant. Default: all."),
+        typer.Option(
+            metavar="WHEN", help="Only anomalies with records since: 10m, 1h, 2d ago, or an instant. Default: all."
+        ),
     ] = None,
     asset: AssetOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """List anomalies, each once, as they are now.
+    """List each anomaly once, in its current state.
 
-    On stderr it says when a row was last scored, and what keeps rows from being scored. Exits with 4 when anomalies
-    cannot be found, unless somebody stopped the stream job.
+    Prints to stderr when a row was last scored and, if scoring has stopped, why. Exits with 4 if anomalies cannot be
+    found, unless the stream job was stopped on purpose.
     """
     import time
 

@@ -14,9 +14,9 @@ app = typer.Typer(name="config", help="Check and show site files.", no_args_is_h
 
 @app.command()
 def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Check a site file: every problem at once, with line and column. Exit code 3 when there are any.
+    """Check a site file: every problem at once, with line and column. Exit code 3 if there is any.
 
-    Certificates and keys of serving.tls are looked at, too.
+    This includes the certificates and keys of serving.tls.
     """
     from eugenie_cli.site.diagnostics import SiteError
     from eugenie_cli.site.load import find_site, load_site
@@ -44,9 +44,11 @@ def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
 def show(
     site: SiteOption = None,
     output: OutputOption = Output.table,
-    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from: file or default.")] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Show where each value comes from: file or default.")
+    ] = False,
 ) -> None:
-    """Show every value in force, defaults filled in and secrets redacted."""
+    """Show every effective value, with defaults filled in and secrets redacted."""
     from eugenie_cli.site.effective import in_force, settings
     from eugenie_cli.site.load import find_site, read_site
 
@@ -66,7 +68,7 @@ def show(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of site files, for editors. It covers every source type that is installed."""
+    """Print the JSON schema of site files, for editors. It covers all installed source types."""
     from eugenie_cli.site.json_schema import site_schema
     from eugenie_cli.site.source_plugins import usable_source_types
 

@@ -18,7 +18,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the engines running at the end.")] = False,
     speed: Annotated[float, typer.Option(metavar="FACTOR", help="Plant seconds per second.", min=10, max=600)] = 180.0,
     folder: Annotated[
-        Path, typer.Option("--output-dir", metavar="FOLDER", help="The demo's own folder; replaced.")
+        Path, typer.Option("--output-dir", metavar="FOLDER", help="Folder of the demo; an earlier one is replaced.")
     ] = Path(".eugenie/demo-plant"),
     output: OutputOption = Output.table,
 ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OnlyOption = Annotated[
     str | None,
-    typer.Option("--only", metavar="ENGINES", help="Of kafka, flink, mlflow; comma-separated. Default: all."),
+    typer.Option("--only", metavar="ENGINES", help="kafka, flink, mlflow; comma-separated. Default: all."),
 ]
 
 
@@ -40,7 +40,7 @@ def up(
     down_on_exit: DownOnExitOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Start what the site needs and does not run: Kafka, Flink, MLflow."""
+    """Start the engines of the site that are not running: Kafka, Flink, MLflow."""
     from eugenie_cli.operations import lifecycle, supervisor
     from eugenie_cli.site.load import open_site
 
@@ -56,7 +56,7 @@ def up(
 
 
 def down(site: SiteOption = None) -> None:
-    """Stop every engine of the site, its model server too. Data and models stay."""
+    """Stop every engine of the site, including its model server. Data and models are kept."""
     from eugenie_cli.operations import lifecycle
     from eugenie_cli.site.load import open_site
 
@@ -67,7 +67,7 @@ def down(site: SiteOption = None) -> None:
 
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 when one is missed."""
+    """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 if one is missing."""
     from eugenie_cli.errors import ExitCode
     from eugenie_cli.operations import lifecycle
     from eugenie_cli.site.load import open_site

@@ -25,7 +25,7 @@ def evaluate(
         typer.Option(metavar="FILE", help="Known faults, a CSV file: asset,start,end,sensors (separated by ;)."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="INSTANT", help="First instant. Default: all history.")
+        str | None, typer.Option("--from", metavar="INSTANT", help="Start at this instant. Default: all history.")
     ] = None,
     end: ToOption = None,
     version: Annotated[
@@ -34,7 +34,7 @@ def evaluate(
     ] = "champion",
     candidate: Annotated[
         str | None,
-        typer.Option(metavar="VERSION", help="Version to judge beside it on the same rows, such as challenger."),
+        typer.Option(metavar="VERSION", help="Second version to judge on the same rows, such as challenger."),
     ] = None,
     scores: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write each row's score to this .csv or .parquet.")
@@ -46,12 +46,12 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the report, a web page, to this file. Default: in the workspace, reports/CLASS/.",
+            help="Write the report, a web page, to this file. Default: reports/CLASS/ in the workspace.",
         ),
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Judge a model on history, beside classical detectors; by labels, if there are any."""
+    """Judge a model on history, against labels if given, and compare it with classical detectors."""
     from eugenie_cli.evaluation.request import evaluate_site
     from eugenie_cli.site.load import open_site
 

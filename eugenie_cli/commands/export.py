@@ -22,7 +22,7 @@ def export(
     version: VersionOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Publish the champion of each class for serving; refused when it disagrees with the trained network."""
+    """Publish the champion of each class for serving. Refuses an export that disagrees with the trained network."""
     from eugenie_cli.serving.export import export_classes
     from eugenie_cli.site.load import open_site
 

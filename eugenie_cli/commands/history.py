@@ -10,7 +10,7 @@ from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, Out
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
-app = typer.Typer(name="history", no_args_is_help=True, help="What has been imported, and how good it is.")
+app = typer.Typer(name="history", no_args_is_help=True, help="Show what was imported and its quality; remove it.")
 
 ASSET_COLUMNS = ("asset", "class", "readings", "from", "to", "sources")
 SHARES = ("median period", "bad", "out of range", "longest gap", "flat", "conflicts")
@@ -19,9 +19,9 @@ QUALITY_COLUMNS = ("asset", "sensor", "readings", "from", "to", *SHARES)
 
 @app.command()
 def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the assets that have readings: how many, from when to when, from which sources.
+    """Show the assets that have readings: count, period and sources.
 
-    What history holds that the site file does not lead to (a file or source that is gone) is listed below.
+    Below them it lists readings whose file or source no longer exists.
     """
     from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
@@ -51,7 +51,7 @@ def quality(
     asset: AssetOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show each sensor's period, gaps, shares of bad, impossible and unmoving readings, and instants in conflict."""
+    """Show each sensor's period, gaps, shares of bad, impossible and frozen readings, and conflicts."""
     from eugenie_cli.history.quality import assess
     from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
@@ -70,23 +70,23 @@ def quality(
 def drop(
     source: Annotated[
         str,
-        typer.Argument(metavar="SOURCE", help="The source that gave the readings; the site file need not have it."),
+        typer.Argument(metavar="SOURCE", help="Source of the readings; it need not be in the site file."),
     ],
     item: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="ITEM", help="Items, as `history show` names them: files. Default: all.", show_default=False
+            metavar="ITEM", help="Items (files), as `history show` names them. Default: all.", show_default=False
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Remove what was imported from a source, or from some of its files, from the history.
 
-    All of it goes, or nothing. The files of the source are not touched: those that its path still matches are
-    read again by the next import.
+    Removes everything selected, or nothing. The source's files are not changed: the next import reads those again that
+    its path still matches.
     """
     from dataclasses import replace
 

@@ -28,11 +28,11 @@ def import_(
     source: Annotated[
         list[str] | None, typer.Argument(metavar="SOURCE", help="Names of sources. Default: all.", show_default=False)
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Read unchanged files anew as well.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Read unchanged files again.")] = False,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Import the site's sources into its history. What was imported and has not changed is left alone.
+    """Import the site's sources into its history. Skips what was imported and has not changed.
 
     Exit code 6: a file could not be read, gave no readings, or lost more than half of its rows.
     """

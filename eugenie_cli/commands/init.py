@@ -12,7 +12,9 @@ from eugenie_cli.console import Console
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the new project.")] = Path(),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the site. Default: the folder's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the site. Default: that of the folder.")
+    ] = None,
 ) -> None:
     """Write a commented site file to start from. Overwrites nothing."""
     from eugenie_cli.site.scaffold import create_site

@@ -34,7 +34,7 @@ def list_versions(
     class_names: ClassOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """The versions of each class, the newest first."""
+    """List the versions of each class, newest first."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.registry import Registry
 
@@ -51,12 +51,15 @@ def promote(
     class_name: OneClassArgument,
     version: VersionArgument,
     site: SiteOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Also against the class's gate; it is noted who did.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote even if the gate fails; the override is recorded with your name.")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Make a version champion: published, served beside the old one, and then instead of it.
+    """Make a version champion: publish it, serve it with the former champion, then instead of it.
 
-    A class with `promotion` in the site file has it judged beside the champion first, and refuses a worse one.
+    If the class has `promotion` in the site file, the version is first judged against the champion, and a worse one is
+    refused.
     """
     from eugenie_cli.evaluation.promotion import promote
     from eugenie_cli.site.load import open_site
@@ -78,7 +81,7 @@ def rollback(class_name: OneClassArgument, site: SiteOption = None, output: Outp
 
 @app.command()
 def sync(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Send training runs that wait in the workspace to the tracking server, and register their versions."""
+    """Upload training runs waiting in the workspace to the tracking server, and register their versions."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training import sync
 
@@ -102,12 +105,12 @@ def drift(
     class_names: ClassOption = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="INSTANT", help="First instant. Default: where the training data end."),
+        typer.Option("--from", metavar="INSTANT", help="Start at this instant. Default: the end of the training data."),
     ] = None,
     end: ToOption = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """How far recent rows are from those that the champion learnt, by sensor and asset."""
+    """Show how far recent rows deviate from the champion's training data, by sensor and asset."""
     from eugenie_cli.evaluation.drift import drift_of
     from eugenie_cli.evaluation.request import instant_of
     from eugenie_cli.site.load import open_site

@@ -22,25 +22,25 @@ SiteOption = Annotated[
         "--site",
         envvar="EUGENIE_SITE",
         metavar="SITE",
-        help="Site: a name in site-configs/ or a path. Default: the only site there is.",
+        help="Site: a name in site-configs/ or a path. Default: the only site.",
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for scripts.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Table for people, JSON for scripts.")]
 ClassArgument = Annotated[
     list[str] | None, typer.Argument(metavar="CLASS", help="Equipment classes. Default: all.", show_default=False)
 ]
 ClassOption = Annotated[
     list[str] | None,
-    typer.Option("--class", metavar="CLASS", help="Equipment class; may be given several times. Default: all."),
+    typer.Option("--class", metavar="CLASS", help="Equipment class; repeatable. Default: all."),
 ]
 AssetArgument = Annotated[
     list[str] | None, typer.Argument(metavar="ASSET", help="Assets. Default: all.", show_default=False)
 ]
 AssetOption = Annotated[
     list[str] | None,
-    typer.Option("--asset", metavar="ASSET", help="Asset; may be given several times. Default: all."),
+    typer.Option("--asset", metavar="ASSET", help="Asset; repeatable. Default: all."),
 ]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Instant to stop before.")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Stop before this instant.")]
 LinesOption = Annotated[int, typer.Option("--lines", metavar="COUNT", min=0, help="Last lines of each process.")]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines until Ctrl-C.")]
 

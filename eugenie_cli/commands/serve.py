@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from eugenie_cli.serving.status import ContainerStatus, ServingStatus
     from eugenie_cli.site.schema import Site
 
-app = typer.Typer(help="The model server: serve alone starts it.")
+app = typer.Typer(help="The model server; `serve` alone starts it.")
 
-OfflineOption = Annotated[bool, typer.Option("--offline", help="Pull no image: use the one that is there.")]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the docker run that does the same, and do nothing.")
-]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Do not pull the image; use the local one.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the equivalent docker run, and do nothing.")]
 
 
 @app.callback(invoke_without_command=True)
 def _serve(
     context: typer.Context,
-    site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="As in the commands below.")] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="SITE", help="Site: a name in site-configs/ or a path.")
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     context.obj = site
@@ -42,7 +42,7 @@ def start(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Start the model server and wait until it answers; a container that the site file changes is replaced."""
+    """Start the model server and wait until it answers. Replaces a container that no longer matches the site file."""
     from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
@@ -55,7 +55,7 @@ def start(
 
 @app.command()
 def stop(context: typer.Context, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Stop the model server; requests in flight are answered first."""
+    """Stop the model server, after it has answered requests in flight."""
     from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
@@ -67,7 +67,7 @@ def stop(context: typer.Context, site: SiteOption = None, output: OutputOption =
 
 @app.command()
 def status(context: typer.Context, site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show the model server and the versions that it serves; of a container its image, health and GPUs too."""
+    """Show the model server and the versions that it serves; for a container also image, health and GPUs."""
     from eugenie_cli.serving import runtime
     from eugenie_cli.site.load import open_site
 
@@ -149,23 +149,25 @@ def render(
         typer.Option(metavar="CLASS=PERCENT", help="Share of a class's requests for its newest version; repeatable."),
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Kubernetes secret with the credentials of the models' store.")
+        str | None, typer.Option(metavar="NAME", help="Kubernetes secret with the credentials of the model store.")
     ] = None,
     service_account: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Kubernetes service account whose cloud identity may read the store."),
     ] = None,
     stream_namespace: Annotated[
-        str | None, typer.Option(metavar="NAMESPACE", help="Of the Flink job. Default: the servers'.")
+        str | None, typer.Option(metavar="NAMESPACE", help="Namespace of the Flink job. Default: the servers'.")
     ] = None,
-    monitoring_namespace: Annotated[str, typer.Option(metavar="NAMESPACE", help="Of Prometheus.")] = "monitoring",
+    monitoring_namespace: Annotated[
+        str, typer.Option(metavar="NAMESPACE", help="Namespace of Prometheus.")
+    ] = "monitoring",
     image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="kubeflow: of the steps. Default: eugenie:VERSION.")
+        str | None, typer.Option(metavar="IMAGE", help="kubeflow: image of the steps. Default: eugenie:VERSION.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Write manifests of the model servers, for a place that eugenie does not start them on."""
+    """Write manifests of model servers for platforms on which eugenie does not start them."""
     from eugenie_cli.deploy import render as manifests
     from eugenie_cli.deploy.request import Options
     from eugenie_cli.site.load import open_site

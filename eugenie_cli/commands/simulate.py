@@ -45,9 +45,11 @@ def live(
     ] = None,
     speed: Annotated[float, typer.Option(metavar="FACTOR", help="Plant seconds per second.", min=0.1, max=3600)] = 60.0,
     minutes: Annotated[
-        float | None, typer.Option(metavar="MINUTES", help="Plant minutes. Default: the whole part.", min=1)
+        float | None, typer.Option(metavar="MINUTES", help="Plant minutes. Default: the whole live part.", min=1)
     ] = None,
-    faults: Annotated[str, typer.Option(metavar="KINDS", help="Kinds, comma-separated, or all, or none.")] = "none",
+    faults: Annotated[
+        str, typer.Option(metavar="KINDS", help="Kinds of faults, comma-separated, or all, or none.")
+    ] = "none",
     output: OutputOption = Output.table,
 ) -> None:
     """Continue an exported plant live, into the site's readings topic."""

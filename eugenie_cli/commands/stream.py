@@ -21,7 +21,7 @@ from eugenie_cli.commands.renamed import with_old_spellings
 from eugenie_cli.console import Console
 
 app = typer.Typer(
-    help="The stream job: submit, watch, upgrade and stop it; replay.", no_args_is_help=True, rich_markup_mode=None
+    help="The stream job: submit, monitor, upgrade and stop it; replay.", no_args_is_help=True, rich_markup_mode=None
 )
 
 RENDER_TARGETS = ("kubernetes",)
@@ -42,14 +42,14 @@ def submit(
         str | None, typer.Option("--from-savepoint", metavar="PATH", help="Resume from this savepoint or checkpoint.")
     ] = None,
     parallelism: Annotated[
-        int | None, typer.Option(metavar="COUNT", min=1, help="Default: stream.parallelism of the site.")
+        int | None, typer.Option(metavar="COUNT", min=1, help="Default: stream.parallelism in the site file.")
     ] = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Replace the running job; it is checked first, and nothing is lost.")
+        bool, typer.Option("--upgrade", help="Replace the running job, after all checks; nothing is lost.")
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Start the job, where the last one ended. Does nothing when it runs already."""
+    """Start the job where the last one ended. Does nothing if it is already running."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.submit import submit as submit_job
 
@@ -66,9 +66,9 @@ def submit(
 
 @app.command()
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
-    """Show how the job is doing: lag, rates, event time, checkpoints, Predict calls, dead letters, load.
+    """Show the state of the job: lag, rates, event time, checkpoints, Predict calls, dead letters, load.
 
-    Exits with 4 when something that the stream needs is down; it is named with what to do next.
+    Exits with 4 if something that the stream needs is down, and names it and the next step.
     """
     from eugenie_cli.commands.stream_table import show
     from eugenie_cli.errors import ExitCode
@@ -89,7 +89,7 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
 def stop(
     site: SiteOption = None,
     drain: Annotated[
-        bool, typer.Option("--drain", help="End the stream: score the last rows, close what is open.")
+        bool, typer.Option("--drain", help="End the stream: score the last rows, close open anomalies.")
     ] = False,
     savepoint: Annotated[bool, typer.Option(help="Take a savepoint; `submit` resumes from it.")] = True,
     output: OutputOption = Output.table,
@@ -113,7 +113,7 @@ def logs(
     lines: LinesOption = 100,
     follow: FollowOption = False,
 ) -> None:
-    """Print the logs of Flink's processes; what the job's Python says is in the TaskManager's."""
+    """Print the logs of Flink's processes. Output of the job's Python code is in the TaskManager's."""
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.logs import logs as read_logs
 
@@ -129,23 +129,25 @@ def replay(
     ] = None,
     site: SiteOption = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="INSTANT", help="First instant. Default: all history.")
+        str | None, typer.Option("--from", metavar="INSTANT", help="Start at this instant. Default: all history.")
     ] = None,
     end: ToOption = None,
     assets: AssetOption = None,
     class_names: ClassOption = None,
     source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="The csv source that describes FILE. Default: the only one.")
+        str | None, typer.Option(metavar="SOURCE", help="CSV source that describes FILE. Default: the only one.")
     ] = None,
     speed: Annotated[
         float | None,
         typer.Option(
-            metavar="FACTOR", min=0.01, help="Plant seconds per second. Default: as fast as Kafka takes them."
+            metavar="FACTOR", min=0.01, help="Plant seconds per second. Default: as fast as Kafka accepts them."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even where a running job calls the readings late.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send even if a running job would reject the readings as late.")
+    ] = False,
     bounded: Annotated[
-        bool, typer.Option("--bounded", help="Without Kafka and Flink: score, and write the stream's records.")
+        bool, typer.Option("--bounded", help="Score without Kafka and Flink, and write the stream's records.")
     ] = False,
     version: Annotated[
         str,
@@ -159,7 +161,7 @@ def replay(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Send history or a file to the readings topic in time order; or score it at once, with --bounded."""
+    """Send history or a file to the readings topic in time order, or score it offline with --bounded."""
     from eugenie_cli.commands import stream_table
     from eugenie_cli.site.load import open_site
     from eugenie_cli.streaming.offline_replay import score
@@ -197,16 +199,16 @@ def render(
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="Of checkpoints and savepoints, s3://... Default: a volume claim."),
+        typer.Option(metavar="URI", help="Place of checkpoints and savepoints, s3://... Default: a volume claim."),
     ] = None,
     secret: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Kubernetes secret of Kafka's password. Default: eugenie-SITE-kafka."),
+        typer.Option(metavar="NAME", help="Kubernetes secret with Kafka's password. Default: eugenie-SITE-kafka."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that this command did not write.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Write what runs the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
+    """Write files that run the job elsewhere: a FlinkDeployment, and the Dockerfile of its image."""
     from eugenie_cli.deploy.flink_application import render as render_deployment
     from eugenie_cli.errors import EugenieError, ExitCode
     from eugenie_cli.site.load import open_site

@@ -10,14 +10,17 @@ from eugenie_cli.commands.options import ClassArgument, ClassOption, Output, Out
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
-EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="COUNT", min=1, help="Default: the site file's.")]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option("--epochs", metavar="COUNT", min=1, help="Number of epochs. Default: that of the site file."),
+]
 AgainOption = Annotated[
-    bool, typer.Option("--again", help="Train classes anew whose data and settings have not changed, too.")
+    bool, typer.Option("--again", help="Also train classes whose data and settings have not changed.")
 ]
 JobsOption = Annotated[
     int, typer.Option("--jobs", metavar="COUNT", min=1, help="Number of classes to train in parallel.")
 ]
-ContinueOption = Annotated[bool, typer.Option("--continue", help="Begin with the champion's network, on new history.")]
+ContinueOption = Annotated[bool, typer.Option("--continue", help="Start from the champion's network.")]
 
 
 def train(
@@ -32,9 +35,9 @@ def train(
 ) -> None:
     """Train each class on its normal history and register the result. The first version becomes champion.
 
-    A class whose data, settings and code are those of a registered version keeps it. What was interrupted goes on from
-    its last epoch. While a tracking server does not answer, runs are kept in the workspace: `eugenie models sync` or
-    the next training sends them.
+    A class whose data, settings and code have not changed since a registered version keeps that version. An interrupted
+    training run resumes from its last completed epoch. While the tracking server is unreachable, runs are kept in the
+    workspace; `eugenie models sync` or the next training run uploads them.
     """
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.classes import train_classes
