@@ -1,12 +1,13 @@
 #!/bin/sh
 # Copies the released versions of models from an object store to a folder that a model server reads, and then the list
-# of releases that the server follows. What the store's models.config does not name is never copied, so never served.
-#   copy-models.sh 0        until there is a list and all that it names, then ends
-#   copy-models.sh SECONDS  for ever, and looks at the store again after so many seconds
-# STORE: the store as rclone spells it, models:bucket/path. MODELS: the folder. CLASSES: names, with blanks between.
-# A version is copied beside its place and renamed, once two looks at it have shown the same files; the list is
-# replaced by a rename, once all that it names is there. While the store, its list or a version of it is missing or not
-# understood, the last list stays. Versions that are released no more are removed later: the server still has them then.
+# of releases that the server follows. A version that the store's models.config does not name is never copied or served.
+#   copy-models.sh 0        runs until the list and everything that it names is copied, then exits
+#   copy-models.sh SECONDS  runs forever, and checks the store at this interval
+# STORE: the store as rclone spells it, models:bucket/path. MODELS: the folder. CLASSES: names, separated by blanks.
+# A version is copied to a temporary folder once two successive checks have found the same files, then renamed. The list
+# is replaced by a rename once everything that it names is there. If the store, its list or a listed version is missing
+# or not understood, the last list stays. Versions that are no longer released are removed later, because the server
+# may still have them loaded.
 set -u
 
 EVERY_S=$1
@@ -23,13 +24,13 @@ say() {
 }
 
 pause() {
-  # a shell that waits for `sleep` itself would not hear that it is to end
+  # a shell that runs `sleep` in the foreground would not react to a signal
   sleep "$1" &
   wait $!
 }
 
-# The list as eugenie writes it, and no other: on standard output each "CLASS VERSION" that is released, or nothing and
-# a code that is not 0 where a line is not as expected, a model names no version, or the end is missing.
+# Parses the list, in the format that eugenie writes only: prints "CLASS VERSION" for each released version. Prints
+# nothing and returns a nonzero code if a line is not as expected, a model names no version, or the end is missing.
 releases() {
   awk '
     function bad() { failed = 1; exit 1 }
@@ -73,17 +74,17 @@ copy() {
   seen=$(files "$1" "$2") || return 1
   case $seen in
     *saved_model.pb*) ;;
-    *) say "$1/$2 is released, and the store has no saved_model.pb of it"; return 1 ;;
+    *) say "$1/$2 is released, but the store has no saved_model.pb for it"; return 1 ;;
   esac
   pause "$SETTLE_S"
   [ "$seen" = "$(files "$1" "$2")" ] || { say "$1/$2 is still being written"; return 1; }
   rm -rf "$STAGED/$1-$2"
   mkdir -p "$STAGED/$1-$2" "$MODELS/$1" || return 1
   rclone copy "$STORE/$1/$2" "$STAGED/$1-$2" || return 1
-  mv "$STAGED/$1-$2" "$MODELS/$1/$2" && say "$1/$2 is there"
+  mv "$STAGED/$1-$2" "$MODELS/$1/$2" && say "$1/$2 copied"
 }
 
-# Classes that are not of this site are left out of the list, and the store's place becomes the folder's.
+# Prints the list without the classes of other sites, and with the folder's path instead of the store's.
 translated() {
   awk -v classes=" $CLASSES " -v models="$MODELS" '
     { sub(/\r$/, "") }
@@ -100,20 +101,20 @@ prune() {
     [ -d "$place" ] || continue
     version=${place##*/} name=${place%/*}
     name=${name##*/}
-    echo "$1" | grep -qxF "$name $version" || { rm -rf "$place" && say "$name/$version is released no more, and gone"; }
+    echo "$1" | grep -qxF "$name $version" || { rm -rf "$place" && say "$name/$version is no longer released, removed"; }
   done
 }
 
 follow() {
   mkdir -p "$STAGED" && rm -rf "${STAGED:?}/$LIST" || return 1
   rclone copyto "$STORE/$LIST" "$STAGED/$LIST" || { say "$STORE/$LIST cannot be read"; return 1; }
-  # for some stores what is not there is an empty folder, which copies well
+  # some stores treat a missing file as an empty folder, which is copied without an error
   [ -f "$STAGED/$LIST" ] || {
     say "$STORE has no $LIST: nothing is released there (eugenie export releases the champions)"
     return 1
   }
   wanted=$(releases "$STAGED/$LIST") || {
-    say "$STORE/$LIST is not as eugenie writes it: it is half written, or names a model without its versions"
+    say "$STORE/$LIST is not in the format that eugenie writes: it is half written, or names a model without versions"
     return 1
   }
   mine=$(echo "$wanted" | while read -r name version; do
@@ -123,7 +124,7 @@ follow() {
     [ -z "$name" ] || [ -d "$MODELS/$name/$version" ] || echo "$name/$version"
   done)
   for one in $lacking; do
-    copy "${one%/*}" "${one##*/}" || { say "what was served before goes on, without $one"; return 1; }
+    copy "${one%/*}" "${one##*/}" || { say "still serving the previous list, without $one"; return 1; }
   done
   translated "$STAGED/$LIST" > "$NEXT" || return 1
   if cmp -s "$NEXT" "$MODELS/$LIST"; then
@@ -139,7 +140,7 @@ trap 'exit 0' TERM INT
 while :; do
   if [ "$EVERY_S" = 0 ]; then
     follow && exit 0
-    say "nothing to serve yet; looking again in $RETRY_S s"
+    say "nothing to serve yet; checking again in $RETRY_S s"
     pause "$RETRY_S"
   else
     follow

@@ -1,9 +1,10 @@
-"""The models of a plant: imported, trained, evaluated, judged, exported. For each class one after the other.
+"""Import, train, evaluate, judge and export the models of a plant, one class at a time.
 
 Each step is a container that runs `eugenie` on the plant's folder, a volume claim: site file, exports and workspace.
 A new version is exported when the gate finds it no worse than the champion; otherwise the champion stays.
 
-Compile it where the SDK is (kfp with its extra `kubernetes`): `python pipeline.py` writes pipeline.yaml beside it.
+Compile it where the SDK is installed (kfp with its extra `kubernetes`): `python pipeline.py` writes pipeline.yaml
+next to it.
 """
 
 from pathlib import Path
@@ -18,11 +19,11 @@ CLAIM, PLANT = "eugenie-plant-plant", "/plant"
 SITE = "/plant/site-configs/plant.yaml"
 MEMORY, CPU = "8G", "2"
 
-# where the model server finds the models: a claim of its own, or an object store
+# where the model server finds the models: its own claim, or an object store
 MODELS = "/plant/.eugenie/plant/models"
 SERVED_CLAIM, SERVED = None, "/served"
 STORE, PUBLISHER = "models:plant-models/eugenie", "rclone/rclone:1.71.2"
-PLACE = "s3://plant-models/eugenie"  # what the list of released versions calls that place
+PLACE = "s3://plant-models/eugenie"  # the name of that place in the list of released versions
 STORE_SETTINGS = {
     "RCLONE_CONFIG": "/dev/null",
     "RCLONE_CONFIG_MODELS_TYPE": "s3",
@@ -68,19 +69,19 @@ rclone copyto /tmp/models.config "$1/models.config"
 
 
 def shell(script: str, *arguments: object) -> dsl.ContainerSpec:
-    """A step: the script's $0, $1 ... are the arguments. The first command that fails ends it."""
+    """A step that runs a script; the arguments are its $0, $1 ... The first failing command ends it."""
     return dsl.ContainerSpec(image=IMAGE, command=["sh", "-ec", script], args=list(arguments))
 
 
 @dsl.container_component
 def import_readings():
-    """What is new in the sources."""
+    """Import what is new in the sources."""
     return dsl.ContainerSpec(image=IMAGE, command=["eugenie", "import", "--site", SITE])
 
 
 @dsl.container_component
 def train(class_name: str, version: dsl.OutputPath(int)):
-    """A new version of the class: champion if it is the first, else challenger."""
+    """Train a version of the class: the first becomes champion, later ones challengers."""
     return shell(TRAIN, SITE, class_name, version)
 
 
@@ -91,25 +92,25 @@ def evaluate(
     labels: str,
     evaluation: dsl.Output[dsl.Artifact],
 ):
-    """The figures of the champion and of the new version beside it, on rows that neither learnt from."""
+    """Evaluate the champion and the new version on the same rows, from which neither learnt."""
     return shell(EVALUATE, SITE, class_name, version, labels, evaluation.path)
 
 
 @dsl.container_component
 def gate(evaluation: dsl.Input[dsl.Artifact], decision: dsl.OutputPath(str)):
-    """`promote` or `keep`; the log says why."""
+    """Decide: `promote` or `keep`; the log says why."""
     return shell(GATE, evaluation.path, decision)
 
 
 @dsl.container_component
 def export(class_name: str, version: int):
-    """Make the version champion, and publish it as a SavedModel in the workspace alone: the next step does the rest."""
+    """Make the version champion, and publish it as a SavedModel in the workspace only; the next step does the rest."""
     return shell(EXPORT, SITE, class_name, version)
 
 
 @dsl.container_component
 def publish(class_name: str, version: int):
-    """Copy the version to where the model server finds it, and then the list that says that it is released."""
+    """Copy the version to where the model server finds it, and then the list of released versions."""
     if STORE is None:
         return shell(PUBLISH_TO_CLAIM, MODELS, SERVED, class_name, version, PLACE)
     arguments = [MODELS, STORE, class_name, version, PLACE]
@@ -117,14 +118,14 @@ def publish(class_name: str, version: int):
 
 
 def on_the_plant(task: dsl.PipelineTask) -> dsl.PipelineTask:
-    """With the plant's folder, and never from a cache: the readings are another step's input that nobody sees."""
+    """Mount the plant's folder, and disable caching: the readings in it are an input that Kubeflow does not see."""
     kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=PLANT)
     kubernetes.set_security_context(task, run_as_user=10001, run_as_group=10001)
     return task.set_caching_options(False).set_memory_limit(MEMORY).set_cpu_request(CPU)
 
 
 def reach_the_server(task: dsl.PipelineTask) -> None:
-    """With the server's claim, or what the store asks for."""
+    """Mount the server's claim, or set what the store needs."""
     if SERVED_CLAIM is not None:
         kubernetes.mount_pvc(task, pvc_name=SERVED_CLAIM, mount_path=SERVED)
     for name, value in STORE_SETTINGS.items():
@@ -135,7 +136,7 @@ def reach_the_server(task: dsl.PipelineTask) -> None:
 
 @dsl.pipeline(name="eugenie-plant", description=f"Anomaly models of {SITE_NAME}")
 def pipeline(labels: str = ""):
-    """`labels`: a CSV file of known faults, a path below the plant's folder as the steps see it; empty for none."""
+    """`labels`: a CSV file of known faults, a path in the plant's folder as the steps see it; empty: none."""
     before = on_the_plant(import_readings())
     for class_name in CLASSES:
         trained = on_the_plant(train(class_name=class_name)).after(before)
