@@ -1,14 +1,14 @@
-# Everything lives in .venv; `make demo` and `make test` set it up first.
+# Everything is installed into .venv; `make demo` and `make test` set it up first.
 PYTHON ?= $(shell for v in 3.11 3.12 3.10; do command -v python$$v >/dev/null 2>&1 && python$$v -c '' 2>/dev/null && echo python$$v && break; done || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# Engines and tests start many processes of Python: compiling TensorFlow's modules in each would take half a minute.
+# Engines and tests start many Python processes; compiling TensorFlow's modules in each would take half a minute.
 unexport PYTHONDONTWRITEBYTECODE
-# Test files at a time: engines take seconds to start, in which another file can use the cores.
+# Number of test files in parallel: while the engines of one start for seconds, another uses the cores.
 WORKERS ?= 2
 
-# Durations of tests are kept: a JUnit file of the last run of each target.
+# Test durations: a JUnit file of the last run of each target.
 RESULTS := .test-results
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25
 
@@ -41,7 +41,7 @@ lint: setup  ## run ruff, mypy and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup  ## run one benchmark: NAME=stream
+bench: setup  ## run one benchmark, such as NAME=stream
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 constraints: setup  ## pin every dependency again
