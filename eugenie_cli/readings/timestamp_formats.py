@@ -28,7 +28,7 @@ _OTHERS = {
     "Z": r"[A-Za-z]{1,6}|[+-][0-9]{2,4}",
 }
 _DATE, _TIME = frozenset("YymdbBjaA"), frozenset("HIMSfp")
-_CENTURY_TURNS = 69  # POSIX: 69 to 99 are of the twentieth century, 00 to 68 of the twenty-first
+CENTURY_TURNS = 69  # POSIX: 69 to 99 are of the twentieth century, 00 to 68 of the twenty-first
 
 Local = tuple[datetime, int, "int | None"]
 """A naive time on the text's own clock, to the second; milliseconds; its offset from UTC in ms, None where unsaid."""
@@ -43,8 +43,7 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
     """
     for problem in problems(format):
         raise ValueError(f"format {format!r}: {problem}")
-    parts = pieces(format)
-    pattern = re.compile(_pattern(parts), re.IGNORECASE)
+    pattern = format_pattern(format)
     offset_of, in_utc = offset_reader(zone), says_utc(format)
 
     def read(text: str) -> Local:
@@ -66,6 +65,11 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
         return local, milliseconds, 0 if in_utc else _offset(text, said, local, offset_of)
 
     return read
+
+
+def format_pattern(format: str) -> re.Pattern[str]:
+    """What a whole text of a format looks like: a group for each directive, named by its letter."""
+    return re.compile(_pattern(pieces(format)), re.IGNORECASE)
 
 
 def _pattern(parts: list[Directive]) -> str:
@@ -103,7 +107,7 @@ def _date(said: dict[str, str | None]) -> date:
         year = int(said["Y"] or 0)
     else:
         short = int(said["y"] or 0)
-        year = short + (1900 if short >= _CENTURY_TURNS else 2000)
+        year = short + (1900 if short >= CENTURY_TURNS else 2000)
     if said.get("j"):
         day = date(year, 1, 1) + timedelta(days=int(said["j"] or 0) - 1)
         if day.year != year:

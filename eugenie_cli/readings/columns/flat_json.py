@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.columns.distinct import combined, distinct
 from eugenie_cli.readings.columns.field_paths import is_plain
-from eugenie_cli.readings.columns.instants import compile_instants, read_matrix
+from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.columns.long import NAMES
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Places
@@ -64,27 +65,26 @@ class FlatJson:
             and all(map(is_plain, parts))
             and len(set(paths)) == len(paths)
             and (value.get("decimal") or ".") == "."
-            and ts.get("format") is None
+            and "%Z" not in (ts.get("format") or "")  # an abbreviation of a zone is read one by one
         )
 
-    def __init__(self, mapping: Mapping[str, Any], timezone: str, places: Places, qualities: Qualities) -> None:
+    def __init__(
+        self, mapping: Mapping[str, Any], places: Places, instants: Instants, values: Values, qualities: Qualities
+    ) -> None:
         ts = mapping.get("ts") or {"path": "ts"}
-        self._unit = ts.get("unit") or "iso"
-        self._timezone = ts.get("timezone") or timezone
-        self._instants = compile_instants(self._unit, None, self._timezone)
+        self._is_timed_by_text = ts.get("format") is not None or (ts.get("unit") or "iso") == "iso"
         self._names = {name: mapping[name]["path"] for name in NAMES if mapping.get(name) is not None}
         self._ts, self._value = ts["path"], (mapping.get("value") or {"path": "value"})["path"]
         quality = mapping.get("quality")
         self._quality = None if quality is None else quality["path"]
         fields = [(path, pa.string()) for path in self._names.values()]
-        fields += [(self._ts, pa.string() if self._unit == "iso" else pa.int64()), (self._value, pa.float64())]
+        fields += [(self._ts, pa.string() if self._is_timed_by_text else pa.int64()), (self._value, pa.float64())]
         if quality is not None:
             fields.append((quality["path"], _QUALITY_TYPES[quality.get("scheme") or "words"]))
         self._parse = pa_json.ParseOptions(
             explicit_schema=pa.schema(fields), newlines_in_values=False, unexpected_field_behavior="ignore"
         )
-        self._places, self._qualities = places, qualities
-        self._values = Values(mapping.get("value"))
+        self._places, self._instants, self._values, self._qualities = places, instants, values, qualities
         self._pause, self._next_pause = 0, 1
 
     def read(self, payloads: Sequence[bytes | None]) -> FlatColumns | None:
@@ -119,52 +119,25 @@ class FlatJson:
         fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # NaN, which is null or missing, is not
         value = self._values.without_sentinels(value)
         if self._quality is not None:
-            good, readable = self._good(table.column(self._quality))
+            good, readable = self._qualities.of_column(table.column(self._quality).combine_chunks())
             fine &= readable
             value = np.where(good, value, np.nan)
         return FlatColumns(place, ts, value, fine)
 
     def _place(self, table: pa.Table, count: int) -> NDArray[np.int64]:
         """Names are looked up once for each combination that the batch has."""
-        code = np.zeros(count, np.int64)
-        words: list[list[str | None]] = []
-        for name in NAMES:
-            if name not in self._names:
-                words.append([None])
-                continue
-            codes, found = _codes(table.column(self._names[name]))
-            code = code * len(found) + codes
-            words.append(found)
-        different, inverse = np.unique(code, return_inverse=True)
-        identities = []
-        for each in different.tolist():
-            identity: list[str | None] = []
-            for found in reversed(words):
-                each, index = divmod(each, len(found))
-                identity.insert(0, found[index])
-            identities.append(tuple(identity))
-        return self._places.of_column(identities)[inverse]
+        nothing = [None], np.zeros(count, np.int64)
+        columns = [
+            distinct(table.column(self._names[name]).combine_chunks()) if name in self._names else nothing
+            for name in NAMES
+        ]
+        identities, index = combined(columns)
+        return self._places.of_column(identities)[index]
 
     def _instant(self, column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        if self._unit == "iso" and column.null_count == 0 and len(column):
-            offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
-            lengths = np.diff(offsets)
-            if (lengths == lengths[0]).all():
-                characters = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-                return read_matrix(characters.reshape(len(column), int(lengths[0])), self._timezone)
-        return self._instants(column.to_pylist())
-
-    def _good(self, column: pa.ChunkedArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        codes, found = _codes(column)
-        good, readable = self._qualities.of_column(found)
-        return good[codes], readable[codes]
-
-
-def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
-    """A column as indices into its different values; None, for what is null or missing, is the first of these."""
-    encoded = column.combine_chunks().dictionary_encode()
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
-    return indices, [None, *encoded.dictionary.to_pylist()]
+        if self._is_timed_by_text:
+            return self._instants.of_plain_texts(column)
+        return self._instants.of_members(column.to_pylist())
 
 
 def _joined(payloads: Sequence[bytes | None]) -> bytes | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
 from eugenie_cli.readings.columns.flat_json import FlatJson
-from eugenie_cli.readings.columns.instants import compile_instants
+from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.columns.long import LongRows
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf, Places
@@ -81,14 +81,14 @@ class _Reader:
         if mapping.get("format") == "avro" and schema_of is not None:
             self._decode = compile_avro(schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
-        self._instants = compile_instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
+        self._instants = Instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
         self._places = Places(place_of)
         self._qualities = Qualities(mapping.get("quality"))
         self._values = Values(mapping.get("value"))
         self._rows = WideRows(mapping) if mapping.get("shape") == "wide" else LongRows(mapping)
         self._flat: FlatJson | None = None
         if FlatJson.can_read(mapping):
-            self._flat = FlatJson(mapping, timezone, self._places, self._qualities)
+            self._flat = FlatJson(mapping, self._places, self._instants, self._values, self._qualities)
 
     def read(self, payloads: Sequence[bytes | None]) -> Columns:
         """Payloads, None for a message without one, as columns."""
@@ -107,14 +107,14 @@ class _Reader:
         """The messages that `numbers` name, whatever they are."""
         index, messages, unread = self._messages(payloads, numbers.tolist())
         raw, refused = self._rows.read(index, messages)
-        ts, fine = self._instants(raw.ts)
+        ts, fine = self._instants.of_members(raw.ts)
         place = self._places.of_column(raw.identity)
         fine &= place != UNREAD
         good = None
         if raw.quality is not None:
-            good, readable = self._qualities.of_column(raw.quality)
+            good, readable = self._qualities.of_members(raw.quality)
             fine &= readable
-        value, readable = self._values.of_column(raw.value, good)
+        value, readable = self._values.of_members(raw.value, good)
         fine &= readable
         rest = {*unread, *refused, *raw.message[~fine].tolist()}
         kept = ~np.isin(raw.message, list(rest)) if rest else np.ones(len(raw.message), bool)

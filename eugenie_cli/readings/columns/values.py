@@ -1,48 +1,68 @@
-"""A column of values: numbers together, everything else one by one."""
+"""A column of values: what `values.compile_value` reads one by one, as an array. Imports and the stream use it.
+
+The common case is one conversion of all; what it cannot take goes through the scalar rule, each distinct text once.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.values import MAX_VALUE, compile_value, sentinels
+from eugenie_cli.readings.columns.distinct import distinct
+from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, compile_value, sentinels
+
+Read = tuple["NDArray[np.float64]", "NDArray[np.bool_]"]
+"""Values [N], NaN for bad quality, and a mask [N] of those that could be read."""
+
+_NUMBERS = {float, int}
+_BLANKS = " \t"
 
 
 class Values:
-    """Reads value members by the rules of the mapping's value part."""
+    """Reads values by the rules of the mapping's value part; None: by the default ones."""
 
     def __init__(self, part: Mapping[str, Any] | None) -> None:
         part = part or {}
-        self._is_plain = (part.get("decimal") or ".") == "."
-        self._to_value = compile_value(part.get("decimal") or ".", part.get("status") or ())
-        self._sentinels = sentinels(part.get("decimal") or ".", part.get("status") or ())
+        self._decimal, status = part.get("decimal") or ".", tuple(part.get("status") or ())
+        self._to_value = compile_value(self._decimal, status)
+        self._sentinels = sentinels(self._decimal, status)
 
-    def of_column(
-        self, members: Sequence[Any], good: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Members [N] and their qualities (None: all good) -> values float64 [N], and a mask of those that are any.
+    def of_members(self, members: Sequence[Any], good: NDArray[np.bool_] | None) -> Read:
+        """Members [N] of messages and their qualities (None: all good) -> values, NaN where the quality is bad too.
 
-        Too large a number is none: what it was in the message decides.
+        Too large a number is not read: what it was in the message decides.
         """
-        readable = np.ones(len(members), bool)
-        if self._is_plain and set(map(type, members)) <= {float, int}:
-            value = self.without_sentinels(np.array(members, np.float64))
+        kinds = set(map(type, members))
+        if kinds <= _NUMBERS or len(kinds) == 1:
+            value, readable = self._of_kind(next(iter(kinds), float), members)
         else:
-            value = np.full(len(members), np.nan)
-            for index, member in enumerate(members):
-                try:
-                    value[index] = self._one(member)
-                except ValueError:
-                    readable[index] = False
-        readable &= ~(np.abs(value) > MAX_VALUE)
+            value, readable = np.full(len(members), np.nan), np.zeros(len(members), bool)
+            for kind in kinds:
+                rows = [row for row, member in enumerate(members) if type(member) is kind]
+                value[rows], readable[rows] = self._of_kind(kind, [members[row] for row in rows])
         if good is not None:
             value[~good] = np.nan
             readable |= ~good  # the value of a bad reading is not asked for
         return value, readable
+
+    def of_texts(self, texts: pa.StringArray) -> Read:
+        """A column of texts, as Arrow has them, without nulls."""
+        value, plain = self._numbers(texts)
+        read = plain & (np.abs(value) <= MAX_VALUE)  # NaN compares false: whatever is not finite is read again
+        value[~read] = np.nan
+        value = self.without_sentinels(value)
+        rest = np.flatnonzero(~read)
+        if len(rest):
+            different, index = distinct(texts.take(pa.array(rest)))
+            values = [self._or_none(text) for text in different]
+            value[rest] = np.array([np.nan if one is None else one for one in values], np.float64)[index]
+            read[rest] = np.array([one is not None for one in values], bool)[index]
+        return value, read
 
     def without_sentinels(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values [N], NaN in the place of the numbers that mean bad quality."""
@@ -50,16 +70,37 @@ class Values:
             value = np.where(value == sentinel, np.nan, value)
         return value
 
-    def _one(self, member: Any) -> float:
-        kind = type(member)
-        if kind is float and self._is_plain:
-            return math.nan if member in self._sentinels else float(member)
+    def _of_kind(self, kind: type, members: Sequence[Any]) -> Read:
+        """Members of one type; of numbers both."""
+        if kind in _NUMBERS and self._decimal == ".":
+            value = np.array(members, np.float64)
+            return self.without_sentinels(value), ~(np.abs(value) > MAX_VALUE)
         if kind is str:
-            return self._to_value(member.strip(" \t"))
-        if kind is int or kind is float:
-            return self._to_value(repr(member))
+            return self.of_texts(pa.array(members, pa.string()))
+        if kind in _NUMBERS:
+            return self.of_texts(pa.array(list(map(repr, members)), pa.string()))
         if kind is bool:
-            return self._to_value("true" if member else "false")
-        if member is None:
-            return math.nan
-        raise ValueError("an object or array")
+            return np.where(members, self._to_value("true"), self._to_value("false")), np.ones(len(members), bool)
+        # null is a reading of bad quality; an object or array is none
+        return np.full(len(members), np.nan), np.full(len(members), kind is type(None))
+
+    def _numbers(self, texts: pa.StringArray) -> Read:
+        if self._decimal == ".":
+            try:
+                return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(len(texts), bool)
+            except pa.ArrowInvalid:
+                pass  # some text is no number: find out which
+        plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self._decimal])
+        # "+1" is a number to the rule and not to the cast: left to the rule
+        plain = pc.and_(plain, pc.invert(pc.starts_with(texts, "+")))
+        numbers = pc.if_else(plain, texts, None)
+        if self._decimal == ",":
+            numbers = pc.replace_substring(numbers, ",", ".")
+        value = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False).copy()
+        return value, plain.to_numpy(zero_copy_only=False)
+
+    def _or_none(self, text: str | None) -> float | None:
+        try:
+            return None if text is None else self._to_value(text.strip(_BLANKS))
+        except ValueError:
+            return None

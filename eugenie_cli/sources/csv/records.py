@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from eugenie_cli.history.batch import Batch, Series
 from eugenie_cli.readings import reject_reasons
+from eugenie_cli.readings.columns.distinct import Coded, combined, distinct
+from eugenie_cli.readings.columns.instants import Instants
+from eugenie_cli.readings.columns.qualities import Qualities
+from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.mapping import compile_mapping
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
-from eugenie_cli.sources.csv.columns import QualityColumn, ValueColumn, words
-from eugenie_cli.sources.csv.instants import InstantColumn
 
 _NOWHERE = -1  # series index: the site has no such asset, sensor or tag
 _UNNAMED = -2  # series index: the record does not say which
@@ -46,10 +48,10 @@ class RecordReader:
         self.columns = tuple(columns)
         self._mapping, self._router = mapping, router
         self._record = compile_mapping(mapping, timezone)
-        ts, value, quality = mapping["ts"], mapping["value"], mapping.get("quality") or {}
-        self._instants = InstantColumn(ts["unit"], ts.get("format"), ts.get("timezone") or timezone)
-        self._values = ValueColumn(value["decimal"], value["status"])
-        self._quality = QualityColumn(quality.get("scheme") or "words")
+        ts = mapping["ts"]
+        self._instants = Instants(ts["unit"], ts.get("format"), ts.get("timezone") or timezone)
+        self._values = Values(mapping["value"])
+        self._qualities = Qualities(mapping.get("quality"))
         self._wide = mapping["shape"] == "wide"
         self._series: dict[Series, int] = {}
         self._routes: dict[tuple[str | None, str | None, str | None], int] = {}
@@ -115,7 +117,7 @@ class RecordReader:
         if texts is None:
             value, valued = np.full(block.num_rows, np.nan), ~good
         else:
-            value, valued = self._values(texts)
+            value, valued = self._values.of_texts(texts)
         value[~good] = np.nan
         refusals = _first_reason(
             (reject_reasons.MISSING_FIELD, (series == _UNNAMED) | absent),
@@ -130,21 +132,10 @@ class RecordReader:
 
     def _identities(self, block: pa.RecordBatch) -> NDArray[np.int32]:
         """The series of each record, or _UNNAMED or _NOWHERE."""
-        found = [self._names(block, self._mapping.get(part)) for part in ("asset", "sensor", "tag")]
-        (assets, a), (sensors, s), (tags, t) = found
-        combined = (a.astype(np.int64) * len(sensors) + s) * len(tags) + t
-        if len(assets) * len(sensors) * len(tags) <= 1 << 20:
-            present = np.flatnonzero(np.bincount(combined, minlength=1))
-            table = np.zeros(len(assets) * len(sensors) * len(tags), np.int32)
-        else:  # every combination would be too large a table: sort instead
-            present, combined = np.unique(combined, return_inverse=True)
-            table = np.zeros(len(present), np.int32)
-        places = present if len(table) != len(present) else np.arange(len(present))
-        for place, code in zip(places.tolist(), present.tolist(), strict=True):
-            rest, tag = divmod(code, len(tags))
-            asset, sensor = divmod(rest, len(sensors))
-            table[place] = self._route(assets[asset], sensors[sensor], tags[tag])
-        return table[combined]
+        identities, index = combined(
+            [self._names(block, self._mapping.get(part)) for part in ("asset", "sensor", "tag")]
+        )
+        return np.array([self._route(*identity) for identity in identities], np.int32)[index]
 
     def _route(self, asset: str | None, sensor: str | None, tag: str | None) -> int:
         key = (asset, sensor, tag)
@@ -177,7 +168,7 @@ class RecordReader:
             place = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
             series = place[asset]
             texts = block.column(self.columns.index(column))
-            value, valued = self._values(texts)
+            value, valued = self._values.of_texts(texts)
             value[~good] = np.nan
             # a table of several classes has a column for each sensor: what another class leaves empty says
             # nothing
@@ -210,13 +201,13 @@ class RecordReader:
             return pa.array([part["const"]] * block.num_rows, pa.string())
         return None
 
-    def _names(
-        self, block: pa.RecordBatch, part: Mapping[str, Any] | None
-    ) -> tuple[list[str | None], NDArray[np.int32]]:
+    def _names(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> Coded:
+        """Names as `mapping.text_of` has them: two of them may be equal once they are trimmed."""
         if part and part.get("path") in self.columns:
-            return words(block.column(self.columns.index(part["path"])))
-        const = part.get("const") if part else None
-        return [const.strip(" \t") or None if const else None], np.zeros(block.num_rows, np.int32)
+            names, index = distinct(block.column(self.columns.index(part["path"])))
+        else:
+            names, index = [part.get("const") if part else None], np.zeros(block.num_rows, np.int64)
+        return [name.strip(" \t") or None if name else None for name in names], index
 
     def _times(self, block: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """(ts, absent, read) of each record."""
@@ -224,7 +215,7 @@ class RecordReader:
         if texts is None:
             none = np.zeros(block.num_rows, bool)
             return np.zeros(block.num_rows, np.int64), ~none, none
-        ts, read = self._instants(texts)
+        ts, read = self._instants.of_texts(texts)
         absent = np.zeros(block.num_rows, bool)
         for record in np.flatnonzero(~read).tolist():
             absent[record] = not texts[record].as_py().strip(" \t")
@@ -234,7 +225,7 @@ class RecordReader:
         texts = self._texts(block, self._mapping.get("quality"))
         if texts is None:
             return np.ones(block.num_rows, bool), np.ones(block.num_rows, bool)
-        return self._quality(texts)
+        return self._qualities.of_column(texts)
 
 
 def _first_reason(*checks: tuple[str, NDArray[np.bool_]]) -> list[Refusals]:

@@ -15,7 +15,6 @@ from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.quality import SCHEMES
 from eugenie_cli.readings.reading import Rejected
-from eugenie_cli.sources.csv.columns import QualityColumn
 
 GOOD, BAD, REFUSED = "good", "bad", "refused"
 
@@ -132,11 +131,11 @@ def test_import_and_stream_say_of_a_quality_what_the_rule_says(scheme, members):
         wanted.append(REFUSED if isinstance(outcome, Rejected) else BAD if math.isnan(outcome.value) else GOOD)
     qualities = Qualities(mapping["quality"])
     for _again in range(2):
-        good, readable = qualities.of_column(members)
+        good, readable = qualities.of_members(members)
         for verdict, is_good, is_read, member in zip(wanted, good, readable, members, strict=True):
             # what the columns do not read is left to the rule
             assert verdict == (GOOD if is_good else BAD) if is_read else not is_good, member
     texts = [member for member in members if isinstance(member, str)]
-    good, readable = QualityColumn(scheme)(pa.array(texts, pa.string()))
+    good, readable = qualities.of_column(pa.array(texts, pa.string()))
     expected = [verdict for verdict, member in zip(wanted, members, strict=True) if isinstance(member, str)]
     assert np.where(readable, np.where(good, GOOD, BAD), REFUSED).tolist() == expected

@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eugenie_cli.readings.calendar_names import _MONTHS, MONTHS, key
-from eugenie_cli.readings.columns.instants import compile_instants
+from eugenie_cli.readings.columns.instants import FEWEST, Instants
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.readings.timestamps import compile_instant
 from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.readings_mapping import ReadingsMapping
-from eugenie_cli.sources.csv.instants import InstantColumn
 
 REFUSED = {  # format -> what is to be written
     "%m/%d/%Y %H:%M:%S %p": "%I",
@@ -149,11 +148,7 @@ ZONES = ["UTC", "Europe/Berlin", "Europe/Istanbul", "America/St_Johns", "Austral
 
 
 def readers(format: str | None, zone: str, unit: str = "iso"):
-    scalar, column, many = (
-        compile_instant(unit, format, zone),
-        InstantColumn(unit, format, zone),
-        compile_instants(unit, format, zone),
-    )
+    scalar, columns = compile_instant(unit, format, zone), Instants(unit, format, zone)
 
     def one(text: str) -> int | None:
         try:
@@ -162,12 +157,12 @@ def readers(format: str | None, zone: str, unit: str = "iso"):
             return None
 
     def of_import(text: str) -> int | None:
-        ts, read = column(pa.array([text, text], pa.string()))
-        assert ts[0] == ts[1] and read[0] == read[1]
+        ts, read = columns.of_texts(pa.array([text] * FEWEST, pa.string()))
+        assert len(set(ts)) == len(set(read)) == 1
         return int(ts[0]) if read[0] else None
 
     def of_stream(text: str) -> int | None:
-        ts, read = many([text])
+        ts, read = columns.of_members([text] * FEWEST)
         return int(ts[0]) if read[0] else None
 
     return one, of_import, of_stream

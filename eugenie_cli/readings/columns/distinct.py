@@ -1,0 +1,49 @@
+"""Columns as indices into their distinct texts, so that a name or a code is looked at once and not once a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+LARGEST_TABLE = 1 << 20
+"""Combinations that are counted in a table; of more the column is sorted."""
+
+Coded = tuple[list[Any], "NDArray[np.int64]"]
+"""D distinct values, and the index int64 [N] of each record's."""
+
+
+def distinct(column: pa.Array) -> Coded:
+    """A column's distinct values as they stand; if it has nulls, None is the first of them."""
+    encoded = column.dictionary_encode()
+    values, codes = encoded.dictionary.to_pylist(), encoded.indices
+    if codes.null_count:
+        return [None, *values], codes.fill_null(-1).to_numpy().astype(np.int64) + 1
+    return values, codes.to_numpy().astype(np.int64)
+
+
+def combined(columns: Sequence[Coded]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
+    """Several columns -> C combinations of their values that occur, and the index int64 [N] of each record's."""
+    size = 1
+    code = np.zeros(len(columns[0][1]), np.int64)
+    for values, codes in columns:
+        size *= len(values)
+        code = code * len(values) + codes
+    if size <= LARGEST_TABLE:
+        present = np.flatnonzero(np.bincount(code, minlength=1))
+        places = np.zeros(size, np.int64)
+        places[present] = np.arange(len(present))
+        index = places[code]
+    else:
+        present, index = np.unique(code, return_inverse=True)
+    found = []
+    for rest in present.tolist():
+        combination = []
+        for values, _ in reversed(columns):
+            rest, place = divmod(rest, len(values))
+            combination.append(values[place])
+        found.append(tuple(reversed(combination)))
+    return found, index

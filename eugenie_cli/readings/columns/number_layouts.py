@@ -1,0 +1,110 @@
+"""Layouts of instants that are one number: seconds since 1970 or parts of them, and the days of a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.timestamps import MAX_INSTANT
+
+UNITS = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
+"""Unit -> (milliseconds in one of it, how many of it are a millisecond)."""
+
+_EPOCH = re.compile(r"([0-9]{1,18})(?:\.([0-9]*))?")
+_DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,11}))?")  # of more digits the product below does not fit 63 bits
+_EXCEL_1970, _EXCEL_LAST = 25_569, 2_958_465
+_DAY_MS = 86_400_000
+
+
+class Layout(Protocol):
+    """Texts of one length that are alike."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the clock is that of the mapping's zone."""
+
+    def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those of this layout)."""
+
+
+def number_of(digits: NDArray[np.uint8]) -> NDArray:
+    """The number that D rows of digits make, unsigned [N]; of what are no digits anything."""
+    if len(digits) <= 2:
+        return digits[0] if len(digits) == 1 else digits[0] * np.uint8(10) + digits[1]
+    kind = np.uint32 if len(digits) <= 9 else np.uint64
+    number = digits[0].astype(kind)
+    for row in digits[1:]:
+        number = number * kind(10) + row
+    return number
+
+
+def epoch_layout(text: str, unit: str) -> Layout | None:
+    """The layout of a plain number, `1767225600.25` say."""
+    match = _EPOCH.fullmatch(text)
+    return None if match is None else EpochLayout(len(match[1]), len(text), unit)
+
+
+def serial_day_layout(text: str) -> Layout | None:
+    """The layout of days since 1899-12-30, `46035,2083333333` say."""
+    match = _DAYS.fullmatch(text)
+    return None if match is None else SerialDayLayout(len(match[1]), len(text), text[len(match[1]) :][:1].encode())
+
+
+@dataclass(frozen=True)
+class EpochLayout:
+    """`whole` digits and, in a longer text, a point and further digits."""
+
+    whole: int
+    length: int
+    unit: str
+    is_local: bool = False
+
+    def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """As `Layout` has it."""
+        digits, fits = _digits(characters, self.whole, b".")
+        times, over = UNITS[self.unit]
+        number = number_of(digits[: self.whole]).astype(np.int64)
+        fits &= number // over <= MAX_INSTANT // times
+        instants = np.where(fits, number, 0) * times // over
+        kept = min(self.length - self.whole - 1, 3)  # further digits are dropped
+        if self.unit == "s" and kept > 0:
+            instants += number_of(digits[self.whole + 1 :][:kept]).astype(np.int64) * 10 ** (3 - kept)
+        return instants, fits
+
+
+@dataclass(frozen=True)
+class SerialDayLayout:
+    """`whole` digits and, in a longer text, `point` and further digits."""
+
+    whole: int
+    length: int
+    point: bytes
+    is_local: bool = True
+
+    def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """As `Layout` has it. Rounded to the millisecond, half to even."""
+        digits, fits = _digits(characters, self.whole, self.point)
+        days = number_of(digits[: self.whole]).astype(np.int64)
+        fits &= (days >= _EXCEL_1970) & (days < _EXCEL_LAST)  # of the last day no more than its beginning would do
+        instants = (days - _EXCEL_1970) * _DAY_MS
+        count = self.length - self.whole - 1
+        if count > 0:
+            parts, size = number_of(digits[self.whole + 1 :]).astype(np.int64) * _DAY_MS, 10**count
+            part, rest = parts // size, parts % size
+            instants += part + ((2 * rest > size) | ((2 * rest == size) & (part % 2 == 1)))
+        return instants, fits
+
+
+def _digits(characters: NDArray[np.uint8], point: int, sign: bytes) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Characters [length, N] as digits, and a mask [N]: all are digits but `sign` at the place `point`."""
+    digits = characters - np.uint8(ord("0"))
+    fits = digits[:point].max(axis=0) <= 9
+    if len(characters) > point:
+        fits &= characters[point] == ord(sign)
+    if len(characters) > point + 1:
+        fits &= digits[point + 1 :].max(axis=0) <= 9
+    return digits, fits

@@ -1,0 +1,191 @@
+"""Layouts of timestamps: where the parts of an instant stand in texts that differ in their digits alone.
+
+The pattern of the scalar rule says where they stand in one text. It asks of digits that they are digits, never which
+(`timestamp_formats` refuses formats in which numbers run together), so it takes any text apart in the same way that has
+digits in the same places and the same other characters. Names of months, AM and PM are among these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.calendar_names import MONTHS, WEEKDAYS, key
+from eugenie_cli.readings.columns.number_layouts import Layout, epoch_layout, number_of, serial_day_layout
+from eugenie_cli.readings.columns.runs import mapped
+from eugenie_cli.readings.format_check import UTC_WORDS, pieces, says_utc
+from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MINUTES, format_pattern
+from eugenie_cli.readings.timestamps import ISO_PATTERN
+
+LayoutOf = Callable[[str], "Layout | None"]
+"""A trimmed ASCII text -> the layout of it and of those that are like it; None where only the scalar rule reads it."""
+
+_ISO = re.compile(ISO_PATTERN)
+_ISO_PARTS = "YmdHMSfz"
+_NUMBERS = "YyjmdHIMSf"
+_MOST = {"H": 23, "I": 12, "M": 59, "S": 59, "zm": 59}
+_NO_DAY = int(np.iinfo(np.int64).min)
+_DAY_OF_1970 = date(1970, 1, 1).toordinal()
+_DAY_MS = 86_400_000
+
+Span = tuple[int, int]
+
+
+def layouts(unit: str, format: str | None) -> LayoutOf | None:
+    """The layouts of one timestamp field; arguments as `timestamps.compile_instant` has them. None: there are none."""
+    if format is not None:
+        return _format_layouts(format)
+    if unit == "iso":
+        return lambda text: _calendar_layout(_ISO.match(text), dict(zip(_ISO_PARTS, range(1, 9), strict=True)), False)
+    if unit == "excel":
+        return serial_day_layout
+    return lambda text: epoch_layout(text, unit)
+
+
+def _format_layouts(format: str) -> LayoutOf | None:
+    parts = pieces(format)
+    letters = [part.letter for part in parts]
+    literal_digits = any(not part.letter and any(map(str.isdigit, part.text)) for part in parts)
+    if literal_digits and "z" in letters[:-1]:  # whether +0100 is an offset or +01 and more: the digits would decide
+        return None
+    pattern, in_utc = format_pattern(format), says_utc(format)
+    groups = {letter: letter for letter in letters if letter}
+    return lambda text: _calendar_layout(pattern.fullmatch(text), groups, in_utc)
+
+
+class Said(NamedTuple):
+    """What the characters of a layout say that are no digits."""
+
+    month: int | None
+    weekday: int | None
+    is_afternoon: bool
+    sign: int | None
+    """Of the offset from UTC, whose digits are the numbers `zh` and `zm`; 0 for UTC; None for local time."""
+
+
+class CalendarLayout:
+    """A date with or without a time of day."""
+
+    def __init__(self, text: str, numbers: Mapping[str, Span], said: Said) -> None:
+        """`numbers`: directive -> its digits in the text; every other character is as it stands there."""
+        self._said, self._numbers = said, numbers
+        places = [place for span in numbers.values() for place in range(*span)]
+        others = [place for place in range(len(text)) if place not in places]
+        self._places, self._others = np.array(places), np.array(others, np.int64)
+        self._characters = np.frombuffer(text.encode("ascii"), np.uint8)[self._others][:, None]
+        # two digits are read for all parts at once, and a year is two times two
+        pairs = {name: span[0] for name, span in numbers.items() if span[1] - span[0] == 2 and name != "f"}
+        if "Y" in numbers:
+            pairs |= {"century": numbers["Y"][0], "y": numbers["Y"][0] + 2}
+        self._tens = np.array(list(pairs.values()), np.int64)
+        self._pairs = list(pairs)
+        self._most = np.array([_MOST.get(name, 99) for name in pairs], np.uint8)[:, None]
+        self._singles = [name for name in numbers if name not in pairs and name not in "Yf"]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the clock is that of the mapping's zone."""
+        return self._said.sign is None
+
+    def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those of this layout)."""
+        digits = characters - np.uint8(ord("0"))  # what is below "0" wraps around to above 9
+        fits = digits[self._places].max(axis=0) <= 9
+        fits &= (characters[self._others] == self._characters).all(axis=0)
+        pairs = digits[self._tens] * np.uint8(10) + digits[self._tens + 1]
+        fits &= (pairs <= self._most).all(axis=0)
+        number = dict(zip(self._pairs, pairs, strict=True))
+        number |= {name: number_of(digits[slice(*self._numbers[name])]) for name in self._singles}
+        days = mapped(self._date(number), _day_of_year if "j" in number else _day_of_date)
+        fits &= days != _NO_DAY
+        if self._said.weekday is not None:
+            fits &= (days + 3) % 7 == self._said.weekday  # 1970-01-01 was a Thursday
+        instants = days * _DAY_MS
+        instants += self._time_of_day(number, digits, fits)
+        if self._said.sign:
+            minutes = number["zh"].astype(np.int32) * 60 + number.get("zm", np.uint8(0))
+            fits &= minutes <= MAX_OFFSET_MINUTES
+            instants -= self._said.sign * 60_000 * minutes.astype(np.int64)
+        return instants, fits
+
+    def _date(self, number: Mapping[str, NDArray]) -> NDArray[np.int32]:
+        """YYYYDDD or YYYYMMDD [N]."""
+        short = number["y"].astype(np.int32)
+        if "century" in number:
+            year = number["century"].astype(np.int32) * 100 + short
+        else:
+            year = short + np.where(short >= CENTURY_TURNS, np.int32(1900), np.int32(2000))
+        if "j" in number:
+            return year * 1_000 + number["j"].astype(np.int32)
+        month = number["m"] if self._said.month is None else np.uint8(self._said.month)
+        return (year * 100 + month) * 100 + number["d"]
+
+    def _time_of_day(
+        self, number: Mapping[str, NDArray], digits: NDArray[np.uint8], fits: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
+        """Milliseconds since midnight [N]; `fits` loses what no clock shows."""
+        hour = number.get("H", np.zeros(len(fits), np.uint8))
+        if "I" in number:
+            hour = number["I"]
+            fits &= hour >= 1
+            hour = hour % 12 + (12 if self._said.is_afternoon else 0)
+        time = hour.astype(np.int32) * 60
+        for name in "MS":
+            if name in number:
+                time += number[name]
+            time *= 60 if name == "M" else 1_000
+        if "f" in self._numbers:
+            start, end = self._numbers["f"]
+            kept = min(end - start, 3)  # further digits are dropped
+            time += number_of(digits[start : start + kept]).astype(np.int32) * 10 ** (3 - kept)
+        return time
+
+
+def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int], in_utc: bool) -> Layout | None:
+    if match is None:
+        return None
+    said = {name: match.span(group) for name, group in groups.items() if match[group] is not None}
+    numbers = {name: span for name, span in said.items() if name in _NUMBERS}
+    text, sign = match.string, 0 if in_utc else None
+    words = {name: text[slice(*span)] for name, span in said.items()}
+    if "Z" in said:
+        if words["Z"].upper() not in UTC_WORDS or "z" in said:
+            return None  # what an abbreviation means depends on the date
+        sign = 0
+    if "z" in said:
+        start, end = said["z"]
+        sign = {"+": 1, "-": -1}.get(text[start], 0)
+        if sign:
+            numbers["zh"] = (start + 1, start + 3)
+            if end > start + 3:
+                numbers["zm"] = (end - 2, end)
+    month = weekday = None
+    if name := words.get("b") or words.get("B"):
+        month = MONTHS.get(key(name))
+        if month is None:
+            return None
+    if name := words.get("a") or words.get("A"):
+        weekday = WEEKDAYS.get(key(name))
+    is_afternoon = words.get("p", "")[:1] in ("P", "p")
+    return CalendarLayout(text, numbers, Said(month, weekday, is_afternoon, sign))
+
+
+def _day_of_year(key: int) -> int:
+    """YYYYDDD -> days since 1970-01-01, _NO_DAY for what no year has."""
+    year, day = divmod(key, 1_000)
+    first, next_first = _day_of_date(year * 10_000 + 101), _day_of_date((year + 1) * 10_000 + 101)
+    valid = first != _NO_DAY and 1 <= day <= (next_first - first if next_first != _NO_DAY else 365)
+    return first + day - 1 if valid else _NO_DAY
+
+
+def _day_of_date(key: int) -> int:
+    """YYYYMMDD -> days since 1970-01-01, _NO_DAY for what no calendar has."""
+    try:
+        return date(key // 10_000, key // 100 % 100, key % 100).toordinal() - _DAY_OF_1970
+    except ValueError:
+        return _NO_DAY
