@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 import grpc
+from starlette.types import Receive
 
 from eugenie_cli.model_server.status_error import Refusal
 
@@ -17,8 +18,6 @@ it, it takes up to twenty times as much memory. More goes over gRPC."""
 
 MAX_BODIES_BYTES = 256 * 1024 * 1024
 """Of all requests that are read or not answered yet."""
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class RequestBodies:

@@ -1,28 +1,32 @@
-"""TensorFlow Serving's REST API: an ASGI application on the same methods as the gRPC one.
+"""TensorFlow Serving's REST API: a Starlette router on the same methods as the gRPC one.
 
 GET  /v1/models/NAME[/versions/N|/labels/L]            the states of versions
 GET  /v1/models/NAME[/versions/N|/labels/L]/metadata   signatures
 POST /v1/models/NAME[/versions/N|/labels/L]:predict    {"instances": [...]} or {"inputs": ...}
 GET  /monitoring/prometheus/metrics
 
-Errors are {"error": words} with the HTTP status that stands for the gRPC code. As in TensorFlow Serving NaN and
-Infinity are written as such, which JSON itself does not know.
+Errors are {"error": words} with the HTTP status that stands for the gRPC code. As in TensorFlow Serving any other
+path or method is an invalid argument (400), a path may end with a slash, and NaN and Infinity are written as such,
+which JSON itself does not know.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 from google.protobuf.json_format import MessageToDict
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eugenie_cli.model_server.json_pool import JsonPool
 from eugenie_cli.model_server.metrics import CONTENT_TYPE, REST
-from eugenie_cli.model_server.request_bodies import Receive, RequestBodies, check_length, while_there
+from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, while_there
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.service import Service
 from eugenie_cli.model_server.status_error import Refusal, from_number, invalid
@@ -33,10 +37,6 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 LONGEST_VERSION = 18
 """Digits of a version: a number of 64 bits."""
 
-_MODEL = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-    r"(?P<act>/metadata|:predict|:classify|:regress)?/?"
-)
 _STATUS = {
     grpc.StatusCode.CANCELLED: 499,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -52,63 +52,92 @@ _STATUS = {
 _INTERNAL = 500
 _LOG = logging.getLogger(__name__)
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Content = dict[str, Any] | bytes
 """Of an answer: a document, or the JSON of it."""
 
 Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[Content]]
 
 
+class _ModelName(StringConvertor):
+    regex = "[^/:]+"
+
+
+class _Choice(StringConvertor):
+    """Which version of the model; empty: the one that is served by default."""
+
+    regex = rf"(?:/versions/\d{{1,{LONGEST_VERSION}}}|/labels/[^/:]+)?"
+
+
+class _End(StringConvertor):
+    """The end of a path. Starlette's own pattern (`$`) would let a newline follow."""
+
+    regex = r"/?\Z"
+
+
+register_url_convertor("model_name", _ModelName())
+register_url_convertor("version_choice", _Choice())
+register_url_convertor("end", _End())
+
+
 class RestApi:
-    """The application. One request is answered at a time on a connection, any number beside each other."""
+    """The application. One request is answered at a time on a connection, any number beside each other.
+
+    Starlette routes and responds. Its middleware is left out, which would add as much again: errors become responses
+    in `__call__`.
+    """
 
     def __init__(self, service: Service, aside: JsonPool) -> None:
         self._service = service
         self._aside = aside
         self._bodies = RequestBodies()
-        self._acts: dict[str | None, tuple[str, str, Act]] = {
-            None: ("GET", "GetModelStatus", self._status),
-            "/metadata": ("GET", "GetModelMetadata", self._metadata),
-            ":predict": ("POST", "Predict", self._predict),
-            ":classify": ("POST", "Classify", self._refuse),
-            ":regress": ("POST", "Regress", self._refuse),
-        }
-        """What a path ends with: the method, the name that it is counted under, and what answers."""
+        routes = [
+            self._route(":predict", "POST", "Predict", self._predict),  # first: it is looked up most
+            self._route("", "GET", "GetModelStatus", self._status),
+            self._route("/metadata", "GET", "GetModelMetadata", self._metadata),
+            self._route(":classify", "POST", "Classify", self._refuse),
+            self._route(":regress", "POST", "Regress", self._refuse),
+            Route(METRICS_PATH, _Endpoint(self._metrics)),
+        ]
+        self._router = Router(routes, redirect_slashes=False, default=_malformed)
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return
-        method, path = scope["method"], scope["path"]
-        if path == METRICS_PATH and method == "GET":
-            await _answer(send, 200, self._service.monitor.page().encode(), CONTENT_TYPE)
             return
         try:
             check_length(scope["headers"])
-            content = await self._content(method, path, receive)
-            status = 200
+            await self._router(scope, receive, send)
         except Refusal as refusal:
-            content, status = {"error": refusal.words}, _STATUS.get(refusal.code, _INTERNAL)
+            await _error(refusal.words, _STATUS.get(refusal.code, _INTERNAL))(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
             _LOG.exception("a request failed")
-            content, status = {"error": f"{type(error).__name__}: {error}"}, _INTERNAL
-        written = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
-        await _answer(send, status, written, "application/json")
+            await _error(f"{type(error).__name__}: {error}", _INTERNAL)(scope, receive, send)
 
-    async def _content(self, method: str, path: str, receive: Receive) -> Content:
-        found = _MODEL.fullmatch(path)
-        expected, api, answer = self._acts[found["act"] if found else None]
-        if found is None or method != expected:
-            raise invalid(f"Malformed request: {method} {path}")
-        spec = serving_pb2.ModelSpec(name=found["name"])
-        if found["version"] and len(found["version"]) > LONGEST_VERSION:
-            raise invalid(f"Malformed request: {method} {path}")
-        if found["version"]:
-            spec.version.value = int(found["version"])
-        if found["label"]:
-            spec.version_label = found["label"]
-        request = serving_pb2.GetModelStatusRequest(model_spec=spec)
-        with self._service.counted(request, api, REST):
-            return await answer(spec, receive)
+    def _route(self, act: str, method: str, api: str, answer: Act) -> Route:
+        """Of a model's path that ends with `act`. `api` is the gRPC method that it is counted as."""
+
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["method"] != method:  # HEAD too, which Starlette would take for GET
+                raise _malformed_request(scope)
+            parameters = scope["path_params"]
+            spec = serving_pb2.ModelSpec(name=parameters["name"])
+            if choice := parameters["choice"]:
+                _, kind, value = choice.split("/")
+                if kind == "versions":
+                    spec.version.value = int(value)
+                else:
+                    spec.version_label = value
+            request = serving_pb2.GetModelStatusRequest(model_spec=spec)
+            with self._service.counted(request, api, REST):
+                content = await answer(spec, receive)
+            await _json(content)(scope, receive, send)
+
+        path = f"/v1/models/{{name:model_name}}{{choice:version_choice}}{act}{{end:end}}"
+        return Route(path, _Endpoint(endpoint))
+
+    async def _metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET" or scope["path"] != METRICS_PATH:  # Starlette lets a newline follow
+            raise _malformed_request(scope)
+        await Response(self._service.monitor.page(), media_type=CONTENT_TYPE)(scope, receive, send)
 
     async def _refuse(self, spec: serving_pb2.ModelSpec, _receive: Receive) -> dict[str, Any]:
         return await self._service.refuse(serving_pb2.GetModelStatusRequest(model_spec=spec))
@@ -156,7 +185,29 @@ class RestApi:
         return await self._aside.write(asked.by_rows, outputs)
 
 
-async def _answer(send: Send, status: int, body: bytes, content_type: str) -> None:
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+class _Endpoint:
+    """An ASGI application as a route's endpoint: Starlette hands a bare function a Request, which nobody needs here."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._application(scope, receive, send)
+
+
+async def _malformed(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise _malformed_request(scope)
+
+
+def _malformed_request(scope: Scope) -> Refusal:
+    return invalid(f"Malformed request: {scope['method']} {scope['path']}")
+
+
+def _error(words: str, status: int) -> Response:
+    return _json({"error": words}, status)
+
+
+def _json(content: Content, status: int = 200) -> Response:
+    if not isinstance(content, bytes):
+        content = json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace")  # half a surrogate pair
+    return Response(content, status, media_type="application/json")
