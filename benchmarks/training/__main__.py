@@ -64,7 +64,7 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
     """Our fit and the plain one, epoch by epoch in turns."""
     from eugenie_cli.training import devices, fit, trainer
 
-    devices.one_thread_an_operation()
+    devices.use_one_thread_per_operation()
     plant = Plant(20)
     train, validation = windows(plant)
     settings = plant.site(Path()).classes[CLASS].model

@@ -41,13 +41,13 @@ def train(
     """
     from eugenie_cli.site.load import open_site
     from eugenie_cli.training.classes import train_classes
-    from eugenie_cli.training.devices import one_thread_an_operation
+    from eugenie_cli.training.devices import use_one_thread_per_operation
     from eugenie_cli.training.options import TrainingOptions
 
     console = Console()
     opened = open_site(site)
     names = opened.classes_named(both(classes, class_names))
-    one_thread_an_operation()
+    use_one_thread_per_operation()
     done = train_classes(opened, names, console, TrainingOptions(epochs, again, from_champion), jobs)
     if output is Output.json:
         console.json(done.trained)

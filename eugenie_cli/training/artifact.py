@@ -20,12 +20,9 @@ _TABLES = ("scored", "mean", "deviation", "threshold")
 
 
 def save(detector: TrainedDetector, folder: Path) -> None:
-    """Writes `folder`, which must not exist: it appears complete or not at all.
-
-    Raises EugenieError when it exists.
-    """
+    """Writes `folder`, which appears complete or not at all. Raises EugenieError when it exists."""
     if folder.exists():
-        raise EugenieError(f"{folder} exists already", "give a folder that does not exist")
+        raise EugenieError(f"{folder} already exists", "give a folder that does not exist")
     with new_folder(folder, mode=0o700) as staged:
         _write(detector, staged)
 
@@ -55,14 +52,14 @@ def _write(detector: TrainedDetector, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainedDetector:
-    """Reads what `save` wrote. Raises EugenieError when files are missing, damaged or of another schema."""
+    """Reads what `save` wrote. Raises EugenieError when files are missing, damaged or have another schema."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as missing:
         raise EugenieError(
-            f"{missing.filename} is missing: this is no trained detector", "train the class again"
+            f"{missing.filename} is missing: this is not a trained detector", "train the class again"
         ) from missing
     if meta.get("schema") != SCHEMA:
         raise EugenieError(
@@ -71,7 +68,7 @@ def load(folder: Path) -> TrainedDetector:
     noted = meta["calibration"]
     type_name = meta["type"]
     if type_name not in registry.NAMES:
-        raise EugenieError(f"{folder / META}: there is no detector of type {type_name!r}", "train the class again")
+        raise EugenieError(f"{folder / META}: unknown detector type {type_name!r}", "train the class again")
     common = {
         "type": type_name,
         "class_name": meta["class"],

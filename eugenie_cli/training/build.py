@@ -25,13 +25,13 @@ from eugenie_cli.training.mmap_arrays import Memory, blocks
 
 @dataclass(frozen=True)
 class Built:
-    """A detector, and how it came about."""
+    """A detector, and how it was trained."""
 
     detector: TrainedDetector
     fit: fit.Fit | None
-    """Of a forecaster; the other types are not fitted by epochs."""
+    """The forecaster's fit; None for the other types, which are not fitted by epochs."""
     statistic: tuple[Floats, ...]
-    """Each asset's statistic on its calibration rows, float64 [N]; over the threshold it is the score."""
+    """Each asset's statistic on its calibration rows, float64 [N]; divided by the threshold it is the score."""
 
 
 def build(
@@ -47,12 +47,12 @@ def build(
     arrays: Memory | None = None,
     initial: Mapping[str, Floats] | None = None,
 ) -> Built:
-    """A detector of the class's type, calibrated asset by asset. `epochs` overrides the site file.
+    """Trains a detector of the class's type, calibrated per asset. `epochs` overrides the site file.
 
-    A fit goes on from `checkpoint`, if it has a state; what is as long as the history is made in `arrays`. `initial`:
-    the network's weights to begin with.
+    A fit resumes from `checkpoint` if that has a state. `arrays` allocates whatever is as long as the history.
+    `initial`: the network's initial weights.
 
-    Raises EugenieError when the settings contradict each other or the rows do not suffice.
+    Raises EugenieError when the settings contradict each other or the rows are too few.
     """
     settings = equipment.model
     if isinstance(settings, ClassicalSettings):
@@ -61,7 +61,7 @@ def build(
     arrays = arrays or Memory()
     scale = calibration.scaling([grid.learnt_blocks for grid in grids])
     if not scale.moved.any():
-        raise _unfit(class_name, ValueError("no sensor ever moves in the normal rows: there is nothing to learn"))
+        raise _unfit(class_name, ValueError("no sensor ever moves in the normal rows, so there is nothing to learn"))
     arrays.release()
     joined = join(grids, scale, max(settings.horizons), arrays)
     train, validation = windows(class_name, grids, joined, settings.window, arrays)
@@ -69,13 +69,13 @@ def build(
     total = epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
 
-        def noted(epoch: fit.Epoch) -> None:
+        def epoch_done(epoch: fit.Epoch) -> None:
             advance(1)
             if on_epoch is not None:
                 on_epoch(epoch)
 
-        def found(search: learning_rate.Search) -> None:
-            progress.say(f"{class_name}: learning rate {search.rate:g}, found by {len(search.rates)} batches")
+        def rate_found(search: learning_rate.Search) -> None:
+            progress.say(f"{class_name}: learning rate {search.rate:g}, found in {len(search.rates)} batches")
             if on_search is not None:
                 on_search(search)
 
@@ -89,15 +89,15 @@ def build(
             batch=settings.batch,
             learning_rate=settings.learning_rate,
             seed=settings.seed,
-            on_epoch=noted,
-            on_search=found,
+            on_epoch=epoch_done,
+            on_search=rate_found,
             checkpoint=checkpoint,
             initial=initial,
         )
     arrays.release()
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:
 
-        def calibrated_one(count: float) -> None:
+        def asset_done(count: float) -> None:
             arrays.release()
             advance(count)
 
@@ -114,7 +114,7 @@ def build(
                 sensors_of=equipment.sensor_names,
                 roles=[sensor.role for sensor in equipment.sensors],
                 budget=equipment.alarm.budget,
-                advance=calibrated_one,
+                advance=asset_done,
                 room=lambda size: arrays.array((size,), np.uint8),
             )
         except ValueError as problem:
@@ -145,18 +145,19 @@ def _unfit(class_name: str, problem: ValueError) -> EugenieError:
 
 
 def _check(class_name: str, settings: ModelSettings) -> None:
-    """A site that was not read from a file has not been checked."""
-    for found in contradictions(settings):
+    """Raises EugenieError for contradictory settings: a site that was not read from a file has not been checked."""
+    for contradiction in contradictions(settings):
         raise EugenieError(
-            f"classes.{class_name}.model.{found.key}: {found.message}", "`eugenie config check` shows all of them"
+            f"classes.{class_name}.model.{contradiction.key}: {contradiction.message}",
+            "`eugenie config check` shows all of them",
         )
 
 
 @dataclass(frozen=True)
 class Joined:
-    """The rows of all assets in one array, each followed by as many empty rows as the longest horizon.
+    """The rows of all assets in one array, each asset followed by as many empty rows as the longest horizon.
 
-    `rows` float32 [N, S] in deviations, `part` int8 [N], `assets`: where each asset's own rows are.
+    `rows` float32 [N, S] in deviations, `part` int8 [N], `assets`: the slice of each asset's own rows.
     """
 
     rows: Floats
@@ -186,17 +187,17 @@ def join(grids: Sequence[NormalGrid], scale: Scale, ahead: int, arrays: Memory) 
 def windows(
     class_name: str, grids: Sequence[NormalGrid], joined: Joined, window: int, arrays: Memory
 ) -> tuple[Windows, Windows]:
-    """Training and validation windows of all assets. Raises EugenieError when there is none."""
-    found = []
-    for wanted in (TRAINING, VALIDATION):
-        starts = arrays.array((sum(grid.count(wanted) for grid in grids),), np.int64)
+    """Training and validation windows of all assets. Raises EugenieError without any."""
+    of_parts = []
+    for part in (TRAINING, VALIDATION):
+        starts = arrays.array((sum(grid.count(part) for grid in grids),), np.int64)
         count = 0
         for own in joined.assets:
-            for ends in datasets.window_ends(joined.rows[own], joined.part[own], wanted, window):
+            for ends in datasets.window_ends(joined.rows[own], joined.part[own], part, window):
                 starts[count : count + len(ends)] = ends - window + 1 + own.start
                 count += len(ends)
-        found.append(Windows(joined.rows, joined.part, wanted, starts[:count]))
-    train, validation = found
+        of_parts.append(Windows(joined.rows, joined.part, part, starts[:count]))
+    train, validation = of_parts
     if not len(train.starts) or not len(validation.starts):
         raise EugenieError(
             f"class {class_name}: no stretch of normal rows is as long as the window of {window} rows",

@@ -1,6 +1,6 @@
-"""Where a fit stands after an epoch, on disk: a fit that was killed goes on from there.
+"""The state of a fit after an epoch, on disk, from which an interrupted fit resumes.
 
-One file for each recipe (data, settings, code), replaced at once: it is there whole or not at all.
+One file for each recipe (data, settings, code), replaced atomically: it is complete or absent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _META = "meta"
 
 @dataclass(frozen=True)
 class State:
-    """`arrays`: weights and what else is numbers; `meta`: the rest, as JSON holds it."""
+    """`arrays`: weights and other numbers; `meta`: the rest, in JSON types."""
 
     arrays: Mapping[str, NDArray[Any]]
     meta: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Checkpoint:
         self.file = folder / f"{recipe}.npz"
 
     def load(self) -> State | None:
-        """The last state that was saved; None when there is none, or it cannot be read."""
+        """The last saved state; None if there is none or it cannot be read."""
         try:
             with np.load(self.file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
@@ -45,8 +45,8 @@ class Checkpoint:
         return State(arrays, json.loads(str(arrays.pop(_META))))
 
     def save(self, state: State) -> None:
-        """Replaces what was saved. States of other recipes in the folder are dropped: their data or settings
-        are no more."""
+        """Replaces the saved state, and drops states of other recipes in the folder: their data or settings are out of
+        date."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.file, mode=0o600) as stream:
             np.savez(stream, **{_META: np.array(json.dumps(state.meta))}, **state.arrays)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ class Checkpoint:
                 other.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Drops the state: the fit is over and its version registered."""
+        """Drops the state once the version is registered."""
         self.file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.file.parent.rmdir()

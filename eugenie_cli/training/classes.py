@@ -1,4 +1,4 @@
-"""Trains the classes of one command, one after the other or several at a time."""
+"""Trains the classes of one command, in turn or several at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import tracking
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
-from eugenie_cli.training.parallel import train_beside
+from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
+from eugenie_cli.training.parallel import train_in_parallel
 from eugenie_cli.training.result import FailedClass, Training
 from eugenie_cli.training.train import train_class
 
@@ -19,34 +19,34 @@ def train_classes(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: TrainingOptions = AS_THE_SITE_SAYS,
+    options: TrainingOptions = NO_OPTIONS,
     jobs: int = 1,
 ) -> Training:
-    """Trains classes, `jobs` at a time. One that fails does not stop the others.
+    """Trains classes, `jobs` at a time. A class that fails does not stop the others.
 
-    Several classes have a run of the whole command above theirs. Raises EugenieError for an unknown class, and the
-    class's own when it is the only one.
+    The runs of several classes have a common parent run for the command. Raises EugenieError for an unknown class, and
+    for a failure when the class is the only one.
     """
     for name in class_names:
         site.class_named(name)
     if len(class_names) == 1:
-        return Training((train_class(site, class_names[0], progress, wanted),), ())
+        return Training((train_class(site, class_names[0], progress, options),), ())
     with ExitStack() as stack:
         parent: list[str | None] = []
 
         def begin() -> str | None:
-            """The run of the command, made when the first class is really trained."""
+            """The id of the command's run, which is created when the first class needs training."""
             if not parent:
                 parent.append(stack.enter_context(tracking.command_run(site, class_names, progress)))
             return parent[0]
 
         if jobs > 1:
-            return train_beside(site, class_names, progress, wanted, jobs=jobs, parent=begin())
+            return train_in_parallel(site, class_names, progress, options, jobs=jobs, parent=begin())
         trained, failed = [], []
         with progress.task("train", total=len(class_names), unit="classes") as advance:
             for name in class_names:
                 try:
-                    trained.append(train_class(site, name, progress, wanted, parent=begin))
+                    trained.append(train_class(site, name, progress, options, parent=begin))
                 except EugenieError as problem:
                     failed.append(FailedClass(name, problem.reason, problem.hint))
                 advance(1)

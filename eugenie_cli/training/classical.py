@@ -1,4 +1,4 @@
-"""Detectors beside the forecaster: from a class's normal grids to a fitted statistic. Seconds, not minutes."""
+"""Detectors other than the forecaster: fits a statistic to a class's normal grids, in seconds rather than minutes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from eugenie_cli.training.datasets import CALIBRATION, NormalGrid, running_of
 
 
 def asset_rows(grid: NormalGrid) -> AssetRows:
-    """A grid's rows as `detection` takes them."""
+    """A grid's rows in the form that `detection` expects."""
     return AssetRows(grid.asset, grid.rows, grid.learnt, grid.part == CALIBRATION)
 
 
 def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Sequence[NormalGrid]) -> Fitted:
-    """Raises ValueError when no sensor is scored, or no asset has a row to calibrate on."""
+    """Fits a class's statistic. Raises ValueError when no sensor is scored, or no asset has a calibration row."""
     return fit(
         registry.statistic_of(settings.type),
         settings.options(),
@@ -30,7 +30,7 @@ def fit_class(settings: ClassicalSettings, equipment: EquipmentClass, grids: Seq
 def detector(
     class_name: str, settings: ClassicalSettings, equipment: EquipmentClass, fitted: Fitted
 ) -> ClassicalDetector:
-    """The fitted statistic as a version of the class."""
+    """The detector of a class with the fitted statistic."""
     return ClassicalDetector(
         type=settings.type,
         class_name=class_name,

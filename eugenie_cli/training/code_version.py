@@ -1,4 +1,4 @@
-"""Which code trains and exports: versions, and the commit where it is a checkout."""
+"""Identifies the code that trains and exports: package versions, and the commit of a checkout."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import eugenie_cli
 
 EUGENIE, TENSORFLOW = "eugenie.version", "eugenie.tensorflow"
 COMMIT = "mlflow.source.git.commit"
-"""MLflow's pages show it as the source's version."""
+"""MLflow's pages show this tag as the version of the source."""
 
 
 def tags() -> dict[str, str]:
     """MLflow tags of a run: the versions of eugenie and TensorFlow, and the commit of a checkout."""
-    found = {EUGENIE: eugenie_cli.__version__, TENSORFLOW: version("tensorflow")}
+    versions = {EUGENIE: eugenie_cli.__version__, TENSORFLOW: version("tensorflow")}
     commit = _commit(Path(eugenie_cli.__file__).parents[1])
-    return {**found, COMMIT: commit} if commit else found
+    return {**versions, COMMIT: commit} if commit else versions
 
 
 def _commit(checkout: Path) -> str:
-    """With `-dirty` when files differ from it; empty for what was installed from a wheel, or without git."""
+    """The commit, with `-dirty` when files differ from it; empty for an installed wheel, or without git."""
     if not (checkout / ".git").exists():
         return ""
     try:

@@ -1,6 +1,6 @@
-"""What the tracking server asks of its callers, where MLflow's clients look for it: in variables of this process.
+"""Credentials for the tracking server, in this process's environment variables, where MLflow's clients look for them.
 
-MLflow reads them for every request, its artifacts' clients included, so nothing stands in an address or an argument.
+MLflow and its artifact clients read them for every request, so no secret appears in an address or an argument.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWOR
 CA = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 
 _given: dict[str, str] = {}
-"""Variables that this module set: another site's server must not be shown them."""
+"""Variables that this module set: they must not be sent to another site's server."""
 
 
 def show(site: HasTracking) -> None:
-    """Sets the site's credentials for MLflow; a site file without them leaves the user's own variables as they are.
+    """Sets the site's credentials for MLflow; without any in the site file, the user's own variables stay unchanged.
 
     Raises EugenieError when a secret's variable or file is missing.
     """
@@ -28,13 +28,13 @@ def show(site: HasTracking) -> None:
     _given.clear()
     if not site.tracking.is_server:
         return
-    if wanted := _credentials(site):
-        for name in (USERNAME, PASSWORD, TOKEN):  # what the user has for other servers
+    if variables := _credentials(site):
+        for name in (USERNAME, PASSWORD, TOKEN):  # the user's own, for other servers
             os.environ.pop(name, None)
     if site.tracking.ca is not None:
-        wanted[CA] = str(site.resolve(site.tracking.ca))
-    os.environ.update(wanted)
-    _given.update(wanted)
+        variables[CA] = str(site.resolve(site.tracking.ca))
+    os.environ.update(variables)
+    _given.update(variables)
 
 
 def _credentials(site: HasTracking) -> dict[str, str]:

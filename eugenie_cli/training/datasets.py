@@ -1,4 +1,4 @@
-"""From grids to what a class learns from: normal rows, split by time."""
+"""From grids to a class's training data: normal rows, split by time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
 from eugenie_cli.training import blind_sensors, outliers, rescaled
 from eugenie_cli.training.mmap_arrays import blocks
 
-# Share of the rows before the calibration block that judge when to stop: the last ones, not trained on.
+# Share of the rows before the calibration block that decides when to stop: the last ones, which are not trained on.
 VALIDATION_SHARE = 0.12
-# An asset takes part with at least this many windows' worth of normal rows...
+# An asset is included with at least this many windows' worth of normal rows...
 MIN_WINDOWS = 2
-# ...and never with less than a covariance of some sensors needs: a short window is no reason to learn from ten rows.
+# ...and at least as many rows as the covariance of several sensors needs, however short the window.
 MIN_ROWS = 50
-# Stretches of an asset's rows that are recorded one by one. Beyond that the shortest pauses count as learnt, too.
+# Stretches of an asset's rows that are recorded individually. With more, the shortest pauses count as learnt.
 MOST_STRETCHES = 5_000
 # The parts that a row may belong to.
 UNUSED, TRAINING, VALIDATION, CALIBRATION = 0, 1, 2, 3
@@ -32,7 +32,7 @@ UNUSED, TRAINING, VALIDATION, CALIBRATION = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class NormalGrid:
-    """An asset's rows with everything that is not normal taken out.
+    """An asset's rows, with everything abnormal removed.
 
     `edges` int64 [T], ms; `rows` float32 [T, S], engineering units, NaN where missing or not normal;
     `part` int8 [T]: UNUSED, TRAINING, VALIDATION or CALIBRATION.
@@ -43,7 +43,7 @@ class NormalGrid:
     rows: Floats
     part: Ints
     doubts: tuple[str, ...] = ()
-    """What was found wrong with the rows, in words: see `mend`."""
+    """Messages about problems in the rows: see `mend`."""
 
     @property
     def learnt(self) -> Bools:
@@ -59,41 +59,42 @@ class NormalGrid:
         return sum(int((self.part[block] == part).sum()) for block in blocks(len(self.part)))
 
     def stretches(self) -> list[tuple[int, int]]:
-        """First and last edge of each stretch of rows that belong to a part: what the model learns from, in any way."""
-        found = runs(self.part != UNUSED)
-        if len(found) > MOST_STRETCHES:
-            pauses = np.array([after[0] - before[1] for before, after in pairwise(found)])
+        """First and last edge of each stretch of rows in any part: everything that shaped the model."""
+        spans = runs(self.part != UNUSED)
+        if len(spans) > MOST_STRETCHES:
+            pauses = np.array([after[0] - before[1] for before, after in pairwise(spans)])
             kept = np.sort(np.argsort(-pauses, kind="stable")[: MOST_STRETCHES - 1])
-            starts = [found[0][0], *(found[place + 1][0] for place in kept)]
-            found = list(zip(starts, [*(found[place][1] for place in kept), found[-1][1]], strict=True))
-        return [(int(self.edges[first]), int(self.edges[last - 1])) for first, last in found]
+            starts = [spans[0][0], *(spans[place + 1][0] for place in kept)]
+            spans = list(zip(starts, [*(spans[place][1] for place in kept), spans[-1][1]], strict=True))
+        return [(int(self.edges[first]), int(self.edges[last - 1])) for first, last in spans]
 
     @property
     def still(self) -> Bools:
-        """bool [S]: sensors with one and the same value in all learnt rows."""
+        """bool [S]: sensors with the same value in all learnt rows."""
         low = np.full(self.rows.shape[1], np.inf)
         high = -low
         for rows in self.learnt_blocks():
-            there = np.isfinite(rows)
-            low = np.minimum(low, np.where(there, rows, np.inf).min(axis=0, initial=np.inf))
-            high = np.maximum(high, np.where(there, rows, -np.inf).max(axis=0, initial=-np.inf))
+            known = np.isfinite(rows)
+            low = np.minimum(low, np.where(known, rows, np.inf).min(axis=0, initial=np.inf))
+            high = np.maximum(high, np.where(known, rows, -np.inf).max(axis=0, initial=-np.inf))
         same: Bools = low == high
         return same
 
     def learnt_blocks(self) -> Iterator[Floats]:
-        """The learnt rows, a bounded number at a time: float32 [n, S] each."""
+        """The learnt rows in blocks of bounded size, float32 [n, S]."""
         for block in blocks(len(self.part)):
             part = self.part[block]
             yield self.rows[block][(part == TRAINING) | (part == VALIDATION)]
 
 
 def least_rows(window: int) -> int:
-    """Normal rows below which an asset is left out."""
+    """The number of normal rows below which an asset is left out."""
     return max(MIN_WINDOWS * window, MIN_ROWS)
 
 
 def normal_rows(site: Site, grid: Grid) -> Bools:
-    """bool [T]: rows of the running machine in its normal periods (all, where none are given) and in no exclusion."""
+    """bool [T]: rows recorded while the machine ran, in its normal periods (all time if none are given), outside every
+    exclusion."""
     periods = site.assets[grid.asset].normal
     normal = _inside(grid.edges, periods) if periods else np.ones(len(grid.edges), bool)
     excluded = [period for period in site.exclude if period.asset in (None, grid.asset)]
@@ -104,7 +105,7 @@ def normal_rows(site: Site, grid: Grid) -> Bools:
 
 
 def running_of(equipment: EquipmentClass) -> OperatingState | None:
-    """The class's rule by which a row counts, if it has one."""
+    """The class's rule for whether a machine runs; None without one."""
     rule = equipment.running
     return None if rule is None else OperatingState(equipment.sensor_names.index(rule.sensor), rule.above)
 
@@ -117,8 +118,8 @@ def _inside(edges: Ints, periods: Sequence[Period]) -> Bools:
 
 
 def split(grid: Grid, normal: Bools, calibration: float, sensors: Sequence[Sensor] = ()) -> NormalGrid:
-    """Divides the normal rows by time: the last share `calibration` is the calibration block, the rows before
-    it are trained on, but for the last of them, which validate."""
+    """Divides the normal rows by time: the last share `calibration` is the calibration block; of the rows before it,
+    the last are for validation and the others for training."""
     rows = np.where(normal[:, None], grid.rows, np.float32(np.nan))
     part = (normal & np.isfinite(grid.rows).any(axis=1)).astype(np.int8)
     doubts = mend(rows, part, grid.edges, sensors)
@@ -127,20 +128,24 @@ def split(grid: Grid, normal: Bools, calibration: float, sensors: Sequence[Senso
 
 
 def mend(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tuple[str, ...]:
-    """Takes out of usable rows what cannot have been measured, and converts what was measured in another unit, in
-    place; rows that are empty then are UNUSED. -> what was done, in words. Without `sensors` there are no limits."""
+    """Removes values that no measurement can have made from the usable rows, and converts those measured in another
+    unit, in place; rows left empty become UNUSED. -> a message about each change. Without `sensors`, no sensor has
+    limits."""
     names = [sensor.name for sensor in sensors] or [f"sensor {number + 1}" for number in range(rows.shape[1])]
     limited = [(sensor.low is not None, sensor.high is not None) for sensor in sensors] or [(False, False)] * len(names)
     dropped = list(outliers.drop(rows, part, limited))
     changes = rescaled.convert(rows, part)
     if any(change.factor is not None for change in changes):
-        dropped += outliers.drop(rows, part, limited)  # what the other unit hid
+        dropped += outliers.drop(rows, part, limited)  # values that the other unit hid
     for block in blocks(len(part)):
         part[block] = np.where(np.isfinite(rows[block]).any(axis=1), part[block], UNUSED)
     return (
-        *(outliers.told(one, names[one.sensor], _at(edges[one.rows[0]]), _at(edges[one.rows[-1]])) for one in dropped),
-        *(rescaled.told(change, names[change.sensor], _at(edges[change.row])) for change in changes),
-        *blind_sensors.told(blind_sensors.blinded(rows, part), names),
+        *(
+            outliers.describe(wild, names[wild.sensor], _at(edges[wild.rows[0]]), _at(edges[wild.rows[-1]]))
+            for wild in dropped
+        ),
+        *(rescaled.describe(change, names[change.sensor], _at(edges[change.row])) for change in changes),
+        *blind_sensors.describe(blind_sensors.blinded(rows, part), names),
     )
 
 
@@ -149,22 +154,22 @@ def _at(edge_ms: int) -> str:
 
 
 def divide(part: Ints, calibration: float) -> None:
-    """Gives the usable rows, where `part` int8 [T] is not 0, their parts, in place."""
+    """Assigns the usable rows, where `part` int8 [T] is not 0, to their parts, in place."""
     usable = int(np.count_nonzero(part))
     held_out = int(usable * (1.0 - calibration))
     validation = int(held_out * (1.0 - VALIDATION_SHARE))
     before = 0
     for block in blocks(len(part)):
-        there = part[block] != UNUSED
-        rank = before + np.cumsum(there) - 1
-        found = np.where(rank < validation, TRAINING, np.where(rank < held_out, VALIDATION, CALIBRATION))
-        part[block] = np.where(there, found, UNUSED)
-        before += int(there.sum())
+        used = part[block] != UNUSED
+        rank = before + np.cumsum(used) - 1
+        parts = np.where(rank < validation, TRAINING, np.where(rank < held_out, VALIDATION, CALIBRATION))
+        part[block] = np.where(used, parts, UNUSED)
+        before += int(used.sum())
 
 
 def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Iterator[Ints]:
-    """Rows that end a window with enough rows in it and lie in part `wanted`, a bounded number at a time; windows
-    start inside `rows`."""
+    """Rows of part `wanted` that end a window with enough present rows, in blocks of bounded size; windows start
+    inside `rows`."""
     for block in blocks(len(part)):
         first = max(0, block.start - window + 1)
         present = np.isfinite(rows[first : block.stop]).any(axis=1)
@@ -175,7 +180,7 @@ def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Iterator[
 
 
 def fingerprint(grids: Sequence[NormalGrid]) -> str:
-    """SHA-256 of the normal rows, their times and assets: the same data give the same fingerprint."""
+    """SHA-256 of the normal rows, their times and assets: equal data give equal fingerprints."""
     digest = hashlib.sha256()
     for grid in grids:
         digest.update(grid.asset.encode())

@@ -1,4 +1,4 @@
-"""What a fit runs on: all accelerators that TensorFlow sees, or the CPU."""
+"""The devices that a fit runs on: all accelerators that TensorFlow sees, or the CPU."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ class Devices:
 
     @property
     def layers(self) -> dict[str, Any]:
-        """Layers for `network.build`, for rows before windows: on CPUs fast ones, on GPUs Keras' own (cuDNN's)."""
+        """Layers for `network.build` with rows as the first axis: fast ones on CPUs, Keras' own (cuDNN) on GPUs."""
         return {"memory": FusedLSTM, "noise": TabledNoise} if self.kind == "CPU" else {"memory": RowsFirstLSTM}
 
     @property
     def compiles(self) -> bool:
-        """Whether XLA compiles the loss: on one CPU it then takes half as long."""
+        """Whether XLA compiles the loss, which halves its time on a single CPU."""
         return self.kind == "CPU" and self.replicas == 1 and xla.works()
 
 
 def present() -> Devices:
-    """Every TPU core or GPU there is, else every logical CPU device (one, unless a test made more)."""
+    """All TPU cores or GPUs; without any, all logical CPU devices (one, unless a test configured more)."""
     if os.environ.get("TPU_NAME"):
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return Devices(tf.distribute.TPUStrategy(resolver), "TPU")
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if len(found) > 1:
-        return Devices(tf.distribute.MirroredStrategy(found), kind)
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    if len(names) > 1:
+        return Devices(tf.distribute.MirroredStrategy(names), kind)
     return Devices(tf.distribute.get_strategy(), kind)
 
 
-def one_thread_an_operation() -> None:
-    """Results that do not depend on how many cores there are: sums are cut in as many pieces as threads.
+def use_one_thread_per_operation() -> None:
+    """Makes results independent of the number of cores: TensorFlow splits sums into as many pieces as threads.
 
-    The network's matrices are too small to gain from more; pieces of a batch run beside one another instead.
-    No effect once TensorFlow has begun.
+    The network's matrices are too small to gain from more threads; the pieces of a batch run in parallel instead.
+    Has no effect once TensorFlow has started.
     """
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -1,4 +1,4 @@
-"""What decides how a model comes out: data, settings, code. The same recipe need not be trained again."""
+"""The recipe of a model: data, settings and code. A model with the same recipe need not be trained again."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import eugenie_cli
 from eugenie_cli.site.schema import EquipmentClass
 
 TAG = "eugenie.recipe"
-"""MLflow tag of a run and of the version that it made."""
+"""MLflow tag of a run and of the version that it registered."""
 
-# The code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
-# uses, but for where arrays and checkpoints are kept.
+# Code whose change may change a model: all of `detection`, and these modules of `training`: `build` and what it
+# imports, except the modules that only store arrays and checkpoints.
 MODULES = (
     "batches", "blind_sensors", "build", "classical", "datasets", "devices", "fit", "layers", "learning_rate",
     "load_rows", "outliers", "rescaled", "trainer", "xla",
@@ -25,13 +25,14 @@ MODULES = (
 def recipe(equipment: EquipmentClass, fingerprint: str, epochs: int | None = None, before: str | None = None) -> str:
     """SHA-256 of the data's fingerprint, the class as the site file describes it, and the code of the model.
 
-    `before`: the run whose network the fit goes on from. What promotes a model does not change it.
+    `before`: the run whose network a warm start begins with. The class's promotion settings are left out, because
+    they do not change a model.
     """
     settings = equipment.model_dump(mode="json", exclude={"promotion"})
     if epochs is not None:
         settings["model"]["epochs"] = epochs
-    written = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)
-    return hashlib.sha256(written.encode()).hexdigest()
+    text = json.dumps([fingerprint, settings, _code(), *([before] if before else [])], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Fitting the forecaster: Adam on the Huber loss of its forecasts, early stopping on rows that come later."""
+"""Fits the forecaster: Adam on the Huber loss of its forecasts, early stopping on later rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eugenie_cli.training.trainer import Trainer
 
 # Epochs without a better validation loss before the fit stops.
 PATIENCE = 4
-# Windows per epoch, drawn anew each time. Overlapping windows say the same again, so more only takes longer.
+# Windows per epoch, drawn afresh each time. Windows overlap, so more of them add time but little information.
 EPOCH_WINDOWS = 3072
 
 
@@ -33,7 +33,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted network and how it went."""
+    """A fitted network, and the course of the fit."""
 
     network: dict[str, Floats]
     epochs: tuple[Epoch, ...]
@@ -41,7 +41,7 @@ class Fit:
     windows: int
     seconds: float
     search: rate_search.Search | None = None
-    """How the learning rate was found; None where it was given."""
+    """The search for the learning rate; None where the rate was given."""
 
 
 def fit(
@@ -63,12 +63,12 @@ def fit(
 ) -> Fit:
     """Fits the forecaster of one class. The weights of the epoch with the lowest validation loss are kept.
 
-    The same data and seed give the same weights on the same machine, also when the fit was killed in between and goes
-    on from its `checkpoint`. `on_epoch` is told of epochs before that, too. `initial`: weights to begin with
-    (`network.WEIGHTS`); by default random ones. `learning_rate` auto: it is searched for first, once, and the fit is
-    the same as with that number; `on_search` is told.
+    The same data and seed give the same weights on the same machine, even when an interrupted fit resumes from its
+    `checkpoint`. `on_epoch` is then called for the earlier epochs as well. `initial`: weights to begin with
+    (`network.WEIGHTS`); random by default. `learning_rate` auto: the rate is searched for once, before the first epoch,
+    and passed to `on_search`; the fit is the same as with that number.
     """
-    fitter = Trainer(
+    trainer = Trainer(
         train.rows.shape[1],
         window=window,
         horizons=horizons,
@@ -78,41 +78,41 @@ def fit(
         devices=devices,
     )
     if initial is not None:
-        fitter.model.set_weights([initial[name] for name in network.WEIGHTS])
-    tell = on_epoch or (lambda _epoch: None)
+        trainer.model.set_weights([initial[name] for name in network.WEIGHTS])
+    report = on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
-    best, kept = 0, network.weights_of(fitter.model)
+    best, kept = 0, network.weights_of(trainer.model)
     search: rate_search.Search | None = None
 
     def save() -> None:
         if checkpoint is None:
             return
-        now = fitter.state()
+        now = trainer.state()
         arrays = {**now.arrays, **{f"kept.{name}": value for name, value in kept.items()}}
-        noted = {"epochs": [asdict(epoch) for epoch in done], "best": best, "search": search and asdict(search)}
-        checkpoint.save(State(arrays, {**now.meta, **noted}))
+        course = {"epochs": [asdict(epoch) for epoch in done], "best": best, "search": search and asdict(search)}
+        checkpoint.save(State(arrays, {**now.meta, **course}))
 
     state = checkpoint.load() if checkpoint is not None else None
     if state is not None:
-        fitter.restore(state)
+        trainer.restore(state)
         done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
         best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
         search = rate_search.Search(**state.meta["search"]) if state.meta["search"] else None
     elif learning_rate == "auto":
-        search = rate_search.find(fitter, train, batch, EPOCH_WINDOWS)
+        search = rate_search.find(trainer, train, batch, EPOCH_WINDOWS)
         save()
     if search is not None and on_search is not None:
         on_search(search)
     for epoch in done:
-        tell(epoch)
+        report(epoch)
     while len(done) < epochs and len(done) - 1 - best < PATIENCE:
         started = time.perf_counter()
-        loss = fitter.epoch(train, batch, EPOCH_WINDOWS)
-        judged = fitter.validate(validation, batch, EPOCH_WINDOWS // 4)
-        done.append(Epoch(len(done), loss, judged, time.perf_counter() - started))
-        if judged <= done[best].validation:
-            best, kept = len(done) - 1, network.weights_of(fitter.model)
+        loss = trainer.epoch(train, batch, EPOCH_WINDOWS)
+        validation_loss = trainer.validate(validation, batch, EPOCH_WINDOWS // 4)
+        done.append(Epoch(len(done), loss, validation_loss, time.perf_counter() - started))
+        if validation_loss <= done[best].validation:
+            best, kept = len(done) - 1, network.weights_of(trainer.model)
         save()
-        tell(done[-1])
+        report(done[-1])
     windows = len(done) * min(EPOCH_WINDOWS, len(train.starts))
     return Fit(kept, tuple(done), best, windows, sum(epoch.seconds for epoch in done), search)

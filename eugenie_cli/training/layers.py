@@ -1,10 +1,10 @@
-"""The layers as they are trained on CPUs, where Keras' own take most of the time.
+"""Layers for training on CPUs, where Keras' own layers take most of the time.
 
 The recurrent layer is TensorFlow's fused kernel, forwards and backwards.
 
-Keras' own layer runs some twenty operations a time step; the kernel runs the whole window in one, in half the
-time. `BlockLSTMV2`, with which versions are served, has a wrong gradient in TensorFlow 2.20. The older `BlockLSTM` has
-a right one (a test holds both to Keras' layer) and is the same but for the order of the gates.
+Keras' layer runs about twenty operations per time step; the kernel runs the whole window in one, in half the time.
+`BlockLSTMV2`, which serves exported versions, has a wrong gradient in TensorFlow 2.20. The gradient of the older
+`BlockLSTM` is correct (a test compares it with Keras' layer), and the kernel differs only in the order of the gates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 
 class FusedLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` with its weights, for whole sequences from a zero state, rows before windows."""
+    """`keras.layers.LSTM` with the same weights, for whole sequences from a zero state, with rows as the first axis."""
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:  # noqa: ARG002 - the layer's interface
         """float32 [T, B, I] -> hidden states float32 [T, B, U]."""
@@ -33,7 +33,7 @@ class FusedLSTM(keras.layers.LSTM):
 
 
 class RowsFirstLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` itself, for sequences that have rows before windows."""
+    """`keras.layers.LSTM` for sequences with rows as the first axis and windows as the second."""
 
     def call(self, sequences: Any, *arguments: Any, **options: Any) -> Any:
         """float32 [T, B, I] -> hidden states float32 [T, B, U]."""
@@ -47,13 +47,13 @@ def _reordered(gates: tf.Tensor) -> tf.Tensor:
     return tf.concat([first, candidate, forget, output], axis=-1)
 
 
-# Elements of the table that noise is taken from: 8 MB, several times what a batch needs.
+# Elements of the noise table: 8 MB, several times what a batch needs.
 _TABLE = 1 << 21
 
 
 class TabledNoise(keras.layers.GaussianNoise):
-    """`keras.layers.GaussianNoise` from a table, a stretch that begins elsewhere each time: drawing a normal number
-    for every hidden value took as long as the recurrent layer."""
+    """`keras.layers.GaussianNoise` from a table, read from a random offset in each step: drawing a normal number for
+    every hidden value took as long as the recurrent layer."""
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)

@@ -1,9 +1,9 @@
-"""Finding the learning rate: some steps at ever larger rates, and what the loss does meanwhile.
+"""Finds the learning rate: trains for some steps at ever larger rates and observes the loss.
 
-The range test of Smith, "Cyclical Learning Rates for Training Neural Networks" (2017): rates far too small leave the
-loss where it is, then it falls, then it rises. Taken is the rate at which most of the fall is done. The steepest place,
-which others take, lies two or three times lower: there the network has only begun to move. What it learns on the way is
-dropped.
+This is the range test of Smith, "Cyclical Learning Rates for Training Neural Networks" (2017): at rates far too small
+the loss stays constant, then it falls, then it rises. The chosen rate is the one at which most of the fall is done. The
+steepest point, which others choose, is two or three times lower, where the network has only begun to move. The weights
+learnt during the test are discarded.
 """
 
 from __future__ import annotations
@@ -22,63 +22,64 @@ if TYPE_CHECKING:
     from eugenie_cli.training.trainer import Trainer
 
 LEAST, MOST = 1e-5, 1.0
-"""The rates that are tried: each is larger than the one before by the same factor."""
+"""The range of rates tried, in geometric progression."""
 STEPS = 100
-"""Of the test, a batch each: twenty for a power of ten."""
+"""Steps of the test, one batch each: twenty per power of ten."""
 BEFORE = STEPS // 5
-"""Steps whose median is the loss before anything is learnt: a hundred times smaller than rates that teach."""
+"""Steps whose median is the loss before anything is learnt: their rates are a hundred times too small to learn."""
 SMOOTHING = 4.0
-"""Width of the bell that losses are smoothed by, in steps: they differ by a tenth from batch to batch."""
+"""Standard deviation of the Gaussian that smooths the losses, in steps: they vary by a tenth from batch to batch."""
 FALL = 0.8
-"""Share of the fall that is done at the rate taken. The last tenths of it depend on chance: with 0.9 four seeds found
-rates from 0.012 to 0.06 for one plant, with 0.8 from 0.0095 to 0.011."""
+"""Share of the fall completed at the chosen rate. The last tenths depend on chance: with 0.9 four seeds found rates
+from 0.012 to 0.06 for one plant, with 0.8 from 0.0095 to 0.011."""
 LEAST_FALL = 0.2
-"""Share of the loss that a fall has to be. Else the network has learnt already, and the fall says nothing."""
+"""The smallest fall that counts, as a share of the loss. Below it the network is trained already, and the fall carries
+no information."""
 RISE, BELOW_RISE = 2.0, 0.1
-"""Where the loss is so many times the lowest one, the network is thrown away: a tenth of that rate is the most."""
+"""Where the loss exceeds this many times its minimum, the network diverges: a tenth of that rate is the upper limit."""
 HOPELESS = 10.0
-"""Times the first loss at which the test ends: larger rates say nothing more."""
+"""Multiple of the first loss at which the test ends: larger rates give no more information."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """A range test: the rate taken, the rates tried and their smoothed losses (Huber, in deviations squared)."""
+    """A range test: the rate chosen, the rates tried and their smoothed losses (Huber, in deviations squared)."""
 
     rate: float
     rates: Sequence[float]
     losses: Sequence[float]
 
 
-def find(fitter: Trainer, windows: Windows, batch: int, limit: int) -> Search:
-    """A learning rate for this network and these windows, which the fitter's optimiser then has.
+def find(trainer: Trainer, windows: Windows, batch: int, limit: int) -> Search:
+    """Finds a learning rate for this network and these windows, and sets it on the trainer's optimiser.
 
-    All else is afterwards as it was: weights, the optimiser's moments, the random numbers to come. Batches are drawn as
-    in epochs of at most `limit` windows.
+    Everything else is restored: weights, the optimiser's moments, the random generator. Batches are drawn as in epochs
+    of at most `limit` windows.
     """
-    before = fitter.state()
+    before = trainer.state()
     losses: list[float] = []
     rates = np.geomspace(LEAST, MOST, STEPS)
-    with closing(_endless(fitter, windows, batch, limit)) as batches:  # else the next one is being drawn still
+    with closing(_endless(trainer, windows, batch, limit)) as batches:  # stops drawing the next one
         for rate, drawn in zip(rates, batches, strict=False):
-            fitter.optimizer.learning_rate = float(rate)
-            loss = float(fitter.learn(drawn)[0])
-            if losses and not loss <= HOPELESS * losses[0]:  # or no number
+            trainer.optimizer.learning_rate = float(rate)
+            loss = float(trainer.learn(drawn)[0])
+            if losses and not loss <= HOPELESS * losses[0]:  # also true of NaN
                 break
             losses.append(loss)
     search = choose(rates, np.array(losses))
-    fitter.restore(before)
-    fitter.optimizer.learning_rate = search.rate
+    trainer.restore(before)
+    trainer.optimizer.learning_rate = search.rate
     return search
 
 
-def _endless(fitter: Trainer, windows: Windows, batch: int, limit: int) -> Generator[Batches, None, None]:
+def _endless(trainer: Trainer, windows: Windows, batch: int, limit: int) -> Generator[Batches, None, None]:
     while True:
-        yield from fitter.cutter.drawn(windows, batch, limit, together=1)
+        yield from trainer.cutter.drawn(windows, batch, limit, together=1)
 
 
 def choose(rates: Floats, losses: Floats) -> Search:
-    """What the test says: float [N] rates, ascending, and the losses at the first ones of them, up to where the test
-    ended. The rate has two digits, so that it can be written into a site file."""
+    """Chooses a rate. `rates`: float [N], ascending; `losses`: at the first of these rates, up to the end of the test.
+    The chosen rate has two significant digits, so that it can be written into a site file."""
     smoothed = _smooth(losses)
     before, lowest = float(np.median(losses[:BEFORE])), int(np.argmin(smoothed))
     fall = before - smoothed[lowest]

@@ -1,4 +1,4 @@
-"""A class's normal rows from the history, a stretch of time at a time: memory does not grow with history."""
+"""Loads a class's normal rows from the history, one stretch of time at a time: memory does not grow with history."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory
 
-# Readings that are aligned at once. Sorting them takes about a hundred bytes each.
+# Readings that are aligned at once. Sorting takes about a hundred bytes per reading.
 STRETCH_READINGS = 500_000
 
 
 def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress) -> list[NormalGrid]:
-    """The rows of every asset of the class that has enough normal ones, divided into parts.
+    """The rows of every asset of the class with enough normal rows, divided into parts.
 
-    Raises EugenieError when none has.
+    Raises EugenieError when no asset has enough.
     """
     history = open_history(site)
     equipment = site.classes[class_name]
-    summary = {each.asset: each for each in history.summary()}
+    summaries = {summary.asset: summary for summary in history.summary()}
     grids: list[NormalGrid] = []
     short: list[str] = []
     assets = site.assets_of(class_name)
     with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:
-            normal = normal_grid(site, history, summary[asset], arrays) if asset in summary else None
+            normal = normal_grid(site, history, summaries[asset], arrays) if asset in summaries else None
             if normal is not None and normal.used >= datasets.least_rows(equipment.model.window):
                 grids.append(normal)
             else:
@@ -43,20 +43,20 @@ def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress
         raise EugenieError(
             f"class {class_name}: no asset has {datasets.MIN_WINDOWS} windows "
             f"({datasets.least_rows(equipment.model.window)} rows) of normal history",
-            "`eugenie import` brings in history; see also the assets' normal periods and the exclusions",
+            "import more history with `eugenie import`; check the assets' normal periods and the exclusions",
         )
     if short:
-        progress.say(f"{class_name}: too little normal history, left out: {', '.join(short)}")
+        progress.say(f"{class_name}: left out for too little normal history: {', '.join(short)}")
     for grid in grids:
-        for words in grid.doubts:
-            progress.say(f"{class_name}: {grid.asset}: {words}")
+        for message in grid.doubts:
+            progress.say(f"{class_name}: {grid.asset}: {message}")
     progress.say(f"{class_name}: {sum(grid.used for grid in grids):,} normal rows of {len(grids)} assets")
     return grids
 
 
 def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
-    """An asset's rows as `history.grid.load_grid` gives them whole, with what is not normal taken out, and divided
-    into parts; from a window before its first normal period to its last. None when no reading makes a row."""
+    """An asset's normal rows, equal to those of `history.grid.load_grid` over the whole time, divided into parts; from
+    one window before its first normal period to the end of its last. None when no reading makes a row."""
     equipment = site.classes[site.assets[summary.asset].class_name]
     step = equipment.step
     first, last = _span(site, summary, equipment)
@@ -64,7 +64,7 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
     if length * len(equipment.sensors) > MAX_CELLS:
         raise EugenieError(
             f"{summary.asset}: its readings span {length:,} rows, too many for a grid of {step} ms steps",
-            "`eugenie history quality` shows stray readings; give normal periods, or a longer step",
+            "`eugenie history quality` shows stray readings; set normal periods or a longer step",
         )
     edges = arrays.array((length,), np.int64)
     rows = arrays.array((length, len(equipment.sensors)), np.float32)
@@ -95,10 +95,10 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
 
 
 def _span(site: Site, summary: AssetSummary, equipment: EquipmentClass) -> tuple[int, int]:
-    """First and last edge that are read, ms: normal rows lie between them."""
+    """First and last edge to read, ms: all normal rows lie between them."""
     first, last = summary.start_ms, summary.end_ms + equipment.max_gap
     periods = site.assets[summary.asset].normal
-    if periods:  # a window may begin before the first of its rows that is normal
-        first = max(first, min(to_ms(one.start) for one in periods) - equipment.model.window * equipment.step)
-        last = min(last, max(to_ms(one.end) for one in periods))
+    if periods:  # a window may begin before its first normal row
+        first = max(first, min(to_ms(period.start) for period in periods) - equipment.model.window * equipment.step)
+        last = min(last, max(to_ms(period.end) for period in periods))
     return first // equipment.step * equipment.step, last

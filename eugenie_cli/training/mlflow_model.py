@@ -1,6 +1,6 @@
-"""What MLflow's pages show of a version: the model's signature (`MLmodel`), and its card as Markdown.
+"""Files for MLflow's pages about a version: the model's signature (`MLmodel`), and its card as Markdown.
 
-`mlflow.*.log_model` would resolve the environment for a quarter of a minute; these are the files alone.
+`mlflow.*.log_model` would spend fifteen seconds on resolving the environment; this module writes only the files.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from eugenie_cli.training import mlflow_store, model_card
 from eugenie_cli.training.run_record import TrainingRecord
 
 CARD = model_card.LOCATION.name
-"""The card, among the artifacts of a run. The export of the version replaces it by one that knows the graph, too."""
+"""The card among the artifacts of a run. The export of the version replaces it with one that describes the graph."""
 
-# MLflow's databases hold no longer description of a version.
+# The longest description of a version that MLflow's databases accept.
 _LONGEST = 5000
-_GOES_ON = f"\n\n(The whole card is the run's artifact `{CARD}`.)\n"
+_CONTINUED = f"\n\n(The whole card is the run's artifact `{CARD}`.)\n"
 
 
 def write_mlmodel(detector: TrainedDetector, folder: Path) -> None:
-    """`MLmodel` beside the detector's files, with the signature of the graph that `eugenie export` makes of it."""
+    """Writes `MLmodel` next to the detector's files, with the signature of the graph that `eugenie export` builds."""
     from mlflow.models import Model, ModelSignature
     from mlflow.types.schema import Schema, TensorSpec
 
@@ -57,15 +57,15 @@ def write_mlmodel(detector: TrainedDetector, folder: Path) -> None:
 
 
 def write_card(site: str, detector: TrainedDetector, run: TrainingRecord, folder: Path) -> None:
-    """The card of a detector that no version has the number of yet."""
+    """Writes the card of a detector that has no version number yet."""
     (folder / CARD).write_text(model_card.render(site, detector, run), encoding="utf-8")
 
 
 def description(folder: Path) -> str | None:
-    """The card in `folder`, as long as a version's description may be; None where there is no card."""
+    """The card in `folder`, cut to the longest description that a version may have; None without a card."""
     if not (folder / CARD).exists():
         return None
     text = (folder / CARD).read_text(encoding="utf-8")
     if len(text) <= _LONGEST:
         return text
-    return text[: text.rindex("\n", 0, _LONGEST - len(_GOES_ON))] + _GOES_ON
+    return text[: text.rindex("\n", 0, _LONGEST - len(_CONTINUED))] + _CONTINUED

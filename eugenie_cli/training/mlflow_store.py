@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 # The folder of a run's artifacts that holds the trained detector.
 DETECTOR = "detector"
-# The stage of what MLflow keeps, and gives nobody, until its garbage collection.
+# The lifecycle stage of what MLflow hides but keeps until its garbage collection.
 _DELETED = "deleted"
-# A server that does not answer at once is not there; MLflow would try for minutes.
+# A server that does not answer quickly counts as unreachable; MLflow's defaults would retry for minutes.
 _HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
-# How long a server may take to answer the first question; one that is busy takes a second or two.
+# How long a server may take to answer the first request; a busy one takes a second or two.
 _ANSWER_S = 8.0
-# The least that only an MLflow server answers, and only to those that it lets in.
-_QUESTION = "/api/2.0/mlflow/registered-models/search"
-_AWAY_FROM, _BUSY = 500, 429
-_REFUSALS = {401: "does not know", 403: "does not let in"}
-# Nothing is reported to anybody, and no git is looked for.
+# The cheapest request that only an MLflow server answers, and only to callers with access.
+_PROBE = "/api/2.0/mlflow/registered-models/search"
+_UNREACHABLE_FROM, _BUSY = 500, 429
+_REFUSALS = {401: "does not know", 403: "denies access to"}
+# Disables telemetry, and the search for git.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
-# MLflow prints where a run is to be seen, in the middle of a command's JSON.
+# Otherwise MLflow prints the URL of a run in the middle of a command's JSON.
 _SILENT = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 
 
@@ -46,41 +46,41 @@ def is_local(site: HasTracking) -> bool:
 
 
 class StoreUnreachableError(EugenieError):
-    """A tracking server does not answer, or answers that it cannot now. What waits for it may be sent later."""
+    """A tracking server does not answer, or reports that it is unavailable. Spooled runs may be uploaded later."""
 
     def __init__(self, site: HasTracking, why: str) -> None:
         super().__init__(
             f"the tracking store {shown_uri(site)} does not answer: {why}",
-            f"check tracking.uri in {site.file}, and that the server runs; or use `uri: local`",
+            f"check tracking.uri in {site.file} and that the server is running, or use `uri: local`",
             ExitCode.UNREACHABLE,
         )
 
 
 def shown_uri(site: HasTracking) -> str:
-    """The tracking URI as it may be shown: without a password."""
+    """The tracking URI for display, without a password."""
     return without_password(tracking_uri(site))
 
 
 def tracking_uri(site: HasTracking) -> str:
-    """What MLflow calls the tracking URI."""
+    """The tracking URI for MLflow."""
     return store_uri(workspace_of(site)) if is_local(site) else site.tracking.uri
 
 
 def artifact_root(site: HasTracking) -> Path:
-    """Where the local store keeps artifacts."""
+    """The folder in which the local store keeps artifacts."""
     return workspace_of(site).mlflow.absolute() / "artifacts"
 
 
 def registered_name(site: HasTracking, class_name: str) -> str:
-    """The class's name in the model registry; the site's name keeps plants apart that share a server."""
+    """The class's name in the model registry; the site's name separates plants that share a server."""
     return f"{site.site}.{class_name}"
 
 
 def client(site: HasTracking) -> MlflowClient:
-    """A client of the site's store, which is made if it is local and not there yet.
+    """A client of the site's store; creates a local store that does not exist yet.
 
     Raises StoreUnreachableError within seconds when a server does not answer, and EugenieError (UNREACHABLE) when it
-    answers that it does not let us in, or is no MLflow server.
+    denies access or is not an MLflow server.
     """
     for name, value in (_QUIET | _SILENT | _HTTP_SETTINGS).items():
         os.environ.setdefault(name, value)
@@ -90,25 +90,25 @@ def client(site: HasTracking) -> MlflowClient:
 
     for name in ("mlflow", "alembic"):  # MLflow sets its own levels when it is imported
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry is a warning of its own
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns about every retry
     uri = tracking_uri(site)
     if site.tracking.is_server:
-        _ask(site)
+        _probe(site)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     if is_local(site):
         artifact_root(site).mkdir(parents=True, exist_ok=True)
     try:
         with alone(lock_of(database(workspace_of(site)))) if is_local(site) else nullcontext():
-            made = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            made.search_registered_models(max_results=1)
+            local_client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            local_client.search_registered_models(max_results=1)
     except MlflowException as problem:
         raise StoreUnreachableError(site, first_line(problem)) from problem
-    return made
+    return local_client
 
 
 @contextmanager
 def once() -> Iterator[None]:
-    """No request of the block is sent twice by MLflow itself: one whose answer was lost may have been obeyed."""
+    """Disables MLflow's own retries in the block: a request whose response was lost may have taken effect."""
     name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     before = os.environ.get(name)
     os.environ[name] = "0"
@@ -122,13 +122,13 @@ def once() -> Iterator[None]:
 
 
 def first_line(problem: BaseException) -> str:
-    """What is wrong, in a line, without a password of an address."""
+    """The first line of the problem's message, without passwords in addresses."""
     lines = str(problem).splitlines()
     return without_password(lines[0]) if lines else type(problem).__name__
 
 
-def _ask(site: HasTracking) -> None:
-    """Whether the server answers, and lets us in."""
+def _probe(site: HasTracking) -> None:
+    """Raises EugenieError unless the server answers and grants access."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -136,7 +136,7 @@ def _ask(site: HasTracking) -> None:
     try:
         answer = http_request(
             get_default_host_creds(tracking_uri(site)),
-            _QUESTION,
+            _PROBE,
             "GET",
             params={"max_results": 1},
             max_retries=0,
@@ -144,11 +144,11 @@ def _ask(site: HasTracking) -> None:
             raise_on_status=False,
         )
     except MlflowException as problem:
-        words = str(problem)
-        if "SSL" in words or "TLS CA certificate" in words:
+        message = str(problem)
+        if "SSL" in message or "TLS CA certificate" in message:
             raise EugenieError(
                 f"{shown_uri(site)} cannot be trusted: {first_line(problem)}",
-                "tracking.ca of the site file names the authority that signed the server's certificate",
+                "set tracking.ca in the site file to the authority that signed the server's certificate",
                 ExitCode.UNREACHABLE,
             ) from problem
         raise StoreUnreachableError(site, _short(problem)) from problem
@@ -159,12 +159,12 @@ def _ask(site: HasTracking) -> None:
             f"check tracking.username and password, or tracking.token, in {site.file}, and the user's rights",
             ExitCode.UNREACHABLE,
         )
-    if status >= _AWAY_FROM or status == _BUSY:
+    if status >= _UNREACHABLE_FROM or status == _BUSY:
         raise StoreUnreachableError(site, f"HTTP {status}")
     if status != requests.codes.ok:
         raise EugenieError(
-            f"{shown_uri(site)} is no MLflow server: it answers HTTP {status} to {_QUESTION}",
-            f"check tracking.uri in {site.file}: with a path, if the server has one",
+            f"{shown_uri(site)} is not an MLflow server: it answers {_PROBE} with HTTP {status}",
+            f"check tracking.uri in {site.file}; include the path if the server has one",
             ExitCode.UNREACHABLE,
         )
 
@@ -177,27 +177,27 @@ def _caller(site: HasTracking) -> str:
 
 
 def _short(problem: BaseException) -> str:
-    """The cause that requests tells last, without its own classes around it."""
-    words = first_line(problem)
-    if "timeout" in words or "timed out" in words:
-        return f"nothing came within {_ANSWER_S:.0f} s"
-    return "the connection was refused" if "Connection refused" in words else words
+    """The cause behind requests' nested exceptions."""
+    message = first_line(problem)
+    if "timeout" in message or "timed out" in message:
+        return f"no response within {_ANSWER_S:.0f} s"
+    return "the connection was refused" if "Connection refused" in message else message
 
 
 def experiment(site: HasTracking, store: MlflowClient) -> str:
-    """The id of the site's experiment, made when it is not there.
+    """The id of the site's experiment, which is created if it does not exist.
 
-    Raises EugenieError (REFUSED) when it was deleted: MLflow keeps its name, and takes no run for it.
+    Raises EugenieError (REFUSED) when it was deleted: MLflow reserves its name but accepts no runs for it.
     """
-    found = store.get_experiment_by_name(site.experiment)
-    if found is not None and found.lifecycle_stage == _DELETED:
+    existing = store.get_experiment_by_name(site.experiment)
+    if existing is not None and existing.lifecycle_stage == _DELETED:
         raise EugenieError(
             f"the experiment {site.experiment} was deleted in {shown_uri(site)}",
-            f"restore it (`mlflow experiments restore --experiment-id {found.experiment_id}`), or give another name as "
-            f"tracking.experiment in {site.file}",
+            f"restore it (`mlflow experiments restore --experiment-id {existing.experiment_id}`), or set another name "
+            f"as tracking.experiment in {site.file}",
             ExitCode.REFUSED,
         )
-    if found is not None:
-        return str(found.experiment_id)
+    if existing is not None:
+        return str(existing.experiment_id)
     location = artifact_root(site).as_uri() if is_local(site) else None
     return str(store.create_experiment(site.experiment, artifact_location=location))

@@ -1,7 +1,7 @@
-"""Arrays on disk for as long as a training runs, so that history may be longer than memory.
+"""Arrays on disk for the duration of a training run, so that the history may be larger than memory.
 
-Their files have no name: whatever ends the process, nothing is left. What was not touched lately is the page cache's,
-which the kernel takes back when it needs memory.
+Their files are unlinked, so nothing remains however the process ends. Pages that were not touched lately are in the
+page cache, which the kernel reclaims when it needs memory.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from numpy.typing import DTypeLike, NDArray
 from eugenie_cli.errors import EugenieError
 
 BLOCK_ROWS = 100_000
-"""Rows that are worked on at once: 3 MB of eight sensors, and a few times that in passing."""
+"""Rows that are processed at once: 3 MB for eight sensors, and a few times that for intermediate results."""
 
 
 class Memory:
-    """Arrays in memory: for data that are there already."""
+    """Arrays in memory, for data that are in memory anyway."""
 
     def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """A new array; what it holds is anybody's guess."""
+        """A new array with undefined contents."""
         return np.empty(shape, dtype)
 
     def release(self) -> None:
-        """Says that what was written will not be needed soon."""
+        """Hints that the data written so far will not be needed soon."""
 
 
 class MmapArrays(Memory):
-    """Arrays in nameless files of a folder."""
+    """Arrays in unlinked files of a folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,13 +44,13 @@ class MmapArrays(Memory):
         self._maps: list[mmap.mmap] = []
 
     def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """A new array of zeros. Raises EugenieError when the disk has no room for it."""
+        """A new array of zeros. Raises EugenieError when the disk is too full for it."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if not size:
             return np.zeros(shape, dtype)
         with tempfile.TemporaryFile(dir=self._folder) as file:
             try:
-                os.posix_fallocate(file.fileno(), 0, size)  # a full disk is found here, not while it is written to
+                os.posix_fallocate(file.fileno(), 0, size)  # detects a full disk here, not while writing
             except OSError as problem:
                 if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
@@ -63,7 +63,7 @@ class MmapArrays(Memory):
         return np.frombuffer(mapped, dtype).reshape(shape)
 
     def release(self) -> None:
-        """Hands the pages back to the page cache: they stay on disk, and leave the process."""
+        """Hands the pages back to the page cache: they stay on disk, but no longer count as the process's memory."""
         for mapped in self._maps:
             mapped.madvise(mmap.MADV_DONTNEED)
 

@@ -1,8 +1,8 @@
-"""The model card of a version: what it learnt from, how good it was, where its thresholds come from.
+"""The model card of a version: its training data, its metrics and the origin of its thresholds.
 
-Markdown: with the training run and as the version's description in MLflow, and beside the exported graph in
-`assets.extra`. After Mitchell et al., "Model Cards
-for Model Reporting", 2019, as far as a detector of one class of machines has what they ask for.
+The card is Markdown. It is stored with the training run, as the version's description in MLflow, and with the exported
+graph in `assets.extra`. It follows Mitchell et al., "Model Cards for Model Reporting", 2019, as far as that applies to
+a detector of one class of machines.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def render(
     version: int | None = None,
     difference: float | None = None,
 ) -> str:
-    """The card as Markdown. `version`: None before it is registered; `difference`: the largest of the graph's scores
-    from the trained network's, None before it is exported."""
+    """The card as Markdown. `version`: None before it is registered; `difference`: the largest difference between the
+    scores of the exported graph and of the trained network, None before the export."""
     title = f"# {detector.class_name}, version {version}" if version is not None else f"# {detector.class_name}"
     lines = [title, "", *_purpose(site, detector)]
     for heading, section in (
@@ -100,18 +100,18 @@ def _spans(periods: Periods) -> Iterable[Sequence[str]]:
 
 def _thresholds(detector: TrainedDetector) -> list[str]:
     noted = detector.calibration
-    told = [
-        f"A threshold is {noted.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is",
-        f"the smallest with which, rehearsed on held-out normal rows, at most {noted.budget:.2%} of them score above 1",
-        f"({noted.rehearsal:.2%} did). `learnt`: the rows that the asset's own baselines rest on. `moved`: the sensor",
-        "whose mean moved most between those and the calibration rows, in deviations.",
+    explanation = [
+        f"A threshold is {noted.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is the",
+        f"smallest for which, in a rehearsal on held-out normal rows, at most {noted.budget:.2%} of them score above 1",
+        f"({noted.rehearsal:.2%} did). `learnt`: the rows behind the asset's own baselines. `moved`: the sensor whose",
+        "mean moved most between those and the calibration rows, in deviations.",
     ]
     rows = (
         (
             asset.asset,
             f"{threshold:.4g}",
             f"{asset.rows:,}",
-            "the class's, for want of rows" if asset.pooled else "its own rows",
+            "the class's rows (too few of its own)" if asset.pooled else "its own rows",
             f"{asset.quantile:.4g}",
             f"{asset.exceeding:.2%}",
             f"{asset.learnt:,}",
@@ -120,7 +120,7 @@ def _thresholds(detector: TrainedDetector) -> list[str]:
         for asset, threshold in zip(noted.assets, detector.threshold, strict=True)
     )
     columns = ["asset", "threshold", "rows", "from", "quantile", "rows above 1", "learnt", "moved"]
-    return [*told, "", *_table(columns, rows)]
+    return [*explanation, "", *_table(columns, rows)]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

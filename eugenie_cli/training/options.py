@@ -1,4 +1,4 @@
-"""What is wanted of a training beyond what the site file says."""
+"""Options of a training run that are not in the site file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The options of `eugenie train`, for each class that it trains."""
+    """The options of `eugenie train`, which apply to each class that it trains."""
 
     epochs: int | None = None
-    """Instead of the site file's."""
+    """Overrides the site file's number of epochs."""
     force: bool = False
-    """Train although a version of the same data, settings and code is there."""
+    """Train even if a version of the same data, settings and code exists."""
     from_champion: bool = False
-    """Go on from the champion's network."""
+    """Warm start: begin with the champion's network."""
 
 
-AS_THE_SITE_SAYS = TrainingOptions()
+NO_OPTIONS = TrainingOptions()

@@ -1,11 +1,11 @@
-"""Wild values among an asset's normal rows: readings that no measurement made, such as a fault code or a spike of 1e6.
+"""Wild values among an asset's normal rows: readings that are not measurements, such as a fault code or a spike of 1e6.
 
-One of them in 4,000 rows makes a deviation of 3 one of 16,000, after which the sensor's faults cannot be seen; a run of
-them in the calibration block does the same to a threshold. They are taken out of the rows before anything is learnt.
+One of them in 4,000 rows turns a deviation of 3 into 16,000, which hides the sensor's faults; a run of them in the
+calibration block does the same to a threshold. They are removed from the rows before training.
 
-What is wild has to be told from what is rare: a standby pump's weekly test is heavy, and normal. Wild is a value that
-lies apart: few values are like it, between it and the others there is nothing for several times their reach, and no
-other sensor of the asset has anything unusual to say at the same time.
+Wild values must be distinguished from rare ones: a standby pump's weekly test is far from the usual values, yet normal.
+A value is wild if few values are like it, a gap of several times the spread of the others separates it from them, and
+no other sensor of the asset is unusual at the same time.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.training.mmap_arrays import blocks
 
-# At most this share of a sensor's normal values is wild, or this many where there are few values.
+# At most this share of a sensor's normal values is wild, or this many of a short record.
 MOST_SHARE = 0.01
 FEW = 2
-# A wild value is at least this many times as far from the median as every value nearer to it. Of the normal rows of six
-# public data sets (SKAB, TEP, ASD, BATADAL, SMD, HVAC: 250 sensors that move) one value lies so far out.
+# A wild value is at least this many times as far from the median as any value nearer to it. In the normal rows of six
+# public data sets (SKAB, TEP, ASD, BATADAL, SMD, HVAC: 250 sensors that move) only one value is that far out.
 APART = 4.0
-# And differs by this share of the median: of a temperature in kelvin, a few degrees are not wild.
+# It also differs by this share of the median: a few degrees of a temperature in kelvin are not wild.
 SHARE_OF_VALUE = 0.01
-# A sensor that (nearly) never moves has no reach. A valve that opens once is rare, not wild: the value then has to be
-# this many times the median, and this large.
+# A sensor that (nearly) never moves has no spread. A valve that opens once is rare, not wild, so the value must then be
+# this many times the median, and at least this large if the median is 0.
 APART_FROM_STILL = 100.0
 APART_FROM_NOTHING = 1e4
-# Up to so many rows are wild though other sensors have something to say, too: a logger's hiccup.
+# Up to this many rows are wild even if other sensors are unusual, too: a logger's hiccup.
 HICCUP_ROWS = 10
 HICCUP_SHARE = 0.0025
-# Rows that a median is taken of, and the share of a sensor's values that are looked at one by one.
+# Rows that estimate a median, and the share of a sensor's values that are examined individually.
 SAMPLE_ROWS = 20_000
 TAIL = 0.02
 # Differences below this share of a value are float32's.
@@ -55,12 +55,12 @@ class Wild:
 
 @dataclass(frozen=True)
 class _Column:
-    """A sensor's normal values: how many, their median, and those furthest from it, the furthest last."""
+    """A sensor's normal values: their number, their median, and those furthest from it, the furthest last."""
 
     count: int
     median: float
     reach: float
-    """How far from the median those are at most that are not listed."""
+    """The largest distance from the median of the values that are not listed."""
     rows: Ints
     value: Floats
 
@@ -70,15 +70,15 @@ class _Column:
 
 
 def drop(rows: Floats, part: Ints, limited: Sequence[tuple[bool, bool]]) -> tuple[Wild, ...]:
-    """Makes wild values missing, in place: in `rows` float [T, S], where `part` int [T] is not 0; infinite ones too.
+    """Sets wild and infinite values to missing, in place: in `rows` float [T, S], where `part` int [T] is not 0.
 
-    `limited`: whether the site file says for a sensor how low and how high it may be, which is then the last word.
-    -> what was taken out.
+    `limited`: whether the site file gives a sensor a lower and an upper limit; values on a limited side are never wild.
+    -> the values removed.
     """
     for block in blocks(len(part)):
         rows[block][~np.isfinite(rows[block])] = np.nan
     columns = _columns(rows, part)
-    found = []
+    removed = []
     for sensor, (low, high) in enumerate(limited):
         own = columns[sensor]
         outer = _apart(own)
@@ -87,16 +87,16 @@ def drop(rows: Floats, part: Ints, limited: Sequence[tuple[bool, bool]]) -> tupl
             order = outer[np.argsort(own.rows[outer])]
             value, inner = own.value[order], np.delete(own.value, outer)
             near = [*inner, own.median - own.reach, own.median + own.reach]
-            found.append(
+            removed.append(
                 Wild(sensor, own.rows[order], float(value.min()), float(value.max()), min(near), max(near)),
             )
-    for one in found:
-        rows[one.rows, one.sensor] = np.nan
-    return tuple(found)
+    for wild in removed:
+        rows[wild.rows, wild.sensor] = np.nan
+    return tuple(removed)
 
 
 def thinned(rows: Floats, part: Ints) -> tuple[Ints, Floats]:
-    """Evenly spread rows of those where `part` is not 0: their numbers int [n], and a copy float64 [n, S]."""
+    """An evenly spread sample of the rows where `part` is not 0: their numbers int [n], and a copy float64 [n, S]."""
     total = sum(int(np.count_nonzero(part[block])) for block in blocks(len(part)))
     step, before = max(1, -(-total // SAMPLE_ROWS)), 0
     numbers, values = [np.zeros(0, np.int64)], [np.zeros((0, rows.shape[1]))]
@@ -126,8 +126,8 @@ def _columns(rows: Floats, part: Ints) -> list[_Column]:
         with np.errstate(invalid="ignore"):
             far = np.abs(values - middle) > reach
         for sensor in np.flatnonzero(far.any(axis=0)):
-            there = far[:, sensor]
-            tails[sensor].append((block.start + own[there], values[there, sensor]))
+            outer = far[:, sensor]
+            tails[sensor].append((block.start + own[outer], values[outer, sensor]))
     return [
         _column(int(count), float(at), float(within), tail)
         for count, at, within, tail in zip(counts, middle, reach, tails, strict=True)
@@ -142,7 +142,7 @@ def _column(count: int, median: float, reach: float, tail: Sequence[tuple[Ints, 
 
 
 def _apart(own: _Column) -> Ints:
-    """Which of a column's values lie apart: everything beyond the innermost gap that is wide enough."""
+    """Indices of a column's wild candidates: everything beyond the innermost gap that is wide enough."""
     most = max(FEW, int(own.count * MOST_SHARE))
     away = own.away
     nearer = np.concatenate([[own.reach], away[:-1]]) if away.size else away
@@ -158,7 +158,7 @@ def _apart(own: _Column) -> Ints:
 
 
 def _shared(rows: Floats, columns: Sequence[_Column], sensor: int, where: Ints) -> bool:
-    """Whether another sensor, too, is as far out as it ever is in most of these rows, and not by the same code."""
+    """Whether another sensor is also near its extremes in most of these rows, with values other than the same code."""
     if len(where) <= max(HICCUP_ROWS, HICCUP_SHARE * columns[sensor].count):
         return False
     own = rows[where, sensor]
@@ -174,12 +174,13 @@ def _shared(rows: Floats, columns: Sequence[_Column], sensor: int, where: Ints) 
     return False
 
 
-def told(one: Wild, sensor: str, first: str, last: str) -> str:
-    """What was taken out, in words."""
-    count, what = (f"{len(one.rows)} values", "are") if len(one.rows) > 1 else ("a value", "is")
+def describe(wild: Wild, sensor: str, first: str, last: str) -> str:
+    """A message about the values removed; `first` and `last`: the instants of the first and last of them."""
+    several = len(wild.rows) > 1
+    count, verb, pronoun = (f"{len(wild.rows)} values", "are", "they are") if several else ("1 value", "is", "it is")
     span = f"from {first} to {last}" if first != last else f"at {first}"
-    values = f"{one.low:.4g} to {one.high:.4g}" if one.low != one.high else f"{one.low:.4g}"
+    values = f"{wild.low:.4g} to {wild.high:.4g}" if wild.low != wild.high else f"{wild.low:.4g}"
     return (
-        f"{sensor}: {count} ({values}, {span}) far from all others ({one.least:.4g} to {one.most:.4g}) {what} taken "
-        "as no measurement and not learnt from; if normal, say so by `low` and `high` of the sensor"
+        f"{sensor}: {count} ({values}, {span}) {verb} far from all others ({wild.least:.4g} to {wild.most:.4g}) and "
+        f"excluded from training as implausible; if {pronoun} normal, set `low` and `high` of the sensor"
     )

@@ -1,4 +1,4 @@
-"""Several classes at a time, each in a process of its own."""
+"""Trains several classes at a time, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.result import FailedClass, TrainedVersion, Training
 from eugenie_cli.training.train import train_class
 
-# What a training takes: TensorFlow and MLflow, a batch, the plots.
+# The memory of one training process: TensorFlow and MLflow, a batch, the plots.
 JOB_BYTES = 1_500 * 2**20
-# Read by TensorFlow and the libraries beneath numpy when they are loaded.
+# TensorFlow and numpy's libraries read these when they are loaded.
 _THREADS = ("TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _POLL_S = 0.2
 _PARENT_POLL_S = 1.0
 
 
 def affordable(jobs: int) -> int:
-    """At most `jobs`, and as many as the free memory has room for; at least one."""
+    """As many of `jobs` as fit into the free memory; at least one."""
     return max(1, min(jobs, psutil.virtual_memory().available // JOB_BYTES))
 
 
-def train_beside(
+def train_in_parallel(
     site: Site,
     class_names: Sequence[str],
     progress: Progress,
-    wanted: TrainingOptions,
+    options: TrainingOptions,
     *,
     jobs: int,
     parent: str | None,
 ) -> Training:
-    """`train_class` of every class, `jobs` at a time, which share the cores. What becomes of one is nothing to the
-    others, be it that its process is killed."""
+    """Runs `train_class` for every class, `jobs` at a time, sharing the cores. A failure of one class, even a killed
+    process, does not affect the others."""
     most = affordable(jobs)
     if most < jobs:
-        progress.say(f"{most} at a time: there is no memory for {jobs}")
+        progress.say(f"training {most} at a time: not enough memory for {jobs}")
     context = multiprocessing.get_context("spawn")
-    told = context.Queue()
+    messages = context.Queue()
     waiting = list(class_names)
     running: dict[str, Any] = {}
     ended: dict[str, TrainedVersion | FailedClass] = {}
     threads = max(1, len(os.sched_getaffinity(0)) // most)
     with ExitStack() as bars:
         advance = bars.enter_context(progress.task("train", total=len(class_names), unit="classes"))
-        shown = _Shown(progress)
+        display = _Display(progress)
         bars.callback(_end, running)
         while waiting or running:
             while waiting and len(running) < most:
@@ -65,20 +65,21 @@ def train_beside(
                 with _environment(threads):
                     running[name] = context.Process(
                         target=_train,
-                        args=(site, name, wanted, parent, told, os.getpid()),
+                        args=(site, name, options, parent, messages, os.getpid()),
                         name=f"train {name}",
                     )
                     running[name].start()
-            _listen(told, shown, ended)
+            _receive(messages, display, ended)
             for name, process in list(running.items()):
                 if process.is_alive():
                     continue
                 process.join()
-                _listen(told, shown, ended)  # what it said last
+                _receive(messages, display, ended)  # its last messages
                 if name not in ended:
-                    ended[name] = FailedClass(name, f"its process ended ({process.exitcode})", "run the command again")
+                    reason = f"its process ended with exit code {process.exitcode}"
+                    ended[name] = FailedClass(name, reason, "run the command again")
                 del running[name]
-                shown.close(name)
+                display.close(name)
                 advance(1)
     results = [ended[name] for name in class_names]
     return Training(
@@ -89,7 +90,7 @@ def train_beside(
 
 @contextmanager
 def _environment(threads: int) -> Iterator[None]:
-    """The threads of a job, in the environment that it inherits."""
+    """Sets the number of a job's threads in the environment that it inherits."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     try:
@@ -102,17 +103,17 @@ def _environment(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _listen(told: Any, shown: _Shown, ended: dict[str, TrainedVersion | FailedClass]) -> None:
-    """Takes what the jobs say until they are silent for a moment."""
+def _receive(messages: Any, display: _Display, ended: dict[str, TrainedVersion | FailedClass]) -> None:
+    """Handles the jobs' messages until none arrives for a moment."""
     while True:
         try:
-            name, kind, what = told.get(timeout=_POLL_S)
+            name, kind, content = messages.get(timeout=_POLL_S)
         except queue.Empty:
             return
         if kind == "ended":
-            ended[name] = what
+            ended[name] = content
         else:
-            shown.take(name, kind, what)
+            display.handle(name, kind, content)
 
 
 def _end(running: dict[str, Any]) -> None:
@@ -122,22 +123,22 @@ def _end(running: dict[str, Any]) -> None:
         process.join()
 
 
-class _Shown:
-    """The jobs' progress, on the one terminal."""
+class _Display:
+    """Shows the progress of all jobs on one terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._bars: dict[str, tuple[ExitStack, Advance]] = {}
 
-    def take(self, name: str, kind: str, what: Any) -> None:
+    def handle(self, name: str, kind: str, content: Any) -> None:
         if kind == "say":
-            self._progress.say(what)
+            self._progress.say(content)
         elif kind == "begin":
             self.close(name)
             stack = ExitStack()
-            self._bars[name] = (stack, stack.enter_context(self._progress.task(*what)))
+            self._bars[name] = (stack, stack.enter_context(self._progress.task(*content)))
         elif kind == "advance" and name in self._bars:
-            self._bars[name][1](what)
+            self._bars[name][1](content)
         elif kind == "end":
             self.close(name)
 
@@ -150,41 +151,42 @@ class _Shown:
 
 
 class _Relayed:
-    """A Progress that speaks through a queue."""
+    """A Progress that sends its messages through a queue."""
 
-    def __init__(self, name: str, told: Any) -> None:
-        self._name, self._told = name, told
+    def __init__(self, name: str, messages: Any) -> None:
+        self._name, self._messages = name, messages
 
     def say(self, message: str) -> None:
-        self._told.put((self._name, "say", message))
+        self._messages.put((self._name, "say", message))
 
     @contextmanager
     def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Advance]:
-        self._told.put((self._name, "begin", (label, total, unit)))
+        self._messages.put((self._name, "begin", (label, total, unit)))
         try:
-            yield lambda amount: self._told.put((self._name, "advance", amount))
+            yield lambda amount: self._messages.put((self._name, "advance", amount))
         finally:
-            self._told.put((self._name, "end", None))
+            self._messages.put((self._name, "end", None))
 
 
-def _train(site: Site, name: str, wanted: TrainingOptions, parent: str, told: Any, starter: int) -> None:
-    from eugenie_cli.training.devices import one_thread_an_operation
+def _train(site: Site, name: str, options: TrainingOptions, parent: str, messages: Any, starter: int) -> None:
+    from eugenie_cli.training.devices import use_one_thread_per_operation
 
     signal.signal(signal.SIGTERM, signals.interrupt)
-    one_thread_an_operation()
+    use_one_thread_per_operation()
     threading.Thread(target=_die_with, args=(starter,), daemon=True).start()
     try:
-        done = train_class(site, name, _Relayed(name, told), wanted, parent=lambda: parent)
+        version = train_class(site, name, _Relayed(name, messages), options, parent=lambda: parent)
     except EugenieError as problem:
-        told.put((name, "ended", FailedClass(name, problem.reason, problem.hint)))
-    except Exception as problem:  # noqa: BLE001 - whatever it is, it is this class's alone
-        told.put((name, "ended", FailedClass(name, f"{type(problem).__name__}: {problem}", "train it by itself")))
+        messages.put((name, "ended", FailedClass(name, problem.reason, problem.hint)))
+    except Exception as problem:  # noqa: BLE001 - no failure of this class may affect the others
+        reason = f"{type(problem).__name__}: {problem}"
+        messages.put((name, "ended", FailedClass(name, reason, "train the class on its own")))
     else:
-        told.put((name, "ended", done))
+        messages.put((name, "ended", version))
 
 
 def _die_with(starter: int) -> None:
-    """A job ends when the command that started it was killed."""
+    """Ends the job when the command that started it is killed."""
     while os.getppid() == starter:
         time.sleep(_PARENT_POLL_S)
     os._exit(1)

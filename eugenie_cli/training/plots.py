@@ -1,4 +1,4 @@
-"""Pictures of a training run, as PNG files."""
+"""Plots of a training run, as PNG files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from eugenie_cli.training.calibration_scores import JudgedRows
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
 
-# A class of hundreds of assets would give a picture that nobody can read.
+# A plot of hundreds of assets would be unreadable.
 MOST_ASSETS = 12
-# Residuals beyond this many deviations have one colour: a single one must not make all others pale.
+# Residuals beyond this many deviations share one colour, so that a single extreme does not wash out the others.
 MOST_DEVIATIONS = 4.0
 
 
@@ -33,14 +33,14 @@ def losses(epochs: Sequence[Epoch], path: Path) -> None:
     FigureCanvasAgg(figure).print_png(path)
 
 
-def search(found: Search, path: Path) -> None:
-    """The smoothed loss at every learning rate that was tried, and the one taken."""
+def search(result: Search, path: Path) -> None:
+    """The smoothed loss at every learning rate tried, and the rate chosen."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot(found.rates, found.losses)
-    axes.axvline(found.rate, color="tab:red", linewidth=1, label=f"taken: {found.rate:g}")
+    axes.plot(result.rates, result.losses)
+    axes.axvline(result.rate, color="tab:red", linewidth=1, label=f"chosen: {result.rate:g}")
     axes.set_xscale("log")
-    axes.set_ylim(0, 1.5 * found.losses[0])
+    axes.set_ylim(0, 1.5 * result.losses[0])
     axes.set_xlabel("learning rate")
     axes.set_ylabel("Huber loss of the forecasts, smoothed")
     axes.legend()
@@ -62,22 +62,22 @@ def calibration(detector: TrainedDetector, statistic: Sequence[Floats], path: Pa
 
 
 def scores(judged: Sequence[JudgedRows], path: Path) -> None:
-    """The score over time, of the newest calibration rows of each asset, with the threshold at 1."""
+    """The score of each asset's newest calibration rows over time, with the threshold at 1."""
     figure = Figure(figsize=(9, 1 + 1.4 * len(judged)), layout="constrained")
     rows = np.atleast_1d(figure.subplots(len(judged), 1))
-    for axes, one in zip(rows, judged, strict=True):
-        axes.plot(one.edges.astype("datetime64[ms]"), one.score, linewidth=0.7)
+    for axes, asset_rows in zip(rows, judged, strict=True):
+        axes.plot(asset_rows.edges.astype("datetime64[ms]"), asset_rows.score, linewidth=0.7)
         axes.axhline(1.0, color="tab:red", linewidth=1)
-        axes.set_ylabel(one.asset, fontsize=8)
+        axes.set_ylabel(asset_rows.asset, fontsize=8)
         axes.set_ylim(bottom=0)
         axes.tick_params(labelsize=7)
-    figure.suptitle("score of the newest calibration rows, assets with the highest first", fontsize=9)
+    figure.suptitle("score of the newest calibration rows, highest peaks first", fontsize=9)
     rows[-1].set_xlabel("UTC; the line at 1 is the threshold")
     FigureCanvasAgg(figure).print_png(path)
 
 
 def residuals(judged: Sequence[JudgedRows], sensors: Sequence[str], path: Path) -> None:
-    """Residuals as heat maps: sensors by time for the asset with the highest score, sensors by assets for all."""
+    """Residuals as heat maps: sensors by time for the asset with the highest score, and sensors by assets."""
     first = judged[0]
     figure = Figure(figsize=(9, 2 + 0.5 * len(sensors)), layout="constrained")
     above, below = figure.subplots(2, 1)
@@ -86,11 +86,11 @@ def residuals(judged: Sequence[JudgedRows], sensors: Sequence[str], path: Path) 
     times = np.append(first.edges, first.edges[-1] + step).astype("datetime64[ms]")
     shown = above.pcolormesh(times, np.arange(len(sensors) + 1), first.residual.T, cmap="RdBu_r", **limit)
     figure.colorbar(shown, ax=above, label="deviations")
-    above.set_title(f"{first.asset}: row less what was expected of it (UTC)", fontsize=9)
-    sizes = np.stack([_size(one.residual) for one in judged], axis=1)
+    above.set_title(f"{first.asset}: row minus expected row (UTC)", fontsize=9)
+    sizes = np.stack([_size(asset_rows.residual) for asset_rows in judged], axis=1)
     shown = below.imshow(sizes, aspect="auto", origin="lower", cmap="Reds", vmin=0)
     figure.colorbar(shown, ax=below, label="mean size, deviations")
-    below.set_xticks(range(len(judged)), [one.asset for one in judged], fontsize=7)
+    below.set_xticks(range(len(judged)), [asset_rows.asset for asset_rows in judged], fontsize=7)
     below.set_yticks(range(len(sensors)), sensors, fontsize=7)
     above.set_yticks(np.arange(len(sensors)) + 0.5, sensors, fontsize=7)
     above.tick_params(axis="x", labelsize=7)
@@ -98,7 +98,7 @@ def residuals(judged: Sequence[JudgedRows], sensors: Sequence[str], path: Path) 
 
 
 def _size(residual: Floats) -> Floats:
-    """The mean size by sensor, [N, S] -> [S]; NaN for a sensor that was never there."""
-    there = np.isfinite(residual)
-    total = np.where(there, np.abs(residual), 0.0).sum(axis=0)
-    return np.where(there.any(axis=0), total / np.maximum(there.sum(axis=0), 1), np.nan)
+    """The mean size by sensor, [N, S] -> [S]; NaN for a sensor without values."""
+    known = np.isfinite(residual)
+    total = np.where(known, np.abs(residual), 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

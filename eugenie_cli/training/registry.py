@@ -1,4 +1,4 @@
-"""The model registry: versions of a class, and which of them is champion."""
+"""The model registry: the versions of a class, and its champion."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 TYPE_PARAM = "model.type"
 """Parameter of a run: the type of its detector."""
 GATE_TAG = "eugenie.gate"
-"""Before the names of a version's tags that its promotion gate left: verdict, reasons, figures, champion, at, by."""
-# What MLflow answers of a run that it does not have, or whose id is none.
+"""Prefix of the version tags that the promotion gate writes: verdict, reasons, figures, champion, at, by."""
+# MLflow's error codes for a run that it does not have, or whose id is malformed.
 _GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-# A tag of the registered model: versions that were champion before, the latest last, as a JSON list.
+# A tag of the registered model: former champions, the latest last, as a JSON list of versions.
 _FORMER = "eugenie.former_champions"
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a class in the registry. `name` is the class; `created` ms since 1970; `type` of its detector.
+    """A version of a class in the registry. `name`: the class; `created`: ms since 1970; `type`: of its detector.
 
-    `gate`: what the class's promotion gate said of it last: passed, refused or forced; None where it was not asked.
+    `gate`: the last verdict of the class's promotion gate (passed, refused or forced); None if it was not evaluated.
     """
 
     name: str
@@ -44,11 +44,11 @@ class RegisteredVersion:
     type: str | None = None
     gate: str | None = None
     orphaned: bool = False
-    """The store does not have its run any more, so it cannot be loaded."""
+    """The store no longer has its run, so it cannot be loaded."""
 
 
 class Registry:
-    """The versions of a site's classes. Methods raise EugenieError for a class or version that is not there."""
+    """The versions of a site's classes. Methods raise EugenieError for an unknown class or version."""
 
     def __init__(self, site: HasTracking, client: MlflowClient | None = None) -> None:
         self._site = site
@@ -56,7 +56,7 @@ class Registry:
 
     @property
     def client(self) -> MlflowClient:
-        """The store's client, connected when first asked for."""
+        """The store's client, connected on first use."""
         if self._client is None:
             self._client = mlflow_store.client(self._site)
         return self._client
@@ -68,18 +68,18 @@ class Registry:
         name = self._registered(class_name)
         try:
             if isinstance(which, str):
-                found = self.client.get_model_version_by_alias(name, which)
+                version = self.client.get_model_version_by_alias(name, which)
             else:
-                found = self.client.get_model_version(name, str(which))
+                version = self.client.get_model_version(name, str(which))
         except MlflowException as problem:
             what = f"version {which}" if isinstance(which, int) else which
-            known = ", ".join(str(version.version) for version in self._all(class_name)) or "none"
+            known = ", ".join(str(other.version) for other in self._all(class_name)) or "none"
             hint = f"`eugenie train --class {class_name}`" if known == "none" else "`eugenie models list` shows them"
             raise EugenieError(f"class {class_name} has no {what} (versions: {known})", hint) from problem
-        return self._version(class_name, found, self._aliases(name))
+        return self._version(class_name, version, self._aliases(name))
 
     def versions(self, class_name: str) -> list[RegisteredVersion]:
-        """All versions of a class with their metrics, the newest first; none before it was trained."""
+        """All versions of a class with their metrics, newest first; empty before it was trained."""
         self._registered(class_name)
         return self._all(class_name)
 
@@ -93,9 +93,9 @@ class Registry:
     ) -> RegisteredVersion:
         """Makes the run's detector a version: champion if it is the class's first, else challenger.
 
-        Where the champion was deleted there is none until one is promoted: a gate is for that, not for a training.
+        A deleted champion is not replaced: only a promotion, through its gate, makes a new one.
 
-        `description`: Markdown, which MLflow's page of the version shows.
+        `description`: Markdown for MLflow's page of the version.
         """
         from mlflow.exceptions import MlflowException
 
@@ -104,46 +104,46 @@ class Registry:
             self.client.get_registered_model(name)
         except MlflowException:
             self.client.create_registered_model(name, description=f"anomaly detector of class {class_name}")
-        made = self.client.create_model_version(
+        created = self.client.create_model_version(
             name, source, run_id, dict(tags or {}), description=description, await_creation_for=0
         )
-        self._name(class_name, int(made.version))
-        return self.resolve(class_name, int(made.version))
+        self._set_alias(class_name, int(created.version))
+        return self.resolve(class_name, int(created.version))
 
     def adopt(self, class_name: str, run_id: str) -> bool:
-        """Whether the run has a version. It gets its alias, should the process have died before it had one."""
+        """Whether the run has a version. Sets the version's alias if the process died before it did."""
         name = self._registered(class_name)
-        found = [int(version.version) for version in self.client.search_model_versions(f"run_id='{run_id}'")]
+        numbers = [int(version.version) for version in self.client.search_model_versions(f"run_id='{run_id}'")]
         newest = max((version.version for version in self._all(class_name)), default=0)
-        if found and newest in found and newest not in self._aliases(name).values():
-            self._name(class_name, newest)
-        return bool(found)
+        if numbers and newest in numbers and newest not in self._aliases(name).values():
+            self._set_alias(class_name, newest)
+        return bool(numbers)
 
     def of_run(self, class_name: str, run_id: str) -> RegisteredVersion | None:
         """The version that the run became, with its alias; None before that."""
         if not self.adopt(class_name, run_id):
             return None
-        found = self.client.search_model_versions(f"run_id='{run_id}'")
-        return self.resolve(class_name, max(int(version.version) for version in found))
+        versions = self.client.search_model_versions(f"run_id='{run_id}'")
+        return self.resolve(class_name, max(int(version.version) for version in versions))
 
     def made_by(self, class_name: str, tag: str, value: str) -> RegisteredVersion | None:
-        """The newest version with this tag whose run is still there; None without one."""
-        found = self.client.search_model_versions(f"name='{self._registered(class_name)}'")
-        numbers = sorted((int(one.version) for one in found if one.tags.get(tag) == value), reverse=True)
+        """The newest version with this tag whose run still exists; None without one."""
+        versions = self.client.search_model_versions(f"name='{self._registered(class_name)}'")
+        numbers = sorted((int(version.version) for version in versions if version.tags.get(tag) == value), reverse=True)
         known = (self.resolve(class_name, number) for number in numbers)
         return next((version for version in known if not version.orphaned), None)
 
-    def _name(self, class_name: str, version: int) -> None:
+    def _set_alias(self, class_name: str, version: int) -> None:
         name = mlflow_store.registered_name(self._site, class_name)
-        # the first of all numbers: registries count on, whatever was deleted
+        # number 1 is only ever used once: registries never reuse the numbers of deleted versions
         alias = CHAMPION if version == 1 and CHAMPION not in self._aliases(name) else CHALLENGER
         self.client.set_registered_model_alias(name, alias, str(version))
 
     def promote(self, class_name: str, version: int) -> RegisteredVersion:
-        """Makes the version champion; the champion before it is remembered for `rollback`."""
-        wanted = self.resolve(class_name, version)
-        if CHAMPION in wanted.aliases:
-            return wanted
+        """Makes the version champion; the former champion is remembered for `rollback`."""
+        promoted = self.resolve(class_name, version)
+        if CHAMPION in promoted.aliases:
+            return promoted
         former = self._former(class_name)
         current = self.champion(class_name)
         if current is not None:
@@ -151,7 +151,7 @@ class Registry:
         return self._crown(class_name, version, former)
 
     def rollback(self, class_name: str) -> RegisteredVersion:
-        """Makes the former champion champion again."""
+        """Makes the former champion the champion again."""
         version = self.former_champion(class_name)
         return self._crown(class_name, version, self._former(class_name)[:-1])
 
@@ -192,9 +192,9 @@ class Registry:
 
     def _all(self, class_name: str) -> list[RegisteredVersion]:
         name = mlflow_store.registered_name(self._site, class_name)
-        found = self.client.search_model_versions(f"name='{name}'")
-        aliases = self._aliases(name) if found else {}
-        versions = [self._version(class_name, version, aliases) for version in found]
+        registered = self.client.search_model_versions(f"name='{name}'")
+        aliases = self._aliases(name) if registered else {}
+        versions = [self._version(class_name, version, aliases) for version in registered]
         return sorted(versions, key=lambda version: -version.version)
 
     def _aliases(self, name: str) -> dict[str, int]:
@@ -206,18 +206,18 @@ class Registry:
         except MlflowException:
             return {}
 
-    def _version(self, class_name: str, found: Any, aliases: dict[str, int]) -> RegisteredVersion:
-        number = int(found.version)
-        run = self._run(found.run_id)
+    def _version(self, class_name: str, entry: Any, aliases: dict[str, int]) -> RegisteredVersion:
+        number = int(entry.version)
+        run = self._run(entry.run_id)
         held = tuple(sorted(alias for alias, version in aliases.items() if version == number))
         return RegisteredVersion(
-            class_name, number, found.run_id, held, int(found.creation_timestamp),
+            class_name, number, entry.run_id, held, int(entry.creation_timestamp),
             dict(run.metrics) if run else None, run.params.get(TYPE_PARAM) if run else None,
-            found.tags.get(f"{GATE_TAG}.verdict"), run is None,
+            entry.tags.get(f"{GATE_TAG}.verdict"), run is None,
         )  # fmt: skip
 
     def _run(self, run_id: str) -> RunData | None:
-        """What the run logged; None for one that was deleted for good, which its version outlives."""
+        """What the run logged; None for a run that was deleted permanently, which its version outlives."""
         from mlflow.exceptions import MlflowException
 
         try:

@@ -1,11 +1,11 @@
 """Sensors whose unit or range changed in the middle of an asset's normal rows: from bar to psi, from °C to °F.
 
-Learnt as they come, the two halves make a deviation that is their distance, and no fault is seen beside it. What is
-live has the later unit, so the earlier values are converted to it.
+Trained on unchanged, the deviation would be the distance between the two halves, which hides any fault. Live readings
+have the later unit, so the earlier values are converted to it.
 
-A plant that was set to another level looks alike at first. But that changes other sensors, too; and a unit changes a
-value's noise by the very factor by which it changes the value. Where either is not so nothing is converted, and the
-step is told.
+A change of the plant's operating level looks similar, but it changes other sensors as well; and a change of unit
+scales a sensor's noise by the same factor as its values. If either test fails, nothing is converted and the step is
+reported.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.training.mmap_arrays import blocks
 from eugenie_cli.training.outliers import thinned
 
-# Values that a level is the median of, on either side of a change; no side has fewer than this share of them.
+# A level is the median of up to `BESIDE` values on one side of a change; each side has at least `LEAST_BESIDE`.
 BESIDE = 25
 LEAST_BESIDE = 10
-# Between the values of both units there is a gap of at least this share of the wider range; a step that is none of a
-# unit is told when it is as wide as the range.
+# The gap between the values of the two units is at least this share of the wider range. A step that is no change of
+# unit is reported when its gap is as wide as the range.
 GAP = 0.1
 GAP_TO_TELL = 1.0
-# More changes than these are a machine that runs and rests.
+# More changes than this come from a machine that starts and stops.
 MOST_CHANGES = 4
-# A smaller factor cannot be told from a new level with the same noise, by these tolerances of the noise's factor: the
-# second where it is known from few differences.
+# A smaller factor cannot be distinguished from a new level with the same noise, within these tolerances of the noise's
+# factor: the second applies where the noise is known from few differences.
 LEAST_FACTOR = 1.6
 TOLERANCE, WIDE_TOLERANCE = 1.25, 1.4
 MANY_DIFFERENCES = 200
-# Factors of usual conversions, which are taken where the values' own is as near as this: powers of ten, minutes and
-# hours, m3/h to l/s, psi, gpm, feet, inches, pounds, °C.
+# Factors of common conversions: powers of ten, minutes and hours, m3/h to l/s, psi, gpm, feet, inches, pounds, °C.
+# An estimated factor this near (`NEAR`, in log ratio) to one of them is replaced by it.
 USUAL = (
     10.0, 100.0, 1000.0, 1e4, 1e5, 1e6, 60.0, 3600.0, 3.6, 16.6667, 14.50377, 6.894757, 4.402868, 3.785412, 3.28084,
     25.4, 2.204623, 1.8,
@@ -42,14 +42,14 @@ NEAR = 0.025
 # Conversions with an offset: °C to °F, °C to K, and back.
 OFFSETS = ((1.8, 32.0), (1 / 1.8, -32.0 / 1.8), (1.0, 273.15), (1.0, -273.15))
 OFFSET_SLACK = 0.03
-# Another sensor has changed with it when it stepped by this share of its range.
+# Another sensor changed at the same time when it stepped by this share of its range.
 STEP_OF_OTHERS = 0.5
 
 
 @dataclass(frozen=True)
 class Change:
-    """The sensor in column `sensor`: from row `row` on, for good, its values are `factor` times those before, plus
-    `offset`. `factor` None: it is no change of unit, and nothing was converted. `levels`: just before and after."""
+    """A permanent change of the sensor in column `sensor`: from row `row` its values are `factor` times the earlier
+    ones plus `offset`. `factor` None: no change of unit, and nothing was converted. `levels`: just before and after."""
 
     sensor: int
     row: int
@@ -64,46 +64,46 @@ class _Split:
 
     threshold: float
     gap: float
-    """Over the wider range of the two."""
+    """Divided by the wider range of the two."""
     above: bool
     """Whether the last values are the higher ones."""
     rows: Ints
     """int [n]: the sample's rows in which the sensor has a value."""
     value: Floats
     changes: Ints
-    """Places in `value` at which a new group begins."""
+    """Positions in `value` at which a new group begins."""
 
     @property
     def current(self) -> Bools:
-        """bool [n]: whether a value is of the last one's group."""
+        """bool [n]: whether a value belongs to the group of the last value."""
         return (self.value > self.threshold) == self.above
 
 
 def convert(rows: Floats, part: Ints) -> tuple[Change, ...]:
-    """Converts earlier values to the unit of the last ones, in place: of `rows` float [T, S] where `part` int [T] is
-    not 0. -> each sensor that changed, also those that were left as they are."""
+    """Converts earlier values to the unit of the last ones, in place: in `rows` float [T, S] where `part` int [T] is
+    not 0. -> each sensor that changed, including those that were not converted."""
     numbers, sample = thinned(rows, part)
     splits = {s: split for s in range(rows.shape[1]) if (split := _split(numbers, sample[:, s])) is not None}
     fits = {s: _conversion(split) for s, split in splits.items()}
-    found = []
+    changes = []
     for sensor, split in splits.items():
         fit = fits[sensor]
         row, levels = int(split.rows[split.changes[-1]]), _levels(split, split.changes[-1])
         if fit is None or _others_step(numbers, sample, sensor, row, fits):
             if len(split.changes) == 1 and split.gap >= GAP_TO_TELL:
-                found.append(Change(sensor, row, levels))
+                changes.append(Change(sensor, row, levels))
             continue
-        found.append(Change(sensor, row, levels, *fit))
+        changes.append(Change(sensor, row, levels, *fit))
         for block in blocks(len(part)):
             column = rows[block][:, sensor]
             earlier = ((column > split.threshold) != split.above) & np.isfinite(column)
             column[earlier] = column[earlier] * fit[0] + fit[1]
-    return tuple(found)
+    return tuple(changes)
 
 
 def _split(numbers: Ints, column: Floats) -> _Split | None:
-    there = np.isfinite(column)
-    value = column[there]
+    known = np.isfinite(column)
+    value = column[known]
     if len(value) < 2 * LEAST_BESIDE:
         return None
     ordered = np.sort(value)
@@ -112,14 +112,14 @@ def _split(numbers: Ints, column: Floats) -> _Split | None:
     low, high = ordered[: widest + 1], ordered[widest + 1 :]
     ranges = low[-1] - low[0], high[-1] - high[0]
     if min(ranges) <= 0 or gaps[widest] < GAP * max(ranges):
-        return None  # a valve; or one range
+        return None  # a valve, or a single range
     threshold = (low[-1] + high[0]) / 2
     above = value > threshold
     changes = np.flatnonzero(np.diff(above)) + 1
     if not 1 <= len(changes) <= MOST_CHANGES or np.diff([0, *changes, len(value)]).min() < LEAST_BESIDE:
         return None
     gap = float(gaps[widest] / max(ranges))
-    return _Split(float(threshold), gap, bool(above[-1]), numbers[there], value, changes)
+    return _Split(float(threshold), gap, bool(above[-1]), numbers[known], value, changes)
 
 
 def _levels(split: _Split, change: int) -> tuple[float, float]:
@@ -131,7 +131,7 @@ def _levels(split: _Split, change: int) -> tuple[float, float]:
 
 
 def _conversion(split: _Split) -> tuple[float, float] | None:
-    """Factor and offset from the earlier values to the last ones; None where it is no change of unit."""
+    """Factor and offset from the earlier values to the last ones; None if this is no change of unit."""
     pairs = []
     for change in split.changes:
         before, after = _levels(split, int(change))
@@ -139,14 +139,14 @@ def _conversion(split: _Split) -> tuple[float, float] | None:
     other, current = np.array(pairs).T
     steps, inside = np.abs(np.diff(split.value)), np.diff(split.current.astype(int)) == 0
     noises = [steps[inside & (split.current[1:] == now)] for now in (False, True)]
-    # a jump of the process in one half must not decide
+    # a jump of the process in one half must not dominate
     was, now = (float(np.minimum(noise, np.quantile(noise, 0.95)).mean()) for noise in noises)
     if was <= 0 or now <= 0:
         return None
     tolerance = TOLERANCE if min(map(len, noises)) >= MANY_DIFFERENCES else WIDE_TOLERANCE
 
     def surprise(factor: float) -> float:
-        """By how much the noise says otherwise."""
+        """How far the noise's factor is from this one, in log ratio."""
         return float(abs(np.log(now / was / factor)))
 
     slack = max(2 * now, OFFSET_SLACK * float(np.abs(current - other).max()))
@@ -156,21 +156,21 @@ def _conversion(split: _Split) -> tuple[float, float] | None:
         factor = float(np.median(ratios))
         if max(factor, 1 / factor) >= LEAST_FACTOR and np.all(np.abs(np.log(ratios / factor)) <= np.log(TOLERANCE)):
             possible.append((_usual(factor), 0.0))
-    best = min(possible, key=lambda one: surprise(one[0]), default=None)
+    best = min(possible, key=lambda conversion: surprise(conversion[0]), default=None)
     return best if best is not None and surprise(best[0]) <= np.log(tolerance) else None
 
 
 def _usual(factor: float) -> float:
-    """A conversion's own factor where `factor`, which rests on a few noisy values, is near it."""
-    either = np.array([*USUAL, *(1 / one for one in USUAL)])
-    nearest = either[np.abs(np.log(either / factor)).argmin()]
+    """The exact factor of a common conversion if `factor`, estimated from a few noisy values, is near one."""
+    common = np.array([*USUAL, *(1 / usual for usual in USUAL)])
+    nearest = common[np.abs(np.log(common / factor)).argmin()]
     return float(nearest) if abs(np.log(nearest / factor)) <= NEAR else factor
 
 
 def _others_step(
     numbers: Ints, sample: Floats, sensor: int, row: int, fits: dict[int, tuple[float, float] | None]
 ) -> bool:
-    """Whether another sensor steps in that row, but for those that change by the same factor."""
+    """Whether another sensor steps in that row; sensors that change by the same factor do not count."""
     place, own = int(np.searchsorted(numbers, row)), fits[sensor]
     for other, column in enumerate(sample.T):
         fit = fits.get(other)
@@ -188,16 +188,17 @@ def _others_step(
     return False
 
 
-def told(change: Change, sensor: str, when: str) -> str:
-    """The change in words."""
+def describe(change: Change, sensor: str, when: str) -> str:
+    """A message about the change."""
     before, after = (f"{level:.4g}" for level in change.levels)
     if change.factor is None:
         return (
-            f"{sensor} steps from {before} to {after} at {when} and does not come back: both count as normal, and what "
-            "differs by less is hard to see; if the plant or its unit changed then, let the normal periods begin there"
+            f"{sensor} steps from {before} to {after} at {when} and does not return: both levels count as normal, so "
+            "smaller deviations are hard to detect; if the plant or its unit changed then, start the normal periods "
+            "there"
         )
     plus = f" plus {change.offset:.4g}" if change.offset else ""
     return (
-        f"{sensor} changes its unit or range at {when}: values from then on are {change.factor:.4g} times{plus} the "
-        f"earlier ones ({before}, then {after}); those were converted"
+        f"{sensor} changes its unit or range at {when}: later values are {change.factor:.4g} times the earlier ones"
+        f"{plus} ({before}, then {after}); the earlier values were converted"
     )

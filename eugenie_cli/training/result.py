@@ -1,4 +1,4 @@
-"""What becomes of a training: versions, and classes that failed."""
+"""The results of training: versions, and classes that failed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """A version that training registered. `version` is the number of its directory once exported; `kept`: it was
-    there already, trained from the same data, settings and code. `spooled`: it waits for the tracking server to be
-    registered, and has no version yet; `run_id` is then its name in the spool."""
+    """A trained version of a class. `version`: its number in the registry and the name of its exported directory.
+    `kept`: it already existed, trained from the same data, settings and code. `spooled`: it waits for the tracking
+    server and has no version number yet; `run_id` is then its name in the spool."""
 
     class_name: str
     version: int | None
@@ -22,7 +22,7 @@ class TrainedVersion:
 
 @dataclass(frozen=True)
 class FailedClass:
-    """A class that could not be trained, and what to do about it."""
+    """A class that could not be trained, with the reason and what to do next."""
 
     class_name: str
     reason: str
@@ -31,7 +31,7 @@ class FailedClass:
 
 @dataclass(frozen=True)
 class Training:
-    """What became of the classes of one command."""
+    """The outcome for each class of one command."""
 
     trained: tuple[TrainedVersion, ...]
     failed: tuple[FailedClass, ...]

@@ -1,7 +1,7 @@
-"""Where a training run is written down: into the store of this machine, or for a server, into the spool first.
+"""Logs a training run: into the store of this machine or, for a server, into the spool first.
 
-A server sees the run grow as long as it answers. One that goes away costs the training nothing: all of the run is in
-the spool, and is sent at the end, or later (`training.sync`).
+A server receives the run as it grows for as long as it answers. If it becomes unreachable, training is not affected:
+the whole run is in the spool, and is uploaded at the end or later (`training.sync`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from eugenie_cli.training.upload import Delivery
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# How often the machine's load is logged: a training of minutes has a curve.
+# How often the machine's load is logged: often enough for a curve of a training run of minutes.
 _SYSTEM_INTERVAL_S = 5.0
 
 
 class RunLogger(Protocol):
-    """A run that is being written. `id`: the run's, or its name in the spool while no server knows it."""
+    """A run that is being written. `id`: the run's id, or its name in the spool until it is on a server."""
 
     id: str
 
@@ -35,13 +35,13 @@ class RunLogger(Protocol):
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
 
     def artifact(self, source: Path, at: str = "") -> None:
-        """A file, or the files of a folder, into folder `at` of the run's artifacts."""
+        """Logs a file, or the files of a folder, in folder `at` of the run's artifacts."""
 
     def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
-        """Makes the run's detector a version; None where that waits for the server. `described`: the card's folder."""
+        """Makes the run's detector a version; None if it has to wait for the server. `described`: the card's folder."""
 
     def close(self, status: str) -> None:
-        """FINISHED, FAILED or KILLED."""
+        """Ends the run with status FINISHED, FAILED or KILLED."""
 
 
 class StoreRunLogger:
@@ -76,7 +76,7 @@ class StoreRunLogger:
 
 
 class SpoolRunLogger:
-    """A run for a server. `client`: None where the server does not answer from the beginning."""
+    """A run for a server. `client`: None if the server was unreachable from the beginning."""
 
     def __init__(
         self,
@@ -111,11 +111,11 @@ class SpoolRunLogger:
         try:
             delivery = self._delivery or Delivery(self._site, mlflow_store.client(self._site), self._run)
             registered = delivery.complete()
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the run is whole in the spool
+        except Exception as problem:  # noqa: BLE001 - after any failure the complete run is in the spool
             reason, _ = sync.why(problem)
             self._progress.say(
-                f"{class_name}: trained, but not sent to the tracking server ({reason}). The run waits in "
-                f"{self._run.folder}: `eugenie models sync` sends it, or the next training"
+                f"{class_name}: trained, but not uploaded to the tracking server ({reason}). The run waits in "
+                f"{self._run.folder}; `eugenie models sync` or the next training run uploads it"
             )
             return None
         self.id = registered.run_id
@@ -127,16 +127,16 @@ class SpoolRunLogger:
             self._forward(lambda delivery: delivery.abandon(status))
             self._run.drop()
 
-    def _forward(self, what: Callable[[Delivery], Any]) -> bool:
-        """Does it if the server has answered so far; what it does not take now waits in the spool."""
+    def _forward(self, action: Callable[[Delivery], Any]) -> bool:
+        """Runs `action` if the server has answered so far; after a failure the rest waits in the spool."""
         if self._delivery is None:
             return False
         try:
-            what(self._delivery)
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it must not cost the training
+            action(self._delivery)
+        except Exception as problem:  # noqa: BLE001 - no failure of the server may stop training
             self._delivery = None
             reason, _ = sync.why(problem)
-            self._progress.say(f"{self._class_name}: the tracking server went away ({reason}); the training goes on")
+            self._progress.say(f"{self._class_name}: the tracking server failed ({reason}); training continues")
             self._stop_load()
             return False
         self.id = self._delivery.begin()
@@ -157,7 +157,7 @@ class _Load:
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-        # what it cannot log is no news: the run says by itself when a server goes away
+        # its failures are not news: the run itself reports an unreachable server
         logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.CRITICAL)
         self._monitor = SystemMetricsMonitor(
             run_id,

@@ -1,4 +1,4 @@
-"""What the tracking server keeps of the run that trained a version."""
+"""The tracking server's record of the run that trained a version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERIODS = "periods.json"
 """Artifact of a run: asset -> part (training, validation, calibration) -> first and last instant, ISO 8601."""
 
 LEARNT = "learnt.json"
-"""Artifact of a run: asset -> first and last instant, ISO 8601, of each stretch of rows that it used for any part."""
+"""Artifact of a run: asset -> first and last instant, ISO 8601, of each stretch of rows used for any part."""
 
 Periods = Mapping[str, Mapping[str, Sequence[str]]]
 Stretches = Mapping[str, Sequence[tuple[int, int]]]
@@ -40,7 +40,7 @@ class TrainingRecord:
 
 
 def of_run(client: MlflowClient, run_id: str) -> TrainingRecord:
-    """The record of a run. Raises EugenieError when the store does not have it any more."""
+    """The record of a run. Raises EugenieError when the store no longer has it."""
     run = _run(client, run_id)
     ended = iso(run.info.end_time) if run.info.end_time else "never"
     return TrainingRecord(
@@ -51,7 +51,7 @@ def of_run(client: MlflowClient, run_id: str) -> TrainingRecord:
 def learnt_by(client: MlflowClient, run_id: str) -> Stretches | None:
     """The rows that a run used for training, validation or calibration; None for a run that did not record them.
 
-    Raises EugenieError when the store does not have the run any more.
+    Raises EugenieError when the store no longer has the run.
     """
     _run(client, run_id)
     document = _artifact(client, run_id, LEARNT)
@@ -70,7 +70,7 @@ def _run(client: MlflowClient, run_id: str) -> Run:
         return client.get_run(run_id)
     except MlflowException as problem:
         raise EugenieError(
-            f"the tracking store has no run {run_id}: it was deleted, or the store is another one",
+            f"the tracking store has no run {run_id}: it was deleted, or belongs to another store",
             "restore it (`mlflow runs restore`), or train again: `eugenie train --again`",
         ) from problem
 

@@ -1,7 +1,8 @@
-"""Training runs on disk until their tracking server has them: `spool/<id>/` of the workspace.
+"""Training runs kept on disk until they are on their tracking server: `spool/<id>/` of the workspace.
 
-`run.json` comes first, `metrics.jsonl` grows, `artifacts/` and `params.json` are as the run's; `whole.json` comes last,
-by rename, and makes the run one that is to be sent. A folder without it is of a training that runs, or that was killed.
+`run.json` is written first, `metrics.jsonl` grows, `artifacts/` and `params.json` hold those of the run. `whole.json`
+is written last, by rename, and marks the run as complete and ready for upload. A folder without it belongs to a
+training run that is still running or was killed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from eugenie_cli.training import stale_runs
 from eugenie_cli.workspace import Workspace
 
 TAG = "eugenie.spool"
-"""MLflow tag of a run: its folder in the spool, by which it is found if it was sent before, or in part."""
+"""MLflow tag of a run: its folder in the spool, which identifies a run that was already uploaded, or partly."""
 
 LOCK = ".lock"
-"""Held while runs are sent: one is not sent by two at a time."""
+"""Held during uploads, so that no two processes upload the same run."""
 
 _HEAD, _PARAMS, _METRICS, _WHOLE, _ARTIFACTS = "run.json", "params.json", "metrics.jsonl", "whole.json", "artifacts"
 _SENT = ".sent-"
@@ -33,7 +34,7 @@ _SENT = ".sent-"
 
 @dataclass(frozen=True)
 class Metric:
-    """A value as MLflow has it. `timestamp`: ms since 1970."""
+    """A value in MLflow's form. `timestamp`: ms since 1970."""
 
     key: str
     value: float
@@ -43,7 +44,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a run when it begins. `start`: ms since 1970; `tags` hold the class and the writing process."""
+    """What is known of a run at its start. `start`: ms since 1970; `tags` hold the class and the writing process."""
 
     id: str
     class_name: str
@@ -67,21 +68,21 @@ class SpooledRun:
 
     @property
     def artifacts(self) -> Path:
-        """Their folder, as it is to be in MLflow."""
+        """The folder of the artifacts, with the layout that MLflow will have."""
         return self.folder / _ARTIFACTS
 
     @property
     def ended(self) -> int | None:
-        """When it became whole, ms since 1970; None for a run that is being written, or will never be."""
+        """When the run became complete, ms since 1970; None for a run that is being written or was killed."""
         return self._read(_WHOLE).get("ended")
 
     @property
     def version_tags(self) -> dict[str, str]:
-        """Of the version that the run is to become."""
+        """Tags for the version that the run will become."""
         return dict(self._read(_WHOLE).get("version_tags", {}))
 
     def metrics(self, after: int = 0) -> list[Metric]:
-        """All but the first `after`; a line that a kill cut short is none."""
+        """All metrics but the first `after`; a last line that a kill cut short is ignored."""
         try:
             lines = (self.folder / _METRICS).read_text(encoding="utf-8").split("\n")[:-1]
         except FileNotFoundError:
@@ -100,7 +101,7 @@ class SpooledRun:
                 file.write(json.dumps(asdict(Metric(key, float(value), now, step))) + "\n")
 
     def add_artifact(self, source: Path, at: str = "") -> None:
-        """A file, or the files of a folder, into folder `at` of the artifacts."""
+        """Copies a file, or the files of a folder, into folder `at` of the artifacts."""
         target = self.artifacts / at
         target.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -109,18 +110,18 @@ class SpooledRun:
             shutil.copy2(source, target)
 
     def finish(self, version_tags: Mapping[str, str]) -> None:
-        """From now on the run is whole: it becomes a version, whatever happens to this process."""
+        """Marks the run as complete: it will become a version even if this process dies."""
         sync_tree(self.folder)
         _replace(self.folder / _WHOLE, {"ended": int(time.time() * 1000), "version_tags": dict(version_tags)})
 
-    # -- and at the end --------------------------------------------------------------------------------------------
+    # -- after the upload ------------------------------------------------------------------------------------------
 
     def drop(self) -> None:
-        """Takes the folder away: at once, as others see it."""
-        gone = self.folder.with_name(_SENT + self.folder.name)
+        """Removes the folder; to other processes it disappears at once."""
+        trash = self.folder.with_name(_SENT + self.folder.name)
         if self.folder.exists():
-            self.folder.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            self.folder.rename(trash)
+            shutil.rmtree(trash, ignore_errors=True)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
@@ -130,7 +131,7 @@ class SpooledRun:
 
 
 def begin(workspace: Workspace, class_name: str, tags: Mapping[str, str]) -> SpooledRun:
-    """A new run; `tags` as MLflow is to have them."""
+    """Creates a run; `tags`: the MLflow tags that it will have."""
     identity = uuid.uuid4().hex
     run = SpooledRun(workspace.spool / identity)
     run.folder.mkdir(parents=True)
@@ -140,27 +141,27 @@ def begin(workspace: Workspace, class_name: str, tags: Mapping[str, str]) -> Spo
 
 
 def waiting(workspace: Workspace) -> list[SpooledRun]:
-    """Whole runs, the oldest first."""
-    begun = {}
+    """Complete runs, oldest first."""
+    starts = {}
     for run in _all(workspace):
-        with contextlib.suppress(FileNotFoundError):  # sent by another process at this moment
+        with contextlib.suppress(FileNotFoundError):  # another process has just uploaded it
             if run.ended is not None:
-                begun[run] = run.head.start
-    return sorted(begun, key=lambda run: begun[run])
+                starts[run] = run.head.start
+    return sorted(starts, key=lambda run: starts[run])
 
 
 def holds(workspace: Workspace, class_name: str, tag: str, value: str) -> SpooledRun | None:
-    """The newest whole run of a class with this tag."""
-    found = [run for run in waiting(workspace) if run.head.class_name == class_name and run.head.tags.get(tag) == value]
-    return found[-1] if found else None
+    """The newest complete run of a class with this tag; None without one."""
+    runs = [run for run in waiting(workspace) if run.head.class_name == class_name and run.head.tags.get(tag) == value]
+    return runs[-1] if runs else None
 
 
 def clean(workspace: Workspace) -> None:
-    """Takes away what killed processes left of runs that never became whole."""
-    for left in workspace.spool.glob(_SENT + "*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Removes what killed processes left of incomplete runs."""
+    for trash in workspace.spool.glob(_SENT + "*"):
+        shutil.rmtree(trash, ignore_errors=True)
     for run in _all(workspace, headless=True):
-        if run.ended is None and _is_of_the_dead(run):
+        if run.ended is None and _is_abandoned(run):
             run.drop()
 
 
@@ -171,12 +172,12 @@ def _all(workspace: Workspace, *, headless: bool = False) -> Iterator[SpooledRun
             yield SpooledRun(path)
 
 
-# A folder is made, and named in its head, within a moment; one that has none after this long never will.
+# A new folder gets its `run.json` within a moment; one that has none after this long never will.
 _HEADLESS_S = 60.0
 
 
-def _is_of_the_dead(run: SpooledRun) -> bool:
-    """Whether the process that wrote the run is no more."""
+def _is_abandoned(run: SpooledRun) -> bool:
+    """Whether the process that wrote the run no longer exists."""
     try:
         return stale_runs.is_dead(run.head.tags)
     except FileNotFoundError:

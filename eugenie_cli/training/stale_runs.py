@@ -1,4 +1,4 @@
-"""Runs whose process died before it could say how they ended: the next training says it for them."""
+"""Runs whose process died before it recorded how they ended: the next training run records it."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ _MOST = 1000
 
 
 def marks() -> dict[str, str]:
-    """MLflow tags that tell which process writes a run."""
+    """MLflow tags that identify the process that writes a run."""
     own = psutil.Process()
     return {HOST: socket.gethostname(), PID: str(os.getpid()), STARTED: f"{own.create_time():.2f}"}
 
 
 def settle(site: HasTracking, client: MlflowClient, registry: Registry) -> list[str]:
-    """Ends the runs of dead processes of this machine, and returns what it did, in words.
+    """Ends the runs of dead processes of this machine, and returns a message about each.
 
-    A run whose version is registered was all but finished: it is FINISHED, and its version gets its alias. Every
-    other one is KILLED. Runs of other machines are left alone.
+    A run whose version is registered was all but finished: it becomes FINISHED, and its version gets its alias. All
+    others become KILLED. Runs of other machines are left alone.
     """
-    told = []
+    messages = []
     experiments = [mlflow_store.experiment(site, client)]
-    wanted = f"tags.`eugenie.site` = '{site.site}' and attributes.status = 'RUNNING'"
-    for run in client.search_runs(experiments, wanted, max_results=_MOST):
+    running = f"tags.`eugenie.site` = '{site.site}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs(experiments, running, max_results=_MOST):
         if not is_dead(run.data.tags):
             continue
         class_name = run.data.tags.get("eugenie.class", "")
         registered = class_name in site.classes and registry.adopt(class_name, run.info.run_id)
         client.set_terminated(run.info.run_id, "FINISHED" if registered else "KILLED")
         if class_name:
-            ending = "its version was registered" if registered else "nothing of it was registered"
-            told.append(f"{class_name}: an earlier training was killed; {ending}")
-    return told
+            ending = "its version is registered" if registered else "it registered no version"
+            messages.append(f"{class_name}: an earlier training run was killed; {ending}")
+    return messages
 
 
 def is_dead(tags: Mapping[str, str]) -> bool:
-    """Whether the process with these `marks` is of this machine and no more."""
+    """Whether the process with these `marks` ran on this machine and no longer exists."""
     if tags.get(HOST) != socket.gethostname() or PID not in tags:
         return False
     try:

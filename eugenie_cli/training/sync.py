@@ -1,4 +1,4 @@
-"""Spooled training runs to their tracking server: what `eugenie models sync` does, and each training first."""
+"""Uploads spooled training runs to their tracking server, for `eugenie models sync` and before each training run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SentRun:
-    """A run that was spooled and is on the server now. `spooled`: its name in the spool, the run's tag."""
+    """A spooled run that is now on the server. `spooled`: its name in the spool, which is also the run's tag."""
 
     class_name: str
     version: int
@@ -29,7 +29,7 @@ class SentRun:
 
 @dataclass(frozen=True)
 class UnsentRun:
-    """A run that still waits, and why."""
+    """A run that is still in the spool, and why."""
 
     class_name: str
     spooled: str
@@ -39,17 +39,17 @@ class UnsentRun:
 
 @dataclass(frozen=True)
 class Synced:
-    """What became of the runs of a site's spool."""
+    """The outcome for each run of a site's spool."""
 
     sent: tuple[SentRun, ...] = ()
     unsent: tuple[UnsentRun, ...] = ()
 
 
 def send(site: HasTracking, progress: Progress) -> Synced:
-    """Sends every whole run, the oldest first. One that the server does not take stops no other.
+    """Uploads every complete run, oldest first. A run that the server rejects does not stop the others.
 
-    Raises StoreUnreachableError when the server does not answer, and EugenieError when it does not let us in; both only
-    when there is something to send.
+    Raises StoreUnreachableError when the server does not answer, and EugenieError when it denies access; both only
+    when the spool holds a run to upload.
     """
     workspace = workspace_of(site)
     spool.clean(workspace)
@@ -57,36 +57,36 @@ def send(site: HasTracking, progress: Progress) -> Synced:
 
 
 def send_with(site: HasTracking, client: MlflowClient, progress: Progress) -> Synced:
-    """`send`, over a client that has just answered. A server that goes away leaves the rest unsent."""
+    """`send`, over a client that has just answered. The rest stays unsent once the server becomes unreachable."""
     sent: list[SentRun] = []
     unsent: list[UnsentRun] = []
-    away: EugenieError | None = None
+    unreachable: EugenieError | None = None
     for run in spool.waiting(workspace_of(site)):
         head = run.head
-        if away is not None:
-            unsent.append(UnsentRun(head.class_name, head.id, away.reason, away.hint))
+        if unreachable is not None:
+            unsent.append(UnsentRun(head.class_name, head.id, unreachable.reason, unreachable.hint))
             continue
         try:
-            done = Delivery(site, client, run).complete()
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the run stays in the spool, and the next is tried
+            version = Delivery(site, client, run).complete()
+        except Exception as problem:  # noqa: BLE001 - after any failure the run stays in the spool; try the next one
             reason, hint = why(problem)
-            away = _away(site)
-            unsent.append(UnsentRun(head.class_name, head.id, away.reason if away else reason, hint))
+            unreachable = _unreachable(site)
+            unsent.append(UnsentRun(head.class_name, head.id, unreachable.reason if unreachable else reason, hint))
             continue
-        sent.append(SentRun(done.name, done.version, done.run_id, done.aliases, head.id))
-        progress.say(f"{done.name}: the spooled run is sent, and is version {done.version}")
+        sent.append(SentRun(version.name, version.version, version.run_id, version.aliases, head.id))
+        progress.say(f"{version.name}: the spooled run was uploaded as version {version.version}")
     return Synced(tuple(sent), tuple(unsent))
 
 
 def why(problem: Exception) -> tuple[str, str | None]:
-    """Reason and hint of anything that came in a delivery's way."""
+    """The reason and hint for any failure of an upload."""
     if isinstance(problem, EugenieError):
         return problem.reason, problem.hint
     return f"{type(problem).__name__}: {mlflow_store.first_line(problem)}", "see the tracking server's log"
 
 
-def _away(site: HasTracking) -> EugenieError | None:
-    """Why nothing more can be sent now, if so."""
+def _unreachable(site: HasTracking) -> EugenieError | None:
+    """Why the server takes no more runs now; None while it answers."""
     try:
         mlflow_store.client(site)
     except EugenieError as problem:

@@ -45,8 +45,8 @@ _LONGEST_VALUE = 6000
 class TrainingRun:
     """An MLflow run that is being written."""
 
-    def __init__(self, class_name: str, book: RunLogger, tags: Mapping[str, str]) -> None:
-        self._class_name, self._book, self._tags = class_name, book, tags
+    def __init__(self, class_name: str, logger: RunLogger, tags: Mapping[str, str]) -> None:
+        self._class_name, self._logger, self._tags = class_name, logger, tags
         self._params: dict[str, str] = {}
         self._grids: tuple[NormalGrid, ...] = ()
         self._periods: dict[str, dict[str, list[str]]] = {}
@@ -54,20 +54,20 @@ class TrainingRun:
 
     @property
     def id(self) -> str:
-        """The run's, or its name in the spool while no server knows it."""
-        return self._book.id
+        """The run's id, or its name in the spool until it is on a server."""
+        return self._logger.id
 
     @property
     def detector(self) -> str:
-        """Where `log_built` puts the detector, in a store of this machine."""
-        assert isinstance(self._book, StoreRunLogger)  # noqa: S101 - a server says so when the run is registered
-        return self._book.detector
+        """The address at which `log_built` stores the detector, in a store of this machine."""
+        assert isinstance(self._logger, StoreRunLogger)  # noqa: S101 - on a server, only registering gives the address
+        return self._logger.detector
 
     def log_data(self, equipment: EquipmentClass, grids: Sequence[NormalGrid], fingerprint: str) -> None:
-        """What is trained on, and how."""
+        """Logs the training data and the settings."""
         settings = equipment.model.model_dump(mode="json")
         counts = {part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)}
-        known = {f"model.{name}": value for name, value in settings.items()} | {
+        params = {f"model.{name}": value for name, value in settings.items()} | {
             "alarm.budget": equipment.alarm.budget,
             "sensors": ", ".join(equipment.sensor_names),
             "assets": ", ".join(grid.asset for grid in grids),
@@ -76,42 +76,43 @@ class TrainingRun:
             "rows.calibration": counts[CALIBRATION],
             "data_fingerprint": fingerprint,
         }
-        self._params = {name: str(value)[:_LONGEST_VALUE] for name, value in known.items()}
+        self._params = {name: str(value)[:_LONGEST_VALUE] for name, value in params.items()}
         self._grids = tuple(grids)
         self._periods = {grid.asset: _periods(grid) for grid in grids}
-        self._book.params(self._params)
+        self._logger.params(self._params)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
             file = Path(folder) / run_record.PERIODS
             file.write_text(json.dumps(self._periods, indent=2, ensure_ascii=False), encoding="utf-8")
-            self._book.artifact(file)
+            self._logger.artifact(file)
             learnt = {grid.asset: [(iso(first), iso(last)) for first, last in grid.stretches()] for grid in grids}
             file = Path(folder) / run_record.LEARNT
             file.write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
-            self._book.artifact(file)
+            self._logger.artifact(file)
 
     def log_epoch(self, epoch: Epoch) -> None:
-        """The losses of an epoch, as they come."""
-        self._book.metrics({"loss": epoch.loss, "validation_loss": epoch.validation}, epoch.number)
+        """Logs the losses of an epoch."""
+        self._logger.metrics({"loss": epoch.loss, "validation_loss": epoch.validation}, epoch.number)
 
     def log_search(self, search: Search) -> None:
-        """The learning rate that was found, and the losses at those that were tried."""
-        found = {"learning_rate": f"{search.rate:g}"}
-        self._params |= found
-        self._book.params(found)
+        """Logs the learning rate that was found, and a plot of the losses at the rates tried."""
+        params = {"learning_rate": f"{search.rate:g}"}
+        self._params |= params
+        self._logger.params(params)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as folder:
             file = Path(folder) / "learning_rate.png"
             plots.search(search, file)
-            self._book.artifact(file)
+            self._logger.artifact(file)
 
     def log_built(self, site: Site, built: Built, metrics: dict[str, float]) -> None:
-        """Metrics, plots, the site in force without secrets, the model card, and the detector with its signature."""
-        self._book.metrics(metrics)
+        """Logs metrics, plots, the effective site file without secrets, the model card, and the detector with its
+        signature."""
+        self._logger.metrics(metrics)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             folder = Path(name)
             detector = folder / mlflow_store.DETECTOR
             artifact.save(built.detector, detector)
             mlflow_model.write_mlmodel(built.detector, detector)
-            self._book.artifact(detector, mlflow_store.DETECTOR)
+            self._logger.artifact(detector, mlflow_store.DETECTOR)
             if built.fit is not None:
                 plots.losses(built.fit.epochs, folder / "losses.png")
             plots.calibration(built.detector, built.statistic, folder / "calibration.png")
@@ -119,26 +120,26 @@ class TrainingRun:
                 plots.scores(shown, folder / "scores.png")
                 plots.residuals(shown, built.detector.sensors, folder / "residuals.png")
             for picture in sorted(folder.glob("*.png")):
-                self._book.artifact(picture)
+                self._logger.artifact(picture)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             file = Path(name) / site.file.name
             file.write_text(effective.in_force_text(site), encoding="utf-8")
-            self._book.artifact(file)
+            self._logger.artifact(file)
         described = Path(self._described.name)
         mlflow_model.write_card(site.site, built.detector, self._record(metrics), described)
-        self._book.artifact(described)
+        self._logger.artifact(described)
 
     def register(self, tags: Mapping[str, str]) -> RegisteredVersion | None:
-        """Makes the logged detector a version of the class; None where that waits in the spool."""
-        return self._book.register(self._class_name, tags, Path(self._described.name))
+        """Makes the logged detector a version of the class; None when the run has to wait in the spool."""
+        return self._logger.register(self._class_name, tags, Path(self._described.name))
 
     def close(self, status: str) -> None:
-        """FINISHED, FAILED or KILLED."""
+        """Ends the run with status FINISHED, FAILED or KILLED."""
         self._described.cleanup()
-        self._book.close(status)
+        self._logger.close(status)
 
     def _record(self, metrics: Mapping[str, float]) -> run_record.TrainingRecord:
-        """The run as the model card tells it."""
+        """The run as the model card describes it."""
         run_id = "" if self.id == self._tags.get(spool.TAG) else self.id
         ended = iso(int(time.time() * 1000))
         return run_record.TrainingRecord(run_id, ended, self._params, metrics, self._tags, self._periods)
@@ -154,21 +155,21 @@ def training_run(
     tags: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[TrainingRun]:
-    """A run of the site's experiment: finished when the block ends, failed or killed when it does not. It holds how
-    busy the machine was. `parent`: the run of the whole command. `client`: as `connect` gave it; without it a store of
-    this machine is opened, and a server taken as one that does not answer."""
-    known = {
+    """A run of the site's experiment: finished when the block completes, failed or killed when it raises. It records
+    the machine's load. `parent`: the run of the whole command. `client`: the result of `connect`; without a client, a
+    store of this machine is opened, and a server counts as unreachable."""
+    all_tags = {
         **_tags(site),
         "eugenie.class": class_name,
         **(tags or {}),
         **({MLFLOW_PARENT: parent} if parent else {}),
     }
-    book: RunLogger
+    logger: RunLogger
     if site.tracking.is_server:
-        book = SpoolRunLogger(site, client, class_name, known, progress)
+        logger = SpoolRunLogger(site, client, class_name, all_tags, progress)
     else:
-        book = StoreRunLogger(site, client or mlflow_store.client(site), class_name, known)
-    run = TrainingRun(class_name, book, known)
+        logger = StoreRunLogger(site, client or mlflow_store.client(site), class_name, all_tags)
+    run = TrainingRun(class_name, logger, all_tags)
     try:
         yield run
     except KeyboardInterrupt:
@@ -182,8 +183,8 @@ def training_run(
 
 @contextmanager
 def command_run(site: HasTracking, class_names: Sequence[str], progress: Progress) -> Iterator[str | None]:
-    """A run for one command over several classes: the parent of theirs. Yields its id; None where the server is away,
-    which is no reason to train nothing."""
+    """A run for one command over several classes, the parent of their runs. Yields its id; None when the server is
+    unreachable, which does not stop training."""
     client = connect(site, progress)
     if client is None:
         yield None
@@ -204,9 +205,9 @@ def command_run(site: HasTracking, class_names: Sequence[str], progress: Progres
 
 
 def connect(site: HasTracking, progress: Progress) -> MlflowClient | None:
-    """A client of the site's store; None, which is said, where a server does not answer: a training needs none.
+    """A client of the site's store; None, with a message, when a server does not answer: training can do without.
 
-    Raises EugenieError when a server does not let us in, and StoreUnreachableError for a store of this machine.
+    Raises EugenieError when a server denies access, and StoreUnreachableError for a store of this machine.
     """
     try:
         return mlflow_store.client(site)
@@ -214,8 +215,8 @@ def connect(site: HasTracking, progress: Progress) -> MlflowClient | None:
         if not site.tracking.is_server:
             raise
         progress.say(
-            f"{problem.reason}. The training goes on without it; its run will wait in {workspace_of(site).spool} until "
-            "`eugenie models sync`, or the next `eugenie train`, finds the server again"
+            f"{problem.reason}. Training continues without it; the run will wait in {workspace_of(site).spool} until "
+            "`eugenie models sync` or the next `eugenie train` reaches the server"
         )
         return None
 
@@ -225,8 +226,8 @@ def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progres
 
     try:
         client.set_terminated(run_id, status)
-    except MlflowException as problem:  # the next training on this machine ends it, as it does those of killed ones
-        progress.say(f"the tracking server was not told that the command ended: {mlflow_store.first_line(problem)}")
+    except MlflowException as problem:  # the next training run on this machine ends it, like the run of a killed one
+        progress.say(f"could not record the end of the command's run: {mlflow_store.first_line(problem)}")
 
 
 def _tags(site: HasTracking) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Train classes: history in, registered model versions out."""
+"""Trains a class: history in, a registered model version out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.mmap_arrays import MmapArrays
-from eugenie_cli.training.options import AS_THE_SITE_SAYS, TrainingOptions
+from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
@@ -24,12 +24,12 @@ from eugenie_cli.training.warm_start import ancestor_of
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# A .999 quantile of fewer rows than this is no more than their largest value.
+# The .999 quantile of fewer rows than this is simply their largest value.
 FEW_ROWS = 1000
-# Deviations by which a sensor's mean may move between the rows learnt from and the calibration block before
-# somebody should look at it.
+# A shift of a sensor's mean between the training rows and the calibration block, in deviations, that is worth a
+# warning.
 MOVED = 1.0
-# Assets named in a warning; the record of the run holds all.
+# Assets named in a warning; the record of the run holds all of them.
 NAMED = 5
 
 
@@ -37,21 +37,21 @@ def train_class(
     site: Site,
     class_name: str,
     progress: Progress,
-    wanted: TrainingOptions = AS_THE_SITE_SAYS,
+    options: TrainingOptions = NO_OPTIONS,
     *,
     parent: Callable[[], str | None] | None = None,
 ) -> TrainedVersion:
     """Trains, calibrates and registers a class. Its first version becomes champion, later ones challenger.
 
-    A version of the same recipe (data, settings, code) is kept, unless `wanted.force`. A run that fails or is killed
-    registers nothing; a killed one leaves the state of its fit, from which the next training goes on. Raises
-    EugenieError for an unknown class, too little normal history, contradictory settings, or a tracking server that
-    does not let us in. One that does not answer costs nothing: the run waits in the spool, and is sent by the next
-    training.
-    With `wanted.from_champion` the champion's network must be of the same shape (REFUSED).
+    An existing version of the same recipe (data, settings, code) is kept, unless `options.force`. A run that fails or
+    is killed registers nothing; a killed one leaves the state of its fit, from which the next training run resumes.
+
+    Raises EugenieError for an unknown class, too little normal history, contradictory settings, or a tracking server
+    that denies access; REFUSED with `options.from_champion` when the champion's network has another shape. An
+    unreachable server is no error: the run waits in the spool, and the next training run uploads it.
     """
     site.class_named(class_name)
-    ancestor = ancestor_of(site, class_name) if wanted.from_champion else None
+    ancestor = ancestor_of(site, class_name) if options.from_champion else None
     equipment = site.classes[class_name]
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
@@ -59,25 +59,25 @@ def train_class(
         grids = load_rows.normal_grids(site, class_name, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
-        made_of = fingerprints.recipe(equipment, fingerprint, wanted.epochs, ancestor.run_id if ancestor else None)
+        recipe = fingerprints.recipe(equipment, fingerprint, options.epochs, ancestor.run_id if ancestor else None)
         client = tracking.connect(site, progress)
-        known = _known(site, client, class_name, made_of, wanted.force, progress)
-        if known is not None:
-            return known
-        checkpoint = Checkpoint(folder / class_name, made_of)
-        if wanted.force:
+        existing = _existing(site, client, class_name, recipe, options.force, progress)
+        if existing is not None:
+            return existing
+        checkpoint = Checkpoint(folder / class_name, recipe)
+        if options.force:
             checkpoint.clear()
         elif (state := checkpoint.load()) is not None:
-            progress.say(
-                f"{class_name}: goes on after epoch {len(state.meta['epochs'])} of a training that was stopped"
-            )
-        tags = {fingerprints.TAG: made_of, **(ancestor.tags if ancestor else {})}
-        above = parent() if parent is not None else None
-        with tracking.training_run(site, class_name, client=client, parent=above, tags=tags, progress=progress) as run:
+            progress.say(f"{class_name}: resuming an interrupted training run after epoch {len(state.meta['epochs'])}")
+        tags = {fingerprints.TAG: recipe, **(ancestor.tags if ancestor else {})}
+        parent_id = parent() if parent is not None else None
+        with tracking.training_run(
+            site, class_name, client=client, parent=parent_id, tags=tags, progress=progress
+        ) as run:
             run.log_data(equipment, grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
-                epochs=wanted.epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint,
+                epochs=options.epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint,
                 arrays=arrays, initial=ancestor.network if ancestor else None,
             )  # fmt: skip
             metrics = _metrics(built)
@@ -87,7 +87,7 @@ def train_class(
     _narrate(built, grids, registered, progress)
     if registered is not None and client is not None and Registry(site, client).champion(class_name) is None:
         progress.say(
-            f"{class_name} has no champion (it was deleted, or never promoted): "
+            f"{class_name} has no champion (deleted, or never promoted); to promote this version: "
             f"`eugenie models promote {class_name} {registered.version}`"
         )
     if registered is None:
@@ -95,32 +95,38 @@ def train_class(
     return TrainedVersion(class_name, registered.version, run.id, registered.aliases, metrics)
 
 
-def _known(
-    site: HasTracking, client: MlflowClient | None, class_name: str, made_of: str, force: bool, progress: Progress
+def _existing(
+    site: HasTracking, client: MlflowClient | None, class_name: str, recipe: str, force: bool, progress: Progress
 ) -> TrainedVersion | None:
-    """A version of the same recipe, registered or waiting for the server, unless `force`. Before that, what earlier
-    trainings left is sent or settled."""
+    """A version of the same recipe, registered or spooled, unless `force`. First uploads or ends what earlier training
+    runs left."""
     workspace = workspace_of(site)
     spool.clean(workspace)
     if client is None:
-        waits = None if force else spool.holds(workspace, class_name, fingerprints.TAG, made_of)
-        if waits is None:
+        spooled = None if force else spool.holds(workspace, class_name, fingerprints.TAG, recipe)
+        if spooled is None:
             return None
-        progress.say(f"{class_name}: the same data, settings and code wait in {waits.folder}, and are kept (--again)")
-        metrics = {one.key: one.value for one in waits.metrics()}
-        return TrainedVersion(class_name, None, waits.head.id, (), metrics, kept=True, spooled=True)
-    for left in sync.send_with(site, client, progress).unsent:
-        progress.say(f"{left.class_name}: the spooled run {left.spooled} was not sent: {left.reason}")
+        progress.say(
+            f"{class_name}: keeping the run in {spooled.folder}, which has the same data, settings and code "
+            "(--again trains it anyway)"
+        )
+        metrics = {metric.key: metric.value for metric in spooled.metrics()}
+        return TrainedVersion(class_name, None, spooled.head.id, (), metrics, kept=True, spooled=True)
+    for unsent in sync.send_with(site, client, progress).unsent:
+        progress.say(f"{unsent.class_name}: the spooled run {unsent.spooled} was not uploaded: {unsent.reason}")
     registry = Registry(site, client)
-    for words in stale_runs.settle(site, client, registry):
-        progress.say(words)
-    found = None if force else registry.made_by(class_name, fingerprints.TAG, made_of)
-    return None if found is None else _kept(found, progress)
+    for message in stale_runs.settle(site, client, registry):
+        progress.say(message)
+    version = None if force else registry.made_by(class_name, fingerprints.TAG, recipe)
+    return None if version is None else _kept(version, progress)
 
 
-def _kept(known: RegisteredVersion, progress: Progress) -> TrainedVersion:
-    progress.say(f"{known.name}: version {known.version} is of the same data, settings and code, and is kept (--again)")
-    return TrainedVersion(known.name, known.version, known.run_id, known.aliases, known.metrics or {}, kept=True)
+def _kept(kept: RegisteredVersion, progress: Progress) -> TrainedVersion:
+    progress.say(
+        f"{kept.name}: keeping version {kept.version}, which has the same data, settings and code "
+        "(--again trains it anyway)"
+    )
+    return TrainedVersion(kept.name, kept.version, kept.run_id, kept.aliases, kept.metrics or {}, kept=True)
 
 
 def _metrics(built: Built) -> dict[str, float]:
@@ -146,15 +152,17 @@ def _narrate(
         progress.say(f"{detector.class_name}: context, not scored: {', '.join(context)}")
     pooled = [asset.asset for asset in noted.assets if asset.pooled]
     if pooled:
-        progress.say(f"{detector.class_name}: few calibration rows, the class's threshold: {', '.join(pooled)}")
-    for words in _unmoved(detector, grids):
-        progress.say(f"{detector.class_name}: {words}")
-    for words in _doubts(noted.assets):
-        progress.say(f"{detector.class_name}: {words}")
+        progress.say(
+            f"{detector.class_name}: using the class's threshold, for too few calibration rows: {', '.join(pooled)}"
+        )
+    for message in _unmoved(detector, grids):
+        progress.say(f"{detector.class_name}: {message}")
+    for message in _doubts(noted.assets):
+        progress.say(f"{detector.class_name}: {message}")
     if noted.rehearsal > noted.budget:
         progress.say(
             f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "
-            f"of {noted.budget:.1%}: the normal periods hold more than one kind of operation"
+            f"of {noted.budget:.1%}: the normal periods contain more than one mode of operation"
         )
     loss = f"validation loss {built.fit.epochs[built.fit.best].validation:.3f}" if built.fit else detector.type
     if registered is None:
@@ -166,7 +174,7 @@ def _narrate(
 
 
 def _unmoved(detector: TrainedDetector, grids: Sequence[datasets.NormalGrid]) -> Iterator[str]:
-    """Sensors that never moved on some assets, scored or not, and assets that are never scored."""
+    """Messages about sensors that never moved on some assets, scored or not, and assets that are never scored."""
     used = getattr(detector, "used", None)
     if used is None:
         return
@@ -179,13 +187,13 @@ def _unmoved(detector: TrainedDetector, grids: Sequence[datasets.NormalGrid]) ->
         unused = [asset for asset, own in zip(detector.assets, used, strict=True) if own.any() and not own[place]]
         if unused:
             yield f"{detector.sensors[place]} never moves in the normal rows of {_some(unused)}: not scored there"
-        fixed = [
-            grid.asset for grid, own, one in zip(grids, used, still, strict=True) if own[place] and bool(one[place])
+        constant = [
+            grid.asset for grid, own, fixed in zip(grids, used, still, strict=True) if own[place] and bool(fixed[place])
         ]
-        if fixed:
+        if constant:
             yield (
-                f"{detector.sensors[place]} never moves in the normal rows of {_some(fixed)}: once it differs by "
-                "some per cent of its value it alarms for as long as it does (`role: context` leaves it out)"
+                f"{detector.sensors[place]} never moves in the normal rows of {_some(constant)}: a difference of a few "
+                "per cent of its value raises an alarm for as long as it lasts (`role: context` excludes the sensor)"
             )
 
 
@@ -194,14 +202,15 @@ def _some(assets: Sequence[str]) -> str:
 
 
 def _doubts(assets: Sequence[AssetCalibration]) -> Iterator[str]:
-    """What a reader of the thresholds should know about the rows behind them."""
+    """Messages about weaknesses of the rows behind the thresholds."""
     few = [asset.rows for asset in assets if not asset.pooled and asset.rows < FEW_ROWS]
     if few:
         yield (
             f"thresholds of {len(few)} of {len(assets)} assets rest on {min(few)} to {max(few)} calibration rows; with "
-            f"fewer than {FEW_ROWS:,} the .999 quantile is the largest value seen: more normal history makes them surer"
+            f"fewer than {FEW_ROWS:,} the .999 quantile is the largest value seen, so more normal history makes them "
+            "more reliable"
         )
     moved = sorted((asset for asset in assets if asset.moved > MOVED), key=lambda asset: -asset.moved)
     if moved:
-        told = _some([f"{asset.asset} ({asset.mover} by {asset.moved:.1f} deviations)" for asset in moved])
-        yield f"drift between the rows learnt from and the later ones that calibrate: {told}"
+        shifts = _some([f"{asset.asset} ({asset.mover} by {asset.moved:.1f} deviations)" for asset in moved])
+        yield f"drift between the training rows and the later calibration rows: {shifts}"

@@ -1,4 +1,4 @@
-"""What a fit works on: the Keras network, its optimiser and the compiled steps of learning and judging."""
+"""The machinery of a fit: the Keras network, its optimiser and the compiled training and validation steps."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from eugenie_cli.training.batches import Batches, Cutter, Windows
 from eugenie_cli.training.checkpoint import State
 from eugenie_cli.training.devices import Devices
 
-# Gradients are cut at this norm: one odd window must not throw the weights away.
+# Gradients are clipped at this norm, so that one odd window cannot ruin the weights.
 CLIP_NORM = 1.0
-# Windows that one thread works on at once: the pieces of a batch run beside one another. Their number depends on the
-# batch alone, so that the sums, and with them the weights, are the same on any number of cores.
+# Windows that one thread processes at once; the pieces of a batch run in parallel. Their number depends on the batch
+# alone, so that the sums, and therefore the weights, are the same on any number of cores.
 PIECE = 32
 
 
 class Trainer:
-    """One fit: losses are Huber's, of forecasts in deviations, at positions after the burn-in."""
+    """One fit. Losses are Huber losses of forecasts in deviations, at positions after the burn-in."""
 
     def __init__(
         self,
@@ -57,15 +57,15 @@ class Trainer:
             self._loss = tf.function(self._loss_eagerly, autograph=False, jit_compile=True)
             self._blame = tf.function(self._blame_eagerly, autograph=False, jit_compile=True)
 
-    # -- where the fit stands ----------------------------------------------------------------------------------
+    # -- state of the fit --------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """All that decides how the fit goes on: weights, the optimiser's moments, generators of random numbers."""
+        """Everything that determines how the fit continues: weights, the optimiser's moments, the random generator."""
         arrays = {f"variable.{number}": np.array(value) for number, value in enumerate(self._variables())}
         return State(arrays, {"random": self._random.bit_generator.state})
 
     def restore(self, state: State) -> None:
-        """The fit as it stood when `state` was taken."""
+        """Returns the fit to the point at which `state` was taken."""
         for number, variable in enumerate(self._variables()):
             variable.assign(state.arrays[f"variable.{number}"])
         self._random.bit_generator.state = state.meta["random"]
@@ -76,13 +76,13 @@ class Trainer:
     # -- steps -------------------------------------------------------------------------------------------------
 
     def _loss_eagerly(self, hidden: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """Of hidden states float32 [M, b, U], summed over the targets."""
+        """The loss of hidden states float32 [M, b, U], summed over the targets."""
         flat = tf.reshape(hidden[BURN_IN:], [-1, hidden.shape[-1]])
-        wanted = tf.stack([target[ahead + BURN_IN : ahead + self._window] for ahead in self._horizons], axis=2)
-        return huber(wanted, tf.reshape(self._heads(self._narrow(flat)), tf.shape(wanted)))
+        forecast_rows = tf.stack([target[ahead + BURN_IN : ahead + self._window] for ahead in self._horizons], axis=2)
+        return huber(forecast_rows, tf.reshape(self._heads(self._narrow(flat)), tf.shape(forecast_rows)))
 
     def _blame_eagerly(self, hidden: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The loss, and its gradients: of the hidden states, and of the weights that come after them."""
+        """The loss, and its gradients with respect to the hidden states and the weights of the later layers."""
         with tf.GradientTape() as tape:
             tape.watch(hidden)
             loss = self._loss_eagerly(hidden, target)
@@ -90,10 +90,10 @@ class Trainer:
 
     def _learn_here(self, inputs: tf.Tensor, target: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         losses, gradients = [], []
-        for rows, wanted in zip(_pieces(inputs), _pieces(target), strict=True):
+        for rows, targets in zip(_pieces(inputs), _pieces(target), strict=True):
             with tf.GradientTape() as tape:
                 hidden = self._remember(encode(rows), training=True)
-            loss, (of_hidden, *later) = self._blame(hidden, wanted)
+            loss, (of_hidden, *later) = self._blame(hidden, targets)
             losses.append(loss)
             first = tape.gradient(hidden, self._remember.trainable_variables, output_gradients=of_hidden)
             gradients.append([*first, *later])
@@ -105,29 +105,29 @@ class Trainer:
 
     def _judge_here(self, inputs: tf.Tensor, target: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         losses = [
-            self._loss(self._remember(encode(rows), training=False), wanted)
-            for rows, wanted in zip(_pieces(inputs), _pieces(target), strict=True)
+            self._loss(self._remember(encode(rows), training=False), targets)
+            for rows, targets in zip(_pieces(inputs), _pieces(target), strict=True)
         ]
         return tf.add_n(losses)
 
     def _in_turn(self, step: Callable[..., tf.Tensor], batches: Batches) -> Floats:
-        """A step on each batch, one after the other in one graph; their mean losses, float32 [K]."""
+        """Runs a step on each batch in turn, in one graph; their mean losses, float32 [K]."""
         key = step.__name__, batches.size
         if key not in self._compiled:
             signature = [tf.TensorSpec([None, *array.shape[1:]], tf.float32) for array in batches]
             self._compiled[key] = tf.function(_looped(step), input_signature=signature, autograph=False)
-        found: Floats = self._compiled[key](*batches).numpy() / batches.targets
-        return found
+        losses: Floats = self._compiled[key](*batches).numpy() / batches.targets
+        return losses
 
     def learn(self, batches: Batches) -> Floats:
-        """A step on each batch; their mean losses, float32 [K]."""
+        """Learns from each batch; their mean losses, float32 [K]."""
         if self._devices.replicas == 1:
             return self._in_turn(self._learn_here, batches)
         return np.array([self._learn_everywhere(*batch) for batch in zip(*batches, strict=True)], np.float32)
 
     def _learn_everywhere(self, inputs: Floats, target: Floats, count: np.float32) -> np.float32:
         """One step on every replica's share of a batch; the mean loss."""
-        # replicas take equal shares: windows without a target teach nothing
+        # replicas take equal shares: the windows added have no target, and so no effect
         missing = ((0, 0), (0, -inputs.shape[1] % self._devices.replicas), (0, 0))
         shares = [self._shares(np.pad(array, missing, constant_values=np.nan)) for array in (inputs, target)]
         loss: np.float32 = self._everywhere(*shares, tf.constant(count)).numpy() / count
@@ -146,25 +146,25 @@ class Trainer:
     # -- epochs ------------------------------------------------------------------------------------------------
 
     def epoch(self, windows: Windows, batch: int, limit: int) -> float:
-        """Learns from at most `limit` windows, drawn anew; the mean loss."""
+        """Learns from at most `limit` windows, drawn at random; the mean loss."""
         drawn = self.cutter.drawn(windows, batch, limit)
         return float(np.mean(np.concatenate([self.learn(batches) for batches in drawn])))
 
     def validate(self, windows: Windows, batch: int, limit: int) -> float:
-        """The loss on at most `limit` windows, evenly spread: the same ones every time."""
+        """The loss on at most `limit` evenly spread windows, the same ones every time."""
         losses: list[float] = []
         sizes: list[int] = []
         for batches in self.cutter.spread(windows, batch, limit):
-            found = self._in_turn(self._judge_here, batches)
-            losses.extend(found)
-            sizes.extend([batches.size] * len(found))
+            batch_losses = self._in_turn(self._judge_here, batches)
+            losses.extend(batch_losses)
+            sizes.extend([batches.size] * len(batch_losses))
         return float(np.average(losses, weights=sizes))
 
 
 @tf.custom_gradient
 def huber(target: tf.Tensor, forecast: tf.Tensor) -> Any:
-    """Summed Huber loss (delta 1) of the targets that are there. Its gradient is the error, cut at 1: said here, it
-    costs one operation instead of ten."""
+    """Summed Huber loss (delta 1) of the targets that are not missing. Its gradient is the error clipped at 1; given
+    explicitly, it costs one operation instead of ten."""
     error = forecast - target
     error = tf.where(tf.math.is_finite(error), error, 0.0)
     cut = tf.clip_by_value(error, -1.0, 1.0)
@@ -172,22 +172,22 @@ def huber(target: tf.Tensor, forecast: tf.Tensor) -> Any:
 
 
 def _looped(step: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """`step` on each of K sets of arguments, stacked: its answers, [K]."""
+    """`step` for each of K stacked sets of arguments; returns its results, [K]."""
 
     def run(*stacked: tf.Tensor) -> tf.Tensor:
         count = tf.shape(stacked[0])[0]
 
-        def one(number: tf.Tensor, answers: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        def body(number: tf.Tensor, answers: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             return number + 1, answers.write(number, step(*(array[number] for array in stacked)))
 
         answers = tf.TensorArray(tf.float32, count)
-        return tf.while_loop(lambda number, _: number < count, one, (0, answers), parallel_iterations=1)[1].stack()
+        return tf.while_loop(lambda number, _: number < count, body, (0, answers), parallel_iterations=1)[1].stack()
 
     return run
 
 
 def _pieces(batch: tf.Tensor) -> list[tf.Tensor]:
-    """A batch [rows, b, ...] of known b in equal pieces of about `PIECE` windows, one of unknown b as it is."""
+    """Splits a batch [rows, b, ...] into equal pieces of about `PIECE` windows; a batch of unknown b stays whole."""
     length = batch.shape[1]
     if length is None or length <= PIECE:
         return [batch]

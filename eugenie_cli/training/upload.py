@@ -1,7 +1,7 @@
-"""A spooled run on its way to the tracking server, and what it is there: a run, and a version of its class.
+"""Uploads a spooled run to the tracking server, where it becomes a run and a version of its class.
 
-Every step looks first at what the server has already, so a run that was sent in part, or whose answer was lost, is sent
-again without being there twice.
+Every step first checks what the server already has, so a run that was partly uploaded, or whose response was lost, can
+be uploaded again without duplicates.
 """
 
 from __future__ import annotations
@@ -21,50 +21,52 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 T = TypeVar("T")
-# What MLflow takes at a time.
+# MLflow's limits for one request.
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000
 
 
 class Delivery:
-    """One run. Methods raise whatever MLflow and its artifact stores do; each may be called again after that."""
+    """The upload of one run. Methods raise whatever MLflow and its artifact stores raise, and may be called again."""
 
     def __init__(self, site: HasTracking, client: MlflowClient, run: spool.SpooledRun) -> None:
         self._site, self._client, self._run = site, client, run
         self._head = run.head
-        self._there: Run | None = None
+        self._uploaded: Run | None = None
         self._params: dict[str, str] = {}
         self._metrics = 0
         self._known: set[tuple[str, int, int, float]] = set()
 
     def begin(self) -> str:
-        """The run's id on the server, where it is made if it is not there."""
-        if self._there is None:
-            self._there = self._find() or self._create()
-        return str(self._there.info.run_id)
+        """The run's id on the server, which creates the run if it does not exist."""
+        if self._uploaded is None:
+            self._uploaded = self._find() or self._create()
+        return str(self._uploaded.info.run_id)
 
     def forward(self) -> None:
-        """Parameters and metrics that the server does not have yet."""
+        """Uploads the parameters and metrics that the server does not have yet."""
         from mlflow.entities import Metric, Param
 
         run_id = self.begin()
         params = {name: value for name, value in self._run.params.items() if self._params.get(name) != value}
         with mlflow_store.once():
-            for part in _parts([Param(*item) for item in params.items()], _PARAMS_AT_ONCE):
-                self._client.log_batch(run_id, params=part)
+            for params_batch in _batches([Param(*item) for item in params.items()], _PARAMS_AT_ONCE):
+                self._client.log_batch(run_id, params=params_batch)
             self._params |= params
             new = self._run.metrics(after=self._metrics)
-            for some in _parts(new, _METRICS_AT_ONCE):
-                unknown = [one for one in some if (one.key, one.timestamp, one.step, one.value) not in self._known]
-                metrics = [Metric(one.key, one.value, one.timestamp, one.step) for one in unknown]
+            for batch in _batches(new, _METRICS_AT_ONCE):
+                unknown = [
+                    item for item in batch if (item.key, item.timestamp, item.step, item.value) not in self._known
+                ]
+                metrics = [Metric(item.key, item.value, item.timestamp, item.step) for item in unknown]
                 self._client.log_batch(run_id, metrics=metrics)
-                self._metrics += len(some)
+                self._metrics += len(batch)
 
     def complete(self) -> RegisteredVersion:
-        """All of a whole run; then its folder is gone."""
+        """Uploads all of a complete run, registers its version and removes its folder from the spool."""
         with alone(workspace_of(self._site).spool / spool.LOCK):
             ended = self._run.ended
-            if ended is None:  # another process has sent it in the meantime
-                return self._sent()
+            if ended is None:  # another process has uploaded it in the meantime
+                return self._version()
             self.forward()
             run_id, class_name = self.begin(), self._head.class_name
             self._client.log_artifacts(run_id, str(self._run.artifacts))
@@ -74,40 +76,40 @@ class Delivery:
             return registered
 
     def abandon(self, status: str) -> None:
-        """Says how a run ended of which nothing becomes a version."""
+        """Records the status of a run that ended without a version."""
         self.forward()
         self._client.set_terminated(self.begin(), status)
 
     def _register(self, run_id: str, class_name: str) -> RegisteredVersion:
         registry = Registry(self._site, self._client)
-        there = registry.of_run(class_name, run_id)
-        if there is not None:
-            return there
+        registered = registry.of_run(class_name, run_id)
+        if registered is not None:
+            return registered
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{mlflow_store.DETECTOR}"
         with mlflow_store.once():
             return registry.register(
                 class_name, run_id, source, self._run.version_tags, mlflow_model.description(self._run.artifacts)
             )
 
-    def _sent(self) -> RegisteredVersion:
-        there = self._there or self._find()
-        found = Registry(self._site, self._client).of_run(self._head.class_name, there.info.run_id) if there else None
-        if found is None:
+    def _version(self) -> RegisteredVersion:
+        run = self._uploaded or self._find()
+        version = Registry(self._site, self._client).of_run(self._head.class_name, run.info.run_id) if run else None
+        if version is None:
             raise EugenieError(
-                f"{self._head.class_name}: the spooled run {self._head.id} is gone, and no version is made of it",
-                f"`eugenie train --class {self._head.class_name}`",
+                f"{self._head.class_name}: the spooled run {self._head.id} has disappeared and has no version",
+                f"train the class again: `eugenie train --class {self._head.class_name}`",
             )
-        return found
+        return version
 
     def _find(self) -> Run | None:
         head = self._head
-        wanted = f"tags.`{spool.TAG}` = '{head.id}'"
-        found = self._client.search_runs([mlflow_store.experiment(self._site, self._client)], wanted, max_results=1)
-        for run in found:
-            for key in {one.key for one in self._run.metrics()}:
+        tagged = f"tags.`{spool.TAG}` = '{head.id}'"
+        runs = self._client.search_runs([mlflow_store.experiment(self._site, self._client)], tagged, max_results=1)
+        for run in runs:
+            for key in {metric.key for metric in self._run.metrics()}:
                 history = self._client.get_metric_history(run.info.run_id, key)
-                self._known |= {(key, one.timestamp, one.step, one.value) for one in history}
-        return found[0] if found else None
+                self._known |= {(key, metric.timestamp, metric.step, metric.value) for metric in history}
+        return runs[0] if runs else None
 
     def _create(self) -> Run:
         head = self._head
@@ -120,6 +122,6 @@ class Delivery:
             )
 
 
-def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for first in range(0, len(items), size):
         yield items[first : first + size]

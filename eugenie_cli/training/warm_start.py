@@ -1,4 +1,4 @@
-"""The champion as the beginning of a new fit: what it has learnt need not be learnt again."""
+"""Warm start: a new fit that begins with the champion's network."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.training.registry import CHAMPION, Registry
 
 VERSION_TAG, RUN_TAG = "eugenie.parent_version", "eugenie.parent_run"
-"""MLflow tags of a run and version whose network began as another version's."""
+"""MLflow tags of a run and version that a warm start produced."""
 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """A version from whose network a fit goes on."""
+    """The version whose network a warm start begins with."""
 
     version: int
     run_id: str
@@ -28,14 +28,15 @@ class Ancestor:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Of the run and version that go on from it."""
+        """Tags for the run and version that begin with its network."""
         return {VERSION_TAG: str(self.version), RUN_TAG: self.run_id}
 
 
 def ancestor_of(site: Site, class_name: str) -> Ancestor:
     """The class's champion.
 
-    Raises EugenieError: no champion; REFUSED with every difference in words where its network does not fit the class.
+    Raises EugenieError when the class has no champion, and REFUSED with all differences when its network does not fit
+    the class.
     """
     registry = Registry(site)
     champion = registry.resolve(class_name, CHAMPION)
@@ -43,9 +44,9 @@ def ancestor_of(site: Site, class_name: str) -> Ancestor:
     settings = equipment.model
     if not isinstance(settings, ModelSettings) or not isinstance(detector, LstmDetector):
         raise EugenieError(
-            f"{class_name} version {champion.version} is of type {detector.type}, and the site file says "
-            f"{settings.type}: only the network of an {LSTM} can be gone on from by another",
-            f"train it from the beginning: `eugenie train --class {class_name}`",
+            f"{class_name} version {champion.version} is of type {detector.type}, and the site file sets "
+            f"{settings.type}: a warm start needs an {LSTM} model on both sides",
+            f"train it from scratch: `eugenie train --class {class_name}`",
             ExitCode.REFUSED,
         )
     pairs: dict[str, tuple[object, object]] = {
@@ -55,15 +56,16 @@ def ancestor_of(site: Site, class_name: str) -> Ancestor:
         "LSTM units": (detector.lstm_units, settings.units),
         "step in ms": (detector.step_ms, equipment.step),
     }
-    other = [f"{what}: {_told(old)}, now {_told(new)}" for what, (old, new) in pairs.items() if old != new]
-    if other:
+    different = [f"{what} ({_text(old)}, now {_text(new)})" for what, (old, new) in pairs.items() if old != new]
+    if different:
         raise EugenieError(
-            f"{class_name} version {champion.version} cannot be gone on from, it has other {'; other '.join(other)}",
-            f"train it from the beginning: `eugenie train --class {class_name}`",
+            f"{class_name} version {champion.version} cannot be used for a warm start; these have changed: "
+            f"{', '.join(different)}",
+            f"train it from scratch: `eugenie train --class {class_name}`",
             ExitCode.REFUSED,
         )
     return Ancestor(champion.version, champion.run_id, detector.network)
 
 
-def _told(value: object) -> str:
-    return ", ".join(str(one) or "none" for one in value) if isinstance(value, tuple) else str(value)
+def _text(value: object) -> str:
+    return ", ".join(str(item) or "none" for item in value) if isinstance(value, tuple) else str(value)

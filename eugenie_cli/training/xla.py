@@ -1,4 +1,4 @@
-"""XLA, which compiles parts of a fit."""
+"""XLA, the compiler for parts of a fit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 @cache
 def works() -> bool:
-    """Whether it can compile, tried out on next to nothing. The first compilation of a process says on stderr that
-    there was one, whatever TF_CPP_MIN_LOG_LEVEL asks for: here nobody hears it."""
+    """Whether XLA can compile, tried on a trivial function. TensorFlow logs the first compilation of a process to
+    stderr whatever TF_CPP_MIN_LOG_LEVEL says, so stderr is redirected meanwhile."""
     stderr = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:

@@ -108,7 +108,7 @@ def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path
         judge(site, expected)
     tell(
         f"{struck} kills struck trainings of {whole:.0f} s, on {len(disturbed)} plants; "
-        f"they went on from an epoch {''.join(told).count('goes on after epoch')} times"
+        f"they went on from an epoch {''.join(told).count('interrupted training run after epoch')} times"
     )
 
 

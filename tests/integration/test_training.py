@@ -105,7 +105,7 @@ def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
     parameters = client.get_run(trained.run_id).data.params
     assert parameters["model.learning_rate"] == "auto"
     assert 0.001 < float(parameters["learning_rate"]) < 0.2
-    assert f"pump: learning rate {parameters['learning_rate']}, found by " in told.getvalue()
+    assert f"pump: learning rate {parameters['learning_rate']}, found in " in told.getvalue()
     assert "learning_rate.png" in {file.path for file in client.list_artifacts(trained.run_id)}
 
 
@@ -175,6 +175,6 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     pump = site.classes["pump"]
     wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
     other = site.model_copy(update={"classes": {**site.classes, "pump": wider}})
-    with pytest.raises(EugenieError, match=r"horizons: 1, 3, now 1, 5; other LSTM units: 8, now 12") as refused:
+    with pytest.raises(EugenieError, match=r"horizons \(1, 3, now 1, 5\), LSTM units \(8, now 12\)") as refused:
         train.train_class(other, "pump", SILENT, TrainingOptions(from_champion=True))
     assert refused.value.exit_code is ExitCode.REFUSED

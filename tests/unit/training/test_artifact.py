@@ -1,4 +1,4 @@
-"""A detector on disk is the detector that was saved, or it is not there."""
+"""A detector on disk equals the detector that was saved; a failed save leaves no files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from eugenie_cli.training import artifact
 
 
 def test_load_gives_back_what_was_saved(tmp_path: Path) -> None:
-    made = sample_detector.detector()
-    artifact.save(made, tmp_path / "model")
-    read = artifact.load(tmp_path / "model")
-    for field in fields(made):
-        before, after = getattr(made, field.name), getattr(read, field.name)
+    saved = sample_detector.detector()
+    artifact.save(saved, tmp_path / "model")
+    loaded = artifact.load(tmp_path / "model")
+    for field in fields(saved):
+        before, after = getattr(saved, field.name), getattr(loaded, field.name)
         if field.name in ("scored", "mean", "deviation", "threshold"):
             np.testing.assert_array_equal(before, after)
             assert before.dtype == after.dtype
@@ -47,7 +47,7 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_detector_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_folder_without_a_detector_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EugenieError, match=r"detector\.json"):
         artifact.load(tmp_path)
     artifact.save(sample_detector.detector(), tmp_path / "model")
@@ -58,7 +58,7 @@ def test_what_is_no_detector_is_refused_in_words(tmp_path: Path) -> None:
         artifact.load(tmp_path / "model")
 
 
-def test_a_detector_with_a_table_that_is_too_short_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_detector_with_too_short_a_table_is_refused(tmp_path: Path) -> None:
     artifact.save(sample_detector.detector(), tmp_path / "model")
     with np.load(tmp_path / "model" / artifact.ARRAYS) as archive:
         arrays = dict(archive)

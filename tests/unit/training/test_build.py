@@ -1,4 +1,4 @@
-"""A class is trained in memory: the forecaster learns, faults score, normal rows do not."""
+"""A class trained in memory: the forecaster learns, faults score above 1, normal rows do not."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def equipment(**model: object) -> EquipmentClass:
 
 
 def grids(rows: int = ROWS) -> list[datasets.NormalGrid]:
-    made = []
+    divided = []
     for number in range(2):
         grid = Grid(f"pump-{number}", np.arange(rows, dtype=np.int64) * 1000, plant(number, rows))
-        made.append(datasets.split(grid, np.ones(rows, bool), 0.25))
-    return made
+        divided.append(datasets.split(grid, np.ones(rows, bool), 0.25))
+    return divided
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_drifting_sensor_is_found_and_named(built: Built, sensor: int) -> None
 
 def test_a_stuck_sensor_is_found_and_named(built: Built) -> None:
     rows = plant(0)[-1500:]
-    rows[300:, 0] = rows[300, 0]  # a good deal below its mean; stuck near it, it differs by less than what is let pass
+    rows[300:, 0] = rows[300, 0]  # well below its mean; stuck near the mean, it would stay within the tolerance
     scores, contribution = score(built, rows)
     alarmed = np.flatnonzero(scores > 1)
     assert len(alarmed) > 50
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_detector() -> None:
     np.testing.assert_array_equal(first.threshold, second.threshold)
 
 
-def test_contradictory_settings_are_refused_in_words() -> None:
+def test_contradictory_settings_are_refused() -> None:
     with pytest.raises(EugenieError, match=r"model\.horizons: must be at most the warmup, 24 rows"):
         build("pump", equipment(horizons=[1, 30]), grids(1200), SILENT)
     with pytest.raises(EugenieError, match=r"model\.warmup: must be less than the window, 48 rows"):
@@ -107,7 +107,7 @@ def test_contradictory_settings_are_refused_in_words() -> None:
         build("pump", equipment(), grids(60), SILENT)
 
 
-def test_what_is_kept_on_disk_gives_the_same_detector(built: Built, tmp_path: Path) -> None:
+def test_arrays_on_disk_give_the_same_detector(built: Built, tmp_path: Path) -> None:
     again = build("pump", equipment(), grids(), SILENT, arrays=MmapArrays(tmp_path)).detector
     for name in ("residual", "level", "scatter"):
         ours, theirs = getattr(again, name), getattr(built.detector, name)

@@ -1,4 +1,4 @@
-"""What counts as normal, and who gets which part of it."""
+"""Which rows count as normal, and how they are divided into parts."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ def test_normal_is_the_given_periods_without_the_exclusions() -> None:
     assert b.tolist() == [20, 21, 22, 23, 24, 30]
 
 
-def test_the_parts_follow_one_another_and_the_last_rows_calibrate() -> None:
+def test_the_parts_are_consecutive_and_the_last_rows_calibrate() -> None:
     own = grid("b", 1000)
-    made = datasets.split(own, datasets.normal_rows(SITE, own), 0.25)
-    used = made.part[made.part != UNUSED]
+    divided = datasets.split(own, datasets.normal_rows(SITE, own), 0.25)
+    used = divided.part[divided.part != UNUSED]
     assert (np.diff(used) >= 0).all()
     assert [int((used == part).sum()) for part in (TRAINING, VALIDATION, CALIBRATION)] == [655, 90, 249]
-    assert np.isnan(made.rows[made.part == UNUSED]).all()
+    assert np.isnan(divided.rows[divided.part == UNUSED]).all()
 
 
 def test_rows_without_any_value_belong_to_no_part() -> None:
     own = grid("b", 200)
     own.rows[50:80] = np.nan
-    made = datasets.split(own, np.ones(200, bool), 0.5)
-    assert (made.part[50:80] == UNUSED).all()
-    assert made.count(CALIBRATION) == 85
+    divided = datasets.split(own, np.ones(200, bool), 0.5)
+    assert (divided.part[50:80] == UNUSED).all()
+    assert divided.count(CALIBRATION) == 85
 
 
-def test_windows_with_too_many_missing_rows_are_not_learnt_from() -> None:
+def test_windows_with_too_many_missing_rows_are_excluded() -> None:
     own = grid("b", 60)
     own.rows[20:23] = np.nan
     part = np.where(np.isfinite(own.rows[:, 0]), TRAINING, UNUSED)
@@ -65,9 +65,11 @@ def test_windows_with_too_many_missing_rows_are_not_learnt_from() -> None:
 
 
 def test_the_fingerprint_changes_with_the_data() -> None:
-    one, other = grid("b"), grid("b")
-    other.rows[3] += 1
-    prints = [datasets.fingerprint([datasets.split(own, np.ones(100, bool), 0.25)]) for own in (one, grid("b"), other)]
+    changed = grid("b")
+    changed.rows[3] += 1
+    prints = [
+        datasets.fingerprint([datasets.split(own, np.ones(100, bool), 0.25)]) for own in (grid("b"), grid("b"), changed)
+    ]
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -77,6 +79,6 @@ def test_rows_of_a_stopped_machine_are_not_normal() -> None:
     site = Site.model_validate(document)
     a = np.flatnonzero(datasets.normal_rows(site, grid("a")))
     assert a.tolist() == list(range(41, 60))
-    made = datasets.split(grid("b"), datasets.normal_rows(site, grid("b")), 0.25)
-    assert np.isnan(made.rows[:41]).all()
+    divided = datasets.split(grid("b"), datasets.normal_rows(site, grid("b")), 0.25)
+    assert np.isnan(divided.rows[:41]).all()
     assert datasets.running_of(SITE.classes["pump"]) is None

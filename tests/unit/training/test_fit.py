@@ -1,4 +1,4 @@
-"""The fit: the fused layer is Keras' layer, the same seed gives the same weights, a killed fit goes on."""
+"""The fit: the fused layer equals Keras' layer, the same seed gives the same weights, an interrupted fit resumes."""
 
 from __future__ import annotations
 
@@ -48,35 +48,35 @@ def test_the_layer_is_keras_layer_forwards_and_backwards(layer: type[keras.layer
     windows = np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32)
     blame = np.random.default_rng(1).normal(size=(5, 30, 7)).astype(np.float32)
     answers, gradients = [], []
-    for each, order in ((plain, (0, 1, 2)), (ours, (1, 0, 2))):
+    for lstm, order in ((plain, (0, 1, 2)), (ours, (1, 0, 2))):
         rows = tf.constant(windows.transpose(order))
-        each.build(rows.shape)
-        each.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in each.get_weights()])
+        lstm.build(rows.shape)
+        lstm.set_weights([np.random.default_rng(2).normal(0, 0.4, w.shape) for w in lstm.get_weights()])
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            hidden = each(rows)
+            hidden = lstm(rows)
             loss = tf.reduce_sum(hidden * blame.transpose(order))
-        of_rows, *of_weights = tape.gradient(loss, [rows, *each.trainable_variables])
+        of_rows, *of_weights = tape.gradient(loss, [rows, *lstm.trainable_variables])
         answers.append(tf.transpose(hidden, order))
         gradients.append([tf.transpose(of_rows, order), *of_weights])
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-5)
-    for one, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-4)
+    for of_plain, of_ours in zip(*gradients, strict=True):
+        np.testing.assert_allclose(of_ours, of_plain, rtol=1e-4, atol=1e-4)
 
 
-def test_the_loss_is_hubers_and_knows_its_gradient() -> None:
+def test_the_loss_and_its_gradient_are_hubers() -> None:
     random = np.random.default_rng(0)
     target, forecast = (tf.constant(random.normal(0, 1.5, (40, 3)).astype(np.float32)) for _ in range(2))
     with tf.GradientTape() as tape:
         tape.watch(forecast)
         expected = keras.losses.Huber(reduction="sum")(target, forecast) * target.shape[-1]
-    wanted = tape.gradient(expected, forecast)
+    expected_gradient = tape.gradient(expected, forecast)
     missing = tf.concat([target, tf.fill([40, 1], np.nan)], axis=1)
     with tf.GradientTape() as tape:
         tape.watch(forecast)
-        found = 2.0 * huber(missing, tf.concat([forecast, tf.ones([40, 1])], axis=1))
-    np.testing.assert_allclose(found, 2.0 * expected, rtol=1e-5)
-    np.testing.assert_allclose(tape.gradient(found, forecast), 2.0 * wanted, rtol=1e-5)
+        loss = 2.0 * huber(missing, tf.concat([forecast, tf.ones([40, 1])], axis=1))
+    np.testing.assert_allclose(loss, 2.0 * expected, rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(loss, forecast), 2.0 * expected_gradient, rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(undisturbed: fit.Fit) -> None:
@@ -88,10 +88,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(undisturbe
 
 
 class Killed(BaseException):
-    """Not an error that anything would handle."""
+    """An exception that nothing handles."""
 
 
-def test_a_fit_goes_on_after_its_last_epoch_with_the_same_result(tmp_path: Path, undisturbed: fit.Fit) -> None:
+def test_a_fit_resumes_after_its_last_epoch_with_the_same_result(tmp_path: Path, undisturbed: fit.Fit) -> None:
     checkpoint = Checkpoint(tmp_path, "recipe")
 
     def kill(done: fit.Epoch) -> None:
@@ -100,15 +100,15 @@ def test_a_fit_goes_on_after_its_last_epoch_with_the_same_result(tmp_path: Path,
 
     with pytest.raises(Killed):
         fitted(checkpoint=checkpoint, on_epoch=kill)
-    told: list[int] = []
-    resumed = fitted(checkpoint=checkpoint, on_epoch=lambda done: told.append(done.number))
-    assert told == list(range(len(undisturbed.epochs)))
+    reported: list[int] = []
+    resumed = fitted(checkpoint=checkpoint, on_epoch=lambda done: reported.append(done.number))
+    assert reported == list(range(len(undisturbed.epochs)))
     assert [done.validation for done in resumed.epochs] == [done.validation for done in undisturbed.epochs]
     for name, weights in undisturbed.network.items():
         np.testing.assert_array_equal(weights, resumed.network[name])
 
 
-def test_a_damaged_checkpoint_is_none_and_others_are_dropped(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_ignored_and_others_are_dropped(tmp_path: Path) -> None:
     old, new = Checkpoint(tmp_path / "pump", "old"), Checkpoint(tmp_path / "pump", "new")
     for checkpoint in (old, new):
         checkpoint.save(State({"a": np.arange(200)}, {"epochs": []}))
@@ -129,7 +129,7 @@ sys.path.insert(0, sys.argv[2])
 import test_fit
 from eugenie_cli.detection import network
 from eugenie_cli.training import devices
-network.HIDDEN_NOISE = 0.0  # every device draws noise of its own
+network.HIDDEN_NOISE = 0.0  # every device draws its own noise
 assert devices.present().replicas == count, devices.present()
 print(*(epoch.validation for epoch in test_fit.fitted(batch=337).epochs))
 """

@@ -1,4 +1,4 @@
-"""History read a stretch at a time is history read whole, and memory does not grow with it."""
+"""History read one stretch at a time equals history read at once, and memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def site(folder: Path, assets: Sequence[str] = ("one", "two"), **model: object) 
 
 
 def readings(asset: str, rows: int, seed: int = 0) -> Batch:
-    """Jittered, with gaps."""
+    """Jittered readings with gaps."""
     random = np.random.default_rng(seed)
     ts = np.sort(random.integers(3_000, rows * 1000, 2 * rows))
     ts = ts[(ts // 1000) % 500 > 60]
@@ -45,29 +45,29 @@ def readings(asset: str, rows: int, seed: int = 0) -> Batch:
 
 
 def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = site(tmp_path)
-    history = open_history(made)
+    plant = site(tmp_path)
+    history = open_history(plant)
     history.commit("logger", [readings("one", 4_000)])
-    grid = load_grid(made, history, "one")
-    whole = datasets.split(grid, datasets.normal_rows(made, grid), 0.25)
+    grid = load_grid(plant, history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(plant, grid), 0.25)
     monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
-    (found,) = load_rows.normal_grids(made, "pump", mmap_arrays.MmapArrays(tmp_path / "training"), SILENT)
+    (found,) = load_rows.normal_grids(plant, "pump", mmap_arrays.MmapArrays(tmp_path / "training"), SILENT)
     np.testing.assert_array_equal(found.edges, whole.edges)
     np.testing.assert_array_equal(found.rows, whole.rows)
     np.testing.assert_array_equal(found.part, whole.part)
     assert datasets.fingerprint([found]) == datasets.fingerprint([whole])
 
 
-def test_of_listed_periods_no_more_is_read_than_a_window_before_them(tmp_path: Path) -> None:
+def test_reading_starts_no_earlier_than_a_window_before_the_first_period(tmp_path: Path) -> None:
     free = site(tmp_path, window=40, warmup=20)
     history = open_history(free)
     history.commit("logger", [readings("one", 8_000)])
     period = {"start": "1970-01-01T00:40:00Z", "end": "1970-01-01T01:10:00Z"}
-    one = free.assets["one"]
+    asset = free.assets["one"]
     normal = (
-        type(one).model_validate({"class": "pump", "normal": [period]}, context={"timezone": ZoneInfo("UTC")}).normal
+        type(asset).model_validate({"class": "pump", "normal": [period]}, context={"timezone": ZoneInfo("UTC")}).normal
     )
-    listed = free.model_copy(update={"assets": {"one": one.model_copy(update={"normal": normal})}})
+    listed = free.model_copy(update={"assets": {"one": asset.model_copy(update={"normal": normal})}})
     (summary,) = history.summary()
     found = load_rows.normal_grid(listed, history, summary, mmap_arrays.Memory())
     grid = load_grid(listed, history, "one")
@@ -78,9 +78,9 @@ def test_of_listed_periods_no_more_is_read_than_a_window_before_them(tmp_path: P
     np.testing.assert_array_equal(found.part, whole.part[own])
     assert found.used == whole.used > 1_000
     assert len(found.edges) <= 1_800 + 41 < len(whole.edges)
-    for wanted in (1, 2, 3):
+    for part in (1, 2, 3):
         ends, all_ends = (
-            np.concatenate([*datasets.window_ends(one.rows, one.part, wanted, 40)]) for one in (found, whole)
+            np.concatenate([*datasets.window_ends(rows.rows, rows.part, part, 40)]) for rows in (found, whole)
         )
         np.testing.assert_array_equal(ends + first, all_ends)
 
@@ -95,12 +95,12 @@ def test_blocks_find_the_windows_that_the_whole_has(monkeypatch: pytest.MonkeyPa
     assert 20 < len(whole) < 480
 
 
-def test_what_is_on_disk_stays_when_memory_is_given_back_and_leaves_no_file(tmp_path: Path) -> None:
+def test_arrays_on_disk_survive_a_release_and_leave_no_file(tmp_path: Path) -> None:
     arrays = mmap_arrays.MmapArrays(tmp_path)
-    made = arrays.array((1000, 3), np.float32)
-    made[:] = np.arange(3000).reshape(1000, 3)
+    array = arrays.array((1000, 3), np.float32)
+    array[:] = np.arange(3000).reshape(1000, 3)
     arrays.release()
-    assert made[-1].tolist() == [2997, 2998, 2999]
+    assert array[-1].tolist() == [2997, 2998, 2999]
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(EugenieError, match="no room"):
         arrays.array((1 << 50,), np.int8)
@@ -121,14 +121,14 @@ from eugenie_cli.training.build import build
 sys.path.insert(0, sys.argv[1])
 import test_load_rows
 
-# small enough that a history of a minute's making is large
+# small enough that a history generated within a minute is large in comparison
 load_rows.STRETCH_READINGS = 50_000
 mmap_arrays.blocks.__defaults__ = (20_000,)
 calibration.MAX_ROWS = calibration.MAX_BASELINE_ROWS = 4_000
 most = 0.0
 
 def watch():
-    # what nobody can take back from the process, MiB; pages of files can be
+    # anonymous memory, MiB: unlike pages of files, the kernel cannot reclaim it
     global most
     while True:
         fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
@@ -138,12 +138,12 @@ def watch():
 def train(folder):
     settings = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 4, "epochs": 1, "batch": 128}
     site = test_load_rows.site(Path(folder), sys.argv[3].split(","), **settings)
-    arrays = mmap_arrays.Scratch(Path(folder) / "training")
+    arrays = mmap_arrays.MmapArrays(Path(folder) / "training")
     grids = load_rows.normal_grids(site, "pump", arrays, SILENT)
     datasets.fingerprint(grids)
     build("pump", site.classes["pump"], grids, SILENT, arrays=arrays)
 
-thload_rows.Thread(target=watch, daemon=True).start()
+threading.Thread(target=watch, daemon=True).start()
 train(sys.argv[2])
 print(most)
 """
@@ -165,12 +165,12 @@ def long_history(folder: Path, assets: Sequence[str], rows: int) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("EUGENIE_CHAOS") != "full", reason="takes half a minute: with EUGENIE_CHAOS=full")
 @pytest.mark.parametrize("times", ["the rows", "the assets"])
-def test_a_history_four_times_as_large_as_the_memory_that_it_takes(tmp_path: Path, tell, times: str) -> None:
+def test_memory_grows_by_less_than_a_quarter_of_a_larger_history(tmp_path: Path, tell, times: str) -> None:
     most = MANY // FEW
     fleet = [f"pump-{number}" for number in range(most)]
     plants = [(fleet[:1], FEW), (fleet[:1], MANY) if times == "the rows" else (fleet, FEW)]
     peaks = []
-    for number, (assets, rows) in enumerate(plants):  # a process each: one that trained before keeps its graphs
+    for number, (assets, rows) in enumerate(plants):  # a process each: TensorFlow keeps the graphs of earlier training
         folder = tmp_path / str(number)
         long_history(folder, assets, rows)
         run = subprocess.run(

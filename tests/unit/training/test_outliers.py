@@ -1,4 +1,4 @@
-"""What no measurement made is told from what is rare, and a change of unit from a change of the plant."""
+"""Wild values are distinguished from rare ones, and a change of unit from a change of the plant."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def drop(rows: np.ndarray, **limits: Any) -> tuple[outliers.Wild, ...]:
 
 @pytest.mark.parametrize("value", [1e6, -1e9, -9999.0, 0.0, 200.0, 3.4e38, np.inf, -np.inf])
 @pytest.mark.parametrize(("count", "together"), [(1, False), (3, False), (10, True), (ROWS // 200, False)])
-def test_wild_values_are_taken_out_and_nothing_else(value: float, count: int, together: bool) -> None:
+def test_wild_values_and_no_others_are_removed(value: float, count: int, together: bool) -> None:
     clean = plant()
     rows, places = clean.copy(), at(count, together)
     rows[places, 2] = value
@@ -43,7 +43,8 @@ def test_wild_values_are_taken_out_and_nothing_else(value: float, count: int, to
     assert np.isnan(rows[places, 2]).all()
     assert np.isnan(rows).sum() == count
     np.testing.assert_array_equal(rows[~np.isnan(rows)], clean[~np.isnan(rows)])
-    assert [(one.sensor, one.rows.tolist()) for one in found] == ([(2, places.tolist())] if np.isfinite(value) else [])
+    removed = [(wild.sensor, wild.rows.tolist()) for wild in found]
+    assert removed == ([(2, places.tolist())] if np.isfinite(value) else [])
 
 
 def test_wild_values_of_many_sizes_and_signs_are_found_together() -> None:
@@ -58,7 +59,7 @@ def test_a_logger_that_writes_nonsense_for_all_sensors_writes_wild_values() -> N
     for values in (-9999.0, [1e6, 2e7, 3e5]):
         rows = plant()
         rows[1500:1510] = values
-        assert {one.sensor for one in drop(rows)} == {0, 1, 2}
+        assert {wild.sensor for wild in drop(rows)} == {0, 1, 2}
         assert np.isnan(rows[1500:1510]).all()
 
 
@@ -80,7 +81,7 @@ RARE = {
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_what_is_rare_stays(name: str) -> None:
+def test_rare_values_stay(name: str) -> None:
     rows = plant()
     rows[:, 1] = RARE[name]
     assert drop(rows) == ()
@@ -94,10 +95,10 @@ def test_a_test_run_that_other_sensors_share_is_operation() -> None:
     assert drop(rows) == ()
     alone = rows.copy()
     alone[:, 1] = 0
-    assert [one.sensor for one in drop(alone)] == [0]
+    assert [wild.sensor for wild in drop(alone)] == [0]
 
 
-def test_limits_of_the_site_file_have_the_last_word() -> None:
+def test_limits_of_the_site_file_take_precedence() -> None:
     rows = plant()
     rows[at(5), 2] = 500
     assert drop(rows.copy(), high=True) == ()
@@ -121,14 +122,14 @@ FACTORS = {
 def test_values_before_a_change_of_unit_are_converted(name: str, since: int) -> None:
     factor, offset = FACTORS[name]
     clean = plant()
-    wanted = clean[:, 2] * factor + offset
+    converted = clean[:, 2] * factor + offset
     rows = clean.copy()
-    rows[since:, 2] = wanted[since:]
+    rows[since:, 2] = converted[since:]
     (change,) = rescaled.convert(rows, np.ones(ROWS, np.int8))
     assert (change.sensor, change.row) == (2, since)
     assert change.factor == pytest.approx(factor, rel=0.05 if name == "an odd range" else 1e-3)
-    # what is left of the step is small beside the sensor's own movement
-    assert np.abs(rows[:, 2] - wanted).mean() < (0.5 if name == "an odd range" else 0.1) * wanted.std()
+    # the rest of the step is small compared with the sensor's own movement
+    assert np.abs(rows[:, 2] - converted).mean() < (0.5 if name == "an odd range" else 0.1) * converted.std()
     np.testing.assert_array_equal(rows[:, :2], clean[:, :2])
 
 
@@ -141,30 +142,30 @@ def test_a_unit_that_was_wrong_for_a_while_is_converted_too() -> None:
     np.testing.assert_allclose(rows, clean, rtol=1e-5)
 
 
-def test_a_plant_that_was_set_to_another_level_is_left_as_it_is_and_told() -> None:
+def test_a_new_operating_level_is_reported_and_not_converted() -> None:
     rows = plant()
     rows[2000:, 1] += 25  # the level, not the noise
     alone = rows.copy()
     (change,) = rescaled.convert(alone, np.ones(ROWS, np.int8))
     assert change.factor is None
     np.testing.assert_array_equal(alone, rows)
-    assert "does not come back" in rescaled.told(change, "current", "2026-01-01")
+    assert "does not return" in rescaled.describe(change, "current", "2026-01-01")
     rows[2000:, 2] *= 3  # two sensors, by different factors: another operation, not another unit
     rows[2000:, 1] *= 2
-    assert all(one.factor is None for one in rescaled.convert(rows.copy(), np.ones(ROWS, np.int8)))
+    assert all(other.factor is None for other in rescaled.convert(rows.copy(), np.ones(ROWS, np.int8)))
 
 
-def test_rows_are_mended_before_they_are_divided_and_what_was_done_is_told() -> None:
+def test_rows_are_mended_before_they_are_divided_and_each_change_is_reported() -> None:
     values = plant()
     values[at(10), 2] = 1e6
     values[2000:, 2] *= 10
     values[7] = np.nan
     grid = Grid("pump", np.arange(ROWS, dtype=np.int64) * 1000, values)
-    made = datasets.split(grid, np.ones(ROWS, bool), 0.25, SENSORS)
-    assert np.nanmax(made.rows[:, 2]) < 1000
-    assert made.rows[:2000, 2][np.isfinite(made.rows[:2000, 2])].mean() > 500
-    assert made.part[7] == datasets.UNUSED
-    spike, unit = made.doubts
+    mended = datasets.split(grid, np.ones(ROWS, bool), 0.25, SENSORS)
+    assert np.nanmax(mended.rows[:, 2]) < 1000
+    assert mended.rows[:2000, 2][np.isfinite(mended.rows[:2000, 2])].mean() > 500
+    assert mended.part[7] == datasets.UNUSED
+    spike, unit = mended.doubts
     assert spike.startswith("pressure: 10 values (1e+06") and "`low` and `high`" in spike
     assert unit.startswith("pressure changes its unit or range at 1970-01-01T00:33:20") and "10 times" in unit
     alone = datasets.split(Grid("pump", grid.edges, values[:, 2:]), np.ones(ROWS, bool), 0.25, SENSORS[2:])
@@ -184,16 +185,16 @@ def nonsense_together() -> np.ndarray:
 
 
 @pytest.mark.parametrize("rows", [codes(0.02, -9999.0), codes(0.1, 65535.0), codes(0.03, 1e6), nonsense_together()])
-def test_far_values_that_may_be_operation_are_learnt_from_and_told(rows: np.ndarray) -> None:
+def test_far_values_that_may_be_operation_are_kept_and_reported(rows: np.ndarray) -> None:
     assert drop(rows.copy()) == ()
     grid = Grid("pump", np.arange(ROWS, dtype=np.int64) * 1000, rows)
-    (told,) = datasets.split(grid, np.ones(ROWS, bool), 0.25, SENSORS).doubts
-    assert told.startswith("some values are far from the usual ones and count as normal: ")
-    assert "pressure (" in told and "`low` and `high`" in told and "exclude" in told
+    (message,) = datasets.split(grid, np.ones(ROWS, bool), 0.25, SENSORS).doubts
+    assert message.startswith("some values are far from the usual range and count as normal: ")
+    assert "pressure (" in message and "`low` and `high`" in message and "exclude" in message
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_of_usual_rows_nothing_is_told(name: str) -> None:
+def test_nothing_is_reported_about_usual_rows(name: str) -> None:
     rows = plant()
     rows[:, 1] = RARE[name]
     assert blind_sensors.blinded(rows, np.ones(ROWS, np.int8)) == ()

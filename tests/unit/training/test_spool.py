@@ -1,4 +1,4 @@
-"""Runs on disk: whole, or known as not whole."""
+"""Runs on disk are complete, or known to be incomplete."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(worksp
     [whole] = spool.waiting(workspace)
     assert {path.name for path in workspace.spool.iterdir()} == {whole.head.id, alive.head.id}
     assert whole.params == {"model.type": "mewma"}
-    assert [(one.key, one.value) for one in whole.metrics()] == [("loss", 1.0)]
+    assert [(metric.key, metric.value) for metric in whole.metrics()] == [("loss", 1.0)]
 
 
-def test_a_metric_that_was_cut_short_is_none(workspace: Workspace) -> None:
+def test_a_metric_that_was_cut_short_is_ignored(workspace: Workspace) -> None:
     run = spool.begin(workspace, "pump", stale_runs.marks())
     for step in range(3):
         run.add_metrics({"loss": float(step)}, step)
     file = run.folder / "metrics.jsonl"
     file.write_bytes(file.read_bytes()[:-5])
-    assert [one.step for one in run.metrics()] == [0, 1]
-    assert [one.step for one in run.metrics(after=1)] == [1]
+    assert [metric.step for metric in run.metrics()] == [0, 1]
+    assert [metric.step for metric in run.metrics(after=1)] == [1]
 
 
-def test_what_waits_is_found_by_its_tag_and_goes_at_once(workspace: Workspace) -> None:
+def test_a_spooled_run_is_found_by_its_tag_and_dropped_at_once(workspace: Workspace) -> None:
     runs = [spool.begin(workspace, "pump", {"recipe": "r1"}) for _ in range(2)]
     assert spool.holds(workspace, "pump", "recipe", "r1") is None
     for run in runs:

@@ -1,4 +1,4 @@
-"""Normal rows with a trap in them: every type finds the fault that it finds without, and does not stand in alarm."""
+"""Normal rows with a trap: every detector type still finds the fault, and raises no standing alarm."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NORMAL, QUIET, FAULT = 2400, 300, 300
 SENSORS = ("load", "current", "pressure", "trap")
 PRESSURE, TRAP = 2, 3
 Trap = Callable[[np.ndarray], None]
-"""Changes rows [NORMAL + QUIET + FAULT, 4] in place; what is live begins at row NORMAL."""
+"""Changes rows [NORMAL + QUIET + FAULT, 4] in place; live rows begin at row NORMAL."""
 
 
 def plant(seed: int) -> np.ndarray:
-    """Drives three sensors by one load; the pressure drifts when the fault comes. The fourth sensor is noise."""
+    """Three sensors driven by one load; `fault` makes the pressure drift. The fourth sensor is noise."""
     random = np.random.default_rng(seed)
     rows = NORMAL + QUIET + FAULT
     load = 50 + 8 * np.convolve(random.normal(size=rows + 39), np.hanning(40) / 4, mode="valid")
@@ -95,12 +95,12 @@ def trained(kind: str, assets: list[np.ndarray], names: tuple[str, ...] = SENSOR
     return build("pump", class_of(kind, names), grids_of(kind, assets, names), SILENT).detector
 
 
-def told(assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> list[str]:
+def messages(assets: list[np.ndarray], names: tuple[str, ...] = SENSORS) -> list[str]:
     return list(train._unmoved(trained("mewma", assets, names), grids_of("mewma", assets, names)))
 
 
 def live(detector: TrainedDetector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of the quiet rows and of the second half of the fault, by the graph, which says what numpy says."""
+    """The graph's scores of the quiet rows and of the second half of the fault, after a comparison with numpy."""
     answer = ScoringModule(detector).serving_default(
         tf.constant(["pump-0"]), tf.constant(rows[None, NORMAL - detector.window + 1 :])
     )
@@ -112,7 +112,7 @@ def live(detector: TrainedDetector, rows: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def fault(rows: np.ndarray, size: float) -> None:
-    """A drift of up to `size` of the pressure's normal range, in whatever unit it has by then."""
+    """Adds a drift of up to `size` times the pressure's normal range, in its current unit."""
     drift = np.linspace(0, 1, FAULT) * size * np.ptp(rows[NORMAL : NORMAL + QUIET, PRESSURE])
     rows[-FAULT:, PRESSURE] += drift.astype(np.float32)
 
@@ -131,7 +131,7 @@ def check(kind: str, trap: Trap, size: float, share: float = 0.5) -> None:
     ("kind", "name"),
     [*(("mewma", name) for name in TRAPS), *(("pca-q", name) for name in TRAPS if "constant" in name)],
 )
-def test_a_trap_neither_blinds_a_detector_nor_makes_it_stand_in_alarm(kind: str, name: str) -> None:
+def test_a_trap_neither_blinds_a_detector_nor_causes_a_standing_alarm(kind: str, name: str) -> None:
     check(kind, TRAPS[name], 1.5)
 
 
@@ -144,7 +144,7 @@ def test_a_trap_neither_blinds_a_detector_nor_makes_it_stand_in_alarm(kind: str,
         (registry.LSTM, "a constant that moves"),
     ],
 )
-def test_the_other_types_share_it(kind: str, name: str) -> None:
+def test_the_other_types_withstand_traps_too(kind: str, name: str) -> None:
     check(kind, TRAPS[name], 3.0, 0.2)
 
 
@@ -159,26 +159,26 @@ def test_a_class_of_one_sensor_is_a_class(kind: str, second: str) -> None:
     for rows in assets:
         rows[:, TRAP] = np.nan if second == "missing" else 7.0
     few = [rows[:, columns] for rows in assets]
-    quiet, faulty = live(trained(kind, few, tuple(SENSORS[one] for one in columns)), few[0])
+    quiet, faulty = live(trained(kind, few, tuple(SENSORS[column] for column in columns)), few[0])
     assert np.nanmean(quiet > 1) <= 0.05
     assert np.mean(faulty > 1) > 0.5
 
 
-def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_is_refused() -> None:
+def test_a_sensor_that_never_moved_is_named_and_a_class_of_such_sensors_is_refused() -> None:
     assets = [plant(number) for number in range(2)]
     assets[1][:, TRAP] = 5.0
-    (words,) = told(assets)
-    assert words.startswith("trap never moves in the normal rows of pump-1: once it differs by")
+    (message,) = messages(assets)
+    assert message.startswith("trap never moves in the normal rows of pump-1: a difference of a few per cent")
     for rows in assets:
         rows[:, TRAP] = 0.0
-    assert told(assets) == ["trap never moves in the normal rows of pump-0, pump-1: not scored there"]
+    assert messages(assets) == ["trap never moves in the normal rows of pump-0, pump-1: not scored there"]
     frozen = [np.zeros((NORMAL, 1), np.float32)] * 2
     for kind in ("mewma", registry.LSTM):
         with pytest.raises(EugenieError, match=r"never moves|ever moves"):
             trained(kind, frozen, ("a",))
 
 
-def test_a_sensor_that_was_stuck_while_it_was_learnt_may_move_as_its_fellows_do() -> None:
+def test_a_sensor_that_was_stuck_during_training_may_move_like_those_of_other_assets() -> None:
     assets = [plant(number) for number in range(3)]
     assets[0][:NORMAL, TRAP] = 5.0
     quiet, _ = live(trained("mewma", assets), assets[0])

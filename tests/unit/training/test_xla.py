@@ -1,4 +1,4 @@
-"""A fit with XLA says no word on stderr, and is the fit without it."""
+"""A fit with XLA writes nothing to stderr, and equals the fit without XLA."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(float(tf.function(lambda a: 2 * a, jit_compile=True)(tf.constant(4.0))))
 """
 
 
-def test_the_compiler_is_not_heard() -> None:
+def test_the_compiler_writes_no_output() -> None:
     run = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("8.0\n", "")
 
@@ -36,9 +36,9 @@ class Interpreted(Devices):
 
 
 def test_compiled_steps_learn_what_others_learn() -> None:
-    here = present()
-    assert here.compiles
-    compiled, interpreted = fitted(devices=here), fitted(devices=Interpreted(here.strategy, here.kind))
+    devices = present()
+    assert devices.compiles
+    compiled, interpreted = fitted(devices=devices), fitted(devices=Interpreted(devices.strategy, devices.kind))
     assert len(compiled.epochs) == SETTINGS["epochs"]
-    for one, other in zip(compiled.epochs, interpreted.epochs, strict=True):
-        np.testing.assert_allclose([one.loss, one.validation], [other.loss, other.validation], rtol=1e-4)
+    for fast, slow in zip(compiled.epochs, interpreted.epochs, strict=True):
+        np.testing.assert_allclose([fast.loss, fast.validation], [slow.loss, slow.validation], rtol=1e-4)
