@@ -1,4 +1,4 @@
-"""Which container serves, kept in the run folder: an address is found without asking the engine for it."""
+"""The record of the serving container, in the run folder: its address is known without a query to the Docker engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eugenie_cli.workspace import Workspace
 
 @dataclass(frozen=True)
 class ContainerRecord:
-    """The container that answers for the site. `rest`: `host:port`, empty when it is not published."""
+    """The container that serves the site's models. `rest`: `host:port`, empty when it is not published."""
 
     container: str
     name: str
@@ -20,16 +20,16 @@ class ContainerRecord:
     address: str
     rest: str
     engine: str
-    """The engine's URL, so that the container is found whatever DOCKER_HOST says later."""
+    """The Docker engine's URL, so that the container is found even if DOCKER_HOST changes."""
 
 
 def file_of(workspace: Workspace) -> Path:
-    """Where it is kept."""
+    """The file of the record."""
     return workspace.run / "serving-container.json"
 
 
 def read(workspace: Workspace) -> ContainerRecord | None:
-    """None when no container was started, or it was stopped since."""
+    """The record; None when no container was started, or it has been stopped since."""
     try:
         return ContainerRecord(**json.loads(file_of(workspace).read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, TypeError):
@@ -37,10 +37,10 @@ def read(workspace: Workspace) -> ContainerRecord | None:
 
 
 def write(workspace: Workspace, record: ContainerRecord) -> None:
-    """From now on this one answers."""
+    """Makes this the serving container."""
     write_atomically(file_of(workspace), json.dumps(asdict(record), indent=2) + "\n")
 
 
 def remove(workspace: Workspace) -> None:
-    """None answers."""
+    """Removes the record: no container serves."""
     file_of(workspace).unlink(missing_ok=True)

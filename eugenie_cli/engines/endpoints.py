@@ -1,7 +1,7 @@
-"""Where a site's engines listen: as the site file says, or as the run files of those that eugenie started.
+"""The addresses of a site's engines: from the site file, or from the run files of the engines that eugenie started.
 
-Each raises EugenieError (UNREACHABLE), saying which command starts it, when an embedded engine does not run.
-An address of the site file is returned as it is written there, unasked.
+When an embedded engine is not running, the functions raise EugenieError (UNREACHABLE) with the command that starts it.
+An address from the site file is returned unchanged and unchecked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from eugenie_cli.site.schema import Site
 EMBEDDED, LOCAL, DOCKER = "embedded", "local", "docker"
 
 SOCKET = "socket"
-"""Where the run file of the model server keeps the address of its unix socket, among `details`."""
+"""Key of the run file's `details` with the address of the model server's unix socket."""
 
 START, SERVE = "eugenie up", "eugenie serve start"
 
@@ -35,7 +35,7 @@ def flink(site: Site) -> str:
 
 
 def mlflow(site: HasTracking) -> str | None:
-    """The tracking server's `http://host:port`. None: the store is local, and no server runs."""
+    """The tracking server's `http://host:port`; None for a local store without a running server."""
     if site.tracking.uri != LOCAL:
         return site.tracking.uri
     running = _identify(site, "mlflow")
@@ -54,8 +54,8 @@ def model_server(site: HasServing) -> str:
 def model_socket(site: Site) -> str | None:
     """The gRPC address of the model server's unix socket, `unix:/path`, for a stream job on this machine.
 
-    None where there is no such thing: Flink or the server is not eugenie's own, or the server listens on its port
-    alone, as one in a container does. Raises EugenieError (UNREACHABLE) when the site's own server does not run.
+    None if Flink or the server is external, or if the server has no socket, as in a container. Raises EugenieError
+    (UNREACHABLE) when the site's own server is not running.
     """
     if site.serving.address is not None or site.stream.flink != EMBEDDED:
         return None
@@ -67,24 +67,24 @@ def model_socket(site: Site) -> str | None:
 
 
 def _of_container(site: HasWorkspace) -> str:
-    """Whose port is published for as long as it runs, so the engine need not be asked."""
+    """The address of the running container. Its port is open while it runs, so the Docker engine is not queried."""
     from eugenie_cli.engines import container_record
     from eugenie_cli.site.load import workspace_of
 
-    kept = container_record.read(workspace_of(site))
-    if kept is None or not ports.answers(kept.address):
-        raise EugenieError(f"the model server of {site.site} does not run", SERVE, ExitCode.UNREACHABLE)
-    return kept.address
+    record = container_record.read(workspace_of(site))
+    if record is None or not ports.answers(record.address):
+        raise EugenieError(f"the model server of {site.site} is not running", SERVE, ExitCode.UNREACHABLE)
+    return record.address
 
 
-def _running(site: HasWorkspace, name: str, words: str, command: str) -> str:
-    return _identified(site, name, words, command).address
+def _running(site: HasWorkspace, name: str, title: str, command: str) -> str:
+    return _identified(site, name, title, command).address
 
 
-def _identified(site: HasWorkspace, name: str, words: str, command: str) -> process.Process:
+def _identified(site: HasWorkspace, name: str, title: str, command: str) -> process.Process:
     running = _identify(site, name)
     if running is None:
-        raise EugenieError(f"{words} of {site.site} does not run", command, ExitCode.UNREACHABLE)
+        raise EugenieError(f"{title} of {site.site} is not running", command, ExitCode.UNREACHABLE)
     return running
 
 

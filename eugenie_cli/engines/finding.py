@@ -1,4 +1,4 @@
-"""What `eugenie doctor` says of one thing that it looked at."""
+"""The result of one check of `eugenie doctor`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. `ok` False: the engines will not run; `hint` says what to do."""
+    """One check. `found`: what was found; `ok` False: the engines will not run; `hint`: what to do."""
 
     name: str
     ok: bool

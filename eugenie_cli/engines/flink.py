@@ -1,7 +1,7 @@
-"""A Flink session cluster: a JobManager, a TaskManager and their metrics, each a process of its own, on loopback only.
+"""A Flink session cluster: a JobManager, a TaskManager and a metrics gateway, each its own process, on loopback only.
 
-The programs are those of the pip package `apache-flink`, started as Java without its shell scripts. The
-Kafka connector is on the cluster's class path, so jobs do not bring it.
+The programs come from the pip package `apache-flink` and are started with Java directly, without its shell scripts. The
+Kafka connector is on the cluster's class path, so jobs do not include it.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ JVMS = (JOBMANAGER, TASKMANAGER)
 """The processes that have temporary folders."""
 
 JOBMANAGER_HEAP = "512m"
-"""The JobManager also plans the SQL of a job that is submitted, in its own heap."""
+"""The JobManager also plans the SQL of submitted jobs, in its own heap."""
 
 HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 2_000, 12_000
-"""On one machine a silent process is a dead one: its jobs restart after 12 s, not after the usual 50."""
+"""On one machine a silent process is dead: its jobs restart after 12 s instead of Flink's default of 50 s."""
 
 UNHEARD_MS = 4 * HEARTBEAT_MS
-"""A TaskManager that was not heard for so long hangs, or is gone, although the JobManager still counts its slots."""
+"""After this long without a heartbeat, a TaskManager hangs or is dead, though the JobManager still counts its slots."""
 
 _REPORTER = "org.apache.flink.metrics.prometheus.PrometheusPushGatewayReporterFactory"
-"""A plugin of the pip package. It pushes: the one that is scraped listens on every interface."""
+"""A plugin of the pip package. It pushes its metrics; the scraped reporter would listen on every interface."""
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 _TOOL_TIMEOUT_S = 60
@@ -55,14 +55,14 @@ _TOOL_TIMEOUT_S = 60
 
 def home() -> Path:
     """FLINK_HOME: the installed `pyflink` package. Raises EugenieError when apache-flink is not installed."""
-    found = importlib.util.find_spec("pyflink")
-    if found is None or not found.submodule_search_locations:
-        raise EugenieError("the package apache-flink is not installed", "install eugenie anew")
-    return Path(found.submodule_search_locations[0])
+    spec = importlib.util.find_spec("pyflink")
+    if spec is None or not spec.submodule_search_locations:
+        raise EugenieError("the package apache-flink is not installed", "reinstall eugenie")
+    return Path(spec.submodule_search_locations[0])
 
 
-def engines(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> list[Engine]:
-    """Metrics, JobManager and TaskManager. The last is healthy when the JobManager counts its slots."""
+def engines(config: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> list[Engine]:
+    """The metrics gateway, the JobManager and the TaskManager, which is healthy once the JobManager hears it."""
     address = f"http://{LOOPBACK}:{ports['flink']}"
     page = f"{_gateway(ports)}{pushgateway.PAGE}"
     return [
@@ -75,20 +75,20 @@ def engines(given: Engines, workspace: Workspace, ports: Mapping[str, int], runt
         Engine(
             JOBMANAGER,
             run_file(workspace, JOBMANAGER),
-            launch=lambda: _launch_jobmanager(given, workspace, ports, runtime),
+            launch=lambda: _launch_jobmanager(config, workspace, ports, runtime),
             healthy=lambda: flink_rest.overview(address) is not None,
         ),
         Engine(
             TASKMANAGER,
             run_file(workspace, TASKMANAGER),
-            launch=lambda: _launch_taskmanager(given, workspace, ports, runtime),
+            launch=lambda: _launch_taskmanager(config, workspace, ports, runtime),
             healthy=lambda: is_registered(address, workspace),
         ),
     ]
 
 
-def settings(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> dict[str, Any]:
-    """Flink's `config.yaml`. What concerns one job (checkpoint interval, restarts) is the job's own."""
+def settings(config: Engines, workspace: Workspace, ports: Mapping[str, int]) -> dict[str, Any]:
+    """Flink's `config.yaml`. Settings of one job (checkpoint interval, restarts) are in the job itself."""
     python = sys.executable
     return {
         "jobmanager.rpc.address": LOOPBACK,
@@ -99,11 +99,11 @@ def settings(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> 
         "rest.port": ports["flink"],
         "taskmanager.host": LOOPBACK,
         "taskmanager.bind-host": LOOPBACK,
-        "taskmanager.numberOfTaskSlots": given.slots,
-        "taskmanager.memory.process.size": given.taskmanager_memory,
+        "taskmanager.numberOfTaskSlots": config.slots,
+        "taskmanager.memory.process.size": config.taskmanager_memory,
         "heartbeat.interval": HEARTBEAT_MS,
         "heartbeat.timeout": HEARTBEAT_TIMEOUT_MS,
-        "metrics.fetcher.update-interval": 1_000,  # what REST tells is at most this old; the default is 10 s
+        "metrics.fetcher.update-interval": 1_000,  # maximum age of metrics on the REST API; the default is 10 s
         "metrics.reporters": "prometheus",
         "metrics.reporter.prometheus.factory.class": _REPORTER,
         "metrics.reporter.prometheus.hostUrl": _gateway(ports),
@@ -115,18 +115,18 @@ def settings(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> 
         "execution.checkpointing.savepoint-dir": workspace.savepoints.absolute().as_uri(),
         "python.executable": python,
         "python.client.executable": python,
-        # Kafka's clients end their threads after the job's class loader is closed, and log that as an error
+        # Kafka's clients end their threads after the job's class loader is closed, which Flink would log as an error
         "classloader.check-leaked-classloader": False,
     }
 
 
 def is_registered(address: str, workspace: Workspace) -> bool:
-    """True when the JobManager hears the TaskManager that the run file names, not one that died or hangs unnoticed."""
+    """True when the JobManager still hears the run file's TaskManager, not a dead or hung one that it still counts."""
     recorded = read_run_file(run_file(workspace, TASKMANAGER))
-    known = flink_rest.heartbeats(address)
-    if recorded is None or recorded.details.get("id") not in known:
+    heartbeats = flink_rest.heartbeats(address)
+    if recorded is None or recorded.details.get("id") not in heartbeats:
         return False
-    heard = known[recorded.details["id"]]
+    heard = heartbeats[recorded.details["id"]]
     return heard <= 0 or time.time() * 1000 - heard < UNHEARD_MS
 
 
@@ -134,11 +134,11 @@ def _gateway(ports: Mapping[str, int]) -> str:
     return f"http://{LOOPBACK}:{ports['flink_metrics']}"
 
 
-def _configure(given: Engines, workspace: Workspace, ports: Mapping[str, int]) -> Path:
+def _configure(config: Engines, workspace: Workspace, ports: Mapping[str, int]) -> Path:
     conf = workspace.flink.absolute() / "conf"
     for folder in (workspace.checkpoints, workspace.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(conf / "config.yaml", yaml.safe_dump(settings(given, workspace, ports), sort_keys=False))
+    write_atomically(conf / "config.yaml", yaml.safe_dump(settings(config, workspace, ports), sort_keys=False))
     return conf
 
 
@@ -174,7 +174,7 @@ def _java(
 
 
 def _package_options() -> list[str]:
-    """The `--add-opens` and `--add-exports` that this release of Flink asks for in its own `config.yaml`."""
+    """The `--add-opens` and `--add-exports` options from the `config.yaml` of this Flink release."""
     shipped = yaml.safe_load((home() / "conf" / "config.yaml").read_text(encoding="utf-8"))
     return shlex.split(shipped["env"]["java"]["opts"]["all"])
 
@@ -190,8 +190,10 @@ def _launch_metrics(workspace: Workspace, page: str) -> Process:
     )
 
 
-def _launch_jobmanager(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
-    conf = _configure(given, workspace, ports)
+def _launch_jobmanager(
+    config: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
+) -> Process:
+    conf = _configure(config, workspace, ports)
     tuning = [f"-Xmx{JOBMANAGER_HEAP}", "-XX:MaxMetaspaceSize=256m", *LIGHT]
     temporary = temporary_folders.make(workspace, JOBMANAGER)
     argv = _java(workspace, conf, runtime, JOBMANAGER, tuning, temporary)
@@ -209,9 +211,9 @@ def _launch_jobmanager(given: Engines, workspace: Workspace, ports: Mapping[str,
 
 
 def _launch_taskmanager(
-    given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
+    config: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime
 ) -> Process:
-    conf = _configure(given, workspace, ports)
+    conf = _configure(config, workspace, ports)
     memory, dynamic = _memory(conf, runtime)
     temporary = temporary_folders.make(workspace, TASKMANAGER)
     argv = _java(workspace, conf, runtime, TASKMANAGER, [*memory, *LIGHT], temporary)
@@ -229,14 +231,14 @@ def _launch_taskmanager(
 
 
 def _in(temporary: Path) -> list[str]:
-    """Settings of one process: where it keeps what nobody needs after it."""
+    """Settings for the temporary folders of one process."""
     return ["-D", f"io.tmp.dirs={temporary}", "-D", f"web.tmpdir={temporary}"]
 
 
 def _memory(conf: Path, runtime: JavaRuntime) -> tuple[list[str], list[str]]:
-    """How Flink itself divides `taskmanager.memory.process.size`: Java options, and `-D` settings.
+    """Flink's division of `taskmanager.memory.process.size`: Java options, and `-D` settings.
 
-    The same tool that its start scripts ask. Raises EugenieError when the size cannot be divided.
+    Calls the tool that Flink's start scripts use. Raises EugenieError when the size cannot be divided.
     """
     jars = [home() / "bin" / "bash-java-utils.jar", *(home() / "lib").glob("flink-dist*.jar")]
     argv = [str(runtime.java), *LIGHT, "-cp", os.pathsep.join(map(str, jars))]

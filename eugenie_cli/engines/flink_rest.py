@@ -1,7 +1,7 @@
-"""Flink's REST API, as far as a job's life needs it: the one place that knows its paths.
+"""Flink's REST API, as far as the life of a job needs it. No other module knows its paths.
 
-`FlinkRest` is for those who want something of a cluster, and raises what is wrong. The functions before it only look,
-within seconds, and say nothing of a cluster that does not answer.
+`FlinkRest` performs operations on a cluster and raises on failure. The functions above it only query a cluster, within
+seconds, and do not raise when it does not answer.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from eugenie_cli.engines import health
 from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
-    import requests  # a fifth of a second, which commands that only look can do without
+    import requests  # takes a fifth of a second, which commands that only query need not spend
 
 ANSWER_S = 30.0
 SUBMIT_S = 300.0
-"""Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, on a busy machine a minute."""
+"""Submitting runs the job's Python on the JobManager, which plans the SQL: seconds, or a minute on a busy machine."""
 
 POLL_S = 0.2
 ALIVE = frozenset({"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
@@ -29,7 +29,7 @@ ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 ENDED_ON_PURPOSE = ENDED - {"FAILED"}
 
 NAMES_CHARACTERS = 3_500
-"""Of the metrics' names in one request, as they are sent: Flink refuses a request line of more than 4096."""
+"""Limit for the escaped names of metrics in one request: Flink rejects request lines of more than 4096 characters."""
 
 
 def overview(address: str) -> dict[str, Any] | None:
@@ -38,29 +38,29 @@ def overview(address: str) -> dict[str, Any] | None:
 
 
 def why_no_flink(address: str, timeout_s: float = health.ASK_S) -> str:
-    """Empty when a JobManager answers at `http://host:port`."""
-    found = health.get_object(f"{address}/overview", timeout_s)
-    if found is None:
+    """Why no JobManager answers at `http://host:port`; empty when one does."""
+    answer = health.get_object(f"{address}/overview", timeout_s)
+    if answer is None:
         return "no JobManager answers there"
-    return "" if "slots-total" in found else "what answers there is no JobManager"
+    return "" if "slots-total" in answer else "the server there is not a JobManager"
 
 
 def heartbeats(address: str) -> dict[str, int]:
-    """Id -> last heartbeat (ms since 1970 UTC, 0 before the first) of each TaskManager that is registered; empty when
-    no JobManager answers.
+    """Id -> last heartbeat (ms since 1970 UTC, 0 before the first) of each registered TaskManager; empty when no
+    JobManager answers.
     """
     answer = health.get_object(f"{address}/taskmanagers") or {}
-    return {each["id"]: _heartbeat(each) for each in answer.get("taskmanagers", [])}
+    return {manager["id"]: _heartbeat(manager) for manager in answer.get("taskmanagers", [])}
 
 
 def running_jobs(address: str) -> list[str]:
-    """Names of the jobs that are running; empty when no JobManager answers."""
+    """Names of the running jobs; empty when no JobManager answers."""
     answer = health.get_object(f"{address}/jobs/overview") or {}
     return [job["name"] for job in answer.get("jobs", []) if job["state"] in ("RUNNING", "RESTARTING", "CREATED")]
 
 
 def _heartbeat(task_manager: Mapping[str, Any]) -> int:
-    return task_manager.get("timeSinceLastHeartbeat") or 0  # an instant, whatever its name says
+    return task_manager.get("timeSinceLastHeartbeat") or 0  # an instant, despite its name
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class Metric:
 
 
 class SavepointError(EugenieError):
-    """Flink took no savepoint, and the job runs on."""
+    """Flink took no savepoint, and the job is still running."""
 
 
 class FlinkRest:
     """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it fails.
 
-    `answer_s`: how long it may take to answer. One that hangs is found out no sooner.
+    `answer_s`: how long the cluster may take to answer; a hung cluster is detected only then.
     """
 
     def __init__(self, address: str, answer_s: float = ANSWER_S) -> None:
@@ -88,10 +88,10 @@ class FlinkRest:
         self.address = address.rstrip("/")
         self._answer_s = answer_s
         self._session = requests.Session()
-        self._session.trust_env = False  # a plant's web proxy knows no cluster
+        self._session.trust_env = False  # a plant's web proxy does not reach the cluster
 
     def upload_jar(self, jar: Path) -> str:
-        """Upload a jar, unless the cluster has it; returns its id."""
+        """Uploads a jar, unless the cluster has it; returns its id."""
         for known in self._call("GET", "/jars").get("files", []):
             if known["name"] == jar.name:
                 return known["id"]
@@ -101,7 +101,7 @@ class FlinkRest:
         return Path(answer["filename"]).name
 
     def run_jar(self, jar_id: str, request: Mapping[str, Any]) -> str:
-        """Run a jar's entry class; returns the id of the job that it submitted."""
+        """Runs a jar's entry class; returns the id of the job that it submitted."""
         return self._call("POST", f"/jars/{jar_id}/run", json=dict(request), timeout=SUBMIT_S)["jobid"]
 
     def job(self, job_id: str) -> dict[str, Any] | None:
@@ -109,19 +109,19 @@ class FlinkRest:
         return self._call("GET", f"/jobs/{job_id}", missing_is_none=True)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs that the cluster remembers, as it summarises them."""
+        """Summaries of all jobs that the cluster remembers."""
         answer = self._call("GET", "/jobs/overview")
         if not isinstance(answer, dict) or not isinstance(answer.get("jobs"), list):
-            raise self._unreachable(ValueError("it lists no jobs"))  # something else answers there
+            raise self._unreachable(ValueError("the answer lists no jobs"))  # another server
         return answer["jobs"]
 
     def exceptions(self, job_id: str) -> str | None:
-        """What last failed in a job, as Java printed it."""
+        """Java's stack trace of a job's last failure; None if it never failed."""
         failed = self.last_failure(job_id)
         return failed[1] if failed is not None else None
 
     def last_failure(self, job_id: str) -> tuple[int, str] | None:
-        """When a job last failed (ms since 1970 UTC), and the stack trace; None when it never did."""
+        """When a job last failed (ms since 1970 UTC), and the stack trace; None if it never failed."""
         history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
         return (history[0]["timestamp"], history[0]["stacktrace"]) if history else None
 
@@ -130,24 +130,24 @@ class FlinkRest:
         return self._call("GET", f"/jobs/{job_id}/checkpoints")
 
     def metrics(self, job_id: str, vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
-        """The metrics of a vertex whose names are `wanted`, over its subtasks; by name."""
+        """A vertex's metrics for whose names `wanted` is true, aggregated over its subtasks; by name."""
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
         names = [entry["id"] for entry in self._call("GET", path) if wanted(entry["id"])]
-        found: dict[str, Metric] = {}
-        for some in _requests(names):
-            for entry in self._call("GET", path, params={"get": ",".join(some)}):
-                found[entry["id"]] = Metric(float(entry["min"]), float(entry["max"]), float(entry["sum"]))
-        return found
+        metrics: dict[str, Metric] = {}
+        for portion in _requests(names):
+            for entry in self._call("GET", path, params={"get": ",".join(portion)}):
+                metrics[entry["id"]] = Metric(float(entry["min"]), float(entry["max"]), float(entry["sum"]))
+        return metrics
 
     def job_metrics(self, job_id: str, names: Iterable[str]) -> dict[str, float]:
-        """Metrics of a whole job; those that it does not have are left out."""
+        """Metrics of a whole job, without those that it does not have."""
         answer = self._call("GET", f"/jobs/{job_id}/metrics", params={"get": ",".join(names)})
         return {entry["id"]: float(entry["value"]) for entry in answer}
 
     def heartbeats(self) -> list[int]:
         """When the JobManager last heard each TaskManager, ms since 1970 UTC by its clock."""
-        found = self._call("GET", "/taskmanagers")["taskmanagers"]
-        return [at for at in map(_heartbeat, found) if at > 0]
+        managers = self._call("GET", "/taskmanagers")["taskmanagers"]
+        return [at for at in map(_heartbeat, managers) if at > 0]
 
     def settings(self) -> dict[str, str]:
         """The JobManager's configuration."""
@@ -158,11 +158,11 @@ class FlinkRest:
         return self._call("GET", "/overview")
 
     def task_managers(self) -> list[str]:
-        """Ids of the TaskManagers that are registered."""
-        return [one["id"] for one in self._call("GET", "/taskmanagers")["taskmanagers"]]
+        """Ids of the registered TaskManagers."""
+        return [manager["id"] for manager in self._call("GET", "/taskmanagers")["taskmanagers"]]
 
     def log(self, process: str) -> str:
-        """The log of `jobmanager` or `taskmanagers/<id>`: as far as Flink gives it out, all of it."""
+        """The log of `jobmanager` or `taskmanagers/<id>`, as much of it as Flink serves."""
         import requests
 
         try:
@@ -170,14 +170,16 @@ class FlinkRest:
         except requests.RequestException as error:
             raise self._unreachable(error) from None
         if not answer.ok:
-            raise EugenieError(f"Flink has no log of {process}: {_reason(answer)}", "see where its processes run")
+            raise EugenieError(
+                f"Flink serves no log of {process}: {_reason(answer)}", "read it on the machine on which Flink runs"
+            )
         return answer.content.decode("utf-8", "replace")
 
     def stop(self, job_id: str, savepoint_folder: str, drain: bool) -> str:
-        """Stop with a savepoint, and wait for it; returns where it lies.
+        """Stops a job with a savepoint, waits for it and returns its location.
 
-        `drain` also ends event time: every row is made, every timer fires, and the savepoint is not for resuming.
-        Raises SavepointError when the job runs on; after another EugenieError it may still stop.
+        `drain` also ends event time: all rows are completed, all timers fire, and the savepoint is not for resuming.
+        Raises SavepointError when the job is still running; after another EugenieError it may still stop.
         """
         body = {"targetDirectory": savepoint_folder, "drain": drain}
         trigger = self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"]
@@ -189,20 +191,21 @@ class FlinkRest:
                 if "failure-cause" in operation:
                     raise SavepointError(
                         f"Flink could not take the savepoint: {_cause(operation['failure-cause'])}",
-                        "the job runs on; see its page on Flink, or `eugenie stream stop --no-savepoint`",
+                        "the job is still running; see its page in Flink, or use `eugenie stream stop --no-savepoint`",
                     )
                 return operation["location"]
             time.sleep(POLL_S)
-        raise EugenieError(f"Flink took no savepoint within {SUBMIT_S:.0f} s", "see the job's page on Flink")
+        raise EugenieError(f"Flink took no savepoint within {SUBMIT_S:.0f} s", "see the job's page in Flink")
 
     def cancel(self, job_id: str) -> None:
-        """End a job at once, without a savepoint."""
+        """Ends a job at once, without a savepoint."""
         self._call("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
 
     def wait(self, job_id: str, states: frozenset[str], within_s: float) -> str:
-        """Wait until the job is in one of `states`, or has ended; returns the state that it is in at the end.
+        """Waits until the job is in one of `states` or has ended, for at most `within_s`; returns its last state.
 
-        RUNNING counts once all its tasks run: before that Flink calls the job running, and takes no savepoint.
+        RUNNING counts once all its tasks run: until then Flink already reports the job as running, but takes no
+        savepoint.
         """
         deadline = time.monotonic() + within_s
         while True:
@@ -236,19 +239,19 @@ class FlinkRest:
     def _unreachable(self, error: Exception) -> EugenieError:
         return EugenieError(
             f"Flink at {self.address} does not answer ({type(error).__name__})",
-            "eugenie up; or correct stream.flink in the site file",
+            "`eugenie up`, or correct stream.flink in the site file",
             ExitCode.UNREACHABLE,
         )
 
 
 def state_of(job: Mapping[str, Any]) -> str:
-    """A job's state. Flink calls one running while its tasks wait for slots: that is INITIALIZING here."""
+    """A job's state. Flink reports a job as running while its tasks wait for slots; that is INITIALIZING here."""
     starting = any(vertex["status"] not in _AT_WORK for vertex in job["vertices"])
     return "INITIALIZING" if job["state"] == "RUNNING" and starting else job["state"]
 
 
 _AT_WORK = frozenset({"RUNNING", "FINISHED"})
-"""Of a task: at a stream's end the first are finished while the last still run."""
+"""States of a task at work: at the end of a stream the first tasks are finished while the last still run."""
 
 
 def _requests(names: Iterable[str]) -> Iterator[list[str]]:

@@ -1,7 +1,7 @@
-"""The jars of the Java engines: pinned by Maven coordinates and SHA-256 in `jars.lock`, downloaded once.
+"""The jars of the Java engines: pinned by Maven coordinates and SHA-256 in `jars.lock`, and downloaded once.
 
-They lie in `cache_dir()/jars`, shared by all sites. A plant without internet names a folder that holds them
-(`engines.jars` in the site file, or EUGENIE_JARS, which goes before): then nothing is downloaded.
+All sites share them in `cache_dir()/jars`. A plant without internet access provides a folder with the jars
+(`engines.jars` in the site file, or EUGENIE_JARS, which takes precedence); then nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ ENV_FOLDER = "EUGENIE_JARS"
 
 _MIB = 2**20
 _TIMEOUT_S = 60
-_CONNECTIONS = 4  # each jar is one request; the broker has some forty, most of them small
+_CONNECTIONS = 4  # each jar is one request; the broker has about forty, most of them small
 _ATTEMPTS = 3
 _SCRATCH = ".download-"
 
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the lock: a jar of one engine (`role`), with its size in bytes."""
+    """One line of the lock: a jar of one engine (`role`) and its size in bytes."""
 
     role: str
     group: str
@@ -55,7 +55,7 @@ class Jar:
 
 @functools.cache
 def locked() -> tuple[Jar, ...]:
-    """All jars of the lock, in its order."""
+    """All jars of the lock, in the lock's order."""
     jars = []
     for line in LOCK.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -66,10 +66,10 @@ def locked() -> tuple[Jar, ...]:
 
 
 def provide(roles: Sequence[str], folder: Path | None, progress: Progress) -> dict[str, list[Path]]:
-    """The class path of each role (`kafka`, `flink`): every jar present and its checksum verified.
+    """The class path of each role (`kafka`, `flink`), with every jar present and its checksum verified.
 
-    `folder`: where they lie (see `folder_of`), or None to download what the cache lacks. Raises
-    EugenieError naming each jar that is missing, wrong or cannot be downloaded.
+    `folder`: the folder of jars (see `folder_of`), or None to download jars that the cache lacks. Raises EugenieError,
+    naming each jar that is missing, wrong or cannot be downloaded.
     """
     files = of_engines(roles)
     if folder is not None:
@@ -81,31 +81,31 @@ def provide(roles: Sequence[str], folder: Path | None, progress: Progress) -> di
 
 
 def of_engines(roles: Sequence[str]) -> list[Jar]:
-    """The jars of some engines, each file once: two may need the same."""
+    """The jars of some engines, each file once, because engines may share jars."""
     return list({jar.filename: jar for jar in locked() if jar.role in roles}.values())
 
 
 def folder_of(site: Site) -> Path | None:
-    """The folder of jars that the environment or the site file names; None: they are downloaded."""
-    given = os.environ.get(ENV_FOLDER)
-    if given:
-        return Path(given).expanduser()
+    """The folder of jars from the environment or the site file; None to download them."""
+    configured = os.environ.get(ENV_FOLDER)
+    if configured:
+        return Path(configured).expanduser()
     return site.resolve(site.engines.jars) if site.engines.jars is not None else None
 
 
 def check_folder(jars: Sequence[Jar], folder: Path) -> None:
-    """Raises EugenieError that lists every jar that the folder lacks, or holds with other bytes."""
+    """Raises EugenieError, listing every jar that the folder lacks or whose checksum differs."""
     missing = [jar for jar in jars if not (folder / jar.filename).is_file()]
     if missing:
         names = "\n".join(f"  {jar.filename}  ({jar.coordinates})" for jar in missing)
         raise EugenieError(
             f"{len(missing)} of {len(jars)} jars are not in {folder}:\n{names}",
-            f"copy them there from {cache_dir() / 'jars'} of a machine with internet where `eugenie up` ran",
+            f"copy them from {cache_dir() / 'jars'} on a machine with internet access on which `eugenie up` has run",
         )
     wrong = [jar for jar in jars if sha256(folder / jar.filename) != jar.sha256]
     if wrong:
         names = "\n".join(f"  {jar.filename}  should have SHA-256 {jar.sha256}" for jar in wrong)
-        raise EugenieError(f"jars in {folder} are not the pinned ones:\n{names}", "copy these anew")
+        raise EugenieError(f"jars in {folder} are not the pinned ones:\n{names}", "copy these jars again")
 
 
 def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
@@ -115,8 +115,8 @@ def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
         lacking = _lacking(jars, folder)  # another process may have filled it meanwhile
         if not lacking:
             return
-        for left in folder.glob(f"{_SCRATCH}*"):  # by a download that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in folder.glob(f"{_SCRATCH}*"):  # of a killed download
+            shutil.rmtree(leftover, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
             total = round(sum(jar.size for jar in lacking) / _MIB, 1)
             label = f"downloading {len(lacking)} jars of Kafka and Flink"
@@ -130,11 +130,11 @@ def _download_all(jars: Sequence[Jar], scratch: Path, folder: Path, advance: Cal
         try:
             for done in as_completed(downloads):
                 jar, path = downloads[done], done.result()
-                found = sha256(path)
-                if found != jar.sha256:
+                digest = sha256(path)
+                if digest != jar.sha256:
                     raise EugenieError(
-                        f"{jar.coordinates} was downloaded with SHA-256 {found}; the lock says {jar.sha256}",
-                        "something on the way to the repository changes files: a proxy, for example",
+                        f"{jar.coordinates} was downloaded with SHA-256 {digest}; jars.lock requires {jar.sha256}",
+                        "check what changes files on the way from the repository, a proxy for example",
                     )
                 path.replace(folder / jar.filename)
                 advance(jar.size / _MIB)
@@ -144,7 +144,7 @@ def _download_all(jars: Sequence[Jar], scratch: Path, folder: Path, advance: Cal
 
 
 def download(jar: Jar, folder: Path) -> Path:
-    """Fetch one jar by its coordinates, somewhere under `folder`. Raises EugenieError (UNREACHABLE)."""
+    """Downloads one jar by its coordinates, somewhere under `folder`. Raises EugenieError (UNREACHABLE)."""
     from jgo.maven import MavenContext
     from requests import RequestException
 
@@ -156,7 +156,7 @@ def download(jar: Jar, folder: Path) -> Path:
             reason = error
     raise EugenieError(
         f"{jar.coordinates} cannot be downloaded: {reason}",
-        f"check the network, or put the jars into a folder and name it in engines.jars or {ENV_FOLDER}",
+        f"check the network, or put the jars into a folder and set engines.jars or {ENV_FOLDER} to it",
         ExitCode.UNREACHABLE,
     )
 

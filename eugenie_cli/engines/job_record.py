@@ -1,4 +1,4 @@
-"""What eugenie remembers of a site's stream job between commands: where it runs, how it was specified, how it ended."""
+"""The record of a site's stream job between commands: where it runs, its specification and how it ended."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from eugenie_cli.workspace import Workspace
 
 @dataclass(frozen=True)
 class JobRecord:
-    """The last job of a site. It holds no secret."""
+    """The last job of a site. It contains no secrets."""
 
     job_id: str
     flink: str
     savepoint: str | None = None
-    """Where the job was stopped with a savepoint."""
+    """The savepoint with which the job was stopped."""
     drained: bool = False
-    """The stream was ended, or is about to be: there is nothing to resume from."""
+    """The stream was drained, or is about to be, so nothing can be resumed."""
     resumed_from: str | None = None
-    """Savepoint or checkpoint that the job began with."""
+    """The savepoint or checkpoint from which the job started."""
     checkpoints: str | None = None
     """URI of the folder in which its cluster keeps `<job id>/chk-N`."""
     shape: dict[str, Any] = field(default_factory=dict)
-    """The specification that it runs by (`streaming.spec_diff.shape_of`). Empty: not known."""
+    """The job's specification (`streaming.spec_diff.shape_of`). Empty if unknown."""
     savepoints: str | None = None
     """URI of the folder in which its cluster keeps `savepoint-<six digits of the job id>-...`."""
     topic: str | None = None
-    """Kafka's id of the readings topic that it was submitted for: another topic of this name has another."""
+    """Kafka's id of the readings topic at submission; a recreated topic of the same name has a different id."""
     offsets: dict[str, int] = field(default_factory=dict)
-    """Partition -> offset: where it began to read, as far as that is known; where a drained one ended."""
+    """Partition -> offset at which the job began to read, as far as known, or at which a drained job ended."""
     made_until: dict[str, int] = field(default_factory=dict)
-    """Asset -> ms: up to there a drained job had made rows. The next one makes none of these again."""
+    """Asset -> ms up to which a drained job completed rows. The next job does not repeat them."""
     accepted: bool = True
-    """Flink has answered. False: the request was under way when `submit` was last heard of."""
+    """Flink accepted the job. False: the request was in progress when `submit` was interrupted."""
     before: dict[str, Any] | None = None
-    """While it is not accepted: the record before, which counts when the job never ran."""
+    """While the job is not accepted: the previous record, which counts if the job never ran."""
 
     @property
     def resumes_at(self) -> dict[int, int]:
-        """`offsets`, by number of the partition."""
+        """`offsets` by partition number."""
         return {int(number): offset for number, offset in self.offsets.items()}
 
     def predecessor(self) -> JobRecord | None:
-        """The record before one that is not accepted."""
+        """The previous record of a job that is not accepted."""
         return None if self.before is None else _of(self.before)
 
 
 def changing(workspace: Workspace) -> AbstractContextManager[None]:
-    """Held by whoever submits or stops the job: two would go on from one state, and share one package."""
+    """The lock for submitting or stopping the job: two commands would resume from one state and share one package."""
     return alone(workspace.run / ".stream.lock")
 
 
 def load(workspace: Workspace) -> JobRecord | None:
-    """The last job, or None before the first."""
+    """The record of the last job; None before the first."""
     file = workspace.run / "stream.json"
     if not file.exists():
         return None
@@ -65,12 +65,12 @@ def load(workspace: Workspace) -> JobRecord | None:
 
 
 def save(workspace: Workspace, record: JobRecord) -> None:
-    """Replace the record."""
+    """Replaces the record."""
     write_atomically(workspace.run / "stream.json", json.dumps(asdict(record), indent=2) + "\n")
 
 
 def restore(workspace: Workspace, record: JobRecord | None) -> None:
-    """Put the record back that was there before, or none."""
+    """Restores an earlier record; None removes the record."""
     if record is not None:
         save(workspace, record)
     else:
@@ -78,6 +78,6 @@ def restore(workspace: Workspace, record: JobRecord | None) -> None:
 
 
 def _of(document: dict[str, Any]) -> JobRecord:
-    """A record of this version or another: what is not known is passed over."""
-    known = {one.name for one in fields(JobRecord)}
+    """Reads a record of this or another release; unknown keys are ignored."""
+    known = {item.name for item in fields(JobRecord)}
     return JobRecord(**{key: value for key, value in document.items() if key in known})

@@ -1,4 +1,4 @@
-"""An Apache Kafka broker of one node, in KRaft mode: broker and controller in one process, on loopback."""
+"""A single-node Apache Kafka broker in KRaft mode: broker and controller in one process, on loopback."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ PORTS = ("kafka", "kafka_controller")
 FORMAT_TIMEOUT_S = 120
 
 
-def engine(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
-    """The site's broker. Its data are kept in `workspace.kafka` from start to start."""
+def engine(config: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Engine:
+    """The site's broker. Its data stay in `workspace.kafka` across restarts."""
     address = f"{LOOPBACK}:{ports['kafka']}"
     return Engine(
         NAME,
         run_file(workspace, NAME),
-        launch=lambda: _launch(given, workspace, ports, runtime),
+        launch=lambda: _launch(config, workspace, ports, runtime),
         healthy=lambda: is_healthy(address),
     )
 
 
 def server_properties(data: Path, ports: Mapping[str, int]) -> str:
-    """The broker's settings. One node: internal topics have one replica, in sync when it alone is."""
+    """The broker's settings. With one node, internal topics have a single replica, which counts as in sync."""
     settings = {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -55,16 +55,16 @@ def server_properties(data: Path, ports: Mapping[str, int]) -> str:
         "transaction.state.log.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
-        # Flink's exactly-once sink asks for as much as it is allowed to: a transaction must outlive a restart
+        # the largest timeout that Flink's exactly-once sink may request: a transaction must outlive a restart
         "transaction.max.timeout.ms": 900_000,
-        # a group of one site has few members: waiting for more of them only delays the first record
+        # a site's consumer group has few members, so waiting for more would only delay the first record
         "group.initial.rebalance.delay.ms": 0,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def is_healthy(address: str) -> bool:
-    """True when the broker at `host:port` answers a metadata request and knows itself."""
+    """True when the broker at `host:port` answers a metadata request with at least one broker."""
     if not answers(address):
         return False
     from confluent_kafka import KafkaException
@@ -78,7 +78,7 @@ def is_healthy(address: str) -> bool:
         return False
 
 
-def _launch(given: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
+def _launch(config: Engines, workspace: Workspace, ports: Mapping[str, int], runtime: JavaRuntime) -> Process:
     data, log = workspace.kafka / "data", log_file(workspace, NAME)
     settings = workspace.kafka / "server.properties"
     write_atomically(settings, server_properties(data, ports))
@@ -90,7 +90,7 @@ def _launch(given: Engines, workspace: Workspace, ports: Mapping[str, int], runt
     ]
     if not (data / "meta.properties").exists():
         _format(program, settings, workspace)
-    tuning = [f"-Xmx{given.kafka_heap}", *LIGHT]
+    tuning = [f"-Xmx{config.kafka_heap}", *LIGHT]
     return start_detached(
         NAME,
         [program[0], *tuning, *program[1:], "kafka.Kafka", str(settings)],
@@ -103,14 +103,14 @@ def _launch(given: Engines, workspace: Workspace, ports: Mapping[str, int], runt
 
 
 def cluster_id() -> str:
-    """A new id as Kafka writes them: 128 random bits in base64, no dash first: that would be an option."""
-    while (made := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+    """A new id in Kafka's form, 128 random bits in base64; never with a leading dash, which would be an option."""
+    while (identity := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
-    return made
+    return identity
 
 
 def _format(program: list[str], settings: Path, workspace: Workspace) -> None:
-    """Give the data folder its cluster id and metadata version. Interrupted, it is repeated at the next."""
+    """Gives the data folder its cluster id and metadata version. The next start repeats an interrupted format."""
     argv = [program[0], *LIGHT, *program[1:], "kafka.tools.StorageTool"]
     argv += ["format", "--ignore-formatted", "--cluster-id", cluster_id(), "--config", str(settings)]
     env = minimal_env(**{MARKER: str(run_file(workspace, NAME).absolute())})
@@ -118,5 +118,5 @@ def _format(program: list[str], settings: Path, workspace: Workspace) -> None:
         argv, env=env, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False, start_new_session=True
     )
     if done.returncode != 0:
-        said = done.stderr.strip() or done.stdout.strip() or tail(log_file(workspace, NAME))
-        raise EugenieError(f"Kafka's storage tool failed: {said}", f"see {settings}")
+        output = done.stderr.strip() or done.stdout.strip() or tail(log_file(workspace, NAME))
+        raise EugenieError(f"Kafka's storage tool failed: {output}", f"check {settings}")

@@ -1,4 +1,4 @@
-"""What every engine is to `operations.lifecycle`: how it is launched, found, and asked for its health."""
+"""The interface of an engine for `operations.lifecycle`: its launch, its run file and its health check."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from eugenie_cli.engines.process import Process
 from eugenie_cli.workspace import Workspace
 
 LOCK = ".lock"
-"""In the workspace's `run/`: held while engines are started or stopped."""
+"""Lock file in the workspace's `run/`, held while engines are started or stopped."""
 
 LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
-"""Java options of what waits more than it computes: the broker, the JobManager, tools.
+"""Java options for processes that wait more than they compute: the broker, the JobManager, tools.
 
-Measured for the broker: ready after 6.1 CPU seconds, against 9.7 with the optimising compiler,
-which a plant's thousands of readings a second never pay back. The TaskManager too moves bytes more than it
-computes: with the optimising compiler half of its CPU time in a million readings was the compiler's.
+Measured for the broker: ready after 6.1 CPU seconds, against 9.7 with the optimising compiler, which a plant's
+thousands of readings per second never pay back. The TaskManager, too, moves bytes more than it computes: over a million
+readings, the optimising compiler used half of its CPU time.
 """
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One process. `launch` starts it detached and does not wait; `healthy` asks it, within seconds."""
+    """One process. `launch` starts it detached without waiting; `healthy` checks it within seconds."""
 
     name: str
     run_file: Path
@@ -33,7 +33,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class JavaRuntime:
-    """What the Java engines share: the program, and the class path of each role (see `jars.provide`)."""
+    """Shared by the Java engines: the program, and the class path of each role (see `jars.provide`)."""
 
     java: Path
     jars: dict[str, list[Path]]
@@ -48,10 +48,10 @@ def log_file(workspace: Workspace, name: str) -> Path:
 
 
 def logging_options(folder: Path, log: Path) -> list[str]:
-    """Java options that send log4j's lines to `log`, beside what the process itself prints there.
+    """Java options that send log4j's lines to `log`, in addition to the process's own output.
 
-    The file rolls by size under the names that `process.start_detached` uses at a start, so an engine that
-    runs for a year does not fill the disk.
+    The file rolls by size, under the names that `process.start_detached` uses on a start, so an engine that runs for a
+    year does not fill the disk.
     """
     settings = folder / "log4j2.properties"
     settings.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ logger.shadedkafka.filter.burst.level = WARN
 logger.shadedkafka.filter.burst.rate = 1
 logger.shadedkafka.filter.burst.maxBurst = 1000
 """
-"""While brokers are away, Kafka's clients say so again and again, one class 5,000 times a second: within a minute that
-rolled away everything that had been said before. From what is below an error, they have a burst of a thousand lines
-(a job's start takes some four hundred), and one a second in the long run: the four files then reach back a week.
+"""While brokers are unreachable, Kafka's clients log that continuously, one class 5,000 times per second, which pushed
+all earlier lines out of the files within a minute. Below the level of errors they may log a burst of a thousand lines
+(a job's start takes about four hundred) and one per second in the long run, so the four files cover a week.
 """

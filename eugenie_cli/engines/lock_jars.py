@@ -1,9 +1,9 @@
-"""Write `jars.lock` anew: resolve the roots below and record every jar with its size and SHA-256.
+"""Regenerates `jars.lock`: resolves the roots below and records every jar with its size and SHA-256.
 
     python -m eugenie_cli.engines.lock_jars
 
-Needs the network; run it after changing a version here, and commit the lock. Nothing else resolves
-dependencies: installing and starting take the lock as it is.
+This needs network access. Run it after changing a version here, and commit the lock. Nothing else resolves
+dependencies: installing and starting use the lock unchanged.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from eugenie_cli.engines.jars import LOCK, Jar, download
 from eugenie_cli.files import sha256
 
 ROOTS: Mapping[str, Sequence[str]] = {
-    # the broker names log4j-core but leaves the binding of slf4j 1.7 to whoever packages it
+    # the broker depends on log4j-core but leaves the binding of slf4j 1.7 to its packagers
     "kafka": ("org.apache.kafka:kafka_2.13:4.2.2", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5"),
-    # built for Flink 2.2; no release names 2.3 yet, whose connector interfaces are the same. It bundles kafka-clients
-    # 4.2.0 without its codecs: Flink itself has snappy and lz4, zstd is of the version that these clients name
+    # built for Flink 2.2; there is no release for 2.3 yet, whose connector interfaces are the same. It bundles
+    # kafka-clients 4.2.0 without codecs: Flink itself has snappy and lz4, and zstd has the version that they require
     "flink": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2", "com.github.luben:zstd-jni:1.5.6-10"),
 }
-"""Maven coordinates `group:artifact:version` that each engine's class path starts from."""
+"""Maven coordinates `group:artifact:version`, the roots of each engine's class path."""
 
 WHOLE = frozenset({"flink"})
-"""Engines whose roots bundle what they need (an uber jar), or need nothing: their dependencies are not followed."""
+"""Engines whose roots bundle their dependencies (an uber jar) or have none: their dependencies are not resolved."""
 
 
 def resolve(role: str, folder: Path) -> list[Jar]:
@@ -40,13 +40,13 @@ def resolve(role: str, folder: Path) -> list[Jar]:
         # raw: a root does not manage the versions of the other roots' dependencies
         roots.append(Dependency(context.project(group, artifact).at_version(version).artifact(), raw=True))
     inputs, transitive = context.resolver.resolve(roots, transitive=role not in WHOLE)
-    found = {}
+    by_coordinates = {}
     for dependency in [*inputs, *([] if role in WHOLE else transitive)]:
         if dependency.scope in (None, "compile", "runtime") and not dependency.optional:
             part = dependency.artifact
             jar = Jar(role, part.groupId, part.artifactId, part.version, size=0, sha256="")
-            found[jar.coordinates] = jar
-    return [_measured(jar, folder) for _, jar in sorted(found.items())]
+            by_coordinates[jar.coordinates] = jar
+    return [_measured(jar, folder) for _, jar in sorted(by_coordinates.items())]
 
 
 def _measured(jar: Jar, folder: Path) -> Jar:

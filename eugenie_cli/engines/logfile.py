@@ -1,4 +1,4 @@
-"""Log files that are rolled while somebody reads them."""
+"""Readers of log files that are rolled while they are read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FILE_POLL_S = 0.3
-"""How often a file is looked at for what came."""
+"""Interval between checks for new lines."""
 
 
 class LogFile:
-    """A log file that is rolled: renamed, and begun anew under its name."""
+    """A log file that is rolled: renamed, and replaced by a new file of the same name."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
@@ -20,7 +20,7 @@ class LogFile:
         self._rest = b""
 
     def more(self) -> list[str]:
-        """The whole lines that came since the last call; at first, all there are."""
+        """The complete lines added since the last call; on the first call, all lines."""
         try:
             state = self.path.stat()
         except FileNotFoundError:
@@ -36,7 +36,7 @@ class LogFile:
 
 
 def read(path: Path, lines: int, follow: bool = False) -> Iterator[str]:
-    """The last `lines`, and with `follow` what comes, without end."""
+    """The last `lines` lines and, with `follow`, new lines as they are written, without end."""
     log = LogFile(path.stem, path)
     yield from deque(log.more(), maxlen=lines)
     while follow:

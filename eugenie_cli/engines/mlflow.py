@@ -1,6 +1,6 @@
 """The MLflow server on the site's local store (`Workspace.mlflow`): sqlite and a folder of artifacts.
 
-`python -m eugenie_cli.engines.mlflow STORE ARGUMENTS...` makes the store, if it is not there, and becomes the server.
+`python -m eugenie_cli.engines.mlflow STORE ARGUMENTS...` creates a missing store, and becomes the server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PORTS = ("mlflow",)
 
 
 def engine(workspace: Workspace, ports: Mapping[str, int]) -> Engine:
-    """The site's MLflow server: its page, and its REST API. Training uses the store itself."""
+    """The site's MLflow server, for its web page and REST API. Training uses the store directly."""
     address = f"http://{LOOPBACK}:{ports['mlflow']}"
     return Engine(
         NAME,
@@ -43,7 +43,7 @@ def database(workspace: Workspace) -> Path:
 
 
 def lock_of(store: Path) -> Path:
-    """Held while a store is made: MLflow's migrations spoil each other's tables when two run at once."""
+    """The lock held while a store is created: concurrent MLflow migrations corrupt each other's tables."""
     return store.with_name(f".{store.name}.lock")
 
 
@@ -68,7 +68,7 @@ def _launch(workspace: Workspace, address: str) -> Process:
         ],
         env=minimal_env(
             PATH=os.pathsep.join((str(Path(sys.executable).parent), os.defpath)),
-            # a plant's server tells nobody that it is used, and runs nothing but the store and its page
+            # a plant's server sends no telemetry, and runs nothing but the store and its page
             MLFLOW_DISABLE_TELEMETRY="true",
             DO_NOT_TRACK="true",
             MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
@@ -81,7 +81,7 @@ def _launch(workspace: Workspace, address: str) -> Process:
 
 
 def main(store: str, arguments: list[str]) -> None:
-    """Make the store, and become the server."""
+    """Creates the store if needed, and becomes the server."""
     with alone(lock_of(Path(store))):
         if not Path(store).exists():
             from mlflow import MlflowClient

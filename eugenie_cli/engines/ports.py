@@ -1,7 +1,6 @@
-"""The ports of a site's engines: the configured ones, or free ones that stay the same from start to start.
+"""The ports of a site's engines: the configured ones, or free ones that stay the same across restarts.
 
-An engine that is restarted must be found where its clients look for it, so ports are kept in
-`run/ports.json`.
+Clients must find a restarted engine at its old address, so ports are kept in `run/ports.json`.
 """
 
 from __future__ import annotations
@@ -19,36 +18,34 @@ from eugenie_cli.polling import wait_until
 LOOPBACK = "127.0.0.1"
 
 _CANDIDATES = range(20_000, 32_000)
-# below the range that kernels take for outgoing connections: those would occupy a port while its engine is
-# down
+# below the kernel's range for outgoing connections, which could occupy a port while its engine is down
 
 
 RELEASE_S = 10.0
-"""A killed process is gone before its last thread is, which still holds its ports: under load for seconds."""
+"""The last thread of a killed process outlives it, and still holds its ports: for seconds under load."""
 
 
 def assign(
     file: Path, configured: Mapping[str, int], in_use: Collection[str], patience_s: float = RELEASE_S
 ) -> dict[str, int]:
-    """A port for each name of `configured` (0: any free one), kept in `file`.
+    """A port for each name in `configured` (0: any free port), kept in `file`.
 
-    Names in `in_use` belong to engines that run: they keep the port that they have. A port that should
-    be free and is not is waited for, `patience_s` seconds. Raises EugenieError when a configured port is
-    taken by another program.
+    Names in `in_use` belong to running engines, which keep their ports. A port that should be free but is not is waited
+    for, up to `patience_s` seconds. Raises EugenieError when another program uses a configured port.
     """
     kept = _read(file)
     ports: dict[str, int] = {}
-    for name, wanted in configured.items():
+    for name, port in configured.items():
         before = kept.get(name)
         if name in in_use and before is not None:
             ports[name] = before
-        elif wanted:
-            if not _is_released(wanted, patience_s):
+        elif port:
+            if not _is_released(port, patience_s):
                 raise EugenieError(
-                    f"port {wanted} ({name}) is taken by another program",
-                    f"end that program, or choose another port: engines.{name}_port in the site file",
+                    f"port {port} ({name}) is in use by another program",
+                    f"stop that program, or set another port as engines.{name}_port in the site file",
                 )
-            ports[name] = wanted
+            ports[name] = port
         elif before is not None and before not in ports.values() and _is_released(before, patience_s):
             ports[name] = before
         else:
@@ -59,25 +56,25 @@ def assign(
 
 
 def keep(file: Path, taken: Mapping[str, int], spare: str) -> None:
-    """Keep `taken` in `file` under their names, and what was kept there before under name + `spare`."""
+    """Keeps the ports `taken` in `file` by name, and different earlier ports of these names under name + `spare`."""
     kept = _read(file)
     before = {f"{name}{spare}": kept[name] for name, port in taken.items() if kept.get(name, port) != port}
     write_atomically(file, json.dumps({**kept, **before, **taken}, indent=2) + "\n")
 
 
 def check_free(port: int, owner: str, key: str) -> None:
-    """Raise EugenieError when `port`, which the site file gives to `owner` under `key`, cannot be bound."""
+    """Raises EugenieError when `port`, which the site file assigns to `owner` under `key`, cannot be bound."""
     if not is_free(port):
         raise EugenieError(
-            f"port {port} of {owner} is taken by another program",
-            f"end that program, or choose another {key} in the site file (0: any free one)",
+            f"port {port} of {owner} is in use by another program",
+            f"stop that program, or set another {key} in the site file (0: any free port)",
         )
 
 
 def is_free(port: int) -> bool:
     """True when a server can bind `port` on the loopback interface now."""
     with socket.socket() as probe:
-        # as servers do: the port of one that just ended is free although old connections still wind down
+        # as servers do: the port of a server that just ended counts as free while old connections wind down
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -104,7 +101,9 @@ def _free(taken: Collection[int]) -> int:
     for port in random.sample(_CANDIDATES, len(_CANDIDATES)):
         if port not in taken and is_free(port):
             return port
-    raise EugenieError("no free port between 20000 and 32000", "end programs, or name ports under engines:")
+    raise EugenieError(
+        "no port between 20000 and 32000 is free", "stop other programs, or set ports under `engines` in the site file"
+    )
 
 
 def _read(file: Path) -> dict[str, int]:

@@ -1,14 +1,13 @@
-"""Detached processes that outlive the command which started them, and are found again.
+"""Detached processes that outlive the command that started them and can be found again.
 
     start_detached("serving", [sys.executable, ...], env=minimal_env(), log=..., run_file=..., address=...)
-    identify(run_file)      # Process while it is alive, None otherwise; never a stranger with a recycled pid
-    stop(run_file)          # TERM, wait, KILL, with everything that it had started
+    identify(run_file)      # Process while it is alive, None otherwise; never another process with a recycled pid
+    stop(run_file)          # TERM, wait, KILL, including everything that it started
 
-What is on disk is the *run file*, JSON: `{"name", "pid", "create_time", "address", "log", "details"}`. The
-kernel's start time of a process makes a recycled pid recognisable. Beside that, every process is started with
-the run file's path in its environment (`MARKER`), which its children inherit: so a process whose starter died
-before it could write the run file, and the workers that a killed engine left behind, are found and stopped
-too.
+The *run file* on disk is JSON: `{"name", "pid", "create_time", "address", "log", "details"}`. The process's start time
+from the kernel reveals a recycled pid. In addition, every process has the run file's path in its environment
+(`MARKER`), which its children inherit. So a process whose starter died before writing the run file, and the workers
+that a killed engine left behind, are found and stopped as well.
 """
 
 from __future__ import annotations
@@ -29,26 +28,26 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import write_atomically
 
 MARKER = "EUGENIE_RUN_FILE"
-"""Environment variable that ties a process, and all that it starts, to its run file."""
+"""Environment variable that ties a process, and everything that it starts, to its run file."""
 
 KEPT_LOGS = 3
-"""Earlier logs that are kept as `<log>.1` (the last) to `<log>.3`."""
+"""Number of earlier logs kept, as `<log>.1` (the latest) to `<log>.3`."""
 
 STOP_GRACE_S = 15.0
 """From TERM to KILL. A broker flushes its segments on TERM in about 1 s; a busy one needs several."""
 
 _CLOCK_TOLERANCE_S = 2.0
-# create_time is derived from the boot time, which is in whole seconds and shifts when the clock is set
+# create_time is derived from the boot time, which has whole seconds and shifts when the clock is set
 
 _PASSED_ON = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
-# processes started by this interpreter: kept so that they are reaped when they die, and not warned about
+# processes started by this interpreter, kept so that they are reaped when they die and cause no ResourceWarning
 
 
 @dataclass(frozen=True)
 class Process:
-    """What a run file says about one process."""
+    """A process as its run file describes it."""
 
     name: str
     pid: int
@@ -61,7 +60,7 @@ class Process:
 def minimal_env(**extra: str) -> dict[str, str]:
     """The few variables that an engine needs, so that its start does not depend on the caller's shell.
 
-    PATH is the system's default; `PATH=...` changes it. Secrets belong here or in files, never in `argv`.
+    PATH is the system's default unless `extra` sets it. Secrets belong here or in files, never in `argv`.
     """
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**env, "PATH": os.defpath, **extra}
@@ -78,18 +77,18 @@ def start_detached(
     cwd: Path | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Process:
-    """Start `argv` in a session of its own, output to `log` (rotated first), and write its run file.
+    """Starts `argv` in its own session, with output to `log` (rotated first), and writes its run file.
 
-    It does not wait until the process is healthy: that is the caller's, who knows how to ask it. `address` is
-    where it will listen, as its clients write it; `details` is JSON that the caller wants to read back;
-    `env` is the whole environment (see `minimal_env`). Left-overs of an earlier process with the same run
-    file are stopped first.
+    Does not wait until the process is healthy; callers do that with the engine's own health check. `address`: where
+    the process will listen, in its clients' notation; `details`: JSON values for the caller to read back; `env`: the
+    whole environment (see `minimal_env`). Processes that an earlier one with the same run file left behind are stopped
+    first.
 
-    Raises EugenieError when the program cannot be started, and when the run file's process is alive already.
+    Raises EugenieError when the program cannot be started, and when the run file's process is alive.
     """
     running = identify(run_file)
     if running is not None:
-        raise EugenieError(f"{name} is running already (process {running.pid})", f"see {running.log}")
+        raise EugenieError(f"{name} is already running (process {running.pid})", f"see {running.log}")
     stop(run_file)
     log.parent.mkdir(parents=True, exist_ok=True)
     _rotate(log)
@@ -105,12 +104,12 @@ def start_detached(
                 start_new_session=True,
             )
     except OSError as error:
-        hint = f"check that {argv[0]} exists and may be run"
+        hint = f"check that {argv[0]} exists and is executable"
         raise EugenieError(f"{name} cannot be started: {error}", hint) from error
     _children[child.pid] = child
     try:
         created = psutil.Process(child.pid).create_time()
-    except psutil.Error:  # it is gone already, and reaped by someone else: what it said is in its log
+    except psutil.Error:  # it has already ended, and was reaped elsewhere; its output is in its log
         created = time.time()
     process = Process(name, child.pid, created, address, str(log), dict(details or {}))
     write_run_file(run_file, process)
@@ -118,13 +117,14 @@ def start_detached(
 
 
 def identify(run_file: Path) -> Process | None:
-    """The run file's process while it is alive; None without one, when it ended, or its pid is another's."""
+    """The run file's process while it is alive; None without a run file, or when the process ended, even if its pid was
+    reused."""
     recorded = read_run_file(run_file)
     return recorded if recorded is not None and _alive(recorded) is not None else None
 
 
 def read_run_file(run_file: Path) -> Process | None:
-    """What the run file says, dead or alive; None when there is none, or it is not one of ours."""
+    """The contents of the run file, whether its process is alive or not; None if it is missing or not a run file."""
     try:
         document = json.loads(run_file.read_text(encoding="utf-8"))
         return Process(**document)
@@ -133,32 +133,34 @@ def read_run_file(run_file: Path) -> Process | None:
 
 
 def write_run_file(run_file: Path, process: Process) -> None:
-    """Say that `run_file` stands for `process`."""
+    """Writes the run file of `process`."""
     write_atomically(run_file, json.dumps(asdict(process), indent=2) + "\n")
 
 
 def stop(run_file: Path, grace_s: float = STOP_GRACE_S) -> bool:
-    """End the run file's process and all that it started: TERM, up to `grace_s` seconds, KILL.
+    """Ends the run file's process and everything that it started: TERM, up to `grace_s` seconds, KILL.
 
-    The run file is removed. True when something was alive. Raises EugenieError when a process
-    survives KILL (it hangs in the kernel).
+    Removes the run file. Returns True when anything was alive. Raises EugenieError when a process survives KILL (it
+    hangs in the kernel).
     """
     recorded = read_run_file(run_file)
     leader = _alive(recorded) if recorded is not None else None
     leaders = [leader] if leader is not None else []
     survivors = _end(leaders, grace_s)
-    # children after the leader: a worker that dies first looks like a crash to its engine, which replaces it
+    # children after the leader: an engine would take the earlier death of a worker for a crash, and replace it
     orphans = _family(run_file)
     survivors += _end(orphans, min(grace_s, 3.0))
     if survivors:
         pids = ", ".join(str(process.pid) for process in survivors)
-        raise EugenieError(f"processes {pids} of {run_file.stem} do not end", "see `ps -o pid,stat,wchan`")
+        raise EugenieError(
+            f"processes {pids} of {run_file.stem} cannot be killed", "`ps -o pid,stat,wchan` shows what they wait for"
+        )
     run_file.unlink(missing_ok=True)
     return bool(leaders or orphans)
 
 
 def memory_mib(run_file: Path) -> float:
-    """Resident memory of a run file's process and all that it started, in MiB."""
+    """Resident memory of a run file's process and everything that it started, in MiB."""
     total = 0
     for process in _family(run_file):
         with contextlib.suppress(psutil.Error):
@@ -192,15 +194,15 @@ def _family(run_file: Path) -> list[psutil.Process]:
     """Every live process that carries the run file's marker, except this one and its ancestors."""
     mark = str(run_file.absolute())
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = []
+    family = []
     for process in psutil.process_iter():
         if process.pid in ours:
             continue
         with contextlib.suppress(psutil.Error, OSError):
             # zombies and other users' processes have no environment to read
             if process.environ().get(MARKER) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                family.append(process)
+    return family
 
 
 def _end(processes: Sequence[psutil.Process], grace_s: float) -> list[psutil.Process]:

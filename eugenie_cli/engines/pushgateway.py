@@ -1,9 +1,9 @@
-"""Flink's metrics for Prometheus, on loopback: Flink's processes push them here, and Prometheus collects them.
+"""Flink's metrics for Prometheus, on loopback: Flink's processes push them here, and Prometheus scrapes them.
 
     python -m eugenie_cli.engines.pushgateway --port N
 
-Flink's other reporter is a server in each of its processes, which listens on every interface and cannot be told
-otherwise. The one that pushes listens nowhere, and one address serves the JobManager and every TaskManager.
+Flink's other reporter is a server in each of its processes that always listens on every interface. The pushing reporter
+opens no port, and one address serves the JobManager and all TaskManagers.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 PUSH_EVERY_S = 10
 FORGOTTEN_AFTER_S = 6 * PUSH_EVERY_S
-"""A process that has not pushed for so long is gone, and its metrics would be false."""
+"""A process that has not pushed for this long has ended, and its metrics are out of date."""
 
 LARGEST_PUSH = 64 * 2**20
-"""Bytes. A job of a hundred subtasks has a tenth of it."""
+"""Bytes. A job with a hundred subtasks pushes a tenth of this."""
 
 
 class Gateway:
-    """What each process pushed last, under the path that it pushed to."""
+    """Holds what each process pushed last, by the path that it pushed to."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -37,36 +37,40 @@ class Gateway:
         self._lock = threading.Lock()
 
     def push(self, group: str, text: str) -> None:
-        """Replace what a process pushed, in Prometheus' text format."""
+        """Replaces the metrics of a process, in Prometheus' text format."""
         with self._lock:
             self._pushed[group] = (self._clock(), text)
 
     def forget(self, group: str) -> None:
-        """A process has ended."""
+        """Removes the metrics of a process that has ended."""
         with self._lock:
             self._pushed.pop(group, None)
 
     def page(self) -> str:
-        """All of it as one page: each metric's help and type once, then its samples from every process."""
+        """All metrics as one page: each metric's help and type once, then its samples from all processes."""
         now = self._clock()
         with self._lock:
-            self._pushed = {key: one for key, one in self._pushed.items() if now - one[0] < FORGOTTEN_AFTER_S}
+            self._pushed = {
+                group: (pushed, text)
+                for group, (pushed, text) in self._pushed.items()
+                if now - pushed < FORGOTTEN_AFTER_S
+            }
             texts = [text for _, text in self._pushed.values()]
         heads: dict[str, list[str]] = {}
         samples: dict[str, list[str]] = {}
         for text in texts:
             for name, line in _lines(text):
                 is_head = line.startswith("#")
-                there = heads.setdefault(name, [])
-                if is_head and not any(one.split(" ", 3)[1] == line.split(" ", 3)[1] for one in there):
-                    there.append(line)
+                known = heads.setdefault(name, [])
+                if is_head and not any(head.split(" ", 3)[1] == line.split(" ", 3)[1] for head in known):
+                    known.append(line)
                 elif not is_head:
                     samples.setdefault(name, []).append(line)
         return "".join(f"{line}\n" for name in samples for line in (*heads[name], *samples[name]))
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """(metric, line) of a page. The samples of a summary have longer names than its head: the head's counts."""
+    """(metric, line) of a page. Samples of a summary have longer names than their head, so the head's name is used."""
     family = ""
     for line in text.splitlines():
         if line.startswith(("# HELP ", "# TYPE ")):
@@ -102,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.ACCEPTED)
 
     def _chunks(self) -> bytes:
-        """A body of which Java did not say the length."""
+        """A chunked body, which Java sends without a length."""
         body = bytearray()
         while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
             body += self.rfile.read(size)
@@ -119,17 +123,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Not a line for every push."""
+        """Logs nothing, instead of a line for every push."""
 
 
 def server(port: int, gateway: Gateway) -> ThreadingHTTPServer:
-    """The gateway on a port of the loopback interface; 0: any free one."""
+    """The gateway on a port of the loopback interface; 0: any free port."""
     handler = type("Handler", (_Handler,), {"gateway": gateway})
     return ThreadingHTTPServer((HOST, port), handler)
 
 
 def is_healthy(address: str) -> bool:
-    """True when the gateway's page is there."""
+    """True when the gateway answers with its page."""
     from eugenie_cli.engines import health  # not in the gateway's own process
 
     return health.get(address) is not None

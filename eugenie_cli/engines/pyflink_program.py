@@ -1,9 +1,10 @@
-"""PyFlink's program, whose Python workers are reached over the loopback interface alone.
+"""PyFlink's program, patched so that its Python workers are reachable on the loopback interface only.
 
-PyFlink starts its Python workers through Beam, which opens six gRPC servers for them. Beam makes the address of each on
-the loopback interface, tells it to the worker, and then listens on its port of every interface, without credentials:
-whoever reaches the machine can write into the TaskManager's log and take part in the job. Nothing configures that. So
-the program that is submitted is Flink's own jar, in which that class listens on the address that it has made.
+PyFlink starts its Python workers through Beam, which opens six gRPC servers for them. Beam creates an address on the
+loopback interface for each, passes it to the worker, and then listens on that port of every interface, without
+credentials: anyone who reaches the machine can write into the TaskManager's log and take part in the job. No setting
+changes that. So the program submitted is Flink's own jar with one changed class, which listens on the address that it
+created.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BUILDER = "org/apache/beam/vendor/grpc/v1p60p1/io/grpc/netty/NettyServerBuilder"
 
 _UTF8, _CLASS, _METHOD, _NAME_AND_TYPE = 1, 7, 10, 12
 _SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
-"""Bytes of a constant after its tag, but for text; 5 and 6 take two numbers."""
+"""Bytes of a constant after its tag, except for text; tags 5 and 6 take two numbers."""
 
 _SCRATCH = ".making-"
 
@@ -33,35 +34,35 @@ _NOP, _INVOKE_VIRTUAL, _INVOKE_STATIC = b"\x00", b"\xb6", b"\xb8"
 
 
 def shipped() -> Path:
-    """The jar as `apache-flink` brings it. Raises EugenieError when it is not there."""
-    for found in (home() / "opt").glob("flink-python-*.jar"):
-        return found
-    raise EugenieError("apache-flink has no opt/flink-python-*.jar", "install eugenie anew")
+    """The jar from `apache-flink`. Raises EugenieError when it is missing."""
+    for jar in (home() / "opt").glob("flink-python-*.jar"):
+        return jar
+    raise EugenieError("apache-flink has no opt/flink-python-*.jar", "reinstall eugenie")
 
 
 def on_loopback() -> Path:
-    """The jar to submit, made once for each version in the cache. Raises EugenieError."""
+    """The jar to submit, built once per version in the cache. Raises EugenieError."""
     return provide(shipped(), cache_dir() / "flink")
 
 
 def provide(jar: Path, folder: Path) -> Path:
-    """The jar on loopback, in `folder`. Raises EugenieError when the class is not as it is known."""
-    made = folder / f"{jar.stem}-loopback-{jar.stat().st_size}.jar"
-    if made.exists():
-        return made
+    """The patched jar in `folder`. Raises EugenieError when the class is not the known one."""
+    patched = folder / f"{jar.stem}-loopback-{jar.stat().st_size}.jar"
+    if patched.exists():
+        return patched
     with alone(folder / ".lock"):
-        if not made.exists():
-            for left in folder.glob(f"{_SCRATCH}*"):  # by one that was killed
-                shutil.rmtree(left, ignore_errors=True)
+        if not patched.exists():
+            for leftover in folder.glob(f"{_SCRATCH}*"):  # of a killed process
+                shutil.rmtree(leftover, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
-                copy = Path(shutil.copyfile(jar, Path(scratch) / made.name))
+                copy = Path(shutil.copyfile(jar, Path(scratch) / patched.name))
                 _exchange(copy)
-                copy.replace(made)
-    return made
+                copy.replace(patched)
+    return patched
 
 
 def _exchange(jar: Path) -> None:
-    """Replace the class within a jar: its old bytes stay in the file, and no directory entry names them."""
+    """Replaces the class in a jar; its old bytes stay in the file, without a directory entry."""
     with zipfile.ZipFile(jar, "a", zipfile.ZIP_DEFLATED) as archive:
         known = archive.NameToInfo.pop(CLASS, None)
         if known is None:
@@ -69,25 +70,25 @@ def _exchange(jar: Path) -> None:
         archive.filelist.remove(known)
         with zipfile.ZipFile(jar) as before:
             code = before.read(CLASS)
-        archive.writestr(CLASS, listening_where_it_says(code))
+        archive.writestr(CLASS, listening_on_its_address(code))
 
 
-def listening_where_it_says(code: bytes) -> bytes:
+def listening_on_its_address(code: bytes) -> bytes:
     """The class file with `NettyServerBuilder.forAddress(address)` instead of `forPort(address.getPort())`.
 
-    Two constants more; the call names them, and the question for the port is left out. Raises EugenieError when the
-    class has no such call.
+    The patch adds two constants, to which the call refers, and removes the call of `getPort`. Raises EugenieError when
+    the class has no such call.
     """
     constants = dict(_constants(code))
     texts = {number: content for number, (_, tag, content) in constants.items() if tag == _UTF8}
 
     def method(owner: str, name: str, signature: str) -> tuple[int, int]:
-        """The numbers of a method in the constants, and of its name and signature."""
+        """The constants' numbers of a method, and of its name and signature."""
         for number, (_, tag, content) in constants.items():
             if tag == _METHOD:
                 holder, what = struct.unpack(">HH", content)
                 text = [texts[struct.unpack(">H", constants[holder][2])[0]]]
-                text += [texts[one] for one in struct.unpack(">HH", constants[what][2])]
+                text += [texts[index] for index in struct.unpack(">HH", constants[what][2])]
                 if text == [owner.encode(), name.encode(), signature.encode()]:
                     return number, what
         raise _unknown(CLASS)
@@ -95,8 +96,8 @@ def listening_where_it_says(code: bytes) -> bytes:
     port, _ = method("java/net/InetSocketAddress", "getPort", "()I")
     builder, named = method(BUILDER, "forPort", f"(I)L{BUILDER};")
     call = _INVOKE_STATIC + struct.pack(">H", builder)
-    asked = _INVOKE_VIRTUAL + struct.pack(">H", port) + call
-    if code.count(asked) != 1:
+    replaced = _INVOKE_VIRTUAL + struct.pack(">H", port) + call
+    if code.count(replaced) != 1:
         raise _unknown(CLASS)
     count = struct.unpack_from(">H", code, 8)[0]
     end = max(start + len(content) + (3 if tag == _UTF8 else 1) for start, tag, content in constants.values())
@@ -104,11 +105,11 @@ def listening_where_it_says(code: bytes) -> bytes:
     changed = code[:at] + bytes([_NAME_AND_TYPE]) + struct.pack(">HH", count, count + 1) + code[at + 5 :]
     more = _text("forAddress") + _text(f"(Ljava/net/SocketAddress;)L{BUILDER};")
     pool = changed[:8] + struct.pack(">H", count + 2) + changed[10:end] + more
-    return pool + changed[end:].replace(asked, _NOP * 3 + call)
+    return pool + changed[end:].replace(replaced, _NOP * 3 + call)
 
 
 def _constants(code: bytes) -> Iterator[tuple[int, tuple[int, int, bytes]]]:
-    """(number, (where it begins, tag, content)) of each constant of a class file."""
+    """(number, (start, tag, content)) of each constant of a class file."""
     count = struct.unpack_from(">H", code, 8)[0]
     at, number = 10, 1
     while number < count:
@@ -129,6 +130,6 @@ def _text(text: str) -> bytes:
 
 def _unknown(name: str) -> EugenieError:
     return EugenieError(
-        f"{name} starts Python workers in another way than is known: they would listen on every interface",
-        "install the versions of constraints.txt: `pip install --constraint`",
+        f"{name} starts Python workers in an unknown way: they would listen on every interface",
+        "install the versions in constraints.txt: `pip install --constraint`",
     )

@@ -147,7 +147,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     site: Site, engine: docker.DockerClient
 ) -> None:
     assert runtime.status(site).state == "stopped"
-    with pytest.raises(EugenieError, match="does not run"):
+    with pytest.raises(EugenieError, match="is not running"):
         endpoints.model_server(site)
 
     first = runtime.start(site)

@@ -296,7 +296,7 @@ def test_down_leaves_no_process(site):
     service.down(site)
     assert family(site) == []
     assert {state for name, state in states(site).items() if name in ENGINES} == {"stopped"}
-    with pytest.raises(EugenieError, match="does not run") as raised:
+    with pytest.raises(EugenieError, match="is not running") as raised:
         endpoints.kafka(site)
     assert (raised.value.hint, raised.value.exit_code) == ("eugenie up", ExitCode.UNREACHABLE)
 

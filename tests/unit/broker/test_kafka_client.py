@@ -62,9 +62,9 @@ def test_librdkafka_knows_every_setting(monkeypatch):
     Producer(client_settings(site(security={**SECURE, "ca": None}), linger_ms=5, compression_type="lz4"))
 
 
-def test_the_embedded_broker_that_does_not_run_is_unreachable(tmp_path):
+def test_an_embedded_broker_that_is_not_running_is_unreachable(tmp_path):
     embedded = site(bootstrap="embedded").model_copy(update={"base": tmp_path})
-    with pytest.raises(EugenieError, match="does not run") as caught:
+    with pytest.raises(EugenieError, match="is not running") as caught:
         bootstrap(embedded)
     assert caught.value.exit_code == ExitCode.UNREACHABLE
 

@@ -1,4 +1,4 @@
-"""Flink's REST API: what a stand-in answers, as `FlinkRest` and the quick looks tell it."""
+"""Flink's REST API: answers of a stand-in, as `FlinkRest` and the quick queries return them."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ def address() -> Iterator[str]:
 NOBODY = "http://127.0.0.1:9"
 
 
-def test_a_look_tells_slots_heartbeats_and_the_names_of_jobs_that_run(address):
+def test_queries_return_slots_heartbeats_and_the_names_of_running_jobs(address):
     assert flink_rest.overview(address) == {"slots-total": 4}
     assert flink_rest.why_no_flink(address) == ""
     assert flink_rest.heartbeats(address) == {"t1": 1_767_600_000_000, "t2": 0, "t3": 0}
     assert flink_rest.running_jobs(address) == ["eugenie plant"]
 
 
-def test_a_look_at_nobody_is_no_error():
+def test_queries_of_an_unused_address_raise_no_error():
     assert flink_rest.overview(NOBODY) is None
     assert flink_rest.why_no_flink(NOBODY) == "no JobManager answers there"
     assert (flink_rest.heartbeats(NOBODY), flink_rest.running_jobs(NOBODY)) == ({}, [])
 
 
-def test_the_client_and_the_looks_tell_the_same(address):
+def test_the_client_and_the_queries_agree(address):
     rest = FlinkRest(address + "/")
     assert rest.overview() == flink_rest.overview(address)
     assert rest.task_managers() == list(flink_rest.heartbeats(address))
@@ -90,18 +90,18 @@ def test_a_job_that_the_cluster_does_not_know_is_none(address):
     assert rest.wait("c3", frozenset({"RUNNING"}), 0) == "UNKNOWN"
 
 
-def test_a_refusal_says_why_in_flinks_words(address):
+def test_a_refusal_contains_flinks_reason(address):
     with pytest.raises(EugenieError, match="no such job"):
         FlinkRest(address).settings()
 
 
-def test_nobody_is_unreachable():
+def test_an_unused_address_is_unreachable():
     with pytest.raises(EugenieError) as raised:
         FlinkRest(NOBODY).overview()
     assert raised.value.exit_code is ExitCode.UNREACHABLE
 
 
-def test_a_stop_tells_where_the_savepoint_lies_or_why_there_is_none(address):
+def test_a_stop_returns_the_location_of_the_savepoint_or_raises_the_reason(address):
     assert FlinkRest(address).stop("a1", "file:///", drain=False) == "file:///savepoint-a1"
     with pytest.raises(SavepointError, match="Caused by: Y: no space"):
         FlinkRest(address).stop("b2", "file:///", drain=True)

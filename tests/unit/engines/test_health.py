@@ -1,4 +1,4 @@
-"""An open port is no engine: what hangs, hangs up, or speaks something else, is not reachable."""
+"""An open port is not an engine: a server that hangs, hangs up or speaks another protocol counts as unreachable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConn
 
 
 def hangs(_: socket.socket) -> bool:
-    """As a process that was stopped: the connection is there, and nothing comes."""
+    """Behaves like a process stopped by a signal: it accepts the connection and sends nothing."""
     return False
 
 
@@ -49,7 +49,7 @@ def serves_json(connection: socket.socket) -> bool:
 
 
 def drips(connection: socket.socket) -> bool:
-    """Each byte comes in time, the whole never does."""
+    """Sends each byte in time, but never completes the answer."""
     with contextlib.suppress(OSError):
         connection.recv(65_536)
         for byte in PAGE[:40]:
@@ -59,7 +59,7 @@ def drips(connection: socket.socket) -> bool:
 
 
 def site_file(folder: Path, **sections: dict[str, str]) -> Path:
-    """A small site; `sections`: where its engines are."""
+    """A small site; `sections`: the addresses of its engines."""
     file = folder / "plant.yaml"
     plant = {"classes": {"pump": {"sensors": [{"name": "pressure"}]}}, "assets": {"p-1": {"class": "pump"}}}
     file.write_text(yaml.safe_dump({"site": "plant", **plant, **sections}))
@@ -68,7 +68,7 @@ def site_file(folder: Path, **sections: dict[str, str]) -> Path:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
-    """Starts a server on loopback that treats each connection so; returns its `host:port`."""
+    """Starts a server on loopback that handles each connection with the function given; returns its `host:port`."""
     servers, kept = [], []
 
     def start(behave: Callable[[socket.socket], bool]) -> str:
@@ -93,13 +93,13 @@ def listen() -> Iterator[Callable[[Callable[[socket.socket], bool]], str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("behave", [hangs, hangs_up, greets, serves_a_page, serves_json, drips])
-def test_what_is_no_flink_and_no_tracking_server_is_none(listen, behave):
+def test_other_servers_are_neither_flink_nor_a_tracking_server(listen, behave):
     address = f"http://{listen(behave)}"
     assert flink_rest.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:notaport", "http://[::1", "http://"])
-def test_an_address_at_which_nothing_is_or_can_be_is_no_crash(address):
+def test_an_unused_or_invalid_address_causes_no_crash(address):
     assert flink_rest.why_no_flink(address, 0.5) and health.why_no_mlflow(address, 0.5)
 
 
@@ -128,20 +128,20 @@ def test_status_calls_nothing_reachable_that_does_not_speak_its_protocol_and_exi
     )
     result = CliRunner().invoke(app, ["status", "--site", str(file), "-o", "json"])
     assert result.exit_code == ExitCode.UNREACHABLE
-    found = {one["name"]: one for one in json.loads(result.stdout)}
-    assert set(found) == {"kafka", "flink", "mlflow", "serving"}
-    for one in found.values():
-        assert (one["state"], one["ok"]) == ("unreachable", False) and one["why"] and one["hint"]
+    statuses = {status["name"]: status for status in json.loads(result.stdout)}
+    assert set(statuses) == {"kafka", "flink", "mlflow", "serving"}
+    for status in statuses.values():
+        assert (status["state"], status["ok"]) == ("unreachable", False) and status["why"] and status["hint"]
 
 
-def test_engines_that_were_not_started_are_missed_and_the_command_is_said(tmp_path):
-    """Not the tracking server, which training does without, nor a model server before there is a model."""
+def test_engines_that_were_not_started_are_reported_with_the_command_that_starts_them(tmp_path):
+    """Training works without the tracking server, and the model server is not needed before the first model."""
     result = CliRunner().invoke(app, ["status", "--site", str(site_file(tmp_path)), "-o", "json"])
     assert result.exit_code == ExitCode.UNREACHABLE
-    found = {one["name"]: (one["ok"], one["hint"]) for one in json.loads(result.stdout)}
-    missed = (False, "eugenie up")
-    assert found == {
-        "kafka": missed, "flink-jobmanager": missed, "flink-taskmanager": missed, "flink-metrics": missed,
+    statuses = {status["name"]: (status["ok"], status["hint"]) for status in json.loads(result.stdout)}
+    missing = (False, "eugenie up")
+    assert statuses == {
+        "kafka": missing, "flink-jobmanager": missing, "flink-taskmanager": missing, "flink-metrics": missing,
         "mlflow": (True, ""), "serving": (True, ""),
     }  # fmt: skip
     (tmp_path / ".eugenie" / "plant" / "models" / "pump" / "1").mkdir(parents=True)
@@ -157,9 +157,9 @@ def test_stream_status_of_a_site_whose_engines_do_not_answer_is_whole_json_and_e
     file = site_file(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}, stream={"flink": f"http://{address}"})
     result = CliRunner().invoke(app, ["stream", "status", "--site", str(file), "-o", "json"])
     assert result.exit_code == ExitCode.UNREACHABLE
-    found = json.loads(result.stdout)
-    assert (found["state"], found["job_id"], found["lag"]) == ("UNREACHABLE", None, None)
-    words = [f"{one['what']}; {one['next']}" for one in found["problems"]]
+    status = json.loads(result.stdout)
+    assert (status["state"], status["job_id"], status["lag"]) == ("UNREACHABLE", None, None)
+    problems = [f"{problem['what']}; {problem['next']}" for problem in status["problems"]]
     for part in (f"Flink at http://{address} does not", "Kafka does not answer", "the model server"):
-        assert any(part in line for line in words), words
-    assert all(one["next"] for one in found["problems"]) and len(words) == 3
+        assert any(part in problem for problem in problems), problems
+    assert all(problem["next"] for problem in status["problems"]) and len(problems) == 3

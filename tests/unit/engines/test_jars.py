@@ -1,4 +1,4 @@
-"""Jars are the pinned ones or nothing: from a folder, by name and checksum; every fault is listed at once."""
+"""Only pinned jars are used: from a folder, by name and checksum; all faults are listed at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTENT = b"a jar"
 
 
 def jar(name: str, folder, content: bytes = CONTENT, role: str = "kafka") -> Jar:
-    """A pinned jar with `content`, which lies in the folder."""
+    """A pinned jar with `content`, in the folder."""
     path = folder / f"{name}-1.0.jar"
     path.write_bytes(content)
     return Jar(role, "org.example", name, "1.0", len(content), jars.sha256(path))
@@ -43,13 +43,13 @@ def pinned(tmp_path, monkeypatch):
 
 def test_the_lock_names_each_jar_of_an_engine_once_with_its_checksum():
     locked = jars.locked()
-    assert len({(each.role, each.filename) for each in locked}) == len(locked) > 40
-    assert len({(each.filename, each.sha256) for each in locked}) == len({each.filename for each in locked})
-    assert all(len(each.sha256) == 64 and each.size > 0 for each in locked)
+    assert len({(pinned.role, pinned.filename) for pinned in locked}) == len(locked) > 40
+    assert len({(pinned.filename, pinned.sha256) for pinned in locked}) == len({pinned.filename for pinned in locked})
+    assert all(len(pinned.sha256) == 64 and pinned.size > 0 for pinned in locked)
 
 
 def test_the_lock_holds_every_root_at_its_version():
-    coordinates = {each.coordinates for each in jars.locked()}
+    coordinates = {locked.coordinates for locked in jars.locked()}
     assert {root for roots in lock_jars.ROOTS.values() for root in roots} <= coordinates
 
 
@@ -60,20 +60,20 @@ def test_a_folder_of_jars_gives_the_class_path_of_each_engine(tmp_path, pinned):
     }
 
 
-@pytest.mark.parametrize(("configured", "found"), [(None, None), ("jars", "jars"), ("/opt", "/opt")])
-def test_the_site_file_names_the_folder_and_none_means_to_download(tmp_path, monkeypatch, configured, found):
+@pytest.mark.parametrize(("configured", "expected"), [(None, None), ("jars", "jars"), ("/opt", "/opt")])
+def test_the_site_file_names_the_folder_and_none_means_to_download(tmp_path, monkeypatch, configured, expected):
     monkeypatch.delenv(jars.ENV_FOLDER, raising=False)
-    assert jars.folder_of(site(tmp_path, configured)) == (found and tmp_path / found)
+    assert jars.folder_of(site(tmp_path, configured)) == (expected and tmp_path / expected)
 
 
-def test_the_environment_goes_before_the_site_file(tmp_path, monkeypatch):
+def test_the_environment_takes_precedence_over_the_site_file(tmp_path, monkeypatch):
     monkeypatch.setenv(jars.ENV_FOLDER, "/media/usb")
     assert jars.folder_of(site(tmp_path, "jars")) == Path("/media/usb")
 
 
 def test_every_missing_jar_is_listed_by_file_name(tmp_path, pinned):
-    for each in pinned:
-        (tmp_path / each.filename).unlink()
+    for missing in pinned:
+        (tmp_path / missing.filename).unlink()
     with pytest.raises(EugenieError) as raised:
         jars.provide(["kafka", "flink"], tmp_path, SILENT)
     assert "2 of 2 jars are not in" in raised.value.reason
@@ -81,7 +81,7 @@ def test_every_missing_jar_is_listed_by_file_name(tmp_path, pinned):
     assert "connector-1.0.jar" in raised.value.reason
 
 
-def test_only_the_engines_that_are_asked_for_need_their_jars(tmp_path, pinned):
+def test_only_the_requested_engines_need_their_jars(tmp_path, pinned):
     (tmp_path / "connector-1.0.jar").unlink()
     assert list(jars.provide(["kafka"], tmp_path, SILENT)) == ["kafka"]
 

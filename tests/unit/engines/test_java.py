@@ -1,4 +1,4 @@
-"""The engines run on the packaged Java, or the one that EUGENIE_JAVA_HOME names, if its version is right."""
+"""The engines run on the packaged Java, or on the one that EUGENIE_JAVA_HOME names if its version is supported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.errors import EugenieError
 
 
 def fake_java(home, version: str):
-    """A program that says what `java -version` of that version says."""
+    """A program with the output of `java -version` for that version."""
     program = home / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-04-15' >&2\n")
@@ -19,16 +19,16 @@ def fake_java(home, version: str):
     return program
 
 
-def test_the_packaged_java_runs_where_there_is_no_java(monkeypatch):
+def test_the_packaged_java_runs_on_a_machine_without_java(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setenv("JAVA_HOME", "/nonexistent")
     monkeypatch.delenv(ENV_HOME, raising=False)
-    said = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True)
-    assert 'version "21.' in said.stderr
+    run = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True)
+    assert 'version "21.' in run.stderr
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21.0.8"])
-def test_a_plants_own_java_is_taken_when_its_version_is_right(tmp_path, monkeypatch, version):
+def test_a_plants_own_java_is_used_if_its_version_is_supported(tmp_path, monkeypatch, version):
     program = fake_java(tmp_path, version)
     monkeypatch.setenv(ENV_HOME, str(tmp_path))
     assert java() == program

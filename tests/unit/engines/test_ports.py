@@ -1,4 +1,4 @@
-"""Ports: the configured ones, or free ones that an engine keeps from start to start."""
+"""Ports: the configured ones, or free ones that an engine keeps across restarts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def taken():
 
 @pytest.fixture
 def taken_for_a_second():
-    """A port that another program listens on, but not for long."""
+    """A port that another program listens on for one second."""
     server = socket.create_server((ports.LOOPBACK, 0))
     closing = threading.Timer(1.0, server.close)
     closing.start()
@@ -44,13 +44,13 @@ def test_a_restarted_engine_gets_the_port_that_it_had(file):
     assert ports.assign(file, {"flink": 0, "kafka": 0}, in_use=()) == first
 
 
-def test_starting_one_engine_forgets_no_other(file):
+def test_starting_one_engine_keeps_the_ports_of_the_others(file):
     first = ports.assign(file, {"kafka": 0, "flink": 0}, in_use=())
     ports.assign(file, {"kafka": 0}, in_use=())
     assert ports.assign(file, {"kafka": 0, "flink": 0}, in_use=()) == first
 
 
-def test_a_configured_port_is_taken_as_it_is(file):
+def test_a_configured_port_is_used(file):
     free = ports.assign(file, {"kafka": 0}, in_use=())["kafka"]
     assert ports.assign(file.with_name("other.json"), {"kafka": free}, in_use=()) == {"kafka": free}
 
@@ -61,7 +61,7 @@ def test_a_configured_port_that_is_taken_is_an_error_that_names_its_key(file, ta
     assert "engines.kafka_port" in raised.value.hint
 
 
-def test_a_remembered_port_that_is_taken_meanwhile_is_replaced(file, taken):
+def test_a_kept_port_that_is_now_in_use_is_replaced(file, taken):
     file.parent.mkdir()
     file.write_text(f'{{"kafka": {taken}}}')
     assert ports.assign(file, {"kafka": 0}, in_use=(), patience_s=0)["kafka"] != taken
@@ -74,19 +74,19 @@ def test_the_port_of_an_engine_that_is_still_dying_is_waited_for(file, taken_for
     assert ports.assign(file, {"kafka": 0}, in_use=()) == {"kafka": taken_for_a_second}
 
 
-def test_an_engine_that_runs_keeps_its_port_although_it_occupies_it(file, taken):
+def test_a_running_engine_keeps_the_port_that_it_occupies(file, taken):
     file.parent.mkdir()
     file.write_text(f'{{"kafka": {taken}}}')
     assert ports.assign(file, {"kafka": 0}, in_use=["kafka"]) == {"kafka": taken}
 
 
-def test_a_broken_file_is_no_reason_not_to_start(file):
+def test_a_broken_file_does_not_prevent_a_start(file):
     file.parent.mkdir()
     file.write_text("{")
     assert ports.is_free(ports.assign(file, {"kafka": 0}, in_use=())["kafka"])
 
 
-def test_answers_tells_a_listener_from_silence(taken):
+def test_answers_distinguishes_a_listener_from_silence(taken):
     assert ports.answers(f"127.0.0.1:{taken}")
     assert not ports.answers("127.0.0.1:9")
     assert not ports.answers("no-port")

@@ -1,4 +1,4 @@
-"""A detached process is found again, is never mistaken for another, and ends with all that it started."""
+"""A detached process is found again, is never mistaken for another, and ends with everything that it started."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_started_process_is_found_by_its_run_file_with_its_address(run_file):
     assert (started.address, started.details) == ("127.0.0.1:9092", {"heap": "512m"})
 
 
-def test_it_has_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(run_file):
+def test_it_has_its_own_session_so_that_ctrl_c_does_not_reach_it(run_file):
     started = start(run_file)
     assert os.getsid(started.pid) == started.pid != os.getsid(0)
 
@@ -100,7 +100,7 @@ def test_stop_ends_it_and_removes_the_run_file(run_file):
     assert not run_file.exists()
 
 
-def test_stop_kills_what_ignores_a_request_to_end(run_file):
+def test_stop_kills_a_process_that_ignores_term(run_file):
     started = start(run_file, STUBBORN)
     wait_for_log(started)
     assert process.stop(run_file, grace_s=0.5) is True
@@ -117,7 +117,7 @@ def test_stop_ends_the_children_of_a_process_that_was_killed(run_file):
 
 
 def test_a_process_without_a_run_file_is_found_by_its_marker(run_file):
-    """Whoever started it was killed before the run file was written."""
+    """Its starter was killed before it wrote the run file."""
     started = start(run_file)
     wait_for_log(started)
     run_file.unlink()
@@ -127,7 +127,7 @@ def test_a_process_without_a_run_file_is_found_by_its_marker(run_file):
 
 def test_a_second_start_is_refused_while_the_first_runs(run_file):
     start(run_file)
-    with pytest.raises(EugenieError, match="running already"):
+    with pytest.raises(EugenieError, match="already running"):
         start(run_file)
 
 
@@ -137,7 +137,7 @@ def test_a_program_that_does_not_exist_is_an_error_that_names_it(run_file):
     assert not run_file.exists()
 
 
-def test_the_last_logs_are_kept_at_a_start(run_file):
+def test_a_start_keeps_the_latest_logs(run_file):
     for number in range(6):
         started = start(run_file, [sys.executable, "-c", f"print({number})"])
         wait_for_log(started)

@@ -1,4 +1,4 @@
-"""The page that Prometheus collects: what every process pushed last, each metric's head once."""
+"""The page that Prometheus scrapes: the latest push of every process, with each metric's head once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of(tm: str) -> str:
     return TASKMANAGER % (tm, tm, tm)
 
 
-def test_the_samples_of_all_processes_stand_under_one_head():
+def test_the_samples_of_all_processes_follow_one_head():
     gateway = Gateway()
     for group, text in (("/jm", JOBMANAGER), ("/1", of("1")), ("/2", of("2"))):
         gateway.push(group, text)
@@ -43,7 +43,7 @@ def test_the_samples_of_all_processes_stand_under_one_head():
     )
 
 
-def test_a_process_replaces_what_it_pushed_and_is_forgotten_when_it_ends_or_falls_silent():
+def test_a_process_replaces_its_push_and_is_forgotten_when_it_ends_or_falls_silent():
     now = [0.0]
     gateway = Gateway(lambda: now[0])
     gateway.push("/1", of("1"))
@@ -75,7 +75,7 @@ def ask(address: str, method: str, body: bytes | None = None) -> tuple[int, str]
     return answer.status, answer.read().decode()
 
 
-def test_it_is_pushed_to_and_collected_over_http(address):
+def test_metrics_are_pushed_and_scraped_over_http(address):
     assert is_healthy(f"{address}/metrics")
     ask(f"{address}/metrics/job/flink-1", "PUT", JOBMANAGER.encode())
     ask(f"{address}/metrics/job/flink-2", "POST", of("2").encode())
@@ -96,6 +96,6 @@ def test_a_body_in_chunks_is_read_whole(address):
     assert ask(f"{address}/metrics", "GET") == (200, JOBMANAGER)
 
 
-def test_there_is_nothing_else(address):
+def test_other_paths_do_not_exist(address):
     assert ask(f"{address}/", "GET")[0] == ask(f"{address}/elsewhere", "PUT", b"")[0] == 404
     assert not is_healthy("http://127.0.0.1:9/metrics")

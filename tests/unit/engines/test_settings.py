@@ -1,4 +1,4 @@
-"""What the engines are told: loopback only, one replica, everything in the workspace."""
+"""The engines' settings: loopback only, one replica, all data in the workspace."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_external_addresses_are_returned_as_configured(tmp_path):
         (endpoints.model_server, "eugenie serve start"),
     ],
 )
-def test_an_embedded_engine_that_does_not_run_says_what_starts_it(tmp_path, endpoint, command):
-    with pytest.raises(EugenieError, match="does not run") as raised:
+def test_the_error_of_a_stopped_embedded_engine_names_the_command_that_starts_it(tmp_path, endpoint, command):
+    with pytest.raises(EugenieError, match="is not running") as raised:
         endpoint(site(tmp_path))
     assert (raised.value.hint, raised.value.exit_code) == (command, ExitCode.UNREACHABLE)
 
@@ -78,9 +78,9 @@ def test_a_local_store_without_a_server_is_no_error(tmp_path):
     assert endpoints.mlflow(site(tmp_path)) is None
 
 
-def test_no_cluster_id_is_taken_for_an_option():
-    # one in 64 began with a dash, and the broker's first start failed
-    made = {kafka.cluster_id() for _ in range(2_000)}
-    assert len(made) == 2_000
-    assert not any(one.startswith("-") for one in made)
-    assert all(len(one) == 22 for one in made)
+def test_no_cluster_id_looks_like_an_option():
+    # one in 64 used to begin with a dash, and the broker's first start failed
+    ids = {kafka.cluster_id() for _ in range(2_000)}
+    assert len(ids) == 2_000
+    assert not any(identity.startswith("-") for identity in ids)
+    assert all(len(identity) == 22 for identity in ids)

@@ -1,4 +1,4 @@
-"""Where the model server's unix socket lies, and what may be removed there."""
+"""The location of the model server's unix socket, and which files may be removed there."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ LONGEST = 107
 
 
 def workspace(base: Path, socket_bytes: int = 0) -> Workspace:
-    """A workspace whose own socket has a path of `socket_bytes`, or as it comes."""
+    """A workspace whose own socket has a path of `socket_bytes`; 0: of any length."""
     missing = socket_bytes - len(os.fsencode(base / "run" / sockets.NAME)) - 1
-    made = Workspace(base / ("x" * missing) if socket_bytes else base)
-    made.run.mkdir(parents=True)
-    return made
+    created = Workspace(base / ("x" * missing) if socket_bytes else base)
+    created.run.mkdir(parents=True)
+    return created
 
 
 @pytest.fixture
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a short path, so that the tests can say how long a socket's is."""
+    """A folder with a short path, so that the tests can choose the length of a socket's path."""
     return tmp_path_factory.mktemp("s", numbered=True)
 
 
@@ -55,20 +55,20 @@ def listening(base: Path) -> Iterator[Path]:
 
 
 def stale(path: Path) -> Path:
-    """What a killed server leaves behind."""
+    """A socket as a killed server leaves it behind."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     return path
 
 
-def test_it_lies_in_the_run_folder(base: Path) -> None:
+def test_it_is_in_the_run_folder(base: Path) -> None:
     site = workspace(base)
     assert sockets.place(site, base / "short") == site.run / "serving.sock"
     assert not (base / "short").exists()
-    assert list(site.run.iterdir()) == [], "trying leaves nothing behind"
+    assert list(site.run.iterdir()) == [], "the trial must leave no file behind"
 
 
-def test_a_path_of_107_bytes_will_do_and_one_more_will_not(base: Path) -> None:
+def test_a_path_of_107_bytes_is_possible_and_one_of_108_is_not(base: Path) -> None:
     fits, too_long = workspace(base, LONGEST), workspace(base, LONGEST + 1)
     assert sockets.place(fits, base / "short").parent == fits.run
     assert sockets.place(too_long, base / "short").parent == base / "short"
@@ -86,14 +86,14 @@ def test_a_folder_that_others_can_enter_is_not_used(base: Path) -> None:
     shared = base / "short"
     shared.mkdir()
     shared.chmod(0o755)
-    with pytest.raises(OSError, match="not a folder of this user alone"):
+    with pytest.raises(OSError, match="not a private folder of this user"):
         sockets.place(workspace(base, 150), shared)
 
 
 def test_a_link_to_a_private_folder_is_not_used(base: Path) -> None:
     (base / "mine").mkdir(mode=0o700)
     (base / "short").symlink_to(base / "mine")
-    with pytest.raises(OSError, match="not a folder of this user alone"):
+    with pytest.raises(OSError, match="not a private folder of this user"):
         sockets.place(workspace(base, 150), base / "short")
 
 
@@ -105,20 +105,20 @@ def test_a_stale_socket_is_removed(base: Path) -> None:
 
 
 def test_a_live_socket_is_left_alone(listening: Path) -> None:
-    with pytest.raises(OSError, match="another server listens there"):
+    with pytest.raises(OSError, match="another server is listening there"):
         sockets.release(listening)
     assert listening.is_socket()
 
 
-def test_a_live_socket_of_the_site_is_no_reason_to_go_elsewhere(base: Path, listening: Path) -> None:
+def test_a_live_socket_of_the_site_does_not_lead_to_the_other_folder(base: Path, listening: Path) -> None:
     site = workspace(base)
     listening.rename(site.run / sockets.NAME)
-    with pytest.raises(OSError, match="another server listens there"):
+    with pytest.raises(OSError, match="another server is listening there"):
         sockets.place(site, base / "short", patience_s=0)
 
 
 def test_a_server_that_is_ending_is_waited_for(listening: Path) -> None:
-    """A killed process is gone before its last thread is, which still holds its sockets."""
+    """The last thread of a killed process outlives it, and still holds its sockets."""
     ending = subprocess.Popen([sys.executable, "-c", HOLDS, str(listening.with_name("ending.sock"))], stdout=PIPE)
     assert ending.stdout is not None
     with ending, ending.stdout:
@@ -128,24 +128,24 @@ def test_a_server_that_is_ending_is_waited_for(listening: Path) -> None:
     assert not listening.with_name("ending.sock").exists()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(base: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_left_alone(base: Path) -> None:
     (base / "notes").write_text("mine")
-    with pytest.raises(OSError, match="it is no socket"):
+    with pytest.raises(OSError, match="not a socket"):
         sockets.release(base / "notes")
     assert (base / "notes").read_text() == "mine"
 
 
-def test_nothing_to_remove_is_fine(base: Path) -> None:
+def test_a_missing_socket_is_no_error(base: Path) -> None:
     sockets.release(base / "nothing")
 
 
-def test_sockets_are_the_owners_alone(base: Path) -> None:
+def test_sockets_are_private_to_their_owner(base: Path) -> None:
     before = os.umask(0o022)
     try:
         with sockets.owner_only():
-            made = stale(base / "made.sock")
-        assert stat.S_IMODE(made.stat().st_mode) == 0o600
-        assert os.umask(0o022) == 0o022, "the block's mode ends with it"
+            created = stale(base / "made.sock")
+        assert stat.S_IMODE(created.stat().st_mode) == 0o600
+        assert os.umask(0o022) == 0o022, "the umask must be restored after the block"
     finally:
         os.umask(before)
 
@@ -155,7 +155,7 @@ def test_sockets_are_the_owners_alone(base: Path) -> None:
 )
 def test_addresses_lead_back_to_their_path(name: str) -> None:
     path = Path("/somewhere") / name
-    written = sockets.address(path)
-    assert written.startswith("unix:/somewhere/")
-    assert written.isascii()
-    assert sockets.path_of(written) == path
+    address = sockets.address(path)
+    assert address.startswith("unix:/somewhere/")
+    assert address.isascii()
+    assert sockets.path_of(address) == path

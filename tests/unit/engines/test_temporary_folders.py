@@ -1,4 +1,4 @@
-"""Temporary folders of Flink's processes: what the dead left is removed, what a live one uses stays."""
+"""Temporary folders of Flink's processes: those of dead processes are removed, those of live ones stay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def left(workspace: Workspace) -> set[str]:
 
 
 def fill(folder: Path) -> Path:
-    """As a JVM that was killed leaves it."""
+    """Fills the folder as a killed JVM leaves it."""
     (folder / "flink-web-1" / "flink-web-upload").mkdir(parents=True)
     (folder / "flink-web-1" / "flink-web-upload" / "job.jar").write_bytes(b"x")
     (folder / "blobStore").symlink_to(folder.parent)
@@ -36,7 +36,7 @@ def fill(folder: Path) -> Path:
 
 @pytest.fixture
 def live(workspace) -> Iterator[Path]:
-    """A JobManager that runs, in a folder of its own; its run file says so."""
+    """A running JobManager with its own folder, which its run file names."""
     folder = fill(temporary_folders.make(workspace, ENGINES[0]))
     running = process.start_detached(
         ENGINES[0],
@@ -51,20 +51,20 @@ def live(workspace) -> Iterator[Path]:
     process.stop(run_file(workspace, ENGINES[0]))
 
 
-def test_a_folder_is_the_users_alone_and_of_one_process(workspace):
+def test_a_folder_is_private_to_the_user_and_to_one_process(workspace):
     first, second = (temporary_folders.make(workspace, engine) for engine in ENGINES)
-    assert first != second and {one.stat().st_mode & 0o777 for one in (first, second)} == {0o700}
+    assert first != second and {folder.stat().st_mode & 0o777 for folder in (first, second)} == {0o700}
 
 
-def test_a_new_process_removes_what_its_dead_predecessors_left_and_nothing_of_another(workspace, live):
+def test_a_new_process_removes_the_folders_of_its_dead_predecessors_and_no_others(workspace, live):
     dead = [fill(temporary_folders.make(workspace, ENGINES[1])) for _ in range(2)]
     assert not dead[0].exists(), "the second start removed it"
     temporary_folders.sweep_all(workspace, ENGINES)
     assert left(workspace) == {live.name} and (live / "flink-web-1" / "flink-web-upload" / "job.jar").exists()
 
 
-def test_while_one_of_a_shared_folder_lives_nothing_of_it_is_touched(workspace, live):
-    """An eugenie before had one folder for all; its processes say of none that it is theirs."""
+def test_a_shared_folder_stays_while_one_of_its_processes_lives(workspace, live):
+    """An earlier release had one folder for all processes, and no run file named it."""
     mine = run_file(workspace, ENGINES[0])
     recorded = process.read_run_file(mine)
     process.write_run_file(mine, replace(recorded, details={}))
@@ -83,7 +83,7 @@ def test_while_one_of_a_shared_folder_lives_nothing_of_it_is_touched(workspace, 
 def test_nothing_is_removed_while_engines_are_started(workspace):
     temporary_folders.make(workspace, ENGINES[0])
     lock = workspace.run / ".lock"
-    with alone(lock):  # a launch whose run file is not written yet
+    with alone(lock):  # during a launch whose run file is not written yet
         temporary_folders.sweep_if_free(workspace, ENGINES, lock)
         assert left(workspace)
     temporary_folders.sweep_if_free(workspace, ENGINES, lock)
