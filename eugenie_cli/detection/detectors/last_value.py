@@ -74,11 +74,11 @@ class _LastValueGraph(ChartGraph):
         """`LastValue._last` of the rows that end a window: [B, K, S]. float32 row numbers are exact up to 16 M rows."""
         length = tf.shape(z)[1]
         rows = tf.cast(tf.range(length), tf.float32)[None, :, None]
-        there = tf.where(tf.math.is_finite(z), rows, -1.0)[:, : length - ahead]
-        place = tf.nn.max_pool1d(there, self._window - ahead, strides=1, padding="VALID")
-        columns, places = tf.transpose(z, [0, 2, 1]), tf.transpose(tf.maximum(place, 0.0), [0, 2, 1])
+        row_or_none = tf.where(tf.math.is_finite(z), rows, -1.0)[:, : length - ahead]
+        last_row = tf.nn.max_pool1d(row_or_none, self._window - ahead, strides=1, padding="VALID")
+        columns, places = tf.transpose(z, [0, 2, 1]), tf.transpose(tf.maximum(last_row, 0.0), [0, 2, 1])
         values = tf.gather(columns, tf.cast(places, tf.int32), batch_dims=2)
-        return tf.where(place >= 0, tf.transpose(values, [0, 2, 1]), 0.0)
+        return tf.where(last_row >= 0, tf.transpose(values, [0, 2, 1]), 0.0)
 
 
 def _before(z: Floats, rows: int) -> Floats:
