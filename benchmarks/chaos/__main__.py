@@ -1,6 +1,6 @@
-"""What the stream survives: the whole matrix of faults and twenty random kills, each compared with an undisturbed run.
+"""The full matrix of faults and twenty random kills, each compared with an undisturbed run.
 
-The cases are those of `tests/integration/test_stream_faults.py`, on engines of their own; 20 to 30 minutes.
+The cases are those of `tests/integration/test_stream_faults.py`, on their own engines; they take 20 to 30 minutes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ CASES = Path(__file__).parents[2] / "tests" / "integration" / "test_stream_fault
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="of the plant's data and the random kills (default: 1)")
-    parser.add_argument("--away", type=float, default=30.0, help="seconds that the model server is away (default: 30)")
-    parser.add_argument("--only", default="", help="cases whose name matches, as pytest's -k takes it")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the plant's data and the random kills (default: 1)"
+    )
+    parser.add_argument("--away", type=float, default=30.0, help="seconds without the model server (default: 30)")
+    parser.add_argument("--only", default="", help="expression that selects cases by name, as for pytest's -k")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eugenie-chaos-") as folder:
         figures = Path(folder) / "figures.jsonl"
@@ -42,7 +44,7 @@ def main() -> None:
 
 
 def summary(cases: list[dict]) -> dict:
-    """Of the cases that came out right; the others end the benchmark with pytest's exit code."""
+    """Figures of the cases that passed; a failed one ends the benchmark with pytest's exit code."""
     revived: Counter[str] = Counter()
     seconds: dict[str, list[float]] = {}
     for case in cases:

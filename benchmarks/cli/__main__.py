@@ -1,4 +1,4 @@
-"""`eugenie --help`: the median of ten fresh processes."""
+"""`eugenie --help`: the median of ten new processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.console import Console
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.cli", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10, help="fresh processes that are timed (default: 10)")
+    parser.add_argument("--runs", type=int, default=10, help="number of timed processes (default: 10)")
     runs = parser.parse_args().runs
     eugenie = Path(sys.executable).with_name("eugenie")
     with report.failures_in_words(Console()):

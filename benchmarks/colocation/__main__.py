@@ -1,7 +1,7 @@
-"""What a unix socket saves a stream job beside its model server: the same Predict calls over it and over TCP.
+"""What a unix socket saves a stream job on the model server's machine: the same Predict calls over it and over TCP.
 
-Calls are made one after another by the client that the stream job uses, in blocks that alternate between the two ways,
-so that whatever else the machine does strikes both alike. CPU time is that of the client and the server together.
+The stream job's client makes one call at a time, in blocks that alternate between the two ways, so that other load on
+the machine affects both alike. CPU time is that of the client and the server together.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from eugenie_cli.tfserving.client import PredictClient
 
 WAYS = ("socket", "tcp")
 SEGMENT_ROWS = 64
-"""Rows that one segment scores: what the stream job sends at most when it is behind."""
+"""Rows that one segment scores, as in a backlog."""
 
 BLOCK, HEAVY_BLOCK = 25, 5
-"""Calls by one way before the other has its turn: some tenths of a second."""
+"""Calls over one way before the other's turn: some tenths of a second."""
 
 Call = Callable[[PredictClient], Any]
 
@@ -57,7 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.colocation", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=3_000, help="of one window, by each way; of segments a tenth")
+    parser.add_argument(
+        "--calls", type=int, default=3_000, help="calls with one window over each way; a tenth as many with segments"
+    )
     calls = parser.parse_args().calls
     report.end_on_term()
     progress, folder = Console(), Path(tempfile.mkdtemp(prefix="eugenie-bench-"))
@@ -75,7 +77,7 @@ def main() -> None:
 
 
 def measure(server: ServingStatus, plant: Plant, calls: int) -> dict[str, Any]:
-    """Every kind of call by both ways. Kinds: a live window, a backlog's segments, and a question without any work."""
+    """Every kind of call over both ways. Kinds: a live window, a backlog's segments, a status query without work."""
     kinds: dict[str, tuple[Call, int, int]] = {
         "1_window": (predict(plant, 1, 1), calls, BLOCK),
         "8_segments": (predict(plant, 8, SEGMENT_ROWS), calls // 10, HEAVY_BLOCK),
@@ -89,15 +91,15 @@ def measure(server: ServingStatus, plant: Plant, calls: int) -> dict[str, Any]:
             by_socket, by_tcp = spent["socket"], spent["tcp"]
             figures[f"p50_ratio_{kind}"] = by_socket.p50_ms / by_tcp.p50_ms
             figures[f"cpu_ratio_{kind}"] = by_socket.cpu_ms / by_tcp.cpu_ms
-            figures |= {f"p50_ms_{kind}_{way}": one.p50_ms for way, one in spent.items()}
-            figures |= {f"cpu_ms_{kind}_{way}": one.cpu_ms for way, one in spent.items()}
+            figures |= {f"p50_ms_{kind}_{way}": times.p50_ms for way, times in spent.items()}
+            figures |= {f"cpu_ms_{kind}_{way}": times.cpu_ms for way, times in spent.items()}
             figures[f"calls_{kind}"] = len(by_tcp.wall)
             print(f"{kind}: {by_socket.p50_ms:.2f} ms by socket, {by_tcp.p50_ms:.2f} ms by TCP", file=sys.stderr)
     return figures
 
 
 def predict(plant: Plant, segments: int, rows: int) -> Call:
-    """A Predict call of `segments` assets, `rows` rows to be scored of each."""
+    """A Predict call for `segments` assets, with `rows` rows to score for each."""
     values = plant.values(0, WINDOW + rows - 1)[:, :segments].astype(np.float32)
     segment = np.ascontiguousarray(values.transpose(1, 0, 2))
     assert segment.shape == (segments, WINDOW + rows - 1, len(SENSORS))
@@ -108,10 +110,10 @@ def predict(plant: Plant, segments: int, rows: int) -> Call:
 def alternate(
     call: Call, clients: Mapping[str, PredictClient], count: int, block: int, server_cpu: Callable[[], float]
 ) -> dict[str, Spent]:
-    """At least `count` calls by each way, in blocks; who begins changes from round to round."""
+    """At least `count` calls over each way, in blocks; the ways take turns in starting a round."""
     spent = {way: Spent() for way in clients}
     for client in clients.values():
-        for _ in range(block):  # connected, and the model warm
+        for _ in range(block):  # connect, and warm the model
             call(client)
     for number in range(-(-count // block)):
         for way in sorted(clients, reverse=bool(number % 2)):
@@ -125,7 +127,7 @@ def alternate(
 
 
 def server_clock(server: ServingStatus) -> Callable[[], float]:
-    """CPU seconds of the server's process, in nanoseconds' steps: /proc counts in hundredths, longer than a call."""
+    """CPU seconds of the server's process, to the nanosecond: /proc counts in hundredths, longer than a call."""
     clock = ctypes.c_int()
     failed = ctypes.CDLL(None).clock_getcpuclockid(server.pid, ctypes.byref(clock))
     if failed:

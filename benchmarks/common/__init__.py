@@ -1,1 +1,1 @@
-"""What benchmarks share: a plant and its model, engines, processes, and how results are reported."""
+"""Shared by the benchmarks: a plant and its model, engines, processes, and reporting."""

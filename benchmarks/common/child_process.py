@@ -1,4 +1,4 @@
-"""Processes that a benchmark starts: one that dies ends the benchmark at once, with what it said last.
+"""Processes that a benchmark starts: if one dies, the benchmark stops at once and prints its last lines.
 
 with child_process.running("the gateway", argv) as gateway:
     while not done():
@@ -22,10 +22,10 @@ from typing import Any
 from eugenie_cli.errors import EugenieError
 
 LAST_LINES = 15
-"""Lines of stderr that an error repeats: a traceback's end, with the few lines above it."""
+"""Lines of stderr that an error repeats: the end of a traceback and a few lines before it."""
 
 ENDS_WITHIN_S = 40.0
-"""From the signal that ends a process to KILL: a producer may flush for 30 s."""
+"""Time between the signal that ends a process and KILL: a producer may flush for 30 s."""
 
 _LAST_WORDS_S = 2.0
 # a grandchild may keep the pipe open after the process itself has died
@@ -36,7 +36,7 @@ class DeadProcessError(EugenieError):
 
 
 class Child:
-    """A running process. Its stderr is passed on as it comes, unless `echo` is false, and its end is kept."""
+    """A running process. Its stderr is passed on line by line, unless `echo` is false; the last lines are kept."""
 
     def __init__(self, name: str, process: subprocess.Popen[str], echo: bool) -> None:
         self._name = name
@@ -52,14 +52,14 @@ class Child:
             raise self.death()
 
     def death(self) -> DeadProcessError:
-        """What there is to say of a process that has ended."""
+        """The error for a process that has ended: how it ended, and its last lines."""
         self.hear_out()
         how = in_words(self._process.returncode)
-        said = "".join(f"\n  {line}" for line in self._lines) or " nothing"
-        return DeadProcessError(f"{self._name} {how}; the last that it wrote on stderr:{said}")
+        last_lines = "".join(f"\n  {line}" for line in self._lines) or " none"
+        return DeadProcessError(f"{self._name} {how}; its last lines on stderr:{last_lines}")
 
     def hear_out(self) -> None:
-        """Of a process that has ended: return once all that it wrote was passed on."""
+        """Return once all output of a process that has ended was passed on."""
         self._reader.join(_LAST_WORDS_S)
 
     def _read(self) -> None:
@@ -73,7 +73,7 @@ class Child:
 
 
 def in_words(status: int) -> str:
-    """Of an exit status as `subprocess` gives it, negative for a signal."""
+    """Describe an exit status of `subprocess`; negative: a signal."""
     if status >= 0:
         return f"ended with exit status {status}"
     try:
@@ -91,10 +91,10 @@ def running(
     echo: bool = True,
     **options: Any,
 ) -> Iterator[Child]:
-    """Run `argv` beside the block; it is ended when the block ends. `options`: as of `subprocess.Popen`.
+    """Run `argv` while the block runs, and end it afterwards. `options`: those of `subprocess.Popen`.
 
-    Raises DeadProcessError when it has ended by then, also in place of another error of the block: that of a client
-    whose process died says less.
+    Raises DeadProcessError if the process ended before, also instead of another error of the block: the error of a
+    client whose process died says less.
     """
     with _started(name, argv, echo, **options) as (child, process):
         try:
@@ -113,7 +113,7 @@ def running(
 
 
 def run(name: str, argv: Sequence[Any], **options: Any) -> None:
-    """Run `argv` to its end; `options`: as of `subprocess.Popen`. Raises DeadProcessError unless its status is 0."""
+    """Run `argv` to its end; `options`: those of `subprocess.Popen`. Raises DeadProcessError unless its status is 0."""
     with _started(name, argv, True, **options) as (child, process):
         if process.wait() != 0:
             raise child.death()

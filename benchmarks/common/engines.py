@@ -1,4 +1,4 @@
-"""The engines of a benchmark: started with a model, watched while somebody waits, and named when they die."""
+"""The engines of a benchmark: start them with a model, check them while waiting, and name one that died."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOADED_WITHIN_S = 60.0
 
 
 def start(site: Site, served: Plant, progress: Progress) -> None:
-    """Kafka, Flink and the model server with a model of the assets of `served`; returns once it is loaded."""
+    """Start Kafka, Flink and the model server with a model for the assets of `served`; return once it is loaded."""
     model.publish(site, served, progress)
     lifecycle.up(site, progress, only=("kafka", "flink"))
     local.start(site, progress)
@@ -39,18 +39,18 @@ def check(site: Site) -> None:
     """Return while every engine that was started for the site runs. Raises DeadProcessError with the end of its log."""
     for run_file in sorted(workspace_of(site).run.glob("*.json")):
         recorded = process.read_run_file(run_file)
-        if recorded is None:  # a record of something else
+        if recorded is None:  # another kind of record
             continue
-        how = _ended(recorded.pid)
-        if how is None and process.identify(run_file) is not None:
+        ending = _ended(recorded.pid)
+        if ending is None and process.identify(run_file) is not None:
             continue
-        said = process.tail(Path(recorded.log), LAST_LINES).replace("\n", "\n  ")
-        raise DeadProcessError(f"{recorded.name} {how or 'died'}; the end of {recorded.log}:\n  {said}")
+        last_lines = process.tail(Path(recorded.log), LAST_LINES).replace("\n", "\n  ")
+        raise DeadProcessError(f"{recorded.name} {ending or 'died'}; the end of {recorded.log}:\n  {last_lines}")
 
 
 @contextmanager
 def watched(site: Site) -> Iterator[None]:
-    """An error of the block is that of the engine that died, where one has: a client's error says less."""
+    """Replace an error of the block by that of an engine that died, if one did: a client's error says less."""
     try:
         yield
     except Exception as error:
@@ -64,25 +64,25 @@ def watched(site: Site) -> Iterator[None]:
 
 
 def check_job(rest: FlinkRest, job: str) -> None:
-    """Return while Flink's job runs, or may yet. Raises EugenieError with the cause once it has ended."""
+    """Return while Flink's job runs or may still start. Raises EugenieError with the cause once it has ended."""
     state = (rest.job(job) or {}).get("state", "UNKNOWN")
     if state in ENDED:
         raise EugenieError(f"the job is {state}\n{(rest.exceptions(job) or '')[:2000]}")
 
 
 def _noticed(error: BaseException | None) -> DeadProcessError | None:
-    """The death that an error is, or that was being told when cleaning up went wrong for the same reason."""
+    """The DeadProcessError that an error is, or during whose handling the clean-up failed for the same reason."""
     while error is not None and not isinstance(error, DeadProcessError):
         error = error.__context__
     return error
 
 
 def _ended(pid: int) -> str | None:
-    """How a child of this process ended; None while it runs, and where its status has been collected already."""
+    """How a child of this process ended; None while it runs, or if its status was collected already."""
     try:
-        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return None
-    if found is None:
+    if status is None:
         return None
-    return in_words(found.si_status if found.si_code == os.CLD_EXITED else -found.si_status)
+    return in_words(status.si_status if status.si_code == os.CLD_EXITED else -status.si_status)

@@ -1,4 +1,4 @@
-"""The model of the benchmarks: really trained, if briefly, and exported as every model is."""
+"""The model of the benchmarks: trained briefly, and exported like every model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from eugenie_cli.detection.detector import LstmDetector
 
 ROWS = 2_400
-"""Rows of history for each asset: 40 minutes, before the stream begins."""
+"""Rows of history for each asset: the 40 minutes before the stream starts."""
 
 EPOCHS = 4
 VERSION = 1
 
 
 def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
-    """Train on the plant's history and release `models/pump/1`; returns what was exported.
+    """Train on the plant's history and release `models/pump/1`; returns the exported detector.
 
-    Assets that run alike are trained once, and take the same tables of the model.
+    Assets that run alike are trained once and share the same tables of the model.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
@@ -73,12 +73,12 @@ def widened(detector: LstmDetector, plant: Plant) -> LstmDetector:
 
 
 def _entries(owner: Any, index: list[int]) -> dict[str, Any]:
-    """The fields of a dataclass that hold tables of assets, with these entries of each."""
-    found: dict[str, Any] = {}
+    """The fields of a dataclass that contain tables of assets, reduced to the entries at `index`."""
+    selected: dict[str, Any] = {}
     for entry in fields(owner):
         value = getattr(owner, entry.name)
         if is_per_asset(entry) and value is not None:
-            found[entry.name] = value[index] if isinstance(value, np.ndarray) else tuple(value[at] for at in index)
+            selected[entry.name] = value[index] if isinstance(value, np.ndarray) else tuple(value[at] for at in index)
         elif is_dataclass(value):
-            found[entry.name] = replace(value, **_entries(value, index))
-    return found
+            selected[entry.name] = replace(value, **_entries(value, index))
+    return selected

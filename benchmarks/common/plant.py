@@ -1,8 +1,8 @@
-"""The plant of the benchmarks: alike pumps of eight sensors, a reading a second of each.
+"""The plant of the benchmarks: identical pumps with eight sensors, each with one reading per second.
 
-Sensors follow a few slow swings that they share, plus noise, so that a forecaster has something to learn and scores
-stay where a healthy plant's are: below 1 nearly always. Beyond ALIKE pumps the next ones run as the first ones do: what
-a thousandth pump costs does not depend on its values, and nobody waits for their training.
+Sensors follow a few slow common oscillations plus noise, so that a forecaster has something to learn and scores stay
+below 1 nearly always, like those of a healthy plant. Pumps beyond the first ALIKE repeat those: the cost of a
+thousandth pump does not depend on its values, and training stays short.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the first second of the stream."""
 
 ALIKE = 20
-"""Machines that run each in their own way; asset n runs as asset n % ALIKE does."""
+"""Number of machines with different values; asset n repeats asset n % ALIKE."""
 
 SWINGS_S = (37.0, 211.0, 1_009.0)
-"""Periods of the shared swings, in seconds: one within a window, one of about a window, one far beyond."""
+"""Periods of the common oscillations in seconds: within a window, about two windows, far longer."""
 
 NOISE = 0.3
 BLOCK_STEPS = 1_000
-"""Steps of the plant that are computed at once; bounds memory, whatever the number of readings."""
+"""Steps of the plant that are computed at once; bounds memory for any number of readings."""
 
 TAG_READINGS = {
     "tag": {"path": "tag"},
@@ -49,7 +49,7 @@ TAG_READINGS = {
     "value": {"path": "value"},
     "quality": {"path": "q", "scheme": "opcda"},
 }
-"""`kafka.readings` of a plant whose gateway knows tags alone."""
+"""`kafka.readings` of a plant whose gateway knows only tags."""
 
 Message = tuple[str, bytes]
 """Key and value of a record on Kafka."""
@@ -57,9 +57,9 @@ Message = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class Plant:
-    """`assets` machines; every second each of their sensors is read once.
+    """`assets` machines, each of whose sensors is read once per second.
 
-    `tagged`: readings are named by the plant's tags, 8 for each asset, instead of by asset and sensor.
+    `tagged`: readings are identified by the plant's tags, 8 per asset, instead of by asset and sensor.
     """
 
     assets: int
@@ -100,7 +100,7 @@ class Plant:
         return {"tags": {name: plant_tags.tag(asset, number) for number, (name, _) in enumerate(SENSORS)}}
 
     def values(self, first_step: int, steps: int) -> np.ndarray:
-        """float64 [steps, ALIKE, S]: what the sensors of the first assets read. A pure function of the step."""
+        """float64 [steps, ALIKE, S]: values of the first assets' sensors. A pure function of the step."""
         first_block, last_block = first_step // BLOCK_STEPS, (first_step + steps - 1) // BLOCK_STEPS
         blocks = np.concatenate([self._block(number) for number in range(first_block, last_block + 1)])
         begin = first_step - first_block * BLOCK_STEPS
@@ -119,11 +119,11 @@ class Plant:
         return level + spread * (swing + NOISE * noise)
 
     def offsets(self) -> np.ndarray:
-        """int64 [readings_per_step]: when each reading of a second is taken, ms after its edge; none on an edge."""
+        """int64 [readings_per_step]: time of each reading of a second, ms after its edge; none is on an edge."""
         return 1 + np.arange(self.readings_per_step) * (STEP_MS - 1) // self.readings_per_step
 
     def formatter(self) -> tuple[list[tuple[str, str]], str]:
-        """(key, text up to the instant) of each sensor of each asset, in the order of a step; and the text's end."""
+        """(key, text before the instant) of each sensor of each asset, in the order of a step; and the text's end."""
         if self.tagged:
             tags = [plant_tags.tag(asset, sensor) for asset in range(self.assets) for sensor in range(len(SENSORS))]
             return [(tag, f'{{"tag": "{tag}", "ts": "') for tag in tags], ', "q": 192}'
@@ -132,7 +132,7 @@ class Plant:
         return heads, ', "quality": "good"}'
 
     def messages(self, count: int) -> Iterator[Message]:
-        """The stream's first `count` readings as JSON, in order of time."""
+        """The stream's first `count` readings as JSON, in time order."""
         addresses, end = self.formatter()
         offsets, step_values = self.offsets(), self.stepper()
         sent = 0
@@ -146,7 +146,7 @@ class Plant:
                 yield key, f'{head}{ts}Z", "value": {value:.3f}{end}'.encode()
 
     def stepper(self) -> Callable[[int], list[float]]:
-        """step -> the values of all sensors of all assets, in their order. Made for steps that follow each other."""
+        """step -> the values of all sensors of all assets, in order. Fast for consecutive steps."""
         runs_as = np.arange(self.assets) % ALIKE
         first, block = 0, np.empty((0, ALIKE, len(SENSORS)))
 

@@ -1,4 +1,4 @@
-"""How a benchmark speaks: narration on stderr, and one line of JSON on stdout at its end."""
+"""Reports of benchmarks: progress on stderr, and one line of JSON on stdout at the end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
 
 SIGNIFICANT = 4
-"""Digits that a figure keeps: a benchmark repeats to two of them at best."""
+"""Significant digits of a figure: a benchmark reproduces two of them at best."""
 
 
 def _jiffies() -> tuple[int, int]:
-    """Of all cores since they started: with work to do, and of that stolen. See proc(5)."""
+    """Jiffies of all cores since boot: with work to do, and the stolen part of these. See proc(5)."""
     fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
     user, nice, system, _idle, _iowait, irq, softirq, stolen = map(int, fields[1:9])
     return user + nice + system + irq + softirq + stolen, stolen
@@ -29,7 +29,7 @@ _AT_START = _jiffies()
 
 
 def end_on_term() -> None:
-    """TERM ends a benchmark as Ctrl-C does, so that it can stop the engines that it started."""
+    """Let SIGTERM end a benchmark like Ctrl-C, so that it can stop the engines that it started."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -39,7 +39,7 @@ def end_on_term() -> None:
 
 @contextmanager
 def failures_in_words(progress: Console) -> Iterator[None]:
-    """What a person can act on becomes its words and an exit code, an interrupt its exit code: no traceback."""
+    """Turn expected errors into a message and an exit code, and an interrupt into its exit code: no traceback."""
     try:
         yield
     except EugenieError as error:
@@ -53,14 +53,14 @@ def failures_in_words(progress: Console) -> Iterator[None]:
 
 
 def finish(name: str, figures: Mapping[str, Any]) -> None:
-    """Print `{"name", "figures"}`, the last line of a benchmark, with `stolen_share` of the time since it began."""
-    wanted, stolen = (now - then for now, then in zip(_jiffies(), _AT_START, strict=True))
-    told = {**figures, "stolen_share": stolen / max(1, wanted)}
-    sys.stdout.write(json.dumps({"name": name, "figures": _rounded(told)}, allow_nan=False) + "\n")
+    """Print `{"name", "figures"}`, the last line of a benchmark, with the `stolen_share` since its start."""
+    busy, stolen = (now - then for now, then in zip(_jiffies(), _AT_START, strict=True))
+    reported = {**figures, "stolen_share": stolen / max(1, busy)}
+    sys.stdout.write(json.dumps({"name": name, "figures": _rounded(reported)}, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: _rounded(entry) for key, entry in value.items()}
     return float(f"{value:.{SIGNIFICANT}g}") if isinstance(value, float) else value

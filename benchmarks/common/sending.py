@@ -1,7 +1,7 @@
 """Sending that waits for a slow broker: a producer's queue fills while the broker elects leaders or loads its state.
 
-A broker that was just started loads its transaction coordinator, and an idempotent producer has nothing acknowledged
-until then. What it is given meanwhile stays in its queue, which holds `queue.buffering.max.messages` of them.
+A newly started broker acknowledges nothing to an idempotent producer until it has loaded its transaction coordinator.
+Messages sent in the meantime stay in the producer's queue of `queue.buffering.max.messages`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import confluent_kafka
 from benchmarks.common.waiting import Check
 
 TAKEN_WITHIN_S = 60.0
-"""Without a single message taken for this long the broker is given up. A coordinator loads in seconds."""
+"""Sending gives up if the broker accepts no message for this long. A coordinator loads in seconds."""
 
 FULL_POLL_S = 0.1
 
 
 def unwatched() -> None:
-    """A check of nothing."""
+    """Checks nothing."""
 
 
 def send(
@@ -30,9 +30,9 @@ def send(
     check: Check = unwatched,
     within_s: float = TAKEN_WITHIN_S,
 ) -> None:
-    """Queue a message; while the queue is full, wait until the broker takes some of it.
+    """Queue a message; if the queue is full, wait until the broker accepts some of it.
 
-    Raises TimeoutError when it is still full after `within_s` seconds, and what `check` does.
+    Raises TimeoutError if it is still full after `within_s` seconds, and whatever `check` raises.
     """
     try:
         producer.produce(topic, value, key)

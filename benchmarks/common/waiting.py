@@ -1,4 +1,4 @@
-"""Waiting that ends as soon as there is nothing left to wait for: a `check` raises when a process has died."""
+"""Waiting that stops as soon as waiting is pointless: a `check` raises an error if a process has died."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 POLL_S = 0.5
 
 Check = Callable[[], None]
-"""Returns while all is well, and raises what is not."""
+"""Returns while all is well; raises an error otherwise."""
 
 
 def sleep(seconds: float, check: Check, poll_s: float = POLL_S) -> None:
-    """Return after `seconds`. Raises what `check` does."""
+    """Return after `seconds`. Raises whatever `check` raises."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         check()
@@ -21,7 +21,7 @@ def sleep(seconds: float, check: Check, poll_s: float = POLL_S) -> None:
 
 
 def until(condition: Callable[[], bool], within_s: float, what: str, check: Check, poll_s: float = POLL_S) -> None:
-    """Return once `condition` holds. Raises TimeoutError, which says `what` is not so, and what `check` does."""
+    """Return once `condition` holds. Raises TimeoutError, with `what` did not happen, and whatever `check` raises."""
     deadline = time.monotonic() + within_s
     while not condition():
         check()

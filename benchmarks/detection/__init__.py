@@ -1,1 +1,1 @@
-"""How well faults are found in public data, beside every classical detector."""
+"""Detection quality on public data, compared with every classical detector."""

@@ -1,8 +1,8 @@
-"""How well faults are found: three public data sets, each by its published protocol, three seeds, every baseline.
+"""Detection quality: three public data sets, each by its published protocol, three seeds, every baseline.
 
     python -m benchmarks.detection [--only skab|tep|asd] [--seeds 0 1 2]
 
-The tables of the data sets that have run are written anew in docs/detection.md.
+Rewrites the tables of the measured data sets in docs/detection.md.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.detection", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=protocols, action="append", help="one data set; may be repeated")
+    parser.add_argument("--only", choices=protocols, action="append", help="one data set; repeatable")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
-    parser.add_argument("--keep", type=Path, help="a JSON file: what it holds of a seed is not measured again")
-    asked = parser.parse_args()
+    parser.add_argument("--keep", type=Path, help="a JSON file of results; seeds in it are not measured again")
+    options = parser.parse_args()
     report.end_on_term()
     data = ROOT / os.environ.get("EUGENIE_DATA", "../shared/data")
     figures: dict[str, Any] = {}
-    for name in asked.only or protocols:
+    for name in options.only or protocols:
         if not (data / name).is_dir():
-            print(f"{name}: skipped, {data / name} is not there: set EUGENIE_DATA", file=sys.stderr)
+            print(f"{name}: skipped, {data / name} does not exist: set EUGENIE_DATA", file=sys.stderr)
             continue
-        figures[name] = measure(protocols[name], data, asked.seeds, asked.keep)
-        if len(asked.seeds) > 1:
+        figures[name] = measure(protocols[name], data, options.seeds, options.keep)
+        if len(options.seeds) > 1:
             write(ROOT / "docs" / "detection.md", name, figures[name])
     report.finish("detection", figures)
 
 
 def measure(protocol: ModuleType, data: Path, seeds: Sequence[int], keep: Path | None) -> dict[str, Any]:
-    """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'. `keep`: a run that was
-    stopped goes on from there."""
+    """The model's figures, means over the seeds and `<figure>_spread`, and the baselines'. `keep`: file from which an
+    interrupted run resumes."""
     from benchmarks.detection import detector_runs
 
     kept = json.loads(keep.read_text(encoding="utf-8")) if keep is not None and keep.exists() else {}
-    found = []
+    results = []
     for seed in seeds:
         key = f"{protocol.NAME}, seed {seed}"
         if key not in kept:
             plant = protocol.load(data, seed)
-            scored, how = detector_runs.model(plant)
-            kept[key] = {**protocol.figures(plant, scored), **how}
+            scored, training = detector_runs.model(plant)
+            kept[key] = {**protocol.figures(plant, scored), **training}
             if keep is not None:
                 keep.write_text(json.dumps(kept), encoding="utf-8")
-        found.append(kept[key])
-        print(f"{key}: {in_words(found[-1])}", file=sys.stderr, flush=True)
+        results.append(kept[key])
+        print(f"{key}: {in_words(results[-1])}", file=sys.stderr, flush=True)
     baselines, plant = {}, protocol.load(data, 0)
     for name, scored in detector_runs.baselines(plant):
         baselines[name] = dict(protocol.figures(plant, scored))
         print(f"{protocol.NAME}, {name}: {in_words(baselines[name])}", file=sys.stderr)
     figures: dict[str, Any] = {}
-    for name in found[0]:
-        values = [one[name] for one in found if name in one]
+    for name in results[0]:
+        values = [result[name] for result in results if name in result]
         figures[name] = sum(values) / len(values)
         figures[f"{name}_spread"] = max(values) - min(values)
     if "average_precision" in figures:

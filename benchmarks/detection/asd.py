@@ -1,4 +1,4 @@
-"""ASD: six application servers, 19 metrics each; a file to learn from and a later one with labelled events."""
+"""ASD: six application servers with 19 metrics each; a file for training and a later one with labelled events."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from eugenie_cli.site.schema import EquipmentClass
 
 NAME = "asd"
 SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
-"""Ten hours at a row every five minutes: what the product takes when nothing is said."""
+"""Ten hours at a row every five minutes: the product's defaults."""
 
 FIRST_ROWS = 5
-"""Of an event, when the question is what an alarm can know of it: 25 minutes."""
+"""The first rows of an event, 25 minutes: what is known when an alarm is raised."""
 
 
 def load(data: Path, seed: int) -> Plant:
@@ -50,18 +50,19 @@ def load(data: Path, seed: int) -> Plant:
 
 
 def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
-    """Average precision by row over all servers; events by the alarm; root cause over whole events, and as the
-    opening alarm knows it, for the events that have one."""
+    """Average precision by row over all servers; events by the alarm; root cause over whole events and, for events
+    with an alarm, as its first record names it."""
     judgements = [run.judgement for run in runs]
-    rows = average_precision([(one.score, one.labelled) for one in judgements])
+    rows = average_precision([(judgement.score, judgement.labelled) for judgement in judgements])
     events = event_metrics(
-        [event for one in judgements for event in one.events], [raised for one in judgements for raised in one.raised]
+        [event for judgement in judgements for event in judgement.events],
+        [raised for judgement in judgements for raised in judgement.raised],
     )
-    whole = root_cause_metrics([blame for one in judgements for blame in one.blamed])
+    whole = root_cause_metrics([blame for judgement in judgements for blame in judgement.blamed])
     opening = [blame for run in runs for blame in _blamed_when_opening(plant, run)]
     first = [blame for run in runs for blame in _blamed_by_first_rows(plant, run)]
-    quiet = np.concatenate([one.score[~one.labelled] for one in judgements])
-    found = {
+    quiet = np.concatenate([judgement.score[~judgement.labelled] for judgement in judgements])
+    figures = {
         "average_precision": rows or 0.0,
         "events": float(events.total),
         "events_found": float(events.detected),
@@ -71,36 +72,36 @@ def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
         **_root_cause(root_cause_metrics(first), "_first_rows"),
         "alarms_that_blame": float(len(opening)),
     }
-    return found | (_root_cause(root_cause_metrics(opening), "_at_alarm") if opening else {})
+    return figures | (_root_cause(root_cause_metrics(opening), "_at_alarm") if opening else {})
 
 
 def _blamed_when_opening(plant: Plant, run: Scored) -> list[tuple[list[int], frozenset[int]]]:
     """Ranking and labelled sensors of each event in which an alarm opened, from the rows until it opened."""
     names = plant.equipment.sensor_names
-    found = []
+    blamed = []
     for label in run.part.labels:
         first = next((e for e in run.events if e.kind == "open" and label.start <= e.at < label.end), None)
         if first is not None:
             ranking = [int(place) for place in np.argsort(-np.array(first.contribution), kind="stable")]
-            found.append((ranking, frozenset(names.index(name) for name in label.sensors)))
-    return found
+            blamed.append((ranking, frozenset(names.index(name) for name in label.sensors)))
+    return blamed
 
 
 def _blamed_by_first_rows(plant: Plant, run: Scored) -> list[tuple[list[int], frozenset[int]]]:
-    """The same of every event from its first rows alone, as if an alarm had opened there."""
+    """The same for every event from its first rows only, as if an alarm had been raised there."""
     names, edges = plant.equipment.sensor_names, run.part.grid.edges
-    found = []
+    blamed = []
     for label in run.part.labels:
         rows = np.flatnonzero((edges >= label.start) & (edges < label.end) & run.part.judged)[:FIRST_ROWS]
         ranking = rank_sensors(run.score[rows], run.contribution[rows])
-        found.append((ranking, frozenset(names.index(name) for name in label.sensors)))
-    return found
+        blamed.append((ranking, frozenset(names.index(name) for name in label.sensors)))
+    return blamed
 
 
-def _root_cause(found, suffix: str) -> dict[str, float]:
+def _root_cause(metrics, suffix: str) -> dict[str, float]:
     return {
-        f"hit@1{suffix}": found.hit_at_1 or 0.0,
-        f"hit@3{suffix}": found.hit_at_3 or 0.0,
-        f"hitrate@100{suffix}": found.hitrate_at_100 or 0.0,
-        f"hitrate@150{suffix}": found.hitrate_at_150 or 0.0,
+        f"hit@1{suffix}": metrics.hit_at_1 or 0.0,
+        f"hit@3{suffix}": metrics.hit_at_3 or 0.0,
+        f"hitrate@100{suffix}": metrics.hitrate_at_100 or 0.0,
+        f"hitrate@150{suffix}": metrics.hitrate_at_150 or 0.0,
     }

@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that are scored: a test run. `judged` bool [T]; `labels` are of this asset and time."""
+    """A test run: rows that are scored. `judged` bool [T]; `labels` of this asset and time."""
 
     name: str
     grid: Grid
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Plant:
-    """What a protocol gives: a class, its assets' normal rows, and the rows to judge."""
+    """The data of a protocol: a class, its assets' normal rows, and the rows to judge."""
 
     name: str
     equipment: EquipmentClass
@@ -49,7 +49,7 @@ class Plant:
 
 
 def read_table(path: Path, delimiter: str = ",", ignore: Sequence[str] = ()) -> Table:
-    """A file whose first column is the time, the columns of `ignore` left out."""
+    """Read a file whose first column is the time, without the columns of `ignore`."""
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file, delimiter=delimiter)
     columns = [index for index, name in enumerate(header) if index and name not in ignore]
@@ -91,19 +91,19 @@ def grid_of(asset: str, table: Table, equipment: EquipmentClass) -> Grid:
 
 
 def normal_until(grid: Grid, end_ms: int, equipment: EquipmentClass) -> NormalGrid:
-    """The rows before `end_ms` as training takes them; no later row is in it."""
+    """The rows before `end_ms`, as for training."""
     keep = grid.edges < end_ms
     known = Grid(grid.asset, grid.edges[keep], grid.rows[keep])
     return split(known, np.ones(len(known.edges), bool), equipment.model.calibration)
 
 
 def labels_within(labels: Sequence[Label], grid: Grid) -> tuple[Label, ...]:
-    """The asset's labels that touch the grid's time."""
+    """The asset's labels that overlap the grid's time."""
     first, last = int(grid.edges[0]), int(grid.edges[-1])
-    return tuple(one for one in labels if one.asset == grid.asset and one.start <= last and one.end > first)
+    return tuple(label for label in labels if label.asset == grid.asset and label.start <= last and label.end > first)
 
 
 Load = Callable[[Path, int], Plant]
-"""A protocol's plant from the folder of the data, with a seed for the model's training."""
+"""Loads a protocol's plant from the data folder, with a seed for training."""
 
 Figures = Mapping[str, float]

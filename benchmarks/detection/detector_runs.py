@@ -1,4 +1,4 @@
-"""Every detector over a protocol's plant: scores, and what the product's episode machine makes of them."""
+"""Every detector over a protocol's plant: scores, and the events of the product's episode state machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEGMENT_ROWS = 4096
 
 @dataclass(frozen=True)
 class Scored:
-    """A part, scored by one detector. `score` [T]; `events` of the episode machine; `judgement` by the labels."""
+    """A part, scored by one detector. `score` [T]; `events` of the episode state machine; `judgement` by the labels."""
 
     part: Part
     score: Floats
@@ -31,7 +31,7 @@ class Scored:
 
 
 def baselines(plant: Plant) -> Iterator[tuple[str, list[Scored]]]:
-    """Every classical detector, by name: learnt from the rows that the model learns from, calibrated on the same."""
+    """Every classical detector, by name, trained and calibrated on the same rows as the model."""
     from eugenie_cli.detection.baselines import BASELINES, fit
     from eugenie_cli.training.datasets import CALIBRATION
 
@@ -46,7 +46,7 @@ def baselines(plant: Plant) -> Iterator[tuple[str, list[Scored]]]:
 
 
 def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
-    """The product's model: trained, calibrated, and scored by the graph that an export holds. And how it went."""
+    """The product's model, trained and calibrated, scored by its exported graph; and figures of its training."""
     from eugenie_cli.detection.scoring import ScoringModule
     from eugenie_cli.progress import SILENT
     from eugenie_cli.training.build import build
@@ -54,10 +54,10 @@ def model(plant: Plant) -> tuple[list[Scored], Mapping[str, float]]:
     built = build(plant.name, plant.equipment, plant.normal, SILENT)
     graph = ScoringModule(built.detector)
     scored = [_judged(plant, part, *_score(graph, part)) for part in plant.tests]
-    noted = built.detector.calibration
+    calibration = built.detector.calibration
     return scored, {
-        "margin": noted.margin,
-        "rehearsal": noted.rehearsal,
+        "margin": calibration.margin,
+        "rehearsal": calibration.rehearsal,
         "fit_s": built.fit.seconds,
         "context_sensors": float(np.count_nonzero(~built.detector.scored)),
     }

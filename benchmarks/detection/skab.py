@@ -1,7 +1,7 @@
 """SKAB, runs of `valve1`: a valve of a water loop closes. The published protocol.
 
-Each run is an asset; its rows 0 to 399 train, scale and calibrate, the others are judged: row by row, all runs
-one after the other, without point adjustment.
+Each run is an asset; its rows 0 to 399 train, scale and calibrate, the others are judged: row by row, over all runs
+together, without point adjustment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = "skab"
 NORMAL_ROWS = 400
 LABELS = ("anomaly", "changepoint")
 SETTINGS = {"window": 120, "warmup": 60, "horizons": (1, 5, 10)}
-"""Two minutes at a reading a second: what the product takes when nothing is said."""
+"""Two minutes at a reading per second: the product's defaults."""
 
 
 def load(data: Path, seed: int) -> Plant:
@@ -47,14 +47,14 @@ def load(data: Path, seed: int) -> Plant:
     for asset, table in tables.items():
         grid = grid_of(asset, table, equipment)
         normal.append(normal_until(grid, int(table.instants[NORMAL_ROWS]), equipment))
-        # the file's own rows: those that the grid holds for a second without a line are not of the protocol
+        # only the file's own rows: the protocol has none for a second without a line, the grid does
         judged = np.isin(grid.edges, table.instants[NORMAL_ROWS:])
         tests.append(Part(asset, grid, judged, labels_within(labels, grid)))
     return Plant(NAME, equipment, tuple(normal), tuple(tests))
 
 
 def figures(_: Plant, runs: Sequence[Scored]) -> Figures:
-    """By row, over the runs one after the other; a row without a score counts as not flagged."""
+    """By row, over all runs together; a row without a score counts as not flagged."""
     flagged = np.concatenate([run.judgement.score > 1 for run in runs])
-    found = point_metrics(flagged, np.concatenate([run.judgement.labelled for run in runs]))
-    return {"f1": found.f1 or 0.0, "far": found.far or 0.0, "mar": found.mar or 0.0}
+    metrics = point_metrics(flagged, np.concatenate([run.judgement.labelled for run in runs]))
+    return {"f1": metrics.f1 or 0.0, "far": metrics.far or 0.0, "mar": metrics.mar or 0.0}

@@ -34,13 +34,13 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "hitrate@100_first_rows": "HitRate@100, first rows",
     },
 }
-"""Of each data set: figure -> heading."""
+"""For each data set: figure -> heading."""
 
 COUNTS = {"events_found", "false_alarms", "alarms_that_blame", "delay_median_min", "delay_max_min"}
 
 
 def write(page: Path, name: str, figures: Mapping[str, Any]) -> None:
-    """Replace what is between the markers of the data set in `page`."""
+    """Replace the text between the markers of the data set in `page`."""
     text = page.read_text(encoding="utf-8")
     begin, end = BEGIN.format(name=name), END.format(name=name)
     before, rest = text.split(begin)
@@ -49,11 +49,11 @@ def write(page: Path, name: str, figures: Mapping[str, Any]) -> None:
 
 
 def render(name: str, figures: Mapping[str, Any]) -> str:
-    """Markdown, a row for each figure: the model with half its spread over the seeds, then the baselines."""
+    """A Markdown table with a row per figure: the model with half its spread over the seeds, then the baselines."""
     detectors = {"model": figures, **figures["baselines"]}
     lines = [_line(["", *detectors]), _line(["---"] * (len(detectors) + 1))]
     for key, title in COLUMNS[name].items():
-        lines.append(_line([title, *(_cell(own, key) for own in detectors.values())]))
+        lines.append(_line([title, *(_cell(results, key) for results in detectors.values())]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Tennessee Eastman process: one plant, 500 normal rows to learn from, nine runs with a fault from row 160 on."""
+"""Tennessee Eastman process: one plant, 500 normal rows for training, nine runs with a fault from row 160 on."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NAME = "tep"
 ASSET = "te-plant"
 FAULT_ROW = 160
 UNDETECTABLE = (3, 9)
-"""Faults that are known to change next to nothing: they are told, but not in the mean."""
+"""Faults known to change next to nothing: reported, but not included in the mean."""
 SETTINGS = {"window": 60, "warmup": 20, "horizons": (1, 5, 10)}
-"""Three hours at a row every three minutes: the 500 rows hold eight of them."""
+"""Three hours at a row every three minutes: the 500 rows contain eight such windows."""
 
 
 def load(data: Path, seed: int) -> Plant:
@@ -49,28 +49,28 @@ def load(data: Path, seed: int) -> Plant:
 
 
 def figures(plant: Plant, runs: Sequence[Scored]) -> Figures:
-    """Rates of judged rows that have a score; of the faults their mean, and each. Delays in minutes, by the alarm."""
+    """Rates over judged rows with a score, for each fault and their mean. Delays until the alarm, in minutes."""
     minutes = plant.equipment.step / 60_000
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     rates, before, delays = {}, [], []
     for run in runs:
         score = run.judgement.score
         if run.part.name == "normal-test":
-            found["false_alarm_rate"] = _rate(score)
+            measured["false_alarm_rate"] = _rate(score)
             continue
         number = int(run.part.name.removeprefix("fault-"))
         before.append(score[:FAULT_ROW])
         rates[number] = float(np.mean(score[FAULT_ROW:] > 1))
         start = run.part.labels[0].start
-        raised = [one.detected for one in run.judgement.raised if one.end > start]
+        raised = [alarm.detected for alarm in run.judgement.raised if alarm.end > start]
         if raised and number not in UNDETECTABLE:
             delays.append(max(0, min(raised) - start) / 60_000)
-    found["false_alarm_rate_before_faults"] = _rate(np.concatenate(before))
-    found["detection_rate"] = float(np.mean([rate for number, rate in rates.items() if number not in UNDETECTABLE]))
-    found |= {f"detection_rate_fault_{number}": rate for number, rate in sorted(rates.items())}
+    measured["false_alarm_rate_before_faults"] = _rate(np.concatenate(before))
+    measured["detection_rate"] = float(np.mean([rate for number, rate in rates.items() if number not in UNDETECTABLE]))
+    measured |= {f"detection_rate_fault_{number}": rate for number, rate in sorted(rates.items())}
     if delays:
-        found |= {"delay_median_min": float(np.median(delays)), "delay_max_min": max(delays), "step_min": minutes}
-    return found
+        measured |= {"delay_median_min": float(np.median(delays)), "delay_max_min": max(delays), "step_min": minutes}
+    return measured
 
 
 def _rate(score: np.ndarray) -> float:

@@ -1,8 +1,8 @@
-"""History against pandas: exports read, checked, sorted and kept, then read again as rows on the grid.
+"""History compared with pandas: read, check, sort and store exports, then read them again as rows on the grid.
 
-Two exports of the same readings, as historians write them: long, a reading a line with its quality, and wide, a file an
-asset with a column a sensor. pandas does what a script in a notebook would: it trusts the file, sorts, drops what is
-there twice, writes Parquet, and resamples. Turns alternate; each works in a folder of its own.
+Two exports of the same readings, as historians write them: long, with one reading and its quality per line, and wide,
+with one file per asset and one column per sensor. pandas does what a notebook script would: it trusts the file, sorts,
+drops duplicates, writes Parquet, and resamples. Turns alternate; each has its own folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from eugenie_cli.sources.importing import import_sources
 
 START_MS, STEP_MS, MAX_GAP_MS = 1_767_225_600_000, 1000, 5000
 GOOD = 192
-"""OPC's quality of a reading that is good."""
+"""OPC's quality code of a good reading."""
 
 SITE = """\
 site: bench
@@ -60,7 +60,7 @@ def main() -> None:
     )
     parser.add_argument("--assets", type=int, default=4)
     parser.add_argument("--sensors", type=int, default=8)
-    parser.add_argument("--rows", type=int, default=40_000, help="a second apart, of each asset")
+    parser.add_argument("--rows", type=int, default=40_000, help="rows per asset, a second apart")
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eugenie-bench-") as folder:
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def write(exports: Path, assets: list[str], sensors: list[str], rows: int) -> None:
-    """The exports: instants jitter by a fifth of a second, values have four decimals."""
+    """Write the exports: instants jitter by a fifth of a second, values have four decimals."""
     (exports / "wide").mkdir(parents=True)
     chance = np.random.default_rng(0)
     long = []
@@ -93,14 +93,14 @@ def write(exports: Path, assets: list[str], sensors: list[str], rows: int) -> No
 def measured(
     folder: Path, exports: Path, shape: str, assets: list[str], sensors: list[str], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Medians of the seconds that eugenie and pandas take, to keep the export and to make rows of it."""
+    """Figures from the median seconds in which eugenie and pandas store the export and make rows of it."""
     taken: dict[str, list[float]] = {"import": [], "plain_import": [], "grid": [], "plain_grid": []}
 
     def timed(name: str, work: Callable[[], int]) -> int:
         began = time.perf_counter()
-        found = work()
+        count = work()
         taken[name].append(time.perf_counter() - began)
-        return found
+        return count
 
     for turn in range(options.turns):
         site = site_of(folder, exports, f"work-{shape}-{turn}", assets, sensors)
@@ -108,13 +108,13 @@ def measured(
         kept.mkdir()
         ours = timed("import", lambda site=site: import_sources(site, [shape])[0].readings)
         plain = timed("plain_import", lambda kept=kept: keep_plainly(exports, shape, kept))
-        assert ours == plain, f"{ours} readings here, {plain} there"
+        assert ours == plain, f"eugenie stored {ours} readings, pandas {plain}"
         ours = timed("grid", lambda site=site: sum(known(load_grid(site, open_history(site), a).rows) for a in assets))
         plain = timed("plain_grid", lambda kept=kept: sum(known(grid_plainly(kept / f"{a}.parquet")) for a in assets))
         assert abs(ours - plain) <= len(assets) * len(sensors) * MAX_GAP_MS // STEP_MS, (ours, plain)
-        print(f"{shape}: " + ", ".join(f"{name} {each[-1]:.2f} s" for name, each in taken.items()), file=sys.stderr)
+        print(f"{shape}: " + ", ".join(f"{name} {times[-1]:.2f} s" for name, times in taken.items()), file=sys.stderr)
         shutil.rmtree(kept)
-    seconds = {name: statistics.median(each) for name, each in taken.items()}
+    seconds = {name: statistics.median(times) for name, times in taken.items()}
     return {
         f"{shape}_readings_per_s": len(assets) * len(sensors) * options.rows / seconds["import"],
         f"{shape}_import_ratio_to_pandas": seconds["plain_import"] / seconds["import"],
@@ -156,14 +156,14 @@ def keep_plainly(exports: Path, shape: str, kept: Path) -> int:
 
 
 def grid_plainly(file: Path) -> np.ndarray:
-    """A row a second, the last value of each sensor, at most five seconds old."""
+    """One row per second, with each sensor's last value, at most five seconds old."""
     table = pd.read_parquet(file).pivot(index="Timestamp", columns="Sensor", values="Value")
     rows = table.resample("1s", closed="right", label="right").last()
     return rows.ffill(limit=MAX_GAP_MS // STEP_MS - 1).to_numpy(np.float32)
 
 
 def known(rows: np.ndarray) -> int:
-    """Values that are there."""
+    """Number of values that are not missing."""
     return int(np.isfinite(rows).sum())
 
 

@@ -1,1 +1,1 @@
-"""From the last reading of a row to its score on Kafka, while a plant runs."""
+"""The delay from the last reading of a row to its score on Kafka, in a running plant."""

@@ -1,15 +1,14 @@
-"""How long after a row is complete its score is on Kafka, while a plant runs: 125 assets, 1,000 readings a second.
+"""The delay from a complete row to its score on Kafka, in a running plant: 125 assets, 1,000 readings a second.
 
-A row is the readings of an asset up to an edge of the grid. It is complete when the job may take it that no more
-readings of it come: when a reading of `edge + out_of_orderness` or later is on Kafka, whichever asset's it is. So of
-the time from the last reading of the row to its score, the grid's step and the waiting for late readings are taken off,
-and nothing else:
+A row consists of an asset's readings up to an edge of the grid. It is complete when the job may assume that it will
+receive no more of them: when a reading of `edge + out_of_orderness` or later, from any asset, is on Kafka. So only the
+grid's step and the wait for late readings are excluded from the time between the last reading of the row and its score:
 
     latency = Kafka's time of the score - Kafka's time of the first reading with ts >= edge + out_of_orderness
 
-Both times are the broker's, which stamps what it takes (LogAppendTime); both engines and clocks are of one machine.
-The gateway is a process of its own, and keeps pace with the clock whatever the job does. With exactly-once a score
-counts when a consumer of committed records has it: what the broker took is not yet anybody's to read.
+Both times are the broker's, which stamps each record that it accepts (LogAppendTime); everything runs on one machine.
+The gateway is a separate process and keeps pace with the clock whatever the job does. With exactly-once, a score counts
+when a consumer of committed records has it: until then, nobody can read it.
 """
 
 from __future__ import annotations
@@ -42,27 +41,29 @@ from eugenie_cli.streaming.submit import submit
 
 ROOT = Path(__file__).parents[2]
 PAST_S = WINDOW + 10
-"""Seconds of readings before now with which the gateway begins, so that rows are scored from the beginning."""
+"""Seconds of past readings with which the gateway starts, so that rows are scored immediately."""
 
 BEFORE_MS = 10_000
-"""Readings of this long before the time that is measured may belong to its first rows."""
+"""Readings up to this long before the measured time may belong to its first rows."""
 
 TAIL_S = 10.0
-"""After the time that is measured: its last rows wait for the watermark, and with exactly-once for a commit."""
+"""Wait after the measured time: its last rows wait for the watermark and, with exactly-once, for a commit."""
 
 CHECK_EVERY_S = 1.0
-"""While rows are measured: looking at five processes costs a millisecond."""
+"""Interval of checks during the measurement: checking five processes costs a millisecond."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks.latency", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--assets", type=int, default=125, help=f"of {len(SENSORS)} sensors, read once a second")
-    parser.add_argument("--warm-up", type=float, default=60.0, metavar="S", help="before anything is measured")
-    parser.add_argument("--seconds", type=float, default=60.0, help="that are measured")
     parser.add_argument(
-        "--exactly-once", metavar="INTERVAL", help="then measure exactly-once, too, with this checkpoint interval"
+        "--assets", type=int, default=125, help=f"assets with {len(SENSORS)} sensors, read once a second"
+    )
+    parser.add_argument("--warm-up", type=float, default=60.0, metavar="S", help="seconds before the measurement")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds that are measured")
+    parser.add_argument(
+        "--exactly-once", metavar="INTERVAL", help="also measure exactly-once, with this checkpoint interval"
     )
     return parser.parse_args()
 
@@ -94,13 +95,13 @@ def measure(site: Site, plant: Plant, options: argparse.Namespace, progress: Pro
         figures = one_delivery(site, plant, options, progress, check)
         if options.exactly_once:
             again = plant.site(site.base, stream={"delivery": "exactly-once", "checkpoint": options.exactly_once})
-            found = one_delivery(again, plant, options, progress, check)
-            figures |= {f"exactly_once_{name}": value for name, value in found.items()}
+            exactly_once = one_delivery(again, plant, options, progress, check)
+            figures |= {f"exactly_once_{name}": value for name, value in exactly_once.items()}
     return {**figures, "cores": len(os.sched_getaffinity(0))}
 
 
 def gateway(site: Site, plant: Plant) -> AbstractContextManager[Child]:
-    """The plant's readings arrive while the block runs."""
+    """Send the plant's readings while the block runs."""
     argv = [sys.executable, "-m", "benchmarks.latency.producer", "--bootstrap", endpoints.kafka(site)]
     argv += ["--topic", str(site.topics.readings), "--assets", str(plant.assets), "--past", str(PAST_S)]
     return child_process.running("the gateway", argv, cwd=ROOT)
@@ -109,7 +110,7 @@ def gateway(site: Site, plant: Plant) -> AbstractContextManager[Child]:
 def one_delivery(
     site: Site, plant: Plant, options: argparse.Namespace, progress: Progress, check: Check
 ) -> dict[str, Any]:
-    """Run the job as the site says, and measure the rows whose edges lie in the time after the warm-up."""
+    """Run the job as the site says, and measure the rows whose edges are in the time after the warm-up."""
     rest = FlinkRest(endpoints.flink(site))
     with Watch(site) as watch:
         job = submit(site, progress, start="earliest").job_id
@@ -129,7 +130,7 @@ def one_delivery(
         sleep(TAIL_S + committed * 2 * site.stream.checkpoint / 1_000, check_all)
         sent = readings(site, begin_ms - BEFORE_MS, time.time_ns() // 1_000_000, check_all)
     stop(site, progress, savepoint=False)
-    scores = [one for one in watch.scores if begin_ms < one.edge <= end_ms]
+    scores = [score for score in watch.scores if begin_ms < score.edge <= end_ms]
     return figures_of(site, plant, scores, sent, (begin_ms, end_ms))
 
 

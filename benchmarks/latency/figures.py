@@ -1,4 +1,4 @@
-"""What of a live plant's readings and scores is reported: latencies in milliseconds, by the broker's clock."""
+"""Figures from a live plant's readings and scores: latencies in milliseconds, by the broker's clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.site.schema import Site
 
 @dataclass(frozen=True)
 class Sent:
-    """What the gateway sent: ms since 1970 of the readings themselves, and when the broker took them."""
+    """The gateway's readings: their instants in ms since 1970, and when the broker accepted them."""
 
     asset: np.ndarray
     ts: np.ndarray
@@ -26,9 +26,9 @@ class Sent:
 
 
 def readings(site: Site, since_ms: int, until_ms: int, check: Check) -> Sent:
-    """All readings that the broker took between two times. Raises what `check` does.
+    """All readings that the broker accepted between two times. Raises whatever `check` raises.
 
-    The topic has one partition and no end: a reading after `until_ms` says that all before it have been read.
+    The topic has one partition and no end: a reading after `until_ms` shows that all earlier ones have been read.
     """
 
     def ended() -> bool:
@@ -36,11 +36,11 @@ def readings(site: Site, since_ms: int, until_ms: int, check: Check) -> Sent:
         return False
 
     found = []
-    for one in consume.read(site, str(site.topics.readings), since_ms=since_ms, follow=True, stop=ended):
-        if one.timestamp_ms > until_ms:
+    for record in consume.read(site, str(site.topics.readings), since_ms=since_ms, follow=True, stop=ended):
+        if record.timestamp_ms > until_ms:
             break
-        message = orjson.loads(one.value or b"")
-        found.append((message["asset"], message["ts"].rstrip("Z"), one.timestamp_ms))
+        reading = orjson.loads(record.value or b"")
+        found.append((reading["asset"], reading["ts"].rstrip("Z"), record.timestamp_ms))
     assets, texts, taken = zip(*found, strict=True)
     return Sent(np.array(assets), np.array(texts, "datetime64[ms]").astype(np.int64), np.array(taken))
 
@@ -48,18 +48,18 @@ def readings(site: Site, since_ms: int, until_ms: int, check: Check) -> Sent:
 def figures_of(
     site: Site, plant: Plant, scores: Sequence[Score], sent: Sent, between: tuple[int, int]
 ) -> dict[str, Any]:
-    """Latencies in milliseconds. Raises RuntimeError when rows are missing or have no score."""
+    """Latencies in milliseconds. Raises RuntimeError if rows are missing or have no score."""
     begin, end = between
     expected = (end // STEP_MS - begin // STEP_MS) * plant.assets
-    scored = {(one.asset, one.edge): one for one in scores if one.scored}
+    scored = {(score.asset, score.edge): score for score in scores if score.scored}
     if len(scored) != expected:
         raise RuntimeError(f"{len(scored):,} of {expected:,} rows have a score")
-    completed = completion(sent, sorted({one.edge for one in scores}), site.stream.out_of_orderness)
+    completed = completion(sent, sorted({score.edge for score in scores}), site.stream.out_of_orderness)
     committed = site.stream.delivery == "exactly-once"
-    done = {row: one.read_ms if committed else one.taken_ms for row, one in scored.items()}
+    done = {row: score.read_ms if committed else score.taken_ms for row, score in scored.items()}
     latency = np.array([at - completed[edge] for (_, edge), at in done.items()])
     whole = np.array(list(done.values())) - np.array(last_readings(sent, done))
-    read = np.array([one.read_ms - completed[one.edge] for one in scored.values()])
+    read = np.array([score.read_ms - completed[score.edge] for score in scored.values()])
     count = int(((sent.taken >= begin) & (sent.taken < end)).sum())
     return {
         "p50_ms": percentile(latency, 50),
@@ -78,15 +78,15 @@ def figures_of(
 
 
 def completion(sent: Sent, edges: list[int], out_of_orderness: int) -> dict[int, int]:
-    """Edge -> when the broker took the first reading that completes the rows of that edge."""
+    """Edge -> when the broker accepted the first reading that completes the rows of that edge."""
     order = np.argsort(sent.taken, kind="stable")
     furthest = np.maximum.accumulate(sent.ts[order])
-    places = np.searchsorted(furthest, np.array(edges) + out_of_orderness)
-    return dict(zip(edges, sent.taken[order][places].tolist(), strict=True))
+    positions = np.searchsorted(furthest, np.array(edges) + out_of_orderness)
+    return dict(zip(edges, sent.taken[order][positions].tolist(), strict=True))
 
 
 def last_readings(sent: Sent, rows: Iterable[tuple[str, int]]) -> list[int]:
-    """When the broker took the last reading of each row (asset, edge): the last of the asset with ts <= edge."""
+    """When the broker accepted the last reading of each row (asset, edge): the asset's last one with ts <= edge."""
     by_asset = {}
     for asset in np.unique(sent.asset):
         own = sent.asset == asset

@@ -1,9 +1,9 @@
-"""A gateway: sends a plant's readings as time passes, in a process of its own. Runs until TERM, then flushes.
+"""A gateway: sends a plant's readings in real time, as a separate process. Runs until SIGTERM, then flushes.
 
     python -m benchmarks.latency.producer --bootstrap HOST:PORT --topic NAME --assets 125 --past 130
 
-It begins with the last `--past` seconds, all at once, so that windows need not be waited for; then every reading is
-stamped with the instant at which it is sent. A broker that takes nothing for `--patience` seconds ends it.
+It first sends the last `--past` seconds at once, so that the windows are full. From then on, every reading is stamped
+with the instant at which it is sent. It exits if the broker accepts nothing for `--patience` seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.common import sending
 from benchmarks.common.plant import STEP_MS, Plant
 
 TICK_S = 0.005
-"""Readings that became due within a tick are sent together."""
+"""Readings due within a tick are sent together."""
 
 LINGER_MS = 5
 
@@ -32,9 +32,11 @@ def main() -> None:
     )
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--topic", required=True)
-    parser.add_argument("--assets", type=int, required=True, help="of eight sensors, each read once a second")
-    parser.add_argument("--past", type=int, default=130, help="seconds before now with which it begins")
-    parser.add_argument("--patience", type=float, default=sending.TAKEN_WITHIN_S, help="with a full queue, s")
+    parser.add_argument("--assets", type=int, required=True, help="assets with eight sensors, each read once a second")
+    parser.add_argument("--past", type=int, default=130, help="seconds of past readings sent first")
+    parser.add_argument(
+        "--patience", type=float, default=sending.TAKEN_WITHIN_S, help="seconds to wait with a full queue"
+    )
     options = parser.parse_args()
     running = True
 
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 def schedule(plant: Plant, past_s: int):
-    """(ms since 1970, (key, text before the instant, text after it)) of all readings, without end."""
+    """(ms since 1970, (key, text before the instant, text after it)) of all readings, endlessly."""
     start = now_ms() // STEP_MS * STEP_MS - past_s * STEP_MS
     addresses, end = plant.formatter()
     offsets, values_at = plant.offsets().tolist(), plant.stepper()

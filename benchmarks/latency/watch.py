@@ -1,4 +1,4 @@
-"""Scores as they arrive, each with the moment at which a consumer of committed records has it."""
+"""Scores as they arrive, each with the time at which a consumer of committed records has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eugenie_cli.broker.topics import partitions
 from eugenie_cli.site.schema import Site
 
 BEHIND_S = 10.0
-"""A job whose rows are younger than this, and two checkpoints, has caught up: rows wait for late readings."""
+"""A job has caught up if its rows are younger than this plus two checkpoints: rows wait for late readings."""
 
 CAUGHT_UP_WITHIN_S = 180.0
 POLL_S = 0.1
@@ -25,7 +25,7 @@ POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Score:
-    """A score record. Times in ms since 1970: the row's edge, when the broker took it, when it was read."""
+    """A score record. Times in ms since 1970: the row's edge, when the broker accepted the score, when it was read."""
 
     asset: str
     edge: int
@@ -35,7 +35,7 @@ class Score:
 
 
 class Watch:
-    """Reads the site's topic of scores from now on while the `with` block runs; `scores` is what came."""
+    """Collects new records of the site's scores topic in `scores` while the `with` block runs."""
 
     def __init__(self, site: Site) -> None:
         self.scores: list[Score] = []
@@ -65,7 +65,7 @@ class Watch:
         self._consumer.close()
 
     def wait_until_live(self, check: Check) -> None:
-        """Return once rows of the present arrive. Raises TimeoutError, and what `check` does."""
+        """Return once current rows arrive. Raises TimeoutError, and whatever `check` raises."""
 
         def live() -> bool:
             if self._error is not None:
@@ -77,7 +77,7 @@ class Watch:
     def _run(self) -> None:
         try:
             self._read()
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in `live`
             self._error = error
 
     def _read(self) -> None:

@@ -1,6 +1,6 @@
-"""The exported graph against a plain Keras export, and the model server against the graph run in its own process.
+"""The exported graph compared with a plain Keras export, and the model server compared with the graph in this process.
 
-Everything in a ratio is measured in turns, in one run. The server is a process of its own; its callers share the cores
+Everything in a ratio is measured in turns, in one run. The server is a separate process; its callers share the cores
 with it, as a stream job does. See docs/benchmarks.md.
 """
 
@@ -25,8 +25,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.serving", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
-    parser.add_argument("--models", type=int, default=50, help="in one server, to compare with one")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each measurement")
+    parser.add_argument("--models", type=int, default=50, help="models in one server, compared with one model")
     options = parser.parse_args()
     report.end_on_term()
     _threads_as_in_the_server()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _threads_as_in_the_server() -> None:
-    """Before anything runs a graph in this process: it cannot be changed afterwards."""
+    """Must be called before anything runs a graph in this process: it cannot be changed afterwards."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

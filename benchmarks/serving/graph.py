@@ -1,4 +1,4 @@
-"""The exported graph against a plain export of the same Keras network, in one process."""
+"""The exported graph compared with a plain export of the same Keras network, in one process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[[], Any]
 
 
 def exported(site: Site, plant: Plant, detector: LstmDetector, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Windows a second of the exported forecast and of a plain export of the Keras network, and their difference."""
+    """Windows per second of the exported forecast and of a plain export of the Keras network, and their difference."""
     import tensorflow as tf
 
     from eugenie_cli.detection import network
@@ -59,12 +59,12 @@ def exported(site: Site, plant: Plant, detector: LstmDetector, seconds: float, p
 def windows(plant: Plant, detector: LstmDetector, count: int) -> np.ndarray:
     """float32 [count, M, S], engineering units: one window of each of the first assets."""
     values = plant.values(0, detector.window).astype(np.float32)
-    of = np.arange(count) % values.shape[1]
-    return np.ascontiguousarray(values[:, of].transpose(1, 0, 2))
+    asset = np.arange(count) % values.shape[1]
+    return np.ascontiguousarray(values[:, asset].transpose(1, 0, 2))
 
 
 def in_turns(runs: dict[str, Run], seconds: float) -> dict[str, float]:
-    """Runs a second of each, in short turns: the machine's moods strike all alike."""
+    """Runs per second of each, in short turns, so that other load on the machine affects all alike."""
     taken, done = dict.fromkeys(runs, 0.0), dict.fromkeys(runs, 0)
     for run in runs.values():
         for _ in range(5):

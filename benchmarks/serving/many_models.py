@@ -1,4 +1,4 @@
-"""One server with many models beside one with a single one."""
+"""A server with many models compared with a server with one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eugenie_cli.tfserving.client import PredictClient
 
 
 def many(site: Site, plant: Plant, models: int, seconds: float, progress: Progress) -> dict[str, Any]:
-    """One server with many models beside one with one: the time to load them, memory, and the cost of a request."""
+    """A server with one model, then with many: the time to load them, memory, and the cost of a request."""
     figures: dict[str, Any] = {}
     first = workspace_of(site).models / CLASS
     window, asset = large_request(plant)[:1], [plant.names[0]]
@@ -54,7 +54,7 @@ def many(site: Site, plant: Plant, models: int, seconds: float, progress: Progre
 
 
 def as_class(version: Path, name: str) -> None:
-    """The same model as one of another class."""
+    """Copy the model as one of another class."""
     copy = version.parent.with_name(name) / version.name
     shutil.copytree(version, copy, dirs_exist_ok=True)
     info = replace(model_info.read(copy), class_name=name)

@@ -1,4 +1,4 @@
-"""The model server, a process of its own, against the graph run in this process, and with many callers at once."""
+"""The model server in its own process, compared with the graph in this process, and with many callers at once."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from eugenie_cli.tfserving.client import AsyncPredictClient, PredictClient, pred
 from eugenie_cli.tfserving.protos import serving_pb2
 
 LARGE = 128
-"""Windows of a request with which the server is held against the ceiling."""
+"""Windows per request in the comparison of the server with the ceiling."""
 
 CALLERS = 64
 TURNS = 5
-"""Of the callers of one window: single turns differ by half where a machine is shared."""
+"""Turns with callers of one window: single turns differ by half on a shared machine."""
 
 IN_FLIGHT = 4
-"""Large requests that are on their way at once: two for each core."""
+"""Large requests in flight: two per core."""
 
 Call = Callable[[int], Awaitable[bytes]]
 
 
 def served(site: Site, plant: Plant, seconds: float, progress: Progress) -> dict[str, Any]:
-    """The server with large requests against its ceiling, and with many callers of one window each."""
+    """The server with large requests compared with its ceiling, and with many callers of one window each."""
     import tensorflow as tf
 
     graph = tf.saved_model.load(str(workspace_of(site).models / CLASS / "1")).signatures["serving_default"]
@@ -58,7 +58,7 @@ def served(site: Site, plant: Plant, seconds: float, progress: Progress) -> dict
 
         rounds = [(ceiling(), requests()) for _ in range(4)]
     most, reached = (statistics.mean(rates) * LARGE for rates in zip(*rounds, strict=True))
-    progress.say(f"{LARGE} windows a request: {reached:,.0f} windows/s, in the process {most:,.0f}")
+    progress.say(f"{LARGE} windows per request: {reached:,.0f} windows/s, in this process {most:,.0f}")
     return {
         "server_share_of_ceiling_128": reached / most,
         "server_windows_per_s_128": reached,
@@ -74,7 +74,7 @@ def large_request(plant: Plant) -> np.ndarray:
 
 
 def rate_of(act: Callable[[], object], seconds: float, threads: int) -> float:
-    """How often a second `act` is done by so many threads. Raises what `act` does."""
+    """How often per second `threads` threads call `act`. Raises whatever `act` raises."""
     until = time.monotonic() + seconds
 
     def work() -> int:
@@ -91,10 +91,10 @@ def rate_of(act: Callable[[], object], seconds: float, threads: int) -> float:
 
 
 async def single_windows(server: ServingStatus, plant: Plant, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Requests of one window by CALLERS that each wait for their answer.
+    """Requests with one window from CALLERS that each wait for their response.
 
-    What the server can do is measured with requests that were made before and answers that are read afterwards: the
-    callers share its cores. Beside it, in turns, the same with our client, which makes and reads each on the way.
+    The server's capacity is measured with requests prepared before and responses read afterwards, because the callers
+    share its cores. In turns, the same is measured with our client, which builds and reads each in the measured time.
     """
     window = large_request(plant)[:1]
     names = [plant.names[number % plant.assets] for number in range(CALLERS)]
@@ -126,8 +126,8 @@ async def single_windows(server: ServingStatus, plant: Plant, seconds: float, pr
             f"p99_ms_64{suffix}": p99,
         }
         what = f"{CALLERS} callers of one window{suffix.replace('_', ' ')}"
-        told = ", ".join(f"{rate:,.0f}" for rate in turns)
-        progress.say(f"{what}: {told} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        rates_text = ", ".join(f"{rate:,.0f}" for rate in turns)
+        progress.say(f"{what}: {rates_text} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     for expected, answer in zip(right, answers, strict=True):
         score = tensors.decode(serving_pb2.PredictResponse.FromString(answer).outputs["score"])
         np.testing.assert_allclose(score, expected.score, rtol=1e-5)
@@ -136,7 +136,7 @@ async def single_windows(server: ServingStatus, plant: Plant, seconds: float, pr
 
 @asynccontextmanager
 async def ready_made(socket: str | None, names: Sequence[str], window: np.ndarray) -> AsyncIterator[Call]:
-    """Sends the request of a number, which is made already, and gives the answer as it came."""
+    """Yields a function that sends the prepared request of a caller and returns the raw response."""
     requests = [predict_request(CLASS, [name], window).SerializeToString() for name in names]
     async with grpc.aio.insecure_channel(str(socket)) as channel:
         predict = channel.unary_unary(protos.PREDICT)
@@ -148,7 +148,7 @@ async def ready_made(socket: str | None, names: Sequence[str], window: np.ndarra
 
 
 async def asked_at_once(ask: Callable[[int], Awaitable[None]], seconds: float) -> list[float]:
-    """What each request of CALLERS took, s, of those answered in `seconds` after a second of warming up."""
+    """Seconds of each request of CALLERS that was answered within `seconds` after a second of warm-up."""
     taken: list[float] = []
     begin = time.monotonic() + 1.0
     end = begin + seconds

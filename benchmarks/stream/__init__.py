@@ -1,1 +1,1 @@
-"""Readings a second from Kafka to Kafka, beside a naive job and what the JVM alone could do."""
+"""Readings per second from Kafka to Kafka, compared with a naive job and the JVM alone."""

@@ -1,6 +1,6 @@
-"""Readings a second from Kafka to Kafka: the stream job, a naive one, and what the JVM alone could do.
+"""Readings per second from Kafka to Kafka: the stream job, a naive job, and the JVM alone.
 
-All engines run on this machine, in a temporary workspace; all ratios are of one run. See docs/benchmarks.md.
+All engines run on this machine, in a temporary workspace; all ratios are from one run. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -24,21 +24,25 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 
 ENDS = 0.12
-"""Readings that are sent beyond those asked for: a measurement leaves out some at either end."""
+"""Share of readings sent in addition to those requested: a measurement leaves out some at either end."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks.stream", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--readings", type=int, default=5_000_000, help="readings to measure the stream job by")
-    parser.add_argument("--naive", type=int, default=30_000, help="readings for the naive job, windows being full")
-    parser.add_argument("--assets", type=int, default=20, help=f"assets of {len(SENSORS)} sensors")
-    parser.add_argument("--parallelism", type=int, default=1, help="of every job, and partitions of the readings")
+    parser.add_argument("--readings", type=int, default=5_000_000, help="readings for the stream job")
+    parser.add_argument(
+        "--naive", type=int, default=30_000, help="readings for the naive job, after the windows are full"
+    )
+    parser.add_argument("--assets", type=int, default=20, help=f"assets with {len(SENSORS)} sensors")
+    parser.add_argument(
+        "--parallelism", type=int, default=1, help="parallelism of every job, and partitions of the readings topic"
+    )
     parser.add_argument("--delivery", choices=("exactly-once", "at-least-once"), default="exactly-once")
-    parser.add_argument("--checkpoint", default="1s", help="between two checkpoints")
-    parser.add_argument("--tags-ratio", action="store_true", help="compare 20,000 tags with 160, too")
-    parser.add_argument("--tags-readings", type=int, default=2_400_000, help="readings of each for --tags-ratio")
+    parser.add_argument("--checkpoint", default="1s", help="interval of checkpoints")
+    parser.add_argument("--tags-ratio", action="store_true", help="also compare 20,000 tags with 160")
+    parser.add_argument("--tags-readings", type=int, default=2_400_000, help="readings of each run of --tags-ratio")
     parser.add_argument("--keep", action="store_true", help="keep the workspace, with the engines' logs")
     return parser.parse_args()
 
@@ -71,8 +75,8 @@ def main() -> None:
 
 
 def measure(site: Site, plant: Plant, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    """Everything between the engines' start and their end."""
-    served = max(plant, tags.MANY, key=lambda one: one.assets) if options.tags_ratio else plant
+    """Start the engines and measure everything."""
+    served = max(plant, tags.MANY, key=lambda candidate: candidate.assets) if options.tags_ratio else plant
     engines.start(site, served, progress)
     figures = compare_jobs(site, plant, options, progress)
     if options.tags_ratio:
@@ -84,8 +88,8 @@ def compare_jobs(site: Site, plant: Plant, options: argparse.Namespace, progress
     """The three jobs on the same readings."""
     # whole steps, after the rows that fill the windows
     steps = {
-        name: WINDOW + max(-(-wanted // plant.readings_per_step), WINDOW)
-        for name, wanted in (("ours", int(options.readings * (1 + ENDS))), ("naive", options.naive))
+        name: WINDOW + max(-(-readings // plant.readings_per_step), WINDOW)
+        for name, readings in (("ours", int(options.readings * (1 + ENDS))), ("naive", options.naive))
     }
     sent = max(steps.values()) * plant.readings_per_step
     topics.ensure(site, progress)
@@ -93,11 +97,13 @@ def compare_jobs(site: Site, plant: Plant, options: argparse.Namespace, progress
 
     run = runs.stream_job(site, plant, sent, progress)
     ours = run.whole
-    progress.say(f"stream job: {ours.readings_per_s:,.0f} readings/s, {ours.readings_per_cpu_s:,.0f} a CPU second")
+    progress.say(f"stream job: {ours.readings_per_s:,.0f} readings/s, {ours.readings_per_cpu_s:,.0f} per CPU second")
     naive = runs.naive_job(site, plant, steps["naive"], progress)
-    progress.say(f"naive job: {naive.readings_per_s:,.0f} readings/s, {naive.readings_per_cpu_s:,.0f} a CPU second")
+    progress.say(f"naive job: {naive.readings_per_s:,.0f} readings/s, {naive.readings_per_cpu_s:,.0f} per CPU second")
     ceiling = runs.ceiling_job(site, sent, progress)
-    progress.say(f"JVM alone: {ceiling.readings_per_s:,.0f} readings/s, {ceiling.readings_per_cpu_s:,.0f} a CPU second")
+    progress.say(
+        f"JVM alone: {ceiling.readings_per_s:,.0f} readings/s, {ceiling.readings_per_cpu_s:,.0f} per CPU second"
+    )
     return {
         "readings_per_s": ours.readings_per_s,
         "readings_per_cpu_s": ours.readings_per_cpu_s,

@@ -1,8 +1,8 @@
 """The least that a job in the JVM alone can do: the same topic, parsed by Flink's own `json`, into a black hole.
 
-Plain SQL, as its manual shows it, with a watermark. No Python works on a reading here, and no reading is checked,
-aligned or scored. One message in MARK_EVERY leaves a mark on Kafka, so that its speed is measured as that of the other
-jobs is: by the times at which the broker took the records.
+Plain SQL, as in Flink's manual, with a watermark. No Python touches a reading, and no reading is checked, aligned or
+scored. One message in MARK_EVERY leaves a mark on Kafka, so that its speed is measured like that of the other jobs: by
+the times at which the broker accepted the records.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CREATE TEMPORARY TABLE marks (readings INT) WITH (
 
 
 def settings(spec: JobSpec) -> Configuration:
-    """Checkpoints as the real job has them, and what costs nothing to ask for; all else as Flink has it."""
+    """Checkpoints as in the real job, and object reuse, which costs nothing; otherwise Flink's defaults."""
     values = {
         "parallelism.default": str(spec.parallelism),
         "pipeline.object-reuse": "true",

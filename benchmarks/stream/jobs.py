@@ -1,4 +1,4 @@
-"""Running the jobs of the stream benchmark, one after another, on the same engines and the same readings."""
+"""Run the jobs of the stream benchmark, in turn, on the same engines and the same readings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from eugenie_cli.streaming.submit import DRIVER
 
 POLL_S = 0.5
 STALLED_S = 120.0
-"""Without a single new record for this long a job is given up. Starting one takes 20 s, on a busy machine a minute."""
+"""A job without a new record for this long has failed. Starting one takes 20 s, on a busy machine a minute."""
 
 RUNNING = frozenset({"RUNNING"})
 STARTED_WITHIN_S, ENDED_WITHIN_S = 120.0, 30.0
 
 
 def beside(site: Site, name: str) -> Site:
-    """A site for another job: the same engines, plant and readings, result topics of its own."""
+    """A site for another job: the same engines, plant and readings, but its own result topics."""
     readings = str(site.topics.readings)
     return site.model_copy(
         update={
@@ -49,7 +49,7 @@ def beside(site: Site, name: str) -> Site:
 
 @contextmanager
 def running(site: Site, script: Path, progress: Progress) -> Iterator[str]:
-    """Submit a job of this folder as the stream job is submitted; cancelled when the block ends. Yields its id."""
+    """Submit a job of this folder like the stream job, and cancel it when the block ends. Yields its id."""
     rest = FlinkRest(endpoints.flink(site))
     topics.ensure(site)
     files = package.write(package.job_spec(site, "earliest"), workspace_of(site).flink.absolute() / site.site)
@@ -69,22 +69,22 @@ def running(site: Site, script: Path, progress: Progress) -> Iterator[str]:
 
 
 def await_records(site: Site, topic: str, wanted: int, job: str, progress: Progress, check: Check) -> None:
-    """Wait until a topic holds `wanted` records.
+    """Wait until a topic contains `wanted` records.
 
-    Raises what `check` does, and EugenieError when the job ended, or nothing comes any more. Asks for the topic's end
+    Raises whatever `check` raises, and EugenieError if the job has ended or has stalled. Queries the topic's end
     twice a second, which costs the measured machine nothing.
     """
     rest = FlinkRest(endpoints.flink(site))
-    there, moved = 0, time.monotonic()
+    count, moved = 0, time.monotonic()
     with progress.task(f"{site.site}: results", total=wanted, unit="records") as advance:
-        while there < wanted:
+        while count < wanted:
             time.sleep(POLL_S)
             check()
             now = sum(lag.end_offsets(site, topic).values())
-            if now > there:
-                advance(now - there)
-                there, moved = now, time.monotonic()
+            if now > count:
+                advance(now - count)
+                count, moved = now, time.monotonic()
             engines.check_job(rest, job)
             if time.monotonic() - moved > STALLED_S:
                 cause = (rest.exceptions(job) or "")[:2000]
-                raise EugenieError(f"the job stalled at {there:,} of {wanted:,} records\n{cause}")
+                raise EugenieError(f"the job stalled at {count:,} of {wanted:,} records\n{cause}")

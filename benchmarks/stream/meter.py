@@ -1,7 +1,7 @@
-"""What a site's engines use while a job runs: CPU time by process and by thread, memory, and how busy operators are.
+"""Resources of a site's engines while a job runs: CPU time by process and thread, memory, and how busy operators are.
 
-A sampler reads /proc a few times a second; what it is asked for afterwards lies between its samples. A thread of the
-TaskManager that works for one task of Flink's, a chain of operators, carries the task's name, shortened to 15 letters.
+A sampler reads /proc a few times a second; later queries interpolate between its samples. A thread of the TaskManager
+that works for one Flink task, a chain of operators, has the task's name, shortened to 15 characters.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from eugenie_cli.site.schema import Site
 
 SAMPLE_S = 0.5
 BUSY_EVERY = 4
-"""Samples between two questions to Flink, which measures how busy it is once a second."""
+"""Samples between two queries to Flink, which updates its busy times once a second."""
 
 TASKMANAGER = "flink-taskmanager"
 WORKERS = "flink-python"
-"""Python processes that the TaskManager started, told apart from its JVM."""
+"""Python processes that the TaskManager started, separate from its JVM."""
 
 ANSWER_S = 30.0
 
 SMALL = 0.01
-"""Threads that used less of the CPU time than this are summed up."""
+"""Threads with a smaller share of the CPU time than this are summed up."""
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _THREAD_NAME = 15
 _UTIME = 11
-# the place of utime after the thread's name in /proc/<pid>/task/<tid>/stat; stime follows it
+# position of utime after the thread's name in /proc/<pid>/task/<tid>/stat; stime follows it
 _DIGITS = string.digits + "-#_"
 
 Use = dict[str, float]
 
 
 class Clock(NamedTuple):
-    """A thread whose CPU time is read, or with `thread` 0 a process."""
+    """A thread whose CPU time is read; `thread` 0: a process."""
 
     engine: str
     process: int
@@ -61,8 +61,8 @@ class Meter:
     """CPU seconds (user and system) of a site's engines since they started, sampled while the `with` block runs."""
 
     def __init__(self, site: Site) -> None:
-        running = [one for one in lifecycle.status(site) if one.pid is not None]
-        self._engines = {one.name: psutil.Process(one.pid) for one in running}
+        running = [engine for engine in lifecycle.status(site) if engine.pid is not None]
+        self._engines = {engine.name: psutil.Process(engine.pid) for engine in running}
         self._flink = endpoints.flink(site)
         self._job: str | None = None
         self._tasks: dict[str, str] = {}
@@ -87,15 +87,15 @@ class Meter:
             raise self._error
 
     def watch(self, job: str) -> None:
-        """Name threads after this job's operators from now on, and ask how busy they are."""
+        """From now on, name threads after this job's operators, and query how busy they are."""
         self._job = job
 
     def busy(self) -> Use:
-        """Mean share of the time in which each operator had something to do, waiting for its Python worker included."""
+        """Mean share of the time in which each operator was busy, including waiting for its Python worker."""
         return {name: sum(shares) / len(shares) for name, shares in self._busy.items()}
 
     def memory_mib(self) -> float:
-        """The most resident memory that the TaskManager and its Python workers had together, MiB."""
+        """Peak resident memory of the TaskManager and its Python workers together, MiB."""
         return max(self._memory)
 
     def cpu(self, begin: float, end: float) -> Use:
@@ -108,8 +108,8 @@ class Meter:
 
     def busiest_worker(self) -> tuple[int, float] | None:
         """The Python worker with the most CPU time so far: its process, and that time."""
-        used = {one.process: spent for one, spent in self._used.copy().items() if one[::2] == (WORKERS, 0)}
-        return max(used.items(), key=lambda each: each[1]) if used else None
+        used = {clock.process: spent for clock, spent in self._used.copy().items() if clock[::2] == (WORKERS, 0)}
+        return max(used.items(), key=lambda entry: entry[1]) if used else None
 
     def operators(self, begin: float, end: float) -> Use:
         """The same by operator: threads of the TaskManager by name, the other processes as a whole."""
@@ -143,7 +143,7 @@ class Meter:
     def _sample(self) -> None:
         memory = 0.0
         for engine, process in self._processes():
-            with contextlib.suppress(psutil.Error, OSError):  # it ended: what it had used stays counted
+            with contextlib.suppress(psutil.Error, OSError):  # it has ended: its CPU time so far stays counted
                 times = process.cpu_times()
                 self._used[Clock(engine, process.pid, 0)] = times.user + times.system
                 if engine in (TASKMANAGER, WORKERS):
@@ -178,8 +178,8 @@ class Meter:
                 for thread in shortened(f"{name} ({number}/{parallelism})#0"):
                     self._tasks[thread] = plain(name)
             busy = self._get(f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics?get=busyTimeMsPerSecond&agg=avg")
-            # NaN, a text, until it is measured
-            self._busy[plain(name)] += [one["avg"] / 1_000 for one in busy if isinstance(one["avg"], float)]
+            # the string NaN until it is measured
+            self._busy[plain(name)] += [metric["avg"] / 1_000 for metric in busy if isinstance(metric["avg"], float)]
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self._flink + path, timeout=ANSWER_S) as answer:  # noqa: S310 - the cluster's own address
@@ -198,7 +198,7 @@ class Meter:
 
 
 def shortened(name: str) -> tuple[str, str]:
-    """A Java thread's name as the kernel may have it, in 15 bytes: cut off, or, by newer JVMs, without its middle."""
+    """Two forms in 15 bytes of a Java thread's name in the kernel: truncated or, in newer JVMs, without its middle."""
     text = name.encode()
     cut = text[:_THREAD_NAME]
     without_middle = text[:7] + b".." + text[-6:] if len(text) > _THREAD_NAME else text

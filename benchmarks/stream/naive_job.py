@@ -1,7 +1,7 @@
-"""The job that a competent first version would be: everything in PyFlink's DataStream API, row by row.
+"""A competent first version of the job: everything in PyFlink's DataStream API, row by row.
 
-Kafka -> json.loads -> key by asset -> a row and a list of rows in keyed state -> one synchronous Predict a row ->
-Kafka. It does less than the real job: it takes readings to come in order, has no dead letters and no episodes.
+Kafka -> json.loads -> key by asset -> a row and a list of rows in keyed state -> one synchronous Predict per
+row -> Kafka. It does less than the real job: it expects readings in order, and has neither dead letters nor episodes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from eugenie_cli.tfserving.client import PredictClient
 
 
 class Detect(KeyedProcessFunction):
-    """Readings of an asset, in order of time -> a score for each row, as JSON."""
+    """Readings of an asset, in time order -> a score for each row, as JSON."""
 
     def __init__(self, spec: ClassSpec, model_server: str) -> None:
         self._spec = spec
@@ -72,7 +72,7 @@ class Detect(KeyedProcessFunction):
 
 
 def settings(spec: JobSpec) -> Configuration:
-    """Checkpoints as the real job has them; all else as Flink has it."""
+    """Checkpoints as in the real job; otherwise Flink's defaults."""
     configuration = Configuration()
     configuration.set_string("parallelism.default", str(spec.parallelism))
     configuration.set_string("execution.checkpointing.interval", f"{spec.checkpoint_ms} ms")

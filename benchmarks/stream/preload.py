@@ -1,4 +1,4 @@
-"""All readings of a benchmark onto Kafka before any job runs, as fast as they can be made."""
+"""Put all readings of a benchmark onto Kafka before any job runs, as fast as they can be generated."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ FLUSH_POLL_S = 0.5
 
 
 def preload(site: Site, messages: Iterable[Message], count: int, progress: Progress, check: Check) -> None:
-    """Send `count` messages to the topic of readings.
+    """Send `count` messages to the readings topic.
 
-    Raises RuntimeError unless the broker has all of them, and TimeoutError or what `check` does when it takes no more.
-
-    Nobody asks how each single message fared, which takes most of a careful producer's time: the topic's end tells.
+    Raises RuntimeError unless the broker has all of them; TimeoutError, or whatever `check` raises, if it accepts no
+    more. There are no delivery reports per message, which would take most of the time: the topic's end is checked.
     """
     topic = str(site.topics.readings)
     producer = confluent_kafka.Producer(
@@ -47,6 +46,6 @@ def preload(site: Site, messages: Iterable[Message], count: int, progress: Progr
                 advance(POLL_EVERY)
         while producer.flush(FLUSH_POLL_S):
             check()
-    there = sum(lag.end_offsets(site, topic).values())
-    if there != count:
-        raise RuntimeError(f"{there:,} of {count:,} readings are on Kafka")
+    stored = sum(lag.end_offsets(site, topic).values())
+    if stored != count:
+        raise RuntimeError(f"{stored:,} of {count:,} readings are on Kafka")

@@ -1,6 +1,6 @@
 """Where the Python worker's CPU time goes, operator by operator.
 
-All operators of the worker share one process, and its threads take turns: only stacks tell them apart. py-spy looks at
+All operators of the worker share one process, and its threads take turns: only stacks distinguish them. py-spy samples
 them from outside, ten times a second and without stopping the process; without py-spy the worker is one figure.
 """
 
@@ -22,7 +22,7 @@ from eugenie_cli.progress import Progress
 
 RATE = 10
 WARM_CPU_S = 8.0
-"""CPU seconds of the worker before it is looked at: imports and the first bundles are over."""
+"""CPU seconds of the worker before sampling starts: imports and the first bundles are over."""
 
 POLL_S = 0.5
 FRAMEWORK = "pyflink and beam"
@@ -31,9 +31,9 @@ _OURS = re.compile(r"eugenie_cli/(flink_job/\w+|tfserving/client)\.py")
 
 
 class Profile:
-    """Stacks of the worker that `busiest` names, from when it is warm until the `with` block ends.
+    """Stacks of the worker that `busiest` returns, sampled from when it is warm until the `with` block ends.
 
-    `busiest` gives the process with the most CPU time and that time in seconds, or None while there is none.
+    `busiest` returns the process with the most CPU time and that time in seconds, or None if there is none.
     """
 
     def __init__(self, busiest: Callable[[], tuple[int, float] | None], progress: Progress) -> None:
@@ -41,11 +41,11 @@ class Profile:
         self._progress = progress
         self._program = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
         if self._program is None:
-            progress.say("py-spy is not installed: the operators of the Python worker are not told apart")
+            progress.say("py-spy is not installed: the Python worker is not broken down by operator")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="profile", daemon=True)
         self.shares: dict[str, float] = {}
-        """Share of the worker's CPU time by operator; empty when nothing was seen."""
+        """Share of the worker's CPU time by operator; empty if nothing was sampled."""
 
     def __enter__(self) -> Profile:
         if self._program is not None:
@@ -59,9 +59,9 @@ class Profile:
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_S):
-            found = self._busiest()
-            if found is not None and found[1] >= WARM_CPU_S:
-                self.shares = self._record(found[0])
+            worker = self._busiest()
+            if worker is not None and worker[1] >= WARM_CPU_S:
+                self.shares = self._record(worker[0])
                 return
 
     def _record(self, process: int) -> dict[str, float]:
@@ -75,15 +75,15 @@ class Profile:
                 ) as recorder:
                     while not self._stop.wait(POLL_S):
                         recorder.check()
-            except child_process.DeadProcessError as died:  # the figures go without it, as where it is not installed
-                self._progress.say(f"the operators of the Python worker are told apart in part, if at all: {died}")
+            except child_process.DeadProcessError as died:  # the figures omit it, as if it were not installed
+                self._progress.say(f"the breakdown of the Python worker by operator is incomplete: {died}")
             return shares(stacks.read_text(encoding="utf-8")) if stacks.exists() else {}
 
 
 def shares(stacks: str) -> dict[str, float]:
     """Lines of `frame;frame;frame count`, outermost first -> share of each operator, by its module's name.
 
-    Of several modules of ours in a stack the outermost is the operator; the others work for it.
+    If a stack contains several of our modules, the outermost is the operator; the others work for it.
     """
     counts: Counter[str] = Counter()
     for line in stacks.splitlines():

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class StreamRun:
-    """What the stream job did; `lost` readings are in no result. `operators`: CPU seconds of `whole` by operator."""
+    """Result of the stream job; `lost` readings are in no record. `operators`: CPU seconds of `whole` by operator."""
 
     whole: Pace
     second_half: Pace
@@ -36,10 +36,10 @@ class StreamRun:
 
 
 def stream_job(site: Site, plant: Plant, sent: int, progress: Progress, owner: Site | None = None) -> StreamRun:
-    """The real job, submitted as a user submits it. `owner`: whose engines run, where they are not the site's own.
+    """The real job, submitted as a user would. `owner`: the site whose engines run, if they are not this site's.
 
-    Its last rows wait for the watermark, so the pace is taken up to the rows that the watermark lets through; then
-    the stream is drained, and every reading must be in a score record or a dead letter.
+    The last rows wait for the watermark, so the pace is measured up to the rows that it lets through. Then the stream
+    is drained, and every reading must be in a score record or a dead letter.
     """
     steps = sent // plant.readings_per_step
     through = plant.start_ms + (steps - 1) * STEP_MS - site.stream.out_of_orderness
@@ -51,9 +51,9 @@ def stream_job(site: Site, plant: Plant, sent: int, progress: Progress, owner: S
         jobs.await_records(site, scores, rows, job, progress, lambda: engines.check(owner or site))
     stop(site, progress, drain=True)
     found = measurement.results(site, scores)
-    accounted = sum(one.readings for one in found) + dead_letters(site)
-    # iso texts sort as instants do
-    in_time = [one for one in found if str(one.ts) <= iso(through)]
+    accounted = sum(result.readings for result in found) + dead_letters(site)
+    # ISO strings sort like instants
+    in_time = [result for result in found if str(result.ts) <= iso(through)]
     whole, second_half = (measurement.pace(in_time, meter, is_scored, share) for share in (1.0, 0.5))
     operators = dict(whole.operators)
     worker = operators.pop(WORKERS, 0.0)
@@ -64,13 +64,13 @@ def stream_job(site: Site, plant: Plant, sent: int, progress: Progress, owner: S
 def dead_letters(site: Site) -> int:
     """Readings that the stream job refused."""
     letters = consume.read(site, str(site.topics.dead_letters), until_end=True)
-    return sum(json.loads(one.value or b"{}").get("count", 1) for one in letters)
+    return sum(json.loads(letter.value or b"{}").get("count", 1) for letter in letters)
 
 
 def naive_job(site: Site, plant: Plant, steps: int, progress: Progress) -> Pace:
-    """The naive one, on the first `steps` seconds of the same readings."""
+    """The naive job, on the first `steps` seconds of the same readings."""
     naive = jobs.beside(site, "naive")
-    rows = (steps - 1) * plant.assets  # a row is made when the next second begins
+    rows = (steps - 1) * plant.assets  # a row is made when the next second starts
     scores = str(naive.topics.scores)
     with Meter(site) as meter, jobs.running(naive, HERE / "naive_job.py", progress) as job:
         meter.watch(job)

@@ -1,7 +1,7 @@
-"""What twenty thousand tags cost against a hundred and sixty: the same job, engines and number of readings.
+"""The cost of 20,000 tags compared with 160: the same job, engines and number of readings.
 
-Both plants name their readings by tags alone, as their gateway does. Before each of the two runs the TaskManager is
-started anew, so that the memory of the first is not counted for the second.
+Readings of both plants are identified by tags only. The TaskManager is restarted before each of the two runs, so that
+the memory of the first does not count for the second.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def compare(owner: Site, readings: int, progress: Progress) -> dict[str, Any]:
 
 
 def _beside(owner: Site, plant: Plant) -> Site:
-    """The plant as a site with a workspace and topics of its own, on the owner's engines and models."""
+    """The plant as a site with its own workspace and topics, on the owner's engines and models."""
     name = f"tags-{plant.readings_per_step}"
     site = plant.site(
         owner.base / name,

@@ -1,9 +1,9 @@
-"""The fit against the plain recipe: windows copied out of the history as arrays, `Model.fit` with batches of 32.
+"""The fit compared with the plain recipe: windows copied from the history as arrays, `Model.fit` with batches of 32.
 
-Both learn the same network with the same loss from the same plant, an epoch of the same number of windows at a time, in
-turns: the machine's moods strike both. Each is judged after every epoch on the same held-out windows, and ours goes on
-until it is as good as the plain one. With `--assets` a whole
-`eugenie train` of such a plant is measured beside it, in a process of its own.
+Both train the same network with the same loss on the same plant, in turns of one epoch with the same number of windows,
+so that other load on the machine affects both. Each is judged after every epoch on the same held-out windows, and ours
+continues until it is as good as the plain one. With `--assets`, a whole `eugenie train` of such a plant is also
+measured, in a separate process.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import EquipmentClass
 
 ROWS = 4_000
-"""Of history for each of the plant's twenty assets."""
+"""Rows of history for each of the plant's twenty assets."""
 
 PLAIN_BATCH, PLAIN_RATE = 32, 0.001
-"""What Keras does unless it is told otherwise."""
+"""Keras' defaults."""
 
 MOST = 4
-"""Times the plain fit's epochs that ours may take to be as good."""
+"""Limit of our epochs, as a multiple of the plain fit's."""
 
 BATCH_ROWS = 5_000
-"""Rows of an asset that are made at once when a history is written."""
+"""Rows of an asset that are generated at once when a history is written."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.training", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, default=5, help="of the plain fit")
-    parser.add_argument("--assets", type=int, default=0, help="a real `eugenie train` of this many assets, too")
-    parser.add_argument("--rows", type=int, default=100_000, help="of history for each of them")
-    parser.add_argument("--sensors", type=int, default=len(SENSORS), help="of each, at most 8")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of the plain fit")
+    parser.add_argument("--assets", type=int, default=0, help="also measure `eugenie train` with this many assets")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of history for each of them")
+    parser.add_argument("--sensors", type=int, default=len(SENSORS), help="sensors of each, at most 8")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     progress = Console()
@@ -73,7 +73,7 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
         learning_rate=settings.learning_rate, seed=0,
     )  # fmt: skip
     plain = Plain(train, settings.horizons)
-    # one step of each, so that neither is charged for the making of its graph
+    # a few steps of each first, so that building the graph does not count
     ours.epoch(train, settings.batch, 2 * settings.batch)
     plain.epoch(2 * PLAIN_BATCH)
     taken = {"ours": 0.0, "plain": 0.0}
@@ -83,11 +83,11 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
         began = time.perf_counter()
         epoch()
         taken[name] += time.perf_counter() - began
-        own = ours.model.get_weights()
+        our_weights = ours.model.get_weights()
         if name == "plain":
-            ours.model.set_weights(plain.model.get_weights())  # judged by the same code on the same windows
+            ours.model.set_weights(plain.model.get_weights())  # judge it by the same code on the same windows
         losses[name].append(ours.validate(validation, settings.batch, fit.EPOCH_WINDOWS))
-        ours.model.set_weights(own)
+        ours.model.set_weights(our_weights)
         progress.say(f"{name}: {windows_per_s(name):,.0f} windows/s, validation loss {losses[name][-1]:.4f}")
 
     def windows_per_s(name: str) -> float:
@@ -112,7 +112,7 @@ def fits(epochs: int, progress: Console) -> dict[str, Any]:
 
 
 class Plain:
-    """What a tutorial does: every window copied into one array, `fit` on it."""
+    """The tutorial's way: copy every window into one array and call `fit`."""
 
     def __init__(self, train: Any, horizons: tuple[int, ...]) -> None:
         import keras
@@ -187,7 +187,7 @@ def whole(folder: Path, assets: int, rows: int, sensors: int, progress: Console)
 
 
 def readings(asset: int, name: str, rows: int, equipment: EquipmentClass) -> Iterator[Batch]:
-    """An asset's readings, a second apart: it runs as the plant's twenty do, in turn."""
+    """An asset's readings, a second apart; assets repeat the plant's twenty in turn."""
     plant, sensors = Plant(20), equipment.sensor_names
     series = [(name, sensor) for sensor in sensors]
     for first in range(0, rows, BATCH_ROWS):

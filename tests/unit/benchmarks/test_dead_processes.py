@@ -64,7 +64,7 @@ def test_one_that_is_killed_is_named_with_the_signal() -> None:
         with child_process.running("it", python("os.kill(os.getpid(), signal.SIGKILL)")) as child:
             waiting.until(lambda: False, LONG_S, "nothing came", child.check, 0.05)
 
-    noticed_within(20, wait, r"^it was ended by SIGKILL; the last that it wrote on stderr: nothing$")
+    noticed_within(20, wait, r"^it was ended by SIGKILL; its last lines on stderr: none$")
 
 
 def test_one_that_ends_early_has_died_even_with_exit_status_0() -> None:
