@@ -1,4 +1,4 @@
-"""Many records at once: columns of readings. Says of every record what the scalar rules of `readings` say of it.
+"""Many records at once: columns of readings, with the same result for each as the scalar rules one package above.
 
 Imports and the stream read columns with `instants`, `values`, `qualities` and, for names, `distinct`. `reader` reads
 whole messages: `field_paths` where a record has its parts · `long`, `wide` records as columns · `flat_json` flat
