@@ -1,4 +1,4 @@
-"""The last scored row of each asset, from the end of the scores topic: what shows that somebody watches."""
+"""The last scored row of each asset, from the end of the scores topic: evidence that the stream is alive."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from eugenie_cli.broker.client import MOVING, client_settings, failure, is_there
+from eugenie_cli.broker.client import MOVING, client_settings, failure, topic_exists
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
 
 LOOK_BACK = 2_000
-"""Records of a partition that are looked at, from its end: of most sites every asset is among them."""
+"""Records read from the end of each partition: for most sites they include every asset."""
 ANSWER_S = 3.0
 READ_WITHIN_S = 3.0
 _POLL_S = 0.2
@@ -25,17 +25,17 @@ _BATCH = 1_000
 
 
 class Row(NamedTuple):
-    """A row of an asset: its own instant, and when its score arrived in Kafka. ms since 1970 UTC."""
+    """A row of an asset: its instant, and when its score arrived in Kafka. ms since 1970 UTC."""
 
     ts_ms: int
     arrived_ms: int
 
 
 class LastRows:
-    """The last rows of a site's assets. `look` looks again; close it at the end.
+    """The last rows of a site's assets. `look` updates them; call `close` at the end.
 
-    scored:  asset -> its last row with a score, of what was looked at.
-    arrived: when the last row of any kind arrived, scored or not; None: there is none.
+    scored:  asset -> its last row with a score, among the records read.
+    arrived: when the last row arrived, scored or not; None: no row was found.
     """
 
     def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,7 +47,7 @@ class LastRows:
         self.arrived: int | None = None
 
     def look(self) -> bool:
-        """Read what came since the last look; False: there is no such topic. Raises EugenieError without contact."""
+        """Read new records. Returns False if the topic does not exist. Raises EugenieError without contact."""
         try:
             ends = self._ends()
             if ends is None:
@@ -79,21 +79,21 @@ class LastRows:
         return self._consumer
 
     def _ends(self) -> dict[int, tuple[int, int]] | None:
-        """Partition -> the offsets from which and up to which to read. None: no such topic."""
+        """Partition -> the first offset to read, and the end. None: the topic does not exist."""
         consumer = self._client()
-        found = consumer.list_topics(self._topic, timeout=ANSWER_S).topics.get(self._topic)
-        if found is None or not is_there(found):
+        metadata = consumer.list_topics(self._topic, timeout=ANSWER_S).topics.get(self._topic)
+        if metadata is None or not topic_exists(metadata):
             return None
         spans = {}
-        for partition in found.partitions:
+        for partition in metadata.partitions:
             try:
                 low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=ANSWER_S)
             except KafkaException as error:
                 if error.args[0].code() not in MOVING:
                     raise
-                continue  # the brokers answer, and settle who has the partition: there is nothing to read of it now
+                continue  # the brokers answer, but are still choosing the partition's leader: nothing to read yet
             known = self._next.get(partition, 0)
-            known = known if known <= high else 0  # a topic of that name was made anew
+            known = known if known <= high else 0  # the topic was recreated
             spans[partition] = max(low, high - LOOK_BACK, known), high
         return spans
 
@@ -118,18 +118,18 @@ class LastRows:
             consumer.unassign()
 
     def _take(self, value: bytes | None, arrived_ms: int) -> None:
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # somebody else's record
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # not a score record
             record = json.loads(value or b"")
             asset, score, instant = record["asset"], record["score"], parse_instant(record["ts"])
             self.arrived = max(self.arrived or 0, arrived_ms)
             if score is not None:
-                before = self.scored.get(asset)
-                if before is None or arrived_ms >= before.arrived_ms:
+                previous = self.scored.get(asset)
+                if previous is None or arrived_ms >= previous.arrived_ms:
                     self.scored[asset] = Row(to_ms(instant), arrived_ms)
 
 
 def contact(rows: LastRows) -> tuple[bool, str]:
-    """Look once: whether the topic is there, and what keeps Kafka from answering (empty: nothing)."""
+    """Read once. Returns whether the topic exists, and why Kafka does not answer (empty when it does)."""
     try:
         return rows.look(), ""
     except EugenieError as error:

@@ -1,1 +1,1 @@
-"""Apache Kafka, as a client: topics, a producer that loses nothing silently, bounded and endless reads."""
+"""Kafka clients: topics, a producer that reports every lost record, bounded and unbounded reads."""

@@ -1,4 +1,4 @@
-"""How clients of a site reach its Kafka brokers."""
+"""Settings, queries and errors shared by the Kafka clients of a site."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ANSWER_S = 10.0
 _POLL_S = 0.2
 _T = TypeVar("_T")
 _LOG = logging.getLogger("eugenie.kafka")
-# librdkafka reports failed connections on its own log, once a try; we raise an error instead.
+# librdkafka logs every failed connection attempt; we raise an error instead.
 _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
 
 
 def bootstrap(site: HasKafka) -> dict[str, Any]:
-    """librdkafka settings that every client of the site starts from: brokers and security, secrets resolved.
+    """The librdkafka settings common to all clients of the site: brokers and security, secrets resolved.
 
-    The result holds the password: pass it to a client, never print it.
-    Raises EugenieError when the embedded broker is not running, or a secret is missing.
+    The result contains the password: pass it to a client, never print it.
+    Raises EugenieError when the embedded broker is not running or a secret is missing.
     """
     settings: dict[str, Any] = {"bootstrap.servers": addresses(site)}
     security = site.kafka.security
@@ -50,7 +50,7 @@ def bootstrap(site: HasKafka) -> dict[str, Any]:
 def addresses(site: HasKafka) -> str:
     """`host:port[,host:port...]` of the site's brokers.
 
-    Raises EugenieError (exit code 4) when they are the embedded ones and not running.
+    Raises EugenieError (exit code 4) when the site uses the embedded broker and it is not running.
     """
     if site.kafka.bootstrap != EMBEDDED:
         return site.kafka.bootstrap
@@ -60,13 +60,13 @@ def addresses(site: HasKafka) -> str:
 
 
 def client_settings(site: HasKafka, **settings: Any) -> dict[str, Any]:
-    """`bootstrap`, with a quiet log and more settings; underscores in names stand for dots."""
-    more = {name.replace("_", "."): value for name, value in settings.items()}
-    return {**bootstrap(site), "logger": _LOG, **more}
+    """`bootstrap` with logging disabled and further settings; underscores in their names stand for dots."""
+    further = {name.replace("_", "."): value for name, value in settings.items()}
+    return {**bootstrap(site), "logger": _LOG, **further}
 
 
 def ask(site: HasKafka, doing: str, question: Callable[[], _T]) -> _T:
-    """The brokers' answer. While they move what was asked for, it is asked again; raises EugenieError, `failure`'s."""
+    """The brokers' answer to `question`, repeated while a leader or coordinator moves. Raises EugenieError."""
     deadline = time.monotonic() + ANSWER_S
     while True:
         try:
@@ -77,29 +77,29 @@ def ask(site: HasKafka, doing: str, question: Callable[[], _T]) -> _T:
         time.sleep(_POLL_S)
 
 
-def sound(places: Sequence[TopicPartition] | None) -> list[TopicPartition]:
-    """An answer by partition, of which each may hold an error of its own. Raises KafkaException, the first of them."""
-    for place in places or ():
-        if place.error is not None:
-            raise KafkaException(place.error)
-    return list(places or ())
+def checked(partitions: Sequence[TopicPartition] | None) -> list[TopicPartition]:
+    """The partitions of an answer, each of which may contain an error. Raises the first one as KafkaException."""
+    for partition in partitions or ():
+        if partition.error is not None:
+            raise KafkaException(partition.error)
+    return list(partitions or ())
 
 
-def is_there(topic: TopicMetadata) -> bool:
-    """Whether brokers have a topic, by what they say of it. Raises KafkaException when that is another error."""
+def topic_exists(topic: TopicMetadata) -> bool:
+    """Whether a topic exists, by its metadata. Raises KafkaException for any other error in them."""
     if topic.error is not None and topic.error.code() not in NO_TOPIC:
         raise KafkaException(topic.error)
     return topic.error is None and bool(topic.partitions)
 
 
 def failure(site: HasKafka, doing: str, error: KafkaError | KafkaException) -> EugenieError:
-    """A Kafka failure as an error of ours; exit code 4 when brokers are away, refuse or have no such topic, else 1."""
+    """A Kafka error as EugenieError: exit code 4 for unreachable or refusing brokers and missing topics, else 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     where = "the embedded broker" if site.kafka.bootstrap == EMBEDDED else site.kafka.bootstrap
     if cause.code() in _UNREACHABLE:
         hint = "`eugenie status` shows the engines; `eugenie up` starts them"
         if site.kafka.bootstrap != EMBEDDED:
-            hint = "check kafka.bootstrap in the site file, the network, and that the brokers run"
+            hint = "check kafka.bootstrap in the site file, the network, and that the brokers are running"
         return EugenieError(f"{doing}: {where} cannot be reached ({cause.str()})", hint, ExitCode.UNREACHABLE)
     if cause.code() in _REFUSED:
         hint = "check kafka.security in the site file and the user's rights"
@@ -144,7 +144,7 @@ MOVING = frozenset(
         KafkaError.UNSTABLE_OFFSET_COMMIT,
     }
 )
-"""What a broker, or the client itself, says for a moment after a topic or a group was made, or a broker restarted.
+"""Errors of brokers and client shortly after a topic or group was created, or a broker restarted.
 
-librdkafka asks again by itself where it reads or writes records, not where it is asked a question.
+librdkafka retries reads and writes of records by itself, but not queries.
 """

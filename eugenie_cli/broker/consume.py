@@ -1,4 +1,4 @@
-"""Reading a topic without a trace: no consumer group, no commits, only committed transactions."""
+"""Reads a topic without side effects: no consumer group, no commits, only committed transactions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from eugenie_cli.broker.client import ANSWER_S, ask, client_settings, failure, sound
+from eugenie_cli.broker.client import ANSWER_S, ask, checked, client_settings, failure
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.interfaces import HasKafka
 
-# The longest wait for the next record: how soon Ctrl-C and idle_s are noticed.
+# The longest wait for the next record, so that Ctrl-C and idle_s take effect soon.
 _POLL_S = 0.2
 _BATCH = 500
-# Brokers that stay away this long end a read that has seen nothing of them.
+# A bounded read fails when the brokers have not answered for this long.
 UNREACHABLE_S = 30.0
 FROM_NOW = -1
-"""As `since_ms`: nothing that is there already."""
+"""Value of `since_ms`: only records that arrive from now on."""
 
 
 class Record(NamedTuple):
-    """A record of a topic. `timestamp_ms` is the broker's or producer's, milliseconds since 1970 UTC."""
+    """A record of a topic. `timestamp_ms`: set by broker or producer, ms since 1970 UTC."""
 
     topic: str
     partition: int
@@ -45,18 +45,18 @@ def read(
     group: str | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[Record]:
-    """Records of a topic, in order within each partition; those of open or aborted transactions are not seen.
+    """Records of a topic, in order within each partition. Omits those of open or aborted transactions.
 
-    since_ms:  from the first record of that time on, 0 for all; None: from the beginning, or with `follow`
-               alone from now on.
-    until_end: end when every partition was read up to where it ended, which partition-EOF events tell:
-               offsets cannot, since markers of transactions take offsets too.
-    follow:    go on for ever with what arrives; with until_end, that is the end all the same.
-    idle_s:    end after that long without a record.
+    since_ms:  start at the first record of that time, 0 for all; None: from the beginning, or from now on with
+               `follow` without `until_end`.
+    until_end: stop when every partition has reached its end, as partition-EOF events report: offsets do not show it,
+               because transaction markers take offsets as well.
+    follow:    continue indefinitely with new records, unless `until_end` is given.
+    idle_s:    stop after this long without a record.
     group:     the client's name in the brokers' logs; nothing is ever committed.
-    stop:      asked about five times a second; ends the read when true.
+    stop:      called about five times a second; the read stops when it returns true.
 
-    Raises EugenieError when the brokers are unreachable, refuse, or have no such topic.
+    Raises EugenieError when the brokers are unreachable, refuse access, or lack the topic.
     """
     if not (until_end or follow or idle_s is not None):
         raise ValueError("a read needs an end: until_end, idle_s or follow")
@@ -80,9 +80,9 @@ def stream(
     group: str | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[Record | None]:
-    """`read`, with one None among the records: where all that was there at the start has been read.
+    """Like `read`, with a single None after the last record that existed at the start.
 
-    `begin`: partition -> the offset to begin with, of these partitions alone; it goes before `since_ms`.
+    `begin`: partition -> the first offset to read; only these partitions are read. Overrides `since_ms`.
     """
     count = partitions(site, topic) if begin is None else len(begin)
     consumer = Consumer(
@@ -112,11 +112,14 @@ def _start(site: HasKafka, consumer: Consumer, topic: str, count: int, since_ms:
     if since_ms in (0, FROM_NOW):
         offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
         return [TopicPartition(topic, partition, offset) for partition in range(count)]
-    wanted = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
+    instants = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
     doing = f"looking up {topic} by time"
-    found = ask(site, doing, lambda: sound(consumer.offsets_for_times(wanted, timeout=ANSWER_S)))
-    # No record that late: what comes next counts.
-    return [TopicPartition(topic, at.partition, at.offset if at.offset >= 0 else OFFSET_END) for at in found]
+    starts = ask(site, doing, lambda: checked(consumer.offsets_for_times(instants, timeout=ANSWER_S)))
+    # No record is that recent: start at the next one.
+    return [
+        TopicPartition(topic, position.partition, position.offset if position.offset >= 0 else OFFSET_END)
+        for position in starts
+    ]
 
 
 def _records(
@@ -130,16 +133,16 @@ def _records(
 ) -> Iterator[Record | None]:
     ended: set[int] = set()
     caught_up = False
-    last_record = last_sign = time.monotonic()
+    last_record = last_answer = time.monotonic()
     while not (stop is not None and stop()):
         for message in consumer.consume(_BATCH, timeout=_POLL_S):
             error = message.error()
-            last_sign = time.monotonic()
+            last_answer = time.monotonic()
             if error is None:
-                last_record = last_sign
+                last_record = last_answer
                 yield Record(
                     topic,
-                    cast(int, message.partition()),  # None only in messages that were not yet sent
+                    cast(int, message.partition()),  # None only in messages not yet sent
                     cast(int, message.offset()),
                     message.timestamp()[1],
                     message.key(),
@@ -147,7 +150,7 @@ def _records(
                 )
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(cast(int, message.partition()))
-            elif not error.retriable() and error.code() not in _PASSING:
+            elif not error.retriable() and error.code() not in _RETRIED_BY_CLIENT:
                 raise failure(site, f"reading {topic}", error)
         if len(ended) == count:
             if not caught_up:
@@ -157,7 +160,7 @@ def _records(
                 return
         if idle_s is not None and time.monotonic() - last_record >= idle_s:
             return
-        if until_end and time.monotonic() - last_sign >= UNREACHABLE_S:
+        if until_end and time.monotonic() - last_answer >= UNREACHABLE_S:
             raise EugenieError(
                 f"reading {topic}: no answer from the brokers for {UNREACHABLE_S:.0f} s",
                 "`eugenie status` shows the engines",
@@ -165,5 +168,5 @@ def _records(
             )
 
 
-# librdkafka goes on trying by itself after these.
-_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
+# librdkafka retries these by itself.
+_RETRIED_BY_CLIENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})

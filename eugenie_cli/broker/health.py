@@ -1,4 +1,4 @@
-"""Whether the brokers answer."""
+"""Checks whether the brokers answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.interfaces import HasKafka
 
 KAFKA_S = 5.0
-"""Brokers that are not on this machine: names, TLS and SASL come first."""
+"""Enough for brokers on another machine: name resolution, TLS and SASL come first."""
 
 
 def why_no_kafka(site: HasKafka, timeout_s: float = KAFKA_S) -> str:
-    """What keeps the site's brokers from answering, as their client says it; empty: they answer."""
+    """Why the site's brokers do not answer, in the words of their client; empty when they do."""
     try:
-        if not any(answers(each.strip()) for each in addresses(site).split(",")):
-            return "nothing listens there"  # which a client would find out as late as one that hangs
+        if not any(answers(address.strip()) for address in addresses(site).split(",")):
+            return "nothing listens there"  # checked first, because a client would only time out
         admin = AdminClient(client_settings(site, socket_timeout_ms=int(timeout_s * 1000)))
-        return "" if admin.list_topics(timeout=timeout_s).brokers else "no broker is known there"
-    except EugenieError as error:  # it does not run, a secret is missing
+        return "" if admin.list_topics(timeout=timeout_s).brokers else "no broker is listed there"
+    except EugenieError as error:  # the broker is not running, or a secret is missing
         return error.reason
     except KafkaException as error:
         return str(error.args[0].str())

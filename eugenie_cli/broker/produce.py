@@ -1,4 +1,4 @@
-"""A producer that accounts for every record: delivered, or an error that says how many were not."""
+"""A producer that accounts for every record: delivered, or counted in an error."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from eugenie_cli.broker.client import client_settings, failure
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.interfaces import HasKafka
 
-# Waiting this long fills batches at thousands of records a second and is not noticed at a few.
+# Fills batches at thousands of records a second, and is not noticeable at a few.
 LINGER_MS = 20
 BATCH_BYTES = 256 * 1024
-# lz4 is built into librdkafka and into every broker; JSON readings shrink about sixfold.
+# librdkafka and every broker support lz4, which shrinks JSON readings about sixfold.
 CODEC = "lz4"
-# Give up on a record after this long: brokers that are gone must end in an error, not in a wait.
+# Give up on a record after this long: unreachable brokers must cause an error, not an endless wait.
 DELIVERY_MS = 60_000
 # A full local queue is drained in steps of this length.
 _DRAIN_S = 0.1
 
 
 class Producer:
-    """Sends records to a site's brokers, in batches, idempotently: no duplicates, order kept per partition.
+    """Sends records to a site's brokers in batches, idempotently: no duplicates, order kept per partition.
 
-    Use as a context manager: leaving it flushes. `sent`, `delivered` and `failed` count records.
+    Use as a context manager, which flushes on exit. `sent`, `delivered` and `failed` count records.
     """
 
     def __init__(self, site: HasKafka, *, linger_ms: int = LINGER_MS) -> None:
@@ -48,7 +48,7 @@ class Producer:
         self._first_error: KafkaError | None = None
 
     def send(self, topic: str, key: str | bytes | None, value: bytes | None, timestamp_ms: int | None = None) -> None:
-        """Queue a record; waits while the queue is full. `timestamp_ms`: of the record, default now."""
+        """Queue a record, waiting while the queue is full. `timestamp_ms`: the record's timestamp, by default now."""
         while True:
             try:
                 self._producer.produce(topic, value, key, on_delivery=self._on_delivery, timestamp=timestamp_ms or 0)
@@ -61,10 +61,9 @@ class Producer:
         self._producer.poll(0)
 
     def flush(self) -> None:
-        """Wait until every record is delivered or given up.
+        """Wait until every record has been delivered or given up.
 
-        Raises EugenieError with the count and the first cause when records were not delivered since the last
-        flush.
+        Raises EugenieError with the number of records not delivered since the last flush, and the first cause.
         """
         while self._producer.flush(1.0):
             pass

@@ -220,7 +220,7 @@ def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engine
     topics.ensure(site, said)
     found = settings_of(site, str(site.topics.anomalies))
     assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == ("delete", "-1", "-1")
-    assert sum("keeps anomalies for ever now" in line for line in said.lines) == 1
+    assert sum("now keeps anomalies indefinitely" in line for line in said.lines) == 1
     assert topics.forgotten(site) == ""
     send(site, record(3))  # as the job goes on, here under the key of before; below under its own
     with Producer(site) as producer:
@@ -236,7 +236,7 @@ def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(
     topics.ensure(site, said)
     topic = str(site.topics.anomalies)
     assert settings_of(site, topic)["retention.ms"] == "604800000"
-    (line,) = [line for line in said.lines if "forgets anomalies" in line]
+    (line,) = [line for line in said.lines if "deletes anomalies" in line]
     assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
     (check,) = [one for one in doctor.check(site) if one.name == "anomalies topic"]

@@ -1,4 +1,4 @@
-"""Settings of Kafka clients, and failures in words."""
+"""Settings of Kafka clients, queries, and error messages."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SECURE = {
 }
 
 
-def test_a_plain_broker_needs_its_address_alone():
+def test_a_plain_broker_needs_only_its_address():
     assert bootstrap(site()) == {"bootstrap.servers": "broker:9092"}
 
 
-def test_security_is_passed_on_with_the_secret_resolved_at_that_moment(monkeypatch, tmp_path):
+def test_security_settings_are_passed_on_with_the_secret_resolved(monkeypatch, tmp_path):
     monkeypatch.setenv("EUGENIE_TEST_KAFKA", "hunter2")
     secured = site(security=SECURE).model_copy(update={"base": tmp_path})
     assert bootstrap(secured) == {
@@ -79,7 +79,7 @@ def test_an_embedded_broker_that_is_not_running_is_unreachable(tmp_path):
         (KafkaError.MSG_SIZE_TOO_LARGE, ExitCode.FAILED, "sending: Broker: Message size too large"),
     ],
 )
-def test_failures_say_what_was_done_where_and_what_to_do(code, exit_code, words):
+def test_failures_name_the_action_the_brokers_and_the_next_step(code, exit_code, words):
     error = failure(site(), "sending", KafkaError(code))
     assert (error.exit_code, error.hint is not None) == (exit_code, True)
     assert words in error.reason
@@ -91,10 +91,10 @@ def test_the_topics_of_a_site_have_their_defaults_filled_in():
 
 
 @pytest.mark.slow
-def test_brokers_that_are_gone_when_a_topics_settings_are_asked_for_are_unreachable(monkeypatch):
-    """librdkafka itself would wait a minute, and whoever waits for it less than that."""
+def test_brokers_that_do_not_answer_a_query_for_topic_settings_are_unreachable(monkeypatch):
+    """librdkafka itself would wait a minute, longer than its callers."""
     monkeypatch.setattr(topics, "ANSWER_S", 1.0)
-    with pytest.raises(EugenieError, match=r"asking for the settings of plant\.anomalies") as caught:
+    with pytest.raises(EugenieError, match=r"reading the settings of plant\.anomalies") as caught:
         topics.forgotten(site(bootstrap="127.0.0.1:9"))
     assert caught.value.exit_code is ExitCode.UNREACHABLE
 
@@ -121,56 +121,56 @@ MOVING = (
 
 
 def answers(*codes: int):
-    """Asked once for each code, it raises that error; then it answers 7. Beside it: how often it was asked."""
-    asked = []
+    """A query that raises one error per code and then returns 7; and a list with an entry per call."""
+    calls = []
 
-    def question() -> int:
-        asked.append(1)
-        if len(asked) <= len(codes):
-            raise KafkaException(KafkaError(codes[len(asked) - 1]))
+    def query() -> int:
+        calls.append(1)
+        if len(calls) <= len(codes):
+            raise KafkaException(KafkaError(codes[len(calls) - 1]))
         return 7
 
-    return question, asked
+    return query, calls
 
 
 @pytest.mark.parametrize("code", MOVING)
-def test_what_brokers_say_while_they_move_is_asked_again(monkeypatch, code):
+def test_a_query_is_repeated_while_leaders_or_coordinators_move(monkeypatch, code):
     monkeypatch.setattr(client, "_POLL_S", 0.0)
-    question, asked = answers(code, code)
-    assert client.ask(site(), "asking", question) == 7
-    assert len(asked) == 3
+    query, calls = answers(code, code)
+    assert client.ask(site(), "querying", query) == 7
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("code", MOVING)
-def test_it_is_not_asked_for_ever(monkeypatch, code):
+def test_a_query_is_not_repeated_indefinitely(monkeypatch, code):
     monkeypatch.setattr(client, "ANSWER_S", 0.0)
-    question, asked = answers(*[code] * 5)
-    with pytest.raises(EugenieError, match="asking: "):
-        client.ask(site(), "asking", question)
-    assert len(asked) == 1
+    query, calls = answers(*[code] * 5)
+    with pytest.raises(EugenieError, match="querying: "):
+        client.ask(site(), "querying", query)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
     "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN, KafkaError.UNKNOWN]
 )
-def test_what_stays_is_raised_at_once(code):
-    question, asked = answers(code)
-    with pytest.raises(EugenieError, match="asking: "):
-        client.ask(site(), "asking", question)
-    assert len(asked) == 1
+def test_permanent_errors_are_raised_at_once(code):
+    query, calls = answers(code)
+    with pytest.raises(EugenieError, match="querying: "):
+        client.ask(site(), "querying", query)
+    assert len(calls) == 1
 
 
-def test_an_answer_that_holds_an_error_for_a_partition_is_none():
+def test_an_answer_with_an_error_for_a_partition_is_rejected():
     fine = TopicPartition("readings", 0)
-    wrong = SimpleNamespace(error=KafkaError(KafkaError.NOT_COORDINATOR))  # only librdkafka can set that of a real one
+    wrong = SimpleNamespace(error=KafkaError(KafkaError.NOT_COORDINATOR))  # only librdkafka can set it on a real object
     with pytest.raises(KafkaException, match="NOT_COORDINATOR"):
-        client.sound([fine, wrong])
-    assert client.sound([fine]) == [fine]
-    assert client.sound(None) == []
+        client.checked([fine, wrong])
+    assert client.checked([fine]) == [fine]
+    assert client.checked(None) == []
 
 
 class Consumer:
-    """Two partitions; `ends` says with which error each of them answers when its records are read."""
+    """Two partitions; `ends`: the error with which each of them answers a read."""
 
     places: list[TopicPartition]
     ends = (KafkaError._PARTITION_EOF, KafkaError._PARTITION_EOF)
@@ -203,48 +203,49 @@ def two_partitions(monkeypatch) -> type[Consumer]:
     return Consumer
 
 
-def test_the_last_records_are_those_up_to_so_many_offsets_before_each_end(two_partitions):
+def test_the_last_records_are_those_within_a_number_of_offsets_before_each_end(two_partitions):
     assert list(positions.last_records(site(), "t", 100)) == [{"asset": "p-1"}]
-    assert [(one.partition, one.offset) for one in two_partitions.places] == [(0, 0), (1, 900)]
+    assert [(place.partition, place.offset) for place in two_partitions.places] == [(0, 0), (1, 900)]
 
 
-def test_records_that_may_not_be_read_are_no_end_of_a_partition(two_partitions, monkeypatch):
-    """Else a drained stream would be said to have made no rows, and the next job would make them again."""
+def test_unauthorized_records_are_not_the_end_of_a_partition(two_partitions, monkeypatch):
+    """Otherwise a drained stream would seem to have made no rows, and the next job would make them again."""
     monkeypatch.setattr(Consumer, "ends", (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._PARTITION_EOF))
     with pytest.raises(EugenieError, match=r"reading t: .* refused"):
         list(positions.last_records(site(), "t", 100))
 
 
 def describing(monkeypatch, *errors: KafkaError | None) -> list[int]:
-    """Brokers that have a topic of two partitions, but for these errors, one a question. How often they were asked."""
-    asked = []
+    """Brokers with a topic of two partitions that answer the first queries with `errors`. Returns a list with an entry
+    per query."""
+    calls = []
 
     class Admin:
         def __init__(self, _settings: dict) -> None:
             pass
 
         def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
-            error = errors[len(asked)] if len(asked) < len(errors) else None
-            asked.append(1)
-            found = SimpleNamespace(error=error, partitions={} if error is not None else {0: None, 1: None})
-            return SimpleNamespace(topics={topic: found})
+            error = errors[len(calls)] if len(calls) < len(errors) else None
+            calls.append(1)
+            metadata = SimpleNamespace(error=error, partitions={} if error is not None else {0: None, 1: None})
+            return SimpleNamespace(topics={topic: metadata})
 
     monkeypatch.setattr(topics, "AdminClient", Admin)
     monkeypatch.setattr(client, "_POLL_S", 0.0)
-    return asked
+    return calls
 
 
-def test_a_topic_whose_leaders_are_being_chosen_is_asked_for_again(monkeypatch):
-    asked = describing(monkeypatch, KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
-    assert (topics.partitions(site(), "t"), len(asked)) == (2, 2)
+def test_a_topic_whose_leaders_are_being_elected_is_looked_up_again(monkeypatch):
+    calls = describing(monkeypatch, KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    assert (topics.partitions(site(), "t"), len(calls)) == (2, 2)
 
 
 @pytest.mark.parametrize(
     ("code", "words"),
     [(KafkaError.UNKNOWN_TOPIC_OR_PART, "has no such topic"), (KafkaError.TOPIC_AUTHORIZATION_FAILED, "refused")],
 )
-def test_a_topic_that_is_not_there_and_one_that_may_not_be_seen_are_told_apart_and_at_once(monkeypatch, code, words):
-    asked = describing(monkeypatch, KafkaError(code))
+def test_missing_and_unauthorized_topics_are_distinguished_at_once(monkeypatch, code, words):
+    calls = describing(monkeypatch, KafkaError(code))
     with pytest.raises(EugenieError, match=words) as caught:
         topics.partitions(site(), "t")
-    assert (caught.value.exit_code, len(asked)) == (ExitCode.UNREACHABLE, 1)
+    assert (caught.value.exit_code, len(calls)) == (ExitCode.UNREACHABLE, 1)
