@@ -1,1 +1,1 @@
-"""Anomalies as they come from Kafka: followed live, listed, shown."""
+"""Anomalies read from Kafka: followed live, listed, shown."""

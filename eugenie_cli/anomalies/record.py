@@ -1,4 +1,4 @@
-"""An anomaly as read from Kafka. Tolerant: members that are missing or unknown never stop a tail."""
+"""An anomaly as read from Kafka. Tolerant: missing or unknown fields never stop a tail."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from eugenie_cli.episodes.records import ANOMALY_SCHEMA
 from eugenie_cli.site.field_types import parse_instant, to_ms
 
 CLOSED = "closed"
-# The part of the schema's name that other minor additions keep: eugenie.anomaly.v1, v2 ...
+# The common part of the schema names of all versions: eugenie.anomaly.v1, v2 ...
 _SCHEMA_FAMILY = ANOMALY_SCHEMA.rpartition(".")[0] + "."
 
 
 @dataclass(frozen=True)
 class SensorShare:
-    """A sensor's part in an anomaly: `contribution` 0..1; `value`, `forecast` in `unit`, None if missing."""
+    """A sensor's share of an anomaly: `contribution` 0..1; `value` and `forecast` in `unit`, None if missing."""
 
     sensor: str
     contribution: float
@@ -30,7 +30,7 @@ class SensorShare:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """The latest record of an anomaly. Instants are ms since 1970 UTC; 1 is the threshold of scores."""
+    """The latest record of an anomaly. Instants are ms since 1970 UTC; The threshold of scores is 1."""
 
     id: str
     site: str
@@ -54,7 +54,7 @@ class Anomaly:
 
 
 def parse_record(value: bytes | None) -> tuple[Anomaly, dict[str, Any]] | None:
-    """A Kafka value as an anomaly and as the record that it is; None for what is not an anomaly record."""
+    """Parse a Kafka value into an anomaly and its JSON record; None if it is not an anomaly record."""
     try:
         record = json.loads(value) if value else None
     except ValueError:  # UnicodeDecodeError is one

@@ -1,7 +1,7 @@
-"""Following and listing a site's anomalies.
+"""Follows and lists a site's anomalies.
 
-An anomaly's last record counts. Its records are in one partition, in order, unless the topic got partitions while it
-was open: then the one that arrived last counts. Keys are not looked at: earlier releases wrote the asset's name.
+The last record of an anomaly counts. Its records are in one partition, in order, unless partitions were added to the
+topic while it was open: then the one that arrived last counts. Keys are ignored: in earlier releases they were assets.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import localize, parse_duration, parse_instant, to_ms, zone
 from eugenie_cli.site.schema import Site
 
-PLACES_KEPT = 100_000
-"""Anomalies whose partition is remembered, the last ones: a tail runs for weeks."""
+PARTITIONS_REMEMBERED = 100_000
+"""The number of latest anomalies whose partition is remembered: a tail may run for weeks."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A record of the anomalies topic: parsed, as JSON, and byte for byte."""
+    """A record of the anomalies topic: parsed, as JSON, and as unchanged text."""
 
     anomaly: Anomaly
     record: dict[str, Any]
@@ -34,20 +34,20 @@ class Arrival:
 
 
 def since_ms(text: str, now_ms: int, site: Site) -> int:
-    """`--since`: a duration before now (`90s`, `1h`) or an instant (ISO 8601, else local to the site).
+    """Parse `--since`: a duration before now (`90s`, `1h`) or an instant (ISO 8601, by default local to the site).
 
-    Raises EugenieError (exit code 2) when it is neither.
+    Raises EugenieError (exit code 2) for anything else.
     """
     try:
         return now_ms - parse_duration(text)
     except ValueError:
         pass
     try:
-        where = zone(site.timezone)
+        time_zone = zone(site.timezone)
         instant = parse_instant(text)
-        return to_ms(instant if where is None else localize(instant, where))
+        return to_ms(instant if time_zone is None else localize(instant, time_zone))
     except ValueError as error:
-        hint = "give a duration such as 90s, 10m, 1h or 2d, or an instant such as 2026-01-03T06:00:00Z"
+        hint = "use a duration such as 90s, 10m, 1h or 2d, or an instant such as 2026-01-03T06:00:00Z"
         raise EugenieError(f"--since {text}: {error}", hint, ExitCode.USAGE) from None
 
 
@@ -59,13 +59,13 @@ def tail(
     stop: Callable[[], bool] | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Arrival]:
-    """Follow the anomalies of a site, for ever or until `stop`.
+    """Follow the anomalies of a site indefinitely, or until `stop`.
 
-    since:  milliseconds since 1970 UTC: every record that arrived from then on; None: from now on. Either
-            way, of each anomaly that was open by then its latest record comes first.
+    since:  ms since 1970 UTC: all records that arrived from then on; None: from now on. In both cases, the latest
+            record of each anomaly that was open at that time comes first.
     assets: only these; empty: all.
 
-    Records arrive in order for each asset. Raises EugenieError for an unknown asset or unreachable brokers.
+    Records are in order for each asset. Raises EugenieError for an unknown asset or unreachable brokers.
     """
     site.assets_named(assets)
     still_open: dict[str, Arrival] = {}
@@ -76,10 +76,10 @@ def tail(
             yield from still_open.values()
             still_open.clear()
             continue
-        before = still_open.pop(arrival.anomaly.id, None)
+        earlier = still_open.pop(arrival.anomaly.id, None)
         if live or (since is not None and arrival.arrived_ms >= since):
-            if before is not None:
-                yield before
+            if earlier is not None:
+                yield earlier
             yield arrival
         elif arrival.anomaly.is_open:
             still_open[arrival.anomaly.id] = arrival
@@ -88,9 +88,9 @@ def tail(
 def list_anomalies(
     site: Site, *, since: int | None = None, assets: Collection[str] = (), progress: Progress = SILENT
 ) -> list[tuple[Seen, dict[str, Any]]]:
-    """Each anomaly's latest state and record, by start, up to the topic's present end.
+    """The latest state and record of each anomaly, ordered by start, up to the topic's current end.
 
-    since: only those with a record that arrived from then on, milliseconds since 1970 UTC.
+    since: only anomalies with a record that arrived from then on, ms since 1970 UTC.
     """
     site.assets_named(assets)
     view = View(closed_kept=None)
@@ -104,7 +104,7 @@ def list_anomalies(
 
 
 def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: Any) -> Iterator[Arrival | None]:
-    """Records of the topic; None where its present end is reached."""
+    """Records of the topic, with None where its current end is reached."""
     topic = str(site.topics.anomalies)
     newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
     for record in consume.stream(site, topic, **read):
@@ -115,14 +115,14 @@ def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: A
         if parsed is None:
             progress.say(f"{topic}[{record.partition}]@{record.offset} is not an anomaly record: skipped")
             continue
-        anomaly, members = parsed
+        anomaly, fields = parsed
         if assets and anomaly.asset not in assets:
             continue
         partition, arrived = newest.get(anomaly.id, (record.partition, 0))
         if partition != record.partition and record.timestamp_ms < arrived:
-            continue  # a later one of another partition was read before
+            continue  # a later record from another partition was read earlier
         newest[anomaly.id] = record.partition, record.timestamp_ms
         newest.move_to_end(anomaly.id)
-        if len(newest) > PLACES_KEPT:
+        if len(newest) > PARTITIONS_REMEMBERED:
             newest.popitem(last=False)
-        yield Arrival(anomaly, members, (record.value or b"").decode("utf-8"), record.timestamp_ms)
+        yield Arrival(anomaly, fields, (record.value or b"").decode("utf-8"), record.timestamp_ms)

@@ -1,4 +1,4 @@
-"""Anomaly records: read tolerantly, folded into the present state."""
+"""Anomaly records: parsed tolerantly, combined into the current state."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ NOW = 1_767_866_700_000  # 2026-01-08T10:05:00Z
 
 
 def parsed(**members) -> Anomaly:
-    found = parse_record(record_bytes(**members))
-    assert found is not None
-    return found[0]
+    result = parse_record(record_bytes(**members))
+    assert result is not None
+    return result[0]
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def site() -> Site:
 
 
 class TestRecord:
-    def test_a_whole_record_is_read(self):
+    def test_a_complete_record_is_parsed(self):
         anomaly = parsed(start="2026-01-08T10:00:00.250Z")
         assert (anomaly.start_ms, anomaly.peak, anomaly.version) == (NOW - 299_750, 5.1, 7)
         assert [share.sensor for share in anomaly.sensors][:2] == ["suction_pressure", "motor_current"]
 
-    def test_what_is_missing_is_none_and_what_is_unknown_is_ignored(self):
+    def test_missing_fields_are_none_and_unknown_fields_are_ignored(self):
         members = {
             "schema": "eugenie.anomaly.v2",
             "id": "a",
@@ -51,15 +51,16 @@ class TestRecord:
             "start": "2026-01-08T10:00:00Z",
             "new": {},
         }
-        found = parse_record(json.dumps(members).encode())
-        assert found is not None
-        assert (found[0].peak, found[0].sensors, found[0].is_open, found[0].version) == (None, (), True, None)
-        assert found[1] == members
+        result = parse_record(json.dumps(members).encode())
+        assert result is not None
+        anomaly, fields = result
+        assert (anomaly.peak, anomaly.sensors, anomaly.is_open, anomaly.version) == (None, (), True, None)
+        assert fields == members
 
     @pytest.mark.parametrize(
         "value", [None, b"", b"{", b"\xff", b"[]", b"3", b"{}", b'{"schema": "eugenie.score.v1", "id": "a"}']
     )
-    def test_what_is_no_anomaly_is_none(self, value):
+    def test_other_values_give_none(self, value):
         assert parse_record(value) is None
 
     @pytest.mark.slow
@@ -70,7 +71,7 @@ class TestRecord:
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
         ),
     )
-    def test_no_member_of_whatever_kind_stops_the_reading(self, member, value):
+    def test_no_field_of_any_type_stops_parsing(self, member, value):
         parse_record(json.dumps(record(**{member: value})).encode())
 
 
@@ -95,7 +96,7 @@ class TestView:
             view.fold(parsed(id=name, severity=severity, start=f"2026-01-08T10:0{start}:00Z"), NOW)
         assert [seen.anomaly.id for seen in view.open()] == ["c", "b", "d", "a"]
 
-    def test_closed_ones_are_forgotten_the_oldest_first(self):
+    def test_the_oldest_closed_anomalies_are_forgotten(self):
         view = View(closed_kept=2)
         for name in "abcd":
             view.fold(parsed(id=name, state="closed"), NOW)
@@ -103,13 +104,13 @@ class TestView:
         assert [seen.anomaly.id for seen in view.closed()] == ["d", "c"]
         assert [seen.anomaly.id for seen in view.open()] == ["e"]
 
-    def test_an_open_ones_duration_runs_on_the_clock_of_its_readings(self):
+    def test_the_duration_of_an_open_anomaly_is_in_event_time(self):
         live = View().fold(parsed(start="2026-01-08T10:00:00Z", detected="2026-01-08T10:00:05Z"), NOW - 294_000)
         assert live.lasts_ms(NOW) == 299_000
         replay = View().fold(parsed(start="2020-01-01T00:00:00Z", detected="2020-01-01T00:00:05Z"), NOW)
         assert replay.lasts_ms(NOW + 10_000) == 15_000
 
-    def test_a_closed_ones_duration_is_its_own(self):
+    def test_the_duration_of_a_closed_anomaly_is_fixed(self):
         seen = View().fold(parsed(state="closed", start="2026-01-08T10:00:00Z", end="2026-01-08T10:02:00Z"), NOW)
         assert seen.lasts_ms(NOW) == seen.lasts_ms(NOW + 10**9) == 120_000
 
@@ -135,12 +136,12 @@ class TestSince:
 
 
 class TestTail:
-    """What a tail shows of what a topic holds; the topic itself is the integration tests' business."""
+    """The part of a topic's content that a tail shows. Integration tests use a real topic."""
 
     @pytest.fixture
     def shown(self, site, monkeypatch):
         def of(*events, **options) -> list[str]:
-            """Each event is (id, state, asset, arrival), or None where the topic's end was reached."""
+            """`events`: (id, state, asset, arrival), or None where the topic's end is reached."""
             records = [
                 None
                 if event is None
@@ -148,7 +149,7 @@ class TestTail:
                 for event in events
             ]
             monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter(records))
-            return [f"{one.anomaly.id} {one.anomaly.state}" for one in service.tail(site, **options)]
+            return [f"{arrival.anomaly.id} {arrival.anomaly.state}" for arrival in service.tail(site, **options)]
 
         return of
 
@@ -159,33 +160,33 @@ class TestTail:
         ("b", "closed", "p-2", 4),
     )
 
-    def test_by_default_what_is_open_then_what_comes(self, shown):
+    def test_by_default_open_anomalies_then_new_records(self, shown):
         assert shown(*self.OLD, None, ("a", "closed", "p-1", 9)) == ["a update", "a closed"]
 
-    def test_what_is_open_is_shown_at_once_even_if_nothing_comes(self, shown):
+    def test_open_anomalies_are_shown_at_once_without_new_records(self, shown):
         assert shown(*self.OLD, None) == ["a update"]
 
-    def test_since_shows_what_arrived_from_then_on_after_what_was_open(self, shown):
+    def test_since_shows_open_anomalies_then_records_from_that_time(self, shown):
         assert shown(*self.OLD, None, since=4) == ["b open", "b closed", "a update"]
         assert shown(*self.OLD, None, since=0) == ["a open", "b open", "a update", "b closed"]
 
-    def test_of_other_assets_nothing_is_shown(self, shown):
+    def test_other_assets_are_not_shown(self, shown):
         assert shown(*self.OLD, None, since=0, assets=["p-2"]) == ["b open", "b closed"]
 
     @pytest.mark.parametrize("reversed_order", [False, True])
-    def test_of_records_in_two_partitions_the_one_that_arrived_last_counts(self, site, monkeypatch, reversed_order):
-        """As after partitions were added while an anomaly was open: partitions are read in any order."""
+    def test_the_record_that_arrived_last_counts_across_two_partitions(self, site, monkeypatch, reversed_order):
+        """Partitions were added while an anomaly was open; they are read in any order."""
         before = [Record("t", 0, number, 10 + number, None, record_bytes(id="a", state="update")) for number in (0, 1)]
         after = [Record("t", 1, 0, 12, None, record_bytes(id="a", state="closed"))]
         records = after + before if reversed_order else before + after
         monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter([*records, None]))
-        assert [one.anomaly.id for one in service.tail(site)] == []
+        assert [arrival.anomaly.id for arrival in service.tail(site)] == []
         monkeypatch.setattr(service.consume, "stream", lambda *_, **__: iter(records))
         assert [seen.anomaly.state for seen, _ in service.list_anomalies(site)] == ["closed"]
 
-    def test_within_a_partition_the_order_counts_whatever_the_clocks_say(self, shown):
+    def test_within_a_partition_the_order_counts_and_not_the_clock(self, shown):
         assert shown(("a", "open", "p-1", 9), ("a", "closed", "p-1", 3), None) == []
 
-    def test_an_asset_that_does_not_exist_is_an_error(self, shown):
+    def test_an_unknown_asset_is_an_error(self, shown):
         with pytest.raises(EugenieError, match=r"no asset p-3 \(did you mean p-"):
             shown(assets=["p-3"])

@@ -20,7 +20,7 @@ NOW_MS = 1_767_866_712_000  # 2026-01-08T10:05:12Z
 
 
 def view() -> View:
-    made = View()
+    anomalies = View()
     for members in (
         {"id": "1"},
         {
@@ -63,8 +63,8 @@ def view() -> View:
     ):
         parsed = parse_record(record_bytes(**members))
         assert parsed is not None
-        made.fold(parsed[0], parsed[0].detected_ms + 1_000)
-    return made
+        anomalies.fold(parsed[0], parsed[0].detected_ms + 1_000)
+    return anomalies
 
 
 def drawn(renderable, width: int = 110, height: int = 40) -> str:
@@ -73,25 +73,25 @@ def drawn(renderable, width: int = 110, height: int = 40) -> str:
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
 
 
-def live(made: View) -> LiveTable:
-    return LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000)
+def live(anomalies: View) -> LiveTable:
+    return LiveTable("demo-plant", anomalies, timezone.utc, clock=lambda: NOW_MS / 1000)
 
 
 @pytest.mark.parametrize(("name", "width"), [("live-110", 110), ("live-80", 80)])
-def test_a_live_table_reads_at_a_glance(name, width):
+def test_a_live_table_matches_the_golden_text(name, width):
     assert drawn(live(view()), width) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def coloured(life: Liveness, made: View) -> list[str]:
+def coloured(life: Liveness, anomalies: View) -> list[str]:
     """The lines with their colours, as escape sequences."""
     console = RichConsole(file=StringIO(), width=100, height=40, emoji=False, highlight=False, force_terminal=True,
                           color_system="standard")  # fmt: skip
-    console.print(LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life))
+    console.print(LiveTable("demo-plant", anomalies, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life))
     return console.file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize(("level", "code"), [(OK, "32"), (LATE, "33"), (DOWN, "31"), (UNKNOWN, "")])
-def test_nothing_open_has_the_colour_of_the_sign_of_life_and_is_green_only_with_one(level, code):
+def test_the_colour_of_nothing_open_is_that_of_the_liveness_and_green_only_if_alive(level, code):
     trouble = Trouble("kafka", level, "no contact with Kafka since 10:05:01", "eugenie up")
     troubles = (trouble,) if level in (LATE, DOWN) else ()
     head, *sign = coloured(Liveness(level, "last row scored 3 s ago", troubles), View())[: 2 + len(troubles)]
@@ -101,7 +101,7 @@ def test_nothing_open_has_the_colour_of_the_sign_of_life_and_is_green_only_with_
     assert ("32m" in "".join([head, *sign])) == (level == OK)
 
 
-def test_what_is_wrong_takes_lines_from_the_table_and_not_from_the_terminal():
+def test_troubles_take_lines_from_the_table_and_do_not_exceed_the_terminal():
     troubles = tuple(Trouble(str(number), DOWN, f"trouble {number}", "wait") for number in range(6))
     life = Liveness(DOWN, "no scored row", troubles)
     table = LiveTable("demo-plant", view(), timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life)
@@ -109,32 +109,39 @@ def test_what_is_wrong_takes_lines_from_the_table_and_not_from_the_terminal():
     assert len(shown.splitlines()) <= 18 and "trouble 5; next: wait" in shown and "more open" in shown
 
 
-def test_what_comes_from_kafka_moves_no_cursor_and_shows_no_password():
+def test_text_from_kafka_moves_no_cursor_and_shows_no_password():
     evil = "p\x1b]0;x\x07\x9b2J\u202e"
     share = {"sensor": evil, "contribution": 1.0, "value": 1.0, "forecast": 2.0, "unit": evil}
-    made = View()
-    for place, closed in enumerate(({}, {"state": "closed", "reason": evil, "end": "2026-01-08T10:01:00Z"})):
-        members = {"id": str(place), "asset": evil, "class": evil, "severity": evil, "sensors": [share], **closed}
+    anomalies = View()
+    for number_of_record, closed in enumerate(({}, {"state": "closed", "reason": evil, "end": "2026-01-08T10:01:00Z"})):
+        members = {
+            "id": str(number_of_record),
+            "asset": evil,
+            "class": evil,
+            "severity": evil,
+            "sensors": [share],
+            **closed,
+        }
         parsed = parse_record(record_bytes(**members))
         assert parsed is not None
-        made.fold(parsed[0], NOW_MS)
+        anomalies.fold(parsed[0], NOW_MS)
     life = Liveness(DOWN, "no scored row", (Trouble("kafka", DOWN, f"{evil} http://me:hidden@host", "wait"),))
-    shown = drawn(LiveTable("demo-plant", made, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life), 200)
+    shown = drawn(LiveTable("demo-plant", anomalies, timezone.utc, clock=lambda: NOW_MS / 1000, life=lambda: life), 200)
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown) and "hidden" not in shown
-    assert shown.count("\\x1b]0;x") >= 8, "and it is all there to read"
+    assert shown.count("\\x1b]0;x") >= 8, "the text is shown in full, escaped"
 
 
-def test_nothing_open_is_said():
+def test_nothing_open_is_stated():
     assert drawn(live(View())) == (GOLDEN / "live-empty.txt").read_text(encoding="utf-8")
 
 
-def test_a_low_terminal_shows_the_most_severe_and_counts_the_rest():
+def test_a_short_terminal_shows_the_most_severe_and_counts_the_rest():
     text = drawn(live(view()), height=10)
     assert "pump-101" in text and "valve-7" not in text
     assert "1 more open" in text
 
 
-def test_times_are_the_sites():
+def test_times_are_in_the_sites_time_zone():
     text = drawn(anomaly_table(view().open(), NOW_MS, timezone(timedelta(hours=2))))
     assert "12:00:00" in text
 
@@ -149,7 +156,7 @@ def test_severity_has_a_colour():
     ("score", "cells"),
     [(0, ""), (None, ""), (1, "█"), (1.5, "█▌"), (7.99, "████████"), (8, "████████"), (1e9, "████████")],
 )
-def test_a_cell_of_the_bar_is_a_threshold(score, cells):
+def test_one_cell_of_the_bar_is_one_threshold(score, cells):
     assert bar(score) == cells.ljust(8)
 
 
