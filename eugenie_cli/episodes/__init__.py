@@ -1,1 +1,1 @@
-"""From scored rows to anomalies: the on/off-delay machine and the records. Pure; ships into the job."""
+"""From scored rows to anomalies: the on-delay and off-delay state machine, and the records. Pure; ships to Flink."""

@@ -1,7 +1,7 @@
 """The JSON records that the stream writes: anomalies, scores and dead letters. Pure functions.
 
-Instants are ISO 8601 in UTC with milliseconds and `Z`. Numbers are rounded to what they can mean, so that a
-record is short and the same wherever it is written.
+Instants are ISO 8601 in UTC with milliseconds and `Z`. Numbers are rounded to their meaningful digits, so that records
+are short and the same wherever they are written.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ SCORE_SCHEMA = "eugenie.score.v1"
 DEAD_LETTER_SCHEMA = "eugenie.deadletter.v1"
 
 ID_DIGITS = 16
-"""Hex digits of an anomaly's id. 64 bits: among a billion anomalies two collide with a chance of 3 %."""
+"""Hex digits of an anomaly's id. 64 bits: among a billion anomalies, the probability of a collision is 3 %."""
 TOP_SENSORS = 5
-"""Sensors named by an anomaly: what a person looks at."""
+"""Sensors that an anomaly record lists: as many as a person reads."""
 SCORE_DECIMALS = 6
-"""Scores are relative to a threshold of 1 and exact to float32; six decimals lose nothing that decides."""
+"""Scores are relative to a threshold of 1 and exact to float32; six decimals are enough for every decision."""
 CONTRIBUTION_DECIMALS = 4
 VALUE_DIGITS = 7
 """Significant digits of a float32."""
 PAYLOAD_LIMIT = 65_536
-"""Characters of a payload kept in a dead letter: escaped, they still fit Kafka's default limit of 1 MB."""
+"""Characters of a payload kept in a dead letter: even escaped they fit Kafka's default limit of 1 MB."""
 DETAIL_LIMIT = 1_000
-"""Characters of a detail, which may quote what was sent."""
+"""Characters of a detail, which may quote the message."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -66,7 +66,7 @@ def iso(ms: int) -> str:
 
 
 def anomaly_id(site: str, asset: str, class_name: str, start_ms: int) -> str:
-    """The anomaly's id: the same wherever and however often it is computed."""
+    """The id of an anomaly. Deterministic, so that repeated records have the same id."""
     text = "\x1f".join((site, asset, class_name, str(int(start_ms))))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
@@ -74,7 +74,7 @@ def anomaly_id(site: str, asset: str, class_name: str, start_ms: int) -> str:
 def anomaly_record(
     site: str, asset: str, class_name: str, sensors: Sequence[tuple[str, str]], event: Event, model_name: str
 ) -> dict[str, Any]:
-    """The record of an event. `sensors` are (name, unit) in row order; the strongest are named first."""
+    """The record of an event. `sensors`: (name, unit) in row order; the record lists the strongest first."""
     order = sorted(range(len(sensors)), key=lambda index: -event.contribution[index])[:TOP_SENSORS]
     return {
         "schema": ANOMALY_SCHEMA,
@@ -115,7 +115,7 @@ def score_record(
     model_name: str,
     version: int | None,
 ) -> dict[str, Any]:
-    """The record of a row. A NaN score is null; `model` is null when `version` is None: none saw the row."""
+    """The record of a row. A NaN score becomes null. `version` None: no model scored the row, and `model` is null."""
     return {
         "schema": SCORE_SCHEMA,
         "site": site,
@@ -130,7 +130,7 @@ def score_record(
 
 
 class ScoreFormatter:
-    """`dumps(score_record(...))` for one class, several times faster: a stream writes one for every row."""
+    """`dumps(score_record(...))` for one class, several times faster: the stream writes a record for every row."""
 
     def __init__(self, site: str, class_name: str, model_name: str) -> None:
         self._head = f'{{"schema":"{SCORE_SCHEMA}","site":{_text(site)},"asset":'
@@ -158,9 +158,9 @@ def dead_letter(
     partition: int | None = None,
     offset: int | None = None,
 ) -> dict[str, Any]:
-    """The record of a message, or of a reading of it, that went nowhere else.
+    """The record of a rejected message, or of a rejected reading in it.
 
-    Bytes that are not UTF-8 are kept as `\\xNN`; one that no message could hold is cut, and `detail` says so.
+    Bytes that are not UTF-8 become `\\xNN`. A payload that is too large for a message is cut, and `detail` says so.
     """
     if len(detail) > DETAIL_LIMIT:
         detail = f"{detail[:DETAIL_LIMIT]}…"

@@ -1,11 +1,11 @@
-"""How strong an anomaly is, in three words."""
+"""The severity of an anomaly: low, medium or high."""
 
 from __future__ import annotations
 
 MEDIUM_FROM = 2.0
-"""Peak score (over threshold) from which an anomaly is of medium severity: twice what normal rows reach."""
+"""Peak score (over threshold) from which the severity is medium: twice the threshold."""
 HIGH_FROM = 4.0
-"""Peak score from which it is of high severity."""
+"""Peak score from which the severity is high."""
 
 
 def severity(peak: float) -> str:

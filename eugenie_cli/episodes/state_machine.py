@@ -1,17 +1,17 @@
-"""The episode machine: scored rows of one asset, in time order, become open, update and closed events.
+"""The state machine of episodes: turns an asset's scored rows, in time order, into open, update and closed events.
 
 It is an alarm with an on-delay and an off-delay (ISA-18.2, IEC 62682), counted in scored rows:
 
 - A row is scored when its score is a number. NaN rows neither count nor reset.
 - It opens on the `on_delay`-th consecutive row above 1; `start` is the first of those, `detected` the last.
 - It closes, `recovered`, on the `off_delay`-th consecutive row at or below 1; `end` is the first of those.
-- It closes, `silent`, when there is no scored row for longer than `silence_ms`; `end` is the last scored row.
-  The same silence forgets the rows that were counting towards an opening.
+- It closes, `silent`, after more than `silence_ms` without a scored row; `end` is the last scored row. The same silence
+  resets the count towards an opening.
 - It closes, `removed`, when its asset leaves the site file or its class; `end` is the last scored row.
 - After a close, nothing opens or counts towards an opening for `cooldown` scored rows.
 
-The events are a function of the rows alone. A silence is recognised by whoever sees it first, a timer or the
-next row, and both produce the same event, so a replay that outruns its timers ends in the same anomalies.
+The events depend only on the rows. A timer or the next row detects a silence, whichever comes first, and both produce
+the same event. So a replay that outruns its timers yields the same anomalies.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any, NamedTuple
 from eugenie_cli.episodes.severity import severity
 
 PEAK_STEP = 1.2
-"""An update is sent when the peak exceeds the last one reported by a fifth, or the severity rises."""
+"""An update is sent when the peak reaches 1.2 times the last reported one, or the severity rises."""
 
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """Delays and cool-down in scored rows, silence in milliseconds."""
+    """Delays and cooldown in scored rows, silence in milliseconds."""
 
     on_delay: int
     off_delay: int
@@ -43,47 +43,47 @@ class ScoredRow(NamedTuple):
     ts: int
     """Grid edge, ms since 1970 UTC."""
     score: float
-    """Over threshold; NaN: not scored."""
+    """Relative to the threshold; NaN: not scored."""
     version: int
-    """Of the model that scored it."""
+    """Version of the model that scored it."""
     contribution: Sequence[float]
     """[S], sums to 1."""
     expected: Sequence[float]
-    """[S], the row as it was forecast, engineering units."""
+    """[S], the forecast of the row, engineering units."""
     values: Sequence[float]
     """[S], the row, engineering units, NaN where missing."""
 
 
 class Event(NamedTuple):
-    """What happened to an anomaly. Instants are ms since 1970 UTC."""
+    """A change of an anomaly. Instants are ms since 1970 UTC."""
 
     kind: str
     """`open`, `update` or `closed`."""
     at: int
-    """The event's own instant: its row's, or the end of the silence."""
+    """The instant of the event: that of its row, or the end of the silence."""
     start: int
     detected: int
     end: int | None
     reason: str | None
     """None, `recovered`, `silent` or `removed`."""
     score: float
-    """Of the event's row; of the last scored row when silent or removed."""
+    """Score of the event's row; of the last scored row when silent or removed."""
     peak: float
     contribution: tuple[float, ...]
-    """[S], averaged over the anomalous rows so far, each counting by its squared score: contributions are shares
-    of a squared deviation."""
+    """[S], averaged over the anomalous rows so far, weighted by their squared scores: contributions are shares of a
+    squared deviation."""
     values: Sequence[float]
-    """[S], the row of the peak so far, NaN where missing: what was wrong, also once it is over."""
+    """[S], the row of the peak so far, NaN where missing: it shows what was wrong, even after recovery."""
     expected: Sequence[float]
-    """[S], that row as it was forecast."""
+    """[S], the forecast of that row."""
     version: int
-    """Of the model that scored the event's row."""
+    """Version of the model that scored the event's row."""
 
 
 class Episode:
     """The state of one asset: idle, counting towards an opening, or open. `step` changes it in place.
 
-    `to_state` and `from_state` turn it into a short list of plain numbers and back.
+    `to_state` and `from_state` convert it to a short list of plain numbers and back.
     """
 
     __slots__ = (
@@ -105,18 +105,18 @@ class Episode:
 
     def __init__(self) -> None:
         self.last: int | None = None  # ts of the last scored row
-        self.cooldown = 0  # scored rows still to let pass
+        self.cooldown = 0  # scored rows left to skip
         self.run = 0  # consecutive rows towards opening (while not open) or closing (while open)
         self.run_start = 0  # ts of the first of them
         self.start: int | None = None  # set while counting or open
         self.peak = 0.0
-        self.peak_values: Sequence[float] = ()  # the row of the peak, and its forecast; empty: not known
+        self.peak_values: Sequence[float] = ()  # the row of the peak, and its forecast; empty: unknown
         self.peak_expected: Sequence[float] = ()
-        self.weight = 0.0  # squared scores of the anomalous rows so far, summed
-        self.sums: list[float] = []  # contribution [S] times that, summed
-        self.detected: int | None = None  # set while open; so are the ones below
+        self.weight = 0.0  # sum of squared scores of the anomalous rows so far
+        self.sums: list[float] = []  # sum of contributions [S], weighted by squared scores
+        self.detected: int | None = None  # set while open, like the fields below
         self.reported = 0.0  # peak of the last event
-        self.score = 0.0  # of the last scored row; so is the version
+        self.score = 0.0  # score of the last scored row, like the version
         self.version = 0
 
     @property
@@ -125,7 +125,7 @@ class Episode:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing open, nothing counted, nothing to wait for: a row at or below 1 changes only `last`."""
+        """Not open, not counting, no cooldown: a row at or below 1 changes only `last`."""
         return self.start is None and self.cooldown == 0
 
     def to_state(self) -> list[Any]:
@@ -140,13 +140,13 @@ class Episode:
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Episode:
-        """The episode that `to_state` described, in this release or in one that kept the last row instead."""
+        """The episode of a `to_state` list, from this release or from one that stored the last row instead."""
         episode = cls()
         episode.last, episode.cooldown = state[0], state[1]
-        if len(state) in (8, 14):  # counting or open, of a release that kept the last row in place of the peak's
-            # that row is the best that is known of the peak, unless it was a quiet one: that would mislead
-            known = state[12:] if len(state) == 14 and state[2] == 0 else [(), ()]
-            state = [*state[:8], known, *state[8:12]]
+        if len(state) in (8, 14):  # counting or open, from a release that stored the last row instead of the peak's
+            # that row stands in for the peak's, unless it was normal, which would mislead
+            peak_row = state[12:] if len(state) == 14 and state[2] == 0 else [(), ()]
+            state = [*state[:8], peak_row, *state[8:12]]
         if len(state) > 2:
             episode.run, episode.run_start, episode.start, episode.peak, episode.weight = state[2:7]
             episode.sums = list(state[7])
@@ -157,7 +157,7 @@ class Episode:
 
 
 def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
-    """The events that `row` causes, in order. Rows must come in time order; `episode` is changed in place."""
+    """The events that `row` causes, in order. Rows must be in time order; `episode` is changed in place."""
     events = _after_silence(rule, episode, row.ts)
     score = row.score
     if score != score:  # NaN
@@ -171,7 +171,7 @@ def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
     elif score > 1.0:
         event = _step_counting(rule, episode, row)
     else:
-        _forget(episode)
+        _reset(episode)
         return events
     if event is not None:
         events.append(event)
@@ -179,16 +179,16 @@ def step(rule: AlarmRule, episode: Episode, row: ScoredRow) -> list[Event]:
 
 
 def close_silent(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event]:
-    """The closing event if the silence at `now_ms` has lasted too long, else nothing."""
+    """The closing event if the silence at `now_ms` has lasted too long, else an empty list."""
     return _after_silence(rule, episode, now_ms)
 
 
 def close_removed(episode: Episode) -> list[Event]:
-    """The closing event of an open anomaly whose asset is no longer watched, else nothing. Nothing is left open."""
+    """The closing event of an open anomaly whose asset was removed, else an empty list. Resets the episode."""
     events = []
     if episode.is_open and episode.last is not None:
         events = [_event(episode, "closed", episode.last, end=episode.last, reason="removed")]
-    _forget(episode)
+    _reset(episode)
     return events
 
 
@@ -203,7 +203,7 @@ def _after_silence(rule: AlarmRule, episode: Episode, now_ms: int) -> list[Event
     if episode.start is None or episode.last is None or now_ms - episode.last <= rule.silence_ms:
         return []
     if episode.detected is None:
-        _forget(episode)
+        _reset(episode)
         return []
     event = _event(episode, "closed", episode.last + rule.silence_ms + 1, end=episode.last, reason="silent")
     _close(rule, episode)
@@ -248,7 +248,7 @@ def _step_open(rule: AlarmRule, episode: Episode, row: ScoredRow) -> Event | Non
 def _count_anomalous(episode: Episode, row: ScoredRow) -> None:
     weight = float(row.score) ** 2
     episode.weight += weight
-    # an episode of an earlier release may know its peak and not the row: the next anomalous one stands for it
+    # an episode of an earlier release may lack the row of its peak: the next anomalous row stands in for it
     if row.score > episode.peak or not episode.peak_values:
         episode.peak = max(episode.peak, float(row.score))
         episode.peak_values, episode.peak_expected = row.values, row.expected
@@ -274,8 +274,8 @@ def _event(episode: Episode, kind: str, at: int, end: int | None = None, reason:
     )
 
 
-def _forget(episode: Episode) -> None:
-    """Back to idle; `last` and `cooldown` stay."""
+def _reset(episode: Episode) -> None:
+    """Return to idle, keeping `last` and `cooldown`."""
     if episode.start is None:
         return
     last, cooldown = episode.last, episode.cooldown
@@ -284,7 +284,7 @@ def _forget(episode: Episode) -> None:
 
 
 def _close(rule: AlarmRule, episode: Episode) -> None:
-    _forget(episode)
+    _reset(episode)
     episode.cooldown = rule.cooldown
 
 

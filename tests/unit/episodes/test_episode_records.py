@@ -18,13 +18,13 @@ SENSORS = [(f"s{index}", "bar") for index in range(7)]
 
 
 def event(**changes) -> Event:
-    given_ = {
+    defaults = {
         "kind": "open", "at": START + 4_000, "start": START, "detected": START + 4_000, "end": None,
         "reason": None, "score": 3.40000009, "peak": 5.1,
         "contribution": (0.05, 0.3, 0.02, 0.4, 0.1, 0.1, 0.03),
         "values": (0.1, math.nan, 1, 2, 3, 4, 5), "expected": (math.nan, 2.1, 1, 2, 3, 4, 5), "version": 7,
     }  # fmt: skip
-    return Event(**{**given_, **changes})
+    return Event(**{**defaults, **changes})
 
 
 def anomaly(**changes):
@@ -44,14 +44,14 @@ def test_instants_are_iso_8601_with_milliseconds_and_z(ms, text):
     assert records.iso(ms) == text
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.integers(-(10**13), 10**13))
-def test_an_instant_reads_back_as_itself(ms):
+def test_an_instant_survives_a_round_trip(ms):
     parsed = datetime.fromisoformat(records.iso(ms).replace("Z", "+00:00"))
     assert round((parsed - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1000) == ms
 
 
-def test_an_anomaly_names_its_five_strongest_sensors_first():
+def test_an_anomaly_lists_its_five_strongest_sensors_in_order():
     record = anomaly()
     assert [sensor["sensor"] for sensor in record["sensors"]] == ["s3", "s1", "s4", "s5", "s0"]
     assert record["sensors"][1] == {
@@ -63,7 +63,7 @@ def test_an_anomaly_names_its_five_strongest_sensors_first():
     ]  # fmt: skip
 
 
-def test_the_id_says_which_anomaly_it_is_and_nothing_else():
+def test_the_id_depends_only_on_site_asset_class_and_start():
     opened, closed = anomaly(), anomaly(kind="closed", end=START + 9_000, reason="recovered", peak=9.0)
     assert opened["id"] == closed["id"] == records.anomaly_id("plant", "pump-1", "pump", START)
     assert anomaly(start=START + 1)["id"] != opened["id"]
@@ -82,7 +82,7 @@ def test_records_are_compact_utf8_json_without_nan():
         records.dumps({"x": math.nan})
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(
     asset=st.text(st.characters(exclude_categories=["Cs"])),
     ts=st.integers(0, 4 * 10**12),
@@ -91,13 +91,13 @@ def test_records_are_compact_utf8_json_without_nan():
     bad=st.integers(0, 1000),
     version=st.one_of(st.none(), st.integers(1, 10**6)),
 )
-def test_the_fast_score_formatter_writes_what_json_would(asset, ts, score, readings, bad, version):
+def test_the_fast_score_formatter_matches_json(asset, ts, score, readings, bad, version):
     fast = records.ScoreFormatter('pl"ant', "pümp", "pump\\model")
     record = records.score_record('pl"ant', asset, "pümp", ts, score, readings, bad, "pump\\model", version)
     assert fast(asset, ts, score, readings, bad, version) == records.dumps(record)
 
 
-def test_a_dead_letter_keeps_what_was_sent_and_where():
+def test_a_dead_letter_keeps_the_payload_and_its_position():
     record = records.dead_letter("bad-json", "line 1", b'{"asset": \xff', "plant.readings", 2, 41)
     assert record == {
         "schema": "eugenie.deadletter.v1", "reason": "bad-json", "detail": "line 1",
@@ -105,7 +105,7 @@ def test_a_dead_letter_keeps_what_was_sent_and_where():
     }  # fmt: skip
 
 
-def test_a_dead_letter_always_fits_a_message():
+def test_a_dead_letter_always_fits_into_a_message():
     record = records.dead_letter("bad-json", "", b"\x00" * 2_000_000)
     assert len(records.dumps(record)) < 1_000_000
     assert record["detail"] == "(payload cut: 2000000 characters)"
