@@ -44,6 +44,7 @@ def test_nothing_is_rejected_and_bad_quality_survives(imported):
     assert all(report.bad_quality > 0 for report in reports)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", [each.name for each in FEED_PUMPS])
 def test_long_exports_come_back_to_the_last_digit(imported, asset):
     history, _, samples = imported

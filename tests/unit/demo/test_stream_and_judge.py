@@ -92,6 +92,7 @@ class Recorder:
 
 
 class TestPlay:
+    @pytest.mark.slow
     def test_every_message_is_sent_once_when_the_plants_clock_reaches_it(self, stream):
         time = FakeTime()
         sink = Recorder(time)

@@ -97,6 +97,7 @@ def prefixed(outcomes, place: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(RECORDS, max_size=4), RECORDS)
 def test_a_long_record_is_itself_upon_the_message_round_it(elements, around):
     of_record = compile_mapping(dumped(**LONG), "UTC")
