@@ -1,4 +1,4 @@
-"""Shared by tests: sites, plants, servers and tools. Contains no tests."""
+"""What tests share: sites, plants, servers and tools, none of which is a test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tools that cannot run in the project's environment; each gets a test's own venv."""
+"""Tools whose environment cannot be the project's own: each in a venv of the test's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INSTALL_WITHIN_S = 300
 
 
 def environment(folder: Path, *packages: str) -> Path:
-    """Create a venv with these packages and return its `bin` folder. Skips the test if they are not available."""
+    """A venv with these packages: its folder of programs. Skips the test where they cannot be had."""
     uv = str(UV) if UV.exists() else shutil.which("uv")
     if uv is None:
         pytest.skip("no uv to make an environment with")

@@ -1,4 +1,4 @@
-"""Small sites for tests of the history."""
+"""Small sites for the tests of history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sites for tests of manifests: one plant with different `serving` sections."""
+"""Sites whose manifests tests look at: of one plant, with other sections for serving."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELEASED = {"fan.v2": 1, "pump": 2}
 
 
 def site_of(serving: Mapping[str, Any], name: str = "plant") -> Site:
-    """A site with two classes, one of which has a name that Kubernetes does not accept."""
+    """A site with two classes, one of them with a name that Kubernetes would not take."""
     site = Site.model_validate(
         {
             "site": name,
@@ -39,11 +39,11 @@ def request_of(
     champions: Mapping[str, int] | None = None,
     **options: Any,
 ) -> Request:
-    """A request to a target, with `options` as on the command line."""
-    site, champion_versions = site_of(serving or {}), RELEASED if champions is None else champions
+    """What is asked of a target; `options` as on the command line."""
+    site, named = site_of(serving or {}), RELEASED if champions is None else champions
     models = [
-        ReleasedModel(name, name, (champion_versions[name],), {"champion": champion_versions[name]})
-        if name in champion_versions
+        ReleasedModel(name, name, (named[name],), {"champion": named[name]})
+        if name in named
         else ReleasedModel(name, name)
         for name in sorted(site.classes)
     ]
