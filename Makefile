@@ -10,7 +10,10 @@ WORKERS ?= 2
 
 # Test durations: a JUnit file of the last run of each target.
 RESULTS := .test-results
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --durations=25
+# Tests of a file share its engines. Unit tests share less, so an idle worker may take some from the other.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+BY_TEST := --dist worksteal
 
 .PHONY: help setup demo unit test lint bench constraints clean
 
@@ -30,10 +33,10 @@ demo: setup  ## run the whole pipeline on a simulated plant; ARGS=--keep leaves 
 	@$(BIN)/eugenie demo $(ARGS)
 
 unit: setup  ## run the unit tests that are not slow, without engines, in under a minute
-	@$(PYTEST) --junitxml=$(RESULTS)/unit.xml tests/unit -m "not slow" $(ARGS)
+	@$(PYTEST) $(BY_TEST) --junitxml=$(RESULTS)/unit.xml tests/unit -m "not slow" $(ARGS)
 
 test: setup lint  ## lint, then run every test, on real engines
-	@$(PYTEST) --junitxml=$(RESULTS)/test.xml $(ARGS)
+	@$(PYTEST) $(BY_FILE) --junitxml=$(RESULTS)/test.xml $(ARGS)
 
 lint: setup  ## run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .

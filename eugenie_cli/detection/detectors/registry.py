@@ -1,4 +1,4 @@
-"""Detector types by their names in site files."""
+"""The types of detectors by the names that site files have for them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CLASSICAL: Mapping[str, tuple[str, str]] = {
     "isolation-forest": ("isolation_forest", "IsolationForest"),
     "last-value": ("last_value", "LastValue"),
 }
-"""Module and class of each statistic; they import TensorFlow, so they are loaded on demand."""
+"""Module and class of each statistic; they bring TensorFlow, so they are imported when asked for."""
 NAMES = (LSTM, *CLASSICAL)
 
 
 def of(name: str) -> DetectorType:
-    """The detector type with this name. Raises KeyError for an unknown name."""
+    """The type of that name. Raises KeyError for any other."""
     if name == LSTM:
         from eugenie_cli.detection.detectors.lstm import Lstm
 
@@ -33,6 +33,6 @@ def of(name: str) -> DetectorType:
 
 
 def statistic_of(name: str) -> Any:
-    """The statistic's class of a type other than the forecaster. Raises KeyError for an unknown name."""
+    """The class of the statistic of one of the types beside the forecaster. Raises KeyError for any other."""
     module, statistic = CLASSICAL[name]
     return getattr(import_module(f"{__package__}.{module}"), statistic)
