@@ -1,4 +1,7 @@
-"""What the server counts, as a page for Prometheus, under the names that TensorFlow Serving gives it."""
+"""What the server counts, as a page for Prometheus, under the names that TensorFlow Serving gives it.
+
+prometheus_client cannot write these names: it appends _total to a counter, and writes other bounds of buckets.
+"""
 
 from __future__ import annotations
 
