@@ -1,9 +1,9 @@
-"""Detection: network, scoring graph, calibration, baselines, metrics. Knows no file, broker or server."""
+"""Detection: network, scoring graph, calibration, baselines, metrics. Independent of files, brokers and servers."""
 
 import logging
 import os
 
-# TensorFlow's C++ side greets every process with lines about drivers that are not there. Errors still raise.
+# TensorFlow's C++ code logs missing drivers in every process. Errors are still raised.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# And its Python side warns where several models are at work: each has graphs of its own, which is meant.
+# Its Python code warns if a process uses several models, each with its own graphs, which is intended here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

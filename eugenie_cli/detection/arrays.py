@@ -1,4 +1,4 @@
-"""Array types of the package, and the runs of a mask."""
+"""Array types, and the runs of a mask."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 def runs(chosen: Bools) -> list[tuple[int, int]]:
-    """Where the runs of True in bool [T] begin, and where each has ended: [first, last) in order."""
+    """The runs of True in bool [T] as index ranges [first, last), in order."""
     borders = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]]))).tolist()
     return list(zip(borders[::2], borders[1::2], strict=True))

@@ -1,8 +1,8 @@
-"""Tables with an entry for each asset: declared by the field that holds them, checked when a detector is made.
+"""Tables with an entry for each asset, declared by the field that holds them and checked when a detector is created.
 
     mean: Floats = field(metadata=PER_ASSET)
 
-A detector one of whose tables is too short works for some assets, and fails only when it is served for another.
+A detector with a table that is too short would work for some assets and fail only when another asset is scored.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def is_per_asset(entry: Field[Any]) -> bool:
 
 
 def asset_tables(owner: Any) -> Iterator[tuple[str, Sized]]:
-    """The tables of a dataclass, and of the dataclasses that it holds, by name: `mean`, `residual.mean`.
+    """The tables of a dataclass and of the dataclasses in it, by name: `mean`, `residual.mean`.
 
-    A table that the owner does not have (None) is left out.
+    A table that is None is left out.
     """
     for entry in fields(owner):
         value = getattr(owner, entry.name)
@@ -37,7 +37,7 @@ def asset_tables(owner: Any) -> Iterator[tuple[str, Sized]]:
 
 
 def check_asset_tables(owner: Any, assets: int) -> None:
-    """Raises ValueError, which names every table of `owner` that has not as many entries as there are `assets`."""
+    """Raises ValueError that lists every table of `owner` whose number of entries is not `assets`."""
     wrong = [f"{name} has {len(table)}" for name, table in asset_tables(owner) if len(table) != assets]
     if wrong:
         raise ValueError(f"a table must have an entry for each of the {assets} assets: {', '.join(wrong)}")

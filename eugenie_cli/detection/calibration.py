@@ -1,7 +1,7 @@
-"""From a fitted network to a calibrated detector: scaling, normal baselines, thresholds.
+"""Turns a fitted network into a calibrated detector: scaling, normal baselines, thresholds.
 
-Thresholds come from the last normal rows of each asset, which neither trained the network nor entered
-a baseline: calibrating on rows that trained gives thresholds that live data break all day.
+Thresholds come from the last normal rows of each asset, which neither trained the network nor entered a baseline.
+Thresholds calibrated on training rows would be too low, and live data would exceed them all day.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ from eugenie_cli.detection.covariance import (
     Baseline,
     averages_whitener,
     baseline,
-    calmed,
     distance,
     impute,
     stride,
+    with_still_floor,
 )
 from eugenie_cli.detection.detector import AssetCalibration, Calibration
 from eugenie_cli.detection.ewma import ewma_kernel, redundancy
 from eugenie_cli.detection.residual_variance import Scatter
 from eugenie_cli.detection.window_statistics import StatisticsModule
 
-# The statistic that one normal row in a thousand exceeds; times the margin it is the threshold.
+# The quantile of the statistic that one normal row in a thousand exceeds. Threshold = margin x quantile.
 QUANTILE = 0.999
-# Where that is 0, as of forecasts that are always right, any statistic alarms; over less than this its score would be
-# infinite, which is no number to weigh rows by.
+# Floor of that quantile. Where it is 0, as with forecasts that are always right, any statistic above 0 raises an alarm;
+# below this floor, its score would be infinite and could not serve as a weight of rows.
 LEAST_QUANTILE = 1e-20
-# The rehearsal leaves out each of this many consecutive parts of the calibration block in turn. Five are the usual
-# folds. On simulated normal operation (averages of noise, blocks of 105 to 2,160 rows, 1 to 16 assets) rows that came
-# later then exceeded most nearly as often as the budget says, on the safe side where there are several assets.
+# The rehearsal leaves out each of this many consecutive parts of the calibration block in turn; five is the usual
+# number of folds. On simulated normal operation (averages of noise, blocks of 105 to 2,160 rows, 1 to 16 assets), it
+# made later rows exceed the threshold about as often as the budget allows, and less often with several assets.
 REHEARSAL_PARTS = 5
 MARGINS = np.arange(1.0, 4.0001, 0.05)
-# An asset with fewer calibration rows takes the class's threshold.
+# An asset with fewer calibration rows uses the class's threshold.
 MIN_CALIBRATION_ROWS = 60
-# Rows of an asset beyond so many say the same again: evenly spread segments are taken. A baseline is means and
-# covariances; a threshold is a quantile of the rarest rows, which takes more of them.
+# More rows of an asset than this add nothing, so evenly spread segments are sampled. A baseline needs means and
+# covariances; a threshold needs a quantile of the rarest rows, and so more rows.
 MAX_BASELINE_ROWS = 20_000
 MAX_ROWS = 60_000
-# A sensor that hardly moves in normal operation would turn its last digit into an alarm. Deviations are
-# at least this share of the class's, and of the value itself.
+# Floors of a deviation, as a share of the class's deviation and of the value itself. Without them, a sensor that hardly
+# moves in normal operation would raise an alarm when its last digit changes.
 MIN_SHARE_OF_CLASS = 0.1
 MIN_SHARE_OF_VALUE = 1e-3
 MIN_DEVIATION = 1e-6
-# A sensor whose normal values differ by less than this share of that never moved: how far it moves when it does, its
-# history cannot say. Its value can, and the class's other assets: its deviation is a share of the one or a multiple of
-# theirs, such that by `covariance.STILL_DEVIATION` a step of half a per cent, or of a deviation of theirs, is one of
-# its own. Of a value of 0 on all assets nothing can be said: it is not scored, or its first move would alarm for ever.
+# A sensor whose normal values differ by less than this share of the floored deviation never moved, and its history does
+# not show how far it moves. Its deviation is then a share of its value, or a multiple of the deviation of the class's
+# other assets; `covariance.STILL_DEVIATION` makes a step of half a per cent, or of one of their deviations, count as
+# one of its own. A sensor that is 0 on all assets is not scored, because its first move would raise an endless alarm.
 LEAST_MOVE = 0.01
 STILL_SHARE_OF_VALUE = 0.05
 STILL_TIMES_OF_CLASS = 9.0
-# Deviations within which all values of such a sensor lie.
+# Range of all values of such a sensor, in deviations.
 STILL_RANGE = 0.05
 
 
@@ -79,7 +79,7 @@ class NormalRows:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What `detector.TrainedDetector` takes over."""
+    """The calibrated parts of a `detector.TrainedDetector`."""
 
     scored: Bools
     residual: Baseline
@@ -92,20 +92,21 @@ class Calibrated:
 
 
 class Scale(NamedTuple):
-    """Of A assets and S sensors."""
+    """The scale of A assets and S sensors."""
 
     mean: Floats
     """float32 [A, S]."""
     deviation: Floats
     """float32 [A, S], above 0."""
     moved: Bools
-    """bool [A, S]: False where there was no value, or never another one to judge by (see `LEAST_MOVE`)."""
+    """bool [A, S]: False where there was no value, or only one value and nothing to judge it by (see `LEAST_MOVE`)."""
 
 
 def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
-    """Mean and deviation of each asset's learnt rows, which come in blocks (float32 [n, S], NaN where missing), twice.
+    """Mean and deviation of each asset's training rows. Each callable yields them in blocks (float32 [n, S], NaN where
+    missing) and is called three times.
 
-    A sensor that an asset never reported takes the class's.
+    A sensor that an asset never reported gets the class's typical mean and deviation.
     """
     counts = np.stack([sum(np.isfinite(rows).sum(axis=0) for rows in blocks()) for blocks in learnt])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -121,15 +122,18 @@ def scaling(learnt: Sequence[Callable[[], Iterable[Floats]]]) -> Scale:
     for table in (mean, deviation):
         known = np.isfinite(table)
         typical = [
-            np.median(column[there]) if there.any() else 0.0 for column, there in zip(table.T, known.T, strict=True)
+            np.median(column[present]) if present.any() else 0.0
+            for column, present in zip(table.T, known.T, strict=True)
         ]
         table[:] = np.where(known, table, typical)
     floor = np.maximum(np.median(deviation, axis=0) * MIN_SHARE_OF_CLASS, np.abs(mean) * MIN_SHARE_OF_VALUE)
     floored = np.maximum(deviation, np.maximum(floor, MIN_DEVIATION))
     never = (counts > 0) & (deviation < LEAST_MOVE * floored)
-    told = np.maximum(np.abs(mean) * STILL_SHARE_OF_VALUE, np.median(deviation, axis=0) * STILL_TIMES_OF_CLASS)
-    moved = (counts > 0) & (~never | (told > MIN_DEVIATION))
-    floored = np.where(never, np.maximum(floored, told), floored)
+    usual_deviation = np.maximum(
+        np.abs(mean) * STILL_SHARE_OF_VALUE, np.median(deviation, axis=0) * STILL_TIMES_OF_CLASS
+    )
+    moved = (counts > 0) & (~never | (usual_deviation > MIN_DEVIATION))
+    floored = np.where(never, np.maximum(floored, usual_deviation), floored)
     return Scale(mean.astype(np.float32), floored.astype(np.float32), moved)
 
 
@@ -146,11 +150,11 @@ def calibrate(
     advance: Callable[[float], None] | None = None,
     room: Room | None = None,
 ) -> Calibrated:
-    """Baselines and thresholds of a class. `sensors_of`: the sensors' names; `roles`: "auto", "scored" or
-    "context" for each; `advance` is called once for each asset. `room`: for the assets' statistics, which together may
-    be more than memory holds; no more than one asset's are worked on at once.
+    """Baselines and thresholds of a class. `sensors_of`: the sensors' names; `roles`: "auto", "scored" or "context" for
+    each; `advance` is called once for each asset. `room` allocates buffers for the assets' statistics, which together
+    may not fit in memory; only one asset's are processed at a time.
 
-    Raises ValueError when no sensor is scored or no asset has a scorable calibration row.
+    Raises ValueError if no sensor is scored or no asset has a scorable calibration row.
     """
     sensors = range(assets[0].scaled.shape[1])
     module = StatisticsModule(network, scored=sensors, window=window, warmup=warmup, horizons=horizons)
@@ -172,7 +176,7 @@ def calibrate(
         [part.level for part in held_out],
     )
     if not scored.any():
-        raise ValueError("no sensor is scored: every one is context")
+        raise ValueError("no sensor is scored: all sensors are context")
     if not any(map(len, learnt)):
         raise ValueError("no row can be learnt from: too few in a row, or too many of a window are missing")
     picked = np.flatnonzero(scored)
@@ -182,8 +186,8 @@ def calibrate(
 
     whiten = partial(averages_whitener, redundancy=redundancy(ewma_kernel(window - warmup)))
     still = np.stack([_still(_spread(asset))[picked] for asset in assets])
-    residual = calmed(baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten), still)
-    level = calmed(baseline(lambda: (part.of(picked) for part in levels), whiten), still)
+    residual = with_still_floor(baseline(lambda: (part.residuals for part in scored_of(learnt)), whiten), still)
+    level = with_still_floor(baseline(lambda: (part.of(picked) for part in levels), whiten), still)
     scattered = _scatter(lambda: scored_of(learnt))
     normal = np.where(still, np.maximum(scattered.normal, STILL_DEVIATION**2), scattered.normal)
     scattered = Scatter(scattered.offset, normal.astype(np.float32))
@@ -194,8 +198,8 @@ def calibrate(
     calibration = replace(
         calibration,
         assets=tuple(
-            replace(one, learnt=len(part), **_moved(part, later, [sensors_of[place] for place in picked]))
-            for one, part, later in zip(calibration.assets, scored_of(learnt), scored_of(held_out), strict=True)
+            replace(of_asset, learnt=len(part), **_moved(part, later, [sensors_of[column] for column in picked]))
+            for of_asset, part, later in zip(calibration.assets, scored_of(learnt), scored_of(held_out), strict=True)
         ),
     )
     return Calibrated(scored, residual, level, scattered, threshold, calibration, tuple(statistic))
@@ -204,8 +208,8 @@ def calibrate(
 def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float) -> tuple[Floats, Calibration]:
     """Thresholds float32 [A] from each asset's statistic (float64 [N]) on its calibration rows.
 
-    threshold = margin x quantile. The margin is the class's: the smallest for which, with each part of the
-    blocks left out in turn and judged by the others' quantile, at most `budget` of the rows exceed.
+    threshold = margin x quantile. The class has one margin: the smallest for which at most `budget` of the rows exceed
+    the threshold when each part of the blocks is left out in turn and judged by the quantile of the other parts.
     """
     enough = [len(part) >= MIN_CALIBRATION_ROWS for part in statistic]
     pooled = _quantile(np.concatenate(list(statistic)))
@@ -229,7 +233,7 @@ def thresholds(assets: Sequence[str], statistic: Sequence[Floats], budget: float
 
 
 def _rehearse(statistic: Floats) -> Floats:
-    """Each row's statistic over the quantile of the parts that it is not in."""
+    """Each row's statistic over the quantile of the parts that do not contain it."""
     parts = np.array_split(statistic, REHEARSAL_PARTS)
     others = [np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
     return np.concatenate([part / _quantile(other) for part, other in zip(parts, others, strict=True)])
@@ -240,13 +244,13 @@ def _quantile(statistic: Floats) -> float:
 
 
 def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
-    """Each asset's own, the class's where an asset has too few samples."""
+    """Each asset's own scatter; the class's for an asset with too few samples."""
     lengths = [len(part) for part in samples()]
     pooled = None
     if min(lengths) < MIN_BASELINE_ROWS:
         step = stride(sum(lengths))
-        taken = [(part.recent[::step], part.square[::step], part.recent_present[::step]) for part in samples()]
-        pooled = residual_variance.learn(*(np.concatenate(column) for column in zip(*taken, strict=True)))
+        thinned = [(part.recent[::step], part.square[::step], part.recent_present[::step]) for part in samples()]
+        pooled = residual_variance.learn(*(np.concatenate(column) for column in zip(*thinned, strict=True)))
     parts = [
         residual_variance.learn(part.recent, part.square, part.recent_present)
         if pooled is None or len(part) >= MIN_BASELINE_ROWS
@@ -257,7 +261,7 @@ def _scatter(samples: Callable[[], Iterable[Smoothed]]) -> Scatter:
 
 
 def _statistic(residual: Baseline, level: Baseline, scattered: Scatter, index: int, part: Smoothed) -> Floats:
-    """What is compared with the threshold, float64 [N]; `scoring` computes the same in the graph."""
+    """The statistic that is compared with the threshold, float64 [N]; `scoring` computes the same in the graph."""
     relative = residual_variance.around(scattered.offset[index], part.recent, part.square) / scattered.normal[index]
     return np.cbrt(
         _distance(residual, index, part.residual, part.residual_present)
@@ -267,7 +271,7 @@ def _statistic(residual: Baseline, level: Baseline, scattered: Scatter, index: i
 
 
 def _moved(before: Smoothed, after: Smoothed, sensors: Sequence[str]) -> dict[str, Any]:
-    """`AssetCalibration.moved` and `mover`: levels are in deviations already."""
+    """`AssetCalibration.moved` and `mover`; levels are already in deviations."""
     if not len(before) or not len(after):
         return {"moved": 0.0, "mover": ""}
     moved = np.abs(after.level.mean(axis=0) - before.level.mean(axis=0))
@@ -275,18 +279,18 @@ def _moved(before: Smoothed, after: Smoothed, sensors: Sequence[str]) -> dict[st
 
 
 def _spread(asset: NormalRows) -> Floats:
-    """At most about `MAX_ROWS` of the learnt rows, evenly spread: float32 [n, S]."""
+    """About `MAX_ROWS` of the training rows at most, evenly spread: float32 [n, S]."""
     step = max(1, -(-int(np.count_nonzero(asset.learnt)) // MAX_ROWS))
     rows: Floats = asset.scaled[::step][asset.learnt[::step]]
     return rows
 
 
 def _still(rows: Floats) -> Bools:
-    """bool [S]: sensors whose scaled rows [T, S] are one value."""
-    there = np.isfinite(rows)
-    high, low = np.where(there, rows, -np.inf).max(axis=0), np.where(there, rows, np.inf).min(axis=0)
-    found: Bools = ~(high - low >= STILL_RANGE)
-    return found
+    """bool [S]: sensors whose scaled rows [T, S] all have the same value."""
+    present = np.isfinite(rows)
+    high, low = np.where(present, rows, -np.inf).max(axis=0), np.where(present, rows, np.inf).min(axis=0)
+    still: Bools = ~(high - low >= STILL_RANGE)
+    return still
 
 
 def _distance(baseline: Baseline, index: int, values: Floats, present: Bools) -> Floats:

@@ -1,4 +1,4 @@
-"""What training leaves: everything that a score needs, as plain numpy."""
+"""The result of training: everything that scoring needs, as plain numpy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eugenie_cli.detection.covariance import Baseline
 from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.detection.residual_variance import Scatter
 
-# A row is scored when its last row has a value and at least this share of the window's rows has one.
+# A window is scored if its last row has a value and at least this share of its rows has one.
 MIN_PRESENT = 0.8
 
 
@@ -25,16 +25,16 @@ class AssetCalibration:
     rows: int
     """Scored rows of the calibration block."""
     pooled: bool
-    """True when the asset had too few rows of its own and the class's threshold was taken."""
+    """Whether the asset has too few rows of its own and uses the class's threshold."""
     quantile: float
     """The statistic's .999 quantile on those rows."""
     exceeding: float
     """Share of those rows that score above 1."""
     learnt: int = 0
-    """Scored rows that the asset's own baselines rest on; with too few they are the class's."""
+    """Scored rows behind the asset's own baselines; with too few, it uses the class's."""
     moved: float = 0.0
-    """How far the mean of a scored sensor moved from the rows learnt from to the calibration block, in
-    deviations: that of the sensor that moved most."""
+    """How far the mean of the sensor that moved most shifted from the training rows to the calibration block, in
+    deviations; scored sensors only."""
     mover: str = ""
     """That sensor."""
 
@@ -46,7 +46,7 @@ class Calibration:
     budget: float
     """Share of normal rows that may score above 1."""
     margin: float
-    """The smallest factor whose rehearsal on held-out normal rows stayed within the budget."""
+    """The smallest factor for which the rehearsal on held-out normal rows stayed within the budget."""
     rehearsal: float
     """Share of held-out normal rows above 1 in that rehearsal."""
     assets: tuple[AssetCalibration, ...] = field(metadata=PER_ASSET)
@@ -54,9 +54,9 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedDetector:
-    """What detectors of every type have; each type adds its own. A: assets, S: sensors, P: scored sensors.
+    """The fields of every detector type; each type adds its own. A: assets, S: sensors, P: scored sensors.
 
-    All tables share the order of `assets` and `sensors`. Raises ValueError when one has not an entry for each asset.
+    All tables follow the order of `assets` and `sensors`. Raises ValueError if a table lacks an entry for an asset.
     """
 
     type: str
@@ -68,11 +68,11 @@ class TrainedDetector:
     """Engineering unit of each sensor, "" where it has none."""
     window: int
     horizons: tuple[int, ...]
-    """Rows ahead; none where the type forecasts nothing."""
+    """Forecast horizons in rows; empty if the type does not forecast."""
     step_ms: int
     max_gap_ms: int
     scored: Bools
-    """bool [S]: False for context, which nothing scores."""
+    """bool [S]: False for context sensors, which are not scored."""
     mean: Floats = field(metadata=PER_ASSET)
     """float32 [A, S], engineering units."""
     deviation: Floats = field(metadata=PER_ASSET)
@@ -81,7 +81,7 @@ class TrainedDetector:
     """float32 [A]: the statistic at which the score is 1."""
     calibration: Calibration
     running: OperatingState | None = None
-    """When a row counts: rows of a stopped machine are missing rows."""
+    """When the machine runs: rows of a stopped machine count as missing."""
 
     def __post_init__(self) -> None:
         check_asset_tables(self, len(self.assets))
@@ -101,17 +101,17 @@ class LstmDetector(TrainedDetector):
     network: Mapping[str, Floats]
     """float32 weights by `network.WEIGHTS`."""
     used: Bools | None = field(default=None, metadata=PER_ASSET)
-    """bool [A, S]: sensors that moved in the asset's normal rows; the others are missing to it. None: all of them, as
-    of versions that were trained before it was asked."""
+    """bool [A, S]: sensors that moved in the asset's normal rows; the others count as missing. None, as in versions
+    trained before this field existed: all sensors."""
     residual: Baseline
-    """Of smoothed forecast errors, in deviations."""
+    """Baseline of smoothed forecast errors, in deviations."""
     level: Baseline
-    """Of smoothed values, in deviations."""
+    """Baseline of smoothed values, in deviations."""
     scatter: Scatter
-    """Of forecast errors by themselves, in deviations."""
+    """Scatter of each sensor's forecast errors, in deviations."""
 
     def seen(self, index: int, rows: Floats) -> Floats:
-        """Rows [..., S] of asset number `index` as it sees them: sensors that never moved are missing."""
+        """Rows [..., S] of asset number `index` as the network sees them: sensors that never moved are missing."""
         return rows if self.used is None else np.where(self.used[index], rows, np.asarray(np.nan, rows.dtype))
 
     @property

@@ -1,8 +1,8 @@
 """The truncated EWMA: smoothing with a bounded memory.
 
-An exponentially weighted moving average (Roberts, Technometrics 1, 1959) remembers everything since it
-started. Cut off after R rows and renormalised it is a weighted mean of a window, so a score stays a pure
-function of the window.
+An exponentially weighted moving average (Roberts, Technometrics 1, 1959) remembers everything since it started.
+Truncated after R rows and renormalised, it is a weighted mean of a window, so a score remains a pure function of the
+window.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy as np
 
 from eugenie_cli.detection.arrays import Bools, Floats
 
-# Shewhart-chart practice: .05-.25 finds shifts of about one deviation; .1 weighs the last 7 rows as half.
+# Shewhart-chart practice: .05-.25 finds shifts of about one deviation; with .1, the last 7 rows have half the weight.
 SMOOTHING = 0.1
-# Weight of the newest row in the scatter of forecast errors, which says what is happening now. Hunter, "The
+# Weight of the newest row in the scatter of forecast errors, which reflects the current state. Hunter, "The
 # exponentially weighted moving average", Journal of Quality Technology 18 (1986), advises .2.
 SCATTER_SMOOTHING = 0.2
-# A sensor enters a statistic when at least this share of the kernel's weight fell on values that were there.
+# A sensor enters a statistic if at least this share of the kernel's weight falls on present values.
 MIN_WEIGHT = 0.5
 
 
@@ -27,15 +27,15 @@ def ewma_kernel(rows: int, smoothing: float = SMOOTHING) -> Floats:
 
 
 def redundancy(kernel: Floats) -> float:
-    """How many consecutive averages tell of variances and covariances what one independent average would: the sum of
-    the squared autocorrelations that `kernel` [R] gives to rows without memory (Bartlett, 1946). Nine for a weight of
-    .1; more where the rows have a memory of their own."""
+    """How many consecutive averages carry as much information on variances and covariances as one independent average:
+    the sum of the squared autocorrelations that `kernel` [R] gives to rows without memory (Bartlett, 1946). Nine for a
+    weight of .1; more if the rows are themselves autocorrelated."""
     products = np.correlate(kernel, kernel, "full")
     return float(np.sum((products / products.max()) ** 2))
 
 
 def smooth(values: Floats, present: Bools, kernel: Floats) -> tuple[Floats, Bools]:
-    """Weighted mean over the row axis of what is present.
+    """Weighted mean of the present values over the row axis.
 
     `values` float [..., R, P] (anything where absent), `present` bool [..., R, P], `kernel` [R]
     -> mean float [..., P] (0 where absent), present bool [..., P].

@@ -1,4 +1,4 @@
-"""Pieces of the scoring graph that types of detectors share: tables by asset, imputation, shares."""
+"""Operations that the scoring graphs of several detector types share: tables by asset, imputation, shares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAN = tf.constant(np.nan, tf.float32)
 
 
 class Tables(tf.Module):
-    """A `Baseline` in the graph, with one more asset at the end: the unknown one."""
+    """A `Baseline` in the graph, with an extra entry at the end for unknown assets."""
 
     def __init__(self, baseline: Baseline) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Tables(tf.Module):
         self.precision = with_unknown(baseline.precision, np.eye(sensors))
 
     def centre(self, asset: tf.Tensor, value: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """`value` float32 [B, K, P] less its normal mean; absent entries get their conditional mean given the
+        """`value` float32 [B, K, P] minus its normal mean; absent entries get their conditional mean given the
         present ones (see `covariance.impute`)."""
         centred = tf.where(present, value - tf.gather(self.mean, asset)[:, None], 0.0)
         return impute(centred, present, asset, self.precision)
@@ -44,12 +44,12 @@ def impute(centred: tf.Tensor, present: tf.Tensor, asset: tf.Tensor, precision: 
 
 
 def with_unknown(table: np.ndarray, unknown: np.ndarray | np.floating) -> tf.Tensor:
-    """`table` [A, ...] and a last entry for assets that are not in it, float32 [A + 1, ...]."""
+    """`table` [A, ...] with an entry appended for assets that are not in it, float32 [A + 1, ...]."""
     return tf.constant(np.concatenate([table, np.asarray(unknown)[None]]), tf.float32)
 
 
 def share(parts: tf.Tensor) -> tf.Tensor:
-    """Non-negative float32 [..., P] -> shares that sum to 1; equal ones where there is nothing to share."""
+    """Non-negative float32 [..., P] -> shares that sum to 1; equal shares where the total is 0."""
     total = tf.reduce_sum(parts, axis=-1, keepdims=True)
     equal = tf.fill(tf.shape(parts), 1.0 / parts.shape[-1])
     return tf.where(total > 0, tf.math.divide_no_nan(parts, total), equal)

@@ -1,7 +1,7 @@
-"""The modified LSTM: sequence to sequence, it forecasts the coming rows at every position of the window.
+"""The modified LSTM: sequence to sequence, it forecasts the next rows at every position of the window.
 
-One pass over a window therefore gives the forecast errors of all its later rows. Horizons have direct
-heads: no forecast is fed back.
+One pass over a window therefore gives the forecast errors of all its later rows. Each horizon has a direct head, so no
+forecast is fed back.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from eugenie_cli.detection.arrays import Floats
 if TYPE_CHECKING:
     import keras
 
-# Noise on the hidden state keeps the forecast from leaning on fine detail of the recent values, which
-# faults share.
+# Noise on the hidden state keeps the forecast from relying on fine detail of recent values, which faults also affect.
 HIDDEN_NOISE = 0.1
-# Values are clipped at this many deviations: one wild value must not own the window.
+# Values are clipped at this many deviations, so that a single outlier does not dominate the window.
 CLIP = 8.0
-# The narrow layer between memory and forecast, as a floor. It makes the forecast follow what sensors share.
+# Least width of the narrow layer between memory and forecast, which makes the forecast follow what sensors share.
 MIN_BOTTLENECK = 8
 
 WEIGHTS = (
@@ -66,8 +65,8 @@ def build(
 ) -> keras.Model:
     """The network: float32 [B, T, 2S] -> float32 [B, T, horizons, S], any T.
 
-    Output [b, t, i] is the forecast of scaled row t + horizons[i], from rows 0..t. `memory` and
-    `noise`: other classes of these layers, with the same weights.
+    Output [b, t, i] is the forecast of scaled row t + horizons[i] from rows 0..t. `memory` and `noise` replace the
+    classes of these layers; the weights are the same.
     """
     import keras
 
@@ -85,18 +84,18 @@ def build(
     hidden = (noise or keras.layers.GaussianNoise)(HIDDEN_NOISE, seed=seed + 3, name="noise")(hidden)
     narrow = keras.layers.Dense(bottleneck(sensors), kernel_initializer=initial(4), name="narrow")(hidden)
     heads = keras.layers.Dense(horizons * sensors, kernel_initializer=initial(5), name="heads")(narrow)
-    # -1 for the length: the window's may differ from call to call
+    # -1, because the length may differ from call to call
     shaped = keras.layers.Reshape((-1, horizons, sensors), name="forecast")(heads)
     return keras.Model(rows, shaped, name="forecaster")
 
 
 def weights_of(model: keras.Model) -> dict[str, Floats]:
-    """The network's weights by name (`WEIGHTS`), gates in Keras' order: input, forget, candidate, output."""
+    """The network's weights by name (`WEIGHTS`), with gates in Keras' order: input, forget, candidate, output."""
     return dict(zip(WEIGHTS, (np.array(weight) for weight in model.get_weights()), strict=True))
 
 
 def restore(weights: Mapping[str, Floats], sensors: int, horizons: int) -> keras.Model:
-    """The Keras network with `weights`. Raises ValueError when shapes disagree."""
+    """The Keras network with `weights`. Raises ValueError if shapes disagree."""
     model = build(sensors, horizons, weights["lstm_recurrent"].shape[0])
     model.set_weights([weights[name] for name in WEIGHTS])
     return model

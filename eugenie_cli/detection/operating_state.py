@@ -1,7 +1,7 @@
-"""When a machine runs: a sensor above a value. Rows of a stopped machine are rows that do not exist.
+"""When a machine is running: while a sensor is above a value. Rows of a stopped machine count as missing.
 
-A stopped pump is not faulty, and what it looks like says nothing about how it runs. A row whose sensor is
-missing counts as running: a broken sensor must not silence the detector.
+A stopped pump is not faulty, and its readings say nothing about normal operation. A row without a value of that sensor
+counts as running, because a broken sensor must not silence the detector.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class OperatingState:
     above: float
 
     def stopped(self, rows: Floats) -> Bools:
-        """bool [...] of rows [..., S]."""
+        """bool [...]: whether the machine is stopped in rows [..., S]."""
         return np.asarray(rows[..., self.column] <= np.float32(self.above))
 
     def mask(self, rows: Floats) -> Floats:
-        """Rows [..., S] with those of the stopped machine all NaN."""
+        """Rows [..., S], all NaN while the machine is stopped."""
         return np.where(self.stopped(rows)[..., None], np.asarray(np.nan, rows.dtype), rows)

@@ -1,6 +1,6 @@
-"""Scoring again, slowly, in numpy.
+"""A slow reference implementation of scoring in numpy.
 
-An export is refused when the graph disagrees with this; nothing else uses it.
+An export is refused if its graph disagrees with this reference; nothing else uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eugenie_cli.detection.detectors import registry
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """`score` float64 [B, K], `contribution` and `expected` [B, K, S], as the graph's signature has them."""
+    """`score` float64 [B, K], `contribution` and `expected` [B, K, S], as in the graph's signature."""
 
     score: Floats
     contribution: Floats
@@ -33,13 +33,13 @@ def score(detector: TrainedDetector, assets: Sequence[str], rows: Floats) -> Ref
 def _score_asset(detector: TrainedDetector, asset: str, rows: Floats) -> tuple[Floats, Floats, Floats]:
     rows = rows if detector.running is None else detector.running.mask(rows)
     if asset not in detector.assets:
-        nothing = np.full((len(rows) - detector.window + 1, len(detector.sensors)), np.nan)
-        return nothing[:, 0], nothing, nothing
+        unscored = np.full((len(rows) - detector.window + 1, len(detector.sensors)), np.nan)
+        return unscored[:, 0], unscored, unscored
     index = detector.assets.index(asset)
-    found = registry.of(detector.type).measure(detector, index, rows)
-    scored = ~np.isnan(found.statistic)[:, None]
+    measured = registry.of(detector.type).measure(detector, index, rows)
+    scored = ~np.isnan(measured.statistic)[:, None]
     return (
-        found.statistic / detector.threshold[index],
-        np.where(scored, found.contribution, np.nan),
-        np.where(scored, found.expected, np.nan),
+        measured.statistic / detector.threshold[index],
+        np.where(scored, measured.contribution, np.nan),
+        np.where(scored, measured.expected, np.nan),
     )

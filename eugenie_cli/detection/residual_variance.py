@@ -1,7 +1,7 @@
-"""The scatter of forecast errors: how much more they swing than in normal operation, sensor by sensor.
+"""The scatter of forecast errors: how much more they oscillate than in normal operation, sensor by sensor.
 
-A fault that swings to and fro averages out of smoothed errors and levels; of their squares it does not. Each
-sensor's part is also its contribution to the score: where the forecast failed is what the fault touched.
+An oscillating fault averages out of smoothed errors and levels, but not out of their squares. Each sensor's part is
+also its contribution to the score: the sensors whose forecast failed are those that the fault affects.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.asset_tables import PER_ASSET
 
-# Scatter below which a sensor is taken as forecast exactly, in deviations squared.
+# Floor of a sensor's normal scatter, in deviations squared: below it, the forecast counts as exact.
 MIN_SCATTER = 1e-6
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Of an asset in normal operation. Tables float [A, P], in deviations."""
+    """Scatter of each asset in normal operation. Tables float [A, P], in deviations."""
 
     offset: Floats = field(metadata=PER_ASSET)
     """The mean forecast error."""
     normal: Floats = field(metadata=PER_ASSET)
-    """The mean squared one, less the offset."""
+    """The mean squared forecast error around the offset."""
 
 
 def around(offset: Floats, recent: Floats, square: Floats) -> Floats:
-    """Mean squares around `offset` [P], from means [N, P] and mean squares [N, P] of the same rows."""
-    found: Floats = np.maximum(square - 2.0 * offset * recent + offset**2, 0.0)
-    return found
+    """Mean squares around `offset` [P], given means [N, P] and mean squares [N, P] of the same rows."""
+    squares: Floats = np.maximum(square - 2.0 * offset * recent + offset**2, 0.0)
+    return squares
 
 
 def learn(recent: Floats, square: Floats, present: Bools) -> tuple[Floats, Floats]:
@@ -42,6 +42,6 @@ def learn(recent: Floats, square: Floats, present: Bools) -> tuple[Floats, Float
 
 
 def statistic(relative: Floats, present: Bools) -> Floats:
-    """Root of the mean over the sensors that are there, [N], of `relative` [N, P]: scatter over the normal one."""
+    """Root of the mean over the present sensors, [N], of `relative` [N, P]: scatter over normal scatter."""
     total = np.where(present, relative, 0.0).sum(axis=-1)
     return np.sqrt(total / np.maximum(present.sum(axis=-1), 1))

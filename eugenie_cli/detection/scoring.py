@@ -1,6 +1,6 @@
-"""The scoring graph: engineering units in, scores out. What is exported and served is this, as it stands.
+"""The scoring graph, which is exported and served unchanged: engineering units in, scores out.
 
-A score is the statistic of the detector's type over the asset's threshold; see `detectors` for each.
+A score is the statistic of the detector type divided by the asset's threshold; `detectors` has a module for each type.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class ScoringModule(tf.Module):
     """A `TrainedDetector` as a graph. B assets, L rows each, S sensors, M the window, K = L - M + 1.
 
     `serving_default(asset, rows)` and, where the type forecasts, `forecast(asset, rows)` are tf.functions with
-    fixed signatures; B and L are free.
+    fixed signatures; B and L are variable.
     """
 
     def __init__(self, detector: TrainedDetector) -> None:
@@ -30,7 +30,7 @@ class ScoringModule(tf.Module):
             tf.lookup.KeyValueTensorInitializer(tf.constant(detector.assets), tf.range(count)),
             default_value=count,
         )
-        # an unknown asset's score is a number over NaN
+        # dividing by NaN makes an unknown asset's score NaN
         self._threshold = with_unknown(detector.threshold, np.float32(np.nan))
         asset = tf.TensorSpec([None], tf.string, "asset")
         self.serving_default = tf.function(
@@ -43,13 +43,13 @@ class ScoringModule(tf.Module):
             )
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """What `tf.saved_model.save` takes."""
+        """The signatures for `tf.saved_model.save`."""
         names = ("serving_default", "forecast")
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _score(self, asset: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         tf.debugging.assert_greater_equal(
-            tf.shape(rows)[1], self.window, message=f"a segment has at least the window's {self.window} rows"
+            tf.shape(rows)[1], self.window, message=f"a segment needs at least the window's {self.window} rows"
         )
         index = self._index.lookup(asset)
         judged = self._graph.judge(index, self._of_running(rows))

@@ -1,7 +1,7 @@
-"""The statistics of a window, as a TensorFlow graph: smoothed forecast errors, their scatter, smoothed levels.
+"""The statistics of a window as a TensorFlow graph: smoothed forecast errors, their scatter, smoothed levels.
 
-Segments are framed in the graph, a bounded number of windows at a time, so that a segment of hours costs
-hardly more memory than one of minutes. Nothing crosses from one window to another.
+The graph cuts segments into windows, a bounded number at a time, so a segment of hours needs hardly more memory than
+one of minutes. No state crosses from one window to another.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from eugenie_cli.detection.detector import MIN_PRESENT
 from eugenie_cli.detection.ewma import MIN_WEIGHT, SCATTER_SMOOTHING, ewma_kernel
 from eugenie_cli.detection.network import CLIP
 
-# Windows that go through the LSTM together: the kernel's seven outputs of 120 rows x 32 units are 28 MB, and
-# more windows gain nothing.
+# Windows that pass through the LSTM together: the kernel's seven outputs of 120 rows x 32 units take 28 MB, and more
+# windows are no faster.
 FRAME_WINDOWS = 256
 
 
 class WindowStatistics(NamedTuple):
-    """N windows, S sensors, P scored sensors, H horizons. Everything in deviations from normal."""
+    """Statistics of N windows; S sensors, P scored sensors, H horizons. All values are in deviations from normal."""
 
     residual: tf.Tensor
     """float32 [N, P]: smoothed forecast error, 0 where absent."""
@@ -38,17 +38,17 @@ class WindowStatistics(NamedTuple):
     square: tf.Tensor
     """float32 [N, P]: its square, smoothed alike."""
     recent_present: tf.Tensor
-    """bool [N, P]: of both."""
+    """bool [N, P]: presence of both."""
     expected: tf.Tensor
-    """float32 [N, S]: the last row as the shortest horizon forecast it."""
+    """float32 [N, S]: the shortest horizon's forecast of the last row."""
     ahead: tf.Tensor
     """float32 [N, H, S]: forecasts of the rows to come."""
     valid: tf.Tensor
-    """bool [N]: whether enough rows are there."""
+    """bool [N]: whether enough rows are present."""
 
 
 class StatisticsModule(tf.Module):
-    """Rows in deviations -> `WindowStatistics`. Built from the trained network's weights."""
+    """Computes `WindowStatistics` from rows in deviations, with the trained network's weights."""
 
     def __init__(
         self,
@@ -64,16 +64,16 @@ class StatisticsModule(tf.Module):
         self._warmup = warmup
         self._horizons = tuple(horizons)
         self._scored = np.asarray(scored, dtype=np.int32)
-        # the shortest horizon forecasts best: the others shape the memory, and answer `forecast`
+        # the shortest horizon forecasts best; the others shape the memory and serve `forecast`
         self._nearest = int(np.argmin(self._horizons))
         self._kernel = ewma_kernel(window - warmup).astype(np.float32)
         self._short_kernel = ewma_kernel(window - warmup, SCATTER_SMOOTHING).astype(np.float32)
         self._units = int(network["lstm_recurrent"].shape[0])
         self._sensors = int(network["lstm_kernel"].shape[0]) // 2
-        # one matrix for input and recurrence, as the block kernel takes it
+        # a single matrix for input and recurrence, as the block kernel expects
         self._lstm = tf.constant(np.concatenate([network["lstm_kernel"], network["lstm_recurrent"]]), tf.float32)
         self._lstm_bias = tf.constant(network["lstm_bias"], tf.float32)
-        # and one for the narrow layer and the heads: nothing comes between them
+        # a single matrix for the narrow layer and the heads, which have no activation in between
         dense, head = network["dense_kernel"].astype(np.float64), network["head_kernel"].astype(np.float64)
         self._head_kernel = tf.constant(dense @ head, tf.float32)
         self._head_bias = tf.constant(network["dense_bias"] @ head + network["head_bias"], tf.float32)
@@ -81,7 +81,7 @@ class StatisticsModule(tf.Module):
     def frame_all(self, scaled: tf.Tensor) -> WindowStatistics:
         """float32 [B, L, S] with NaN where missing -> statistics of the B x (L - M + 1) windows, row-major.
 
-        What can be said of a row by itself is said once, before the row enters the M windows that it is in.
+        What depends on a single row is computed once, before the row enters its M windows.
         """
         length = tf.shape(scaled)[1]
         frames = length - self._window + 1
@@ -111,12 +111,12 @@ class StatisticsModule(tf.Module):
         return WindowStatistics._make([*(array.concat() for array in arrays), self._valid(scaled)])
 
     def _valid(self, scaled: tf.Tensor) -> tf.Tensor:
-        """Whether a window has its last row, and enough of the others: bool [B x K]."""
-        there = tf.reduce_any(tf.math.is_finite(scaled), axis=-1)
-        until = tf.cumsum(tf.pad(tf.cast(there, tf.int32), [[0, 0], [1, 0]]), axis=1)
+        """Whether a window has its last row and enough of the others: bool [B x K]."""
+        present = tf.reduce_any(tf.math.is_finite(scaled), axis=-1)
+        until = tf.cumsum(tf.pad(tf.cast(present, tf.int32), [[0, 0], [1, 0]]), axis=1)
         count = until[:, self._window :] - until[:, : -self._window]
         enough = tf.cast(count, tf.float32) >= (MIN_PRESENT - 1e-6) * self._window
-        return tf.reshape(enough & there[:, self._window - 1 :], [-1])
+        return tf.reshape(enough & present[:, self._window - 1 :], [-1])
 
     def _of_windows(self, frames: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Encoded rows float32 [M, n, 2S], time first -> `WindowStatistics` of the n windows, all but `valid`."""
@@ -131,7 +131,7 @@ class StatisticsModule(tf.Module):
         recent, square, short_weight = (
             self._of_scored(self._smoothed(part, self._short_kernel)) for part in (error, tf.square(error), present)
         )
-        # the kernels sum to 1 up to rounding only
+        # the kernels sum to 1 only up to rounding
         enough, short_enough = weight >= MIN_WEIGHT - 1e-6, short_weight >= MIN_WEIGHT - 1e-6
         weight, short_weight = tf.maximum(weight, MIN_WEIGHT), tf.maximum(short_weight, MIN_WEIGHT)
         return (
@@ -147,7 +147,7 @@ class StatisticsModule(tf.Module):
         )
 
     def _remember(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Hidden states, float32 [M, n, U], from a zero state: the fused kernel, gates i, f, c, o as in Keras."""
+        """Hidden states float32 [M, n, U] from a zero state, by the fused kernel; gates i, f, c, o as in Keras."""
         zeros = tf.zeros([tf.shape(inputs)[1], self._units])
         peephole = tf.zeros([self._units])
         return tf.raw_ops.BlockLSTMV2(
@@ -156,13 +156,13 @@ class StatisticsModule(tf.Module):
         ).h  # fmt: skip
 
     def _heads(self, hidden: tf.Tensor) -> tf.Tensor:
-        """float32 [..., U] -> forecasts at every horizon, clipped as values are: float32 [..., H, S]."""
+        """float32 [..., U] -> forecasts at every horizon, clipped like values: float32 [..., H, S]."""
         flat = tf.nn.bias_add(tf.matmul(tf.reshape(hidden, [-1, self._units]), self._head_kernel), self._head_bias)
         shape = tf.concat([tf.shape(hidden)[:-1], [len(self._horizons), self._sensors]], axis=0)
         return tf.reshape(tf.clip_by_value(flat, -CLIP, CLIP), shape)
 
     def _forecasts_of_rows(self, hidden: tf.Tensor) -> tf.Tensor:
-        """The window's last R rows as the shortest horizon forecast them: float32 [R, n, S]."""
+        """The shortest horizon's forecasts of the window's last R rows: float32 [R, n, S]."""
         horizon = self._horizons[self._nearest]
         columns = slice(self._nearest * self._sensors, (self._nearest + 1) * self._sensors)
         before = hidden[self._warmup - horizon : self._window - horizon]
@@ -171,7 +171,7 @@ class StatisticsModule(tf.Module):
         return tf.reshape(flat, [self._window - self._warmup, -1, self._sensors])
 
     def _smoothed(self, values: tf.Tensor, kernel: Floats) -> tf.Tensor:
-        """`ewma.smooth` before it is divided by the weight of what is present: float32 [R, n, P] -> [n, P]."""
+        """`ewma.smooth` before the division by the weight of present values: float32 [R, n, P] -> [n, P]."""
         return tf.tensordot(kernel, values, 1)
 
     def _of_scored(self, values: tf.Tensor) -> tf.Tensor:
@@ -186,6 +186,6 @@ def encode(scaled: tf.Tensor) -> tf.Tensor:
 
 
 def scale(rows: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
-    """Engineering units -> clipped deviations; NaN stays NaN (a clip alone may turn it into a bound)."""
+    """Engineering units -> clipped deviations; NaN stays NaN (clipping alone may turn it into a bound)."""
     scaled = tf.clip_by_value((rows - mean) / deviation, -CLIP, CLIP)
     return tf.where(tf.math.is_finite(rows), scaled, tf.constant(np.nan, tf.float32))

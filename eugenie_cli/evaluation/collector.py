@@ -95,7 +95,7 @@ class Collector:
         faults = [(label.start, label.end) for label in labels]
         spans = [(alarm.detected, alarm.end) for alarm in raised]
         on = _covered(backtest, spans)
-        seen = _Asset(
+        watched_asset = _Asset(
             backtest, judged, raised, faults, spans,
             None if beside is None else score_on(backtest.edges, beside),
             None if beside is None else tuple(raised_by(beside.asset, beside.events)),
@@ -114,10 +114,10 @@ class Collector:
             first, last = int(backtest.edges[judged][0]), int(backtest.edges[judged][-1])
             before = self._period or (first, last)
             self._period = (min(before[0], first), max(before[1], last))
-        events = [self._event(seen, label) for label in labels]
+        events = [self._event(watched_asset, label) for label in labels]
         self._events += events
         for alarm in raised:
-            self._alarm(seen, alarm, alarm in false)
+            self._alarm(watched_asset, alarm, alarm in false)
         count = int(np.count_nonzero(judged))
         quiet = quiet_rows(self._site, self._class_name, backtest.asset, backtest.edges, self._labels)
         self._assets.append(
@@ -137,7 +137,7 @@ class Collector:
                 coverage=coverage_of(backtest.edges, backtest.rows, backtest.score, self._equipment.sensor_names,
                                      self._equipment.step),
                 overview=trace(backtest, _whole(backtest), labelled=faults, alarms=spans, points=OVERVIEW_POINTS,
-                               beside=seen.beside),
+                               beside=watched_asset.beside),
                 quiet=quiet_of(flagged[judged], on[judged], quiet[judged]),
                 scored=float((~np.isnan(backtest.score[judged])).mean()) if count else None,
             )
@@ -173,11 +173,11 @@ class Collector:
             for event in events
         ])  # fmt: skip
 
-    def _event(self, seen: _Asset, label: Label) -> EventFinding:
-        backtest, event = seen.backtest, Interval(seen.backtest.asset, label.start, label.end)
-        inside = (backtest.edges >= label.start) & (backtest.edges < label.end) & seen.judged
+    def _event(self, watched_asset: _Asset, label: Label) -> EventFinding:
+        backtest, event = watched_asset.backtest, Interval(watched_asset.backtest.asset, label.start, label.end)
+        inside = (backtest.edges >= label.start) & (backtest.edges < label.end) & watched_asset.judged
         score, contribution = backtest.score[inside], backtest.contribution[inside]
-        alarm = first_alarm(event, seen.raised)
+        alarm = first_alarm(event, watched_asset.raised)
         scored = np.isfinite(score)
         finding = EventFinding(
             asset=backtest.asset,
@@ -191,21 +191,23 @@ class Collector:
             blamed_at_alarm=self._blame(_contribution_at(backtest, alarm), label.sensors),
         )
         delays = [finding.delay_s]
-        if seen.raised_beside is not None:  # a fault that either version missed is worth a picture
-            delays.append(_delay(event, first_alarm(event, seen.raised_beside)))
+        if watched_asset.raised_beside is not None:  # a fault that either version missed is worth a picture
+            delays.append(_delay(event, first_alarm(event, watched_asset.raised_beside)))
         worst = max(math.inf if delay is None else delay for delay in delays)
         if self._event_traces.would_take(worst):
-            picture = self._trace(seen, (label.start, label.end), finding.blamed)
+            picture = self._trace(watched_asset, (label.start, label.end), finding.blamed)
             if picture is not None:
                 self._event_traces.add(worst, (finding, picture))
         return finding
 
-    def _alarm(self, seen: _Asset, alarm: Raised, false: bool) -> None:
+    def _alarm(self, watched_asset: _Asset, alarm: Raised, false: bool) -> None:
         closed = next(
-            event for event in seen.backtest.events if event.kind == "closed" and event.detected == alarm.detected
+            event
+            for event in watched_asset.backtest.events
+            if event.kind == "closed" and event.detected == alarm.detected
         )
         finding = AlarmFinding(
-            asset=seen.backtest.asset,
+            asset=watched_asset.backtest.asset,
             start=alarm.start,
             detected=alarm.detected,
             end=alarm.end,
@@ -215,11 +217,11 @@ class Collector:
         )
         self._alarms.add(finding.peak, finding)
         if finding.false is not False and self._alarm_traces.would_take(finding.peak):
-            picture = self._trace(seen, (alarm.start, alarm.end), finding.blamed)
+            picture = self._trace(watched_asset, (alarm.start, alarm.end), finding.blamed)
             if picture is not None:
                 self._alarm_traces.add(finding.peak, (finding, picture))
 
-    def _trace(self, seen: _Asset, span: Span, blamed: Sequence[Blame]) -> Trace | None:
+    def _trace(self, watched_asset: _Asset, span: Span, blamed: Sequence[Blame]) -> Trace | None:
         margin = max((span[1] - span[0]) // 2, MARGIN_ROWS * self._equipment.step)
         units = {sensor.name: sensor.unit for sensor in self._equipment.sensors}
         names = self._equipment.sensor_names
@@ -228,8 +230,8 @@ class Collector:
             for blame in blamed[:STRANDS]
         ]
         return trace(
-            seen.backtest, (span[0] - margin, span[1] + margin),
-            labelled=seen.faults, alarms=seen.on, sensors=sensors, beside=seen.beside,
+            watched_asset.backtest, (span[0] - margin, span[1] + margin),
+            labelled=watched_asset.faults, alarms=watched_asset.on, sensors=sensors, beside=watched_asset.beside,
         )  # fmt: skip
 
     def _blame(self, contribution: Floats | None, truth: Sequence[str]) -> tuple[Blame, ...]:

@@ -30,8 +30,8 @@ from support.chaos import (
     RATE,
     Feed,
     Outcome,
+    ProgressLog,
     Survived,
-    Told,
     Watch,
     differences,
     finish,
@@ -123,7 +123,7 @@ class Run:
     site: Site
     feed: Feed
     watch: Watch
-    told: Told
+    told: ProgressLog
     survived: list[Survived] = field(default_factory=list)
     revived: Counter[str] = field(default_factory=Counter)
     signals: list[signal.Signals] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Run:
 @contextmanager
 def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
     """The job on topics of its own, with a keeper. The block ends with the stream's end, or the job is stopped."""
-    site, told = on_topics(chaos.site, name, partitions), Told()
+    site, told = on_topics(chaos.site, name, partitions), ProgressLog()
     submit(site, start="earliest")
     try:
         with keeping(site, told) as keeper, Watch(site) as watch:

@@ -24,7 +24,7 @@ import requests
 import yaml
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from support.chaos import Told
+from support.chaos import ProgressLog
 from support.small_models import SENSORS, WINDOW, release, sixteenths, write_version
 from typer.testing import CliRunner
 
@@ -533,7 +533,7 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     ends = positions.look(site, topic).end
     for removed in admin.delete_records([TopicPartition(topic, one, end) for one, end in ends.items()]).values():
         removed.result(30)
-    told, last = Told(), job_record.load(workspace_of(site))
+    told, last = ProgressLog(), job_record.load(workspace_of(site))
     found = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
     assert found.state is not None and found.state.kind == "savepoint"
     counts = [int(words.split(": ")[1].split()[0]) for words in told.lines if "removed by retention" in words]

@@ -1,4 +1,4 @@
-"""What tests share: sites, plants, servers and tools, none of which is a test."""
+"""Shared by tests: sites, plants, servers and tools. Contains no tests."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def record(**members: Any) -> dict[str, Any]:
-    """A whole record; `members` replace its own."""
+    """A complete record; `members` replace its own."""
     return {
         "schema": "eugenie.anomaly.v1",
         "id": "5f0c",

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it signs, made afresh each time."""
+"""Certificates for tests: an authority and the certificates that it signs, generated for each test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates; its own is `ca`."""
+    """Signs certificates; `ca` is its own certificate."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
@@ -30,18 +30,18 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.ca = folder / f"{name}.pem"
         subject = _named(name)
-        made = self._builder(subject, self._key.public_key(), 30).issuer_name(subject)
-        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self.ca.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        builder = self._builder(subject, self._key.public_key(), 30).issuer_name(subject)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        self.ca.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def sign(self, name: str, days: int = 30, password: bytes | None = None, begins: int = -1) -> Pair:
-        """A certificate for 127.0.0.1 and `name`, valid from `begins` days on; `days` below zero: it has expired."""
+        """A certificate for 127.0.0.1 and `name`, valid from `begins` days from now; negative `days`: expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        made = self._builder(_named(name), key.public_key(), days, begins).issuer_name(_named(self._name))
-        made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        builder = self._builder(_named(name), key.public_key(), days, begins).issuer_name(_named(self._name))
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        pair.certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        pair.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         locked = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
         pair.key.touch(mode=0o600)
         pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))

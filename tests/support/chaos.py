@@ -1,12 +1,12 @@
-"""Faults for a running stream, and the proof that they changed nothing.
+"""Injects faults into a running stream and checks that they do not change its results.
 
-with keeping(site):                          # what dies is started again
+with keeping(site):                          # restarts what dies
     submit(site, start="earliest")
     feed = Feed(site, messages)
-    with feed.trickle(8_000, rate=400):      # readings go on arriving while
+    with feed.trickle(8_000, rate=400):      # readings keep arriving while
         FAULTS["broker"](site)               # something is killed
     ...
-    outcome = finish(site, feed)             # the rest, the end of the stream, and all that came out of it
+    outcome = finish(site, feed)             # sends the rest, ends the stream and collects its results
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from eugenie_cli.streaming.stop import stop
 from support.chaos_plant import Message
 
 RECOVERED_WITHIN_S = 240.0
-"""A machine with a load of 10 is slow, not broken: it is a limit for hanging, and measured is what it took."""
+"""Limit for a stream that hangs: a machine with a load of 10 is slow, not broken. The actual time is measured."""
 
 AWAY_S = float(os.environ.get("EUGENIE_CHAOS_AWAY") or (30 if os.environ.get("EUGENIE_CHAOS") == "full" else 10))
-"""How long the model server stays away."""
+"""How long the model server stays down."""
 
-WORKER_WORDS = "pyflink.fn_execution"
+WORKER_MODULE = "pyflink.fn_execution"
 
 
 def on_topics(site: Site, name: str, partitions: int = 1, parallelism: int = 1) -> Site:
-    """The same site on four topics of its own."""
+    """The same site with its own four topics."""
     topics = {kind: f"{site.site}-{name}.{kind}" for kind in ("readings", "anomalies", "scores", "dead_letters")}
     kept = site.kafka.topics.model_copy(update=topics)
     return site.model_copy(
@@ -60,8 +60,8 @@ def on_topics(site: Site, name: str, partitions: int = 1, parallelism: int = 1) 
     )
 
 
-class Told:
-    """A Progress that keeps what it is told, with the time."""
+class ProgressLog:
+    """A Progress that records its messages with their time."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -76,23 +76,23 @@ class Told:
 
 
 @contextmanager
-def keeping(site: Site, told: Told) -> Iterator[Supervisor]:
-    """The site's keeper, as `eugenie up --supervise` runs it, on a thread."""
-    keeper, ended = Supervisor(site, told, only=()), threading.Event()
-    thread = threading.Thread(target=keeper.run, args=(ended,), name="keeper")
+def keeping(site: Site, log: ProgressLog) -> Iterator[Supervisor]:
+    """Run the site's supervisor on a thread, as `eugenie up --supervise` does."""
+    supervisor, ended = Supervisor(site, log, only=()), threading.Event()
+    thread = threading.Thread(target=supervisor.run, args=(ended,), name="keeper")
     thread.start()
     try:
-        yield keeper
+        yield supervisor
     finally:
         ended.set()
         thread.join()
 
 
-# -- readings that go on arriving ---------------------------------------------------------------------------
+# -- readings that keep arriving ----------------------------------------------------------------------------
 
 
 class Feed:
-    """Sends messages in their order; a broker that is away for less than a minute loses none of them."""
+    """Sends messages in order; none is lost while the broker is unreachable for less than a minute."""
 
     def __init__(self, site: Site, outgoing: Sequence[Message]) -> None:
         self._site = site
@@ -104,15 +104,15 @@ class Feed:
         return len(self._outgoing) - self.sent
 
     def send(self, count: int) -> None:
-        """Send the next `count`; returns when all are delivered."""
+        """Send the next `count` messages; returns when all are delivered."""
         with Producer(self._site) as producer:
             self._send(producer, count)
 
     @contextmanager
     def trickle(self, count: int, rate: float) -> Iterator[None]:
-        """Send `count` at `rate` a second for the duration of the block, what is left of them at its end at once.
+        """Send `count` messages at `rate` per second during the block, and the remaining ones at once at its end.
 
-        The producer is there before the block begins: whatever the block does to the broker, it sends on.
+        The producer exists before the block begins, so it keeps sending whatever the block does to the broker.
         """
         hurry = threading.Event()
         with ThreadPoolExecutor(1, "feed") as pool, Producer(self._site) as producer:
@@ -126,7 +126,7 @@ class Feed:
     def _send(
         self, producer: Producer, count: int, rate: float | None = None, hurry: threading.Event | None = None
     ) -> None:
-        """Send the next `count`, no more than `rate` a second until `hurry` is set."""
+        """Send the next `count` messages, at most `rate` per second until `hurry` is set."""
         began, first = time.monotonic(), self.sent
         for key, payload in self._outgoing[first : first + count]:
             while rate and hurry and not hurry.is_set() and self.sent - first > (time.monotonic() - began) * rate:
@@ -137,16 +137,16 @@ class Feed:
 
 
 class Watch:
-    """Follows the committed scores of a site: how far the stream has come."""
+    """Follows the committed scores of a site, which show the stream's progress."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch")
         self.latest = ""
-        """The newest row's instant, ISO 8601."""
-        self._made: list[int] = []
-        """When the rows were made, ms since 1970: what is read after a fault may have been made before it."""
+        """The instant of the newest row, ISO 8601."""
+        self._written: list[int] = []
+        """When the rows were written, ms since 1970: rows read after a fault may have been written before it."""
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -157,61 +157,61 @@ class Watch:
         self._thread.join()
 
     def wait_for(self, reached: Callable[[], bool], what: str) -> float:
-        """Wait until `reached`; returns after how many seconds. `what` is said when it takes too long."""
+        """Wait until `reached`; returns the seconds that it took. `what` describes the condition in the error."""
         began = time.monotonic()
         while not reached():
-            assert self._thread.is_alive(), "nobody watches the scores any more"
+            assert self._thread.is_alive(), "the thread that watches the scores has died"
             assert time.monotonic() - began < RECOVERED_WITHIN_S, f"{what}: not within {RECOVERED_WITHIN_S:.0f} s"
             time.sleep(0.05)
         return time.monotonic() - began
 
     def wait_for_rows(self, count: int, what: str, since_ms: int | None = None) -> float:
-        """Wait for `count` committed rows that were made after an instant (left out: now)."""
+        """Wait for `count` committed rows that were written after an instant, by default now."""
         since = _now_ms() if since_ms is None else since_ms
-        return self.wait_for(lambda: sum(made > since for made in self._made) >= count, what)
+        return self.wait_for(lambda: sum(written > since for written in self._written) >= count, what)
 
     def _run(self) -> None:
         topic = str(self._site.topics.scores)
-        for one in consume.read(self._site, topic, since_ms=0, follow=True, stop=self._ended.is_set):
-            self.latest = max(self.latest, json.loads(one.value or b"{}").get("ts", ""))
-            self._made.append(one.timestamp_ms)
+        for record in consume.read(self._site, topic, since_ms=0, follow=True, stop=self._ended.is_set):
+            self.latest = max(self.latest, json.loads(record.value or b"{}").get("ts", ""))
+            self._written.append(record.timestamp_ms)
 
 
 # -- faults -------------------------------------------------------------------------------------------------
 
 
 def kill(site: Site, name: str) -> None:
-    """SIGKILL to an engine, by the pid of its run file."""
+    """Send SIGKILL to an engine, by the pid in its run file."""
     running = process.identify(run_file(workspace_of(site), name))
-    assert running is not None, f"{name} does not run"
+    assert running is not None, f"{name} is not running"
     os.kill(running.pid, signal.SIGKILL)
 
 
 def kill_worker(site: Site) -> None:
-    """SIGKILL to a Python worker of the job, never to the TaskManager itself."""
+    """Send SIGKILL to a Python worker of the job, never to the TaskManager itself."""
     alive = workers(site)
     assert alive, "the job has no Python worker"
     alive[0].kill()
 
 
 def workers(site: Site) -> list[psutil.Process]:
-    """The Python processes that the TaskManager has started for the job, oldest first."""
+    """The Python processes that the TaskManager started for the job, oldest first."""
     running = process.identify(run_file(workspace_of(site), flink.TASKMANAGER))
-    found = []
+    processes = []
     for child in psutil.Process(running.pid).children(recursive=True) if running is not None else []:
         with contextlib.suppress(psutil.Error):
-            words = child.cmdline()
-            if any(WORKER_WORDS in word for word in words) and "python" in words[0]:
-                found.append(child)
-    return sorted(found, key=lambda child: child.create_time())
+            arguments = child.cmdline()
+            if any(WORKER_MODULE in argument for argument in arguments) and "python" in arguments[0]:
+                processes.append(child)
+    return sorted(processes, key=lambda child: child.create_time())
 
 
 def server_away(site: Site) -> None:
-    """The model server is killed, and nobody starts it for AWAY_S seconds."""
+    """Kill the model server and restart it only after AWAY_S seconds."""
     file = run_file(workspace_of(site), lifecycle.SERVING)
     running = process.identify(file)
-    assert running is not None, "the model server does not run"
-    file.unlink()  # before it dies: what was stopped on purpose, the keeper does not start
+    assert running is not None, "the model server is not running"
+    file.unlink()  # before it dies, so that the supervisor takes it for stopped on purpose and does not restart it
     os.kill(running.pid, signal.SIGKILL)
     time.sleep(AWAY_S)
     local.start(site)
@@ -219,7 +219,7 @@ def server_away(site: Site) -> None:
 
 @contextmanager
 def no_checkpoints(site: Site) -> Iterator[None]:
-    """Nothing can be written where checkpoints lie, and nothing read: a file is in the folder's place."""
+    """Make checkpoints impossible to write or read by replacing their folder with a file."""
     folder = workspace_of(site).checkpoints
     aside = folder.with_name("checkpoints-aside")
     folder.rename(aside)
@@ -238,22 +238,22 @@ FAULTS: dict[str, Callable[[Site], None]] = {
     "Python worker": kill_worker,
     "model server": lambda site: kill(site, lifecycle.SERVING),
 }
-"""What a kill can hit. The keeper revives it; Flink does the rest."""
+"""Targets of kills. The supervisor restarts them; Flink does the rest."""
 
 
 @dataclass(frozen=True)
 class Survived:
-    """A fault, and after how many seconds new rows were committed again."""
+    """A fault, and the seconds until new rows were committed again."""
 
     fault: str
     seconds: float
 
 
 def survive(site: Site, watch: Watch, feed: Feed, fault: str, strike: Callable[[Site], None], count: int) -> Survived:
-    """Strike while the next `count` readings arrive, and wait until the stream gives rows for readings after that.
+    """Strike while the next `count` readings arrive, and wait until the stream commits rows of later readings.
 
-    A third of them comes first, and has given rows when the others begin: when a job is slow to start, not everything
-    must have come before the strike.
+    A third of the readings is sent first, and its rows are committed before the rest is sent: if the job starts slowly,
+    not all readings may arrive before the strike.
     """
     since_ms = _now_ms()
     feed.send(count // 3)
@@ -270,14 +270,14 @@ def _now_ms() -> int:
 
 
 RATE = 500.0
-"""Readings a second while something is killed: 20 seconds of the plant's time in a second."""
+"""Readings per second while something is killed: 20 seconds of the plant's time per second."""
 ROWS_BEFORE = 200
 IN_FLIGHT_ROWS = 500
-"""More than what had been read and not committed when the fault struck: 8 rows a second of the plant's time."""
+"""More rows than were read but not committed when the fault struck, at 8 rows per second of the plant's time."""
 
 
 def random_kills(site: Site, watch: Watch, feed: Feed, kills: int, seed: int) -> Iterator[Survived]:
-    """As many kills, each of something else than chance would have it spare, while readings arrive."""
+    """Kill random targets, `kills` times, while readings arrive."""
     rng = random.Random(seed)
     for number in range(kills):
         fault = rng.choice(sorted(FAULTS))
@@ -285,7 +285,7 @@ def random_kills(site: Site, watch: Watch, feed: Feed, kills: int, seed: int) ->
         yield survive(site, watch, feed, fault, FAULTS[fault], share)
 
 
-# -- what came out ------------------------------------------------------------------------------------------
+# -- results ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -295,13 +295,13 @@ class Outcome:
     scores: dict[tuple[str, str], dict[str, Any]]
     """(asset, ts) -> record."""
     anomalies: dict[str, list[dict[str, Any]]]
-    """Asset -> its records in their order."""
+    """Asset -> its records in order."""
     dead: Counter[str]
-    """Readings in dead letters, by reason."""
+    """Readings in dead letters by reason."""
     rows: Counter[str]
-    """`readings` and `bad_quality` of the score records."""
+    """Sums of `readings` and `bad_quality` over the score records."""
     repeated: int
-    """Score records of a row that has one already."""
+    """Score records of rows that already have one."""
 
     @property
     def accounted(self) -> int:
@@ -309,25 +309,25 @@ class Outcome:
 
 
 def finish(site: Site, feed: Feed) -> Outcome:
-    """Send what is left, drain the stream, read what it made."""
+    """Send the remaining messages, drain the stream and read its results."""
     feed.send(feed.left)
     stop(site, drain=True)
     return outcome(site)
 
 
 def outcome(site: Site) -> Outcome:
-    """What is committed on the site's topics."""
+    """The committed results on the site's topics."""
     scores: dict[tuple[str, str], dict[str, Any]] = {}
     anomalies: dict[str, list[dict[str, Any]]] = {}
     dead, rows, repeated = Counter[str](), Counter[str](), 0
-    for one in records(site, site.topics.scores):
-        repeated += (one["asset"], one["ts"]) in scores
-        scores[one["asset"], one["ts"]] = one
-        rows.update({name: one[name] for name in ("readings", "bad_quality")})
-    for one in records(site, site.topics.anomalies):
-        anomalies.setdefault(one["asset"], []).append(one)
-    for one in records(site, site.topics.dead_letters):
-        dead[one["reason"]] += one.get("count", 1)
+    for row in records(site, site.topics.scores):
+        repeated += (row["asset"], row["ts"]) in scores
+        scores[row["asset"], row["ts"]] = row
+        rows.update({name: row[name] for name in ("readings", "bad_quality")})
+    for anomaly in records(site, site.topics.anomalies):
+        anomalies.setdefault(anomaly["asset"], []).append(anomaly)
+    for letter in records(site, site.topics.dead_letters):
+        dead[letter["reason"]] += letter.get("count", 1)
     return Outcome(scores, anomalies, dead, rows, repeated)
 
 
@@ -337,17 +337,17 @@ def records(site: Site, topic: str | None) -> Iterator[dict[str, Any]]:
             yield json.loads(record.value)
 
 
-def differences(found: Outcome, wanted: Outcome) -> list[str]:
-    """In words, what is not the same in both; empty when everything is."""
-    told = [f"{found.repeated} rows scored twice"] if found.repeated else []
-    for name, here, there in (
-        ("score", found.scores, wanted.scores),
-        ("anomalies of", found.anomalies, wanted.anomalies),
-        ("dead letters", found.dead, wanted.dead),
-        ("in rows", found.rows, wanted.rows),
+def differences(actual: Outcome, expected: Outcome) -> list[str]:
+    """Descriptions of the differences between two outcomes; empty if they are equal."""
+    lines = [f"{actual.repeated} rows scored twice"] if actual.repeated else []
+    for name, ours, theirs in (
+        ("score", actual.scores, expected.scores),
+        ("anomalies of", actual.anomalies, expected.anomalies),
+        ("dead letters", actual.dead, expected.dead),
+        ("in rows", actual.rows, expected.rows),
     ):
-        apart = [key for key in {**there, **here} if here.get(key) != there.get(key)]
-        if apart:
-            told.append(f"{len(apart)} differ: {name}")
-            told += [f"  {key}: {here.get(key)} instead of {there.get(key)}" for key in apart[:3]]
-    return told
+        different = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
+        if different:
+            lines.append(f"{len(different)} differ: {name}")
+            lines += [f"  {key}: {ours.get(key)} instead of {theirs.get(key)}" for key in different[:3]]
+    return lines

@@ -1,9 +1,10 @@
-"""A small plant whose data make every case of the stream's bookkeeping, the same for the same seed.
+"""A small plant whose data exercise every case of the stream's bookkeeping, reproducibly for a given seed.
 
-Eight assets of three sensors, a reading a second of each. Values are multiples of 1/4, so that the scores of
-`small_models.sixteenths` are exact and two runs can be compared to the last digit. There are bursts that alarm,
-silences in the middle of some of them, bad quality, two readings at one instant, readings out of order within the
-bound; and among them messages that are no readings: malformed ones, unknown addresses, repeats that come far too late.
+Eight assets with three sensors each, one reading per sensor and second. Values are multiples of 1/4, so the scores of
+`small_models.sixteenths` are exact and two runs can be compared to the last digit. The data contain bursts that raise
+alarms, silences in the middle of some bursts, bad quality, two readings at one instant, and readings out of order
+within the bound. In between are messages that are not valid readings: malformed ones, unknown addresses, and repeats
+that arrive far too late.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ STEP_MS = 1_000
 
 OUT_OF_ORDER_MS = 2_000
 DELAY_MS = 1_500
-"""The most that a reading is delayed: less than the bound, so no order of arrival makes it late."""
+"""Longest delay of a reading: less than the bound, so no order of arrival makes it late."""
 LATE_MS = 1_500_000
-"""How old the repeats are. Whatever is sent at once covers less, so the stream has passed them in every run."""
+"""Age of the repeats. Messages sent at once span less time, so the stream has passed them in every run."""
 
 Message = tuple[str, bytes]
 """(key, payload)."""
 
 
 def plant(site_factory: Callable[..., Site], name: str, **stream: Any) -> Site:
-    """The plant as a site on engines of its own."""
+    """The plant as a site with its own engines."""
     return site_factory(
         name,
         classes={
@@ -49,38 +50,38 @@ def plant(site_factory: Callable[..., Site], name: str, **stream: Any) -> Site:
             }
         },
         assets={asset: {"class": CLASS, "tags": {name: f"{asset}.{name}" for name in NAMES}} for asset in ASSETS},
-        # a partition that waits for its broker is not idle: with a time-out the others would go on without it
+        # a partition that waits for its broker is not idle: after a time-out, the others would continue without it
         stream={"checkpoint": "1s", "out_of_orderness": f"{OUT_OF_ORDER_MS}ms", "idle_timeout": "10m", **stream},
         engines={"slots": 4},
     )
 
 
 def messages(seed: int, seconds: int) -> list[Message]:
-    """What the gateway sends in `seconds` of the plant's time, in the order of arrival: about 24.9 a second."""
+    """The gateway's messages in `seconds` of the plant's time, in order of arrival: about 24.9 per second."""
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 4, size=(len(ASSETS), seconds, SENSORS)) / 4
-    there = rng.random(values.shape) > 0.01
-    for place in range(len(ASSETS)):
+    present = rng.random(values.shape) > 0.01
+    for number in range(len(ASSETS)):
         for start in np.sort(rng.integers(20, seconds, seconds // 150)):
             length = int(rng.integers(8, 40))
-            values[place, start : start + length] += rng.choice([0.75, 2.0, 4.0])
+            values[number, start : start + length] += rng.choice([0.75, 2.0, 4.0])
             if rng.random() < 0.3:
-                there[place, start + length // 2 : start + length // 2 + rng.integers(10, 60)] = False
-    asset, second, sensor = np.nonzero(there)
+                present[number, start + length // 2 : start + length // 2 + rng.integers(10, 60)] = False
+    asset, second, sensor = np.nonzero(present)
     ts = BEGIN + second * STEP_MS + rng.integers(-400, 401, len(second))
     value = values[asset, second, sensor]
 
     again = np.flatnonzero(rng.random(len(ts)) < 0.003)  # a second reading at the same instant
-    asset, sensor, ts = (np.concatenate([one, one[again]]) for one in (asset, sensor, ts))
+    asset, sensor, ts = (np.concatenate([column, column[again]]) for column in (asset, sensor, ts))
     value = np.concatenate([value, value[again] + 0.25])
     bad = rng.random(len(ts)) < 0.01
     delay = np.where(rng.random(len(ts)) < 0.2, rng.integers(0, DELAY_MS, len(ts)), 0)
 
     outgoing: list[Message] = []
     for at in np.argsort(ts + delay, kind="stable"):
-        place, now = int(asset[at]), int(ts[at])
+        number, now = int(asset[at]), int(ts[at])
         quality = "bad" if bad[at] else "good"
-        outgoing.append(_reading(rng, ASSETS[place], NAMES[sensor[at]], now, float(value[at]), quality))
+        outgoing.append(_reading(rng, ASSETS[number], NAMES[sensor[at]], now, float(value[at]), quality))
         outgoing += _no_readings(rng, now)
     return outgoing
 
@@ -94,7 +95,7 @@ def _reading(rng: np.random.Generator, asset: str, sensor: str, ts: int, value: 
 
 
 def _no_readings(rng: np.random.Generator, now: int) -> list[Message]:
-    """What the gateway sends beside the reading at `now`: mostly nothing."""
+    """Other messages that the gateway sends with the reading at `now`: usually none."""
     made: list[Message] = []
     if rng.random() < 0.01:
         text = MALFORMED[rng.integers(len(MALFORMED))].replace(b"NOW", iso(now).encode())

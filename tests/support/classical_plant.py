@@ -1,4 +1,4 @@
-"""A small class on which every type beside the forecaster is fitted: one load drives all sensors."""
+"""A small class for fitting every detector type except the forecaster: one load drives all sensors."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def training_rows(asset: str) -> AssetRows:
     rows = rows_of(asset)
     rows[np.random.default_rng(5).random(rows.shape) < 0.01] = np.nan
     if asset == "pump-3":
-        rows[:, 4] = np.nan  # it has no vibration sensor
+        rows[:, 4] = np.nan  # pump-3 has no vibration sensor
     held_out = np.zeros(ROWS, bool)
     held_out[HELD_OUT] = True
     return AssetRows(asset, rows, ~held_out, held_out)
 
 
 def detector(name: str) -> ClassicalDetector:
-    """Of the three pumps, as training makes it."""
+    """A detector of the three pumps, as training creates it."""
     options = OPTIONS[name]
     fitted = fit(
         registry.statistic_of(name),

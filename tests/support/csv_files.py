@@ -1,4 +1,4 @@
-"""Reading a CSV file as an import does, in blocks of any size."""
+"""Reads a CSV file like an import, in blocks of any size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = list[tuple[str, str, int, float | None]]
 def read_file(
     path: Path, readings: dict[str, Any], block_bytes: int | None = None, **source: Any
 ) -> tuple[Rows, Tally]:
-    """(readings, tally) of one file; `block_bytes`: how much is read at a time, the header included."""
+    """(readings, tally) of a file; `block_bytes`: bytes read at a time, including the header."""
     site = pump_site(path.parent, [{"name": "s", "type": "csv", "path": path.name, "readings": readings, **source}])
     importer = importer_for(site.sources[0], site)
     assert isinstance(importer, CsvImporter)

@@ -1,6 +1,6 @@
-"""Packages of Debian (or of another release that has apt) in a folder of a test's own: nothing is installed.
+"""Unpacks packages of Debian, or of another distribution with apt, into a test's folder; nothing is installed.
 
-They are the newest ones of the machine's own apt sources, whatever release that is.
+They are the newest packages of the machine's own apt sources, whatever its release.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ FETCHED_WITHIN_S = 300
 
 
 class Unavailable(Exception):
-    """Why there is no such program here."""
+    """Why a program is not available here."""
 
 
 def unpack(root: Path, package: str) -> None:
-    """Fetch a package, with what it needs and this machine lacks, into a folder. Raises Unavailable."""
+    """Fetch a package and its dependencies that this machine lacks into a folder. Raises Unavailable."""
     fetched = root.with_name(f"{root.name}-fetched")
     archives = _fetch(fetched, (package,))
     root.mkdir()
@@ -28,38 +28,39 @@ def unpack(root: Path, package: str) -> None:
 
 
 def fetch_closure(folder: Path, *packages: str) -> list[Path]:
-    """Fetch packages with all that they need, whatever this machine has: archives. Raises Unavailable.
+    """Fetch packages with all their dependencies, whatever this machine has; returns archives. Raises Unavailable.
 
-    What Debian takes for granted on every machine (`Essential`) comes only if somebody depends on it, or by its name.
+    Packages that Debian takes for granted on every machine (`Essential`) are fetched only if another package depends on
+    them, or if they are named.
     """
     status = folder / "status"
     folder.mkdir()
-    status.touch()  # of a machine on which nothing is installed
+    status.touch()  # like a machine on which nothing is installed
     return _fetch(folder / "archives", packages, "-o", f"Dir::State::status={status}")
 
 
 def _fetch(folder: Path, packages: tuple[str, ...], *more: str) -> list[Path]:
     names = ", ".join(packages)
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise Unavailable(f"{names} cannot be had: there is no apt-get to fetch it with")
+        raise Unavailable(f"{names} not available: no apt-get to fetch it with")
     (folder / "partial").mkdir(parents=True)
     options = ["-q", "-y", "--no-install-recommends", "--download-only", "-o", f"Dir::Cache::archives={folder}", *more]
     fetch = ["apt-get", "install", *options, *packages]
     if _run(fetch) != "":
         _run(["apt-get", "-q", "update"])
-        said = _run(fetch)
-        if said != "":
-            raise Unavailable(f"{names} cannot be had: apt-get cannot fetch it: {last_line(said)}")
+        output = _run(fetch)
+        if output != "":
+            raise Unavailable(f"{names} not available: apt-get cannot fetch it: {last_line(output)}")
     return sorted(folder.glob("*.deb"))
 
 
-def last_line(said: str) -> str:
-    """The last thing that a program said."""
-    return (said.strip().splitlines() or ["it says nothing"])[-1]
+def last_line(output: str) -> str:
+    """The last line of a program's output."""
+    return (output.strip().splitlines() or ["no output"])[-1]
 
 
 def _run(command: list[str]) -> str:
-    """Nothing when it succeeds, else what it said."""
+    """Empty if the command succeeds, otherwise its output."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=FETCHED_WITHIN_S, check=False)

@@ -1,7 +1,7 @@
-"""A Docker engine of a test's own: on a private socket, with everything it keeps in one folder, gone afterwards.
+"""A test's own Docker engine: on a private socket, with all its data in one folder, removed afterwards.
 
-Where no `dockerd` is installed, Debian's packages of it are fetched and unpacked into that folder; nothing is installed
-on the machine. It needs root, and says what it lacks (`Unavailable`).
+If `dockerd` is not installed, Debian's packages are downloaded and unpacked into that folder; nothing is installed on
+the machine. The engine needs root; `Unavailable` says what is missing.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from support.debian_packages import Unavailable, last_line, unpack
 
 ANSWERS_WITHIN_S = 120
 DRIVERS = ("overlay2", "vfs")
-"""The second copies every layer, and works on every file system."""
+"""The second driver copies every layer and works on every file system."""
 
 TRACES = ("/etc/docker/key.json", "/etc/docker", "/opt/containerd", "/run/containerd", "/run/docker")
-"""What a dockerd makes outside its folders, whatever it is told."""
+"""Paths that dockerd creates outside its folders, whatever its options."""
 
 _PROGRAMS = ("dockerd", "containerd", "runc")
 
 
 @contextmanager
 def docker_engine(folder: Path) -> Iterator[str]:
-    """The URL of an engine that answers. Raises Unavailable."""
+    """Start an engine and yield its URL. Raises Unavailable."""
     if os.geteuid() != 0:
-        raise Unavailable("a Docker engine of its own needs root")
+        raise Unavailable("a test's own Docker engine needs root")
     if shutil.which("ip") is None:
-        raise Unavailable("iproute2 is not installed: the engine's bridge cannot be made")
+        raise Unavailable("iproute2 is not installed: the engine's bridge cannot be created")
     env = _environment(folder)
     reasons = []
     with _without_traces(), _bridge() as (bridge, group):
@@ -52,12 +52,12 @@ def docker_engine(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _without_traces() -> Iterator[None]:
-    """Remove of TRACES what was not there before, where nobody has put anything into it since."""
-    made = [Path(each) for each in TRACES if not Path(each).exists()]
+    """Remove those of TRACES that did not exist before and are still empty."""
+    new = [Path(trace) for trace in TRACES if not Path(trace).exists()]
     try:
         yield
     finally:
-        for path in made:
+        for path in new:
             with contextlib.suppress(OSError):
                 path.unlink() if path.is_file() else _remove_empty(path)
 
@@ -69,7 +69,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """Variables with which dockerd finds its programs."""
+    """Environment variables with which dockerd finds its programs."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     env = {**os.environ, "PATH": path}
     if all(shutil.which(program, path=path) for program in _PROGRAMS):
@@ -82,16 +82,16 @@ def _environment(folder: Path) -> Mapping[str, str]:
 
 @contextmanager
 def _bridge() -> Iterator[tuple[str, str]]:
-    """A bridge with a free network of its own, and a name for control groups."""
+    """A bridge with its own free network, and a name for control groups."""
     name = f"eug{os.getpid() % 10**6}{random.randrange(1000)}"
     networks = subprocess.run(["ip", "-o", "route"], capture_output=True, text=True, check=True).stdout
     free = [
         net for net in ipaddress.ip_network("10.213.0.0/16").subnets(new_prefix=24) if str(net)[:-4] not in networks
     ]
     address = f"{random.choice(free)[1]}/24"
-    made = subprocess.run(["ip", "link", "add", name, "type", "bridge"], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise Unavailable(f"a bridge cannot be made: {made.stderr.strip()}")
+    created = subprocess.run(["ip", "link", "add", name, "type", "bridge"], capture_output=True, text=True, check=False)
+    if created.returncode != 0:
+        raise Unavailable(f"cannot create a bridge: {created.stderr.strip()}")
     group = f"/{name}"
     try:
         for command in (["ip", "addr", "add", address, "dev", name], ["ip", "link", "set", name, "up"]):
@@ -107,10 +107,10 @@ def _bridge() -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _daemon(home: Path, env: Mapping[str, str], driver: str, bridge: str, group: str) -> Iterator[str | None]:
-    """The URL of the daemon; None when it ended before it answered."""
+    """Start the daemon and yield its URL; None if it exited before it answered."""
     socket, config = home / "docker.sock", home / "daemon.json"
     config.write_text("{}")
-    # no packet filter is touched: published ports are carried by the engine's proxy, on loopback
+    # leave packet filters alone: the engine's proxy forwards published ports on loopback
     command = [
         "dockerd", "--config-file", config, "--host", f"unix://{socket}", "--storage-driver", driver,
         "--data-root", home / "data", "--exec-root", home / "exec", "--pidfile", home / "dockerd.pid",

@@ -1,7 +1,7 @@
-"""Names in backticks in docstrings, and what they may stand for. Both are read from the source; nothing is imported.
+"""Names in backticks in docstrings, and what they may refer to. Both are read from the source; nothing is imported.
 
-A name resolves by whichever of these it begins with: a package or module (`episodes.state_machine.step`, or by the
-module's own name, `state_machine.step`), a class (`Episode.to_state`), or a key of the site file (`serving.address`).
+A name may begin with a package or module (`episodes.state_machine.step`, or the module's own name,
+`state_machine.step`), a class (`Episode.to_state`), or a key of the site file (`serving.address`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True)
 class Quoted:
-    """A text in backticks: the file and the line of its docstring, and the parameters that are in scope there."""
+    """A text in backticks, with the file and line of its docstring and the parameters in scope there."""
 
     file: Path
     line: int
@@ -37,9 +37,9 @@ class Quoted:
 
     @property
     def dotted(self) -> list[str]:
-        """The parts of a dotted name, without a call's arguments; none if the text is no such name."""
-        found = _DOTTED.fullmatch(self.text)
-        return found[1].split(".") if found else []
+        """The parts of a dotted name, without a call's arguments; empty if the text is not a dotted name."""
+        match = _DOTTED.fullmatch(self.text)
+        return match[1].split(".") if match else []
 
     @property
     def word(self) -> str:
@@ -52,7 +52,7 @@ class Quoted:
 
 @dataclass
 class Class:
-    """What a class is known to have, and the names of its bases."""
+    """Known members of a class, and the names of its bases."""
 
     members: set[str] = field(default_factory=set)
     bases: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Class:
 
 @functools.cache
 def sources() -> dict[Path, ast.Module]:
-    """Every module of the package that is written by hand."""
+    """Every handwritten module of the package."""
     files = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.endswith("_pb2.py"))
     return {path: tree_of(path) for path in files}
 
@@ -86,14 +86,14 @@ def _without_docstrings(path: Path) -> str:
 
 
 def module_name(path: Path) -> str:
-    """`episodes.state_machine` of a file; of a package's `__init__.py` the package."""
+    """A file's module, such as `episodes.state_machine`; for an `__init__.py`, the package."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @functools.cache
 def modules() -> dict[str, set[str]]:
-    """Module or package -> what it holds: definitions, constants, imported names, its own modules."""
+    """Module or package -> its names: definitions, constants, imported names, its own modules."""
     held = {module_name(path): set(_held(tree, path.name == "__init__.py")) for path, tree in sources().items()}
     for name in list(held):
         parent, _, own = name.rpartition(".")
@@ -105,27 +105,27 @@ def modules() -> dict[str, set[str]]:
 @functools.cache
 def classes() -> dict[str, Class]:
     """Class -> its members, over all classes of that name."""
-    found: dict[str, Class] = {}
+    by_name: dict[str, Class] = {}
     for path, tree in sources().items():
         for node in _classes_in(tree):
-            known = found.setdefault(node.name, Class())
+            known = by_name.setdefault(node.name, Class())
             known.members |= _members(node, path)
             known.bases += [ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases]
-    return found
+    return by_name
 
 
 def classes_by_package() -> dict[str, set[str]]:
-    """Package or module at the top -> the names of the classes in it."""
-    found: dict[str, set[str]] = {}
+    """Top-level package or module -> the names of its classes."""
+    by_package: dict[str, set[str]] = {}
     for path, tree in sources().items():
         top = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        found.setdefault(top, set()).update(node.name for node in _classes_in(tree))
-    return found
+        by_package.setdefault(top, set()).update(node.name for node in _classes_in(tree))
+    return by_package
 
 
 @functools.cache
 def identifiers() -> frozenset[str]:
-    """Every word of the code, its texts and file names among them. Docstrings and comments do not count."""
+    """Every word of the code, including its strings and file names, but not docstrings and comments."""
     files = {part for path in sources() for part in path.relative_to(PACKAGE).with_suffix("").parts}
     return frozenset(files.union(*map(_WORD.findall, code().values())))
 
@@ -133,30 +133,30 @@ def identifiers() -> frozenset[str]:
 @functools.cache
 def quoted() -> tuple[Quoted, ...]:
     """Every text in backticks in a docstring of the package."""
-    return tuple(_found(_BACKTICKED))
+    return tuple(_matches(_BACKTICKED))
 
 
 @functools.cache
 def called_modules() -> tuple[Quoted, ...]:
-    """Those that a docstring calls a module or a package."""
-    return tuple(_found(_CALLED_MODULE))
+    """Names that a docstring calls a module or a package."""
+    return tuple(_matches(_CALLED_MODULE))
 
 
 def docstrings() -> Iterator[tuple[Path, str]]:
     """Every docstring with its file."""
-    for path, found in _docstrings().items():
-        yield from ((path, docstring.value) for docstring, _ in found)
+    for path, texts in _docstrings().items():
+        yield from ((path, docstring.value) for docstring, _ in texts)
 
 
-def _found(pattern: re.Pattern[str]) -> Iterator[Quoted]:
-    for path, found in _docstrings().items():
-        for docstring, parameters in found:
+def _matches(pattern: re.Pattern[str]) -> Iterator[Quoted]:
+    for path, texts in _docstrings().items():
+        for docstring, parameters in texts:
             for text in pattern.findall(docstring.value):
                 yield Quoted(path, docstring.lineno, text, parameters)
 
 
 def resolves(parts: list[str]) -> bool:
-    """Whether a dotted name is there: as a module's, a package's or a class's."""
+    """Whether a dotted name exists in a module, a package or a class."""
     if parts[0] == PACKAGE.name:
         return len(parts) == 1 or (parts[1] in _top_level() and _held_by(parts[1], parts[2:]))
     return any(_held_by(module, parts[1:]) for module in _modules_named(parts[0])) or _is_member(parts)
@@ -164,17 +164,17 @@ def resolves(parts: list[str]) -> bool:
 
 @functools.cache
 def defined_below(package: Path) -> set[str]:
-    """Modules of a package and of those within it, what they define, and the fields and methods of their classes."""
-    found: set[str] = set()
+    """Modules in and below a package, what they define, and the fields and methods of their classes."""
+    names: set[str] = set()
     for path, tree in sources().items():
         if package in path.parents:
-            found |= {path.stem, path.parent.name, *_held(tree, is_package=False)}
-            found = found.union(*(_members(node, path) for node in _classes_in(tree)))
-    return found
+            names |= {path.stem, path.parent.name, *_held(tree, is_package=False)}
+            names = names.union(*(_members(node, path) for node in _classes_in(tree)))
+    return names
 
 
 def is_of_the_project(first: str) -> bool:
-    """Whether a dotted name that begins so speaks of a package, module or class of the project."""
+    """Whether a dotted name with this first part refers to a package, module or class of the project."""
     return first == PACKAGE.name or bool(_modules_named(first)) or first in classes()
 
 
@@ -195,7 +195,7 @@ def _held_by(module: str, rest: list[str]) -> bool:
 
 
 def _is_member(parts: list[str]) -> bool:
-    """Whether `Class.member` exists. What a class of elsewhere hands down is not known, and is believed."""
+    """Whether `Class.member` exists. Members inherited from foreign classes are unknown and assumed to exist."""
     known = classes().get(parts[0])
     if known is None or len(parts) < 2:
         return False
@@ -206,7 +206,7 @@ def _is_member(parts: list[str]) -> bool:
 
 
 def _held(tree: ast.Module, is_package: bool) -> Iterator[str]:
-    """Names of a module's own; of a package also those that it hands on from its modules."""
+    """A module's own names; for a package, also names that it re-exports from its modules."""
     for statement in _statements(tree):
         if isinstance(statement, Definitions):
             yield statement.name
@@ -216,7 +216,7 @@ def _held(tree: ast.Module, is_package: bool) -> Iterator[str]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Statements at a module's top level, those below `if` and `try` among them."""
+    """Statements at a module's top level, including those inside `if` and `try`."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
             yield child
@@ -225,7 +225,7 @@ def _statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _classes_in(node: ast.AST) -> Iterator[ast.ClassDef]:
-    """Classes anywhere below a node. Only statements can hold one, so expressions are not looked into."""
+    """Classes anywhere below a node. Only statements can contain classes, so expressions are skipped."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
             yield child
@@ -234,9 +234,9 @@ def _classes_in(node: ast.AST) -> Iterator[ast.ClassDef]:
 
 
 def _members(node: ast.ClassDef, path: Path) -> set[str]:
-    found = {inner.name for inner in node.body if isinstance(inner, Definitions)}
-    found |= {name for statement in node.body for name in _assigned(statement)}
-    return found.union(_OF_SELF.findall("\n".join(code()[path].splitlines()[node.lineno - 1 : node.end_lineno])))
+    names = {inner.name for inner in node.body if isinstance(inner, Definitions)}
+    names |= {name for statement in node.body for name in _assigned(statement)}
+    return names.union(_OF_SELF.findall("\n".join(code()[path].splitlines()[node.lineno - 1 : node.end_lineno])))
 
 
 def _assigned(statement: ast.stmt) -> Iterator[str]:
@@ -248,15 +248,15 @@ def _assigned(statement: ast.stmt) -> Iterator[str]:
 
 @functools.cache
 def _docstrings() -> dict[Path, list[tuple[ast.Constant, frozenset[str]]]]:
-    return {path: list(_standing_texts(tree, frozenset())) for path, tree in sources().items()}
+    return {path: list(_docstring_nodes(tree, frozenset())) for path, tree in sources().items()}
 
 
-def _standing_texts(node: ast.AST, parameters: frozenset[str]) -> Iterator[tuple[ast.Constant, frozenset[str]]]:
-    """Texts that stand as statements (docstrings, and those below constants), each with the parameters in scope."""
+def _docstring_nodes(node: ast.AST, parameters: frozenset[str]) -> Iterator[tuple[ast.Constant, frozenset[str]]]:
+    """Texts used as statements (docstrings, including those of constants), each with the parameters in scope."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         parameters |= {inner.arg for inner in ast.walk(node.args) if isinstance(inner, ast.arg)}
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str):
             yield child.value, parameters
         elif isinstance(child, (ast.stmt, ast.ExceptHandler)):
-            yield from _standing_texts(child, parameters)
+            yield from _docstring_nodes(child, parameters)

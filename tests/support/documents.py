@@ -1,4 +1,4 @@
-"""The project's documents, as text: what they link to, and what their fenced blocks hold."""
+"""The project's documents as text, with their links and fenced blocks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [path for path in DOCS if path.name != "cli.md"]
-"""All but the generated one."""
+"""All documents except the generated one."""
 
 
 def place(path: Path) -> str:
-    """A document's path, from the project's root."""
+    """A document's path relative to the project's root."""
     return str(path.relative_to(ROOT))
 
 
@@ -28,16 +28,16 @@ def text(path: Path) -> str:
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    """The contents of the fenced blocks of a language."""
+    """The contents of a language's fenced blocks."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text(path), re.MULTILINE | re.DOTALL)
 
 
 def links(path: Path) -> list[str]:
-    """Targets of Markdown links, as they are written."""
+    """Targets of Markdown links, as written."""
     return re.findall(r"\]\(([^)]+)\)", text(path))
 
 
 def anchors(path: Path) -> set[str]:
-    """What `#...` may name: the headings as they are rendered."""
+    """Valid targets of `#...`: the anchors of the rendered headings."""
     headings = re.findall(r"^#+ (.+)$", text(path), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

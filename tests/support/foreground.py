@@ -1,7 +1,7 @@
-"""Programs started as a shell starts them in the foreground, so that Ctrl-C reaches them.
+"""Starts programs as a shell does in the foreground, so that Ctrl-C reaches them.
 
 A shell without job control, and nohup in it, starts background jobs with SIGINT ignored. Children inherit that across
-exec, and Python then installs no handler that raises KeyboardInterrupt. The product honours it, as a background job
+exec, and Python then installs no handler that raises KeyboardInterrupt. eugenie respects that, as a background job
 should; a test of Ctrl-C must not depend on how the test run itself was started.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 def start(argv: Sequence[Any], **options: Any) -> subprocess.Popen:
     """`subprocess.Popen(argv, **options)` with the default disposition of SIGINT. Call it in the main thread.
 
-    The disposition is that of this process for the time of the start: exec resets a handler to the default, and no
+    This process has that disposition during the start: exec resets a handler to the default, and no
     Python code runs between fork and exec, which is unsafe where other threads (gRPC's, librdkafka's) are running.
     """
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)

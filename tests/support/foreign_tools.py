@@ -1,4 +1,4 @@
-"""Tools whose environment cannot be the project's own: each in a venv of the test's."""
+"""Tools that cannot run in the project's environment; each gets a test's own venv."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INSTALL_WITHIN_S = 300
 
 
 def environment(folder: Path, *packages: str) -> Path:
-    """A venv with these packages: its folder of programs. Skips the test where they cannot be had."""
+    """Create a venv with these packages and return its `bin` folder. Skips the test if they are not available."""
     uv = str(UV) if UV.exists() else shutil.which("uv")
     if uv is None:
         pytest.skip("no uv to make an environment with")

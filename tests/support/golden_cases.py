@@ -1,8 +1,8 @@
-"""The golden payloads, for whatever claims to read them.
+"""The golden payloads, for every implementation that reads them.
 
-A file: `mapping` and `timezone` as in a site file, `schemas` (number -> Avro schemas, the message's own last) where
-the format is avro, and `cases`: `about`; the message as `message` (JSON), `payload` (text, or null for none) or `hex`
-(bytes); `expect`, its outcomes in order. A value of null stands for NaN.
+A file has `mapping` and `timezone` as in a site file, `schemas` (number -> Avro schemas, the message's own last) for
+the format avro, and `cases`. A case has `about`; the message as `message` (JSON), `payload` (text, or null for none) or
+`hex` (bytes); and `expect`, its outcomes in order. A null value means NaN.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Golden(NamedTuple):
 
 
 def goldens() -> Iterator[Golden]:
-    """Every file, in the order of their names."""
+    """Every file, in order of name."""
     for path in sorted(FOLDER.glob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
         mapping = ReadingsMapping.model_validate(document["mapping"]).model_dump(mode="json")
@@ -43,7 +43,7 @@ def goldens() -> Iterator[Golden]:
 
 
 def schemas_in(schemas: dict[str, list[Any]]) -> SchemaOf:
-    """A registry that knows these schemas and no others."""
+    """A registry with only these schemas."""
 
     def schema_of(number: int) -> list[Any]:
         if str(number) not in schemas:
@@ -62,7 +62,7 @@ def payload_of(case: dict[str, Any]) -> bytes | None:
 
 
 def shown(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as the files write it."""
+    """An outcome in the files' notation."""
     if isinstance(outcome, Rejected):
         assert outcome.reason in REASONS
         assert outcome.detail

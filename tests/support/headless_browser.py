@@ -1,6 +1,6 @@
-"""A real browser without a window: Chromium over its debugging pipe, so that a test can see a page as people do.
+"""A headless browser: Chromium over its debugging pipe, so that a test sees a page as people do.
 
-Where none is installed, Debian's package of it is fetched and unpacked into a folder; nothing is installed.
+If no browser is installed, Debian's package is downloaded and unpacked into a folder; nothing is installed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 PACKAGE = "chromium-headless-shell"
 ANSWERS_WITHIN_S = 60.0
 FOR_ITSELF = 10
-"""Descriptors below this are the browser's own: it speaks on 3 and 4."""
+"""Descriptors below this are reserved for the browser, which uses 3 and 4."""
 
 
 class Page:
-    """A page in the browser: what it asked for, complained of, and looks like."""
+    """A page in the browser: its requests, errors and appearance."""
 
     def __init__(self, to: int, back: int) -> None:
         self._to, self._back = to, back
@@ -55,11 +55,11 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.call("Page.navigate", url=file.absolute().as_uri())
-        self._wait(lambda: any(one["method"] == "Page.loadEventFired" for one in self.events))
+        self._wait(lambda: any(event["method"] == "Page.loadEventFired" for event in self.events))
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def evaluate(self, expression: str) -> Any:
-        """What an expression of JavaScript comes to in the page, awaited."""
+        """The awaited value of a JavaScript expression in the page."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -74,17 +74,18 @@ class Page:
 
     @property
     def requested(self) -> list[str]:
-        """Addresses that the page asked for, its own first."""
-        return [one["params"]["request"]["url"] for one in self.events if one["method"] == "Network.requestWillBeSent"]
+        """Addresses that the page requested, its own first."""
+        sent = "Network.requestWillBeSent"
+        return [event["params"]["request"]["url"] for event in self.events if event["method"] == sent]
 
     @property
     def complaints(self) -> list[str]:
-        """What the console and the log say, exceptions too."""
+        """Messages of the console and the log, including exceptions."""
         kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
-        return [json.dumps(one["params"]) for one in self.events if one["method"] in kinds]
+        return [json.dumps(event["params"]) for event in self.events if event["method"] in kinds]
 
     def call(self, method: str, **parameters: Any) -> Any:
-        """A command of the protocol, and its answer."""
+        """Send a command of the protocol and return its result."""
         self._count += 1
         number = self._count
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
@@ -118,7 +119,7 @@ class Page:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """A page of a browser of its own, whose files lie in `folder`. Raises Unavailable."""
+    """A page of a new browser that keeps its files in `folder`. Raises Unavailable."""
     program, env = _program(folder)
     to_read, to_write = _pipe()
     from_read, from_write = _pipe()
@@ -151,7 +152,7 @@ def browser(folder: Path) -> Iterator[Page]:
 
 
 def _pipe() -> tuple[int, int]:
-    """Both ends, with descriptors that nothing else is put on."""
+    """Both ends of a pipe, on descriptors outside the browser's reserved range."""
     ends = os.pipe()
     moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, FOR_ITSELF) for end in ends)
     for end in ends:
@@ -160,11 +161,11 @@ def _pipe() -> tuple[int, int]:
 
 
 def _program(folder: Path) -> tuple[str, dict[str, str]]:
-    """The browser and the variables with which it finds its libraries."""
+    """The browser and the environment variables with which it finds its libraries."""
     for name in PROGRAMS:
-        found = shutil.which(name)
-        if found is not None:
-            return found, dict(os.environ)
+        program = shutil.which(name)
+        if program is not None:
+            return program, dict(os.environ)
     root = folder / "packages"
     if not root.exists():
         unpack(root, PACKAGE)

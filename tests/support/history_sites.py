@@ -1,4 +1,4 @@
-"""Small sites for the tests of history."""
+"""Small sites for tests of the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payloads that no gateway should send, from a seed: mutations of good ones, and bombs of many kinds."""
+"""Payloads that no gateway should send, generated from a seed: mutations of good payloads, and payload bombs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 
 LONG = 900_000
-"""Characters of a text that is long, in a payload that is not yet too large."""
+"""Characters of a long text in a payload that is just within the size limit."""
 
 WEIRD: tuple[bytes, ...] = (
     b"null", b"true", b"false", b"[]", b"{}", b'""', b'" "', b'"\\t"', b"[1]", b'{"a": 1}', b'"NaN"',
@@ -23,7 +23,7 @@ WEIRD: tuple[bytes, ...] = (
     b"18446744073709551616", b"9223372036854775808", b"0." + b"3" * 400, b"1" + b"0" * 308, b"1" + b"0" * 309,
     b"4.9e-324", b"2.2250738585072011e-308", b"1.7976931348623157e308",
 )  # fmt: skip
-"""JSON values, or nearly, that take the place of a member's own."""
+"""JSON values, valid or nearly valid, that replace a member's value."""
 
 INSTANTS: tuple[str, ...] = (
     "9999-12-31T23:59:59.999Z", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59.999-18:00",
@@ -39,7 +39,7 @@ INSTANTS: tuple[str, ...] = (
     "2020-01-01T00:00:00Z\u0000", "２０２０-01-01T00:00:00Z", "2020-01-01T00:00:00\u200bZ",
     "2020‐01‐01T00:00:00Z", "T" * 10_000,
 )  # fmt: skip
-"""Texts for the instant: far from now, nearly right, or nothing of the kind."""
+"""Texts for the instant: far from now, almost valid, or not an instant at all."""
 
 NAMES = ("asset", "sensor", "ts", "value", "quality")
 
@@ -48,7 +48,7 @@ Mutation = Callable[[random.Random, Good], "bytes | None"]
 
 
 def bombs() -> Iterator[bytes | None]:
-    """Each once: what is too long, too deep, of another encoding, or not there at all."""
+    """Each bomb once: too long, too deep, in another encoding, or missing."""
     yield from (
         None,
         b"",
@@ -80,7 +80,7 @@ def bombs() -> Iterator[bytes | None]:
 
 
 def giants(good: Good) -> Iterator[bytes]:
-    """Messages of 5 MB: far above what a reading may be, and allowed by the topic."""
+    """Messages of 5 MB: far above the limit of a reading, but allowed by the topic."""
     size = 5_000_000
     while True:
         yield good[:-1] + b', "pad": "' + b"x" * size + b'"}'
@@ -186,7 +186,7 @@ def _random(rng: random.Random, good: Good) -> bytes:
 
 
 def _members(rng: random.Random, changed: dict[str, bytes], good: Good) -> bytes:
-    """The good payload with members replaced or added, written as they are."""
+    """The good payload with members replaced or added verbatim."""
     parts = {name: json.dumps(value).encode() for name, value in json.loads(good).items()} | changed
     order = list(parts)
     if rng.random() < 0.3:
@@ -211,13 +211,13 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
 
 
 def mutate(rng: random.Random, good: Good) -> bytes | None:
-    """One hostile payload, made from a good one."""
-    (mutation,) = rng.choices([one for one, _ in MUTATIONS], [weight for _, weight in MUTATIONS])
+    """A hostile payload made from a good one."""
+    (mutation,) = rng.choices([mutation for mutation, _ in MUTATIONS], [weight for _, weight in MUTATIONS])
     return mutation(rng, good)
 
 
 def long_members(good: Good) -> Iterator[bytes]:
-    """A text of LONG characters in the place of each member: what a dead letter says of it must still fit Kafka."""
+    """A text of LONG characters in place of each member: the dead letter about it must still fit in Kafka."""
     rng = random.Random(0)
     for name in (*NAMES, "tag"):
         for text in (b"x" * LONG, b"\\u0001" * (LONG // 6), "ß".encode() * (LONG - 1), b"7" * LONG):

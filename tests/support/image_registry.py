@@ -1,4 +1,4 @@
-"""A registry of images of a test's own: Debian's `docker-registry`, on a free port of the loopback interface."""
+"""A test's own image registry: Debian's `docker-registry` on a free port of the loopback interface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ http: {{addr: "{address}"}}
 
 @contextmanager
 def image_registry(folder: Path) -> Iterator[str]:
-    """Its `host:port`. Raises debian_packages.Unavailable."""
+    """Start a registry and yield its `host:port`. Raises debian_packages.Unavailable."""
     program = shutil.which("docker-registry")
     if program is None:
         unpack(folder / "registry", "docker-registry")

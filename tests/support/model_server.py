@@ -1,4 +1,4 @@
-"""A model server of a test's own, as a process, and versions for it."""
+"""A test's own model server process, and versions for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READY = "ready.json"
 
 
 def publish(versions: Path, folder: Path, *numbers: int) -> Path:
-    """Versions of `versions` in `folder`, each by one rename."""
+    """Publish versions from `versions` in `folder`, each by a single rename."""
     for number in numbers:
         renumbered(versions / str(number), folder / str(number))
     return folder
@@ -27,7 +27,7 @@ def publish(versions: Path, folder: Path, *numbers: int) -> Path:
 
 @contextmanager
 def served(folder: Path, *arguments: str, credentials: Credentials | None = None) -> Iterator[PredictClient]:
-    """A server of the test's own, and a client of it."""
+    """Start a server and yield a client for it."""
     ready = folder / READY
     argv = [sys.executable, "-m", "eugenie_cli.model_server", "--port", "0", "--poll", str(POLL_MS), *arguments]
     with (folder / "server.log").open("w") as log:
@@ -43,8 +43,8 @@ def served(folder: Path, *arguments: str, credentials: Credentials | None = None
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Fails when it does not come true."""
+    """Wait until the condition is true; fails if it takes too long."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never became true"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)

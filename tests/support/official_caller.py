@@ -1,8 +1,8 @@
-"""Runs in the official client's environment: sends what a JSON file asks, and writes what came back.
+"""Runs in the official client's environment: sends the requests of a JSON file and writes the responses.
 
-python official_caller.py QUESTIONS.json ANSWERS.json
+python official_caller.py REQUESTS.json RESPONSES.json
 
-Knows nothing of eugenie: stubs, requests and answers are those of `tensorflow-serving-api`.
+Independent of eugenie: stubs, requests and responses are those of `tensorflow-serving-api`.
 """
 
 import base64
@@ -55,7 +55,7 @@ def tensor(asked):
         proto.tensor_content = bytes(int(np.prod(asked["shape"])) * 4)
     elif asked["encoding"] == "typed":
         getattr(proto, FIELDS[asked["dtype"]]).extend(values)
-    elif asked["dtype"] == "DT_STRING":  # packed: the lengths, then the characters; short ones
+    elif asked["dtype"] == "DT_STRING":  # packed: the lengths, then the characters, for short strings only
         proto.tensor_content = bytes(map(len, values)) + b"".join(values)
     else:
         proto.tensor_content = np.array(values, NUMPY[asked["dtype"]]).tobytes()
@@ -66,8 +66,8 @@ def predict_request(asked):
     request = predict_pb2.PredictRequest(output_filter=asked["fields"])
     if asked["model"] is not None:
         request.model_spec.CopyFrom(model_spec(asked))
-    for name, one in asked["inputs"].items():
-        request.inputs[name].CopyFrom(tensor(one))
+    for name, value in asked["inputs"].items():
+        request.inputs[name].CopyFrom(tensor(value))
     return request
 
 
@@ -103,7 +103,7 @@ def spec_of(response):
 
 
 def predicted(response):
-    """The outputs as callers read them who know of no `tensor_content`."""
+    """The outputs as read by callers that do not support `tensor_content`."""
     outputs = {}
     for name, proto in response.outputs.items():
         field = FIELDS[types_pb2.DataType.Name(proto.dtype)]
@@ -125,8 +125,12 @@ def metadata(response):
     return {
         **spec_of(response),
         "signatures": {
-            name: {"method": one.method_name, "inputs": specs(one.inputs), "outputs": specs(one.outputs)}
-            for name, one in signatures.signature_def.items()
+            name: {
+                "method": signature.method_name,
+                "inputs": specs(signature.inputs),
+                "outputs": specs(signature.outputs),
+            }
+            for name, signature in signatures.signature_def.items()
         },
     }
 
@@ -135,8 +139,8 @@ def statuses(response):
     states = get_model_status_pb2.ModelVersionStatus.State
     return {
         "versions": [
-            [each.version, states.Name(each.state), each.status.error_code, each.status.error_message]
-            for each in response.model_version_status
+            [version.version, states.Name(version.state), version.status.error_code, version.status.error_message]
+            for version in response.model_version_status
         ]
     }
 
@@ -148,9 +152,8 @@ def reloaded(response):
 def main(questions, answers):
     asked_for = json.loads(Path(questions).read_text())
     with grpc.insecure_channel(asked_for["address"], options=UNLIMITED) as channel:
-        found = {each["name"]: answered(channel, each) for each in asked_for["requests"]}
-    found = {"answers": found, **parsed(asked_for)}
-    Path(answers).write_text(json.dumps(found))
+        received = {asked["name"]: answered(channel, asked) for asked in asked_for["requests"]}
+    Path(answers).write_text(json.dumps({"answers": received, **parsed(asked_for)}))
 
 
 def answered(channel, asked):
@@ -163,10 +166,14 @@ def answered(channel, asked):
         "HandleReloadConfigRequest": (models.HandleReloadConfigRequest, reload_request, reloaded),
         "Classify": (
             prediction.Classify,
-            lambda one: classification_pb2.ClassificationRequest(model_spec=model_spec(one)),
+            lambda asked: classification_pb2.ClassificationRequest(model_spec=model_spec(asked)),
             None,
         ),
-        "Regress": (prediction.Regress, lambda one: regression_pb2.RegressionRequest(model_spec=model_spec(one)), None),
+        "Regress": (
+            prediction.Regress,
+            lambda asked: regression_pb2.RegressionRequest(model_spec=model_spec(asked)),
+            None,
+        ),
         "MultiInference": (prediction.MultiInference, multi_inference_request, None),
     }[asked["method"]]
     compression = grpc.Compression.Gzip if asked["gzip"] else None
@@ -178,9 +185,9 @@ def answered(channel, asked):
 
 
 def parsed(asked_for):
-    """Files that the official messages must understand."""
+    """Files that the official messages must parse."""
     config = text_format.Parse(asked_for["model_config"], model_server_config_pb2.ModelServerConfig())
-    logs = [prediction_log_pb2.PredictionLog.FromString(base64.b64decode(one)) for one in asked_for["warm_up"]]
+    logs = [prediction_log_pb2.PredictionLog.FromString(base64.b64decode(text)) for text in asked_for["warm_up"]]
     return {
         "model_config": json_format.MessageToDict(config, preserving_proto_field_name=True),
         "warm_up": [
@@ -189,7 +196,7 @@ def parsed(asked_for):
                 "model": log.predict_log.request.model_spec.name,
                 "signature": log.predict_log.request.model_spec.signature_name,
                 "rows": [dim.size for dim in log.predict_log.request.inputs["rows"].tensor_shape.dim],
-                "assets": [one.decode() for one in log.predict_log.request.inputs["asset"].string_val],
+                "assets": [name.decode() for name in log.predict_log.request.inputs["asset"].string_val],
                 "unknown": sorted(set(log.predict_log.request.inputs) - {"asset", "rows"}),
             }
             for log in logs

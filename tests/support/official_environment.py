@@ -1,7 +1,7 @@
-"""An environment of its own for TensorFlow Serving's official client: its protobuf is too new for this project's.
+"""A separate environment for TensorFlow Serving's official client, which needs a newer protobuf than this project.
 
-It is whole but for TensorFlow itself: of that the client imports generated messages alone, and those of the TensorFlow
-that is installed here serve it (older generated code runs on a newer protobuf).
+It contains everything except TensorFlow: the client imports only TensorFlow's generated messages, and those of the
+TensorFlow installed here work, because older generated code runs on a newer protobuf.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import pytest
 
 API = "tensorflow-serving-api==2.21.*"
 NEEDS = ("protobuf>=6.31.1,<7", "grpcio>=1.65", "numpy>=1.26")
-"""Beside TensorFlow. Generated code of protobuf 5, which TensorFlow 2.20 has, runs on 6 and not on 7."""
+"""Other requirements. TensorFlow 2.20's messages were generated for protobuf 5, and run on 6 but not on 7."""
 
 MESSAGES = ("core", "compiler")
-"""Folders of TensorFlow with the messages that the client imports."""
+"""TensorFlow's folders with the messages that the client imports."""
 
 _NO_NETWORK = ("dns error", "error sending request", "Could not connect", "Connection refused", "network", "timed out")
 
 
 def make(folder: Path) -> Path:
-    """The environment's Python. Skips the test, saying why, only where packages cannot be fetched."""
+    """Create the environment and return its Python. Skips the test only if packages cannot be fetched."""
     python = folder / "bin" / "python"
     _uv("venv", "--quiet", "--python", sys.executable, str(folder))
     _install(python, "--no-deps", API)
     _install(python, *NEEDS)
     site_packages = next((folder / "lib").glob("python*/site-packages"))
-    (site_packages / "tensorflow").mkdir()  # without a module of its own: `import tensorflow` runs nothing
+    (site_packages / "tensorflow").mkdir()  # without `__init__.py`, so `import tensorflow` runs no code
     installed = find_spec("tensorflow")
     assert installed is not None and installed.origin is not None
     for name in MESSAGES:

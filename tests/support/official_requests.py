@@ -1,7 +1,8 @@
-"""What the official client asks, and what TensorFlow Serving's sources say that the answer is.
+"""Requests of the official client, with the responses that TensorFlow Serving's sources define.
 
-Codes and words are those of predict_util.cc, saved_model/util.cc, server_core.cc, get_model_metadata_impl.cc,
-get_model_status_impl.cc and model_service_impl.cc. Words are a part of the error's words, empty where ours are our own.
+Codes and messages come from predict_util.cc, saved_model/util.cc, server_core.cc, get_model_metadata_impl.cc,
+get_model_status_impl.cc and model_service_impl.cc. `words` is part of the error message; it is empty where our server's
+message differs.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ MODEL = "mixer"
 """Small versions 1 (label `champion`) and 2 (label `challenger`)."""
 
 REAL = "pump"
-"""A version that was exported."""
+"""A model with an exported version."""
 
 Version = int | str | None
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """`encoding`: typed (`float_val`), content (`tensor_content`), or zeros, which need no values here."""
+    """`encoding`: typed (`float_val`), content (`tensor_content`), or zeros, which needs no values here."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -39,7 +40,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Asked:
-    """A call and the code that it ends with. `fields`: output filter of Predict, metadata fields of the other."""
+    """A call and its expected status code. `fields`: Predict's output filter, or metadata fields."""
 
     name: str
     code: str = "OK"
@@ -53,11 +54,11 @@ class Asked:
     config: str = ""
     gzip: bool = False
     answers: int = 0
-    """The version that must have answered."""
+    """The version that must respond."""
 
 
 def rows(batch: int = 1, length: int = WINDOW, sensors: int = SENSORS, dtype: str = "DT_FLOAT") -> Tensor:
-    """Quarters, which float32 sums exactly."""
+    """Rows of quarters, which float32 sums exactly."""
     values = np.random.default_rng(batch + length).integers(-40, 40, batch * length * sensors) / 4
     return Tensor(dtype, (batch, length, sensors), values.tolist())
 
@@ -130,9 +131,7 @@ PREDICT_REFUSED = [
     Asked("a rank too few", INVALID, inputs={**ONE, "rows": replace(rows(), shape=(WINDOW, SENSORS))}),
     Asked("a rank too many", INVALID, inputs={**ONE, "rows": replace(rows(), shape=(1, 1, WINDOW, SENSORS))}),
     Asked("a sensor too few", INVALID, inputs={**ONE, "rows": rows(1, WINDOW, SENSORS - 1)}),
-    Asked("content that does not fill its shape", INVALID, "tensor parsing error: rows", inputs={**ONE, "rows": HOLED})
-    if False
-    else Asked(
+    Asked(
         "content that does not fill its shape",
         INVALID,
         "tensor parsing error: rows",
@@ -181,7 +180,7 @@ _STATUS: dict[str, Any] = {"method": "GetModelStatus"}
 STATUS = [
     Asked("states of all versions", **_STATUS),
     Asked("state by number", **_STATUS, version=1),
-    # as its documentation of the REST API says; over gRPC TensorFlow Serving answers with all versions
+    # as the REST API's documentation says; over gRPC, TensorFlow Serving responds with all versions
     Asked("state by label", **_STATUS, version="champion"),
     Asked("states without a spec", INVALID, "Missing ModelSpec", **_STATUS, model=None),
     Asked("states of an empty name", "NOT_FOUND", "Could not find any versions of model ", **_STATUS, model=""),
@@ -192,36 +191,36 @@ VERSIONS = {"states of all versions": [2, 1], "state by number": [1], "state by 
 
 
 def released(folder: Path, champion: int = 1) -> list[ReleasedModel]:
-    """The models of the server, in folders of `folder`."""
+    """The server's models, in folders below `folder`."""
     labels = {"champion": champion, "challenger": 2}
     return [ReleasedModel(MODEL, str(folder / MODEL), (1, 2), labels), ReleasedModel(REAL, str(folder / REAL), (1,))]
 
 
 def reloads(folder: Path) -> list[Asked]:
-    """Configurations in order: what is refused changes nothing, and what is taken moves a label."""
+    """Configurations in order: a refused one changes nothing, and an accepted one moves a label."""
     good = server_config.model_config_text(released(folder))
     moved = server_config.model_config_text(released(folder, champion=2))
-    one = f'name: "{MODEL}" base_path: "{folder / MODEL}"'
+    model = f'name: "{MODEL}" base_path: "{folder / MODEL}"'
     platform = 'model_platform: "tensorflow"'
 
     def asked(name: str, config: str, code: str = INVALID, words: str = "") -> Asked:
         return Asked(name, code, words, method="HandleReloadConfigRequest", config=config)
 
     def listed(*configs: str) -> str:
-        return "model_config_list { " + " ".join(f"config {{ {each} }}" for each in configs) + " }"
+        return "model_config_list { " + " ".join(f"config {{ {config} }}" for config in configs) + " }"
 
-    twice = listed(f"{one} {platform}", f"{one} {platform}")
+    twice = listed(f"{model} {platform}", f"{model} {platform}")
     label = 'version_labels { key: "champion" value: 9 }'
     return [
         asked("no configuration", "", words="Only ModelConfigList is currently supported"),
         asked("a custom configuration", "custom_model_config {}", words="Only ModelConfigList is currently supported"),
         asked("a model twice", twice, words=f"Illegal to list model {MODEL} multiple times in config list"),
-        asked("a model without a platform", listed(one)),
-        asked("a model of another platform", listed(f'{one} model_platform: "caffe"')),
+        asked("a model without a platform", listed(model)),
+        asked("a model of another platform", listed(f'{model} model_platform: "caffe"')),
         asked("a relative path", listed(f'name: "{MODEL}" base_path: "models" {platform}'), words="absolute path"),
         asked(
             "a label of a version that does not serve",
-            listed(f"{one} {platform} {label}"),
+            listed(f"{model} {platform} {label}"),
             "FAILED_PRECONDITION",
             "Request to assign label to version 9 of model mixer, which is not currently available for inference",
         ),

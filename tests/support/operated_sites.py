@@ -1,4 +1,4 @@
-"""A site with two classes, whose sections tests replace as they like."""
+"""A site with two classes, whose sections tests replace as needed."""
 
 from __future__ import annotations
 

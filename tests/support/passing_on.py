@@ -1,8 +1,8 @@
-"""Where a whole `Site` goes: functions that only hand it on, and the files that it enters from a command.
+"""Where a whole `Site` goes: functions that only pass it on, and the files that it enters from a command.
 
-A function that hands a site on without looking into it asks its callers for more than it needs. Read from the source
-alone, by names and imports: what a call leads to through a table or an object's method is not followed, but the methods
-of a class that was made with a site count as entered.
+A function that passes a site on without using it requires more of its callers than it needs. The analysis reads only
+the source, by names and imports. It does not follow calls through a table or an object's method, but the methods of a
+class that was created with a site count as entered.
 
     python -m support.passing_on [FOLDER]     # from tests/; the figures of a package, by default the installed one
 """
@@ -26,7 +26,7 @@ COMMANDS = {
     "export": ("commands.export", None),
     "stream submit": ("commands.stream", "submit"),
 }
-"""Command -> module, and the function in it; None: all of them."""
+"""Command -> module, and the function in it; None: all functions."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass
 class Module:
-    """What a file defines, and what it calls others' things."""
+    """What a file defines, and its names for imported objects."""
 
     tree: ast.Module
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Package:
             module.imports = dict(self._imports(module.tree))
 
     def _imports(self, tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
-        for node in _statements(tree):
+        for node in _statements(tree):  # imports inside functions count
             if not isinstance(node, ast.ImportFrom) or node.module is None:
                 continue
             package, _, source = node.module.partition(".")
@@ -82,7 +82,7 @@ class Package:
                 yield alias.asname or alias.name, target
 
     def passing_on(self) -> list[str]:
-        """`module.function` of those that take a Site and do nothing with it but hand it to others."""
+        """`module.function` of functions that take a Site and only pass it to others."""
         return [
             f"{name}.{node.name}"
             for name, module in self.modules.items()
@@ -91,11 +91,11 @@ class Package:
         ]
 
     def entered_from(self, module: str, function: str | None = None) -> set[str]:
-        """Modules with a function or a class that is called with a Site, on the way from a module's functions."""
+        """Modules with a function or class that is called with a Site, at any depth, from a module's functions."""
         return {place.module for place in self.reached(module, function)} - {module}
 
     def reached(self, module: str, function: str | None = None) -> set[Place]:
-        """The functions and classes that are called with a Site, and those it begins at."""
+        """The functions and classes that are called with a Site, including those to begin with."""
         begin = self.modules[module].functions
         waiting = [Place(module, name) for name in begin if function in (None, name)]
         seen = set(waiting)
@@ -126,11 +126,11 @@ class Package:
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
             given += [inner for value in given if isinstance(value, ast.Tuple) for inner in value.elts]
             if any(_is_site(value, known) or self._opens(module, value) for value in given):
-                # a function may be handed over with what it is to be called with: to `partial`, to a pool
+                # a function may be passed with its arguments, to `partial` or to a pool
                 yield from (target for value in (node.func, *given) if (target := self._target(place.module, value)))
 
     def _opens(self, module: Module, value: ast.expr) -> bool:
-        """Whether it calls a function that returns a Site."""
+        """Whether `value` calls a function that returns a Site."""
         if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name):
             return False
         source, name = module.imports.get(value.func.id, ("", ""))
@@ -140,15 +140,15 @@ class Package:
     def _target(self, inside: str, value: ast.expr) -> Place | None:
         module = self.modules[inside]
         if isinstance(value, ast.Name):
-            found = module.imports.get(value.id, (inside, value.id))
+            place = module.imports.get(value.id, (inside, value.id))
         elif isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
-            found = (module.imports.get(value.value.id, ("", ""))[0], value.attr)
+            place = (module.imports.get(value.value.id, ("", ""))[0], value.attr)
         else:
             return None
-        there = self.modules.get(found[0])
-        if there is None or found[1] not in there.functions | there.classes:
+        target_module = self.modules.get(place[0])
+        if target_module is None or place[1] not in target_module.functions | target_module.classes:
             return None
-        return Place(*found)
+        return Place(*place)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
@@ -161,9 +161,13 @@ def _statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _sites(function: Function) -> list[str]:
-    """Parameters that are a Site."""
+    """Parameters of type Site."""
     given = function.args
-    return [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs) if _is_annotated(one.annotation)]
+    return [
+        parameter.arg
+        for parameter in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+        if _is_annotated(parameter.annotation)
+    ]
 
 
 def _is_annotated(annotation: ast.expr | None) -> bool:
@@ -181,7 +185,10 @@ def _only_handed_on(function: Function, site: str) -> bool:
 def _is_site(value: ast.expr, known: set[str]) -> bool:
     if isinstance(value, ast.Name):
         return value.id in known
-    if isinstance(value, ast.Attribute) and value.attr in ("site", "_site"):  # an object's; a site's `site` is its name
+    if isinstance(value, ast.Attribute) and value.attr in (
+        "site",
+        "_site",
+    ):  # an object's site; a site's own `site` is its name
         return not _is_site(value.value, known)
     return False
 
@@ -191,9 +198,9 @@ def main() -> None:
     import eugenie_cli
 
     package = Package(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(eugenie_cli.__file__).parent)
-    found = package.passing_on()
-    print("\n".join(found))
-    print(f"{len(found)} functions only hand a site on")
+    functions = package.passing_on()
+    print("\n".join(functions))
+    print(f"{len(functions)} functions only pass a site on")
     for command, (module, function) in COMMANDS.items():
         print(f"{command}: a site enters {len(package.entered_from(module, function))} files")
 

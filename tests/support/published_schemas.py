@@ -1,7 +1,7 @@
-"""Schemas that what is rendered must fit, unknown fields refused.
+"""Schemas for rendered manifests; unknown fields are refused.
 
-Kubernetes' own kinds and Compose files: the published schemas, from packages that carry them. KServe's and Seldon's
-kinds: what their custom resource definitions (KServe 0.16, Seldon Core 2.9) say of the fields that are used here.
+For Kubernetes' own kinds and Compose files: the published schemas, from packages that contain them. For KServe's and
+Seldon's kinds: the fields used here, as in their custom resource definitions (KServe 0.16, Seldon Core 2.9).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import kubernetes_validate
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
 KUBERNETES = ("1.30", "1.35")
-"""The oldest release in which everything that is rendered is stable, and one of the newest."""
+"""The oldest release in which all rendered kinds are stable, and one of the newest."""
 
 QUANTITY = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -24,7 +24,7 @@ QUANTITY = {
 INT32 = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
-# of Kubernetes' own, in every object: an object's name, and labels and annotations of text
+# the metadata of every Kubernetes object: its name, and labels and annotations of text
 METADATA = {
     "type": "object",
     "properties": {
@@ -45,7 +45,7 @@ METADATA = {
 
 
 def record(required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
-    """An object of these fields and no other."""
+    """An object with only these fields."""
     return {
         "type": "object",
         "properties": properties,
@@ -61,7 +61,7 @@ RESOURCES = record(
 
 
 def resource(version: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """A custom resource."""
+    """The schema of a custom resource."""
     return record(
         ["apiVersion", "kind", "metadata", "spec"],
         apiVersion={"const": version},
@@ -148,7 +148,7 @@ CUSTOM = {
 
 
 def check_resource(document: dict[str, Any]) -> None:
-    """Raises what says where a Kubernetes resource departs from its schema."""
+    """Raises an error that shows where a Kubernetes resource violates its schema."""
     if document["kind"] in CUSTOM:
         jsonschema.validate(document, CUSTOM[document["kind"]], jsonschema.Draft202012Validator)
         return
@@ -158,6 +158,6 @@ def check_resource(document: dict[str, Any]) -> None:
 
 
 def check_compose(document: dict[str, Any]) -> None:
-    """Raises what says where a Compose file departs from the Compose Specification's schema."""
+    """Raises an error that shows where a Compose file violates the Compose Specification's schema."""
     schema = get_builtin_schema("vendor.compose-spec")
     jsonschema.validators.validator_for(schema)(schema).validate(document)

@@ -1,4 +1,4 @@
-"""A small plant with imported history and registered detectors, without the minutes that training takes."""
+"""A small plant with imported history and registered detectors, without the minutes of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sites whose manifests tests look at: of one plant, with other sections for serving."""
+"""Sites for tests of manifests: one plant with different `serving` sections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELEASED = {"fan.v2": 1, "pump": 2}
 
 
 def site_of(serving: Mapping[str, Any], name: str = "plant") -> Site:
-    """A site with two classes, one of them with a name that Kubernetes would not take."""
+    """A site with two classes, one of which has a name that Kubernetes does not accept."""
     site = Site.model_validate(
         {
             "site": name,
@@ -39,11 +39,11 @@ def request_of(
     champions: Mapping[str, int] | None = None,
     **options: Any,
 ) -> Request:
-    """What is asked of a target; `options` as on the command line."""
-    site, named = site_of(serving or {}), RELEASED if champions is None else champions
+    """A request to a target, with `options` as on the command line."""
+    site, champion_versions = site_of(serving or {}), RELEASED if champions is None else champions
     models = [
-        ReleasedModel(name, name, (named[name],), {"champion": named[name]})
-        if name in named
+        ReleasedModel(name, name, (champion_versions[name],), {"champion": champion_versions[name]})
+        if name in champion_versions
         else ReleasedModel(name, name)
         for name in sorted(site.classes)
     ]

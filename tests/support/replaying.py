@@ -1,4 +1,4 @@
-"""Sends a site's history to its readings topic, in time order, with faulty messages in between when asked to."""
+"""Sends a site's history to its readings topic in time order, optionally mixed with faulty messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.schema import Site
 
-# their instants are before all others: what a message says moves the watermark, even when its value is no good
+# their instants precede all others: a message moves the watermark even if its value is invalid
 MALFORMED = (
     b'{"asset": "valve1-0", "sensor"',
     b'{"asset": "valve1-0", "sensor": "Current", "ts": "yesterday", "value": 1}',
@@ -22,12 +22,12 @@ MALFORMED = (
     b"\xff\xfe\x00",
 )
 LATE_BY = 20_000
-"""Messages: so long ago that the stream has passed it, whatever the speed of the replay."""
+"""Age of a repeat in messages: old enough that the stream has passed it, whatever the replay speed."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What went to the topic."""
+    """Numbers of messages sent to the topic."""
 
     good: int
     malformed: int
@@ -39,7 +39,7 @@ class Sent:
 
 
 def messages(site: Site, assets: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    """(asset, canonical reading) of all history of `assets`, in time order."""
+    """(asset, canonical reading) of the whole history of `assets`, in time order."""
     history = open_history(site)
     parts = [(asset, history.read(asset)) for asset in assets]
     ts = np.concatenate([readings.ts for _, readings in parts])
@@ -50,7 +50,7 @@ def messages(site: Site, assets: tuple[str, ...]) -> list[tuple[str, bytes]]:
             readings.sensor.tolist(), readings.ts.tolist(), readings.value.tolist(), strict=True
         )
     ]
-    return [(rows[place][0], _payload(*rows[place])) for place in np.argsort(ts, kind="stable")]
+    return [(rows[index][0], _payload(*rows[index])) for index in np.argsort(ts, kind="stable")]
 
 
 def _payload(asset: str, sensor: str, ts: int, value: float) -> bytes:
@@ -61,7 +61,7 @@ def _payload(asset: str, sensor: str, ts: int, value: float) -> bytes:
 def with_faults(
     clean: list[tuple[str, bytes]], malformed: float, late: float, seed: int
 ) -> Iterator[tuple[str, bytes]]:
-    """The same messages with shares of malformed ones and of repeats that come far too late."""
+    """The same messages, with shares of malformed messages and of repeats that arrive far too late."""
     rng = np.random.default_rng(seed)
     for place, message in enumerate(clean):
         yield message
@@ -72,7 +72,7 @@ def with_faults(
 
 
 def send(site: Site, outgoing: list[tuple[str, bytes]]) -> int:
-    """Send all; returns how many."""
+    """Send all messages; returns their number."""
     with Producer(site) as producer:
         for key, payload in outgoing:
             producer.send(str(site.topics.readings), key, payload)

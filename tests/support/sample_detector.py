@@ -1,4 +1,4 @@
-"""A small detector with random weights: scores that mean nothing, but all of the arithmetic."""
+"""A small detector with random weights: its scores are meaningless, but it exercises all of the arithmetic."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def baseline(random: np.random.Generator, assets: int, sensors: int) -> Baseline
 
 
 def rows_of(made: TrainedDetector, assets: list[str], length: int, seed: int = 1) -> np.ndarray:
-    """Wandering rows, float32 [B, L, S], in engineering units."""
+    """Random-walk rows float32 [B, L, S], in engineering units."""
     random = np.random.default_rng(seed)
     wander = np.cumsum(random.normal(0, 0.15, (len(assets), length, len(SENSORS))), axis=1)
     index = [made.assets.index(asset) if asset in made.assets else 0 for asset in assets]

@@ -1,4 +1,4 @@
-"""Reports of made-up plants, as large as wanted: rows and scores are made here, all that follows is eugenie's own."""
+"""Reports of synthetic plants of any size: rows and scores are generated here, the rest is eugenie's own code."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from eugenie_cli.site.schema import Site
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 STEP = 10_000
 FAULT = (300, 360)
-"""Rows of a fault; every third asset is silent about it."""
-VAIN = (500, 512)
-"""Rows of every second asset that score high for nothing."""
+"""Rows of a fault; every third asset misses it."""
+FALSE_ALARM = (500, 512)
+"""Rows in which every second asset scores high without a fault."""
 SENSORS = ("flow", "<script>alert('sensor')</script>", 'temperature & "more"')
 
 
@@ -38,7 +38,7 @@ def site() -> Site:
 
 
 def backtest_of(name: str, number: int, rows: int, version: int = 7) -> Backtest:
-    """Version 8 finds no fault of the first of three assets, and is louder about nothing on all."""
+    """Version 8 misses the fault of every first of three assets, and raises a false alarm on all assets."""
     random = np.random.default_rng(number)
     values = random.normal(10.0, 0.5, (rows, len(SENSORS))).astype(np.float32)
     values[200:230] = np.nan
@@ -46,7 +46,7 @@ def backtest_of(name: str, number: int, rows: int, version: int = 7) -> Backtest
     if number % 3 != (2 if version == 7 else 0):
         score[slice(*FAULT)] += 2.0
     if number % 2 or version == 8:
-        score[slice(*VAIN)] += 1.0
+        score[slice(*FALSE_ALARM)] += 1.0
     score[:20] = score[200:230] = np.nan
     contribution = np.tile(np.array([0.7, 0.2, 0.1], np.float32), (rows, 1))
     edges = START + STEP * np.arange(rows)
@@ -58,7 +58,7 @@ def backtest_of(name: str, number: int, rows: int, version: int = 7) -> Backtest
 def report_of(
     assets: list[str], *, labelled: bool = True, rows: int = 720, known: bool = True, beside: bool = False
 ) -> EvaluationReport:
-    """A report of the assets; without `known` nobody can say where the model comes from; `beside`: with version 8."""
+    """A report of the assets; without `known`, the model's provenance is unknown; `beside`: with version 8."""
     plant = site()
     fault = (START + FAULT[0] * STEP, START + FAULT[1] * STEP)
     labels = Labels(tuple(Label(name, *fault, (SENSORS[0],)) for name in assets)) if labelled else None
@@ -69,18 +69,19 @@ def report_of(
         judged = ~np.isnan(pair[0].rows).all(axis=1)
         study.add(pair[0], judged, pair[1] if beside else None)
         own = labels.of([name]) if labels else ()
-        for one in pair:
-            judgements[one.version].append(
+        for backtest in pair:
+            judgements[backtest.version].append(
                 judge(
-                    name, one.edges, one.score, one.contribution, one.events,
+                    name, backtest.edges, backtest.score, backtest.contribution, backtest.events,
                     judged=judged, labels=own, sensors=SENSORS,
                 )
             )  # fmt: skip
         comparison.add(pair[0].edges[judged], judgements[7][-1], judgements[8][-1])
     model, other = (
-        summarise(found, step_ms=STEP, with_labels=labelled, longest_buffer=120) for found in judgements.values()
+        summarise(of_version, step_ms=STEP, with_labels=labelled, longest_buffer=120)
+        for of_version in judgements.values()
     )
-    counted = sum(len(one.score) for one in judgements[7])
+    judged_rows = sum(len(judgement.score) for judgement in judgements[7])
     candidate = Candidate(8, "run-8", other, comparison.differences(model, other)) if beside else None
     return EvaluationReport(
         site="plant",
@@ -92,7 +93,7 @@ def report_of(
         on_delay=5,
         off_delay=5,
         evaluation=Evaluation(
-            "pump", 7, "run", len(assets), counted, model, {"mewma": model}, ("A note & more.",), candidate
+            "pump", 7, "run", len(assets), judged_rows, model, {"mewma": model}, ("A note & more.",), candidate
         ),
         findings=study.findings(),
         candidate=study.candidate(),

@@ -1,4 +1,4 @@
-"""The small plant of these tests: its site file and its rows."""
+"""A small plant for evaluation tests: its site file and its rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WINDOW = 10
 NORMAL_ROWS = 400
 ROWS = 1_000
 FAULT = range(700, 760)
-"""Rows of pump p-1 in which its flow is four too high."""
+"""Rows in which the flow of pump p-1 is four units too high."""
 GAP = range(500, 530)
 """Rows of p-1 without a reading."""
 
@@ -45,18 +45,19 @@ def rows_of(asset: str) -> np.ndarray:
 
 
 def export(directory: Path, version: int = 3, factor: float = 1.0) -> None:
-    """Score = `factor` x the largest distance of a window's mean from (10, 20); a sensor contributes its distance."""
+    """Export a model: score = `factor` x the largest distance of a window's mean from (10, 20), to which a sensor
+    contributes its own distance."""
     import tensorflow as tf
 
     class Model(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None, 2])])
         def serve(self, asset, rows):
             frames = tf.signal.frame(rows, WINDOW, 1, axis=1)
-            there = tf.math.is_finite(frames)
-            distance = tf.where(there, frames - [10.0, 20.0], 0.0)
-            count = tf.reduce_sum(tf.cast(there, tf.float32), axis=2)
+            present = tf.math.is_finite(frames)
+            distance = tf.where(present, frames - [10.0, 20.0], 0.0)
+            count = tf.reduce_sum(tf.cast(present, tf.float32), axis=2)
             mean = tf.abs(tf.reduce_sum(distance, axis=2)) / tf.maximum(count, 1.0)
-            valid = there[:, :, -1, 0] & (count[:, :, 0] >= 0.8 * WINDOW)
+            valid = present[:, :, -1, 0] & (count[:, :, 0] >= 0.8 * WINDOW)
             return {
                 "score": tf.where(valid, factor * tf.reduce_max(mean, axis=-1), float("nan")),
                 "contribution": mean / tf.reduce_sum(mean + 1e-9, axis=-1, keepdims=True),

@@ -1,7 +1,7 @@
-"""Images that stand in for TensorFlow Serving's, made of Debian's packages: no registry of images is asked.
+"""Images that stand in for TensorFlow Serving's, built from Debian's packages without an image registry.
 
-They take its flags, ports and mounts. What runs in them is `stand_in_server.py`, as /usr/bin/tensorflow_model_server,
-on Debian's own Python, grpcio, protobuf and numpy, with the few modules of ours that it needs beside it.
+They support its flags, ports and mounts. They run `stand_in_server.py` as /usr/bin/tensorflow_model_server, on Debian's
+own Python, grpcio, protobuf and numpy, with the few modules of this project that it needs.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ SERVER = Path(__file__).with_name("stand_in_server.py")
 SITE_PACKAGES = "opt/site-packages"
 
 MERGED = ("bin", "sbin", "lib", "lib64")
-"""Folders that are links into /usr. Packages of older releases have files in them."""
+"""Folders that are links into /usr. Packages of older releases contain files in them."""
 
 _LEFT_OUT = re.compile(r"(usr/(share|include|games)|var|boot|home|media|mnt|srv)/|.*/(test|tests|idlelib|ensurepip)/")
 _ALTERNATIVE = re.compile(r"(usr/lib/[^/]+)/(blas|lapack)/([^/]+\.so\.\d+)")
-# which of several a machine takes is chosen when they are installed; here there is one of each
+# installation chooses among alternatives; here each has only one
 
 
 def build(client: docker.DockerClient, tag: str, folder: Path) -> Image:
-    """The image that all others are made of. Packages are fetched into `folder`, a new one. Raises Unavailable."""
+    """Build the base image of the others. Packages go to `folder`, which must not exist. Raises Unavailable."""
     archives = fetch_closure(folder, *PACKAGES)
     repository, _, name = tag.partition(":")
     with tempfile.TemporaryFile() as spooled:
@@ -43,12 +43,12 @@ def build(client: docker.DockerClient, tag: str, folder: Path) -> Image:
             _fill(tar, archives)
         spooled.seek(0)
         client.api.import_image_from_data(spooled, repository=repository, tag=f"{name}-raw")
-    # a root file system that cannot be written keeps no byte code: it is made now, of all that the server imports
+    # a read-only root file system keeps no byte code, so compile everything that the server imports now
     return derived(client, f"{tag}-raw", tag, "RUN stand-in --help")
 
 
 def derived(client: docker.DockerClient, base: str, tag: str, *lines: str) -> Image:
-    """An image that differs from `base` by the lines of a Dockerfile."""
+    """Build an image from `base` with the lines of a Dockerfile."""
     text = "\n".join((f"FROM {base}", *lines))
     image, _ = client.images.build(fileobj=io.BytesIO(text.encode()), tag=tag, rm=True, forcerm=True)
     return image
@@ -71,13 +71,13 @@ def _fill(tar: tarfile.TarFile, archives: Iterable[Path]) -> None:
 
 
 def _unpack(tar: tarfile.TarFile, archive: Path) -> None:
-    """The files of a package, where they are on a machine on which it is installed."""
+    """Add a package's files at the paths where installation would put them."""
     read = subprocess.run(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE, check=True)
     with tarfile.open(fileobj=io.BytesIO(read.stdout)) as package:
         for member in package:
             name = _place(member.name)
             if member.isdir() or name in MERGED or _LEFT_OUT.match(name):
-                continue  # a folder is made by what lies in it
+                continue  # folders are created with their contents
             member.name = name
             if member.islnk():
                 member.linkname = _place(member.linkname)

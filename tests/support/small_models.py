@@ -1,4 +1,4 @@
-"""Small SavedModels with eugenie's signature, whose answers tell which version computed them."""
+"""Small SavedModels with eugenie's signature, whose results show which version computed them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ classes:
 assets:
   pump-101: {class: pump}
 """
-"""A site file that such a model fits."""
+"""A site file that fits such a model."""
 
 Judge = Callable[[Any, int], tuple[Any, Any]]
 """(windows float32 [B, K, M, S], version) -> (score [B, K], contribution [B, K, S])."""
@@ -41,7 +41,7 @@ def sixteenths(windows: Any, version: int) -> tuple[Any, Any]:
     """The sum of the window / 16, plus version / 65536; a sensor contributes by its value in the last row.
 
     Values that are multiples of 1/4 give scores that are exact in float32 in whatever order they are summed, so two
-    runs can be compared to the last digit, and `version_of` reads the version off. As of real models, a row without a
+    runs can be compared to the last digit, and `version_of` recovers the version. As with real models, a row without a
     value or with less than eight tenths of its window has no score.
     """
     import tensorflow as tf
@@ -57,14 +57,14 @@ def sixteenths(windows: Any, version: int) -> tuple[Any, Any]:
 
 
 def version_of(score: float) -> int:
-    """The version that a score of `sixteenths` tells; the rest of the score is a multiple of 1/64."""
+    """The version encoded in a score of `sixteenths`; the rest of the score is a multiple of 1/64."""
     return round(score * 65536) % 1024
 
 
 def write_version(
     root: Path, name: str, version: int, assets: Sequence[str] = ASSETS, judge: Judge = thousands, run_id: str = "run"
 ) -> Path:
-    """`root/name/version`, published by rename: scores by `judge`, an unknown asset scores NaN. `run_id`: MLflow's."""
+    """Publish `root/name/version` by rename. It scores by `judge`; an unknown asset scores NaN. `run_id`: MLflow's."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
@@ -101,7 +101,7 @@ def publish(hidden: Path, target: Path) -> Path:
 
 
 def renumbered(template: Path, target: Path) -> Path:
-    """A copy of a version as another one, of another class perhaps; published by rename."""
+    """Publish a copy of a version as another version, perhaps of another class, by rename."""
     hidden = target.parent.parent / f".{target.parent.name}-{target.name}"
     shutil.copytree(template, hidden)
     info = replace(model_info.read(hidden), class_name=target.parent.name, version=int(target.name))
@@ -110,6 +110,6 @@ def renumbered(template: Path, target: Path) -> Path:
 
 
 def release(models: Path, name: str, version: int) -> None:
-    """The version of the one class in `models` that model servers serve, as its champion."""
+    """Release a version of the only class in `models` as its champion, for model servers to serve."""
     model = ReleasedModel(name, str((models / name).absolute()), (version,), {"champion": version})
     write_atomically(models / "models.config", model_config_text([model]), mode=0o644)

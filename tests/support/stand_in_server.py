@@ -1,7 +1,7 @@
-"""Stands in for `tensorflow_model_server`: its flags, its ports, its gRPC and REST API, with sums instead of graphs.
+"""Stands in for `tensorflow_model_server`: the same flags, ports, gRPC and REST API, with sums instead of graphs.
 
-A version scores as `small_models.thousands` does, so an answer tells which version gave it. As TensorFlow Serving, it
-listens once the models of its first configuration are loaded, has no health service, and does not hear TERM.
+A version scores like `small_models.thousands`, so a response shows which version computed it. Like TensorFlow Serving,
+it listens once the models of its first configuration are loaded, has no health service, and ignores SIGTERM.
 """
 
 import argparse
@@ -24,7 +24,7 @@ AVAILABLE = serving_pb2.ModelVersionStatus.State.Value("AVAILABLE")
 
 
 class Models:
-    """The versions of each configured model: those that it names, or the newest, looked for again and again."""
+    """The versions of each configured model: those that the configuration lists, or the newest, polled repeatedly."""
 
     def __init__(self, file, poll_s, file_poll_s):
         self.file, self.poll_s, self.file_poll_s = Path(file), poll_s, file_poll_s
@@ -38,18 +38,18 @@ class Models:
         return text_format.Parse(self.file.read_text(), config_pb2.ModelServerConfig())
 
     def take(self, config):
-        self.config = {each.name: each for each in config.model_config_list.config}
+        self.config = {model.name: model for model in config.model_config_list.config}
         self._look()
 
     def moved_too_soon(self, config):
-        """Labels that leave a version for one that does not serve yet."""
+        """Labels that move to a version that does not serve yet."""
         return [
             label
-            for each in config.model_config_list.config
-            if each.name in self.config
-            for label, version in each.version_labels.items()
-            if self.config[each.name].version_labels.get(label, version) != version
-            and version not in self.versions.get(each.name, ())
+            for model in config.model_config_list.config
+            if model.name in self.config
+            for label, version in model.version_labels.items()
+            if self.config[model.name].version_labels.get(label, version) != version
+            and version not in self.versions.get(model.name, ())
         ]
 
     def version(self, spec, context):
@@ -60,8 +60,8 @@ class Models:
         if spec.version_label:
             labels = self.config[spec.name].version_labels
             if spec.version_label not in labels:
-                words = f"Unrecognized servable version label: {spec.version_label}"
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, words)
+                message = f"Unrecognized servable version label: {spec.version_label}"
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
             asked = labels[spec.version_label]
         if asked not in served:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Specific({spec.name}, {asked})")
@@ -72,19 +72,19 @@ class Models:
         return json.loads((folder / "assets.extra" / "eugenie.json").read_text())
 
     def _look(self):
-        found = {}
-        for name, each in self.config.items():
-            numbers = {int(one.name) for one in Path(each.base_path).iterdir() if one.name.isdecimal()}
-            wanted = set(each.model_version_policy.specific.versions) or {max(numbers, default=0)}
-            found[name] = sorted(numbers & wanted)
-        self.versions = found
+        versions = {}
+        for name, model in self.config.items():
+            numbers = {int(path.name) for path in Path(model.base_path).iterdir() if path.name.isdecimal()}
+            aspired = set(model.model_version_policy.specific.versions) or {max(numbers, default=0)}
+            versions[name] = sorted(numbers & aspired)
+        self.versions = versions
 
     def _watch_file(self):
         while True:
             time.sleep(self.file_poll_s)
             config = self._read()
             moved = self.moved_too_soon(config)
-            if moved:  # more than is done with the flag that allows it: what is promoted must never need it
+            if moved:  # stricter than the server with the flag that allows it: a promotion must never need the flag
                 print(f"labels of versions that do not serve: {moved}", file=sys.stderr, flush=True)
             else:
                 self.take(config)
@@ -136,7 +136,7 @@ class Service:
         name = request.model_spec.name
         self.models.version(serving_pb2.ModelSpec(name=name), context)
         response = serving_pb2.GetModelStatusResponse()
-        for version in self.models.versions[name]:  # whatever label is asked for
+        for version in self.models.versions[name]:  # whatever label is requested
             response.model_version_status.add(version=version, state=AVAILABLE)
         return response
 
@@ -148,8 +148,8 @@ class Service:
         return response
 
     def reload(self, request, context):
-        """TensorFlow Serving does what anybody asks here; eugenie must not need it."""
-        context.abort(grpc.StatusCode.PERMISSION_DENIED, "nobody is to call this")
+        """TensorFlow Serving accepts this from any caller; eugenie must not need it."""
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "nobody may call this")
 
 
 class Rest(BaseHTTPRequestHandler):
@@ -157,10 +157,10 @@ class Rest(BaseHTTPRequestHandler):
 
     def do_GET(self):
         name = self.path.removeprefix("/v1/models/")
-        found = self.models.versions.get(name)
-        body = {"error": f"Could not find any versions of model {name}"} if found is None else _state(found)
+        versions = self.models.versions.get(name)
+        body = {"error": f"Could not find any versions of model {name}"} if versions is None else _state(versions)
         content = json.dumps(body).encode()
-        self.send_response(404 if found is None else 200)
+        self.send_response(404 if versions is None else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -191,7 +191,7 @@ def parse():
 def main():
     arguments = parse()
     for file in filter(None, (arguments.monitoring_config_file, arguments.batching_parameters_file)):
-        Path(file).read_text()  # a file that is named and not there ends the server, as TensorFlow Serving
+        Path(file).read_text()  # a missing file stops the server, as in TensorFlow Serving
     models = Models(
         arguments.model_config_file,
         arguments.file_system_poll_wait_seconds,

@@ -1,4 +1,4 @@
-"""A real MLflow server, and a door before it that can be shut, hang, ask for credentials or lose an answer."""
+"""A real MLflow server behind a proxy that can refuse, hang, require credentials or lose a response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[int]:
-    """The port of `mlflow server` with its own sqlite store, through which artifacts go, too."""
+    """Start `mlflow server` with its own sqlite store and artifact proxy, and yield its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,11 +60,12 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 class Door:
-    """A reverse proxy. `shut`: "" lets through, "refuse" hangs up, "503" says so, "hang" says nothing.
+    """A reverse proxy. `shut`: "" passes requests, "refuse" closes the connection, "503" is returned as the status,
+    "hang" never responds.
 
-    `authorization`: what a request must carry; `lose`: a part of a path, the answer of whose next request is lost;
-    `shut_after`: a part of a path, behind whose next request the door shuts. `seen`: method and path of each request.
-    With a certificate it speaks HTTPS.
+    `authorization`: the header that requests must carry. `lose`: part of a path; the response to its next request is
+    lost. `shut_after`: part of a path; after its next request, the door refuses. `seen`: method and path of each
+    request. With a certificate, the proxy uses HTTPS.
     """
 
     def __init__(self, port: int, tls: Pair | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Detectors that run beside a class's own, as they may win: same rows, same thresholds, same episodes.
+"""Baseline detectors that are compared with a class's own detector on the same rows, thresholds and episode rules.
 
-Those that a class may also take as its own (`model: {type: ...}`) are the very same code here as there.
+Baselines that a class may also use as its own detector (`model: {type: ...}`) run the same code in both roles.
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ BASELINES: Mapping[str, Baseline] = {
     "all-positive": Trivial(all_positive),
     "random": Trivial(random),
 }
-"""By the name in reports, in the order of reports; the types with what they have when nothing is set."""
+"""Baselines by their name in reports, in the order of reports; the types have their default options."""

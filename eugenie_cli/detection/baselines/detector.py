@@ -1,4 +1,4 @@
-"""Baselines of a class: fitted like a class's own detector, or not at all."""
+"""Baselines of a class: fitted like the class's own detector, or trivial."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class Detector(Protocol):
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """Those that it can score."""
+        """Assets that the detector can score."""
 
     def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
         """Score over threshold [T] (NaN: not scored) and contribution [T, S] of contiguous rows [T, S]."""
 
 
 class Baseline(Protocol):
-    """A detector to fit."""
+    """A detector that can be fitted."""
 
     def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Detector:
-        """On each asset's normal rows. `roles`: "auto", "scored" or "context" for each sensor; `budget`: share of
-        normal rows that may score above 1. Raises ValueError when the rows do not suffice."""
+        """Fit to each asset's normal rows. `roles`: "auto", "scored" or "context" for each sensor; `budget`: share of
+        normal rows that may score above 1. Raises ValueError if the rows are insufficient."""
 
 
 @dataclass(frozen=True)
 class Classical:
-    """One of the types that a class may take as its own."""
+    """A detector type that a class may use as its own."""
 
     name: str
     options: Options
@@ -49,17 +49,17 @@ class Classical:
 
 @dataclass(frozen=True)
 class Trivial:
-    """What already is a score: nothing is learnt, nothing calibrated."""
+    """A baseline whose output already is a score; nothing is learnt or calibrated."""
 
     judge: Judge
 
-    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Untaught:  # noqa: ARG002
-        return Untaught(tuple(one.asset for one in rows), self.judge)
+    def fit(self, rows: Sequence[AssetRows], roles: Sequence[str], budget: float) -> Untrained:  # noqa: ARG002
+        return Untrained(tuple(asset_rows.asset for asset_rows in rows), self.judge)
 
 
 @dataclass(frozen=True)
-class Untaught:
-    """A `Trivial` baseline of some assets."""
+class Untrained:
+    """A `Trivial` baseline for the given assets."""
 
     assets: tuple[str, ...]
     judge: Judge
@@ -75,9 +75,9 @@ def fit(
     budget: float,
     roles: Sequence[str] | None = None,
 ) -> Detector:
-    """`baseline.fit` of rows [T, S] by asset that are apart already: those of `calibration` follow on `training`'s.
+    """Call `baseline.fit` with rows [T, S] by asset that are already split: `calibration` rows follow `training` rows.
 
-    `roles`: by default "auto" for every sensor. Raises ValueError as `fit` does.
+    `roles`: by default "auto" for every sensor. Raises ValueError as `Baseline.fit` does.
     """
     rows = []
     for asset, learnt in training.items():

@@ -1,4 +1,4 @@
-"""What a detector scores that looks at nothing. Any figure must be read beside these."""
+"""Detectors that ignore the data: reference points for every figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def all_positive(rows: Floats) -> tuple[Floats, Floats]:
 
 
 def random(rows: Floats) -> tuple[Floats, Floats]:
-    """Flags every other row by chance, the same ones each time, and blames sensors by chance. See `detector.Judge`."""
+    """Flags half of the rows at random, the same ones each time, and blames sensors at random. See `detector.Judge`."""
     generator = np.random.default_rng(SEED)
     score = generator.random((len(rows),)) / (1.0 - RATE)
     parts: Floats = np.asarray(generator.random(rows.shape))

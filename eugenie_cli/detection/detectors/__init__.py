@@ -1,5 +1,5 @@
-"""Types of detectors: what each learns, stores, scores and says of itself. One module a type.
+"""Detector types: what each learns, stores and scores, and how it describes itself. A module for each type.
 
-A site file chooses with `model: {type: ...}`. Everything else (scoring graph, export, server, stream, evaluation)
-is written against `interfaces.DetectorType`, and asks `registry.of` for the type.
+A site file chooses a type with `model: {type: ...}`. Everything else (scoring graph, export, server, stream,
+evaluation) uses `interfaces.DetectorType` and gets the type from `registry.of`.
 """

@@ -1,8 +1,8 @@
-"""Detectors beside the forecaster: a statistic of standardised rows, fitted, calibrated, and as a graph.
+"""Detector types except the forecaster: a statistic of standardised rows, fitted, calibrated, and as a graph.
 
-Scaling, the rule of which rows can be judged, which sensors are context, thresholds and shares are the same for all;
-what a statistic is, its own module says. `eugenie evaluate` runs `Fitted` as a baseline, and an exported version is
-held to the same arithmetic row by row: so both say the same.
+All types share scaling, the rule for which rows can be judged, the choice of context sensors, thresholds and shares;
+each statistic has its own module. `eugenie evaluate` runs `Fitted` as a baseline, and an exported version must match
+the same arithmetic row by row, so both give the same scores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from eugenie_cli.detection.window_statistics import scale as scale_in_graph
 
 @dataclass(frozen=True)
 class Learnt:
-    """A statistic, and the scale of its rows. A: assets, S: sensors; tables as of `TrainedDetector`."""
+    """A statistic and the scale of its rows. A: assets, S: sensors; tables as in `TrainedDetector`."""
 
     window: int
     mean: Floats
@@ -41,16 +41,16 @@ class Learnt:
     statistic: Statistic
 
     def measure(self, index: int, rows: Floats) -> Measured:
-        """Of asset number `index`: all T rows [T, S], each as the last of its window."""
+        """Measure all T rows [T, S] of asset number `index`, each as the last of its window."""
         z = scale(rows.astype(np.float32), self.mean[index], self.deviation[index])
         used = self.used[index]
-        found = self.statistic.measure(index, z, used)
+        measured = self.statistic.measure(index, z, used)
         values = masked(z, used)
-        statistic = np.where(found.usable & _valid(values, self.window), found.statistic, np.nan)
-        # where no sensor stands out, all that are there share alike
-        parts = np.where(found.parts.any(axis=1, keepdims=True), found.parts, np.isfinite(values))
+        statistic = np.where(measured.usable & _valid(values, self.window), measured.statistic, np.nan)
+        # if no sensor stands out, all present sensors get equal shares
+        parts = np.where(measured.parts.any(axis=1, keepdims=True), measured.parts, np.isfinite(values))
         parts = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return Measured(statistic, parts, found.expected * self.deviation[index] + self.mean[index])
+        return Measured(statistic, parts, measured.expected * self.deviation[index] + self.mean[index])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,8 @@ class ClassicalDetector(TrainedDetector):
 
 @dataclass(frozen=True)
 class AssetRows:
-    """An asset's rows float32 [T, S], engineering units, NaN where missing or not normal; which of them may be learnt
-    from and which calibrate, bool [T] each."""
+    """An asset's rows float32 [T, S], engineering units, NaN where missing or not normal, with masks bool [T] of the
+    training rows and of the calibration rows."""
 
     asset: str
     rows: Floats
@@ -76,13 +76,13 @@ class AssetRows:
     held_out: Bools
 
     def learnt_blocks(self) -> Iterable[Floats]:
-        """What may be learnt from, as `calibration.scaling` takes it."""
+        """The training rows in blocks, as `calibration.scaling` expects them."""
         return (self.rows[self.learnt],)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `ClassicalDetector` takes over."""
+    """The fitted parts of a `ClassicalDetector`."""
 
     assets: tuple[str, ...]
     scored: Bools
@@ -94,60 +94,62 @@ class Fitted:
     """Each asset's statistic on its calibration rows, for a plot: float64 [N]."""
 
     def score(self, asset: str, rows: Floats) -> tuple[Floats, Floats]:
-        """Score [T] (NaN: not scored) and contribution [T, S] of an asset's contiguous rows [T, S]; those before the
+        """Score [T] (NaN: not scored) and contribution [T, S] of an asset's contiguous rows [T, S]; rows before the
         first count as missing. Raises ValueError for an asset that was not fitted."""
         index = self.assets.index(asset)
-        found = self.learnt.measure(index, rows)
-        return found.statistic / self.threshold[index], found.contribution
+        measured = self.learnt.measure(index, rows)
+        return measured.statistic / self.threshold[index], measured.contribution
 
 
 def fit(
     kind: type[Statistic], options: Options, assets: Sequence[AssetRows], roles: Sequence[str], budget: float
 ) -> Fitted:
-    """Learn and calibrate, as the forecaster is: thresholds from rows that nothing was learnt from.
+    """Learn and calibrate like the forecaster: thresholds come from rows that nothing was learnt from.
 
-    Raises ValueError when no sensor is scored, or no asset has a row to calibrate on.
+    Raises ValueError if no sensor is scored, or no asset has a row to calibrate on.
     """
-    if not any(one.learnt.any() for one in assets):
-        raise ValueError("there is no normal row to learn from")
-    mean, deviation, moved = scaling([one.learnt_blocks for one in assets])
-    z = [scale(one.rows.astype(np.float32), mean[i], deviation[i]) for i, one in enumerate(assets)]
+    if not any(asset.learnt.any() for asset in assets):
+        raise ValueError("no normal row to learn from")
+    mean, deviation, moved = scaling([asset.learnt_blocks for asset in assets])
+    z = [scale(asset.rows.astype(np.float32), mean[i], deviation[i]) for i, asset in enumerate(assets)]
     scored = ~_context(roles, z, assets)
     used = scored & moved
     if not used.any():
-        raise ValueError("no sensor is scored: every one is context, has no normal row, or never moves in them")
-    statistic = kind.learn(options, z, [one.learnt for one in assets], used)
+        raise ValueError(
+            "no sensor is scored: every sensor is context, has no normal row, or never moves in its normal rows"
+        )
+    statistic = kind.learn(options, z, [asset.learnt for asset in assets], used)
     learnt = Learnt(options.window, mean, deviation, used, statistic)
     values = []
-    for index, one in enumerate(assets):
-        found = learnt.measure(index, one.rows).statistic[one.held_out]
-        values.append(found[np.isfinite(found)].astype(np.float64))
-    if not any(len(one) for one in values):
+    for index, asset in enumerate(assets):
+        held_out = learnt.measure(index, asset.rows).statistic[asset.held_out]
+        values.append(held_out[np.isfinite(held_out)].astype(np.float64))
+    if not any(map(len, values)):
         raise ValueError("no asset has calibration rows that can be scored: too few rows, or too many are missing")
-    names = tuple(one.asset for one in assets)
+    names = tuple(asset.asset for asset in assets)
     threshold, calibration = thresholds(names, values, budget)
     return Fitted(names, scored, learnt, threshold, calibration, tuple(values))
 
 
 def _context(roles: Sequence[str], z: Sequence[Floats], assets: Sequence[AssetRows]) -> Bools:
-    """bool [S]: see `context_sensors.context_sensors`; levels are smoothed as the forecaster's are."""
+    """bool [S]: see `context_sensors.context_sensors`; levels are smoothed like the forecaster's."""
     if "auto" not in roles:
         return np.array([role == "context" for role in roles])
     levels = [smoothed(rows, ewma_kernel(CHART_WINDOW))[0] for rows in z]
     return context_sensors(
         roles,
-        [rows[one.learnt] for rows, one in zip(z, assets, strict=True)],
-        [rows[one.learnt] for rows, one in zip(levels, assets, strict=True)],
-        [rows[one.held_out] for rows, one in zip(levels, assets, strict=True)],
+        [rows[asset.learnt] for rows, asset in zip(z, assets, strict=True)],
+        [rows[asset.learnt] for rows, asset in zip(levels, assets, strict=True)],
+        [rows[asset.held_out] for rows, asset in zip(levels, assets, strict=True)],
     )
 
 
 def _valid(z: Floats, window: int) -> Bools:
-    """bool [T]: rows [T, S] that have a value, as do enough of the window that they end."""
-    there = np.isfinite(z).any(axis=1)
-    until = np.concatenate([[0], np.cumsum(there)])
-    count = until[1:] - until[np.maximum(np.arange(1, len(there) + 1) - window, 0)]
-    return there & (count >= (MIN_PRESENT - 1e-6) * window)
+    """bool [T]: whether rows [T, S] have a value, and enough rows of the windows that they end have one too."""
+    present = np.isfinite(z).any(axis=1)
+    until = np.concatenate([[0], np.cumsum(present)])
+    count = until[1:] - until[np.maximum(np.arange(1, len(present) + 1) - window, 0)]
+    return present & (count >= (MIN_PRESENT - 1e-6) * window)
 
 
 class ClassicalGraph(tf.Module):
@@ -165,20 +167,20 @@ class ClassicalGraph(tf.Module):
     def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
         used = tf.gather(self._used, index)[:, None]
         z = self._scaled(index, rows)
-        found = self._statistic.judge(index, z, used)
-        scorable = found.usable & self._valid(z, used)
-        alike = tf.cast(tf.math.is_finite(z[:, self._window - 1 :]) & used, tf.float32)
-        some = tf.reduce_any(found.parts > 0, axis=-1, keepdims=True)
+        judged = self._statistic.judge(index, z, used)
+        scorable = judged.usable & self._valid(z, used)
+        equal_parts = tf.cast(tf.math.is_finite(z[:, self._window - 1 :]) & used, tf.float32)
+        stands_out = tf.reduce_any(judged.parts > 0, axis=-1, keepdims=True)
         return Judged(
-            tf.where(scorable, found.statistic, NAN),
-            share(tf.where(some, found.parts, alike)),
-            self._in_units(index, found.expected),
+            tf.where(scorable, judged.statistic, NAN),
+            share(tf.where(stands_out, judged.parts, equal_parts)),
+            self._in_units(index, judged.expected),
         )
 
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         z = self._scaled(index, rows)
         valid = self._valid(z, tf.gather(self._used, index)[:, None])
-        forecasting = cast(ForecastingGraph, self._statistic)  # asked only where there are horizons
+        forecasting = cast(ForecastingGraph, self._statistic)  # called only for statistics with horizons
         return tf.where(valid[:, :, None], self._in_units(index, forecasting.ahead(z)), NAN)
 
     def _scaled(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -189,16 +191,16 @@ class ClassicalGraph(tf.Module):
 
     def _valid(self, z: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
         """`_valid` of the rows that end a window: bool [B, K]."""
-        there = tf.reduce_any(tf.math.is_finite(z) & used, axis=-1)
-        until = tf.cumsum(tf.pad(tf.cast(there, tf.int32), [[0, 0], [1, 0]]), axis=1)
+        present = tf.reduce_any(tf.math.is_finite(z) & used, axis=-1)
+        until = tf.cumsum(tf.pad(tf.cast(present, tf.int32), [[0, 0], [1, 0]]), axis=1)
         count = until[:, self._window :] - until[:, : -self._window]
         enough = tf.cast(count, tf.float32) >= (MIN_PRESENT - 1e-6) * self._window
-        return enough & there[:, self._window - 1 :]
+        return enough & present[:, self._window - 1 :]
 
 
 @dataclass(frozen=True)
 class Classical:
-    """See `interfaces.DetectorType`: the type whose statistic is `kind`."""
+    """The detector type whose statistic is `kind`; see `interfaces.DetectorType`."""
 
     kind: type[Any]
 
@@ -206,8 +208,8 @@ class Classical:
         return ClassicalGraph(detector)
 
     def measure(self, detector: ClassicalDetector, index: int, rows: Floats) -> Measured:
-        found = detector.learnt.measure(index, rows)
-        return Measured(*(part[detector.window - 1 :] for part in found))
+        measured = detector.learnt.measure(index, rows)
+        return Measured(*(part[detector.window - 1 :] for part in measured))
 
     def arrays(self, detector: ClassicalDetector) -> dict[str, np.ndarray]:
         own = _members(detector.statistic)

@@ -1,4 +1,4 @@
-"""What a type of detector is to the rest: `DetectorType`, its part of the scoring graph, what it says of windows."""
+"""The interface of a detector type: `DetectorType`, its part of the scoring graph, and its results for windows."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
 
 
 class DetectorType(Protocol):
-    """A type. `detector` is always what `restore` gives: a `TrainedDetector` of this type."""
+    """A detector type. `detector` is always a result of `restore`: a `TrainedDetector` of this type."""
 
     def graph(self, detector: Any) -> Graph:
         """The detector's part of the scoring graph."""
 
     def measure(self, detector: Any, index: int, rows: Floats) -> Measured:
-        """The same in numpy, slowly: asset number `index`, rows float32 [L, S] -> its K windows."""
+        """The slow numpy equivalent: rows float32 [L, S] of asset number `index` -> its K windows."""
 
     def arrays(self, detector: Any) -> dict[str, np.ndarray]:
-        """The arrays that only this type has, by name."""
+        """The arrays specific to this type, by name."""
 
     def plain(self, detector: Any) -> dict[str, Any]:
-        """The other values that only this type has, as JSON can hold them."""
+        """The other values specific to this type, as JSON-compatible values."""
 
     def restore(
         self, common: Mapping[str, Any], arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]
     ) -> TrainedDetector:
-        """The detector again. `common`: the fields that every type has."""
+        """Rebuild the detector. `common`: the fields that every type has."""
 
     def describe(self, detector: Any) -> Sequence[str]:
-        """Lines for the model card: how it judges, and what its `expected` is."""
+        """Lines for the model card: how the detector judges, and what its `expected` means."""
 
 
 class Measured(NamedTuple):
-    """Of the K rows of a segment that end a window; S sensors."""
+    """Results for the K rows of a segment that end a window; S sensors."""
 
     statistic: Floats
-    """float [K], NaN where there is nothing to judge by; over the threshold it is the score."""
+    """float [K], NaN where a row cannot be judged; divided by the threshold, it is the score."""
     contribution: Floats
-    """float [K, S], non-negative, summing to 1 over S; anything where the statistic is NaN."""
+    """float [K, S], non-negative, summing to 1 over S; arbitrary where the statistic is NaN."""
     expected: Floats
-    """float [K, S], engineering units; anything where the statistic is NaN."""
+    """float [K, S], engineering units; arbitrary where the statistic is NaN."""
 
 
 class Judged(NamedTuple):
-    """`Measured` in the graph: B segments, the K windows of each, S sensors."""
+    """`Measured` in the graph: B segments with K windows each, S sensors."""
 
     statistic: tf.Tensor
     """float32 [B, K]."""
@@ -60,11 +60,11 @@ class Judged(NamedTuple):
 
 
 class Graph(Protocol):
-    """B and L are free. `index` int32 [B]: the asset's number, the number of assets for an unknown one, of which
-    anything may be said, as long as it spoils no other's answer."""
+    """B and L are variable. `index` int32 [B] is the asset's number; unknown assets get the number of assets, and
+    their results are arbitrary but must not affect the others."""
 
     def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
         """Rows float32 [B, L, S] in engineering units, NaN where missing -> the K = L - M + 1 windows of each."""
 
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """Rows float32 [B, M, S] -> the rows to come, float32 [B, H, S]. Only of types that forecast."""
+        """Rows float32 [B, M, S] -> forecast rows, float32 [B, H, S]. Only for types that forecast."""

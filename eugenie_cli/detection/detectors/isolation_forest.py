@@ -1,19 +1,19 @@
 """Isolation forest: random cuts isolate an unusual row early.
 
-Liu, Ting and Zhou, "Isolation forest", ICDM 2008; grown by scikit-learn. The statistic is c(n) / E[h], the mean depth
-at which a row of the n that a tree was grown on ends, over the mean depth of this one: 2 where half the cuts do.
-It says the same as the authors' score 2^(-E[h] / c(n)), and is not squeezed below 1, where no multiple of a normal
-value could be a threshold. A row's depth says little by itself, as its cuts are few and random: the depth is the
-average over the last rows, weighted as in a chart.
+Liu, Ting and Zhou, "Isolation forest", ICDM 2008; grown by scikit-learn. The statistic is c(n) / E[h]: the mean depth
+of the n rows that a tree was grown on, over the mean depth of this row; it is 2 for a row that half as many cuts
+isolate. It orders rows like the authors' score 2^(-E[h] / c(n)), but is not confined to values below 1, where no
+multiple of a normal value could be a threshold. A single row's depth is noisy, because its cuts are few and random, so
+the depth is averaged over the last rows, weighted as in a chart.
 
-Contributions: a cut that leaves a row with a shorter way to go than before it says as much of the sensor that it asks.
-A row's depth is the root's mean depth less these steps, exactly, so the steps of a sensor, summed over its cuts and all
-trees, are its part (the decomposition along paths of Saabas, "Interpreting random forests", 2014). Sensors whose steps
-lengthen the way have no part.
+Contributions: a cut that leaves a row a shorter remaining path than before counts for the cut's sensor. A row's depth
+is exactly the root's mean depth minus these steps, so a sensor's part is the sum of its steps over its cuts and all
+trees (the decomposition along paths of Saabas, "Interpreting random forests", 2014). Sensors whose steps lengthen the
+path have no part.
 
-Where a value is missing, a row stays at the cut that asks for it, with the depth that training rows had from there on
-the average: what is unknown neither isolates nor hides. Rows are compared with cuts in float32 on both sides, so the
-graph takes the same ways as its reference.
+Where a value is missing, a row stays at the cut that needs it, with the mean depth that training rows reached from
+there: an unknown value neither isolates nor hides. Rows and cuts are compared in float32 in both implementations, so
+the graph follows the same paths as its reference.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.detectors.control_chart import smoothed_in_graph, weighted
 from eugenie_cli.detection.detectors.options import ForestOptions
-from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, masked
+from eugenie_cli.detection.detectors.statistic import GraphMeasurement, Measurement, masked
 from eugenie_cli.detection.ewma import MIN_WEIGHT, ewma_kernel
 
 MAX_ROWS = 200_000
-"""Rows that trees draw from; more, evenly thinned, would only be copied."""
+"""Rows that trees draw from, evenly thinned if there are more, which would only cost copying."""
 MIN_DEPTH = 1e-3
 """Floor of a mean depth."""
 
 
 @dataclass(frozen=True)
 class IsolationForest:
-    """N nodes of all trees, the roots of the T trees among them. One forest serves all assets of a class."""
+    """N nodes of T trees, including the roots. One forest serves all assets of a class."""
 
     window: int
     smoothing: float
     samples: int
     """Rows that each tree was grown on."""
     depth: int
-    """The most cuts on a way."""
+    """The largest number of cuts on a path."""
     sensor: Ints
-    """int32 [N]: the sensor that a node asks for; 0 at a leaf."""
+    """int32 [N]: the sensor that a node compares; 0 at a leaf."""
     cut: Floats
-    """float32 [N]: rows at or below it go left."""
+    """float32 [N]: rows at or below the cut go left."""
     left: Ints
-    """int32 [N]; a leaf's is itself."""
+    """int32 [N]; a leaf is its own child."""
     right: Ints
     roots: Ints
     """int32 [T]."""
     worth: Floats
-    """float32 [N, 1 + S]: the mean depth of rows that reach the node, and what each sensor took off it on the way."""
+    """float32 [N, 1 + S]: mean depth of rows that reach the node, and each sensor's reduction of it on the path."""
     horizons: tuple[int, ...] = ()
 
     @classmethod
@@ -68,12 +68,12 @@ class IsolationForest:
 
         picked = np.flatnonzero(used.any(axis=0))
         rows = np.concatenate(
-            [masked(one[mask], keep)[:, picked] for one, mask, keep in zip(z, learnt, used, strict=True)]
+            [masked(of_asset[mask], keep)[:, picked] for of_asset, mask, keep in zip(z, learnt, used, strict=True)]
         )
         rows = rows[np.isfinite(rows).any(axis=1)]
-        whole = rows[np.isfinite(rows).all(axis=1)]
-        # assets without one of the sensors, or holes everywhere: what is missing is as it is on the average
-        rows = whole if len(whole) >= options.samples else np.nan_to_num(rows)
+        complete = rows[np.isfinite(rows).all(axis=1)]
+        # assets that lack a sensor, or gaps everywhere: missing values are replaced by the mean
+        rows = complete if len(complete) >= options.samples else np.nan_to_num(rows)
         rows = rows[:: -(-len(rows) // MAX_ROWS)].astype(np.float32)
         samples = min(options.samples, len(rows))
         grown = Grown(n_estimators=options.trees, max_samples=samples, random_state=options.seed).fit(rows)
@@ -107,25 +107,27 @@ class IsolationForest:
 
     @property
     def usual(self) -> float:
-        """c(n): the mean depth of a row of those that a tree was grown on."""
+        """c(n): the mean depth of the rows that a tree was grown on."""
         return float(_mean_depth(np.array([self.samples]))[0])
 
-    def measure(self, index: int, z: Floats, used: Bools) -> Found:  # noqa: ARG002 - one forest for all assets
+    def measure(self, index: int, z: Floats, used: Bools) -> Measurement:  # noqa: ARG002 - one forest for all assets
         values = masked(z, used).astype(np.float32)
         total = np.zeros((len(values), self.worth.shape[1]))
         for root in self.roots:
             node = np.full(len(values), root)
             for _ in range(self.depth):
                 value = values[np.arange(len(values)), self.sensor[node]]
-                onwards = np.where(value <= self.cut[node], self.left[node], self.right[node])
-                node = np.where(np.isnan(value), node, onwards)
+                child = np.where(value <= self.cut[node], self.left[node], self.right[node])
+                node = np.where(np.isnan(value), node, child)
             total += self.worth[node]
-        there = np.isfinite(values).any(axis=1)[:, None]
+        present = np.isfinite(values).any(axis=1)[:, None]
         weights = self.kernel[::-1]
-        weight = weighted(there.astype(np.float64), weights)
-        mean = weighted(np.where(there, total / len(self.roots), 0.0), weights) / np.maximum(weight, MIN_WEIGHT)
+        weight = weighted(present.astype(np.float64), weights)
+        mean = weighted(np.where(present, total / len(self.roots), 0.0), weights) / np.maximum(weight, MIN_WEIGHT)
         statistic = self.usual / np.maximum(mean[:, 0], MIN_DEPTH)
-        return Found(statistic, np.maximum(mean[:, 1:], 0.0), np.zeros(z.shape), weight[:, 0] >= MIN_WEIGHT - 1e-6)
+        return Measurement(
+            statistic, np.maximum(mean[:, 1:], 0.0), np.zeros(z.shape), weight[:, 0] >= MIN_WEIGHT - 1e-6
+        )
 
     def graph(self) -> _ForestGraph:
         return _ForestGraph(self)
@@ -139,7 +141,7 @@ class IsolationForest:
 
 
 class _ForestGraph(tf.Module):
-    """See `statistic.StatisticGraph`. Every row goes down all trees at once, a level a step."""
+    """See `statistic.StatisticGraph`. Every row descends all trees at once, one level per step."""
 
     def __init__(self, learnt: IsolationForest) -> None:
         super().__init__()
@@ -149,15 +151,15 @@ class _ForestGraph(tf.Module):
         self._kernel = tf.constant(learnt.kernel[:, None, None], tf.float32)
         self._roots, self._worth = tf.constant(learnt.roots), tf.constant(learnt.worth)
 
-    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:  # noqa: ARG002
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> GraphMeasurement:  # noqa: ARG002
         rows = tf.where(used, z, tf.constant(np.nan, tf.float32))
         shape, sensors = tf.shape(rows), rows.shape[-1]
         total = self._down(tf.reshape(rows, [-1, sensors]))
-        there = tf.reduce_any(tf.math.is_finite(rows), axis=-1, keepdims=True)
-        weight = smoothed_in_graph(tf.cast(there, tf.float32), self._kernel)
-        depths = tf.where(there, tf.reshape(total, [shape[0], shape[1], 1 + sensors]), 0.0)
+        present = tf.reduce_any(tf.math.is_finite(rows), axis=-1, keepdims=True)
+        weight = smoothed_in_graph(tf.cast(present, tf.float32), self._kernel)
+        depths = tf.where(present, tf.reshape(total, [shape[0], shape[1], 1 + sensors]), 0.0)
         mean = smoothed_in_graph(depths, self._kernel) / tf.maximum(weight, MIN_WEIGHT)
-        return FoundInGraph(
+        return GraphMeasurement(
             self._usual / tf.maximum(mean[..., 0], MIN_DEPTH),
             tf.maximum(mean[..., 1:], 0.0),
             tf.zeros_like(z[:, self._window - 1 :]),
@@ -165,15 +167,15 @@ class _ForestGraph(tf.Module):
         )
 
     def _down(self, values: tf.Tensor) -> tf.Tensor:
-        """Rows float32 [n, S] -> what their nodes are worth, the mean over the trees: float32 [n, 1 + S]."""
+        """Rows float32 [n, S] -> the `worth` of their nodes, averaged over the trees: float32 [n, 1 + S]."""
         count, trees = tf.shape(values)[0], self._roots.shape[0]
         node = tf.broadcast_to(self._roots, tf.stack([count, trees]))
         for _ in range(self._depth):
             value = tf.gather(values, tf.gather(self._sensor, node), batch_dims=1)
             below = value <= tf.gather(self._cut, node)
-            onwards = tf.where(below, tf.gather(self._left, node), tf.gather(self._right, node))
-            node = tf.where(tf.math.is_nan(value), node, onwards)
-        # summed without a copy for each tree
+            child = tf.where(below, tf.gather(self._left, node), tf.gather(self._right, node))
+            node = tf.where(tf.math.is_nan(value), node, child)
+        # sum without a copy for each tree
         total = tf.sparse.segment_sum(
             self._worth, tf.reshape(node, [-1]), tf.repeat(tf.range(count), trees), num_segments=count
         )
@@ -181,21 +183,21 @@ class _ForestGraph(tf.Module):
 
 
 def _nodes(tree: Any, picked: Ints, sensors: int) -> dict[str, Any]:
-    """A grown tree's arrays; its nodes come before their children."""
+    """A grown tree's arrays; nodes precede their children."""
     leaf = tree.children_left < 0
-    own = np.arange(tree.node_count)
-    left, right = np.where(leaf, own, tree.children_left), np.where(leaf, own, tree.children_right)
+    nodes = np.arange(tree.node_count)
+    left, right = np.where(leaf, nodes, tree.children_left), np.where(leaf, nodes, tree.children_right)
     sensor = np.where(leaf, 0, picked[np.maximum(tree.feature, 0)])
     count = tree.n_node_samples.astype(np.float64)
     level = np.zeros(tree.node_count)
-    for node in own[~leaf]:
+    for node in nodes[~leaf]:
         level[[left[node], right[node]]] = level[node] + 1
     worth = np.zeros((tree.node_count, 1 + sensors))
     worth[:, 0] = level + _mean_depth(count)
-    for node in own[~leaf][::-1]:
-        both = [left[node], right[node]]
-        worth[node, 0] = np.average(worth[both, 0], weights=count[both])
-    for node in own[~leaf]:
+    for node in nodes[~leaf][::-1]:
+        children = [left[node], right[node]]
+        worth[node, 0] = np.average(worth[children, 0], weights=count[children])
+    for node in nodes[~leaf]:
         for child in (left[node], right[node]):
             worth[child, 1:] = worth[node, 1:]
             worth[child, 1 + sensor[node]] += worth[node, 0] - worth[child, 0]
@@ -203,13 +205,13 @@ def _nodes(tree: Any, picked: Ints, sensors: int) -> dict[str, Any]:
 
 
 def _rounded_down(cut: Floats) -> Floats:
-    """The largest float32 at or below each: a float32 value is at or below the one as it is at or below the other."""
+    """The largest float32 at or below each cut, so that comparing a float32 value with either gives the same result."""
     nearest = cut.astype(np.float32)
     return np.where(nearest > cut, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 def _mean_depth(rows: Floats | Ints) -> Floats:
-    """c(n) of the paper: the mean depth at which n rows end in a tree of their own, 0 for a single one."""
+    """c(n) of the paper: the mean depth of n rows in a tree of their own, 0 for a single row."""
     n = np.maximum(np.asarray(rows, np.float64), 1.0)
     depth = np.zeros(n.shape)
     depth[n == 2] = 1.0

@@ -1,4 +1,4 @@
-"""The forecaster: a sequence-to-sequence LSTM, scored by its errors and by levels (see `lstm_graph`)."""
+"""The forecaster: a sequence-to-sequence LSTM, scored by its forecast errors and by levels (see `lstm_graph`)."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Lstm:
         return measure_lstm(detector, index, rows)
 
     def arrays(self, detector: LstmDetector) -> dict[str, np.ndarray]:
-        found: dict[str, np.ndarray] = {f"network.{name}": detector.network[name] for name in WEIGHTS}
+        arrays: dict[str, np.ndarray] = {f"network.{name}": detector.network[name] for name in WEIGHTS}
         for part in _BASELINES:
             baseline = getattr(detector, part)
-            found |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
+            arrays |= {f"{part}.{name}": getattr(baseline, name) for name in _STATISTICS}
         if detector.used is not None:
-            found["used"] = detector.used
-        return found | {f"scatter.{name}": getattr(detector.scatter, name) for name in _SCATTER}
+            arrays["used"] = detector.used
+        return arrays | {f"scatter.{name}": getattr(detector.scatter, name) for name in _SCATTER}
 
     def plain(self, detector: LstmDetector) -> dict[str, Any]:
         return {"warmup": detector.warmup}

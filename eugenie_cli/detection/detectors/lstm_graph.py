@@ -2,10 +2,10 @@
 
     statistic = cbrt(D(residual) D(level) S)
 
-D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which see
-what the network did not expect, and of the smoothed levels, which see what it got used to. S is the scatter of
-the forecast errors over their normal one, which sees what swings. The geometric mean asks all three and weighs
-them equally, whatever their scales. A sensor contributes its part of S.
+D is the Mahalanobis distance from the asset's normal operation: of the smoothed forecast errors, which show what the
+network did not expect, and of the smoothed levels, which show what it has adapted to. S is the scatter of the forecast
+errors over their normal scatter, which shows oscillations. The geometric mean weights all three equally, whatever their
+scales. A sensor contributes its part of S.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LstmGraph(tf.Module):
         self._mean = with_unknown(detector.mean, np.zeros(sensors))
         self._deviation = with_unknown(detector.deviation, np.ones(sensors))
         self._residual, self._level = Tables(detector.residual), Tables(detector.level)
-        # nothing is hidden of most plants: their graph has no step for it
+        # most plants hide no sensor, so their graph omits this step
         hides = detector.used is not None and not detector.used.all()
         self._used = tf.constant(np.concatenate([detector.used, np.ones((1, sensors), bool)])) if hides else None
         count_scored = len(self._scored)
@@ -54,42 +54,42 @@ class LstmGraph(tf.Module):
 
     def judge(self, index: tf.Tensor, rows: tf.Tensor) -> Judged:
         """See `interfaces.Graph.judge`."""
-        found = self.statistics(index, rows)
+        statistics = self.statistics(index, rows)
         shape = tf.stack([tf.shape(rows)[0], tf.shape(rows)[1] - self._window + 1])
 
         def by_asset(flat: tf.Tensor) -> tf.Tensor:
             return tf.reshape(flat, tf.concat([shape, tf.shape(flat)[1:]], axis=0))
 
-        residual_present, level_present = by_asset(found.residual_present), by_asset(found.level_present)
-        residual = self._residual.centre(index, by_asset(found.residual), residual_present)
-        level = self._level.centre(index, by_asset(found.level), level_present)
-        recent_present = by_asset(found.recent_present)
-        relative = self._relative(index, by_asset(found.recent), by_asset(found.square), recent_present)
-        swing = tf.sqrt(tf.reduce_sum(relative, -1) / tf.maximum(_count(recent_present), 1.0))
+        residual_present, level_present = by_asset(statistics.residual_present), by_asset(statistics.level_present)
+        residual = self._residual.centre(index, by_asset(statistics.residual), residual_present)
+        level = self._level.centre(index, by_asset(statistics.level), level_present)
+        recent_present = by_asset(statistics.recent_present)
+        relative = self._relative(index, by_asset(statistics.recent), by_asset(statistics.square), recent_present)
+        scatter = tf.sqrt(tf.reduce_sum(relative, -1) / tf.maximum(_count(recent_present), 1.0))
         distances = self._residual.distance(index, residual) * self._level.distance(index, level)
-        statistic = tf.pow(distances * swing, 1.0 / 3.0)
-        scorable = by_asset(found.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
+        statistic = tf.pow(distances * scatter, 1.0 / 3.0)
+        scorable = by_asset(statistics.valid) & tf.reduce_any(level_present, -1) & tf.reduce_any(recent_present, -1)
 
         contribution = tf.tensordot(share(relative), self._spread, 1)
-        expected = self._in_units(index, by_asset(found.expected))
+        expected = self._in_units(index, by_asset(statistics.expected))
         return Judged(tf.where(scorable, statistic, NAN), contribution, expected)
 
     def _in_units(self, index: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
-        """Forecasts [B, K, S]; of a sensor that never moved, the value that it had."""
+        """Forecasts [B, K, S] in engineering units; a sensor that never moved is forecast at its constant value."""
         mean = tf.gather(self._mean, index)[:, None]
-        found = scaled * tf.gather(self._deviation, index)[:, None] + mean
-        return found if self._used is None else tf.where(tf.gather(self._used, index)[:, None], found, mean)
+        forecast = scaled * tf.gather(self._deviation, index)[:, None] + mean
+        return forecast if self._used is None else tf.where(tf.gather(self._used, index)[:, None], forecast, mean)
 
     def _relative(self, index: tf.Tensor, recent: tf.Tensor, square: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-        """Scatter of each sensor over its normal one, 0 where absent: float32 [B, K, P]."""
+        """Scatter of each sensor over its normal scatter, 0 where absent: float32 [B, K, P]."""
         offset = tf.gather(self._offset, index)[:, None]
         scatter = tf.maximum(square - 2.0 * offset * recent + tf.square(offset), 0.0)
         return tf.where(present, scatter / tf.gather(self._scatter, index)[:, None], 0.0)
 
     def ahead(self, index: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         """See `interfaces.Graph.ahead`."""
-        found = self.statistics(index, rows)
-        return tf.where(found.valid[:, None, None], self._in_units(index, found.ahead), NAN)
+        statistics = self.statistics(index, rows)
+        return tf.where(statistics.valid[:, None, None], self._in_units(index, statistics.ahead), NAN)
 
 
 def _count(present: tf.Tensor) -> tf.Tensor:

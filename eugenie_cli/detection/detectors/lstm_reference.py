@@ -1,4 +1,4 @@
-"""The forecaster's statistic again, slowly: by its Keras network, one window after the other."""
+"""A slow reference implementation of the forecaster's statistic, by its Keras network, window by window."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
     raw, raw_present = (late - expected)[..., picked], present[..., picked]
     error, error_present = smooth(raw, raw_present, kernel)
     level, level_present = smooth(late[..., picked], present[..., picked], kernel)
-    relative, swing, recent_present = _scatter(detector, index, raw, raw_present)
+    relative, scatter, recent_present = _scatter(detector, index, raw, raw_present)
     _, error_distance = _centre(detector.residual, index, error, error_present)
     _, level_distance = _centre(detector.level, index, level, level_present)
 
-    there = np.isfinite(frames).any(axis=-1)
-    valid = (there.mean(axis=1) >= MIN_PRESENT - 1e-6) & there[:, -1]
+    row_present = np.isfinite(frames).any(axis=-1)
+    valid = (row_present.mean(axis=1) >= MIN_PRESENT - 1e-6) & row_present[:, -1]
     valid &= level_present.any(axis=-1) & recent_present.any(axis=-1)
-    statistic = np.where(valid, np.cbrt(error_distance * level_distance * swing), np.nan)
+    statistic = np.where(valid, np.cbrt(error_distance * level_distance * scatter), np.nan)
     contribution = np.zeros((len(frames), sensors))
     contribution[:, picked] = _share(relative)
     last = expected[:, -1] * detector.deviation[index] + detector.mean[index]
@@ -43,7 +43,7 @@ def measure_lstm(detector: LstmDetector, index: int, rows: Floats) -> Measured:
 
 
 def _forecasts_of_rows(detector: LstmDetector, scaled: Floats) -> Floats:
-    """The last R rows as the shortest horizon forecast them.
+    """The shortest horizon's forecasts of the last R rows.
 
     `scaled` float32 [N, M, S] -> float64 [N, R, S].
     """
@@ -57,12 +57,12 @@ def _forecasts_of_rows(detector: LstmDetector, scaled: Floats) -> Floats:
 
 
 def _scatter(detector: LstmDetector, index: int, error: Floats, present: Bools) -> tuple[Floats, Floats, Bools]:
-    """Of errors [N, R, P]: each sensor's scatter over its normal one [N, P], the statistic [N], presence [N, P]."""
+    """Errors [N, R, P] -> each sensor's scatter over its normal scatter [N, P], the statistic [N], presence [N, P]."""
     kernel = ewma_kernel(detector.residual_rows, SCATTER_SMOOTHING)
     offset = detector.scatter.offset[index].astype(np.float64)
-    square, there = smooth((error - offset) ** 2, present, kernel)
-    relative = np.where(there, square / detector.scatter.normal[index], 0.0)
-    return relative, residual_variance.statistic(relative, there), there
+    square, enough = smooth((error - offset) ** 2, present, kernel)
+    relative = np.where(enough, square / detector.scatter.normal[index], 0.0)
+    return relative, residual_variance.statistic(relative, enough), enough
 
 
 def _centre(baseline: Baseline, index: int, value: Floats, present: Bools) -> tuple[Floats, Floats]:

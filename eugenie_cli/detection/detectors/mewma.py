@@ -1,7 +1,7 @@
 """Multivariate exponentially weighted moving average of the rows.
 
 Lowry, Woodall, Champ and Rigdon, "A multivariate exponentially weighted moving average control chart",
-Technometrics 34 (1992), cut off after the window.
+Technometrics 34 (1992), truncated after the window.
 """
 
 from __future__ import annotations

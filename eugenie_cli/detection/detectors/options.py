@@ -1,18 +1,18 @@
-"""What can be set of each type beside the forecaster, with its default, which the site file and `evaluate` share."""
+"""Options of the detector types except the forecaster, with defaults that the site file and `evaluate` share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ROW_WINDOW = 10
-"""Rows of a type that judges each row by itself: eight of the last ten must be there, so that the first rows after a
-gap are not judged."""
+"""Window of a type that judges each row by itself: eight of the last ten rows must be present, so the first rows after
+a gap are not judged."""
 CHART_WINDOW = 60
-"""Rows that a moving average with weight .1 remembers: what it drops weighs .9 ** 60 = .2 %."""
+"""Window of a moving average with weight .1: the rows that it drops would weigh .9 ** 60 = .2 %."""
 
 BURN_IN = 20
-"""The first rows of a window, at which a forecaster has seen too little to be blamed for its forecasts: it learns from
-those after them, so its window must be longer."""
+"""First rows of a window, at which a forecaster has seen too little for its errors to count. It learns from the rows
+after them, so its window must be longer."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class ChartOptions:
 
 @dataclass(frozen=True)
 class LastValueOptions(ChartOptions):
-    """The chart of the errors of a forecast that nothing changes."""
+    """A chart of the errors of a forecast that nothing changes."""
 
     horizons: tuple[int, ...] = (1,)
-    """Rows ahead; a row's error is the mean over them."""
+    """Forecast horizons in rows; a row's error is the mean over them."""
 
 
 @dataclass(frozen=True)
 class ForestOptions(ChartOptions):
-    """An isolation forest, by default of the size that its authors found enough; depths are averaged over rows."""
+    """An isolation forest, by default of the size that its authors found sufficient; depths are averaged over rows."""
 
     trees: int = 100
     samples: int = 256

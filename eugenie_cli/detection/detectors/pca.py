@@ -2,7 +2,7 @@
 
 Jackson and Mudholkar, "Control procedures for residuals associated with principal component analysis",
 Technometrics 21 (1979). The control limits come from calibration rows instead of a distribution, and both statistics
-are taken as lengths, not as squares. Each row is judged by itself.
+are lengths instead of squares. Each row is judged by itself.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from eugenie_cli.detection.arrays import Bools, Floats
 from eugenie_cli.detection.asset_tables import PER_ASSET
 from eugenie_cli.detection.covariance import MIN_BASELINE_ROWS, ledoit_wolf
 from eugenie_cli.detection.detectors.options import PcaOptions
-from eugenie_cli.detection.detectors.statistic import Found, FoundInGraph, StatisticGraph, masked
+from eugenie_cli.detection.detectors.statistic import GraphMeasurement, Measurement, StatisticGraph, masked
 from eugenie_cli.detection.graph_ops import impute, with_unknown
 
 MIN_VARIANCE = 1e-6
 """Floor of a component's variance."""
 RIDGE = 1e-6
-"""Added to each variance, so that sensors that repeat each other can be told from one another."""
+"""Added to each variance, so that redundant sensors remain distinguishable."""
 
 Made = TypeVar("Made", bound="Pca")
 
 
 @dataclass(frozen=True)
 class Pca:
-    """A: assets, S: sensors, C: the most components that an asset keeps; the others' are 0."""
+    """A: assets, S: sensors, C: the largest number of components that an asset keeps; unused components are 0."""
 
     window: int
     explained: float
     precision: Floats = field(metadata=PER_ASSET)
-    """float32 [A, S, S]: inverse of the shrunk covariance, by which missing values are filled in."""
+    """float32 [A, S, S]: inverse of the shrunk covariance, used to impute missing values."""
     loadings: Floats = field(metadata=PER_ASSET)
     """float32 [A, S, C]."""
     variances: Floats = field(metadata=PER_ASSET)
@@ -44,7 +44,7 @@ class Pca:
     horizons: tuple[int, ...] = ()
 
     LEAST: ClassVar[int] = 1
-    """Components that are kept at least, also where there is one sensor alone."""
+    """Least number of components to keep, even for a single sensor."""
 
     @classmethod
     def learn(cls: type[Made], options: PcaOptions, z: Sequence[Floats], learnt: Sequence[Bools], used: Bools) -> Made:
@@ -64,7 +64,7 @@ class Pca:
         return cls(options.window, options.explained, precision, loadings, spread)
 
     def _project(self, index: int, z: Floats, used: Bools) -> tuple[Floats, Floats, Floats, Bools]:
-        """Complete rows [T, S], their scores [T, C], what the components rebuild [T, S]; which values were there."""
+        """Complete rows [T, S], their scores [T, C], the reconstructed rows [T, S], and which values were present."""
         values = masked(z, used)
         present = np.isfinite(values)
         complete = _complete(np.where(present, values, 0.0).astype(np.float64), present, self.precision[index])
@@ -75,20 +75,20 @@ class Pca:
         kept = int(np.count_nonzero(np.abs(self.loadings).sum(axis=1), axis=1).max())
         return [
             f"{what} of at most {kept} principal components, which explain {self.explained:.0%} of the variance; each",
-            "row by itself. `expected` is the row as the components rebuild it; it forecasts nothing.",
+            "row by itself. `expected` is the row as the components reconstruct it; it forecasts nothing.",
         ]
 
 
 class PcaQ(Pca):
-    """Q statistic: the length of what the components leave over; a sensor contributes its square. Of one sensor
-    nothing is left over but the sensor itself."""
+    """Q statistic: the length of the residual that the components leave; a sensor contributes its square. For a single
+    sensor, the residual is the sensor itself."""
 
     LEAST = 0
 
-    def measure(self, index: int, z: Floats, used: Bools) -> Found:
+    def measure(self, index: int, z: Floats, used: Bools) -> Measurement:
         complete, _, rebuilt, present = self._project(index, z, used)
         squares = (complete - rebuilt) ** 2
-        return Found(np.sqrt(squares.sum(axis=1)), np.where(present, squares, 0.0), rebuilt, present.any(axis=1))
+        return Measurement(np.sqrt(squares.sum(axis=1)), np.where(present, squares, 0.0), rebuilt, present.any(axis=1))
 
     def graph(self) -> StatisticGraph:
         return _QGraph(self)
@@ -98,13 +98,13 @@ class PcaQ(Pca):
 
 
 class PcaT2(Pca):
-    """Hotelling's T in the kept components; a sensor contributes its square as they rebuild it."""
+    """Hotelling's T in the kept components; a sensor contributes the square of its reconstruction."""
 
-    def measure(self, index: int, z: Floats, used: Bools) -> Found:
+    def measure(self, index: int, z: Floats, used: Bools) -> Measurement:
         _, scores, rebuilt, present = self._project(index, z, used)
         unit = scores / np.sqrt(self.variances[index])
         parts = np.where(present, (unit @ self.loadings[index].T) ** 2, 0.0)
-        return Found(np.sqrt((unit**2).sum(axis=1)), parts, rebuilt, present.any(axis=1))
+        return Measurement(np.sqrt((unit**2).sum(axis=1)), parts, rebuilt, present.any(axis=1))
 
     def graph(self) -> StatisticGraph:
         return _T2Graph(self)
@@ -114,7 +114,7 @@ class PcaT2(Pca):
 
 
 class _PcaGraph(tf.Module):
-    """What both share of `statistic.StatisticGraph`."""
+    """The common part of both graphs; see `statistic.StatisticGraph`."""
 
     def __init__(self, learnt: Pca) -> None:
         super().__init__()
@@ -137,23 +137,23 @@ class _PcaGraph(tf.Module):
 
 
 class _QGraph(_PcaGraph):
-    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> GraphMeasurement:
         complete, _, rebuilt, present, _ = self._project(index, z, used)
         residual = complete - rebuilt
         parts = tf.where(present, tf.square(residual), 0.0)
-        return FoundInGraph(tf.norm(residual, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
+        return GraphMeasurement(tf.norm(residual, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
 
 
 class _T2Graph(_PcaGraph):
-    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> GraphMeasurement:
         _, scores, rebuilt, present, loadings = self._project(index, z, used)
         unit = scores / tf.gather(self._deviations, index)[:, None]
         parts = tf.where(present, tf.square(tf.matmul(unit, loadings, transpose_b=True)), 0.0)
-        return FoundInGraph(tf.norm(unit, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
+        return GraphMeasurement(tf.norm(unit, axis=-1), parts, rebuilt, tf.reduce_any(present, axis=-1))
 
 
 def _rows(z: Floats, used: Bools) -> Floats:
-    """Rows with a value, 0 (the mean) where one is missing: float64 [N, S]."""
+    """Rows with at least one value, 0 (the mean) where a value is missing: float64 [N, S]."""
     values = masked(z, used)
     return np.nan_to_num(values[np.isfinite(values).any(axis=1)]).astype(np.float64)
 
@@ -163,7 +163,7 @@ def _components(rows: Floats, explained: float, least: int) -> tuple[Floats, Flo
     values, vectors = np.linalg.eigh(rows.T @ rows / max(len(rows), 1))
     values, vectors = values[::-1], vectors[:, ::-1]
     share = np.cumsum(values) / max(values.sum(), MIN_VARIANCE)
-    # one direction in which rows differ is always left over, or Q would be 0
+    # always leave out one direction in which rows differ, or Q would be 0
     directions = int(np.count_nonzero(rows.any(axis=0)))
     kept = min(int(np.searchsorted(share, explained)) + 1, max(directions - 1, least))
     precision = np.linalg.inv(ledoit_wolf(rows)[0] + RIDGE * np.eye(rows.shape[1]))
@@ -171,12 +171,12 @@ def _components(rows: Floats, explained: float, least: int) -> tuple[Floats, Flo
 
 
 def _complete(values: Floats, present: Bools, precision: Floats) -> Floats:
-    """`covariance.impute`, solved once for each pattern of missing values: history has many rows and few patterns."""
-    some = np.flatnonzero(~present.all(axis=1) & present.any(axis=1))
-    patterns, which = np.unique(present[some], axis=0, return_inverse=True)
-    for number, there in enumerate(patterns):
-        chosen = some[which.reshape(-1) == number]
-        inner, outer = precision[np.ix_(~there, ~there)], precision[np.ix_(~there, there)]
+    """`covariance.impute`, solved once per pattern of missing values: history has many rows but few patterns."""
+    incomplete = np.flatnonzero(~present.all(axis=1) & present.any(axis=1))
+    patterns, which = np.unique(present[incomplete], axis=0, return_inverse=True)
+    for number, known in enumerate(patterns):
+        chosen = incomplete[which.reshape(-1) == number]
+        inner, outer = precision[np.ix_(~known, ~known)], precision[np.ix_(~known, known)]
         weights = np.linalg.solve(inner.astype(np.float64), outer.astype(np.float64))
-        values[np.ix_(chosen, np.flatnonzero(~there))] = -values[chosen][:, there] @ weights.T
+        values[np.ix_(chosen, np.flatnonzero(~known))] = -values[chosen][:, known] @ weights.T
     return values

@@ -1,4 +1,4 @@
-"""The types of detectors by the names that site files have for them."""
+"""Detector types by their names in site files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CLASSICAL: Mapping[str, tuple[str, str]] = {
     "isolation-forest": ("isolation_forest", "IsolationForest"),
     "last-value": ("last_value", "LastValue"),
 }
-"""Module and class of each statistic; they bring TensorFlow, so they are imported when asked for."""
+"""Module and class of each statistic; they import TensorFlow, so they are loaded on demand."""
 NAMES = (LSTM, *CLASSICAL)
 
 
 def of(name: str) -> DetectorType:
-    """The type of that name. Raises KeyError for any other."""
+    """The detector type with this name. Raises KeyError for an unknown name."""
     if name == LSTM:
         from eugenie_cli.detection.detectors.lstm import Lstm
 
@@ -33,6 +33,6 @@ def of(name: str) -> DetectorType:
 
 
 def statistic_of(name: str) -> Any:
-    """The class of the statistic of one of the types beside the forecaster. Raises KeyError for any other."""
+    """The statistic's class of a type other than the forecaster. Raises KeyError for an unknown name."""
     module, statistic = CLASSICAL[name]
     return getattr(import_module(f"{__package__}.{module}"), statistic)

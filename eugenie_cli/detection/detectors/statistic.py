@@ -1,7 +1,7 @@
-"""A statistic of standardised rows: the interface that the types beside the forecaster implement.
+"""A statistic of standardised rows: the interface of all detector types except the forecaster.
 
-Rows are deviations from the asset's normal, clipped, NaN where missing. `used` says which sensors count: not those
-that are context, nor those of which the asset had no normal row.
+Rows are clipped deviations from the asset's normal, NaN where missing. `used` marks the sensors that count: neither
+context sensors nor sensors without normal rows on the asset.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import tensorflow as tf
 from eugenie_cli.detection.arrays import Bools, Floats
 
 
-class Found(NamedTuple):
-    """Of T rows, each as the last of its window; S sensors."""
+class Measurement(NamedTuple):
+    """The statistic of T rows, each the last of its window; S sensors."""
 
     statistic: Floats
-    """float [T]; anything where not usable."""
+    """float [T]; arbitrary where not usable."""
     parts: Floats
-    """float [T, S], non-negative: what each sensor adds, 0 for one that is missing or not used."""
+    """float [T, S], non-negative: each sensor's part, 0 where missing or not used."""
     expected: Floats
     """float [T, S], deviations."""
     usable: Bools
-    """bool [T]: whether what the statistic needs was there."""
+    """bool [T]: whether the values that the statistic needs are present."""
 
 
-class FoundInGraph(NamedTuple):
-    """The same of B segments and the K windows of each: float32 [B, K], [B, K, S], [B, K, S] and bool [B, K]."""
+class GraphMeasurement(NamedTuple):
+    """The same for B segments with K windows each: float32 [B, K], [B, K, S], [B, K, S] and bool [B, K]."""
 
     statistic: tf.Tensor
     parts: tf.Tensor
@@ -40,33 +40,32 @@ class FoundInGraph(NamedTuple):
 class StatisticGraph(Protocol):
     """`index` int32 [B]; `z` float32 [B, L, S], NaN where missing; `used` bool [B, 1, S]."""
 
-    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> FoundInGraph:
-        """The K = L - M + 1 windows."""
+    def judge(self, index: tf.Tensor, z: tf.Tensor, used: tf.Tensor) -> GraphMeasurement:
+        """The statistic of the K = L - M + 1 windows."""
 
 
 class ForecastingGraph(StatisticGraph, Protocol):
-    """Of a statistic with horizons."""
+    """The graph of a statistic with horizons."""
 
     def ahead(self, z: tf.Tensor) -> tf.Tensor:
-        """`z` float32 [B, M, S] -> deviations of the rows to come, float32 [B, H, S]."""
+        """`z` float32 [B, M, S] -> forecast rows in deviations, float32 [B, H, S]."""
 
 
 class Statistic(Protocol):
-    """Learnt of a class. A frozen dataclass, whose fields are its arrays and plain values."""
+    """A statistic learnt for a class: a frozen dataclass whose fields are its arrays and plain values."""
 
     horizons: tuple[int, ...]
-    """Rows ahead that it forecasts, mostly none."""
+    """Forecast horizons in rows; empty for most statistics."""
 
     @classmethod
     def learn(cls, options: Any, z: Sequence[Floats], learnt: Sequence[Bools], used: Bools) -> Any:
-        """From each asset's rows float32 [T, S], of which those in `learnt` bool [T] may be learnt from, and `used`
-        bool [A, S]."""
+        """Learn from each asset's rows float32 [T, S] where `learnt` bool [T] allows it; `used` is bool [A, S]."""
 
-    def measure(self, index: int, z: Floats, used: Bools) -> Found:
-        """Asset number `index`: rows [T, S], `used` bool [S]. Rows before the first one count as missing."""
+    def measure(self, index: int, z: Floats, used: Bools) -> Measurement:
+        """Measure rows [T, S] of asset number `index`; `used` bool [S]. Rows before the first count as missing."""
 
     def graph(self) -> StatisticGraph:
-        """The same in TensorFlow."""
+        """The same statistic in TensorFlow."""
 
     def describe(self) -> Sequence[str]:
         """Lines for the model card."""

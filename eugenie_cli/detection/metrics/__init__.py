@@ -1,4 +1,4 @@
-"""How good a detector is: by row, by event, by hour of alarm, by sensor. Never point-adjusted."""
+"""Detection metrics: by row, by event, by hour of alarm, by sensor. None is point-adjusted."""
 
 from __future__ import annotations
 

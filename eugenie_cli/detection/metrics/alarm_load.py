@@ -1,7 +1,7 @@
-"""Metrics of the alarms as an operator meets them: how many in an hour, at worst in ten minutes, how many in vain.
+"""Metrics of alarms as an operator sees them: alarms per hour, the peak in ten minutes, floods, nuisance alarms.
 
-After ANSI/ISA-18.2-2016 and IEC 62682:2022, clause 16 (monitoring and assessment), and EEMUA Publication 191. Their
-figures are for *one operator position*; here it is one who watches all the assets that are given.
+They follow ANSI/ISA-18.2-2016 and IEC 62682:2022, clause 16 (monitoring and assessment), and EEMUA Publication 191.
+Their figures apply to *one operator position*; here, one operator watches all the given assets.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from eugenie_cli.detection.metrics.events import Raised
 
 HOUR_MS = 3_600_000
 INTERVAL_MS = 600_000
-"""The standards count alarms in consecutive intervals of ten minutes; ours begin on the clock."""
+"""The standards count alarms in consecutive intervals of ten minutes; here they are aligned with the clock."""
 ACCEPTABLE_PER_HOUR = 6.0
 """Very likely to be acceptable, on average."""
 MANAGEABLE_PER_HOUR = 12.0
-"""The most that is manageable, on average."""
+"""The highest manageable rate, on average."""
 MOST_IN_AN_INTERVAL = 10
-"""More alarms than this in ten minutes are a flood, which lasts until an interval with less than half."""
+"""More alarms than this in ten minutes are a flood, which ends when there are fewer than `FLOOD_ENDS_BELOW`."""
 FLOOD_ENDS_BELOW = 5
 ACCEPTABLE_FLOOD = 0.01
 """Share of the time."""
 CHATTER_MS = 60_000
-"""An alarm that comes back within a minute of going is chattering; one that goes within a minute is fleeting."""
+"""An alarm that returns within a minute of clearing is chattering; one that clears within a minute is fleeting."""
 STALE_MS = 24 * HOUR_MS
 """An alarm that stands for more than a day is stale: nobody acts on it."""
 MOST_STALE = 5
-"""On any day there should be fewer."""
+"""There should be fewer stale alarms on any day."""
 MOST_STANDING = 10
-"""EEMUA 191: fewer alarms than this stand at once, on average."""
+"""EEMUA 191: fewer alarms than this should stand at once, on average."""
 
 Span = tuple[int, int]
 """[start, end), ms since 1970 UTC."""
@@ -39,22 +39,22 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class AlarmLoad:
-    """An operator's alarms. Shares are fractions; None is what cannot be known, for want of time observed."""
+    """An operator's alarm load. Shares are fractions; None where no time was observed."""
 
     alarms: int
     hours: float
-    """Observed: while at least one asset was."""
+    """Time during which at least one asset was observed."""
     per_hour: float | None
     peak_10_min: int
-    """The most in one interval."""
+    """The most alarms in one interval."""
     floods: int
     flood_fraction: float | None
-    """Intervals in a flood, of those observed."""
+    """Share of the observed intervals that are in a flood."""
     chattering: int
     fleeting: int
     stale: int
     standing_mean: float | None
-    """Alarms that stand at once, averaged over the time observed."""
+    """Standing alarms, averaged over the observed time."""
     standing_peak: int
     worst_asset: str | None
     worst_asset_share: float | None
@@ -62,14 +62,14 @@ class AlarmLoad:
 
 
 def alarm_load(raised: Sequence[Raised], observed: Iterable[Span]) -> AlarmLoad:
-    """The load of `raised`, over the time that the spans cover; they may overlap."""
+    """The load of `raised` over the time that the spans cover; spans may overlap."""
     spans = union(observed)
     hours = sum(end - start for start, end in spans) / HOUR_MS
     intervals = sorted({i for start, end in spans for i in range(start // INTERVAL_MS, -(-end // INTERVAL_MS))})
-    counts = Counter(one.detected // INTERVAL_MS for one in raised)
+    counts = Counter(alarm.detected // INTERVAL_MS for alarm in raised)
     floods, in_flood = _floods(intervals, counts)
     mean, peak = _standing(raised, hours)
-    worst = Counter(one.asset for one in raised).most_common(1)
+    worst = Counter(alarm.asset for alarm in raised).most_common(1)
     return AlarmLoad(
         alarms=len(raised),
         hours=hours,
@@ -78,8 +78,8 @@ def alarm_load(raised: Sequence[Raised], observed: Iterable[Span]) -> AlarmLoad:
         floods=floods,
         flood_fraction=in_flood / len(intervals) if intervals else None,
         chattering=_chattering(raised),
-        fleeting=sum(one.end - one.detected < CHATTER_MS for one in raised),
-        stale=sum(one.end - one.detected > STALE_MS for one in raised),
+        fleeting=sum(alarm.end - alarm.detected < CHATTER_MS for alarm in raised),
+        stale=sum(alarm.end - alarm.detected > STALE_MS for alarm in raised),
         standing_mean=mean,
         standing_peak=peak,
         worst_asset=worst[0][0] if worst else None,
@@ -88,7 +88,7 @@ def alarm_load(raised: Sequence[Raised], observed: Iterable[Span]) -> AlarmLoad:
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """The same time as spans that neither overlap nor touch, in order."""
+    """Merge spans into ordered spans that neither overlap nor touch."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -99,38 +99,38 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 
 def _floods(intervals: Sequence[int], counts: Counter[int]) -> tuple[int, int]:
-    """Floods, and intervals in one. An interval that was not observed ends a flood."""
+    """The number of floods, and of intervals in a flood. An interval that was not observed ends a flood."""
     floods = inside = 0
-    flooded, before = False, None
+    flooded, previous = False, None
     for interval in intervals:
         count = counts[interval]
-        going_on = flooded and interval - 1 == before and count >= FLOOD_ENDS_BELOW
-        begins = not going_on and count > MOST_IN_AN_INTERVAL
+        continues = flooded and interval - 1 == previous and count >= FLOOD_ENDS_BELOW
+        begins = not continues and count > MOST_IN_AN_INTERVAL
         floods += begins
-        flooded, before = going_on or begins, interval
+        flooded, previous = continues or begins, interval
         inside += flooded
     return floods, inside
 
 
 def _chattering(raised: Sequence[Raised]) -> int:
-    """Alarms that came within `CHATTER_MS` of the same asset's last one going."""
-    last: dict[str, int] = {}
-    found = 0
-    for one in sorted(raised, key=lambda one: one.detected):
-        found += one.detected - last.get(one.asset, one.detected - CHATTER_MS - 1) <= CHATTER_MS
-        last[one.asset] = one.end
-    return found
+    """Alarms raised within `CHATTER_MS` after the same asset's last alarm cleared."""
+    cleared: dict[str, int] = {}
+    chattering = 0
+    for alarm in sorted(raised, key=lambda alarm: alarm.detected):
+        chattering += alarm.detected - cleared.get(alarm.asset, alarm.detected - CHATTER_MS - 1) <= CHATTER_MS
+        cleared[alarm.asset] = alarm.end
+    return chattering
 
 
 def _standing(raised: Sequence[Raised], hours: float) -> tuple[float | None, int]:
-    """How many stand at once: on average over the time observed, and at most."""
+    """Standing alarms: the average over the observed time, and the peak."""
     changes: defaultdict[int, int] = defaultdict(int)
-    for one in raised:
-        changes[one.detected] += 1
-        changes[one.end] -= 1
-    peak = now = 0
+    for alarm in raised:
+        changes[alarm.detected] += 1
+        changes[alarm.end] -= 1
+    peak = standing = 0
     for instant in sorted(changes):
-        now += changes[instant]
-        peak = max(peak, now)
-    total = sum(one.end - one.detected for one in raised)
+        standing += changes[instant]
+        peak = max(peak, standing)
+    total = sum(alarm.end - alarm.detected for alarm in raised)
     return (total / HOUR_MS / hours if hours else None), peak

@@ -1,11 +1,10 @@
-"""How sure is a difference between two detectors that were judged on the same rows?
+"""How certain is a difference between two detectors that were judged on the same rows?
 
 Rows of a time series depend on their neighbours, so they are drawn in blocks: the moving-block bootstrap of Künsch,
-"The jackknife and the bootstrap for general stationary observations", Annals of Statistics 17 (1989), with blocks
-that go on at the beginning where the series ends, as Politis and Romano do, "A circular block-resampling procedure for
-stationary data" (1992): so every row is drawn as often as any other. Both detectors get the same draws, and what is
-resampled is their difference. Intervals are percentiles (Efron and Tibshirani, "An
-Introduction to the Bootstrap", 1993).
+"The jackknife and the bootstrap for general stationary observations", Annals of Statistics 17 (1989). Blocks wrap
+around at the end of the series, as in Politis and Romano, "A circular block-resampling procedure for stationary data"
+(1992), so every row is equally likely to be drawn. Both detectors get the same draws, and their difference is
+resampled. Intervals are percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ REPLICATES = 1000
 """Draws: enough for percentiles at 2.5 % and 97.5 %."""
 CONFIDENCE = 0.95
 FEWEST_BLOCKS = 20
-"""Blocks in all series together below which there is no interval: with 20, 95 % intervals hold the truth in 85 %."""
+"""With fewer blocks in all series together, there is no interval: with 20, 95 % intervals cover the truth in 85 %."""
 FEWEST_EVENTS = 5
-"""Likewise of events."""
+"""Likewise for events."""
 
 _CELLS = 4_000_000
-"""Sums of blocks that are held at a time: 32 MB."""
+"""Block sums held at a time: 32 MB."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The candidate's figure less the champion's, and its 95 % interval; None is what cannot be known."""
+    """The candidate's figure minus the champion's, with its 95 % interval; None if unknown."""
 
     value: float | None
     low: float | None = None
@@ -38,12 +37,12 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def block_starts(rows: int, block: int, replicates: int, random: np.random.Generator) -> Ints:
-    """int64 [R, k]: where the k blocks of each replicate begin, as many as cover the rows."""
+    """int64 [R, k]: the starts of each replicate's k blocks, as many as cover the rows."""
     return random.integers(0, rows, (replicates, -(-rows // block)))
 
 
@@ -62,7 +61,7 @@ def block_sums(counts: Ints, block: int, starts: Ints) -> Floats:
 
 
 def row_weights(rows: int, block: int, starts: Ints) -> Ints:
-    """How often each row is in one replicate: starts [k] -> int64 [T]."""
+    """How often each row occurs in a replicate: starts [k] -> int64 [T]."""
     change = np.zeros(rows + block + 1, np.int64)
     np.add.at(change, starts, 1)
     np.add.at(change, starts + block, -1)
@@ -73,7 +72,7 @@ def row_weights(rows: int, block: int, starts: Ints) -> Ints:
 
 
 def difference(value: float | None, replicates: Floats | None) -> Difference:
-    """`value` with the interval of `replicates` [R]; none where most replicates do not know the figure (NaN)."""
+    """`value` with the interval of `replicates` [R]; no interval if the figure is NaN in most replicates."""
     if value is None or replicates is None:
         return Difference(value)
     known = replicates[np.isfinite(replicates)]
@@ -86,23 +85,23 @@ def difference(value: float | None, replicates: Floats | None) -> Difference:
 def event_differences(
     delays: Floats, random: np.random.Generator, replicates: int = REPLICATES
 ) -> tuple[Difference, Difference]:
-    """Of events, drawn whole: `delays` float64 [E, 2], champion and candidate, s, NaN where missed.
+    """Differences over events drawn whole: `delays` float64 [E, 2] of champion and candidate, s, NaN where missed.
 
-    Returns the difference in events found, and in the median delay of the events that both found.
+    Returns the differences in events found and in the median delay of the events that both found.
     """
     count = len(delays)
-    found = np.isfinite(delays)
-    both = found.all(axis=1)
-    value = int(found[:, 1].sum()) - int(found[:, 0].sum()) if count else None
-    later = float(np.diff(np.median(delays[both], axis=0))[0]) if both.any() else None
+    detected = np.isfinite(delays)
+    both = detected.all(axis=1)
+    value = int(detected[:, 1].sum()) - int(detected[:, 0].sum()) if count else None
+    delay_change = float(np.diff(np.median(delays[both], axis=0))[0]) if both.any() else None
     if count < FEWEST_EVENTS:
-        return Difference(value), Difference(later)
+        return Difference(value), Difference(delay_change)
     drawn = random.integers(0, count, (replicates, count))
-    gained = (found[:, 1].astype(np.int64) - found[:, 0])[drawn].sum(axis=1).astype(np.float64)
+    gained = (detected[:, 1].astype(np.int64) - detected[:, 0])[drawn].sum(axis=1).astype(np.float64)
     if both.sum() < FEWEST_EVENTS:
-        return difference(value, gained), Difference(later)
+        return difference(value, gained), Difference(delay_change)
     pairs = np.where(both[:, None], delays, np.nan)[drawn]  # [R, E, 2]
-    some = both[drawn].any(axis=1)
+    has_pairs = both[drawn].any(axis=1)
     medians = np.full((replicates, 2), np.nan)
-    medians[some] = np.nanmedian(pairs[some], axis=1)
-    return difference(value, gained), difference(later, medians[:, 1] - medians[:, 0])
+    medians[has_pairs] = np.nanmedian(pairs[has_pairs], axis=1)
+    return difference(value, gained), difference(delay_change, medians[:, 1] - medians[:, 0])

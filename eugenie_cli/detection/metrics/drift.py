@@ -1,11 +1,12 @@
 """How far a sensor's recent values are from those that a model learnt: population stability index and KS distance.
 
-PSI after Lewis, "An Introduction to Credit Scoring" (1994), with the limits that Siddiqi, "Credit Risk Scorecards"
-(2006), made conventional: below .1 nothing, up to .25 some, above .25 a shift. Without any shift its expectation is
-(bins - 1) (1/n + 1/m), and it is distributed as that many chi-squares: Yurdakul, "Statistical Properties of Population
-Stability Index" (2018). The two-sample KS distance has its limit from Smirnov (1948).
+PSI follows Lewis, "An Introduction to Credit Scoring" (1994), with the conventional limits of Siddiqi, "Credit Risk
+Scorecards" (2006): below .1 no shift, up to .25 some shift, above .25 a shift. Without a shift, its expectation is
+(bins - 1) (1/n + 1/m), and it is distributed as (1/n + 1/m) times a chi-square with bins - 1 degrees of freedom:
+Yurdakul, "Statistical Properties of Population Stability Index" (2018). The limit of the two-sample KS distance is from
+Smirnov (1948).
 
-n and m are *effective* sizes: rows that follow each other say nearly the same. A size is the count over the
+n and m are *effective* sizes, because consecutive rows are nearly equal. An effective size is the count over the
 integrated autocorrelation time, by the initial positive sequence of Geyer, "Practical Markov Chain Monte Carlo" (1992).
 """
 
@@ -23,7 +24,7 @@ BINS = 10
 SOME, MUCH = 0.1, 0.25
 """PSI from which a sensor has shifted somewhat, and has moved."""
 FEWEST_INDEPENDENT = 20.0
-"""Effective rows of both below which nothing can be told: two to a bin."""
+"""With fewer effective rows in either sample, drift cannot be judged: two per bin."""
 
 _CHI_SQUARE_95 = 16.919
 """The .95 quantile with BINS - 1 degrees of freedom."""
@@ -31,18 +32,18 @@ _KOLMOGOROV_95 = 1.358
 _FLOOR = 1e-4
 """Share of an empty bin, so that its logarithm is finite."""
 _TIES = 0.05
-"""Share of rows with one and the same value that get a bin of their own: a valve that is shut, a pump that rests."""
+"""Share of rows with the same value from which that value gets its own bin: a closed valve, a stopped pump."""
 
 Judged = Literal["moved", "somewhat", "no", "cannot be told"]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Of one sensor; sizes are effective ones. None where there are no values."""
+    """Drift of one sensor; sizes are effective sizes. None where there are no values."""
 
     psi: float | None
     psi_by_chance: float | None
-    """What chance exceeds once in twenty with as few independent rows."""
+    """The value that chance exceeds once in twenty with this many independent rows."""
     ks: float | None
     ks_by_chance: float | None
     learnt: float
@@ -51,7 +52,7 @@ class Drift:
 
 
 def drift(learnt: Floats, recent: Floats) -> Drift:
-    """Of values [n] and [m] in time order, without NaN."""
+    """Drift between values [n] and [m], in time order and without NaN."""
     sizes = effective_size(learnt), effective_size(recent)
     if not len(learnt) or not len(recent):
         return Drift(None, None, None, None, *sizes, "cannot be told")
@@ -68,7 +69,7 @@ def drift(learnt: Floats, recent: Floats) -> Drift:
 
 
 def psi(learnt: Floats, recent: Floats) -> float:
-    """Over the deciles of `learnt` [n], of values [n] and [m], neither empty."""
+    """Population stability index of values [n] and [m], neither empty, over the deciles of `learnt`."""
     edges = np.unique(np.quantile(learnt, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
     ties = np.array([np.mean(learnt == edge) >= _TIES for edge in edges])
     shares = [np.maximum(_binned(values, edges, ties), _FLOOR) for values in (learnt, recent)]
@@ -76,7 +77,7 @@ def psi(learnt: Floats, recent: Floats) -> float:
 
 
 def _binned(values: Floats, edges: Floats, ties: Floats) -> Floats:
-    """Share of the values in each bin: up to an edge, and, where many have the edge's value, those that do."""
+    """Share of the values in each bin: up to an edge, or equal to an edge that many values have."""
     below = np.searchsorted(edges, values, side="left")
     at = np.minimum(below, len(edges) - 1)
     tied = ties[at] & (edges[at] == values)
@@ -85,18 +86,20 @@ def _binned(values: Floats, edges: Floats, ties: Floats) -> Floats:
 
 
 def ks(learnt: Floats, recent: Floats) -> float:
-    """The largest distance of the two empirical distributions."""
+    """The largest distance between the two empirical distributions."""
     values = np.concatenate([learnt, recent])
-    first, second = (np.searchsorted(np.sort(one), values, side="right") / len(one) for one in (learnt, recent))
+    first, second = (
+        np.searchsorted(np.sort(sample), values, side="right") / len(sample) for sample in (learnt, recent)
+    )
     return float(np.abs(first - second).max())
 
 
 def effective_size(values: Floats) -> float:
-    """Of a series [n]: as many independent values would say as much of its distribution's middle."""
+    """The number of independent values that would determine the mean as well as the series [n] does."""
     count = len(values)
     centred = np.asarray(values, np.float64) - np.mean(values) if count else np.zeros(0)
     variance = float(centred @ centred)
-    if count < 3 or variance <= 1e-12 * count:  # all the same: nothing depends on its neighbour
+    if count < 3 or variance <= 1e-12 * count:  # constant: no value depends on its neighbour
         return float(count)
     spectrum = np.fft.rfft(centred, 1 << (2 * count - 1).bit_length())
     correlation = np.fft.irfft(spectrum * np.conj(spectrum))[:count] / variance

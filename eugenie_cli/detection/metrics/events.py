@@ -1,4 +1,4 @@
-"""Metrics of events: was a labelled fault noticed, how late, and how often was nothing the matter?"""
+"""Metrics of events: labelled faults detected, detection delay, and false alarms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Raised(NamedTuple):
 
 @dataclass(frozen=True)
 class EventMetrics:
-    """`delay_*` in seconds over the detected events, None when there are none."""
+    """`delay_*` in seconds over the detected events, None if there are none."""
 
     total: int
     detected: int
@@ -39,37 +39,38 @@ class EventMetrics:
 
 
 def event_metrics(labelled: Sequence[Interval], raised: Sequence[Raised]) -> EventMetrics:
-    """An event is detected when an anomaly of its asset is on at any time of it.
+    """Compare events with anomalies. An event is detected if an anomaly of its asset is on at any time during it.
 
-    The delay is from the event's start to the moment the alarm was raised, 0 for one that was already on.
-    Such a one was raised for nothing, a false alarm too: flagging everything detects all and pays for it.
+    The delay is the time from the event's start until the alarm was raised, or 0 for an alarm that was already on.
+    Such an alarm was raised without cause and also counts as false: a detector that flags everything detects every
+    event but pays for it.
     """
     delays = []
     for event in labelled:
         alarm = first_alarm(event, raised)
         if alarm is not None:
             delays.append(max(0, alarm.detected - event.start) / 1000)
-    false_alarms = sum(is_false(one, labelled) for one in raised)
+    false_alarms = sum(is_false(anomaly, labelled) for anomaly in raised)
     median, p90 = (float(np.quantile(delays, share)) for share in (0.5, 0.9)) if delays else (None, None)
     return EventMetrics(len(labelled), len(delays), median, p90, false_alarms)
 
 
 def first_alarm(event: Interval, raised: Sequence[Raised]) -> Raised | None:
-    """The anomaly by which the event is detected; None where it is missed."""
-    on = [one for one in raised if one.asset == event.asset and _overlaps(one, event)]
-    return min(on, key=lambda one: one.detected, default=None)
+    """The anomaly that detected the event; None if it was missed."""
+    on = [anomaly for anomaly in raised if anomaly.asset == event.asset and _overlaps(anomaly, event)]
+    return min(on, key=lambda anomaly: anomaly.detected, default=None)
 
 
-def is_false(one: Raised, labelled: Sequence[Interval]) -> bool:
+def is_false(anomaly: Raised, labelled: Sequence[Interval]) -> bool:
     """Whether the anomaly neither began nor was raised during a labelled event."""
-    return not any(_began_in(one, event) for event in labelled)
+    return not any(_began_in(anomaly, event) for event in labelled)
 
 
-def _overlaps(one: Raised, event: Interval) -> bool:
-    return one.detected < event.end and one.end > event.start
+def _overlaps(anomaly: Raised, event: Interval) -> bool:
+    return anomaly.detected < event.end and anomaly.end > event.start
 
 
-def _began_in(one: Raised, event: Interval) -> bool:
-    return one.asset == event.asset and (
-        event.start <= one.start < event.end or event.start <= one.detected < event.end
+def _began_in(anomaly: Raised, event: Interval) -> bool:
+    return anomaly.asset == event.asset and (
+        event.start <= anomaly.start < event.end or event.start <= anomaly.detected < event.end
     )

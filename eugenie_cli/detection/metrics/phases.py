@@ -1,7 +1,7 @@
-"""Metrics of the time around faults: does the detector speak before, during or long after them?
+"""Metrics of the time around faults: does the detector raise alarms before, during or long after them?
 
-A detector that looks back over a window is late to fall silent, and one that sees a fault coming speaks early. Neither
-shows in a false alarm rate, which takes both for errors like any other.
+A detector that looks back over a window clears late, and one that sees a fault coming alarms early. A false alarm rate
+does not show this, because it counts both as ordinary errors.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.detection.metrics.alarm_load import Span
 
 PHASES = ("elsewhere", "before", "during", "after")
-"""A phase's number is its place. Before and after last as long as the fault itself."""
+"""Indexed by phase number. Before and after each last as long as the fault itself."""
 ELSEWHERE, BEFORE, DURING, AFTER = range(len(PHASES))
 
 
 @dataclass(frozen=True)
 class PhaseRates:
-    """Of the judged rows of a phase. Fractions, None without rows."""
+    """Rates over the judged rows of a phase, as fractions; None without rows."""
 
     rows: int
     flagged: float | None
-    """Rows that score above 1."""
+    """Share of rows that score above 1."""
     alarm: float | None
-    """Rows during which an alarm was on."""
+    """Share of rows during which an alarm was on."""
 
 
 def phase_of(edges: Ints, faults: Sequence[Span]) -> Ints:
-    """int8 [T]: the phase of each edge [T]. During wins over after, and after over before."""
+    """int8 [T]: the phase of each edge [T]. During takes precedence over after, and after over before."""
     phase = np.full(len(edges), ELSEWHERE, np.int8)
     for code in (BEFORE, AFTER, DURING):
         for start, end in faults:
@@ -42,7 +42,7 @@ def phase_of(edges: Ints, faults: Sequence[Span]) -> Ints:
 
 
 def phase_counts(phase: Ints, score: Floats, alarm: Bools) -> Ints:
-    """int64 [4, 3]: rows, rows above 1 and rows in alarm of each phase; counts of assets may be added up."""
+    """int64 [4, 3]: rows, rows above 1 and rows in alarm of each phase; counts of several assets can be summed."""
     kinds = (np.ones(len(phase), bool), score > 1.0, alarm)
     return np.stack([np.bincount(phase[kind], minlength=len(PHASES)) for kind in kinds], axis=1)
 

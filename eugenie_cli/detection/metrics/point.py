@@ -1,4 +1,4 @@
-"""Metrics of rows: each row is flagged or not, labelled or not."""
+"""Metrics of rows, each of which is flagged or not and labelled or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PointMetrics:
 
 
 def point_metrics(flagged: Bools, labelled: Bools) -> PointMetrics:
-    """Of bool [N] against bool [N], without point adjustment: a flagged row counts for itself alone."""
+    """Compare bool [N] with bool [N] without point adjustment: a flagged row counts only for itself."""
     tp = int(np.count_nonzero(flagged & labelled))
     fp = int(np.count_nonzero(flagged & ~labelled))
     fn = int(np.count_nonzero(~flagged & labelled))

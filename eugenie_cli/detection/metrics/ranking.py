@@ -2,8 +2,8 @@
 
 VUS-PR is from Paparrizos, Boniol, Palpanas, Tsay, Elmore and Franklin, "Volume under the surface: a new
 accuracy evaluation measure for time-series anomaly detection", PVLDB 15 (2022): the area under the
-precision-recall curve of labels that fade out over a buffer beside each event, averaged over buffer lengths.
-It forgives a detection that is a little early or late; unlike point adjustment, it is not fooled by chance.
+precision-recall curve of labels that fade out over a buffer around each event, averaged over buffer lengths.
+It tolerates detections that are slightly early or late; unlike point adjustment, it does not reward chance.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Floats, Ints, runs
 
 BUFFERS = 11
-"""Buffer lengths averaged over, evenly from 0 to the longest."""
+"""Number of buffer lengths to average over, evenly spaced from 0 to the longest."""
 
 Series = tuple[Floats, Bools]
-"""Score [T] (NaN: not scored, which no threshold flags) and label [T] of one asset, in time order."""
+"""Score [T] (NaN: not scored, never flagged) and label [T] of one asset, in time order."""
 
 
 def average_precision(series: Sequence[Series]) -> float | None:
-    """Area under the precision-recall curve of all rows as steps; None without a labelled row."""
+    """Area under the stepwise precision-recall curve of all rows; None without a labelled row."""
     return _Curve(series, buffer=0, existence=False).area()
 
 
 def vus_pr(series: Sequence[Series], longest_buffer: int) -> float | None:
-    """Volume under the surface, buffers of 0 to `longest_buffer` rows; None without a labelled row."""
+    """Volume under the surface over buffers of 0 to `longest_buffer` rows; None without a labelled row."""
     return Volume(series, longest_buffer).of()
 
 
 class Volume:
-    """VUS-PR of the same scores with rows weighted anew: what a resampling of rows asks for many times."""
+    """VUS-PR of the same scores under varying row weights, for resampling."""
 
     def __init__(self, series: Sequence[Series], longest_buffer: int) -> None:
         buffers = sorted({round(length) for length in np.linspace(0, longest_buffer, BUFFERS)})
         self._curves = [_Curve(series, buffer, existence=True) for buffer in buffers]
 
     def of(self, weights: Ints | None = None) -> float | None:
-        """`weights` int [N], of the rows of all series in order; by default every row counts once.
+        """VUS-PR with `weights` int [N] of the rows of all series in order; by default every row counts once.
 
-        An event counts by the mean weight of its rows.
+        An event is weighted by the mean weight of its rows.
         """
         areas = [area for curve in self._curves if (area := curve.area(weights)) is not None]
         return sum(areas) / len(areas) if areas else None
@@ -74,17 +74,17 @@ class _Curve:
         self._existence = existence
         self._order = np.argsort(-joined, kind="stable")
         ranked = joined[self._order]
-        # one point for each distinct score that is a number
+        # one point for each distinct finite score
         self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True) & np.isfinite(ranked))
         self._soft = soft[self._order]
         self._positive = (np.concatenate(labels).astype(np.float64) + soft) / 2
-        place = np.argsort(-np.array(best), kind="stable")
-        self._spans = np.array(spans)[place]
-        # of the events, the best first: how many are noticed at each threshold
-        self._noticed = np.searchsorted(-np.array(best)[place], -ranked[self._ends], side="right")
+        ranking = np.argsort(-np.array(best), kind="stable")
+        self._spans = np.array(spans)[ranking]
+        # how many events, best first, are noticed at each threshold
+        self._noticed = np.searchsorted(-np.array(best)[ranking], -ranked[self._ends], side="right")
 
     def area(self, weights: Ints | None = None) -> float | None:
-        """None without a labelled row."""
+        """Area under the curve; None without a labelled row."""
         if not self._labelled:
             return None
         weight = np.ones(len(self._order), np.int64) if weights is None else weights
@@ -95,9 +95,9 @@ class _Curve:
             return 0.0
         sorted_weight = weight[self._order]
         flagged = np.cumsum(sorted_weight)[self._ends]
-        found = np.cumsum(sorted_weight * self._soft)[self._ends]
-        precision = found / np.maximum(flagged, 1)
-        recall = np.minimum(found / positives, 1.0)
+        labelled_flagged = np.cumsum(sorted_weight * self._soft)[self._ends]
+        precision = labelled_flagged / np.maximum(flagged, 1)
+        recall = np.minimum(labelled_flagged / positives, 1.0)
         if self._existence:
             before = np.concatenate([[0], np.cumsum(weight)])
             first, last = self._spans.T
@@ -107,7 +107,7 @@ class _Curve:
 
 
 def _soften(label: Bools, buffer: int) -> tuple[Floats, list[tuple[int, int]]]:
-    """Labels that fade as sqrt(1 - distance / buffer) over half a buffer on both sides; the wider events."""
+    """Labels that fade as sqrt(1 - distance / buffer) over half a buffer on both sides, and the widened events."""
     soft = label.astype(np.float64)
     spans = []
     half = buffer // 2

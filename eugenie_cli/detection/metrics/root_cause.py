@@ -1,4 +1,4 @@
-"""Metrics of blame: are the sensors that carry a fault ranked first?
+"""Root-cause metrics: are the sensors that carry a fault ranked first?
 
 HitRate@P% is that of Su et al., "Robust anomaly detection for multivariate time series through stochastic
 recurrent neural network", KDD 2019: the share of the true sensors found among the first P % x (their number).
@@ -16,7 +16,7 @@ from eugenie_cli.detection.arrays import Bools, Floats
 
 @dataclass(frozen=True)
 class RootCauseMetrics:
-    """Means over events; None when no event has sensors."""
+    """Means over events; None if no event has labelled sensors."""
 
     events: int
     hit_at_1: float | None
@@ -26,19 +26,19 @@ class RootCauseMetrics:
 
 
 def rank_sensors(score: Floats, contribution: Floats) -> list[int]:
-    """Sensor indices of an event, the strongest first, from its rows' score [N] and contribution [N, S].
+    """Sensor indices of an event, strongest first, from its rows' score [N] and contribution [N, S].
 
-    Empty when no row was scored.
+    Empty if no row was scored.
     """
     mean = mean_contribution(score, contribution)
     return [] if mean is None else [int(index) for index in np.argsort(-mean, kind="stable")]
 
 
 def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
-    """Contributions [N, S] averaged over the anomalous rows, as an anomaly's are: float64 [S].
+    """Contributions [N, S] averaged over the anomalous rows, as for an anomaly: float64 [S].
 
-    A row counts by its squared score, because contributions are shares of a squared deviation. Over all scored rows
-    when none is anomalous, which asks who would have been blamed. None when no row was scored.
+    A row is weighted by its squared score, because contributions are shares of a squared deviation. If no row is
+    anomalous, the average is over all scored rows, which shows what would have been blamed. None if no row was scored.
     """
     scored = ~np.isnan(score)
     chosen: Bools = scored & (np.nan_to_num(score) > 1.0)
@@ -50,14 +50,14 @@ def mean_contribution(score: Floats, contribution: Floats) -> Floats | None:
 
 
 def _weights(score: Floats) -> Floats:
-    """Squared scores, an infinite one as float32's largest; equal weights where all are 0."""
+    """Squared scores, with infinity as the largest float32; equal weights if all are 0."""
     finite: Floats = np.minimum(score.astype(np.float64), np.finfo(np.float32).max)
     squared: Floats = finite**2
     return squared if squared.any() else np.ones(len(score))
 
 
 def root_cause_metrics(events: Sequence[tuple[Sequence[int], frozenset[int]]]) -> RootCauseMetrics:
-    """Of (ranking, true sensors) for each event; an empty ranking misses everything."""
+    """Metrics of (ranking, true sensors) for each event; an empty ranking misses everything."""
     judged = [(list(ranking), truth) for ranking, truth in events if truth]
     if not judged:
         return RootCauseMetrics(0, None, None, None, None)

@@ -24,14 +24,14 @@ def score_chart(trace: Trace, clock: Clock) -> Chart:
     """The score of an event with its threshold, the labelled time and the time in alarm."""
     axis = Axis(trace.start, trace.end)
     peak = _largest(trace.score)
-    place, left, logarithmic = svg.score_scale(_highest(trace))
-    y = place(trace.score) * ALARM_STRIP / HEIGHT
-    threshold = float(place(np.array([1.0]))[0]) * ALARM_STRIP / HEIGHT
+    scale, left, logarithmic = svg.score_scale(_highest(trace))
+    y = scale(trace.score) * ALARM_STRIP / HEIGHT
+    threshold = float(scale(np.array([1.0]))[0]) * ALARM_STRIP / HEIGHT
     shapes = [
         Shape("labelled", axis.boxes(trace.labelled), "labelled as a fault"),
         Shape("alarm", axis.boxes(trace.alarms, ALARM_STRIP), "alarm on"),
         Shape("limit", svg.across(threshold), "threshold"),
-        *_beside(trace, place, ALARM_STRIP / HEIGHT),
+        *_beside(trace, scale, ALARM_STRIP / HEIGHT),
         Shape("score", svg.line(svg.xs(len(y)), y), "score"),
     ]
     description = (
@@ -48,12 +48,12 @@ def strand_chart(strand: Strand, trace: Trace) -> Chart:
     """A sensor against its forecast."""
     axis = Axis(trace.start, trace.end)
     low, high = _range(strand.low, strand.high, strand.expected)
-    place = svg.linear(low, high)
+    scale = svg.linear(low, high)
     x = svg.xs(len(strand.low))
     shapes = [
         Shape("labelled", axis.boxes(trace.labelled)),
-        Shape("value", svg.band(x, place(strand.high), place(strand.low)), f"{strand.sensor}, measured"),
-        Shape("forecast", svg.line(x, place(strand.expected)), f"{strand.sensor}, forecast"),
+        Shape("value", svg.band(x, scale(strand.high), scale(strand.low)), f"{strand.sensor}, measured"),
+        Shape("forecast", svg.line(x, scale(strand.expected)), f"{strand.sensor}, forecast"),
     ]
     description = (
         f"{strand.sensor}, measured and forecast, between {quantity(low)} and {quantity(high)} {strand.unit}; "
@@ -68,13 +68,13 @@ def overview_chart(trace: Trace, clock: Clock) -> Chart:
     """An asset's score in the height of a line of text."""
     axis = Axis(trace.start, trace.end)
     peak = _largest(trace.score)
-    place, _, _ = svg.score_scale(_highest(trace))
-    y = place(trace.score)
+    scale, _, _ = svg.score_scale(_highest(trace))
+    y = scale(trace.score)
     shapes = [
         Shape("labelled", axis.boxes(trace.labelled)),
         Shape("alarm", axis.boxes(trace.alarms, 88.0)),
-        Shape("limit", svg.across(float(place(np.array([1.0]))[0]))),
-        *_beside(trace, place, 1.0),
+        Shape("limit", svg.across(float(scale(np.array([1.0]))[0]))),
+        *_beside(trace, scale, 1.0),
         Shape("score", svg.line(svg.xs(len(y)), y)),
     ]
     description = (
@@ -89,11 +89,11 @@ def _highest(trace: Trace) -> float:
     return max(_largest(scores) or 0.0 for scores in (trace.score, trace.beside) if scores is not None)
 
 
-def _beside(trace: Trace, place: svg.Place, height: float) -> list[Shape]:
+def _beside(trace: Trace, scale: svg.Scale, height: float) -> list[Shape]:
     """The other version's score, if it was judged too."""
     if trace.beside is None:
         return []
-    line = svg.line(svg.xs(len(trace.beside)), place(trace.beside) * height)
+    line = svg.line(svg.xs(len(trace.beside)), scale(trace.beside) * height)
     return [Shape("beside", line, "score of the other version")]
 
 
@@ -111,34 +111,34 @@ def load_chart(timeline: Timeline, clock: Clock, labelled: bool) -> Chart:
         rate * timeline.interval_ms / HOUR_MS for rate in (ACCEPTABLE_PER_HOUR, MANAGEABLE_PER_HOUR)
     )
     top = max(float(alarms.max(initial=0)), manageable) * 1.08
-    place = svg.linear(0, top)
+    scale = svg.linear(0, top)
     axis = _axis(timeline)
     right = alarms - false if labelled else alarms
     shapes = [Shape("observed", axis.boxes(_spans(timeline), 97.0), "observed")]
     for at, right_count, false_count in zip(timeline.start.tolist(), right.tolist(), false.tolist(), strict=True):
         left, end = axis.x(at) + 1, axis.x(at + timeline.interval_ms) - 1
         foot, middle, head = (
-            float(place(np.array([float(value)]))[0]) for value in (0, right_count, right_count + false_count)
+            float(scale(np.array([float(value)]))[0]) for value in (0, right_count, right_count + false_count)
         )
         when = clock.minute(at)
         if right_count:
-            what = (
+            tooltip = (
                 counted(right_count, "alarm during a fault", "alarms during faults")
                 if labelled
                 else counted(right_count, "alarm")
             )
-            shapes.append(Shape("right", svg.box(left, end, middle, foot), f"{when}: {what}"))
+            shapes.append(Shape("right", svg.box(left, end, middle, foot), f"{when}: {tooltip}"))
         if false_count:
             shapes.append(
                 Shape("wrong", svg.box(left, end, head, middle), f"{when}: {counted(false_count, 'false alarm')}")
             )
-    heights = [float(place(np.array([rate]))[0]) for rate in (acceptable, manageable)]
+    heights = [float(scale(np.array([rate]))[0]) for rate in (acceptable, manageable)]
     shapes += [Shape("limit", svg.across(y)) for y in heights]
     every = duration(timeline.interval_ms / 1000)
     most = int(alarms.max(initial=0))
     left_labels = svg.spaced([
         Label(100, "0", "end"),
-        Label(float(place(np.array([float(most)]))[0]), str(most)),
+        Label(float(scale(np.array([float(most)]))[0]), str(most)),
         Label(heights[1], f"{manageable:.3g}"),
         Label(heights[0], f"{acceptable:.3g}"),
     ])  # fmt: skip
@@ -152,7 +152,7 @@ def flagged_chart(timeline: Timeline, clock: Clock, budget: float) -> Chart:
     rows, flagged = timeline.counts[:, 0], timeline.counts[:, 2]
     share = flagged / np.maximum(rows, 1)
     top = max(float(share.max(initial=0.0)), 2 * budget)
-    place = svg.linear(0, top)
+    scale = svg.linear(0, top)
     axis = _axis(timeline)
     shapes = [
         Shape(
@@ -161,11 +161,11 @@ def flagged_chart(timeline: Timeline, clock: Clock, budget: float) -> Chart:
             f"{clock.minute(at)}: {percent(fraction)} of {total:,} rows",
         )
         for at, y, fraction, total in zip(
-            timeline.start.tolist(), place(share).tolist(), share.tolist(), rows.tolist(), strict=True
+            timeline.start.tolist(), scale(share).tolist(), share.tolist(), rows.tolist(), strict=True
         )
         if fraction
     ]
-    shapes.append(Shape("limit", svg.across(float(place(np.array([budget]))[0])), "the alarm budget"))
+    shapes.append(Shape("limit", svg.across(float(scale(np.array([budget]))[0])), "the alarm budget"))
     left = (Label(0, percent(top, 0 if top > 0.1 else 1), "start"), Label(100, "0", "end"))
     description = f"Share of rows above 1 in each interval, at most {percent(float(share.max(initial=0.0)))}."
     return Chart(

@@ -51,11 +51,11 @@ class Chart:
     name: str = field(default="")
 
 
-Place = Callable[[Floats], Floats]
+Scale = Callable[[Floats], Floats]
 """Values [n] -> heights [n] from the top, 0 to HEIGHT; NaN stays NaN."""
 
 
-def linear(low: float, high: float) -> Place:
+def linear(low: float, high: float) -> Scale:
     """A scale from `low` at the bottom to `high` at the top; a single value is drawn in the middle."""
     spread = high - low
     if not spread > 0:
@@ -63,17 +63,17 @@ def linear(low: float, high: float) -> Place:
     return lambda values: HEIGHT * (1 - (np.clip(values, low, low + spread) - low) / spread)
 
 
-def score_scale(peak: float) -> tuple[Place, tuple[Label, ...], bool]:
+def score_scale(peak: float) -> tuple[Scale, tuple[Label, ...], bool]:
     """A scale for scores up to `peak`, labels for the threshold and the top, and whether it is logarithmic."""
     top = max(1.6, peak * 1.06)
     logarithmic = peak >= LOG_FROM
     if logarithmic:
         in_logs = linear(math.log(LEAST_SCORE), math.log(top))
-        place: Place = lambda values: in_logs(np.log(np.maximum(values, LEAST_SCORE)))  # noqa: E731
+        scale: Scale = lambda values: in_logs(np.log(np.maximum(values, LEAST_SCORE)))  # noqa: E731
     else:
-        place = linear(0.0, top)
-    threshold = float(place(np.array([1.0]))[0])
-    return place, spaced([Label(threshold, "1"), Label(0.0, f"{top:.3g}", "start")]), logarithmic
+        scale = linear(0.0, top)
+    threshold = float(scale(np.array([1.0]))[0])
+    return scale, spaced([Label(threshold, "1"), Label(0.0, f"{top:.3g}", "start")]), logarithmic
 
 
 def spaced(labels: Sequence[Label]) -> tuple[Label, ...]:

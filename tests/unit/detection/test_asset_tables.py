@@ -1,4 +1,4 @@
-"""Every table of a detector has an entry for each asset, or there is no detector: of every type, each table."""
+"""A detector whose tables lack an entry for an asset is refused: every type, every table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TABLES = {
 
 @functools.cache
 def detector(name: str) -> TrainedDetector:
-    """Of three assets; nothing else has a length of three."""
+    """A detector of three assets; nothing else in it has a length of three."""
     if name != "lstm":
         return classical_plant.detector(name)
     made = sample_detector.detector(horizons=(1, 5))
@@ -42,7 +42,7 @@ def detector(name: str) -> TrainedDetector:
 
 
 def changed(owner: Any, name: str, entries: list[int]) -> Any:
-    """The same with these entries of the table `name`, in which dots lead into dataclasses."""
+    """`owner` with these entries of the table `name`, in which dots lead into nested dataclasses."""
     first, _, rest = name.partition(".")
     value = getattr(owner, first)
     if rest:

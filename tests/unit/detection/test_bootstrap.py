@@ -1,4 +1,4 @@
-"""The bootstrap on cases whose answer is known."""
+"""The bootstrap on cases with known answers."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ pytestmark = pytest.mark.slow
 
 
 def flags(random: np.random.Generator, rows: int, stay: float) -> np.ndarray:
-    """A Markov chain of 0 and 1, half of either, that keeps its value with probability `stay`: int64 [T]."""
+    """A Markov chain of 0 and 1 in equal shares that keeps its value with probability `stay`: int64 [T]."""
     return (np.cumsum(random.random(rows) > stay) + random.integers(2)) % 2
 
 
 def covered(block: int, studies: int = 200, rows: int = 4_000) -> float:
-    """How often the 95 % interval of the share of ones holds the truth, a half."""
+    """How often the 95 % interval of the share of ones covers the truth, one half."""
     hits = 0
     for study in range(studies):
         random = np.random.default_rng(study)
         series = flags(random, rows, stay=0.9)[:, None]
         sums = block_sums(series, block, block_starts(rows, block, 400, random))[:, 0]
-        found = difference(series.mean(), sums / rows)
-        hits += found.low <= 0.5 <= found.high
+        interval = difference(series.mean(), sums / rows)
+        hits += interval.low <= 0.5 <= interval.high
     return hits / studies
 
 
 def test_intervals_of_dependent_rows_hold_the_truth_as_often_as_they_say(tell):
-    """Neighbours agree here in nine of ten cases. Rows drawn one by one would be sure of what they do not know."""
+    """Neighbours agree in nine of ten cases here. Intervals from rows drawn one by one would be far too narrow."""
     blocks, single = covered(block=50), covered(block=1)
-    tell(f"the truth lies in the 95 % interval: blocks {blocks:.1%}, single rows {single:.1%}")
+    tell(f"the 95 % interval covers the truth: blocks {blocks:.1%}, single rows {single:.1%}")
     assert 0.90 <= blocks <= 0.99
     assert single < 0.60
 
@@ -56,9 +56,9 @@ def test_every_row_is_drawn_as_often_as_any_other():
 
 def test_events_found_and_their_delay():
     delays = np.array([[10.0, 8.0]] * 20 + [[np.nan, 30.0]] * 6)
-    found, delay = bootstrap.event_differences(delays, np.random.default_rng(0))
-    assert found.value == 6 and found.clear and 0 < found.low < 6 < found.high
-    assert delay == Difference(-2.0, -2.0, -2.0)  # of those that both found: what only one found has no pair
+    detected, delay = bootstrap.event_differences(delays, np.random.default_rng(0))
+    assert detected.value == 6 and detected.clear and 0 < detected.low < 6 < detected.high
+    assert delay == Difference(-2.0, -2.0, -2.0)  # of events that both found: others have no pair
     few = bootstrap.event_differences(delays[-3:], np.random.default_rng(0))
     assert few == (Difference(3), Difference(None))
 
@@ -78,6 +78,6 @@ def test_the_volume_under_weighted_rows_is_that_of_repeated_ones():
     assert volume.of() == vus_pr([(score, label)], 20)
     assert volume.of(np.full(300, 3)) == pytest.approx(volume.of())
     only = np.zeros(300, np.int64)
-    only[80:160] = 1  # about one of the two faults
+    only[80:160] = 1  # around one of the two faults
     assert volume.of(only) == pytest.approx(vus_pr([(score[80:160], label[80:160])], 20))
-    assert volume.of(np.arange(300) // 290) is None  # not a labelled row is left
+    assert volume.of(np.arange(300) // 290) is None  # no labelled row is left

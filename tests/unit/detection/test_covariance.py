@@ -1,4 +1,4 @@
-"""Shrinkage, whitening, and what a missing sensor does to a Mahalanobis distance."""
+"""Shrinkage, whitening, and the effect of a missing sensor on a Mahalanobis distance."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_whitened_normal_rows_have_unit_spread() -> None:
 
 
 def test_sensors_that_repeat_each_other_do_not_blow_up() -> None:
-    one = np.random.default_rng(0).normal(size=(5000, 1))
-    mean, _, whitening = whitener(np.hstack([one, one]))
+    sensor = np.random.default_rng(0).normal(size=(5000, 1))
+    mean, _, whitening = whitener(np.hstack([sensor, sensor]))
     assert distance(np.array([[1.0, 1.0 + 1e-4]]) - mean, whitening)[0] < 1.5
 
 
@@ -60,8 +60,8 @@ def test_a_missing_sensor_leaves_the_distance_of_the_others() -> None:
     covariance = np.linalg.inv(baseline.precision[0])
     kept = row[0, present[0]]
     alone = np.sqrt(kept @ np.linalg.inv(covariance[np.ix_(present[0], present[0])]) @ kept)
-    found = distance(impute(np.where(present, row, 0.0), present, baseline.precision[0]), whitening)
-    np.testing.assert_allclose(found, alone, rtol=1e-9)
+    distances = distance(impute(np.where(present, row, 0.0), present, baseline.precision[0]), whitening)
+    np.testing.assert_allclose(distances, alone, rtol=1e-9)
 
 
 def test_the_kernel_is_a_weighted_mean_of_what_is_there() -> None:
@@ -80,9 +80,9 @@ def test_an_asset_with_few_samples_takes_the_class_s_baseline_and_leaves_the_oth
     many = [random.normal(size=(MAX_CLASS_ROWS, 2)) * spread for spread in (1.0, 3.0)]
     few = random.normal(size=(MIN_BASELINE_ROWS - 1, 2))
     samples = [(values,) for values in (*many, few)]
-    alone, found = baseline(lambda: samples[:2]), baseline(lambda: samples)
-    np.testing.assert_array_equal(found.whitening[:2], alone.whitening)
-    assert found.deviation[2] == pytest.approx(np.sqrt([5.0, 5.0]), rel=0.02)  # of both together
+    alone, of_all = baseline(lambda: samples[:2]), baseline(lambda: samples)
+    np.testing.assert_array_equal(of_all.whitening[:2], alone.whitening)
+    assert of_all.deviation[2] == pytest.approx(np.sqrt([5.0, 5.0]), rel=0.02)  # of both together
 
 
 @pytest.mark.parametrize("rows", [60, 40])
@@ -92,7 +92,7 @@ def test_averages_of_independent_rows_are_as_redundant_as_their_variance_says(ro
         [np.convolve(noise, kernel, "valid") for noise in np.random.default_rng(1).normal(size=(400, 2000))]
     )
     variances = averages.var(axis=1)
-    independent = 2 * variances.mean() ** 2 / variances.var()  # samples that would vary as much
+    independent = 2 * variances.mean() ** 2 / variances.var()  # independent samples whose variance would vary as much
     assert averages.shape[1] / independent == pytest.approx(redundancy(kernel), rel=0.2)
 
 
@@ -132,14 +132,16 @@ def test_a_sensor_that_never_moves_has_a_floor() -> None:
 
 
 def test_sensors_that_go_as_one_are_not_loosened_by_their_noisy_rows() -> None:
-    """A slow load moves four sensors: their averages are coupled more tightly than their rows, and that is what a stuck
-    one breaks."""
+    """A slow load moves four sensors: their averages are coupled more tightly than their rows, and a stuck sensor
+    breaks that coupling."""
     random = np.random.default_rng(4)
     load = np.convolve(random.normal(size=3199), np.hanning(200) / 8, mode="valid")
     rows = load[:, None] * [1.0, -1.0, 0.8, 1.2] + random.normal(0, 0.2, (3000, 4))
     averages = averages_of(rows)
     ours, own = averages_whitener(averages, rows, redundancy(ewma_kernel(60))), whitener(averages)
-    stuck = averages.mean(axis=0) + np.array([0.0, -1.0, 0.8, 1.2])  # the load rose, the first sensor did not tell
+    stuck = averages.mean(axis=0) + np.array(
+        [0.0, -1.0, 0.8, 1.2]
+    )  # the load rose, but the first sensor did not show it
     ratio = distance(stuck[None] - ours[0], ours[2]) / distance(stuck[None] - own[0], own[2])
     usual = np.quantile(distance(averages - ours[0], ours[2]), 0.99) / np.quantile(
         distance(averages - own[0], own[2]), 0.99
@@ -148,14 +150,14 @@ def test_sensors_that_go_as_one_are_not_loosened_by_their_noisy_rows() -> None:
 
 
 def test_what_the_historian_rounds_off_is_no_direction_to_alarm_along() -> None:
-    """Two sensors that go as one, but for what is rounded off: rounding of another size is as normal as before."""
+    """Two sensors that differ only by rounding: rounding of another size is just as normal."""
     random = np.random.default_rng(6)
-    one = random.normal(size=(20_000, 1))
-    early = np.hstack([one, one + random.normal(0, 0.01, one.shape)])
-    later = np.hstack([one, one + random.normal(0, 0.05, one.shape)])
+    sensor = random.normal(size=(20_000, 1))
+    early = np.hstack([sensor, sensor + random.normal(0, 0.01, sensor.shape)])
+    later = np.hstack([sensor, sensor + random.normal(0, 0.05, sensor.shape)])
     mean, _, whitening = whitener(early)
-    usual, found = (np.quantile(distance(rows - mean, whitening), 0.999) for rows in (early, later))
-    assert found < 1.1 * usual
+    early_distance, later_distance = (np.quantile(distance(rows - mean, whitening), 0.999) for rows in (early, later))
+    assert later_distance < 1.1 * early_distance
 
 
 @pytest.mark.parametrize("sensors", [1, 2])
@@ -166,5 +168,5 @@ def test_whatever_rounding_does_a_class_of_few_sensors_has_a_covariance(sensors:
         if still:
             rows[:, -1] = seed
         averages = np.stack([np.convolve(column, np.full(10, 0.1), "valid") for column in rows.T], axis=1)
-        for found in (averages_whitener(averages, rows[9:], 9.5), whitener(averages)):
-            assert all(np.isfinite(part).all() for part in found)
+        for whitening in (averages_whitener(averages, rows[9:], 9.5), whitener(averages)):
+            assert all(np.isfinite(part).all() for part in whitening)

@@ -1,4 +1,4 @@
-"""Every type beside the forecaster keeps the contract of the scoring graph, and says what its slow reference says."""
+"""Every type except the forecaster keeps the contract of the scoring graph and agrees with its slow reference."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def gappy(assets: list[str], length: int) -> np.ndarray:
     return rows
 
 
-def equal(one: np.ndarray, other: np.ndarray) -> None:
-    np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4)
+def equal(actual: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
 
 
 def test_the_graph_says_what_the_reference_says_with_missing_values_and_strangers(name):
@@ -65,7 +65,9 @@ def test_normal_rows_stay_within_the_budget_and_a_broken_sensor_does_not(name):
     assert (graph(name, ["pump-1"], rows[None])["score"] > 1).mean() <= 0.01
     own, flow = detector(name).deviation[0], rows.copy()
     unrest = np.where(np.arange(200) % 20 < 10, 8.0, -8.0)
-    flow[200:] += np.stack([unrest, *np.zeros((4, 200))], axis=1) * own  # jumps to and fro: whatever one looks at
+    flow[200:] += (
+        np.stack([unrest, *np.zeros((4, 200))], axis=1) * own
+    )  # jumps back and forth, which every statistic sees
     answer = graph(name, ["pump-1"], flow[None])
     late = slice(-150, None)
     assert (answer["score"][0, late] > 1).mean() > 0.5
@@ -73,7 +75,9 @@ def test_normal_rows_stay_within_the_budget_and_a_broken_sensor_does_not(name):
 
 
 def test_contributions_are_shares_of_sensors_that_count(name):
-    answer = graph(name, ["pump-1", "pump-3"], np.stack([classical_plant.rows_of(one, 7, 90) for one in ASSETS[::2]]))
+    answer = graph(
+        name, ["pump-1", "pump-3"], np.stack([classical_plant.rows_of(asset, 7, 90) for asset in ASSETS[::2]])
+    )
     assert (answer["contribution"] >= 0).all()
     np.testing.assert_allclose(answer["contribution"].sum(axis=-1), 1.0, rtol=1e-4)
     assert (answer["contribution"][..., 3] == 0).all()  # context

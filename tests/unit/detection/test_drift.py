@@ -1,4 +1,4 @@
-"""Drift on shifts that are known."""
+"""Drift with known shifts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def test_a_shift_of_a_normal_distribution_has_the_distance_and_the_index_that_it
     learnt, recent = series(100_000, 0), series(100_000, 1) + shift
     assert ks(learnt, recent) == pytest.approx(2 * normal_below(shift / 2) - 1, abs=0.01)
     edges = [-math.inf, *np.quantile(learnt, np.linspace(0.1, 0.9, 9)), math.inf]
-    shares = [np.diff([0.0 if math.isinf(e) and e < 0 else normal_below(e - s) for e in edges]) for s in (0.0, shift)]
+    shares = [
+        np.diff([0.0 if edge == -math.inf else normal_below(edge - moved) for edge in edges]) for moved in (0.0, shift)
+    ]
     known = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
     assert psi(learnt, recent) == pytest.approx(known, abs=0.02)
 
@@ -48,10 +50,10 @@ def test_rows_that_follow_each_other_count_for_fewer(memory):
 
 @pytest.mark.slow
 def test_chance_in_slow_rows_is_no_drift_though_the_index_is_high(tell):
-    """Of 100 pairs without a shift, by the index alone many would have moved."""
+    """Of 100 pairs without a shift, many would count as moved by the index alone."""
     pairs = [drift(series(2_000, seed, 0.97), series(2_000, 1_000 + seed, 0.97)) for seed in range(100)]
-    alone = sum(one.psi >= 0.1 for one in pairs)
-    judged = sum(one.judged in ("moved", "somewhat") for one in pairs)
+    alone = sum(pair.psi >= 0.1 for pair in pairs)
+    judged = sum(pair.judged in ("moved", "somewhat") for pair in pairs)
     tell(f"of 100 pairs of slow series without a shift: PSI of .1 or more in {alone}, judged to have moved {judged}")
     assert alone >= 20
     assert judged <= 10

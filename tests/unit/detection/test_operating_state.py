@@ -1,4 +1,4 @@
-"""Rows of a machine that stands are missing rows: to training, to the graph and to its reference."""
+"""Rows of a stopped machine count as missing: in training, in the graph and in its reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def score(detector, rows: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def rows() -> np.ndarray:
-    """A pump that stands for 15 rows after the first full window and 20 more."""
+    """A pump that stops for 15 rows, 20 rows after the first full window."""
     made = sample_detector.rows_of(PLAIN, ["pump-1"], WINDOW + 120)
     made[0, :, CURRENT] = np.abs(made[0, :, CURRENT]) + 10
     made[0, WINDOW + 20 : WINDOW + 35, CURRENT] = 0.4
@@ -42,16 +42,16 @@ def test_a_row_without_the_sensor_counts_as_running() -> None:
 @pytest.mark.slow
 def test_stopped_rows_have_no_score_and_count_as_missing_to_those_after(rows: np.ndarray) -> None:
     running = replace(PLAIN, running=OperatingState(CURRENT, 5.0))
-    found = score(running, rows)
-    stopped = slice(21, 36)  # score k is of row WINDOW - 1 + k
-    assert np.isnan(found[stopped]).all()
-    assert np.isfinite(found[:21]).all()
+    scores = score(running, rows)
+    stopped = slice(21, 36)  # score k belongs to row WINDOW - 1 + k
+    assert np.isnan(scores[stopped]).all()
+    assert np.isfinite(scores[:21]).all()
     assert np.isfinite(score(PLAIN, rows)).all()
     holes = rows.copy()
     holes[0, WINDOW + 20 : WINDOW + 35] = np.nan
-    np.testing.assert_array_equal(found, score(PLAIN, holes))
-    assert np.isnan(found[36:40]).all(), "less than eight tenths of the window ran"
-    assert np.isfinite(found[-WINDOW:]).all(), "long after the restart all is scored again"
+    np.testing.assert_array_equal(scores, score(PLAIN, holes))
+    assert np.isnan(scores[36:40]).all(), "the machine ran in less than eight tenths of the window"
+    assert np.isfinite(scores[-WINDOW:]).all(), "long after the restart, all rows are scored again"
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
-"""The network is Keras alone: under another backend of Keras, where one is installed, it says the same and learns.
+"""The network uses only Keras: with any other installed backend of Keras, it gives the same forecasts and learns.
 
-Keras takes its backend once, when it is imported, so each runs in a process of its own. NumPy's computes forwards only,
-and takes some of its functions from JAX.
+Keras chooses its backend once, on import, so each backend runs in its own process. The NumPy backend has no gradients,
+and uses some functions of JAX.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ np.savez(f"{folder}/{backend}.npz", forecast=forecast, losses=losses)
 
 
 def under(backend: str, folder: Path, epochs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """TensorFlow's forecasts of some windows, float32 [B, T, horizons, S], the other backend's from the same weights,
-    and the losses of its epochs."""
+    """TensorFlow's forecasts of some windows, float32 [B, T, horizons, S], the other backend's forecasts with the same
+    weights, and the losses of its epochs."""
     random = np.random.default_rng(0)
     values = np.cumsum(random.normal(0, 0.3, (64, WINDOW + HORIZONS, SENSORS)), axis=1).astype(np.float32)
     values[random.random(values.shape) < 0.05] = np.nan
     rows = network.encode(values[:, :WINDOW])
-    target = np.nan_to_num(np.stack([values[:, h : h + WINDOW] for h in (1, 2)], axis=2))
+    target = np.nan_to_num(np.stack([values[:, horizon : horizon + WINDOW] for horizon in (1, 2)], axis=2))
     ours = network.build(SENSORS, HORIZONS, UNITS, seed=4)
     np.savez(folder / "given.npz", rows=rows, target=target, **network.weights_of(ours))  # type: ignore[arg-type]
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""The scatter of forecast errors: swings are seen, an offset is not."""
+"""The scatter of forecast errors: it shows oscillations but not an offset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eugenie_cli.detection import residual_variance
 
 
 def smoothed(errors: np.ndarray, rows: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means, mean squares and presence of the last `rows` of errors [T, P]."""
+    """Means, mean squares and presence over the last `rows` of errors [T, P]."""
     frames = np.stack([errors[i : i + rows] for i in range(len(errors) - rows + 1)])
     return frames.mean(axis=1), (frames**2).mean(axis=1), np.ones((len(frames), errors.shape[1]), bool)
 

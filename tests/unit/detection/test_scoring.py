@@ -1,4 +1,4 @@
-"""The scoring graph says what the slow reference says, however its rows are cut and whoever travels with them."""
+"""The scoring graph agrees with the slow reference, however rows are cut and batched."""
 
 from __future__ import annotations
 

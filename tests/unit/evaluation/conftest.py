@@ -1,4 +1,4 @@
-"""A small plant with history, and a real SavedModel whose scores can be worked out by hand."""
+"""A small plant with history, and a real SavedModel whose scores can be computed by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.training import mlflow_store
 
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory) -> Site:
-    """Imported history of both pumps, and model version 3 exported."""
+    """A site with imported history of both pumps and an export of model version 3."""
     folder = tmp_path_factory.mktemp("plant")
     file = folder / "plant.yaml"
     file.write_text(SITE.format(workspace=folder / "workspace"))
@@ -38,7 +38,7 @@ def plant(tmp_path_factory) -> Site:
 
 
 def register(site: Site, *runs: str) -> None:
-    """Versions of the class in the site's registry, of runs that are long gone."""
+    """Register versions of the class from runs that no longer exist."""
     client = mlflow_store.client(site)
     name = mlflow_store.registered_name(site, "pump")
     client.create_registered_model(name)

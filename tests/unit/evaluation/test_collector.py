@@ -1,4 +1,4 @@
-"""What a study keeps of an evaluation. `conftest` says what lies in the plant's history."""
+"""What a collector keeps of an evaluation. `conftest` describes the plant's history."""
 
 from __future__ import annotations
 
@@ -36,43 +36,53 @@ def judged(plant):
 
 @pytest.mark.slow
 def test_it_agrees_with_the_figures_of_the_evaluation(judged):
-    one, found = judged
-    detected = [event for event in found.events if event.detected is not None]
-    assert (len(found.events), len(detected)) == (one.model.events.total, one.model.events.detected) == (2, 1)
-    assert detected[0].delay_s == one.model.events.delay_median
-    assert sum(asset.false_alarms for asset in found.assets) == one.model.events.false_alarms
-    assert found.load.alarms == sum(asset.alarms for asset in found.assets) == found.timeline.counts[:, 4].sum()
-    assert sum(asset.judged_rows for asset in found.assets) == one.judged_rows == found.timeline.counts[:, 0].sum()
-    assert sum(rates.rows for rates in found.phases.values()) == one.judged_rows
-    assert found.phases["during"].rows == len(FAULT) + 50
-    assert found.load.hours == pytest.approx((ROWS - NORMAL_ROWS + 1) * STEP / 3_600_000)
+    evaluation, findings = judged
+    detected = [event for event in findings.events if event.detected is not None]
+    assert (
+        (len(findings.events), len(detected))
+        == (evaluation.model.events.total, evaluation.model.events.detected)
+        == (2, 1)
+    )
+    assert detected[0].delay_s == evaluation.model.events.delay_median
+    assert sum(asset.false_alarms for asset in findings.assets) == evaluation.model.events.false_alarms
+    assert (
+        findings.load.alarms == sum(asset.alarms for asset in findings.assets) == findings.timeline.counts[:, 4].sum()
+    )
+    assert (
+        sum(asset.judged_rows for asset in findings.assets)
+        == evaluation.judged_rows
+        == findings.timeline.counts[:, 0].sum()
+    )
+    assert sum(rates.rows for rates in findings.phases.values()) == evaluation.judged_rows
+    assert findings.phases["during"].rows == len(FAULT) + 50
+    assert findings.load.hours == pytest.approx((ROWS - NORMAL_ROWS + 1) * STEP / 3_600_000)
 
 
 def test_the_fault_is_blamed_on_its_sensor_at_the_alarm_and_afterwards(judged):
-    _, found = judged
-    (fault,) = [event for event in found.events if event.asset == "p-1"]
-    (missed,) = [event for event in found.events if event.asset == "p-2"]
+    _, findings = judged
+    (fault,) = [event for event in findings.events if event.asset == "p-1"]
+    (missed,) = [event for event in findings.events if event.asset == "p-2"]
     assert (fault.blamed[0].sensor, fault.blamed[0].right) == ("flow", True)
     assert (fault.blamed_at_alarm[0].sensor, fault.blamed_at_alarm[0].right) == ("flow", True)
     assert (missed.detected, missed.blamed_at_alarm) == (None, ())
-    assert found.root_cause_at_alarm.events == 2
-    assert found.root_cause_at_alarm.hit_at_1 == 0.5  # a missed fault is blamed on nothing
+    assert findings.root_cause_at_alarm.events == 2
+    assert findings.root_cause_at_alarm.hit_at_1 == 0.5  # a missed fault blames no sensor
 
 
 def test_the_worst_faults_are_drawn_first_with_what_was_normal_beside_them(judged):
-    _, found = judged
-    (missed, _), (fault, drawn) = found.event_traces
+    _, findings = judged
+    (missed, _), (fault, picture) = findings.event_traces
     assert (missed.asset, fault.asset) == ("p-2", "p-1")
-    assert drawn.start < fault.start and drawn.end > fault.end
-    assert drawn.labelled == ((fault.start, fault.end),)
-    assert [strand.sensor for strand in drawn.strands] == ["flow", "pressure"]
-    assert np.nanmax(drawn.score) == pytest.approx(fault.peak)
-    assert (fault.detected, drawn.strands[0].unit) == (drawn.alarms[0][0], "l/s")
+    assert picture.start < fault.start and picture.end > fault.end
+    assert picture.labelled == ((fault.start, fault.end),)
+    assert [strand.sensor for strand in picture.strands] == ["flow", "pressure"]
+    assert np.nanmax(picture.score) == pytest.approx(fault.peak)
+    assert (fault.detected, picture.strands[0].unit) == (picture.alarms[0][0], "l/s")
 
 
 def test_gaps_are_found_where_they_are(judged):
-    _, found = judged
-    first, second = (asset.coverage for asset in found.assets)
+    _, findings = judged
+    first, second = (asset.coverage for asset in findings.assets)
     gap = (START + (GAP.start + 1) * STEP, START + GAP.stop * STEP)  # a value lives for one step
     assert first.gaps == (gap,)
     assert first.present == pytest.approx(1 - (len(GAP) - 1) / first.rows)
@@ -83,11 +93,16 @@ def test_gaps_are_found_where_they_are(judged):
 def test_without_labels_nothing_is_called_false(plant):
     study = Collector(plant, "pump", None)
     evaluate_class(plant, "pump", version=3, watch=study)
-    found = study.findings()
-    assert (found.labelled, found.events, found.phases, found.root_cause_at_alarm) == (False, (), None, None)
-    assert {asset.false_alarms for asset in found.assets} == {None}
-    assert {alarm.false for alarm in found.alarms} == {None}
-    assert found.alarm_traces[0][0].peak == max(alarm.peak for alarm in found.alarms)
+    findings = study.findings()
+    assert (findings.labelled, findings.events, findings.phases, findings.root_cause_at_alarm) == (
+        False,
+        (),
+        None,
+        None,
+    )
+    assert {asset.false_alarms for asset in findings.assets} == {None}
+    assert {alarm.false for alarm in findings.alarms} == {None}
+    assert findings.alarm_traces[0][0].peak == max(alarm.peak for alarm in findings.alarms)
 
 
 def test_the_json_has_the_evaluations_members_and_the_reports():
@@ -97,7 +112,7 @@ def test_the_json_has_the_evaluations_members_and_the_reports():
     assert document["alarm_load"]["per_hour"] == report.findings.load.per_hour
     assert set(document["phases"]) == {"elsewhere", "before", "during", "after"}
     assert document["root_cause_at_alarm"].keys() == document["root_cause"].keys()
-    assert [one["detected"] for one in document["event_list"]][2] is None
+    assert [event["detected"] for event in document["event_list"]][2] is None
     assert [asset["asset"] for asset in document["by_asset"]] == ["p-1", "p-2", "p-3"]
     assert document["by_asset"][0]["data"]["gaps"] == [
         {"start": "2026-01-01T00:33:20.000Z", "end": "2026-01-01T00:38:20.000Z"}
@@ -130,10 +145,10 @@ def test_coverage_of_nothing_and_of_a_sensor_that_is_dead():
     nothing = coverage_of(np.zeros(0, np.int64), np.zeros((0, 1), np.float32), np.zeros(0), ["a"], 1000)
     assert (nothing.rows, nothing.present, nothing.first) == (0, None, None)
     rows = np.array([[1, np.nan], [2, np.nan], [np.nan, np.nan], [3, 1]], np.float32)
-    found = coverage_of(np.arange(4) * 1000, rows, np.array([np.nan, 1, np.nan, 1]), ["a", "b"], 1000)
-    assert (found.present, found.scored) == (0.75, pytest.approx(2 / 3))
-    assert found.gaps == ((2000, 3000),)
-    assert found.missing == (("b", pytest.approx(2 / 3)),)
+    coverage = coverage_of(np.arange(4) * 1000, rows, np.array([np.nan, 1, np.nan, 1]), ["a", "b"], 1000)
+    assert (coverage.present, coverage.scored) == (0.75, pytest.approx(2 / 3))
+    assert coverage.gaps == ((2000, 3000),)
+    assert coverage.missing == (("b", pytest.approx(2 / 3)),)
 
 
 def test_days_are_the_plants_own_even_when_a_clock_is_changed():
@@ -155,22 +170,22 @@ def test_a_timeline_has_no_more_intervals_than_can_be_drawn(days, width):
     for _ in range(2):
         total.add_rows(edges, np.ones(len(edges), bool), flagged, flagged)
         total.add_alarms(edges[:3], edges[:1])
-    found = total.finished()
-    assert found.interval_ms <= width * 60_000
-    assert len(found.start) <= 120
-    assert found.counts.sum(axis=0)[[0, 4, 5]].tolist() == [2 * len(edges), 6, 2]
+    timeline = total.finished()
+    assert timeline.interval_ms <= width * 60_000
+    assert len(timeline.start) <= 120
+    assert timeline.counts.sum(axis=0)[[0, 4, 5]].tolist() == [2 * len(edges), 6, 2]
     before, after = total.halves()
     assert before == pytest.approx(0, abs=0.1) and after == pytest.approx(1, abs=0.1)
 
 
 def test_a_trace_keeps_peaks_however_many_rows_there_are(plant):
-    one = next(iter(backtest(plant, "pump", version=3)))
-    whole = (int(one.edges[0]), int(one.edges[-1]) + 1)
-    drawn = trace(one, whole, labelled=(), alarms=(), sensors=[(1, "flow", "l/s", 0.5)], points=50)
-    assert len(drawn.score) <= 50 and drawn.rows_per_point * len(drawn.score) >= len(one.edges)
-    assert np.nanmax(drawn.score) == np.nanmax(one.score)
-    assert np.nanmax(drawn.strands[0].high) == np.nanmax(one.rows[:, 1])
-    assert trace(one, (0, 10), labelled=(), alarms=()) is None
+    scored = next(iter(backtest(plant, "pump", version=3)))
+    whole = (int(scored.edges[0]), int(scored.edges[-1]) + 1)
+    picture = trace(scored, whole, labelled=(), alarms=(), sensors=[(1, "flow", "l/s", 0.5)], points=50)
+    assert len(picture.score) <= 50 and picture.rows_per_point * len(picture.score) >= len(scored.edges)
+    assert np.nanmax(picture.score) == np.nanmax(scored.score)
+    assert np.nanmax(picture.strands[0].high) == np.nanmax(scored.rows[:, 1])
+    assert trace(scored, (0, 10), labelled=(), alarms=()) is None
 
 
 def test_the_worst_are_kept_in_order():

@@ -38,10 +38,10 @@ def judgement(score: np.ndarray, labelled: np.ndarray, delay: int, false: int = 
 def compared(first: Judgement, second: Judgement, with_labels: bool = True):
     comparison = Comparison(step_ms=1_000, window=20, with_labels=with_labels)
     comparison.add(np.arange(len(first.score)) * 1_000, first, second)
-    one, other = (
-        summarise([each], step_ms=1_000, with_labels=with_labels, longest_buffer=20) for each in (first, second)
+    own, other = (
+        summarise([judged], step_ms=1_000, with_labels=with_labels, longest_buffer=20) for judged in (first, second)
     )
-    return comparison.differences(one, other)
+    return comparison.differences(own, other)
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def labelled() -> np.ndarray:
 @pytest.mark.slow
 def test_the_same_scores_differ_by_nothing_and_that_is_sure(labelled):
     score = np.random.default_rng(0).random(4_000) + labelled
-    found = compared(judgement(score, labelled, 5), judgement(score, labelled, 5))
-    assert set(found) >= {"f1", "far", "mar", "vus_pr", "detected", "delay_s", "false_alarms_per_asset_day"}
-    assert {(one.value, one.low, one.high) for one in found.values()} == {(0, 0, 0)}
+    differences = compared(judgement(score, labelled, 5), judgement(score, labelled, 5))
+    assert set(differences) >= {"f1", "far", "mar", "vus_pr", "detected", "delay_s", "false_alarms_per_asset_day"}
+    assert {(difference.value, difference.low, difference.high) for difference in differences.values()} == {(0, 0, 0)}
 
 
 @pytest.mark.slow
@@ -66,12 +66,12 @@ def test_a_clear_improvement_is_clear_and_a_chance_is_not(labelled):
     noise = random.random(4_000)
     weak = np.where(labelled, 0.6 + noise, noise)  # finds sixty of a hundred labelled rows
     strong = np.where(labelled, 1.1 + noise, noise)
-    found = compared(judgement(weak, labelled, 20, false=6), judgement(strong, labelled, 5))
-    assert found["f1"].clear and found["f1"].value > 0.2
-    assert found["mar"].clear and found["mar"].high < 0
-    assert found["vus_pr"].low <= found["vus_pr"].value <= found["vus_pr"].high
-    assert (found["delay_s"].value, found["delay_s"].high) == (-15, -15)
-    assert found["false_alarms_per_asset_day"].value < 0
+    differences = compared(judgement(weak, labelled, 20, false=6), judgement(strong, labelled, 5))
+    assert differences["f1"].clear and differences["f1"].value > 0.2
+    assert differences["mar"].clear and differences["mar"].high < 0
+    assert differences["vus_pr"].low <= differences["vus_pr"].value <= differences["vus_pr"].high
+    assert (differences["delay_s"].value, differences["delay_s"].high) == (-15, -15)
+    assert differences["false_alarms_per_asset_day"].value < 0
     again = np.where(labelled, 0.6 + random.permutation(noise), noise)
     assert not compared(judgement(weak, labelled, 5), judgement(again, labelled, 5))["f1"].clear
 
@@ -79,16 +79,16 @@ def test_a_clear_improvement_is_clear_and_a_chance_is_not(labelled):
 def test_without_labels_the_rate_of_alarms_is_compared(labelled):
     none = np.zeros(4_000, bool)
     quiet, loud = np.full(4_000, 0.5), np.where(np.arange(4_000) % 10 == 0, 2.0, 0.5)
-    found = compared(judgement(quiet, none, 0), judgement(loud, none, 0, false=9), with_labels=False)
-    assert found["flagged"].value == pytest.approx(0.1) and found["flagged"].clear
-    assert "f1" not in found
+    differences = compared(judgement(quiet, none, 0), judgement(loud, none, 0, false=9), with_labels=False)
+    assert differences["flagged"].value == pytest.approx(0.1) and differences["flagged"].clear
+    assert "f1" not in differences
 
 
 def test_too_few_rows_for_an_interval_give_none(labelled):
     few = labelled[250:370]
-    found = compared(judgement(few + 0.5, few, 5), judgement(few + 0.6, few, 5))
-    assert found["f1"].value == 0 and found["f1"].low is None
-    assert found["detected"].low is None
+    differences = compared(judgement(few + 0.5, few, 5), judgement(few + 0.6, few, 5))
+    assert differences["f1"].value == 0 and differences["f1"].low is None
+    assert differences["detected"].low is None
 
 
 @pytest.mark.slow
@@ -97,19 +97,19 @@ def test_an_evaluation_says_both_versions_and_their_difference(plant, tmp_path):
     target = plant.resolve(plant.workspace) / "models" / "pump" / "4"
     if not target.exists():
         (tmp_path / "4").rename(target)
-    one = evaluate_class(plant, "pump", LABELS, version=3, candidate=4, with_baselines=False)
-    assert one.candidate is not None and one.candidate.version == 4
-    assert one.judged_rows > ROWS - NORMAL_ROWS
-    said = json.loads(json.dumps(one.to_json()))
-    assert (said["version"], said["candidate"]["version"]) == (3, 4)
-    assert said["candidate"]["point"]["recall"] < said["point"]["recall"]
-    gap = said["difference"]["recall"]
-    assert gap["value"] == pytest.approx(said["candidate"]["point"]["recall"] - said["point"]["recall"])
+    evaluation = evaluate_class(plant, "pump", LABELS, version=3, candidate=4, with_baselines=False)
+    assert evaluation.candidate is not None and evaluation.candidate.version == 4
+    assert evaluation.judged_rows > ROWS - NORMAL_ROWS
+    document = json.loads(json.dumps(evaluation.to_json()))
+    assert (document["version"], document["candidate"]["version"]) == (3, 4)
+    assert document["candidate"]["point"]["recall"] < document["point"]["recall"]
+    gap = document["difference"]["recall"]
+    assert gap["value"] == pytest.approx(document["candidate"]["point"]["recall"] - document["point"]["recall"])
     assert gap["low"] <= gap["value"] <= gap["high"]
     alone = evaluate_class(plant, "pump", LABELS, version=4, with_baselines=False).to_json()
-    assert alone["point"] == said["candidate"]["point"] and alone["events"] == said["candidate"]["events"]
+    assert alone["point"] == document["candidate"]["point"] and alone["events"] == document["candidate"]["events"]
     out, err = io.StringIO(), io.StringIO()
-    _show(Console(out, err), one)
+    _show(Console(out, err), evaluation)
     (line,) = (line for line in out.getvalue().splitlines() if line.strip().startswith("MAR"))
     assert "+" in line
     assert METHOD in " ".join(err.getvalue().split())

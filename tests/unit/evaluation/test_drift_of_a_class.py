@@ -1,4 +1,4 @@
-"""Drift of a champion's class: rows of the history against its training data."""
+"""Drift of a champion's class: rows of the history compared with its training data."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ assets: {pump-1: {class: pump}, pump-2: {class: pump}, pump-3: {class: pump}}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """pump-1's pressure is 1.5 deviations higher since its data ended, and half of its current is missing; the
-    training data of pump-2 are gone; of pump-3 nothing is noted."""
+    """A site whose champion has drifted: since the end of its training data, pump-1's pressure is 1.5 deviations higher
+    and half of its current is missing; the training data of pump-2 are gone; the run records nothing of pump-3."""
     folder = tmp_path_factory.mktemp("drift")
     (folder / "plant.yaml").write_text(SITE)
     site = load_site(folder / "plant.yaml")
@@ -66,17 +66,17 @@ def site(tmp_path_factory):
 
 @pytest.mark.slow
 def test_what_moved_is_named_and_the_rest_is_not(site):
-    found = drift.drift_of(site, "pump")
-    sensors = {one.sensor: one for one in found.sensors}
-    assert {one.asset for one in found.sensors} == {"pump-1"}
-    judged = {name: one.drift.judged for name, one in sensors.items()}
+    class_drift = drift.drift_of(site, "pump")
+    sensors = {sensor.sensor: sensor for sensor in class_drift.sensors}
+    assert {sensor.asset for sensor in class_drift.sensors} == {"pump-1"}
+    judged = {name: sensor.drift.judged for name, sensor in sensors.items()}
     assert judged == {
         "flow": "no", "pressure": "moved", "current": "no", "temperature": "no", "vibration": "moved",
     }  # fmt: skip
     assert (sensors["current"].missing_learnt, sensors["current"].missing) == (0.0, pytest.approx(0.5, abs=0.02))
     assert sensors["vibration"].beyond_clip > 0.8 and sensors["pressure"].beyond_clip == 0
-    assert found.notes[0] == "Moved: vibration of pump-1, pressure of pump-1."
-    assert found.notes[1:] == (
+    assert class_drift.notes[0] == "Moved: vibration of pump-1, pressure of pump-1."
+    assert class_drift.notes[1:] == (
         "pump-2: its training rows are no longer in the history.",
         "pump-3: the run does not record its training rows.",
     )
@@ -85,7 +85,7 @@ def test_what_moved_is_named_and_the_rest_is_not(site):
 @pytest.mark.slow
 def test_the_period_can_be_chosen(site):
     before = drift.drift_of(site, "pump", START, START + LEARNT * 1_000)
-    assert {one.drift.judged for one in before.sensors} == {"no"}
+    assert {sensor.drift.judged for sensor in before.sensors} == {"no"}
     assert before.notes[0] == "No sensor moved."
     none = drift.drift_of(site, "pump", START + 10 * ROWS * 1_000)
     assert none.sensors == ()
@@ -93,11 +93,13 @@ def test_the_period_can_be_chosen(site):
 
 
 def test_the_table_has_the_strongest_first_and_the_words_after_it():
-    told = [Drift(psi, 0.02, 0.3, 0.1, 900.0, 850.0, "moved") for psi in (0.3, 1.2)]
-    sensors = [SensorDrift("p-1", *one, 0.0, 0.25, 0.01) for one in zip(("flow", "head"), told, strict=True)]
-    found = ClassDrift("pump", 4, tuple(sensors), ("Moved.",))
+    drifts = [Drift(psi, 0.02, 0.3, 0.1, 900.0, 850.0, "moved") for psi in (0.3, 1.2)]
+    sensors = [
+        SensorDrift("p-1", *named_drift, 0.0, 0.25, 0.01) for named_drift in zip(("flow", "head"), drifts, strict=True)
+    ]
+    class_drift = ClassDrift("pump", 4, tuple(sensors), ("Moved.",))
     out, err = io.StringIO(), io.StringIO()
-    _show_drift(Console(out, err), found)
+    _show_drift(Console(out, err), class_drift)
     head, flow = (line.split() for line in out.getvalue().splitlines() if "p-1" in line)
     assert " ".join(head) == "p-1 head 1.200 0.020 0.300 0.100 900 / 850 0.0% / 25.0% 1.00% moved"
     assert flow[1:3] == ["flow", "0.300"]

@@ -1,4 +1,4 @@
-"""Replaying arrays must be the stream's row by row machine, only faster."""
+"""Replaying arrays gives the same events as the stream's row-by-row machine, only faster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ scores = st.sampled_from([math.nan, math.nan, 0.2, 0.2, 0.5, 1.0, 1.1, 3.0, 8.0]
 def row_by_row(rule, edges, score, contribution, values, expected):
     episode, events = Episode(), []
     for index, ts in enumerate(edges):
-        row = ScoredRow(int(ts), float(score[index]), 3, *(a[index].tolist() for a in (contribution, expected, values)))
+        row = ScoredRow(
+            int(ts), float(score[index]), 3, *(array[index].tolist() for array in (contribution, expected, values))
+        )
         events += step(rule, episode, row)
     due = deadline(rule, episode)
     return events + (close_silent(rule, episode, due) if due is not None else [])
@@ -39,8 +41,8 @@ def test_arrays_give_the_events_of_the_row_by_row_machine(rule, score):
     edges = np.arange(len(score), dtype=np.int64) * 1000
     contribution, values, expected = generator.random((3, len(score), 2)).astype(np.float32)
     score = np.array(score, np.float32)
-    got = replay(rule, edges, score, contribution, values=values, expected=expected, version=3)
-    assert got == row_by_row(rule, edges, score, contribution, values, expected)
+    events = replay(rule, edges, score, contribution, values=values, expected=expected, version=3)
+    assert events == row_by_row(rule, edges, score, contribution, values, expected)
 
 
 def test_an_anomaly_that_is_still_on_at_the_end_is_closed_by_its_silence():

@@ -1,4 +1,4 @@
-"""Evaluating a model version on a small plant's history. `conftest` says what lies in it."""
+"""Evaluating a model version on a small plant's history, which `conftest` describes."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ LABELS = Labels((
 
 
 def by_hand(asset: str) -> np.ndarray:
-    """The scores of all rows, one window after the other."""
+    """The scores of all rows, window by window."""
     rows = np.concatenate([np.full((WINDOW - 1, 2), np.nan), rows_of(asset).astype(np.float32)])
     if asset == "p-1":
         rows[WINDOW - 1 + GAP.start] = rows[WINDOW - 2 + GAP.start]  # a value lives for max_gap: one step
     scores = []
     for index in range(ROWS):
         window = rows[index : index + WINDOW]
-        there = ~np.isnan(window[:, 0])
-        valid = there[-1] and there.sum() >= 0.8 * WINDOW
-        scores.append(np.abs((window[there] - [10, 20]).mean(axis=0)).max() if valid else np.nan)
+        present = ~np.isnan(window[:, 0])
+        valid = present[-1] and present.sum() >= 0.8 * WINDOW
+        scores.append(np.abs((window[present] - [10, 20]).mean(axis=0)).max() if valid else np.nan)
     return np.array(scores)
 
 
 def of(site, asset="p-1", **options):
-    return next(one for one in backtest(site, "pump", version=3, **options) if one.asset == asset)
+    return next(scored for scored in backtest(site, "pump", version=3, **options) if scored.asset == asset)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("segment", [1, 7, 333, 4096])
 def test_scores_are_those_of_each_window_alone_wherever_segments_are_cut(plant, monkeypatch, segment):
     monkeypatch.setattr(graph, "SEGMENT_ROWS", segment)
-    one = of(plant, start_ms=START + 480 * STEP, end_ms=START + 800 * STEP)
-    assert one.score == pytest.approx(by_hand("p-1")[480:800], abs=1e-4, nan_ok=True)
+    scored = of(plant, start_ms=START + 480 * STEP, end_ms=START + 800 * STEP)
+    assert scored.score == pytest.approx(by_hand("p-1")[480:800], abs=1e-4, nan_ok=True)
 
 
 def test_rows_before_the_period_fill_its_first_windows(plant):
@@ -67,8 +67,8 @@ def test_rows_before_the_period_fill_its_first_windows(plant):
 
 
 def test_the_fault_is_one_anomaly_with_the_streams_id_and_its_sensor_first(plant):
-    one = of(plant)
-    during = [record for record in one.anomalies if record["start"] >= iso(START + FAULT.start * STEP)]
+    scored = of(plant)
+    during = [record for record in scored.anomalies if record["start"] >= iso(START + FAULT.start * STEP)]
     opened, closed = during[0], during[-1]
     assert {record["id"] for record in during} == {opened["id"]}
     assert (opened["state"], closed["state"], closed["reason"]) == ("open", "closed", "recovered")
@@ -102,15 +102,15 @@ def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(pl
     assert list(result.baselines) == list(BASELINES)
     everything = result.baselines["all-positive"]
     assert (everything.point.far, everything.point.mar) == (1.0, 0.0)
-    assert everything.alarm_time_fraction == pytest.approx(1.0, abs=0.005)  # less an on-delay after the gap
+    assert everything.alarm_time_fraction == pytest.approx(1.0, abs=0.005)  # minus an on-delay after the gap
     assert result.baselines["mewma"].events.detected == 1
     assert result.baselines["random"].point.recall == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.slow
 def test_rows_before_the_period_fill_the_baselines_first_windows_too(plant):
-    found = evaluate_class(plant, "pump", LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
-    assert all(one.coverage == 1.0 for one in found.baselines.values())
+    evaluation = evaluate_class(plant, "pump", LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
+    assert all(performance.coverage == 1.0 for performance in evaluation.baselines.values())
 
 
 @pytest.mark.slow
@@ -130,8 +130,8 @@ def test_a_baseline_that_wins_is_named_in_plain_words(plant):
 
 
 def test_how_to_take_a_baseline_is_a_line_of_the_site_file(plant):
-    told = how_to_take(plant, "pump", "mewma")
-    assert told == " To use it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
+    advice = how_to_take(plant, "pump", "mewma")
+    assert advice == " To use it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
     changed = plant.classes["pump"].model.model_copy(update={"calibration": 0.4})
     classes = {"pump": plant.classes["pump"].model_copy(update={"model": changed})}
     assert "{type: pca-q, calibration: 0.4}" in how_to_take(
@@ -149,12 +149,12 @@ def test_the_json_is_the_contract(plant):
         "root_cause": {"events", "hit@1", "hit@3", "hitrate@100", "hitrate@150"},
     }
     assert (document["class"], document["version"]) == ("pump", 3)
-    for one in (document, *document["baselines"].values()):
-        assert {name: set(one[name]) for name in figures} == figures
-        assert set(one["events"]["delay_s"]) == {"median", "p90"}
-        assert isinstance(one["false_alarms_per_asset_day"], float)
-        assert isinstance(one["alarm_time_fraction"], float)
-        assert isinstance(one["vus_pr"], float)
+    for section in (document, *document["baselines"].values()):
+        assert {name: set(section[name]) for name in figures} == figures
+        assert set(section["events"]["delay_s"]) == {"median", "p90"}
+        assert isinstance(section["false_alarms_per_asset_day"], float)
+        assert isinstance(section["alarm_time_fraction"], float)
+        assert isinstance(section["vus_pr"], float)
 
 
 @pytest.mark.slow
@@ -166,13 +166,13 @@ def test_scores_and_anomalies_can_be_written_to_files(plant, tmp_path, name):
     table = read(scores)
     assert table.column_names == ["asset", "ts", "score", "version"]
     assert table.num_rows == sum(
-        np.count_nonzero(~np.isnan(one.rows).all(axis=1)) for one in backtest(plant, "pump", version=3)
+        np.count_nonzero(~np.isnan(scored.rows).all(axis=1)) for scored in backtest(plant, "pump", version=3)
     )
     second = table.filter(pyarrow.compute.equal(table["asset"], "p-2"))
     written = second["score"].to_numpy(zero_copy_only=False)[:ROWS]
     assert written == pytest.approx(by_hand("p-2"), abs=1e-4, nan_ok=True)
     lines = [json.loads(line) for line in anomalies.read_text().splitlines()]
-    assert lines == [record for one in backtest(plant, "pump", version=3) for record in one.anomalies]
+    assert lines == [record for scored in backtest(plant, "pump", version=3) for record in scored.anomalies]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["anomalies.jsonl", name])
 
 
@@ -203,18 +203,22 @@ def test_a_model_that_does_not_fit_the_site_is_refused(plant):
 
 @pytest.mark.slow
 def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
-    """It came later, or had no history: the others are judged as without it, and it is named."""
+    """It was added later, or had no history: the others are judged as if it did not exist, and a note names it."""
     with_new = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"], **plant.assets}})
     alone = evaluate_class(plant, "pump", LABELS, version=3, with_baselines=False)
-    found = evaluate_class(with_new, "pump", LABELS, version=3, with_baselines=False)
-    assert (found.assets, found.judged_rows, found.model) == (alone.assets, alone.judged_rows, alone.model)
-    assert next(note for note in found.notes if "p-0" in note).startswith("Not judged: p-0.")
+    evaluation = evaluate_class(with_new, "pump", LABELS, version=3, with_baselines=False)
+    assert (evaluation.assets, evaluation.judged_rows, evaluation.model) == (
+        alone.assets,
+        alone.judged_rows,
+        alone.model,
+    )
+    assert next(note for note in evaluation.notes if "p-0" in note).startswith("Not judged: p-0.")
     assert not any("Not judged" in note for note in alone.notes)
     unlisted = with_new.model_copy(
         update={"assets": {"p-0": plant.assets["p-1"].model_copy(update={"normal": ()}), **plant.assets}}
     )
     of_unlisted = evaluate_class(unlisted, "pump", LABELS, version=3, with_baselines=False)
-    assert of_unlisted.notes == found.notes  # what it does not know it has not learnt from
+    assert of_unlisted.notes == evaluation.notes  # a version has not learnt from an asset that it does not know
     beside = evaluate_class(with_new, "pump", LABELS, version=3, candidate=3, with_baselines=False)
     assert beside.candidate.model == alone.model
     strangers = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"]}})
@@ -225,8 +229,8 @@ def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
 def test_a_version_is_judged_by_its_own_window_whatever_type_the_class_has_now(plant):
     other = plant.classes["pump"].model.model_copy(update={"window": 37})
     changed = plant.model_copy(update={"classes": {"pump": plant.classes["pump"].model_copy(update={"model": other})}})
-    one, same = of(plant, "p-2"), next(one for one in backtest(changed, "pump", version=3) if one.asset == "p-2")
-    np.testing.assert_array_equal(one.score, same.score)
+    unchanged, scored = of(plant, "p-2"), of(changed, "p-2")
+    np.testing.assert_array_equal(scored.score, unchanged.score)
 
 
 def test_a_request_is_checked_before_anything_is_scored(plant):
@@ -264,8 +268,8 @@ def test_the_table_has_the_model_first(plant, labels):
 
 
 def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
-    """Else all the rows that can be judged were left out for them."""
-    spans = {one.asset: [(one.start_ms, one.end_ms)] for one in open_history(plant).summary()}
+    """Otherwise, all rows that can be judged would be left out because of them."""
+    spans = {stored.asset: [(stored.start_ms, stored.end_ms)] for stored in open_history(plant).summary()}
     first = TrainingRows({"p-1": spans["p-1"]})
     assert not leaves_something(plant, "pump", None, None, [first, TrainingRows()])
     assert leaves_something(plant, "pump", None, None, [TrainingRows(first.spans, "its run is gone"), TrainingRows()])
@@ -285,22 +289,22 @@ def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
     ],
 )
 def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, learnt, left):
-    """Of rows 400 to 600; those before are in the site file's normal periods."""
+    """The period is rows 400 to 600; earlier rows are in the site file's normal periods."""
     spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
     period = START + NORMAL_ROWS * STEP, START + 600 * STEP
     assert leaves_something(plant, "pump", *period, [TrainingRows(spans), TrainingRows()]) is left
 
 
 def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
-    """As the command line gives it; the run of these versions is long gone, and that is what is said."""
+    """The command line passes text. The run of these versions no longer exists, which is reported."""
     assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
     assert "run" in learnt_by(plant, "pump", "3").unknown
     assert "class pump has no 3" not in learnt_by(plant, "pump", "3").unknown
 
 
 def test_a_problem_without_words_is_not_taken_for_knowledge(plant, monkeypatch):
-    def away(*_):
+    def unreachable(*_):
         raise ConnectionError
 
-    monkeypatch.setattr(Registry, "resolve", away)
+    monkeypatch.setattr(Registry, "resolve", unreachable)
     assert learnt_by(plant, "pump", 3).unknown == "ConnectionError"

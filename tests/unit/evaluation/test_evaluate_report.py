@@ -1,4 +1,4 @@
-"""What `eugenie evaluate` prints and logs. EUGENIE_GOLDEN=write rewrites the golden files."""
+"""The output and MLflow metrics of `eugenie evaluate`. EUGENIE_GOLDEN=write rewrites the golden files."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ def golden(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name, one", [("labels", WITH_LABELS), ("no-labels", WITHOUT_LABELS)])
-def test_the_table_and_the_json(monkeypatch, name, one):
+@pytest.mark.parametrize("name, evaluation", [("labels", WITH_LABELS), ("no-labels", WITHOUT_LABELS)])
+def test_the_table_and_the_json(monkeypatch, name, evaluation):
     monkeypatch.setenv("COLUMNS", "140")
     out, err = io.StringIO(), io.StringIO()
-    _show(Console(out, err), one)
+    _show(Console(out, err), evaluation)
     trimmed = "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
     golden(f"{name}.txt", trimmed + err.getvalue())
     out = io.StringIO()
-    Console(out, err).json(one.to_json())
+    Console(out, err).json(evaluation.to_json())
     golden(f"{name}.json", out.getvalue())
 
 
 def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
-    found = metrics(WITH_LABELS)
-    assert found["evaluate.point.f1"] == 0.8039
-    assert found["evaluate.root_cause.hit_at_1"] == 0.875
-    assert found["evaluate.baselines.all-positive.events.delay_s.median"] == 43.0
-    assert "evaluate.baselines.pca-q.vus_pr" not in found
-    assert not any("@" in name for name in found)
+    logged = metrics(WITH_LABELS)
+    assert logged["evaluate.point.f1"] == 0.8039
+    assert logged["evaluate.root_cause.hit_at_1"] == 0.875
+    assert logged["evaluate.baselines.all-positive.events.delay_s.median"] == 43.0
+    assert "evaluate.baselines.pca-q.vus_pr" not in logged
+    assert not any("@" in name for name in logged)
 
 
 def test_figures_are_logged_to_the_models_run(plant):

@@ -1,4 +1,4 @@
-"""Versions that look good by one figure and are not: what the gate says of them, by eugenie's own figures."""
+"""Versions that look good by one figure but are not: the gate's verdict on them, by eugenie's own figures."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ Scores = dict[str, np.ndarray]
 
 
 def sound(seed: int) -> Scores:
-    """Quiet but in the fault of the first two assets, and for nine rows on the third."""
+    """Scores that are high only in the fault of the first two assets, and for nine rows on the third."""
     random = np.random.default_rng(seed)
-    found = {name: random.uniform(0.2, 0.7, ROWS).astype(np.float32) for name in ASSETS}
+    scores = {name: random.uniform(0.2, 0.7, ROWS).astype(np.float32) for name in ASSETS}
     for name in ASSETS[:2]:
-        found[name][FAULT] += 1.5
-    found[ASSETS[2]][500:509] += 1.0
-    return found
+        scores[name][FAULT] += 1.5
+    scores[ASSETS[2]][500:509] += 1.0
+    return scores
 
 
 def changed(change: Callable[[str, np.ndarray], Any]) -> Scores:
-    found = sound(2)
-    for name, score in found.items():
+    scores = sound(2)
+    for name, score in scores.items():
         change(name, score)
-    return found
+    return scores
 
 
 def everywhere(value: float) -> Callable[[str, np.ndarray], Any]:
@@ -64,13 +64,13 @@ def everywhere(value: float) -> Callable[[str, np.ndarray], Any]:
 
 
 def chattering(name: str, score: np.ndarray) -> None:
-    """In the fault it comes and goes all the time."""
+    """The score keeps coming and going during the fault."""
     if name in ASSETS[:2]:
         score[FAULT] = np.where(np.arange(360) % 30 < 12, 2.0, 0.1)
 
 
 def latched(name: str, score: np.ndarray) -> None:
-    """Finds both faults, and never lets go of them: no alarm of it is false."""
+    """Finds both faults but never clears: none of its alarms is false."""
     if name in ASSETS[:2]:
         score[FAULT.start :] = 2.0
 
@@ -119,19 +119,22 @@ def judged(
     learnt: tuple[TrainingRowCount | None, TrainingRowCount | None] = (None, None),
     left_out: int = 0,
 ) -> Judged:
-    study, found = PairStudy(SITE, "pump", labels), ([], [])
+    study, judgements = PairStudy(SITE, "pump", labels), ([], [])
     all_rows = np.ones(ROWS, bool)
     for name in ASSETS:
-        pair = [backtest_of(name, version, one[name]) for version, one in ((1, champion), (2, candidate))]
+        pair = [backtest_of(name, version, scores[name]) for version, scores in ((1, champion), (2, candidate))]
         study.add(pair[0], all_rows, pair[1])
-        for place, one in enumerate(pair):
+        for index, backtest in enumerate(pair):
             own = labels.of([name]) if labels is not None else ()
-            quiet = quiet_rows(SITE, "pump", name, one.edges, labels)
-            found[place].append(judge_asset(
-                name, one.edges, one.score, one.contribution, one.events,
+            quiet = quiet_rows(SITE, "pump", name, backtest.edges, labels)
+            judgements[index].append(judge_asset(
+                name, backtest.edges, backtest.score, backtest.contribution, backtest.events,
                 judged=all_rows, labels=own, sensors=("flow",), quiet=quiet,
             ))  # fmt: skip
-    model, other = (summarise(each, step_ms=STEP, with_labels=labels is not None, longest_buffer=60) for each in found)
+    model, other = (
+        summarise(of_version, step_ms=STEP, with_labels=labels is not None, longest_buffer=60)
+        for of_version in judgements
+    )
     evaluation = Evaluation(
         "pump", 1, "run-1", len(ASSETS), ROWS * len(ASSETS), model, {}, (),
         Candidate(2, "run-2", other, {}, learnt[1]), learnt[0], left_out,
@@ -170,25 +173,25 @@ def judged(
 )  # fmt: skip
 def test_a_version_that_hears_too_much_or_too_little_is_refused(candidate, labels, words):
     champion = sound(1)
-    if labels is None:  # alarms in the faults, of which nobody knows
+    if labels is None:  # alarms during faults that nobody labelled
         champion[ASSETS[3]][100:200] = champion[ASSETS[3]][900:999] = 2.0
     verdict = judged(champion, candidate, labels).verdict(PromotionGate(fewer_scored=0.2))
     assert verdict.promote is (words is None), verdict.against
-    assert words is None or any(words in one for one in verdict.against), verdict.against
+    assert words is None or any(words in reason for reason in verdict.against), verdict.against
 
 
 def test_a_champion_that_is_no_better_does_not_make_it_good():
-    """Both score nothing, or alarm for ever: no comparison speaks against the new one."""
+    """Both score nothing, or alarm endlessly: no comparison counts against the new version."""
     for value, words in ((np.nan, "no judged row has a score"), (2.0, "never more than"), (0.01, "deaf")):
         verdict = judged(changed(everywhere(value)), changed(everywhere(value)), Labels(())).verdict()
-        assert any(words in one for one in verdict.against)
+        assert any(words in reason for reason in verdict.against)
 
 
 def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
     champion = changed(everywhere(0.5))
     candidate = sound(2)
     for name in ASSETS[:2]:
-        candidate[name][FAULT.stop : FAULT.stop + 60] = 1.5  # as a window that still holds the fault does
+        candidate[name][FAULT.stop : FAULT.stop + 60] = 1.5  # like a window that still contains the fault
     assert judged(champion, candidate).verdict().promote
 
 
@@ -211,12 +214,14 @@ def test_rows_that_a_version_learnt_from_decide_nothing(learnt, words):
 
 
 def test_what_nobody_knows_of_an_older_version_is_said():
-    told = judged(
+    verdict = judged(
         sound(1), sound(2), learnt=(TrainingRowCount(0, "its run is gone"), TrainingRowCount(0)), left_out=40
     ).verdict()
-    assert told.promote
-    assert any("the rows that version 1 learnt from are unknown (its run is gone)" in words for words in told.reasons)
-    assert any("40 rows that a version learnt from are left out" in words for words in told.reasons)
+    assert verdict.promote
+    assert any(
+        "the rows that version 1 learnt from are unknown (its run is gone)" in words for words in verdict.reasons
+    )
+    assert any("40 rows that a version learnt from are left out" in words for words in verdict.reasons)
 
 
 def test_too_little_quiet_time_is_no_judgement():
@@ -246,4 +251,4 @@ def test_other_rows_for_each_are_no_comparison():
 def test_without_a_champion_the_limits_hold_alone(scores, promoted, words):
     verdict = judge_alone(candidate_of(judged(sound(1), scores).document), PromotionGate())
     assert verdict.promote is promoted
-    assert any(words in one for one in verdict.reasons), verdict.reasons
+    assert any(words in reason for reason in verdict.reasons), verdict.reasons

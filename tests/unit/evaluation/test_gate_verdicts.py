@@ -1,4 +1,4 @@
-"""Whether a new version may take the champion's place."""
+"""Whether a new version may replace the champion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.site.promotion import PromotionGate
 GOLDEN = Path(__file__).parents[2] / "golden" / "evaluate"
 LABELS: dict[str, Any] = json.loads((GOLDEN / "labels.json").read_text())
 NO_LABELS: dict[str, Any] = json.loads((GOLDEN / "no-labels.json").read_text())
-"""What `eugenie evaluate -o json` prints."""
+"""Output of `eugenie evaluate -o json`."""
 
 
 def newer(champion: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def fault(hour: int, delay: float | None) -> dict[str, Any]:
 
 def test_a_late_find_of_what_the_champion_missed_is_no_delay():
     champion = {**LABELS, "event_list": [fault(1, 40.0), fault(2, 50.0), fault(3, None)]}
-    found = [fault(1, 40.0), fault(2, 50.0), fault(3, 900.0)]
-    assert promotion_gate.judge(newer(champion, event_list=found), champion).promote
+    also_the_third = [fault(1, 40.0), fault(2, 50.0), fault(3, 900.0)]
+    assert promotion_gate.judge(newer(champion, event_list=also_the_third), champion).promote
     later = promotion_gate.judge(newer(champion, event_list=[fault(1, 41.0), fault(2, 51.0)]), champion)
     assert later.against == ("median delay of the faults that both found: 46.0 s, the champion 45.0 s",)
     slower = newer(champion, event_list=[fault(1, 40.0), fault(2, 52.0)])
@@ -86,11 +86,11 @@ def test_without_labels_the_share_of_rows_above_1_is_held_against_the_budget():
 def test_a_single_asset_may_not_pay_for_the_others():
     champion = {**LABELS, "by_asset": [asset("p-1", 10), asset("p-2", 0)]}
     for alarms, promoted in (((20, 3), True), ((21, 0), False), ((0, 4), False)):
-        own = [asset("p-1", alarms[0]), asset("p-2", alarms[1])]
-        verdict = promotion_gate.judge(newer(champion, by_asset=own), champion)
+        by_asset = [asset("p-1", alarms[0]), asset("p-2", alarms[1])]
+        verdict = promotion_gate.judge(newer(champion, by_asset=by_asset), champion)
         assert verdict.promote is promoted
-    (words,) = verdict.against
-    assert words == "assets with more than 2 times the champion's alarms: p-2 4 false alarms, the champion 0"
+    (reason,) = verdict.against
+    assert reason == "assets with more than 2 times the champion's alarms: p-2 4 false alarms, the champion 0"
     quiet = {**NO_LABELS, "budget": 0.01, "by_asset": [asset("p-1", 1, 0.004, labelled=False)]}
     loud = newer(quiet, by_asset=[asset("p-1", 1, 0.02, labelled=False)])
     assert not promotion_gate.judge(loud, quiet).promote
@@ -113,8 +113,8 @@ def test_versions_of_two_classes_are_not_compared():
 
 
 def test_the_program_prints_the_decision_alone(tmp_path, capsys):
-    for name, one in (("new", newer(LABELS, events=events(3))), ("old", LABELS)):
-        (tmp_path / name).write_text(json.dumps(one))
+    for name, document in (("new", newer(LABELS, events=events(3))), ("old", LABELS)):
+        (tmp_path / name).write_text(json.dumps(document))
     assert promotion_gate.main([str(tmp_path / "new"), str(tmp_path / "old")]) == 0
     out, err = capsys.readouterr()
     assert out == "keep"

@@ -1,4 +1,4 @@
-"""Labels come from a person, so every mistake in them is named with its line."""
+"""People write labels, so every mistake in them is reported with its line."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def labels_of(tmp_path: Path, site: Site, text: str):
 
 
 def test_instants_may_have_an_offset_or_be_local_and_sensors_are_separated_by_semicolons(tmp_path, site):
-    found = labels_of(
+    labels = labels_of(
         tmp_path, site, "\ufeffasset,start,end,sensors\n"
         "p-1,2026-01-01T12:00:00Z,2026-01-01T12:10:00Z,pressure; flow rate\n"
         "p-2,2026-01-01 13:00:00,2026-01-01T13:00:00.250,\n",
     )  # fmt: skip
-    assert found.labels == (
+    assert labels.labels == (
         Label("p-1", NOON, NOON + 600_000, ("pressure", "flow rate")),
         Label("p-2", NOON, NOON + 250),
     )
-    assert found.of(["p-2"]) == (Label("p-2", NOON, NOON + 250),)
+    assert labels.of(["p-2"]) == (Label("p-2", NOON, NOON + 250),)
 
 
 def test_the_sensors_column_may_be_left_out(tmp_path, site):
-    found = labels_of(tmp_path, site, "asset,start,end\np-1,2026-01-01T12:00:00Z,2026-01-01T12:10:00Z\n")
-    assert found.labels[0].sensors == ()
+    labels = labels_of(tmp_path, site, "asset,start,end\np-1,2026-01-01T12:00:00Z,2026-01-01T12:10:00Z\n")
+    assert labels.labels[0].sensors == ()
 
 
 def test_assets_of_other_sites_are_left_out_and_named(tmp_path, site):
-    found = labels_of(tmp_path, site, "asset,start,end\nx,2026-01-01T12:00:00Z,2026-01-01T12:10:00Z\n")
-    assert (found.labels, found.foreign) == ((), ("x",))
+    labels = labels_of(tmp_path, site, "asset,start,end\nx,2026-01-01T12:00:00Z,2026-01-01T12:10:00Z\n")
+    assert (labels.labels, labels.foreign) == ((), ("x",))
 
 
 def test_every_mistake_is_named_with_its_line(tmp_path, site):

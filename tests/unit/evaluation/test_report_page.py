@@ -1,4 +1,4 @@
-"""The page of an evaluation: what it says, that it is complete in itself, and that names in it are only text."""
+"""The page of an evaluation: its content, that it is self-contained, and that names in it are only text."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from eugenie_cli.evaluation.page.summary import summary
 
 HOSTILE = ["p-1", '"><script>alert(1)</script>', "</style><img src=x onerror=alert(2)>", "{{ 7 * 7 }}", "pump & sons"]
 MOST_BYTES = 2_000_000
-"""A page that a phone opens at once."""
+"""Size that a phone opens without delay."""
 
 
 class Elements(HTMLParser):
-    """Every element with its attributes, and all text outside of the style sheet."""
+    """Every element with its attributes, and all text outside the style sheet."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -67,16 +67,16 @@ def test_nothing_is_asked_for_from_elsewhere(hostile):
     ]
     assert addresses == ["data:,"]
     assert not re.search(r"@import|url\(|https?://|//[a-z]", page)
-    (policy,) = [one["content"] for one in hostile.of("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [meta["content"] for meta in hostile.of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
 
 
 def test_every_picture_says_what_it_shows(hostile):
     drawings = hostile.of("svg")
     assert len(drawings) > 20
-    assert all(one["role"] == "img" and one["aria-label"] for one in drawings)
+    assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
     paths = hostile.of("path")
-    assert all(one["d"] and not re.search("nan|inf", one["d"]) for one in paths)
+    assert all(path["d"] and not re.search("nan|inf", path["d"]) for path in paths)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,9 @@ def test_a_class_of_hundreds_of_assets_is_a_page_of_bounded_size():
     text = " ".join(elements.text.split())
     assert f"{MOST_EVENT_TRACES} of 300 faults are shown: the missed and the latest" in text
     assert "100 of 300 assets are shown" in text
-    assert all(event.detected is None for event, _ in report.findings.event_traces)  # a third were missed: those first
+    assert all(
+        event.detected is None for event, _ in report.findings.event_traces
+    )  # a third were missed, and come first
 
 
 def test_a_period_without_rows_is_a_page_too():
@@ -127,8 +129,8 @@ def test_the_summary_judges_by_the_benchmarks():
         (12.5, "poor", "too many"),
     ):
         load = replace(report.findings.load, per_hour=per_hour)
-        told = summary(replace(report, findings=replace(report.findings, load=load)))
-        (sentence,) = [one for one in told if "One operator" in one.text]
+        sentences = summary(replace(report, findings=replace(report.findings, load=load)))
+        (sentence,) = [sentence for sentence in sentences if "One operator" in sentence.text]
         assert sentence.verdict == verdict and word in sentence.text
 
 
@@ -160,8 +162,8 @@ def test_a_score_far_above_its_threshold_is_drawn_in_logs_so_that_the_threshold_
 
 
 def test_figures_in_words():
-    said = [formatting.duration(value) for value in (None, 0.5, 3, 43, 120, 150, 7200, 5.5 * 86_400)]
-    assert said == ["–", "0.5 s", "3 s", "43 s", "2 min", "2.5 min", "2 h", "5.5 d"]
+    durations = [formatting.duration(value) for value in (None, 0.5, 3, 43, 120, 150, 7200, 5.5 * 86_400)]
+    assert durations == ["–", "0.5 s", "3 s", "43 s", "2 min", "2.5 min", "2 h", "5.5 d"]
     assert [formatting.percent(value) for value in (None, 0.0, 0.00001, 0.1234)] == ["–", "0.0 %", "< 0.1 %", "12.3 %"]
     assert (formatting.counted(1, "alarm"), formatting.counted(1200, "alarm")) == ("1 alarm", "1,200 alarms")
     assert [formatting.pair(*ends) for ends in ((0.0213, 0.0267), (30.0, 33.0), (5.0, 5.0), (1000, 3000))] == [

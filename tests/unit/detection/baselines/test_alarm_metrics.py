@@ -1,4 +1,4 @@
-"""Alarms as an operator meets them, and the time around faults; every figure is counted by hand."""
+"""Alarms as an operator sees them, and the time around faults; every figure is counted by hand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_peak_is_of_ten_minutes_by_the_clock():
 
 def test_a_flood_begins_above_ten_and_lasts_until_fewer_than_five():
     by_interval = [10, 11, 5, 4, 6, 0]
-    alarms = [raised(10 * place + 0.1 * number) for place, many in enumerate(by_interval) for number in range(many)]
+    alarms = [raised(10 * place + 0.1 * number) for place, count in enumerate(by_interval) for number in range(count)]
     load = alarm_load(alarms, [(0, HOUR)])
     assert (load.floods, load.flood_fraction) == (1, pytest.approx(2 / 6))
 
@@ -104,7 +104,7 @@ def test_an_event_is_found_by_the_first_alarm_that_is_on_during_it():
 
 
 def test_blame_is_averaged_over_anomalous_rows_or_over_all_that_are_scored():
-    """A row counts by its squared score."""
+    """A row is weighted by its squared score."""
     contribution = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
     assert mean_contribution(np.array([4.0, 2.0, np.nan]), contribution).tolist() == [0.8, 0.2]
     assert mean_contribution(np.array([2.0, 0.5, np.nan]), contribution).tolist() == [1.0, 0.0]

@@ -1,4 +1,4 @@
-"""Classical detectors on rows whose faults are known by construction."""
+"""Classical detectors on rows with constructed faults."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_asset_with_too_few_calibration_rows_takes_the_class_threshold():
     training = {"a": plant(900, 1), "b": plant(900, 4)}
     detector = fit(BASELINES["pca-q"], training, {"a": plant(500, 2), "b": plant(3, 5)}, 0.01)
     assert detector.threshold[1] == pytest.approx(detector.threshold[0], rel=0.05)
-    assert [one.pooled for one in detector.calibration.assets] == [False, True]
+    assert [asset.pooled for asset in detector.calibration.assets] == [False, True]
 
 
 def test_a_tighter_budget_asks_for_a_larger_margin():
@@ -142,7 +142,7 @@ def test_mewma_averages_as_the_recursion_does():
         average = 0.9 * average + 0.1 * row
         distances.append(np.linalg.norm(learnt.statistic.whitening[0] @ (average - learnt.statistic.mean[0])))
     score = detector.score("a", rows)[0] * detector.threshold[0]
-    assert score[100:] == pytest.approx(distances[100:], abs=0.05)  # what the cut-off tail weighs
+    assert score[100:] == pytest.approx(distances[100:], abs=0.05)  # the weight of the truncated tail
 
 
 @pytest.mark.slow
@@ -156,8 +156,8 @@ def test_the_forest_isolates_as_scikit_learns_does():
     grown = IsolationForest(n_estimators=100, max_samples=256, random_state=0).fit(scaled(plant(2000, 1)))
     each_row = replace(learnt.statistic, smoothing=1.0, window=1)
     rows = scaled(plant(500, 3))
-    found = each_row.measure(0, rows, np.ones(4, bool))
-    assert 2.0 ** (-1.0 / found.statistic) == pytest.approx(-grown.score_samples(rows), rel=1e-5)
+    measured = each_row.measure(0, rows, np.ones(4, bool))
+    assert 2.0 ** (-1.0 / measured.statistic) == pytest.approx(-grown.score_samples(rows), rel=1e-5)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Metrics on cases small enough to work out by hand."""
+"""Metrics on cases small enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -169,10 +169,10 @@ def test_without_labels_there_is_nothing_to_rank():
 
 
 def test_buffers_do_not_reach_into_another_asset():
-    one = [(np.zeros(10), bools(".........#")), (np.ones(10), np.zeros(10, bool))]
+    separate = [(np.zeros(10), bools(".........#")), (np.ones(10), np.zeros(10, bool))]
     score = np.concatenate([np.zeros(10), np.ones(10)])
-    joined = [(score, np.concatenate([series_[1] for series_ in one]))]
-    assert vus_pr(one, 8) < vus_pr(joined, 8)
+    joined = [(score, np.concatenate([series_[1] for series_ in separate]))]
+    assert vus_pr(separate, 8) < vus_pr(joined, 8)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The classical detectors on real testbed data by the published protocol: 400 rows of each run are normal."""
+"""The classical detectors on real testbed data, by the published protocol: 400 rows of each run are normal."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def runs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Rows [T, 8] and labels [T] of each run."""
     if not RUNS.is_dir():
         pytest.skip(f"the SKAB runs are not in {RUNS}: set EUGENIE_DATA")
-    found = {}
+    runs_by_name = {}
     for path in sorted(RUNS.glob("*.csv")):
         with path.open(newline="") as file:
             rows = list(csv.reader(file, delimiter=";"))[1:]
         values = np.array([[float(value) for value in row[1 : 1 + SENSORS]] for row in rows])
-        found[path.stem] = (values, np.array([float(row[9]) > 0 for row in rows]))
-    return found
+        runs_by_name[path.stem] = (values, np.array([float(row[9]) > 0 for row in rows]))
+    return runs_by_name
 
 
 def figures(runs, name):
@@ -54,8 +54,8 @@ def test_flagging_everything_scores_what_the_share_of_anomalous_rows_says(runs):
 @pytest.mark.slow
 def test_the_moving_average_finds_a_closing_valve_that_single_rows_do_not_show(runs, tell):
     by_name = {name: figures(runs, name) for name in registry.CLASSICAL}
-    for name, one in by_name.items():
-        tell(f"{name}: F1 {one.f1:.3f}, FAR {one.far:.1%}, MAR {one.mar:.1%}")
+    for name, metrics in by_name.items():
+        tell(f"{name}: F1 {metrics.f1:.3f}, FAR {metrics.far:.1%}, MAR {metrics.mar:.1%}")
     assert by_name["mewma"].f1 > 0.80
     assert by_name["mewma"].f1 > by_name["pca-t2"].f1 > by_name["isolation-forest"].f1 > by_name["pca-q"].f1
-    assert all(one.far < 0.2 for one in by_name.values())
+    assert all(metrics.far < 0.2 for metrics in by_name.values())
