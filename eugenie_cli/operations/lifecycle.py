@@ -1,7 +1,7 @@
-"""Start, stop and look at the engines of a site: make it so, whatever was there before.
+"""Starts, stops and inspects the engines of a site, from any initial state.
 
-`up` starts what the site needs and lacks, all at once, and waits until each answers. It changes nothing
-that runs; what ends it early (an error, Ctrl-C) ends what this call started, and nothing else.
+`up` starts all missing engines that the site needs at once, and waits until each answers. It does not touch running
+engines; an early end (an error, Ctrl-C) stops only the engines that this call started.
 """
 
 from __future__ import annotations
@@ -44,12 +44,10 @@ SERVING = "serving"
 REACHABLE, UNREACHABLE = "reachable", "unreachable"
 
 ELSEWHERE = "start it, or correct its address in the site file"
-"""What to do about an engine that is not eugenie's and does not answer."""
-
-"""In the run folder: one `up` or `down` of a site at a time."""
+"""Hint for an external engine that does not answer."""
 
 PARTS = ("kafka", "flink", "mlflow")
-"""What `up` can be limited to. `flink` is three processes."""
+"""The parts to which `up` can be limited. `flink` is three processes."""
 
 READY_WITHIN_S = 180.0
 """Generous: an engine that ends is noticed at once, and a machine with a load of 10 needed 60 s."""
@@ -59,11 +57,11 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """One engine as it is now.
+    """The current state of one engine.
 
-    `state`: running, not answering, crashed, stopped; of one that is not eugenie's, reachable or unreachable.
-    `memory_mib` is resident memory in MiB, that of its Python workers included. `why`: what keeps it from answering, as
-    far as it is known, and `hint`: what to do about it. `ok` False: the site needs it, and it does not answer.
+    `state`: running, not answering, crashed or stopped; of an external engine, reachable or unreachable. `memory_mib`:
+    resident memory in MiB, including its Python workers. `why`: the reason that it does not answer, if known; `hint`:
+    what to do about it. `ok` False: the site needs the engine, and it does not answer.
     """
 
     name: str
@@ -78,7 +76,7 @@ class EngineStatus:
 
 
 def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> list[EngineStatus]:
-    """Start the engines that the site file calls embedded or local (of `only`, if given), and wait for them.
+    """Starts the engines that the site file declares embedded or local (of `only`, if given), and waits for them.
 
     Raises EugenieError when an engine does not start (with the end of its log) or does not answer within
     READY_WITHIN_S, and when an external engine of the site file does not answer (UNREACHABLE).
@@ -87,11 +85,11 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         for name, address in external(site, only).items():
-            found = _status_of_external(site, name, address)
-            if found.state != REACHABLE:
-                why = f": {found.why}" if found.why else ""
+            current = _status_of_external(site, name, address)
+            if current.state != REACHABLE:
+                why = f": {current.why}" if current.why else ""
                 raise EugenieError(
-                    f"{name} does not answer at {address}{why}", found.hint or ELSEWHERE, ExitCode.UNREACHABLE
+                    f"{name} does not answer at {address}{why}", current.hint or ELSEWHERE, ExitCode.UNREACHABLE
                 )
         engines = _engines(site, workspace, needed(external(site), only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
@@ -102,28 +100,28 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
 
 
 def down(site: HasServing, progress: Progress = SILENT) -> list[str]:
-    """Stop every engine of the site, its model server too. Returns the names of what ran."""
+    """Stops every engine of the site, including its model server. Returns the names of those that were running."""
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
         jobs = _jobs(workspace)
         if jobs:
-            progress.say(f"ending without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
-        # the broker last: what writes to it ends in good order only while it is there
+            progress.say(f"stopping without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
+        # the broker last: its writers can end in good order only while it runs
         first = [SERVING, flink.TASKMANAGER, flink.JOBMANAGER, flink.METRICS, mlflow.NAME]
         try:
             with ThreadPoolExecutor(len(first)) as pool:
                 stopped = list(pool.map(lambda name: _stop_any(site, workspace, name, progress), first))
-        finally:  # one that cannot be stopped (a container whose engine is away) is no reason to leave the broker
+        finally:  # stop the broker even if another cannot be stopped (a container whose Docker engine is unreachable)
             last = _stop(workspace, kafka.NAME, progress)
         temporary_folders.sweep_all(workspace, flink.JVMS)
     return [name for name, ran in zip([*first, kafka.NAME], [*stopped, last], strict=True) if ran]
 
 
 def status(site: Site) -> list[EngineStatus]:
-    """Every engine of the site, its model server included, and how each answers now, in its own protocol.
+    """The state of every engine of the site, including its model server, queried in its own protocol.
 
-    One that was not started is missed (`ok` False) when it is Kafka or Flink, or the model server of a site that has
-    exported a model. Training writes into the local store itself, so a tracking server need not run.
+    Kafka and Flink must be running (`ok` False otherwise), and so must the model server once the site has exported a
+    model. Training writes to the local store directly, so the tracking server need not run.
     """
     workspace = workspace_of(site)
     elsewhere = external(site)
@@ -131,22 +129,22 @@ def status(site: Site) -> list[EngineStatus]:
     if site.serving.address is None:
         names.append(SERVING)
     with ThreadPoolExecutor(len(names) + len(elsewhere)) as pool:
-        theirs = [pool.submit(_status_of_external, site, *each) for each in elsewhere.items()]
+        theirs = [pool.submit(_status_of_external, site, name, address) for name, address in elsewhere.items()]
         ours = pool.map(lambda name: _status_any(site, workspace, name), names)
-        found = [*ours, *(each.result() for each in theirs)]
-    return [_judged(each, partial(_has_exported, site)) for each in found]
+        statuses = [*ours, *(future.result() for future in theirs)]
+    return [_judged(engine_status, partial(_has_exported, site)) for engine_status in statuses]
 
 
 def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
-    """The engines (of `only`, if given) that were started and not stopped since; False: it died.
+    """The engines (of `only`, if given) that were started and not stopped since -> whether they still run.
 
-    In the order in which one needs the other. The model server belongs to them unless `only` is given.
+    The order is that of their dependencies. The model server is included unless `only` is given.
     """
     _check_parts(only)
     workspace = workspace_of(site)
     names = [name for part in needed(external(site), only) for name in _NAMES[part]]
     files = {name: run_file(workspace, name) for name in names}
-    found = {
+    alive = {
         name: process.identify(file) is not None
         for name, file in files.items()
         if process.read_run_file(file) is not None
@@ -155,21 +153,21 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
         from eugenie_cli.serving import runtime
 
         runs = runtime.started(site)
-        found |= {SERVING: runs} if runs is not None else {}
-    return found
+        alive |= {SERVING: runs} if runs is not None else {}
+    return alive
 
 
 def settled(workspace: Workspace) -> None:
-    """Wait until no `up` or `down` of the site is under way."""
+    """Waits until no `up` or `down` of the site is in progress."""
     with alone(workspace.run / LOCK):
         pass
 
 
 def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
-    """Launch an engine of PARTS that died, at the address that it had, and do not wait until it answers.
+    """Launches a dead engine of PARTS at its old address, without waiting until it answers.
 
-    False when it runs, or was stopped meanwhile. Raises EugenieError when it cannot be launched; it still counts as
-    started then, so that it can be tried again.
+    Returns False when it runs, or has been stopped in the meantime. Raises EugenieError when it cannot be launched; it
+    then still counts as started, so that the launch can be repeated.
     """
     workspace = workspace_of(site)
     (part,) = (part for part, names in _NAMES.items() if name in names)
@@ -199,21 +197,21 @@ _NAMES = {
 
 
 def external(site: Site, only: Collection[str] = ()) -> dict[str, str]:
-    """The engines (of `only`, if given) that are not eugenie's, and their addresses, as the site file has them."""
-    given = {}
+    """The external engines (of `only`, if given) -> their addresses from the site file."""
+    addresses = {}
     if site.kafka.bootstrap != endpoints.EMBEDDED:
-        given["kafka"] = site.kafka.bootstrap
+        addresses["kafka"] = site.kafka.bootstrap
     if site.stream.flink != endpoints.EMBEDDED:
-        given["flink"] = site.stream.flink.rstrip("/")
+        addresses["flink"] = site.stream.flink.rstrip("/")
     if site.tracking.uri != endpoints.LOCAL:
-        given["mlflow"] = site.tracking.uri
+        addresses["mlflow"] = site.tracking.uri
     if site.serving.address is not None and not only:
-        given[SERVING] = site.serving.address
-    return {name: address for name, address in given.items() if not only or name in only}
+        addresses[SERVING] = site.serving.address
+    return {name: address for name, address in addresses.items() if not only or name in only}
 
 
 def needed(external: Collection[str], only: Collection[str] = ()) -> list[str]:
-    """The parts (of `only`, if given) that the site file leaves to eugenie: all that are not `external`."""
+    """The parts (of `only`, if given) that eugenie runs itself: all but the `external` ones."""
     return [part for part in PARTS if part not in external and (not only or part in only)]
 
 
@@ -230,34 +228,34 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 
-def _judged(found: EngineStatus, has_exported: Callable[[], bool]) -> EngineStatus:
-    """With `ok`, and with what to do where it is not. `has_exported`: a model server of the site would have work."""
-    if found.state == "stopped":
-        is_missed = has_exported() if found.name == SERVING else found.name != mlflow.NAME
+def _judged(current: EngineStatus, has_exported: Callable[[], bool]) -> EngineStatus:
+    """The status with `ok` and, if not ok, a hint. `has_exported`: whether the model server would have models."""
+    if current.state == "stopped":
+        is_missed = has_exported() if current.name == SERVING else current.name != mlflow.NAME
     else:
-        is_missed = found.state in ("crashed", "not answering", UNREACHABLE)
+        is_missed = current.state in ("crashed", "not answering", UNREACHABLE)
     if not is_missed:
-        return found
-    start = endpoints.SERVE if found.name == SERVING else endpoints.START
-    stop = "eugenie serve stop" if found.name == SERVING else "eugenie down"
+        return current
+    start = endpoints.SERVE if current.name == SERVING else endpoints.START
+    stop = "eugenie serve stop" if current.name == SERVING else "eugenie down"
     hint = {
         "stopped": start,
-        "crashed": f"{start}; it ended, {found.log} says why",
-        "not answering": f"see {found.log}; if it stays so: `{stop}`, then `{start}`",
+        "crashed": f"{start}; {current.log} shows why it ended",
+        "not answering": f"see {current.log}; if it does not recover: `{stop}`, then `{start}`",
         UNREACHABLE: ELSEWHERE,
-    }[found.state]
-    return replace(found, ok=False, hint=found.hint or hint)
+    }[current.state]
+    return replace(current, ok=False, hint=current.hint or hint)
 
 
 def _has_exported(site: HasServing) -> bool:
-    """Whether a model of the site was exported, which its server is there for."""
+    """Whether any model of the site has been exported, so that the server has something to serve."""
     from eugenie_cli.serving import release_config
 
     return any(release_config.exported(site).values())
 
 
 def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: Progress) -> list[Engine]:
-    """The engines of `parts`, ready to be launched: jars at hand, ports chosen."""
+    """The engines of `parts`, ready to be launched, with jars and ports."""
     configured = {
         "kafka": site.engines.kafka_port,
         "flink": site.engines.flink_port,
@@ -270,10 +268,10 @@ def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: P
         mlflow.NAME: mlflow.PORTS,
     }
     alive = [name for name in owners if process.identify(run_file(workspace, name)) is not None]
-    wanted = [port for part in parts for name in _NAMES[part] for port in owners.get(name, ())]
+    port_names = [port for part in parts for name in _NAMES[part] for port in owners.get(name, ())]
     chosen = ports.assign(
         workspace.run / "ports.json",
-        {port: configured.get(port, 0) for port in wanted},
+        {port: configured.get(port, 0) for port in port_names},
         in_use=[port for name in alive for port in owners[name]],
     )
     roles = [part for part in parts if part in ("kafka", "flink")]
@@ -297,7 +295,7 @@ def _bring_up(engines: Sequence[Engine], dead: Sequence[Engine], progress: Progr
         return
     cancelled = threading.Event()
     started = list(dead)
-    label = f"starting {', '.join(engine.name for engine in dead)}" if dead else "all engines run already"
+    label = f"starting {', '.join(engine.name for engine in dead)}" if dead else "all engines are already running"
     pool = ThreadPoolExecutor(len(engines))
     with progress.task(label, total=len(engines), unit="engines") as advance, pool:
         waiting = [pool.submit(_start, engine, started, cancelled) for engine in engines]
@@ -311,35 +309,36 @@ def _bring_up(engines: Sequence[Engine], dead: Sequence[Engine], progress: Progr
 
 
 def _report(waiting: Collection[Future[None]], advance: Callable[[float], None]) -> None:
-    left = set(waiting)
-    while left:
-        # a short time-out: a signal is only heard between two waits
-        done, left = wait(left, timeout=0.5, return_when=FIRST_EXCEPTION)
+    pending = set(waiting)
+    while pending:
+        # a short time-out, because signals are handled only between two waits
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()
             advance(1)
 
 
 def _start(engine: Engine, started: list[Engine], cancelled: threading.Event) -> None:
-    """Waits until it answers; launches it if it is in `started`, or ends meanwhile: then it is added there."""
+    """Waits until the engine answers. Launches it first if it is in `started`; also launches a running engine that ends
+    meanwhile, and adds it to `started`."""
     if engine in started:
         engine.launch()
     deadline = time.monotonic() + READY_WITHIN_S
     while not cancelled.is_set():
         running = process.identify(engine.run_file)
-        if running is None and engine not in started:  # killed a moment ago, it takes as long to be gone
+        if running is None and engine not in started:  # was killed just before, and has now ended
             started.append(engine)
             engine.launch()
             continue
         if running is None:
             recorded = process.read_run_file(engine.run_file)
             log = recorded.log if recorded is not None else "its log"
-            raise EugenieError(f"{engine.name} ended while it started:\n{_end_of(recorded)}", f"see {log}")
+            raise EugenieError(f"{engine.name} ended while starting:\n{_end_of(recorded)}", f"see {log}")
         if engine.healthy():
             return
         if time.monotonic() > deadline:
             late = f"{engine.name} does not answer after {READY_WITHIN_S:.0f} s"
-            raise EugenieError(f"{late}:\n{_end_of(running)}", f"see {running.log}; `eugenie down` ends it")
+            raise EugenieError(f"{late}:\n{_end_of(running)}", f"see {running.log}; `eugenie down` stops it")
         time.sleep(_POLL_S)
 
 
@@ -347,7 +346,7 @@ def _end_of(recorded: process.Process | None) -> str:
     return process.tail(Path(recorded.log)) if recorded is not None else ""
 
 
-# -- stopping and looking ---------------------------------------------------------------------------------
+# -- stopping and inspecting ------------------------------------------------------------------------------
 
 
 def _stop(workspace: Workspace, name: str, progress: Progress) -> bool:
@@ -358,7 +357,7 @@ def _stop(workspace: Workspace, name: str, progress: Progress) -> bool:
 
 
 def _stop_any(site: HasServing, workspace: Workspace, name: str, progress: Progress) -> bool:
-    """An engine, or the model server, which its runtime stops."""
+    """Stops an engine, or the model server through its runtime."""
     if name != SERVING:
         return _stop(workspace, name, progress)
     from eugenie_cli.serving import runtime
@@ -375,10 +374,10 @@ def _status_any(site: HasServing, workspace: Workspace, name: str) -> EngineStat
     from eugenie_cli.serving import runtime
 
     try:
-        found = runtime.status(site)
-    except EugenieError as error:  # the engine is away, or the server does not tell its models
+        server = runtime.status(site)
+    except EugenieError as error:  # the Docker engine is unreachable, or the server does not report its models
         return EngineStatus(name, "not answering", None, "", "", why=error.reason, hint=error.hint or "")
-    return EngineStatus(name, found.state, found.pid, found.address, found.log)
+    return EngineStatus(name, server.state, server.pid, server.address, server.log)
 
 
 def _status(site: HasServing, workspace: Workspace, name: str) -> EngineStatus:
@@ -399,7 +398,7 @@ def _status(site: HasServing, workspace: Workspace, name: str) -> EngineStatus:
 
 
 def _why_silent(site: HasServing, address: str) -> tuple[str, str]:
-    """What keeps the model server from answering, and what to do about it; empty: nothing, nothing in particular."""
+    """Why the model server does not answer, and a hint. The reason is empty when it answers; the hint may be empty."""
     from eugenie_cli.serving import tls
     from eugenie_cli.serving.health import why_not_serving
 
@@ -427,11 +426,11 @@ def _jobs(workspace: Workspace) -> list[str]:
     return flink_rest.running_jobs(running.address) if running is not None else []
 
 
-# -- one at a time, and interrupted well --------------------------------------------------------------------
+# -- checking arguments -----------------------------------------------------------------------------------
 
 
 def _check_parts(only: Collection[str]) -> None:
     unknown = [part for part in only if part not in PARTS]
     if unknown:
         hint = f"choose from {', '.join(PARTS)}"
-        raise EugenieError(f"no engine is named {', '.join(unknown)}", hint, ExitCode.USAGE)
+        raise EugenieError(f"unknown engine: {', '.join(unknown)}", hint, ExitCode.USAGE)

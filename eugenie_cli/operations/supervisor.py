@@ -1,11 +1,11 @@
-"""Keep a site running: an engine that dies is started again, a stream job that its cluster lost is submitted again.
+"""Keeps a site running: restarts engines that die, and resubmits a stream job that its cluster has lost.
 
-`keep` stays in the foreground, as systemd and containers want it. What was stopped on purpose stays stopped: an engine
-that died is known by its run file, which `eugenie down` and `eugenie serve stop` remove; a job by its record, in which
-`eugenie stream stop` notes the end.
+`keep` stays in the foreground, as systemd and containers require. Anything stopped on purpose stays stopped. A dead
+engine still has its run file, which `eugenie down` and `eugenie serve stop` remove; a lost job still has an open
+record, which `eugenie stream stop` closes.
 
-It never waits for one thing while another may need it: engines are launched and looked at again in the next round, and
-what takes longer (the model server, a submission) runs on a thread of its own.
+The supervisor never waits for one engine while another may need it: it launches engines and checks them in the next
+round, and runs slower actions (the model server, a submission) in their own threads.
 """
 
 from __future__ import annotations
@@ -30,28 +30,30 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import Workspace
 
 POLL_S = 1.0
-"""From one look to the next: what died is noticed within this."""
+"""Interval between rounds: a death is noticed within this time."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Between two attempts on the same thing, doubled each time. The first attempt comes at once."""
+"""Pauses between attempts on the same engine, doubled each time. The first attempt follows at once."""
 
 STEADY_S = 60.0
-"""What has run for this long counts as recovered: its next death is met at once again."""
+"""An engine that has run for this long counts as recovered: it is restarted at once after its next death."""
 
 CONFIRMED = 3
-"""Looks at which a job must be missing: for a moment a cluster has forgotten one that ends, and `stop` not noted it."""
+"""Consecutive rounds in which a job must be missing: while a job ends, its cluster may have forgotten it before `stop`
+has recorded the end."""
 
 JOB = "stream job"
-"""How the job is called beside the engines."""
+"""The job's name among those of the engines."""
 
 
 def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), down_on_exit: bool = False) -> None:
-    """Stay until INT, TERM or HUP, or until all engines were stopped by somebody else; see `Supervisor`.
+    """Supervises until INT, TERM or HUP, or until another command has stopped all engines; see `Supervisor`.
 
-    The engines run on afterwards, unless `down_on_exit`. Raises EugenieError when the site has a keeper already.
+    The engines keep running afterwards, unless `down_on_exit`. Raises EugenieError when the site is already supervised.
     """
     with _only_one(workspace_of(site)), signals.noted() as stop:
-        progress.say(f"keeping {', '.join(lifecycle.started(site, only)) or 'nothing'}; Ctrl-C ends that")
+        names = ", ".join(lifecycle.started(site, only)) or "no engines"
+        progress.say(f"supervising {names}; Ctrl-C stops supervising")
         Supervisor(site, progress, only).run(stop)
     if down_on_exit:
         lifecycle.down(site, progress)
@@ -59,7 +61,7 @@ def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), do
 
 @dataclass
 class Backoff:
-    """When a thing that dies may be tried again: at once, then after longer and longer pauses."""
+    """When the next attempt may follow: at once, then after ever longer pauses."""
 
     attempts: int = 0
     last: float = 0.0
@@ -70,7 +72,7 @@ class Backoff:
         return pause_s(self.attempts, FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
     def is_due(self, now: float) -> bool:
-        """True when the next attempt may be made at `now` (seconds of a clock that never goes back)."""
+        """True when the next attempt may be made at `now` (seconds of a monotonic clock)."""
         if self.attempts and now - self.last >= STEADY_S + self.pause_s:
             self.attempts = 0
         return not self.attempts or now - self.last >= self.pause_s
@@ -81,33 +83,33 @@ class Backoff:
 
 
 class Supervisor:
-    """Looks after the engines of a site (of `only`, if given) and, unless `only` leaves Flink out, its stream job.
+    """Supervises the engines of a site (of `only`, if given) and, unless `only` omits Flink, its stream job.
 
-    `revived` counts what was started again, by engine; the job is counted as `JOB`.
+    `revived` counts the restarts of each engine; those of the job are counted as `JOB`.
     """
 
     def __init__(self, site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> None:
         self._site = site
         self._progress = progress
         self._only = tuple(only)
-        self._patience: dict[str, Backoff] = {}
+        self._backoffs: dict[str, Backoff] = {}
         self._busy: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
         self._missing = 0
         self.revived: Counter[str] = Counter()
 
     def run(self, stop: threading.Event) -> None:
-        """Look again and again, until `stop` is set or nothing is left to keep."""
+        """Repeats `look` until `stop` is set or no engine is left to supervise."""
         while self.look() and not stop.wait(POLL_S):
             pass
 
     def look(self) -> bool:
-        """One round; False when every engine was stopped, so that there is nothing to keep."""
-        found = lifecycle.started(self._site, self._only)
-        if not found:
-            self._progress.say("every engine was stopped: nothing left to keep")
+        """Runs one round; returns False when every engine was stopped, so that none is left to supervise."""
+        engines = lifecycle.started(self._site, self._only)
+        if not engines:
+            self._progress.say("all engines were stopped: nothing left to supervise")
             return False
-        for name in (name for name, runs in found.items() if not runs):
+        for name in (name for name, runs in engines.items() if not runs):
             if name == lifecycle.SERVING:
                 self._attempt(name, "died", self._start_server, waits=True)
             else:
@@ -119,13 +121,13 @@ class Supervisor:
         return True
 
     def _attempt(self, name: str, what: str, act: Callable[[], bool], waits: bool = False) -> None:
-        """Do `act`, now or on a thread of its own, unless it is being done or must be patient."""
-        patience = self._patience.setdefault(name, Backoff())
-        if name in self._busy or not patience.is_due(time.monotonic()):
+        """Runs `act`, now or in its own thread, unless it is in progress or its pause has not passed."""
+        backoff = self._backoffs.setdefault(name, Backoff())
+        if name in self._busy or not backoff.is_due(time.monotonic()):
             return
-        patience.tried(time.monotonic())
-        attempt = f" (attempt {patience.attempts})" if patience.attempts > 1 else ""
-        self._progress.say(f"{name} {what}: starting it again{attempt}")
+        backoff.tried(time.monotonic())
+        attempt = f" (attempt {backoff.attempts})" if backoff.attempts > 1 else ""
+        self._progress.say(f"{name} {what}: restarting it{attempt}")
         if not waits:
             self._do(name, act)
             return
@@ -138,19 +140,19 @@ class Supervisor:
                 self.revived[name] += 1
         except EugenieError as error:
             hint = f"; {error.hint}" if error.hint else ""
-            self._progress.say(f"{name} could not be started: {error.reason}{hint}")
+            self._progress.say(f"cannot start {name}: {error.reason}{hint}")
         finally:
-            self._patience[name].last = time.monotonic()
+            self._backoffs[name].last = time.monotonic()
             self._busy.pop(name, None)
 
     def _start_server(self) -> bool:
         from eugenie_cli.serving import runtime
 
-        lifecycle.settled(workspace_of(self._site))  # it may have been stopped by a `down` that is not at its end
+        lifecycle.settled(workspace_of(self._site))  # an unfinished `down` may have stopped it
         return runtime.revive(self._site)
 
     def _job_is_missing(self) -> bool:
-        """True when the last job, if it was not stopped, is unknown to a cluster that could run it."""
+        """True when the last job was not stopped, and a cluster that could run it does not know it."""
         from eugenie_cli.engines import job_record
         from eugenie_cli.engines.flink_rest import ENDED_ON_PURPOSE, FlinkRest
         from eugenie_cli.streaming import launch
@@ -161,17 +163,17 @@ class Supervisor:
             return False
         try:
             address = endpoints.flink(self._site)
-            found = flink_rest.overview(address)
-            if found is None or not found.get("slots-total"):  # something else may answer there
+            overview = flink_rest.overview(address)
+            if overview is None or not overview.get("slots-total"):  # another server may answer there
                 return False
             rest = FlinkRest(address)
             if running_job(rest, self._site.site) is not None:
                 return False
-            last = launch.counted(rest, last)  # one that was interrupted may never have come to Flink
+            last = launch.counted(rest, last)  # an interrupted submission may never have reached Flink
             if last is None or last.savepoint or last.drained or last.job_id in self._ended:
                 return False
             job = rest.job(last.job_id)
-        except EugenieError:  # the JobManager is gone or not ready: the next look will tell
+        except EugenieError:  # the JobManager is dead or not ready: the next round will show which
             return False
         if job is not None and job["state"] in ENDED_ON_PURPOSE:
             self._ended.add(last.job_id)
@@ -183,19 +185,19 @@ class Supervisor:
         from eugenie_cli.serving import runtime
         from eugenie_cli.streaming.submit import submit
 
-        runtime.start(self._site)  # nothing happens when it runs; after a reboot it does not, and the job needs it
+        runtime.start(self._site)  # has no effect while it runs; after a reboot it does not run, and the job needs it
         last = job_record.load(workspace_of(self._site))
-        parallelism = last.shape.get("parallelism") if last is not None else None  # it may not be the site file's
-        made = submit(self._site, self._progress, parallelism=parallelism, lost=True)
-        if made.started:
-            begun = made.resumed_from or "where the last one had read to"
-            self._progress.say(f"the stream job runs again, from {begun}")
-        return made.started
+        parallelism = last.shape.get("parallelism") if last is not None else None  # may differ from the site file's
+        submitted = submit(self._site, self._progress, parallelism=parallelism, lost=True)
+        if submitted.started:
+            origin = submitted.resumed_from or "the offsets that the last job had reached"
+            self._progress.say(f"the stream job is running again, from {origin}")
+        return submitted.started
 
 
 @contextmanager
 def _only_one(workspace: Workspace) -> Iterator[None]:
-    """One keeper of a site at a time."""
-    reason, hint = "the site has a keeper already", "end the other `eugenie up --supervise` first"
+    """Ensures that a site has only one supervisor at a time."""
+    reason, hint = "the site is already supervised", "stop the other `eugenie up --supervise` first"
     with refusing(workspace.run / ".keeper.lock", reason, hint, ExitCode.FAILED):
         yield

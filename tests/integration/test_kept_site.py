@@ -57,7 +57,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
     with told.open("w") as stderr:
         keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
     try:
-        wait_until(lambda: f"keeping {', '.join(STARTED)}; Ctrl-C" in told.read_text(), keeper)
+        wait_until(lambda: f"supervising {', '.join(STARTED)}; Ctrl-C" in told.read_text(), keeper)
         local.start(site)
         before = pids(site)
         assert before.keys() == EVERY
@@ -66,7 +66,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
         wait_until(lambda: pids(site).keys() == EVERY, keeper)
         after = pids(site)
         assert all(after[name] != before[name] for name in EVERY)
-        assert all(f"{name} died: starting it again" in told.read_text() for name in EVERY)
+        assert all(f"{name} died: restarting it" in told.read_text() for name in EVERY)
 
         local.stop(site)
         os.kill(after["kafka"], signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_ctrl_c_leaves_the_engines_running(site, tmp_path):
     keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert keeper.stderr is not None
     try:
-        while "keeping mlflow" not in (line := keeper.stderr.readline()):
+        while "supervising mlflow" not in (line := keeper.stderr.readline()):
             assert line, "the keeper ended"
         running = pids(site)
         keeper.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Engines that end while they are waited for."""
+"""Engines that end while `up` waits for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.progress import SILENT
 
 
 def program(folder: Path, text: str) -> Engine:
-    """A Python program as an engine: healthy when it has written its file `well`."""
+    """A Python program as an engine, which is healthy once it has written its file `well`."""
     run_file = folder / "engine.json"
 
     def launch() -> process.Process:
@@ -37,11 +37,11 @@ LATE = "import pathlib, sys, time; time.sleep(0.2); pathlib.Path(sys.argv[1], 'w
 
 
 @pytest.mark.slow
-def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None:
+def test_a_running_engine_that_ends_meanwhile_is_restarted(tmp_path: Path) -> None:
     engine = program(tmp_path, LATE)
     first = engine.launch()
     until_well(engine)
-    (tmp_path / "well").unlink()  # it hangs; and it is killed while `up` waits for it
+    (tmp_path / "well").unlink()  # it hangs, and is killed while `up` waits for it
     os.kill(first.pid, signal.SIGSTOP)
     try:
 
@@ -52,17 +52,17 @@ def test_one_that_ran_and_ends_meanwhile_is_started_anew(tmp_path: Path) -> None
 
         watched = Engine(engine.name, engine.run_file, engine.launch, killed_when_asked)
         lifecycle._bring_up([watched], [], SILENT)
-        now = process.identify(engine.run_file)
-        assert now is not None and now.pid != first.pid
+        second = process.identify(engine.run_file)
+        assert second is not None and second.pid != first.pid
     finally:
         process.stop(engine.run_file)
 
 
-def test_one_that_does_not_start_is_started_once(tmp_path: Path) -> None:
+def test_an_engine_that_fails_to_start_is_launched_once(tmp_path: Path) -> None:
     engine = program(tmp_path, "import sys; sys.exit('no licence')")
-    with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
+    with pytest.raises(EugenieError, match="engine ended while starting:\nno licence"):
         lifecycle._bring_up([engine], [], SILENT)
-    with pytest.raises(EugenieError, match="engine ended while it started:\nno licence"):
+    with pytest.raises(EugenieError, match="engine ended while starting:\nno licence"):
         lifecycle._bring_up([engine], [engine], SILENT)
 
 

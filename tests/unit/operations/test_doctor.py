@@ -1,4 +1,4 @@
-"""`eugenie doctor` tells what it found, and what to do about each fault."""
+"""`eugenie doctor` reports what it found, and what to do about each fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.site.schema import Site
 
 
 def named(found, name):
-    return next(each for each in found if each.name == name)
+    return next(check for check in found if check.name == name)
 
 
 def site(base: Path, **sections) -> Site:
@@ -28,15 +28,15 @@ def site(base: Path, **sections) -> Site:
     return Site.model_validate(document).model_copy(update={"base": base})
 
 
-def test_this_machine_has_what_the_engines_are_made_of():
+def test_this_machine_has_what_the_engines_need():
     found = doctor.check()
     assert all(named(found, name).ok for name in ("python", "java", *doctor.PACKAGES))
 
 
-def test_a_wrong_java_is_a_fault_with_a_way_out(monkeypatch, tmp_path):
+def test_a_wrong_java_is_a_fault_with_a_hint(monkeypatch, tmp_path):
     monkeypatch.setenv(ENV_HOME, str(tmp_path))
     fault = named(doctor.check(), "java")
-    assert not fault.ok and ENV_HOME in fault.hint
+    assert not fault.ok and ENV_HOME in fault.found and "unset it" in fault.hint
 
 
 def test_a_folder_without_jars_is_a_fault_that_lists_them(tmp_path):
@@ -47,7 +47,7 @@ def test_a_folder_without_jars_is_a_fault_that_lists_them(tmp_path):
 def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
     found = doctor.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
     assert not named(found, "kafka").ok
-    assert named(found, "mlflow").ok, "what eugenie starts itself may be stopped"
+    assert named(found, "mlflow").ok, "eugenie's own engines may be stopped"
 
 
 @pytest.mark.parametrize(("name", "command"), [("kafka", "eugenie up"), ("serving", "eugenie serve start")])
