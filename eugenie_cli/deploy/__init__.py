@@ -1,6 +1,6 @@
-"""Manifests of a site's model servers, for machines that eugenie does not start anything on.
+"""Manifests for a site's model servers on machines where eugenie itself starts nothing.
 
-A module a target (`kubernetes`, `kserve`, `seldon`, `compose`, `kubeflow`), each a pure function from a `Request` to
-named documents: the same site gives the same bytes. `render` chooses one, `output` puts its documents into a folder.
-No document holds a secret: they name Kubernetes secrets, or files, that hold them.
+Each target has a module (`kubernetes`, `kserve`, `seldon`, `compose`, `kubeflow`) with a pure function from a `Request`
+to named documents: the same site gives the same bytes. `render` chooses the target, and `output` writes its documents
+into a folder. Documents contain no secrets, only the names of Kubernetes secrets or files with them.
 """

@@ -1,4 +1,4 @@
-"""What stands around the pods: the service, how many there are, who may reach them and whom they may."""
+"""The resources around the pods: service, autoscaler, disruption budget and network policy."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from eugenie_cli.deploy.pods import CONTAINER, selector
 from eugenie_cli.deploy.request import Request
 
 FEWEST, MOST = 2, 4
-"""Replicas: one may go while its node is drained."""
+"""Replicas. At least two, so that one can be removed while its node is drained."""
 
 BUSY_PERCENT = 70
-"""Of the CPU that a server asks for; above it there are more of them."""
+"""Utilisation of the requested CPU above which replicas are added."""
 
 METADATA_ADDRESS = "169.254.169.254/32"
-"""Where the clouds tell a pod who it is."""
+"""The clouds' metadata service, from which a pod gets its identity."""
 
 _NAMESPACE = "kubernetes.io/metadata.name"
 
 
 def service(request: Request, metadata: dict[str, Any]) -> dict[str, Any]:
-    """One address for all replicas. A caller keeps its connection, and with it its replica: callers are divided."""
+    """One address for all replicas. A client keeps its connection, so clients are balanced rather than calls."""
     serving = request.site.serving
     ports = [_port("grpc", serving.port or model_server.GRPC_PORT)]
     if request.rest:
@@ -41,7 +41,7 @@ def _port(name: str, port: int) -> dict[str, Any]:
 
 
 def autoscaler(request: Request, metadata: dict[str, Any]) -> dict[str, Any]:
-    """By the CPU of the server's container: with GPUs too it is the CPU that takes requests in."""
+    """Scales on the CPU of the server's container, with GPUs as well, because the CPU accepts the requests."""
     target = {"type": "Utilization", "averageUtilization": BUSY_PERCENT}
     return {
         "apiVersion": "autoscaling/v2",
@@ -57,14 +57,14 @@ def autoscaler(request: Request, metadata: dict[str, Any]) -> dict[str, Any]:
                     "containerResource": {"name": "cpu", "container": CONTAINER, "target": target},
                 }
             ],
-            # a plant's load does not fall for good in a moment
+            # a short dip of a plant's load is not permanent
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
         },
     }
 
 
 def disruption_budget(request: Request, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Nodes may be drained one after the other."""
+    """Lets nodes be drained one at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -74,14 +74,14 @@ def disruption_budget(request: Request, metadata: dict[str, Any]) -> dict[str, A
 
 
 def network_policy(request: Request, metadata: dict[str, Any]) -> dict[str, Any]:
-    """In: the TaskManagers of the site's Flink job, Prometheus, and where the site file has a REST port the pods
-    of the servers' own namespace. Out: names, and the store over HTTPS.
+    """Ingress: the TaskManagers of the site's Flink job, Prometheus and, if the site file has a REST port, the pods of
+    the servers' own namespace. Egress: DNS, and the store over HTTPS.
 
-    A server whose models are on a volume calls nobody. Probes come from the node, which no policy keeps out.
+    A server whose models are on a volume has no egress. Probes come from the node, which policies do not block.
     """
     options = request.options
     stream: dict[str, Any] = {
-        # as Flink's own Kubernetes integration labels the pods that call the model server
+        # the labels of Flink's Kubernetes integration for the pods that call the model server
         "podSelector": {"matchLabels": {"app": site_label(request.site.site), "component": "taskmanager"}}
     }
     if options.stream_namespace is not None:

@@ -1,4 +1,4 @@
-"""Docker Compose: one TensorFlow Serving of all classes on one machine."""
+"""Docker Compose: one TensorFlow Serving for all classes on one machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from eugenie_cli.serving.server_config import METRICS_PATH
 FILE = "compose.yaml"
 SERVICE, COPIES = "model-server", "models"
 CONFIG = "config"
-"""Folder beside the file: a folder is mounted, since a file that is replaced would stay the old one inside."""
+"""Folder next to the file. The folder is mounted, because a mounted file would stay the old one after a replacement."""
 
 CREDENTIALS_FILE, SETTINGS_FILE = "credentials.json", "store.env"
-"""Beside the file, and the user's to make: Google's credentials; variables with another store's."""
+"""Files next to it that the user provides: Google's credentials, or variables with those of another store."""
 
 _TMP = "/tmp:size=1g,mode=1777"  # noqa: S108 - the container's own
 
 
 def documents(request: Request) -> list[Document]:
-    """`compose.yaml` and the files that it mounts. Raises EugenieError (REFUSED) for what Compose cannot do."""
+    """`compose.yaml` and the files that it mounts. Raises EugenieError (REFUSED) for features that Compose lacks."""
     refuse_canaries(request, "Docker Compose")
     refuse_tls(request)
     gpus = request.site.serving.gpus
@@ -36,7 +36,7 @@ def documents(request: Request) -> list[Document]:
 
 
 def project(request: Request) -> dict[str, Any]:
-    """The whole file."""
+    """The contents of `compose.yaml`."""
     services = {SERVICE: _server(request)}
     project: dict[str, Any] = {"name": request.name, "services": services}
     if not request.store.read_by_tensorflow:
@@ -46,31 +46,33 @@ def project(request: Request) -> dict[str, Any]:
 
 
 def steps(request: Request, folder: Path) -> list[str]:
-    """What comes after writing."""
-    told = []
+    """What to do with the files."""
+    credentials = []
     if request.store.kind == "gs" and request.options.secret is not None:
-        told.append(f"put the service account's credentials into {folder / CREDENTIALS_FILE}, readable by number 10001")
+        credentials.append(
+            f"put the service account's credentials into {folder / CREDENTIALS_FILE}, readable by user ID 10001"
+        )
     elif not request.store.read_by_tensorflow:
-        told.append(
-            f"put the store's credentials into {folder / SETTINGS_FILE}, a variable a line, readable by you alone"
+        credentials.append(
+            f"put the store's credentials into {folder / SETTINGS_FILE}, one variable per line, readable only by you"
         )
     host = request.site.serving.host
     return [
         *request.not_released(),
-        *told,
+        *credentials,
         f"docker compose --file {folder / FILE} up --detach --wait",
-        f"name the server in the site file: serving: {{address: {host}:{_published(request)[0]}}}",
+        f"set the server's address in the site file: serving: {{address: {host}:{_published(request)[0]}}}",
         *model_server.after_promotion(request, "compose", " into the same folder"),
     ]
 
 
 def health_check() -> list[str]:
-    """A command of the image itself, which has bash but no curl: the REST API must give its metrics."""
-    asked = f"GET {METRICS_PATH} HTTP/1.0\\r\\n\\r\\n"
+    """A command that checks the metrics on the REST API. The image has bash but no curl."""
+    request_text = f"GET {METRICS_PATH} HTTP/1.0\\r\\n\\r\\n"
     return [
         "bash",
         "-c",
-        f"exec 3<>/dev/tcp/127.0.0.1/{model_server.REST_PORT} && printf '{asked}' >&3"
+        f"exec 3<>/dev/tcp/127.0.0.1/{model_server.REST_PORT} && printf '{request_text}' >&3"
         " && read -r -t 5 line <&3 && [[ $line == *' 200 '* ]]",
     ]
 
@@ -104,7 +106,7 @@ def _server(request: Request) -> dict[str, Any]:
         "ports": ports,
         "volumes": volumes,
         "healthcheck": {
-            # a dollar of the shell's own is written twice
+            # Compose needs the shell's dollar signs doubled
             "test": ["CMD", *(word.replace("$", "$$") for word in health_check())],
             "interval": "10s",
             "timeout": "6s",
@@ -119,11 +121,11 @@ def _server(request: Request) -> dict[str, Any]:
 
 def _copies(request: Request) -> dict[str, Any]:
     script = f"{model_sync.SCRIPT_FOLDER}/{model_sync.SCRIPT}"
-    ready = f"[ -s {model_server.MODELS_FOLDER}/{model_server.MODEL_CONFIG} ]"  # it comes after the versions
+    ready = f"[ -s {model_server.MODELS_FOLDER}/{model_server.MODEL_CONFIG} ]"  # copied after the versions
     return {
         **_common(),
         "image": model_sync.IMAGE,
-        "user": "0:0",  # a new volume is root's; the folder stays readable for the server
+        "user": "0:0",  # root owns a new volume; the folder stays readable for the server
         "entrypoint": ["/bin/sh", script],
         "command": [str(model_sync.EVERY_S)],
         "environment": model_sync.environment(request),
@@ -153,7 +155,7 @@ def _common() -> dict[str, Any]:
 
 
 def _mounted(source: str, target: str) -> dict[str, Any]:
-    # without `create_host_path: false` a folder that is missing would be made, empty and root's
+    # without `create_host_path: false`, Docker would create a missing folder, empty and owned by root
     bind = {"create_host_path": False}
     return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": bind}
 

@@ -1,7 +1,7 @@
-"""The stream job for Kubernetes: a FlinkDeployment of Flink's operator, and the image that it runs.
+"""The stream job for Kubernetes: a FlinkDeployment for Flink's operator, and the image that it runs.
 
-The files hold no secret. Kafka's password is a Kubernetes secret that is mounted as a file; the Kafka client itself
-reads it from there (its DirectoryConfigProvider), so that it is in no specification, argument or variable.
+The files contain no secrets. Kafka's password is in a Kubernetes secret that is mounted as a file. The Kafka client
+reads the file itself (its DirectoryConfigProvider), so the password is in no specification, argument or variable.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ PASSWORD, AUTHORITY = "password", "ca.pem"
 
 TLS_FOLDER = f"{ROOT}/model-server"
 TLS_FILES = {"ca": "ca.pem", "certificate": "certificate.pem", "key": "key.pem"}
-"""Of the model server's secret: what the job calls it with, and the keys that it is under."""
+"""The job's credentials for the model server -> their keys in its secret."""
 
 USER = 9999
-"""Of Flink's own image."""
+"""The user of Flink's own image."""
 
 SLOTS = 2
-"""Of a TaskManager: each has a Python worker beside the JVM, and two share a JVM's memory well."""
+"""Slots of a TaskManager: each has a Python worker in addition to the JVM, and two share a JVM's memory well."""
 
 MEMORY = {"jobManager": ("1600m", 0.5), "taskManager": ("2g", 2)}
 METRICS_PORT = 9249
 LARGEST_SPEC = 1_000_000
-"""Bytes. A ConfigMap holds a mebibyte."""
+"""Bytes. A ConfigMap may have up to one mebibyte."""
 
 REQUIREMENTS = ("apache-flink", "numpy", "grpcio", "protobuf", "orjson")
-"""What the job imports; the rest comes with them."""
+"""The packages that the job imports; others are their dependencies."""
 
 _PROVIDER = "org.apache.flink.kafka.shaded.org.apache.kafka.common.config.provider.DirectoryConfigProvider"
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """The files that were written, and what to do with them."""
+    """The files written, and what to do with them."""
 
     folder: str
     files: tuple[str, ...]
@@ -77,12 +77,13 @@ def render(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Rendered:
-    """Write `deployment.yaml`, `Dockerfile` and what goes into the image, over what an earlier rendering wrote.
+    """Writes `deployment.yaml`, `Dockerfile` and the files of the image, replacing those of an earlier rendering.
 
-    `state`: URI of the folder of checkpoints and savepoints; None: on a volume claim, which is rendered too. `secret`:
-    name of the Kubernetes secret of Kafka's password. `force`: over files of others, too. Raises EugenieError (REFUSED)
-    for a site whose Kafka or model server runs on this machine alone, or whose topic has too few partitions for its
-    parallelism, and a file that is not this command's.
+    `state`: URI of the folder for checkpoints and savepoints; None for a volume claim, which is also rendered.
+    `secret`: name of the Kubernetes secret with Kafka's password. `force`: overwrite other files as well.
+
+    Raises EugenieError (REFUSED) for a site whose Kafka or model server runs only on this machine, for a topic with too
+    few partitions for the parallelism, and for a file that this command did not write.
     """
     name = site_label(site.site)
     image = image or f"eugenie-stream:{metadata.version('eugenie')}"
@@ -92,30 +93,31 @@ def render(
     check_partitions(spec, of_site_file=True)
     documents = manifests(site, spec, name, image, state, secret)
     with tempfile.TemporaryDirectory() as staging:
-        made = _image_files(jars.folder_of(site), spec, Path(staging), progress)
-        wanted = {file.relative_to(staging).as_posix(): file.read_bytes() for file in made}
-    wanted["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
-    files = [one.path for one in output.write_files(folder, "stream", wanted, force) if one.state != "removed"]
-    return Rendered(str(folder), tuple(files), tuple(_steps(site, folder, image, secret)))
+        image_files = _image_files(jars.folder_of(site), spec, Path(staging), progress)
+        contents = {file.relative_to(staging).as_posix(): file.read_bytes() for file in image_files}
+    contents["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
+    written = output.write_files(folder, "stream", contents, force)
+    files = tuple(file.path for file in written if file.state != "removed")
+    return Rendered(str(folder), files, tuple(_steps(site, folder, image, secret)))
 
 
 def specification(site: Site) -> JobSpec:
-    """The job's specification without secrets: in their place is where the Kafka client finds them."""
-    for wanted, given, words in (
+    """The job's specification, with references for the Kafka client in the place of secrets."""
+    for key, is_external, engine in (
         ("kafka.bootstrap", site.kafka.bootstrap != endpoints.EMBEDDED, "Kafka"),
         ("serving.address", site.serving.address is not None, "the model server"),
     ):
-        if not given:
+        if not is_external:
             raise EugenieError(
-                f"{words} of {site.site} runs on this machine alone: pods cannot reach it",
-                f"set {wanted} in the site file to an address within the cluster",
+                f"{engine} of {site.site} runs only on this machine, where pods cannot reach it",
+                f"set {key} in the site file to an address within the cluster",
                 ExitCode.REFUSED,
             )
     registry = site.kafka.readings.registry
     if registry is not None and (registry.password is not None or registry.ca is not None):
         raise EugenieError(
-            "kafka.readings.registry: a password and an authority of a schema registry are not rendered",
-            "give the pods a registry that needs neither, within the cluster",
+            "kafka.readings.registry: the password and certificate authority of a schema registry cannot be rendered",
+            "use a registry within the cluster that needs neither",
             ExitCode.REFUSED,
         )
     security = site.kafka.security
@@ -139,23 +141,25 @@ def specification(site: Site) -> JobSpec:
     return replace(spec, kafka=kafka, model_server_tls=None if site.serving.tls is None else mounted)
 
 
-def _tls_files(given: Credentials | None) -> dict[str, str]:
-    """Part of the credentials -> file in the pods, of those that the site file names."""
-    return {} if given is None else {part: file for part, file in TLS_FILES.items() if getattr(given, part) is not None}
+def _tls_files(credentials: Credentials | None) -> dict[str, str]:
+    """Part of the credentials -> file in the pods, for the parts that the site file sets."""
+    if credentials is None:
+        return {}
+    return {part: file for part, file in TLS_FILES.items() if getattr(credentials, part) is not None}
 
 
 def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | None, secret: str) -> list[dict[str, Any]]:
-    """The ConfigMap of the site, the volume claim if there is one, and the FlinkDeployment."""
+    """The site's ConfigMap, the volume claim if needed, and the FlinkDeployment."""
     text = json.dumps(asdict(spec), ensure_ascii=False)
     if len(text.encode()) > LARGEST_SPEC:
         raise EugenieError(
-            f"the specification of {len(spec.assets)} assets has {len(text.encode()):,} bytes, a ConfigMap holds"
+            f"the specification of {len(spec.assets)} assets has {len(text.encode()):,} bytes, but a ConfigMap holds"
             f" {LARGEST_SPEC:,}",
-            "divide the site into several, each with topics of its own",
+            "divide the site into several sites with their own topics",
             ExitCode.REFUSED,
         )
 
-    def about(resource: str) -> dict[str, Any]:
+    def metadata_of(resource: str) -> dict[str, Any]:
         return {
             "name": resource,
             "labels": {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "eugenie"},
@@ -164,20 +168,20 @@ def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | Non
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": about(f"{name}-state"),
+        "metadata": metadata_of(f"{name}-state"),
         # the JobManager and every TaskManager write to it
         "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "10Gi"}}},
     }
     site_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": about(f"{name}-site"),
+        "metadata": metadata_of(f"{name}-site"),
         "data": {"job.json": text},
     }
     deployment = {
         "apiVersion": "flink.apache.org/v1beta1",
         "kind": "FlinkDeployment",
-        "metadata": about(name),
+        "metadata": metadata_of(name),
         "spec": {
             "image": image,
             "flinkVersion": "v" + "_".join(flink_version().split(".")[:2]),
@@ -187,7 +191,7 @@ def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | Non
             "podTemplate": {
                 "apiVersion": "v1",
                 "kind": "Pod",
-                # a ConfigMap that changes alone would change nothing that runs
+                # a change of the ConfigMap alone would not restart the pods
                 "metadata": {"annotations": {"eugenie/site": hashlib.sha256(text.encode()).hexdigest()}},
                 "spec": _pod(site, name, state is None, secret),
             },
@@ -198,7 +202,7 @@ def manifests(site: Site, spec: JobSpec, name: str, image: str, state: str | Non
 
 
 def flink_version() -> str:
-    """Of the installed `apache-flink`: the cluster must be of the same."""
+    """The version of the installed `apache-flink`, which the cluster must match."""
     return metadata.version("apache-flink")
 
 
@@ -223,7 +227,7 @@ def _configuration(state: str, spec: JobSpec) -> dict[str, str]:
         "taskmanager.numberOfTaskSlots": str(SLOTS),
         "execution.checkpointing.dir": spec.checkpoints or f"{root}/checkpoints",
         "execution.checkpointing.savepoint-dir": f"{root}/savepoints",
-        # a JobManager that is replaced finds its job's last checkpoint
+        # so that a replaced JobManager finds its job's last checkpoint
         "high-availability.type": "kubernetes",
         "high-availability.storageDir": f"{root}/ha",
         "python.executable": PYTHON,
@@ -271,20 +275,20 @@ def _pod(site: Site, name: str, with_claim: bool, secret: str) -> dict[str, Any]
 
 
 def _mounted(secret: str, files: list[dict[str, str]]) -> dict[str, Any]:
-    # group-readable: the files are root's, the job is not
+    # group-readable, because root owns the files and the job does not run as root
     return {"secretName": secret, "defaultMode": 0o440, "items": files}
 
 
-def _image_files(given: Path | None, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
+def _image_files(jar_folder: Path | None, spec: JobSpec, folder: Path, progress: Progress) -> list[Path]:
     job = package.write(spec, folder / "job")
-    job.spec.unlink()  # it goes into the ConfigMap
+    job.spec.unlink()  # it is in the ConfigMap
     dockerfile, requirements, lib = (folder / name for name in ("Dockerfile", "requirements.txt", "lib"))
     template = (shipped("templates") / "kubernetes" / "Dockerfile").read_text(encoding="utf-8")
     dockerfile.write_text(template.replace("@FLINK@", flink_version()), encoding="utf-8")
-    pins = [f"{one}=={metadata.version(one)}" for one in REQUIREMENTS]
+    pins = [f"{package_name}=={metadata.version(package_name)}" for package_name in REQUIREMENTS]
     requirements.write_text("\n".join(pins) + "\n", encoding="utf-8")
     lib.mkdir(parents=True, exist_ok=True)
-    connectors = jars.provide(["flink"], given, progress)["flink"]
+    connectors = jars.provide(["flink"], jar_folder, progress)["flink"]
     copies = [Path(shutil.copyfile(jar, lib / jar.name)) for jar in connectors]
     opt = folder / "opt"
     opt.mkdir(exist_ok=True)
@@ -293,7 +297,7 @@ def _image_files(given: Path | None, spec: JobSpec, folder: Path, progress: Prog
 
 
 def _steps(site: Site, folder: Path, image: str, secret: str) -> list[str]:
-    steps = [f"docker build --tag {image} {folder}, and push it to where the cluster pulls from"]
+    steps = [f"docker build --tag {image} {folder}, and push the image to the cluster's registry"]
     security = site.kafka.security
     keys = [f"--from-file={PASSWORD}=FILE"] * (security.mechanism is not None)
     keys += [f"--from-file={AUTHORITY}=FILE"] * (security.ca is not None)

@@ -1,8 +1,8 @@
-"""KServe: an InferenceService for each class, on KServe's runtime of TensorFlow Serving.
+"""KServe: an InferenceService for each class, on KServe's TensorFlow Serving runtime.
 
-Each is pinned to one version, mounted where TensorFlow Serving looks for a version's number. A new version is a new
-revision then, and a canary is what KServe calls one: a share of the requests for the newest revision, the rest for
-the one that was rolled out before it.
+Each service is pinned to one version, mounted where TensorFlow Serving expects a version's folder. So a new version is
+a new revision, and canaries are KServe's own: a share of the requests goes to the newest revision, the rest to the one
+rolled out before.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ from eugenie_cli.serving.server_config import ReleasedModel
 
 FILE = "inference-services.yaml"
 RUNTIME = "kserve-tensorflow-serving"
-"""The ClusterServingRuntime that comes with KServe."""
+"""The ClusterServingRuntime that KServe includes."""
 
 GRPC_PORT = 9000
-"""Where that runtime's server speaks gRPC."""
+"""The gRPC port of that runtime's server."""
 
 FEWEST, MOST = 1, 3
 CORES, MEMORY = "1", "2Gi"
-"""Of a server of one model."""
+"""Requests of a server with one model."""
 
 MOUNT = "/mnt/models"
 
 
 def documents(request: Request) -> list[Document]:
-    """`inference-services.yaml`. Raises EugenieError (REFUSED) when no version of a class is released."""
+    """`inference-services.yaml`. Raises EugenieError (REFUSED) when a class has no released version."""
     refuse_tls(request)
     return [Document(FILE, dump(resources(request)))]
 
 
 def resources(request: Request) -> list[dict[str, Any]]:
-    """The account that reads the store and the claim of the models, if they are needed, then a service a class."""
-    made: list[dict[str, Any]] = []
+    """The service account for the store and the claim for the models, if needed, then a service for each class."""
+    prerequisites: list[dict[str, Any]] = []
     if request.options.secret is not None and request.options.service_account is None and _remote(request):
-        made.append(_account(request))
+        prerequisites.append(_account(request))
     if request.store.kind == "folder":
-        made.append(kubernetes.claim(request))
-    return [*made, *(_service(request, model) for model in request.models)]
+        prerequisites.append(kubernetes.claim(request))
+    return [*prerequisites, *(_service(request, model) for model in request.models)]
 
 
 def steps(request: Request, folder: Path) -> list[str]:
-    """What comes after writing."""
+    """What to do with the files."""
     addresses = ", ".join(f"{request.name_of(model.name)} ({model.name})" for model in request.models)
-    told = kubernetes.secret_step(request) if request.store.kind == "gs" else _secret_step(request)
+    secret_step = kubernetes.secret_step(request) if request.store.kind == "gs" else _secret_step(request)
     return [
         *kubernetes.where_models_go(request),
-        *told,
+        *secret_step,
         f"kubectl apply --filename {folder / FILE}",
         f"kubectl get inferenceservices shows the address of each: {addresses}",
     ]
 
 
 def uri(request: Request, class_name: str, version: int) -> str:
-    """A version, as KServe's storage initializer spells places."""
+    """The URI of a version in the notation of KServe's storage initializer."""
     store = request.store
     below = (class_name, str(version))
     if store.kind == "folder":
@@ -87,9 +87,9 @@ def _service(request: Request, model: ReleasedModel) -> dict[str, Any]:
             "modelFormat": {"name": "tensorflow", "version": "2"},
             "runtime": RUNTIME,
             "protocolVersion": "grpc-v1",
-            # KServe's own choice of a release is years older than what exported the model
+            # the release in KServe's runtime is years older than the TensorFlow that exported the model
             "image": server_config.image(request.site),
-            # of two the last one holds: callers name a model by its class, not by its service
+            # the last of two values applies: clients name a model by its class, not by its service
             "args": [f"--model_name={model.name}", *model_server.gpu_arguments(request.site, gpus > 0)],
             "ports": [{"name": "h2c", "containerPort": GRPC_PORT, "protocol": "TCP"}],
             "resources": {"requests": {"cpu": CORES, "memory": MEMORY}, "limits": limits},
@@ -130,5 +130,6 @@ def _secret_step(request: Request) -> list[str]:
     if request.options.secret is None or not _remote(request):
         return []
     return [
-        f"make the secret {request.options.secret} as KServe's storage initializer reads it for {request.store.kind}"
+        f"create the secret {request.options.secret} in the form that KServe's storage initializer expects for"
+        f" {request.store.kind}"
     ]

@@ -1,7 +1,7 @@
 """Kubeflow Pipelines: import, train, evaluate, gate and export, as a pipeline of `eugenie` commands.
 
-The SDK (kfp 2) needs protobuf 6 and TensorFlow 2.20 is tested with 5, so the pipeline is a file of its own that knows
-nothing of eugenie's modules: it is compiled where the SDK is.
+The SDK (kfp 2) needs protobuf 6, while TensorFlow 2.20 is tested with 5. So the pipeline is a separate file that
+imports none of eugenie's modules, and is compiled where the SDK is installed.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ SDK = "kfp[kubernetes]>=2.14,<3"
 CLAIM_SUFFIX = "-plant"
 CLAIM_SIZE = "50Gi"
 PLANT = "/plant"
-"""Where the claim with the plant's folder is mounted: site file, exports and workspace."""
+"""Mount path of the claim with the plant's folder: site file, exports and workspace."""
 
 SECRET_KEYS = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     "azure": ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
     "gs": ("RCLONE_CONFIG_MODELS_SERVICE_ACCOUNT_CREDENTIALS",),
 }
-"""Keys of the store's secret that the step which publishes is given, as variables of these names."""
+"""Keys of the store's secret, which the publishing step receives as variables of the same names."""
 
 _LONGEST_LIST = 90
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 
 
 def documents(request: Request) -> list[Document]:
-    """`pipeline.py`, the claim of the plant's folder, and the Dockerfile of the image that its steps run."""
+    """`pipeline.py`, the claim for the plant's folder, and the Dockerfile of the image for its steps."""
     refuse_canaries(request, "A pipeline")
     templates = shipped("templates") / "kubeflow"
     pipeline = _filled((templates / "pipeline.py.in").read_text(encoding="utf-8"), _values(request))
@@ -51,43 +51,43 @@ def documents(request: Request) -> list[Document]:
 
 
 def steps(request: Request, folder: Path) -> list[str]:
-    """What comes after writing."""
+    """What to do with the files."""
     base = base_of(request.site.file)
-    told = [
-        f"put a wheel of eugenie and its constraints.txt into {folder}, then docker build --tag {image(request)}"
-        f" {folder}, and push it to where the cluster pulls from",
-        f"kubectl apply --filename {folder / CLAIM_FILE}, and copy {base} into the claim; number {model_server.USER}"
+    preparation = [
+        f"copy a wheel of eugenie and its constraints.txt into {folder}, then docker build --tag {image(request)}"
+        f" {folder}, and push the image to the cluster's registry",
+        f"kubectl apply --filename {folder / CLAIM_FILE}, and copy {base} into the claim; user ID {model_server.USER}"
         " must be able to write there",
     ]
     if request.store.kind != "folder" and request.options.secret is not None:
         keys = ", ".join(SECRET_KEYS[request.store.kind])
-        told.append(f"make the secret {request.options.secret} with the keys {keys}")
-    following = []
+        preparation.append(f"create the secret {request.options.secret} with the keys {keys}")
+    after_promotion = []
     if request.store.kind == "folder":
-        following = [
-            f"after a promotion models.config of the claim {request.name}{pods.CLAIM_SUFFIX} is the new list of"
-            f" the servers: put it into the ConfigMap {request.name}{pods.CONFIG_SUFFIX}"
+        after_promotion = [
+            f"after each promotion, copy the new models.config from the claim {request.name}{pods.CLAIM_SUFFIX} into"
+            f" the servers' ConfigMap {request.name}{pods.CONFIG_SUFFIX}"
         ]
     return [
-        *told,
+        *preparation,
         f"uv run --no-project --with '{SDK}' python {folder / FILE}: writes {folder / COMPILED}",
         f"upload {folder / COMPILED} to Kubeflow Pipelines, and run or schedule it",
-        *following,
+        *after_promotion,
     ]
 
 
 def image(request: Request) -> str:
-    """Of the steps."""
+    """The image of the steps."""
     return request.options.image or f"eugenie:{metadata.version('eugenie')}"
 
 
 def claim_name(request: Request) -> str:
-    """Of the claim with the plant's folder."""
+    """The name of the claim with the plant's folder."""
     return site_label(request.site.site) + CLAIM_SUFFIX
 
 
 def _claim(request: Request) -> dict[str, Any]:
-    """Steps run on several nodes, one after the other."""
+    """The claim with the plant's folder; ReadWriteMany, because the steps run on different nodes."""
     name = claim_name(request)
     return {
         "apiVersion": "v1",
@@ -98,7 +98,7 @@ def _claim(request: Request) -> dict[str, Any]:
 
 
 def _values(request: Request) -> dict[str, Any]:
-    """What stands in the place of `@NAME@`: Python values."""
+    """Values for the placeholders `@NAME@`: Python values."""
     site, store = request.site, request.store
     base = base_of(site.file)
     file = site.file.resolve()
@@ -130,15 +130,15 @@ def _filled(template: str, values: dict[str, Any]) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A Python literal as a person would write it."""
+    """A Python literal, laid out for a reader."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        lines = [f"    {_literal(key)}: {_literal(one)},\n" for key, one in value.items()]
+        lines = [f"    {_literal(key)}: {_literal(item)},\n" for key, item in value.items()]
         return f"{{\n{''.join(lines)}}}" if lines else "{}"
     if isinstance(value, list):
-        within = ", ".join(_literal(one) for one in value)
-        if len(within) > _LONGEST_LIST:
-            within = "".join(f"\n    {_literal(one)}," for one in value) + "\n"
-        return f"[{within}]"
+        items = ", ".join(_literal(item) for item in value)
+        if len(items) > _LONGEST_LIST:
+            items = "".join(f"\n    {_literal(item)}," for item in value) + "\n"
+        return f"[{items}]"
     return repr(value)

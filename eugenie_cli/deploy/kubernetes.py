@@ -1,4 +1,4 @@
-"""Plain Kubernetes: one TensorFlow Serving of all classes, as often as the load wants."""
+"""Plain Kubernetes: one TensorFlow Serving for all classes, with as many replicas as the load requires."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ CLAIM_SIZE = "10Gi"
 
 
 def documents(request: Request) -> list[Document]:
-    """`serving.yaml`. Raises EugenieError (REFUSED) for what Kubernetes cannot do."""
+    """`serving.yaml`. Raises EugenieError (REFUSED) for features that Kubernetes lacks."""
     refuse_canaries(request, "plain Kubernetes")
     refuse_tls(request)
     return [Document(FILE, dump(resources(request)))]
 
 
 def resources(request: Request) -> list[dict[str, Any]]:
-    """In the order in which they are made."""
+    """The resources, in the order of their creation."""
     gpus = request.gpus()
     files = model_server.files(request, threads=gpus or model_server.CORES)
-    made = [_config_map(request, request.name + pods.CONFIG_SUFFIX, files)]
+    prerequisites = [_config_map(request, request.name + pods.CONFIG_SUFFIX, files)]
     if not request.store.read_by_tensorflow:
-        made += [_config_map(request, name, data) for name, data in model_sync.config_maps(request)]
+        prerequisites += [_config_map(request, name, data) for name, data in model_sync.config_maps(request)]
     if request.store.kind == "folder":
-        made.append(claim(request))
+        prerequisites.append(claim(request))
     metadata = metadata_of(request, request.name)
     return [
-        *made,
+        *prerequisites,
         _deployment(request, files, gpus, metadata),
         cluster_resources.service(request, metadata),
         cluster_resources.autoscaler(request, metadata),
@@ -46,7 +46,7 @@ def metadata_of(request: Request, name: str) -> dict[str, Any]:
 
 
 def claim(request: Request) -> dict[str, Any]:
-    """The volume of the models: servers read it from many nodes, and whoever publishes a version writes it."""
+    """The volume for the models: servers on many nodes read it, and publishing a version writes to it."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -56,7 +56,7 @@ def claim(request: Request) -> dict[str, Any]:
 
 
 def steps(request: Request, folder: Path) -> list[str]:
-    """What comes after writing."""
+    """What to do with the files."""
     port = request.site.serving.port or model_server.GRPC_PORT
     return [
         *request.not_released(),
@@ -64,28 +64,28 @@ def steps(request: Request, folder: Path) -> list[str]:
         *secret_step(request),
         f"kubectl apply --filename {folder / FILE}",
         f"kubectl rollout status deployment/{request.name}",
-        f"name the server in the site file of the stream: serving: {{address: {request.name}:{port}}}",
+        f"set the server's address in the stream's site file: serving: {{address: {request.name}:{port}}}",
         *model_server.after_promotion(request, "kubernetes", ", then kubectl apply again"),
     ]
 
 
 def where_models_go(request: Request) -> list[str]:
-    """How the exported versions come to where the manifests expect them."""
+    """How the exported versions get to the place that the manifests expect."""
     if request.store.kind == "folder":
         return [
-            f"copy the released versions of {request.store.path} into the claim {request.name}{pods.CLAIM_SUFFIX},"
-            " each by one rename"
+            f"copy the released versions from {request.store.path} into the claim {request.name}{pods.CLAIM_SUFFIX},"
+            " each with one rename"
         ]
-    return [f"see that the released versions are at {request.store.uri()}: eugenie export puts them there"]
+    return [f"check that the released versions are at {request.store.uri()}, where eugenie export stores them"]
 
 
 def secret_step(request: Request) -> list[str]:
-    """How the secret of the store's credentials is made: from a file, so that no command line holds it."""
+    """How to create the secret with the store's credentials: from a file, so that no command line contains them."""
     secret = request.options.secret
     if secret is None or request.store.kind == "folder":
         return []
-    what = f"--from-file={pods.CREDENTIALS}=FILE" if request.store.kind == "gs" else "--from-env-file=FILE"
-    return [f"kubectl create secret generic {secret} {what}"]
+    origin = f"--from-file={pods.CREDENTIALS}=FILE" if request.store.kind == "gs" else "--from-env-file=FILE"
+    return [f"kubectl create secret generic {secret} {origin}"]
 
 
 def _config_map(request: Request, name: str, data: dict[str, str]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _deployment(request: Request, files: dict[str, str], gpus: int, metadata: di
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata,
-        # how many replicas is the autoscaler's to say: a number here would undo it at every apply
+        # no number of replicas: every apply would undo the autoscaler's choice
         "spec": {
             "revisionHistoryLimit": 5,
             "selector": {"matchLabels": pods.selector(request)},

@@ -1,7 +1,7 @@
-"""Copies of an object store's released models, for a server that cannot read the store: rclone, in a shared folder.
+"""Copies an object store's released models into a shared folder with rclone, for a server that cannot read the store.
 
-The store's models.config says which; its copy, with the folder's own paths, is what the server follows. One container
-copies before the server starts, another one keeps copying. The program is `templates/serving/copy-models.sh`.
+The store's models.config lists the models; the server follows a copy of it with the folder's paths. One container
+copies before the server starts, and another keeps copying. Their script is `templates/serving/copy-models.sh`.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ SCRIPT_FOLDER = "/opt/eugenie"
 SCRIPT_SUFFIX, SETTINGS_SUFFIX = "-copy", "-store"
 
 ROOM = "10Gi"
-"""For copies of the released versions, and for a while of those before."""
+"""Space for copies of the released versions and, for a while, of the previous ones."""
 
 EVERY_S = 30
-"""Between two looks at the store."""
+"""Interval between checks of the store."""
 
 
 def script() -> str:
-    """The program of both containers."""
+    """The script of both containers."""
     return (shipped("templates") / "serving" / SCRIPT).read_text(encoding="utf-8")
 
 
 def environment(request: Request) -> dict[str, str]:
-    """What the program is told, and rclone; nothing of it is secret."""
+    """The variables for the script and rclone, without secrets."""
     return {
         "STORE": request.store.rclone(),
         "MODELS": MODELS_FOLDER,
         "CLASSES": " ".join(model.name for model in request.models),
-        # no configuration file: variables say all
+        # no configuration file: variables hold all settings
         "RCLONE_CONFIG": "/dev/null",
         **request.store.rclone_settings(),
     }
 
 
 def config_maps(request: Request) -> list[tuple[str, dict[str, str]]]:
-    """(name, data) of what the containers need."""
+    """(name, data) of the containers' ConfigMaps."""
     return [
         (request.name + SCRIPT_SUFFIX, {SCRIPT: script()}),
         (request.name + SETTINGS_SUFFIX, environment(request)),
@@ -50,13 +50,13 @@ def config_maps(request: Request) -> list[tuple[str, dict[str, str]]]:
 
 
 def containers(request: Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(before the server, beside the server)."""
+    """The containers that run before the server, and those that run alongside it."""
     return [_container(request, "copy-models", 0)], [_container(request, "follow-models", EVERY_S)]
 
 
 def _container(request: Request, name: str, every_s: int) -> dict[str, Any]:
     sources: list[dict[str, Any]] = [{"configMapRef": {"name": request.name + SETTINGS_SUFFIX}}]
-    if request.options.secret is not None:  # the later one holds: a secret may set anything anew
+    if request.options.secret is not None:  # the last source takes precedence, so a secret may override any setting
         sources.append({"secretRef": {"name": request.options.secret}})
     return {
         "name": name,

@@ -1,7 +1,8 @@
-"""Rendered documents into a folder, whole or not at all, and never over what somebody else wrote.
+"""Writes rendered documents into a folder: each file completely or not at all, and never over files of others.
 
-Beside them lies `.rendered-<target>.sha256`, which `sha256sum --check` reads: a file whose content is not what it says
-was made or changed by somebody else. What the record does not name is never touched, nor what is reached by a link.
+The folder also holds a record, `.rendered-<target>.sha256`, in the format of `sha256sum --check`: a file whose digest
+differs was created or changed by someone else. Files that the record does not name, and files behind a symbolic link,
+are never touched.
 """
 
 from __future__ import annotations
@@ -23,59 +24,59 @@ LOCK = ".rendered.lock"
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file of the folder. `state`: written, unchanged, or removed (an earlier rendering had it)."""
+    """A file in the folder. `state`: written, unchanged, or removed (only an earlier rendering wrote it)."""
 
     path: str
     state: str
 
 
 def write(folder: Path, target: str, documents: Sequence[Document], force: bool = False) -> tuple[WrittenFile, ...]:
-    """Write the documents, each by one rename, and remove what an earlier rendering wrote and this one has not.
+    """Writes each document by one rename, and removes files that only an earlier rendering wrote.
 
-    Raises EugenieError (REFUSED) before anything is written when a file is there that this command did not write, or
-    that was changed since, unless `force`; and always when a link or a file stands where a folder is needed.
+    Before anything is written, raises EugenieError (REFUSED) if a file exists that this command did not write or that
+    was changed since, unless `force`; and always if a link or a file is in the place of a folder.
     """
-    contents = {one.name: one.content for one in documents}
+    contents = {document.name: document.content for document in documents}
     return write_files(folder, target, contents, force)
 
 
-def write_files(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool = False) -> tuple[WrittenFile, ...]:
-    """`write`, of any files: path below the folder -> content."""
+def write_files(folder: Path, target: str, files: Mapping[str, bytes], force: bool = False) -> tuple[WrittenFile, ...]:
+    """`write` for arbitrary files: path below the folder -> content."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with alone(folder / LOCK):
-            return _write(folder, target, wanted, force)
+            return _write(folder, target, files, force)
     except OSError as error:
         raise EugenieError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
 
 
-def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) -> tuple[WrittenFile, ...]:
+def _write(folder: Path, target: str, files: Mapping[str, bytes], force: bool) -> tuple[WrittenFile, ...]:
     record = folder / f".rendered-{target}.sha256"
     before = _read(record)
-    _check_ways(folder, wanted)
-    foreign = [name for name, content in wanted.items() if _is_foreign(folder / name, before.get(name, ()), content)]
+    _check_ways(folder, files)
+    foreign = [name for name, content in files.items() if _is_foreign(folder / name, before.get(name, ()), content)]
     if foreign and not force:
         raise EugenieError(
             f"{', '.join(str(folder / name) for name in foreign)}: not written by this command, or changed since",
-            "move it away, choose another folder, or overwrite it with --force",
+            "move it elsewhere, choose another folder, or overwrite it with --force",
             ExitCode.REFUSED,
         )
-    for name in wanted:
+    for name in files:
         if (folder / name).is_dir() and not (folder / name).is_symlink():
-            raise IsADirectoryError(errno.EISDIR, f"{name} is a folder there")
-    digests = {name: (_digest(content),) for name, content in wanted.items()}
+            raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
+    digests = {name: (_digest(content),) for name, content in files.items()}
     written = []
-    # both the old and the new are ours until all are written: a command that is killed meanwhile can be repeated
+    # until all files are written, old and new digests both count as ours, so that a killed command can be repeated
     _replace(record, _lines({name: (*before.get(name, ()), *digests.get(name, ())) for name in {**before, **digests}}))
-    for name, content in wanted.items():
+    for name, content in files.items():
         path = folder / name
         same = path.is_file() and not path.is_symlink() and path.read_bytes() == content
         if not same:
             _replace(path, content)
         written.append(WrittenFile(str(path), "unchanged" if same else "written"))
-    for name in sorted(before.keys() - wanted.keys()):
+    for name in sorted(before.keys() - files.keys()):
         path = folder / name
-        if _link_on_the_way(folder, name) is None and path.is_file() and _digest(path.read_bytes()) in before[name]:
+        if _obstacle(folder, name) is None and path.is_file() and _digest(path.read_bytes()) in before[name]:
             path.unlink()
             written.append(WrittenFile(str(path), "removed"))
     _replace(record, _lines(digests))
@@ -83,24 +84,24 @@ def _write(folder: Path, target: str, wanted: Mapping[str, bytes], force: bool) 
 
 
 def _check_ways(folder: Path, names: Mapping[str, bytes]) -> None:
-    """No consent makes it right to write through a link to elsewhere."""
+    """Raises EugenieError for a path through a symbolic link or a file, even with `force`."""
     for name in names:
-        way = _link_on_the_way(folder, name)
-        if way is not None:
-            what = "a link to elsewhere" if way.is_symlink() else "no folder"
+        obstacle = _obstacle(folder, name)
+        if obstacle is not None:
+            kind = "a symbolic link" if obstacle.is_symlink() else "not a folder"
             raise EugenieError(
-                f"{way} is {what}, and {name} is to be written in it",
-                "move it away, or choose another folder",
+                f"{obstacle} is {kind}, so {name} cannot be written there",
+                "move it elsewhere, or choose another folder",
                 ExitCode.REFUSED,
             )
 
 
-def _link_on_the_way(folder: Path, name: str) -> Path | None:
-    """What stands where a folder between `folder` and the file is to be."""
+def _obstacle(folder: Path, name: str) -> Path | None:
+    """The first link or file in the place of a folder between `folder` and the file."""
     for parent in reversed(PurePosixPath(name).parents[:-1]):
-        way = folder / parent
-        if way.is_symlink() or (way.exists() and not way.is_dir()):
-            return way
+        path = folder / parent
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            return path
     return None
 
 
@@ -109,29 +110,29 @@ def _is_foreign(path: Path, digests: Sequence[str], content: bytes) -> bool:
         return False
     if path.is_symlink() or not path.is_file():
         return True
-    found = path.read_bytes()
-    return found != content and _digest(found) not in digests
+    existing = path.read_bytes()
+    return existing != content and _digest(existing) not in digests
 
 
 def _read(record: Path) -> dict[str, tuple[str, ...]]:
-    """name -> digests of what was written last; none of names that lead out of the folder."""
-    found: dict[str, tuple[str, ...]] = {}
+    """name -> digests of the files written last, without names that lead out of the folder."""
+    digests: dict[str, tuple[str, ...]] = {}
     if record.is_symlink() or not record.is_file():
-        return found
+        return digests
     for line in record.read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")
-        way = PurePosixPath(name)
-        if name and not way.is_absolute() and ".." not in way.parts:
-            found[name] = (*found.get(name, ()), digest)
-    return found
+        path = PurePosixPath(name)
+        if name and not path.is_absolute() and ".." not in path.parts:
+            digests[name] = (*digests.get(name, ()), digest)
+    return digests
 
 
 def _lines(digests: Mapping[str, Sequence[str]]) -> bytes:
-    return "".join(f"{digest}  {name}\n" for name, each in sorted(digests.items()) for digest in each).encode()
+    return "".join(f"{digest}  {name}\n" for name, own in sorted(digests.items()) for digest in own).encode()
 
 
 def _replace(path: Path, content: bytes) -> None:
-    # others read it: a container's user, a cluster's operator. Nothing in it is secret.
+    # readable by others, such as a container's user or a cluster's operator; it contains no secrets
     write_atomically(path, content, mode=0o644)
 
 

@@ -1,4 +1,4 @@
-"""The pods of the model server: TensorFlow Serving, and where its models come from."""
+"""The pods of the model server: TensorFlow Serving, and the source of its models."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ CONTAINER = "model-server"
 CLAIM_SUFFIX, CONFIG_SUFFIX = "-models", "-config"
 
 DRAIN_S = 15
-"""Between a pod's leaving the service and its end: every kube-proxy has heard of it, and calls in flight end."""
+"""Between a pod's removal from the service and its end: every kube-proxy learns of it, and calls in flight finish."""
 
 GRACE_S = 60
-"""A pod's time to end, draining included."""
+"""A pod's time to end, including draining."""
 
 START_S = 600
-"""TensorFlow Serving listens once every model has loaded and is warm, and a new claim or bucket may be slow."""
+"""TensorFlow Serving listens only after all models have loaded and warmed up, and a new claim or bucket may be slow."""
 
 _PROBE_S = 10
 
 CREDENTIALS_FOLDER, CREDENTIALS = "/var/run/secrets/eugenie/store", "credentials.json"
-"""Where Google's client finds its credentials, and the key of the secret that holds them."""
+"""The folder in which Google's client finds its credentials, and their key in the secret."""
 
 
 def template(request: Request, files: dict[str, str], gpus: int) -> dict[str, Any]:
-    """The pod template of the Deployment. `files`: what the ConfigMap holds."""
+    """The pod template of the Deployment. `files`: the contents of the ConfigMap."""
     store = request.store
     volumes: list[dict[str, Any]] = [
         {"name": "config", "configMap": {"name": request.name + CONFIG_SUFFIX}},
@@ -59,7 +59,7 @@ def template(request: Request, files: dict[str, str], gpus: int) -> dict[str, An
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        # a replica for each node, while there are nodes
+        # one replica per node, as far as possible
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -79,13 +79,13 @@ def template(request: Request, files: dict[str, str], gpus: int) -> dict[str, An
 
 
 def selector(request: Request) -> dict[str, str]:
-    """What finds the pods."""
+    """The labels that select the pods."""
     labels = request.labels(request.name)
     return {key: labels[key] for key in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}
 
 
 def _annotations(files: dict[str, str]) -> dict[str, str]:
-    # the server follows models.config by itself, all else it reads once
+    # the server reloads models.config, but reads all other files only once
     fixed = "\n".join(text for name, text in sorted(files.items()) if name != model_server.MODEL_CONFIG)
     return {
         "eugenie/config": hashlib.sha256(fixed.encode()).hexdigest(),
@@ -123,7 +123,7 @@ def _server(request: Request, gpus: int) -> dict[str, Any]:
         "ports": ports,
         "resources": {
             "requests": {"cpu": str(model_server.CORES), "memory": model_server.MEMORY},
-            # no limit of CPU: it would slow a batch down while cores are idle
+            # no CPU limit: it would slow down a batch while cores are idle
             "limits": limits,
         },
         "startupProbe": {**_probe(), "failureThreshold": START_S // _PROBE_S},
@@ -136,9 +136,9 @@ def _server(request: Request, gpus: int) -> dict[str, Any]:
 
 
 def _probe() -> dict[str, Any]:
-    """That the REST API listens shows that every model had loaded; that it gives its metrics, that it answers.
+    """Queries the metrics on the REST API, which listens once every model has loaded.
 
-    No model is asked for: a class that fails alone, or leaves the list, must not take the others away.
+    No model is queried: a class that fails, or leaves the list, must not take the others out of service.
     """
-    asked = {"path": METRICS_PATH, "port": "rest"}
-    return {"httpGet": asked, "periodSeconds": _PROBE_S, "timeoutSeconds": 5}
+    page = {"path": METRICS_PATH, "port": "rest"}
+    return {"httpGet": page, "periodSeconds": _PROBE_S, "timeoutSeconds": 5}

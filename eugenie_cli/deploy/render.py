@@ -1,4 +1,4 @@
-"""`eugenie serve render`: the manifests of a target, in a folder."""
+"""`eugenie serve render`: writes the manifests of a target into a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.site.schema import Site
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of place where servers run."""
+    """A platform on which servers run."""
 
     documents: Callable[[Request], list[Document]]
     steps: Callable[[Request, Path], list[str]]
@@ -36,8 +36,8 @@ PINNED = frozenset({"kserve", "seldon"})
 """Targets whose resources name a version."""
 
 
-def _check_there(request: Request) -> None:
-    """TensorFlow Serving waits for every version that its list names, and answers nobody meanwhile."""
+def _check_versions_exist(request: Request) -> None:
+    """Raises EugenieError for a released version without a folder: TensorFlow Serving would wait for it."""
     if request.store.kind != "folder":
         return
     for model in request.served:
@@ -45,15 +45,15 @@ def _check_there(request: Request) -> None:
             place = Path(request.store.path, model.name, str(version))
             if not place.is_dir():
                 raise EugenieError(
-                    f"version {version} of {model.name} is released, and {place} is not there",
-                    f"eugenie export --class {model.name}, or bring the version back",
+                    f"version {version} of {model.name} is released, but {place} does not exist",
+                    f"export the class again (eugenie export --class {model.name}), or restore the folder",
                     ExitCode.REFUSED,
                 )
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was written, and what to do with it."""
+    """The files written, and what to do with them."""
 
     target: str
     folder: str
@@ -70,20 +70,20 @@ def render(
     options: Options | None = None,
     force: bool = False,
 ) -> Rendered:
-    """Write the target's manifests into `folder` (None: `serve-<target>`). `canaries`: CLASS=PERCENT.
+    """Writes the target's manifests into `folder` (None: `serve-<target>`). `canaries`: CLASS=PERCENT.
 
-    Raises EugenieError: USAGE for an unknown target or canary, REFUSED for what the target cannot do or a file that
-    is not this command's.
+    Raises EugenieError: USAGE for an unknown target or canary, REFUSED for features that the target lacks, or for a
+    file that this command did not write.
     """
     if target not in TARGETS:
-        raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(TARGETS)}", ExitCode.USAGE)
+        raise EugenieError(f"--target {target}: unknown target", f"choose from {', '.join(TARGETS)}", ExitCode.USAGE)
     options = replace(options or Options(), canaries=parse_canaries(canaries, site.classes))
     store = store_location(site)
-    # copies of a store follow its own list, and a pipeline makes versions
+    # copies of a store follow the store's own list, and a pipeline creates its versions
     ask = target in PINNED or (store.read_by_tensorflow and target != "kubeflow")
     models = released(site, canaries=options.canaries, ask=ask)
     request = Request(site, store, models, exported(site), options)
-    _check_there(request)
+    _check_versions_exist(request)
     folder = folder or Path(f"serve-{target}")
     documents = TARGETS[target].documents(request)
     files = write(folder, target, documents, force)

@@ -1,4 +1,4 @@
-"""What is to be rendered: a site, what is known of its models, and what the command line adds."""
+"""The input of rendering: a site, the state of its models, and the options of the command line."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from eugenie_cli.site.names import listed, no_such
 from eugenie_cli.site.schema import Site
 
 CHAMPION = "champion"
-"""The label of the version that answers for its class."""
+"""The label of the version that serves its class."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file to be: `name` is its path below the output folder."""
+    """A rendered file. `name`: its path below the output folder."""
 
     name: str
     text: str
 
     @property
     def content(self) -> bytes:
-        """What is written."""
+        """The bytes to write."""
         return self.text.encode()
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says, beside the target and where to write.
+    """The options of the command line, except the target and the output folder.
 
-    `canaries`: class -> percent of its requests that its newest version gets. `secret`: the Kubernetes secret with
-    the store's credentials. `service_account`: whose cloud identity may read the store. `stream_namespace`: of the
-    Flink job, None: the servers' own. `monitoring_namespace`: of Prometheus. `image`: of the pipeline's steps.
+    `canaries`: class -> percent of its requests for its newest version. `secret`: the Kubernetes secret with the
+    store's credentials. `service_account`: the account whose cloud identity may read the store. `stream_namespace`: of
+    the Flink job; None for the servers' own. `monitoring_namespace`: of Prometheus. `image`: of the pipeline's steps.
     """
 
     canaries: Mapping[str, int] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """All that a target needs. `exported`: class -> versions that the workspace has, ascending."""
+    """Everything that a target needs. `exported`: class -> versions in the workspace, ascending."""
 
     site: Site
     store: StoreLocation
@@ -58,21 +58,20 @@ class Request:
 
     @property
     def name(self) -> str:
-        """Of everything that is the whole site's."""
+        """The name of resources of the whole site."""
         return server_label(self.site.site)
 
     def name_of(self, class_name: str, suffix: str = "") -> str:
-        """Of what is a single class's."""
+        """The name of a resource of one class."""
         return class_label(self.site.site, class_name, suffix)
 
     @property
     def rest(self) -> bool:
-        """Whether callers are to reach the REST port. Within its container a server always has one: whoever watches
-        over it asks for its health and its metrics there."""
+        """Whether clients can reach the REST port. In its container a server always has one, for probes and metrics."""
         return self.site.serving.rest_port is not None
 
     def labels(self, name: str) -> dict[str, str]:
-        """Of a resource."""
+        """The labels of a resource."""
         return {
             "app.kubernetes.io/name": "model-server",
             "app.kubernetes.io/instance": name,
@@ -81,102 +80,108 @@ class Request:
 
     @property
     def served(self) -> tuple[ReleasedModel, ...]:
-        """The models of which a version is released."""
+        """The models with a released version."""
         return tuple(model for model in self.models if model.versions)
 
     def not_released(self) -> list[str]:
-        """A sentence for each class that is not served; copies of a store follow the store, whatever is known here."""
+        """A step for each class that is not served. None for copies of a store, which follow the store alone."""
         if not self.store.read_by_tensorflow:
             return []
         return [
-            f"export {model.name} (eugenie export --class {model.name}) and render again: no version of it is"
-            " released, and none is served"
+            f"export {model.name} (eugenie export --class {model.name}) and render again: it has no released version,"
+            " so it is not served"
             for model in self.models
             if not model.versions
         ]
 
     def champion(self, model: ReleasedModel) -> int:
-        """The version for a place that serves one. Raises EugenieError (REFUSED): none is released, or none labelled.
+        """The version for a target that serves only one.
 
-        Never the newest of several: that may be a challenger.
+        Raises EugenieError (REFUSED) when none is released, or when several are and none is labelled champion: the
+        newest may be a challenger.
         """
         if model.labels.get(CHAMPION) in model.versions:
             return model.labels[CHAMPION]
         if len(model.versions) == 1 and CHAMPION not in model.labels:
             return model.versions[0]
-        what = f"versions {', '.join(map(str, model.versions))} of {model.name} are released, and none is champion"
+        numbers = ", ".join(map(str, model.versions))
+        ambiguous = f"versions {numbers} of {model.name} are released, but none is champion"
         raise EugenieError(
-            what if model.versions else f"no version of {model.name} is released",
+            ambiguous if model.versions else f"no version of {model.name} is released",
             f"eugenie export --class {model.name}",
             ExitCode.REFUSED,
         )
 
     def canary(self, model: ReleasedModel) -> int | None:
-        """Percent of the requests for the newest version. Raises EugenieError (REFUSED) when there is no other one."""
+        """Percent of the requests for the newest version; None without a canary.
+
+        Raises EugenieError (REFUSED) when the newest version is the champion.
+        """
         percent, champion = self.options.canaries.get(model.name), self.champion(model)
         if percent is not None and self.newest(model) == champion:
             raise EugenieError(
-                f"--canary {model.name}: version {champion} is the newest one, beside which version should it run?",
-                f"eugenie train --class {model.name}, then export its challenger by --model-version",
+                f"--canary {model.name}: the champion, version {champion}, is the newest version: nothing to compare",
+                f"eugenie train --class {model.name}, then export the challenger with --model-version",
                 ExitCode.REFUSED,
             )
         return percent
 
     def newest(self, model: ReleasedModel) -> int:
-        """The newest version that is released or exported: what a canary is. Raises EugenieError as `champion` does."""
+        """The newest released or exported version, which a canary is. Raises EugenieError like `champion`."""
         return max(self.champion(model), *model.versions, *self.exported.get(model.name, ()))
 
     def gpus(self) -> int:
-        """How many GPUs a pod asks for. Raises EugenieError where the site file says what Kubernetes cannot give."""
+        """The number of GPUs that a pod requests. Raises EugenieError if the site file selects specific or all GPUs."""
         gpus = self.site.serving.gpus
         if gpus == "none":
             return 0
         if isinstance(gpus, int):
             return gpus
-        said = "all" if gpus == "all" else ", ".join(gpus)
+        setting = "all" if gpus == "all" else ", ".join(gpus)
         raise EugenieError(
-            f"serving.gpus: {said}: Kubernetes gives a pod a number of GPUs, and chooses which",
-            "write a count, such as `gpus: 1`; nodes are chosen by a node selector or a MIG resource of your cluster",
+            f"serving.gpus: {setting}: Kubernetes assigns a number of GPUs to a pod, and chooses which",
+            "write a count, such as `gpus: 1`; use a node selector or a MIG resource of your cluster to choose nodes",
             ExitCode.REFUSED,
         )
 
 
 def parse_canaries(texts: Iterable[str], classes: Iterable[str]) -> dict[str, int]:
     """`CLASS=PERCENT` -> {class: percent}. Raises EugenieError (USAGE)."""
-    known, found = sorted(classes), {}
+    known, percents = sorted(classes), {}
     for text in texts:
         name, equals, percent = text.rpartition("=")
         if not equals or not percent.isascii() or not percent.isdigit() or not 1 <= int(percent) <= 99:
             raise EugenieError(
-                f"--canary {text}: a class and the percent of its requests that the newest version gets",
-                f"write --canary {known[0]}=10; 1 to 99",
+                f"--canary {text}: expected CLASS=PERCENT, the percentage of its requests for the newest version",
+                f"write for example --canary {known[0]}=10, with 1 to 99",
                 ExitCode.USAGE,
             )
         if name not in known:
             raise EugenieError(
                 f"--canary {text}: {no_such('class', name, known)}", f"classes: {listed(known)}", ExitCode.USAGE
             )
-        if name in found:
+        if name in percents:
             raise EugenieError(f"--canary: {name} is given twice", "give each class once", ExitCode.USAGE)
-        found[name] = int(percent)
-    return found
+        percents[name] = int(percent)
+    return percents
 
 
 def refuse_canaries(request: Request, target: str) -> None:
-    """For targets where nothing stands before the server that could divide its requests."""
+    """Raises EugenieError (REFUSED) for canaries on a target that cannot split the requests."""
     if request.options.canaries:
         raise EugenieError(
-            f"{target} does not divide requests between two versions",
-            "render for kserve or seldon, or leave --canary out",
+            f"{target} does not split requests between two versions",
+            "render for kserve or seldon, or omit --canary",
             ExitCode.REFUSED,
         )
 
 
 def refuse_tls(request: Request) -> None:
-    """TensorFlow Serving wants certificate and key within its configuration file; no manifest may hold a key."""
+    """Raises EugenieError (REFUSED) for TLS: TensorFlow Serving needs the key inside its configuration file, and no
+    manifest may contain a key."""
     if request.site.serving.tls is not None:
         raise EugenieError(
-            "serving.tls is not rendered: TensorFlow Serving reads the private key from its configuration itself",
-            "leave serving.tls out of this site file, and let a service mesh or a proxy before the server end TLS",
+            "serving.tls cannot be rendered: TensorFlow Serving needs the private key inside its configuration file",
+            "remove serving.tls from this site file, and terminate TLS in a service mesh or a proxy before the server",
             ExitCode.REFUSED,
         )

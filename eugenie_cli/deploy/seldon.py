@@ -1,7 +1,7 @@
 """Seldon Core 2: a Server (Triton), a Model for each class, and an Experiment for each canary.
 
-Triton wants a version's SavedModel one folder deeper than TensorFlow Serving does, beside a description of its tensors:
-both go below `triton/` of the store. Callers speak the Open Inference Protocol.
+Triton expects a version's SavedModel one folder deeper than TensorFlow Serving does, and a description of its tensors:
+both are stored below `triton/` of the store. Clients use the Open Inference Protocol.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ API = "mlops.seldon.io/v1alpha1"
 FOLDER = "triton"
 CANARY = "--canary"
 SERVER_CONFIG = "triton"
-"""The ServerConfig of Triton that comes with Seldon, and the name of its container."""
+"""The ServerConfig for Triton that Seldon includes, and the name of its container."""
 
 MODEL_MEMORY = "256Mi"
-"""By which Seldon decides how many models a server holds."""
+"""Seldon uses this to decide how many models a server holds."""
 
 
 def documents(request: Request) -> list[Document]:
-    """`seldon.yaml`, and for each class what Triton must know of its tensors.
+    """`seldon.yaml`, and for each class a description of its tensors for Triton.
 
-    Raises EugenieError (REFUSED) for models in a folder, a class without a released version, a canary not newer.
+    Raises EugenieError (REFUSED) for models in a folder, a class without a released version, or a canary that is not
+    newer than the champion.
     """
     refuse_tls(request)
     if request.store.kind == "folder":
@@ -38,12 +39,14 @@ def documents(request: Request) -> list[Document]:
             "set serving.models to s3://, gs:// or abfs://, and copy the exported versions there",
             ExitCode.REFUSED,
         )
-    tensors = [Document(f"{FOLDER}/{one.name}/config.pbtxt", _tensors(request, one.name)) for one in request.models]
+    tensors = [
+        Document(f"{FOLDER}/{model.name}/config.pbtxt", _tensors(request, model.name)) for model in request.models
+    ]
     return [Document(FILE, dump(resources(request))), *tensors]
 
 
 def resources(request: Request) -> list[dict[str, Any]]:
-    """The Server first, then models, then experiments, which name them."""
+    """The Server, then the models, then the experiments that refer to them."""
     models, experiments = [], []
     for model in request.models:
         name, champion = request.name_of(model.name), request.champion(model)
@@ -58,24 +61,27 @@ def resources(request: Request) -> list[dict[str, Any]]:
 
 
 def steps(request: Request, folder: Path) -> list[str]:
-    """What comes after writing."""
+    """What to do with the files."""
     published = workspace_of(request.site).models
-    told = []
+    copies = []
     for model in request.models:
         versions = [request.champion(model)]
         if model.name in request.options.canaries:
             versions.append(request.newest(model))
         place = request.store.uri(FOLDER, model.name)
-        told.append(f"copy {folder / FOLDER / model.name / 'config.pbtxt'} to {place}/config.pbtxt")
-        told += [f"copy {published / model.name / str(one)} to {place}/{one}/model.savedmodel" for one in versions]
-    return [*told, f"kubectl apply --filename {folder / FILE}", "kubectl wait --for=condition=ready model --all"]
+        copies.append(f"copy {folder / FOLDER / model.name / 'config.pbtxt'} to {place}/config.pbtxt")
+        copies += [
+            f"copy {published / model.name / str(version)} to {place}/{version}/model.savedmodel"
+            for version in versions
+        ]
+    return [*copies, f"kubectl apply --filename {folder / FILE}", "kubectl wait --for=condition=ready model --all"]
 
 
 def _server(request: Request) -> dict[str, Any]:
     gpus = request.gpus()
     spec: dict[str, Any] = {
         "serverConfig": SERVER_CONFIG,
-        # what only models of this site ask for, so that Seldon puts no other ones here
+        # only this site's models require this capability, so Seldon places no others here
         "extraCapabilities": [request.name],
         "replicas": 1,
     }
@@ -101,7 +107,7 @@ def _model(request: Request, model: ReleasedModel, name: str, version: int) -> d
 
 def _experiment(request: Request, name: str, canary: str, percent: int) -> dict[str, Any]:
     candidates = [{"name": name, "weight": 100 - percent}, {"name": canary, "weight": percent}]
-    # requests for the default candidate are those that are divided
+    # the split applies to requests for the default candidate
     spec = {"default": name, "candidates": candidates}
     return {"apiVersion": API, "kind": "Experiment", "metadata": _metadata(request, name), "spec": spec}
 
@@ -111,7 +117,7 @@ def _metadata(request: Request, name: str) -> dict[str, Any]:
 
 
 def _uri(request: Request, class_name: str) -> str:
-    """As Seldon spells it: the scheme is the name of rclone's remote, whose secret knows Azure's account."""
+    """The URI in Seldon's notation: the scheme is the name of rclone's remote, whose secret holds Azure's account."""
     store = request.store
     if store.kind == "azure":
         return "/".join(part for part in (f"abfs://{store.bucket}", store.path, FOLDER, class_name) if part)
@@ -119,7 +125,7 @@ def _uri(request: Request, class_name: str) -> str:
 
 
 def _tensors(request: Request, class_name: str) -> str:
-    """Triton's description of a class's SavedModel. Dimensions are given whole: `max_batch_size: 0` says so."""
+    """Triton's description of a class's SavedModel. `max_batch_size: 0` means that dimensions include the batch."""
     sensors = len(request.site.classes[class_name].sensors)
     kind = "KIND_GPU" if request.gpus() else "KIND_CPU"
     lines = ['platform: "tensorflow_savedmodel"', "max_batch_size: 0"]
@@ -132,6 +138,6 @@ def _tensors(request: Request, class_name: str) -> str:
     ):
         dimensions = ", ".join(str(size) for size in shape)
         lines.append(f'{where} [ {{ name: "{name}", data_type: {form}, dims: [ {dimensions} ] }} ]')
-    # the store may have more versions, and the resource says which one
+    # the store may have more versions; the Model resource selects one
     lines += [f"instance_group [ {{ kind: {kind} }} ]", "version_policy: { all { } }"]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Which models, and which of their versions, a server is to serve: those that a models.config releases."""
+"""The models and versions for a server to serve: those that a models.config releases."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from eugenie_cli.site.schema import Site
 
 
 def released(site: Site, *, canaries: Collection[str] = (), ask: bool = True) -> tuple[ReleasedModel, ...]:
-    """A model for each class of the site, `base_path` is below the store: the class.
+    """A model for each class of the site; `base_path`, the class's name, is relative to the store.
 
-    The versions are those that are released, and of `canaries` the newest exported one beside them. A class that is
-    not released has none, and is not served. `ask`: a store across a network too, where the workspace has no list.
-    Raises EugenieError: the list of releases cannot be read.
+    The versions are the released ones, and for a class in `canaries` also its newest exported one. A class without a
+    released version has none and is not served. `ask`: also query a remote store if the workspace has no list. Raises
+    EugenieError when the list of releases cannot be read.
     """
-    kept, there = record.read_for_elsewhere(site, ask=ask), record.exported(site)
+    releases, versions_of = record.read_for_elsewhere(site, ask=ask), record.exported(site)
     models = []
     for name in sorted(site.classes):
-        model = kept.get(name, ReleasedModel(name, name))
-        beside = there[name][-1:] if name in canaries and model.versions else ()
-        versions = tuple(sorted({*model.versions, *beside}))
+        model = releases.get(name, ReleasedModel(name, name))
+        canary = versions_of[name][-1:] if name in canaries and model.versions else ()
+        versions = tuple(sorted({*model.versions, *canary}))
         models.append(replace(model, base_path=name, versions=versions))
     return tuple(models)

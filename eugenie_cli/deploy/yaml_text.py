@@ -1,4 +1,4 @@
-"""Documents as YAML that a person reads: keys in their order, many lines of text as a block, no anchors."""
+"""Documents as readable YAML: keys in their original order, multi-line text as blocks, no anchors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 
 class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - two equal parts are written twice
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - equal parts are repeated
         return True
 
 
@@ -21,5 +21,5 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(documents: Iterable[Any]) -> str:
-    """One YAML text of all of them."""
+    """One YAML text with all documents."""
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)

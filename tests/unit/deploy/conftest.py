@@ -1,4 +1,4 @@
-"""Sites that are rendered."""
+"""Sites for the rendering tests."""
 
 from __future__ import annotations
 

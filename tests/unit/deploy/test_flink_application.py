@@ -1,4 +1,4 @@
-"""What is rendered for Kubernetes: well-formed, unprivileged, without a secret, and the job as it is submitted."""
+"""The manifests for Kubernetes: well-formed, unprivileged, without secrets, and with the job as it is submitted."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SECURE = {"kafka": {"bootstrap": "broker.plant:9093", "security": SECURITY}}
 
 
 def rendered(site, state: str | None = None) -> dict[str, Any]:
-    """The documents by kind, as they are after a way through YAML."""
+    """The documents by kind, written to YAML and read back."""
     name = site_label(site.site)
     documents = manifests(site, specification(site), name, "registry/eugenie:1", state, "the-secret")
-    return {one["kind"]: one for one in yaml.safe_load_all(yaml.safe_dump_all(documents))}
+    return {document["kind"]: document for document in yaml.safe_load_all(yaml.safe_dump_all(documents))}
 
 
 def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(site_of, tmp_path):
@@ -52,14 +52,14 @@ def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(s
 
     text = found["ConfigMap"]["data"]["job.json"]
     (container,) = spec["podTemplate"]["spec"]["containers"]
-    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert job["args"][-1] == f"{mounts['site']}/job.json"
     (tmp_path / "job.json").write_text(text)
     loaded = JobSpec.load(tmp_path / "job.json")
     assert (loaded.site, loaded.model_server, loaded.start) == ("plant", "models:8500", "auto")
 
 
-def test_a_site_file_that_changes_changes_the_deployment_and_not_only_what_it_mounts(site_of):
+def test_a_changed_site_file_changes_the_deployment_and_not_only_what_it_mounts(site_of):
     before, again, after = (
         rendered(site_of(**sections))["FlinkDeployment"]["spec"]
         for sections in ({}, {}, {"stream": {"max_ahead": "2h"}})
@@ -67,7 +67,7 @@ def test_a_site_file_that_changes_changes_the_deployment_and_not_only_what_it_mo
     assert before == again != after
 
 
-def test_no_document_needs_another_ones_anchors(site_of):
+def test_no_document_needs_anchors_of_another(site_of):
     site = site_of(**SECURE)
     assert "&id" not in yaml.safe_dump_all(manifests(site, specification(site), "n", "i", None, "s"))
 
@@ -76,16 +76,16 @@ def test_pods_are_unprivileged(site_of):
     pod = rendered(site_of())["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
     (container,) = pod["containers"]
-    assert container["name"] == "flink-main-container"  # the operator merges the container of this name alone
+    assert container["name"] == "flink-main-container"  # the operator merges only the container with this name
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def test_every_mount_has_its_volume_and_every_volume_what_it_names(site_of):
+def test_every_mount_has_its_volume_and_every_volume_its_source(site_of):
     for site in (site_of(), site_of(**SECURE)):
         found = rendered(site)
         pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
-        volumes = {one["name"]: one for one in pod["volumes"]}
-        assert {one["name"] for one in pod["containers"][0]["volumeMounts"]} == set(volumes)
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == set(volumes)
         assert volumes["site"]["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
         claim = found["PersistentVolumeClaim"]["metadata"]["name"]
         assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim
@@ -98,37 +98,36 @@ def test_state_elsewhere_needs_no_claim(site_of):
     assert configuration["execution.checkpointing.dir"] == "s3://plant/flink/checkpoints"
     assert configuration["execution.checkpointing.savepoint-dir"] == "s3://plant/flink/savepoints"
     volumes = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
-    assert [one["name"] for one in volumes] == ["site"]
+    assert [volume["name"] for volume in volumes] == ["site"]
 
 
-def test_a_password_is_a_mounted_secret_and_needs_not_even_be_known_here(site_of):
+def test_a_password_is_a_mounted_secret_and_need_not_be_known_here(site_of):
     found = rendered(site_of(**SECURE))
-    (volume,) = (
-        one for one in found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"] if one["name"] == "kafka"
-    )
-    assert volume["secret"]["secretName"] == "the-secret"
-    assert [one["key"] for one in volume["secret"]["items"]] == ["password", "ca.pem"]
+    volumes = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
+    (secret,) = (volume["secret"] for volume in volumes if volume["name"] == "kafka")
+    assert secret["secretName"] == "the-secret"
+    assert [item["key"] for item in secret["items"]] == ["password", "ca.pem"]
     properties = json.loads(found["ConfigMap"]["data"]["job.json"])["kafka"]["properties"]
     assert 'password="${mounted:/opt/eugenie/kafka:password}"' in properties["sasl.jaas.config"]
     assert properties["config.providers"] == "mounted"
     assert properties["ssl.truststore.location"] == "/opt/eugenie/kafka/ca.pem"
 
 
-def test_a_password_that_the_site_file_holds_itself_is_left_out(site_of):
+def test_a_password_in_the_site_file_is_not_rendered(site_of):
     security = {**SECURITY, "password": "tiger-in-the-file"}
     found = rendered(site_of(kafka={"bootstrap": "broker:9093", "security": security}))
     assert "tiger-in-the-file" not in yaml.safe_dump(found)
 
 
 @pytest.mark.parametrize(
-    ("sections", "words"),
+    ("sections", "message"),
     [
-        ({"kafka": "embedded"}, "Kafka of plant runs on this machine alone"),
-        ({"serving": {}}, "the model server of plant runs on this machine alone"),
+        ({"kafka": "embedded"}, "Kafka of plant runs only on this machine"),
+        ({"serving": {}}, "the model server of plant runs only on this machine"),
     ],
 )
-def test_engines_of_this_machine_are_out_of_reach(site_of, sections, words):
-    with pytest.raises(EugenieError, match=words) as raised:
+def test_pods_cannot_reach_engines_of_this_machine(site_of, sections, message):
+    with pytest.raises(EugenieError, match=message) as raised:
         specification(site_of(**sections))
     assert raised.value.exit_code is ExitCode.REFUSED
 
@@ -141,11 +140,11 @@ def test_a_site_that_a_configmap_cannot_hold_is_refused(site_of):
         manifests(site, specification(site), "eugenie-plant", "i", None, "s")
 
 
-def test_names_are_what_kubernetes_and_the_operator_take():
+def test_names_are_valid_for_kubernetes_and_the_operator():
     assert site_label("demo-plant") == "eugenie-demo-plant"
-    strange = {site_label(site) for site in ("Plant_A", "plant.a", "plant-a", "P" * 128)}
-    assert len(strange) == 4
-    for name in strange:
+    labels = {site_label(site) for site in ("Plant_A", "plant.a", "plant-a", "P" * 128)}
+    assert len(labels) == 4
+    for name in labels:
         assert len(name) <= 45 and name == name.lower() and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -171,7 +170,7 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]
     assert users[-1] == "9999:9999"
     assert "kubectl create secret generic eugenie-plant-kafka --from-file=password=FILE" in done.steps[1]
-    assert [shown(step) for step in done.steps] == list(done.steps), "what is to be typed is printed as it is"
+    assert [shown(step) for step in done.steps] == list(done.steps), "commands to be typed must be printed unchanged"
 
 
 @pytest.mark.slow
@@ -183,7 +182,7 @@ def test_a_rendering_leaves_files_of_others_and_edited_ones_alone(site_of, tmp_p
     for name in ("job/theirs.py", "lib/their.jar", "notes.txt"):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("theirs")
-    for _ in range(2):  # what it wrote itself is no obstacle
+    for _ in range(2):  # its own files are no obstacle
         flink_application.render(site_of(**SECURE), out)
     for name in ("job/theirs.py", "lib/their.jar", "notes.txt"):
         assert (out / name).read_text() == "theirs"
@@ -213,19 +212,20 @@ def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path
     site = site_of(serving={"address": "models:8500", "tls": tls})
     found = rendered(site)
     pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
-    (volume,) = (one for one in pod["volumes"] if one["name"] == "model-server")
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "model-server")
     assert volume["secret"]["secretName"] == "eugenie-plant-model-server"
     files = {item["path"] for item in volume["secret"]["items"]}
     assert files == {"ca.pem", "certificate.pem", "key.pem"}
-    (mount,) = (one["mountPath"] for one in pod["containers"][0]["volumeMounts"] if one["name"] == "model-server")
+    mounts = pod["containers"][0]["volumeMounts"]
+    (path,) = (mount["mountPath"] for mount in mounts if mount["name"] == "model-server")
     (tmp_path / "job.json").write_text(found["ConfigMap"]["data"]["job.json"])
-    given = JobSpec.load(tmp_path / "job.json").model_server_tls
-    assert given is not None
-    assert {given.ca, given.certificate, given.key} == {f"{mount}/{file}" for file in files}
-    (step,) = (one for one in flink_application._steps(site, tmp_path, "image", "kafka") if "model-server" in one)
+    credentials = JobSpec.load(tmp_path / "job.json").model_server_tls
+    assert credentials is not None
+    assert {credentials.ca, credentials.certificate, credentials.key} == {f"{path}/{file}" for file in files}
+    (step,) = (step for step in flink_application._steps(site, tmp_path, "image", "kafka") if "model-server" in step)
     assert "--from-file=key.pem=FILE" in step
 
-    with_ca_alone = rendered(site_of(serving={"address": "models:8500", "tls": {"ca": "ca.pem"}}))
-    assert json.loads(with_ca_alone["ConfigMap"]["data"]["job.json"])["model_server_tls"] == {
+    with_ca_only = rendered(site_of(serving={"address": "models:8500", "tls": {"ca": "ca.pem"}}))
+    assert json.loads(with_ca_only["ConfigMap"]["data"]["job.json"])["model_server_tls"] == {
         "ca": "/opt/eugenie/model-server/ca.pem", "certificate": None, "key": None,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Every target's files, byte for byte, and each valid by its schema. EUGENIE_GOLDEN=write rewrites the golden files."""
+"""The files of every target, byte for byte and validated by schema. EUGENIE_GOLDEN=write rewrites the golden files."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ named = pytest.mark.parametrize("name", CASES)
 
 
 def files_of(name: str) -> dict[str, str]:
-    """What is rendered, and what the command says comes next."""
+    """The rendered files, and the next steps that the command prints."""
     target, request = CASES[name]
-    found = {one.name: one.text for one in TARGETS[target].documents(request)}
+    texts = {document.name: document.text for document in TARGETS[target].documents(request)}
     steps = TARGETS[target].steps(request, Path("out"))
-    return {**found, "steps.txt": "".join(f"{step}\n" for step in steps)}
+    return {**texts, "steps.txt": "".join(f"{step}\n" for step in steps)}
 
 
 def resources_of(name: str) -> list[dict]:
@@ -72,10 +72,10 @@ def test_the_files_are_the_golden_ones(name):
         for file, text in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text, encoding="utf-8")
-    there = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    assert there.keys() == files.keys()
+    golden = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    assert golden.keys() == files.keys()
     for file, text in files.items():
-        assert text == there[file].read_text(encoding="utf-8"), file
+        assert text == golden[file].read_text(encoding="utf-8"), file
 
 
 @pytest.mark.slow
@@ -85,12 +85,12 @@ def test_every_resource_fits_its_schema(name):
     assert documents
     for document in documents:
         check_resource(document)
-    names = [(one["kind"], one["metadata"]["name"]) for one in documents]
+    names = [(document["kind"], document["metadata"]["name"]) for document in documents]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("compose")])
-def test_the_compose_file_fits_its_schema_and_mounts_what_is_written(name):
+def test_the_compose_file_fits_its_schema_and_mounts_only_rendered_files(name):
     files = files_of(name)
     project = yaml.safe_load(files["compose.yaml"])
     check_compose(project)
@@ -109,15 +109,16 @@ def test_the_compose_file_fits_its_schema_and_mounts_what_is_written(name):
         lambda spec: spec["predictor"].update(minReplicas="1"),
     ],
 )
-def test_a_field_that_does_not_exist_would_be_noticed(damage):
-    service = next(one for one in resources_of("kserve-s3-canary") if one["kind"] == "InferenceService")
+def test_the_schema_rejects_unknown_fields_and_wrong_types(damage):
+    resources = resources_of("kserve-s3-canary")
+    service = next(resource for resource in resources if resource["kind"] == "InferenceService")
     damage(service["spec"])
     with pytest.raises(Exception, match=r"Additional properties|is not of type"):
         check_resource(service)
 
 
-def test_a_field_that_kubernetes_does_not_have_would_be_noticed():
-    deployment = next(one for one in resources_of("kubernetes-gs") if one["kind"] == "Deployment")
+def test_the_schema_rejects_fields_that_kubernetes_does_not_have():
+    deployment = next(resource for resource in resources_of("kubernetes-gs") if resource["kind"] == "Deployment")
     deployment["spec"]["template"]["spec"]["containers"][0]["port"] = 1
     with pytest.raises(Exception, match="port"):
         check_resource(deployment)
@@ -129,29 +130,31 @@ def test_the_same_site_gives_the_same_bytes(name):
 
 
 @named
-def test_no_file_needs_anchors_of_another_part_or_has_blanks_at_an_end(name):
+def test_no_file_has_anchors_or_trailing_blanks(name):
     for file, text in files_of(name).items():
         assert "&id" not in text and text.endswith("\n") and not text.endswith("\n\n"), file
         assert not any(line != line.rstrip() for line in text.splitlines()), file
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("kubernetes", "compose"))])
-def test_what_tensorflow_serving_reads_is_what_its_arguments_name(name):
+def test_the_arguments_name_the_files_that_are_rendered_for_tensorflow_serving(name):
     files = files_of(name)
     if "compose.yaml" in files:
         texts = {Path(file).name: text for file, text in files.items()}
         arguments = yaml.safe_load(files["compose.yaml"])["services"]["model-server"]["command"]
     else:
         documents = resources_of(name)
-        texts = next(one["data"] for one in documents if one["metadata"]["name"].endswith("-config"))
-        deployment = next(one for one in documents if one["kind"] == "Deployment")
+        texts = next(document["data"] for document in documents if document["metadata"]["name"].endswith("-config"))
+        deployment = next(document for document in documents if document["kind"] == "Deployment")
         arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-    named_files = [Path(one.partition("=")[2]).name for one in arguments if "=/etc/eugenie/" in one]
+    named_files = [Path(argument.partition("=")[2]).name for argument in arguments if "=/etc/eugenie/" in argument]
     assert set(named_files) <= set(texts)
     assert ("--enable_batching=true" in arguments) == ("batching.config" in texts)
     if "--model_config_file=/models/models.config" in arguments:  # the store's, which another container copies
         assert "models.config" not in texts
         return
     config = text_format.Parse(texts["models.config"], config_pb2.ModelServerConfig())
-    served = {one.name: list(one.model_version_policy.specific.versions) for one in config.model_config_list.config}
+    served = {
+        model.name: list(model.model_version_policy.specific.versions) for model in config.model_config_list.config
+    }
     assert served == {"fan.v2": [1], "pump": [2]}, "the newest version of pump is a challenger"

@@ -1,4 +1,4 @@
-"""Names for Kubernetes, whatever sites and classes are called."""
+"""Names for Kubernetes, from any names of sites and classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from eugenie_cli.deploy.names import LONGEST, class_label, server_label, site_label
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
-"""What the site file takes as a name."""
+"""Names that the site file accepts."""
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -35,7 +35,7 @@ def test_different_classes_have_different_names(pairs):
     assert len({class_label(*pair) for pair in pairs}) == len(pairs)
 
 
-def test_what_looks_alike_to_kubernetes_does_not_become_alike():
+def test_names_that_kubernetes_would_not_distinguish_stay_different():
     alike = [
         ("a-b", "c"), ("a", "b-c"), ("a.b", "c"), ("A-b", "c"), ("a-b-", "c"), ("a--b", "c"), ("a", "b--c"),
         ("x" * 100, "c"), ("x" * 101, "c"), ("x" * 100, "d"),
@@ -43,7 +43,7 @@ def test_what_looks_alike_to_kubernetes_does_not_become_alike():
     assert len({class_label(*pair) for pair in alike}) == len(alike)
 
 
-def test_a_class_may_be_called_as_the_server_is_or_as_a_canary():
+def test_a_class_may_have_the_name_of_the_server_or_of_a_canary():
     names = {
         server_label("plant"), class_label("plant", "serving"), class_label("plant", "serving."),
         class_label("plant", "pump", "--canary"), class_label("plant", "pump-canary"),

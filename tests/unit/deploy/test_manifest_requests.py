@@ -1,4 +1,4 @@
-"""What cannot be rendered is refused, with what to do instead."""
+"""Requests that cannot be rendered are refused, with a hint."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ TLS = {"tls": {"certificate": "server.pem", "key": "server.key"}}
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
-        ("pump", "a class and the percent"),
-        ("pump=", "a class and the percent"),
-        ("pump=0", "a class and the percent"),
-        ("pump=100", "a class and the percent"),
-        ("pump=ten", "a class and the percent"),
-        ("pump=²", "a class and the percent"),
+        ("pump", "expected CLASS=PERCENT"),
+        ("pump=", "expected CLASS=PERCENT"),
+        ("pump=0", "expected CLASS=PERCENT"),
+        ("pump=100", "expected CLASS=PERCENT"),
+        ("pump=ten", "expected CLASS=PERCENT"),
+        ("pump=²", "expected CLASS=PERCENT"),
         ("valve=10", "there is no class valve"),
     ],
 )
-def test_a_canary_is_a_class_and_a_percent(text, words):
-    with pytest.raises(EugenieError, match=words) as raised:
+def test_a_canary_is_a_class_and_a_percentage(text, message):
+    with pytest.raises(EugenieError, match=message) as raised:
         parse_canaries([text], ["pump", "fan"])
     assert raised.value.exit_code is ExitCode.USAGE
 
@@ -55,15 +55,15 @@ def test_kubernetes_chooses_gpus_itself(gpus, target):
 
 
 @pytest.mark.parametrize("target", [kubernetes, compose, kubeflow])
-def test_a_canary_needs_somebody_who_divides_requests(target):
-    with pytest.raises(EugenieError, match="does not divide requests") as raised:
+def test_a_canary_needs_a_target_that_splits_requests(target):
+    with pytest.raises(EugenieError, match="does not split requests") as raised:
         target.documents(request_of(S3, canaries={"pump": 10}))
     assert raised.value.exit_code is ExitCode.REFUSED
 
 
 @pytest.mark.parametrize("target", [kserve, seldon])
 def test_a_canary_needs_two_versions(target):
-    with pytest.raises(EugenieError, match="version 1 is the newest one"):
+    with pytest.raises(EugenieError, match="version 1, is the newest version"):
         target.documents(request_of(S3, canaries={"fan.v2": 10}))
 
 
@@ -75,45 +75,47 @@ def test_a_pinned_version_must_have_been_released(target):
 
 
 def released_as(request, name, *versions, **labels):
-    """The request, with other versions of one class released."""
-    models = [replace(one, versions=versions, labels=labels) if one.name == name else one for one in request.models]
+    """The request, with other released versions of one class."""
+    models = [
+        replace(model, versions=versions, labels=labels) if model.name == name else model for model in request.models
+    ]
     return replace(request, models=tuple(models))
 
 
 @pytest.mark.parametrize(("target", "kind"), [(kserve, "InferenceService"), (seldon, "Model")])
-def test_of_a_champion_and_a_challenger_the_champion_is_pinned(target, kind):
+def test_the_champion_is_pinned_rather_than_a_challenger(target, kind):
     request = released_as(request_of(S3), "pump", 2, 3, champion=2, challenger=3)
     (pump,) = (
-        one
-        for one in target.resources(request)
-        if one["kind"] == kind and one["metadata"]["annotations"]["eugenie/class"] == "pump"
+        resource
+        for resource in target.resources(request)
+        if resource["kind"] == kind and resource["metadata"]["annotations"]["eugenie/class"] == "pump"
     )
     pinned = pump["spec"].get("artifactVersion") or int(pump["metadata"]["annotations"]["eugenie/version"])
     assert pinned == 2
-    with pytest.raises(EugenieError, match="versions 2, 3 of pump are released, and none is champion"):
+    with pytest.raises(EugenieError, match="versions 2, 3 of pump are released, but none is champion"):
         target.documents(released_as(request, "pump", 2, 3))
 
 
 @pytest.mark.parametrize("target", [kubernetes, compose])
 @pytest.mark.parametrize("models", ["/srv/models", "gs://bucket/path"])
-def test_a_list_of_models_names_released_versions_and_no_others(target, models):
+def test_a_list_of_models_names_only_released_versions(target, models):
     request = request_of({"models": models}, champions={"pump": 2})
-    text = "".join(one.text for one in target.documents(request))
+    text = "".join(document.text for document in target.documents(request))
     assert text.count("versions: 2") == 1 and "versions: 3" not in text and "latest" not in text
-    assert "fan.v2" not in text, "nothing of it is released"
-    assert any("no version of it is released" in step for step in target.steps(request, PLANT))
+    assert "fan.v2" not in text, "it has no released version"
+    assert any("it has no released version" in step for step in target.steps(request, PLANT))
     both = released_as(request, "pump", 2, 3, champion=2, challenger=3)
-    text = "".join(one.text for one in target.documents(both))
-    assert all(words in text for words in ("versions: 2", "versions: 3", 'key: "challenger"'))
+    text = "".join(document.text for document in target.documents(both))
+    assert all(line in text for line in ("versions: 2", "versions: 3", 'key: "challenger"'))
 
 
 @pytest.mark.parametrize("target", [kubernetes, kserve, seldon, compose])
-def test_tls_is_not_passed_over_in_silence(target):
-    with pytest.raises(EugenieError, match=r"serving\.tls is not rendered"):
+def test_tls_is_refused_rather_than_ignored(target):
+    with pytest.raises(EugenieError, match=r"serving\.tls cannot be rendered"):
         target.documents(request_of({**S3, **TLS}))
 
 
-def test_seldon_has_no_use_for_a_folder():
+def test_seldon_refuses_models_in_a_folder():
     with pytest.raises(EugenieError, match="from an object store"):
         seldon.documents(request_of({"models": "/srv/models"}))
 
@@ -132,25 +134,25 @@ def test_seldon_has_no_use_for_a_folder():
         ),
     ],
 )
-def test_stores_in_the_spellings_of_their_readers(written, store, uri, rclone):
-    found = store_location(site_of({"models": written}))
-    assert found == store
-    assert found.uri("pump") == uri
-    assert found.rclone("pump") == rclone
+def test_stores_in_the_notations_of_their_readers(written, store, uri, rclone):
+    location = store_location(site_of({"models": written}))
+    assert location == store
+    assert location.uri("pump") == uri
+    assert location.rclone("pump") == rclone
 
 
 @pytest.mark.parametrize(
-    ("written", "words"),
+    ("written", "message"),
     [
         ("hdfs://cluster/models", "no model server can read"),
         ("s3://", "no model server can read"),
         ("s3://user@host/path", "no model server can read"),
-        ("abfs://box/path", "which storage account"),
-        ("abfs://box@elsewhere.example/path", "which storage account"),
+        ("abfs://box/path", "does not name a storage account"),
+        ("abfs://box@elsewhere.example/path", "does not name a storage account"),
     ],
 )
-def test_a_store_that_nobody_can_read_is_named(written, words):
-    with pytest.raises(EugenieError, match=words) as raised:
+def test_an_unreadable_store_is_named(written, message):
+    with pytest.raises(EugenieError, match=message) as raised:
         store_location(site_of({"models": written}))
     assert raised.value.exit_code is ExitCode.INVALID_SITE
 
@@ -160,20 +162,20 @@ def test_folders_are_relative_to_the_site_and_default_to_the_workspace():
     assert store_location(site_of({"models": "shared"})).path == "/srv/plant/shared"
 
 
-def test_exported_versions_are_the_numbers_that_export_makes(tmp_path):
+def test_exported_versions_are_folders_with_the_numbers_that_export_assigns(tmp_path):
     site = site_of({}).model_copy(update={"workspace": str(tmp_path)})
     for name in ("pump/10", "pump/9", "pump/.staged-x", "pump/007", "pump/new"):
         (tmp_path / "models" / name).mkdir(parents=True)
-    (tmp_path / "models" / "pump" / "11").write_text("a file is no version")
+    (tmp_path / "models" / "pump" / "11").write_text("a file is not a version")
     assert exported(site) == {"fan.v2": (), "pump": (9, 10)}
 
 
-def test_what_is_released_is_served_and_a_canary_is_the_newest_beside_it(tmp_path):
+def test_released_versions_are_served_together_with_the_newest_as_a_canary(tmp_path):
     site = site_of({}).model_copy(update={"base": tmp_path})
     models = workspace_of(site).models
     for version in (2, 3, 4):
         (models / "pump" / str(version)).mkdir(parents=True)
-    assert [model.versions for model in released(site)] == [(), ()], "exported is not released"
+    assert [model.versions for model in released(site)] == [(), ()], "exported versions are not released yet"
     record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
     fan, pump = released(site)
     assert (fan.versions, pump.versions, pump.labels, pump.base_path) == ((), (2,), {"champion": 2}, "pump")
@@ -192,7 +194,7 @@ def test_a_broken_list_of_releases_renders_nothing(tmp_path, text):
         assert [model.versions for model in released(site)] == [(), ()]
 
 
-def test_the_store_says_what_is_released_where_the_workspace_does_not(tmp_path):
+def test_the_stores_list_of_releases_is_used_without_one_in_the_workspace(tmp_path):
     store = tmp_path / "store"
     here = site_of({"models": str(store)}).model_copy(update={"base": tmp_path / "here"})
     record.write(here, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})

@@ -1,4 +1,4 @@
-"""Rendered files and those of others in one folder."""
+"""Rendered files and files of others in one folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder(tmp_path):
     return tmp_path / "out"
 
 
-def test_a_second_rendering_changes_what_has_changed(folder):
+def test_a_second_rendering_writes_only_changed_files(folder):
     assert set(states(folder, DOCUMENTS).values()) == {"unchanged"}
     assert states(folder, [Document("a.yaml", "a: 2\n"), DOCUMENTS[1]]) == {
         "a.yaml": "written",
@@ -41,18 +41,18 @@ def test_others_can_read_the_files(folder):
     assert stat.S_IMODE((folder / "a.yaml").stat().st_mode) == 0o644
 
 
-def test_what_is_not_rendered_any_more_is_removed(folder):
+def test_files_that_are_no_longer_rendered_are_removed(folder):
     assert states(folder, DOCUMENTS[:1]) == {"a.yaml": "unchanged", "config/b.config": "removed"}
     assert not (folder / "config" / "b.config").exists()
 
 
-def test_what_was_rendered_and_then_changed_is_kept_when_it_is_not_rendered_any_more(folder):
+def test_edited_files_that_are_no_longer_rendered_are_kept(folder):
     (folder / "config" / "b.config").write_text("mine\n")
     assert states(folder, DOCUMENTS[:1]) == {"a.yaml": "unchanged"}
     assert (folder / "config" / "b.config").read_text() == "mine\n"
 
 
-def test_a_file_that_was_changed_is_refused_before_anything_is_written(folder):
+def test_an_edited_file_is_refused_before_anything_is_written(folder):
     (folder / "config" / "b.config").write_text("mine\n")
     with pytest.raises(EugenieError, match=r"b\.config: not written by this command, or changed since") as raised:
         write(folder, "compose", [Document("a.yaml", "a: 2\n"), Document("config/b.config", "b2\n")])
@@ -62,14 +62,14 @@ def test_a_file_that_was_changed_is_refused_before_anything_is_written(folder):
     assert (folder / "config" / "b.config").read_text() == "b\n"
 
 
-def test_a_file_of_somebody_else_is_refused(tmp_path):
+def test_a_file_of_someone_else_is_refused(tmp_path):
     (tmp_path / "a.yaml").write_text("theirs\n")
     with pytest.raises(EugenieError, match=r"a\.yaml: not written by this command"):
         write(tmp_path, "compose", DOCUMENTS)
     assert (tmp_path / "a.yaml").read_text() == "theirs\n"
 
 
-def test_a_file_that_is_what_would_be_written_is_nobodys_loss(tmp_path):
+def test_an_identical_file_of_someone_else_counts_as_unchanged(tmp_path):
     (tmp_path / "a.yaml").write_text("a: 1\n")
     assert states(tmp_path, DOCUMENTS)["a.yaml"] == "unchanged"
 
@@ -81,33 +81,33 @@ def test_targets_share_a_folder_without_removing_each_others_files(folder):
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum")
-def test_the_record_is_what_sha256sum_reads(folder):
+def test_sha256sum_can_check_the_record(folder):
     checked = subprocess.run(
         ["sha256sum", "--check", ".rendered-compose.sha256"], cwd=folder, capture_output=True, text=True
     )
     assert checked.returncode == 0 and checked.stdout.count("OK") == 2
 
 
-def test_kubectl_would_not_take_the_record_for_a_manifest(folder):
+def test_kubectl_does_not_mistake_the_record_for_a_manifest(folder):
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     assert hidden and not any(name.endswith((".yaml", ".yml", ".json")) for name in hidden)
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_nothing_is_written_through_a_link_to_elsewhere(tmp_path, force):
+def test_nothing_is_written_through_a_symbolic_link(tmp_path, force):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
-    (theirs / "b.config").write_text("b\n")  # what would be written
+    (theirs / "b.config").write_text("b\n")  # the content that would be written
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "config").symlink_to(theirs)
-    with pytest.raises(EugenieError, match="config is a link to elsewhere") as raised:
+    with pytest.raises(EugenieError, match="config is a symbolic link") as raised:
         write(tmp_path / "out", "compose", [DOCUMENTS[0], Document("config/b.config", "other\n")], force)
     assert raised.value.exit_code is ExitCode.REFUSED
     assert (theirs / "b.config").read_text() == "b\n" and not (tmp_path / "out" / "a.yaml").exists()
 
 
 @pytest.mark.parametrize("content", ["a: 1\n", "theirs\n"])
-def test_a_link_in_the_place_of_a_file_is_foreign_and_its_file_never_changed(tmp_path, content):
+def test_a_link_in_the_place_of_a_file_is_foreign_and_its_target_never_changes(tmp_path, content):
     (tmp_path / "theirs").write_text(content)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.yaml").symlink_to(tmp_path / "theirs")
@@ -118,7 +118,7 @@ def test_a_link_in_the_place_of_a_file_is_foreign_and_its_file_never_changed(tmp
 
 
 @pytest.mark.parametrize("way", ["../theirs", "{0}/theirs", "linked/theirs"])
-def test_a_record_that_somebody_wrote_removes_nothing_elsewhere(tmp_path, way):
+def test_a_forged_record_removes_nothing_outside_the_folder(tmp_path, way):
     (tmp_path / "theirs").write_text("theirs\n")
     folder = tmp_path / "out"
     folder.mkdir()
@@ -129,7 +129,7 @@ def test_a_record_that_somebody_wrote_removes_nothing_elsewhere(tmp_path, way):
     assert (tmp_path / "theirs").read_text() == "theirs\n"
 
 
-def test_a_rendering_that_was_killed_half_way_is_repeated(folder, monkeypatch):
+def test_a_rendering_that_was_killed_halfway_can_be_repeated(folder, monkeypatch):
     newer = [Document("a.yaml", "a: 2\n"), Document("config/b.config", "b2\n"), Document("c.yaml", "c\n")]
     replace, killed = output._replace, []
 
@@ -149,7 +149,7 @@ def test_a_rendering_that_was_killed_half_way_is_repeated(folder, monkeypatch):
     assert sorted(path.name for path in folder.iterdir() if path.name.endswith(".tmp")) == []
 
 
-def test_files_of_others_beside_ours_stay(folder):
+def test_files_of_others_in_the_folder_stay(folder):
     for name in ("config/theirs", ".a.yaml.new", "notes", "job/x/y"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
@@ -158,7 +158,7 @@ def test_files_of_others_beside_ours_stay(folder):
         assert (folder / name).read_text() == name
 
 
-def test_a_place_that_is_no_folder_is_named(tmp_path):
+def test_an_output_path_that_is_not_a_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EugenieError, match="cannot write to"):
         write(tmp_path / "file", "compose", DOCUMENTS)

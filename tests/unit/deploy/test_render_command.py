@@ -1,4 +1,4 @@
-"""`eugenie serve render`: what it writes and says, as a table and as JSON."""
+"""`eugenie serve render`: its files and its output, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ serving: {models: "s3://plant-models/eugenie"}
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """`run(*arguments)`: (exit code, stdout, stderr) of the command in a plant's folder with an exported version."""
+    """`run(*arguments)`: (exit code, stdout, stderr) of the command, in a plant's folder with an exported version."""
     (tmp_path / "site-configs").mkdir()
     (tmp_path / "site-configs" / "plant.yaml").write_text(SITE)
     models = tmp_path / ".eugenie" / "plant" / "models"
@@ -75,13 +75,13 @@ def test_the_site_may_be_named_before_or_after_the_command(run, tmp_path, monkey
     assert "eugenie-other--serving" in (tmp_path / "out" / "serving.yaml").read_text()
 
 
-def test_an_unknown_target_is_answered_with_those_there_are(run):
+def test_the_error_for_an_unknown_target_lists_the_known_ones(run):
     code, _, err = run("--target", "nomad")
     assert code == 2
     assert "kubernetes, kserve, seldon, compose, kubeflow" in err
 
 
-def test_a_file_that_was_changed_is_kept_until_it_may_be_overwritten(run, tmp_path):
+def test_an_edited_file_is_kept_without_force(run, tmp_path):
     run("--target", "kubernetes")
     file = tmp_path / "serve-kubernetes" / "serving.yaml"
     file.write_text("mine\n")
@@ -94,5 +94,5 @@ def test_a_file_that_was_changed_is_kept_until_it_may_be_overwritten(run, tmp_pa
 
 def test_a_refusal_leaves_no_folder_behind(run, tmp_path):
     code, _, err = run("--target", "kserve", "--canary", "pump=10")
-    assert code == 5 and "version 1 is the newest one" in err
+    assert code == 5 and "version 1, is the newest version" in err
     assert not (tmp_path / "serve-kserve").exists()
