@@ -1,1 +1,1 @@
-"""The demo: a simulated plant, its faults, and the run of everything on it."""
+"""The demo: a simulated plant, its faults, and a complete run on it."""

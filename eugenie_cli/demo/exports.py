@@ -1,8 +1,8 @@
-"""Historian exports of the simulated plant, in two of the shapes that plants hand over.
+"""Historian exports of the simulated plant, in two formats that are common in plants.
 
-Feed pumps: long CSV, a tag a row, UTC with `Z`, OPC DA quality numbers, one file a day.
-Boosters: wide CSV, a file a pump, local time, semicolons, decimal commas, status texts where the quality is
-bad: what a spreadsheet export of a control system in Turkey looks like (a time zone without daylight saving).
+Feed pumps: long CSV, one tag per row, UTC with `Z`, OPC DA quality numbers, one file per day.
+Boosters: wide CSV, one file per pump, local time, semicolons, decimal commas, status texts in place of bad values, like
+a spreadsheet export of a control system in Turkey (a time zone without daylight saving).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BAD_TEXTS = ("Bad", "I/O Timeout")
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
     folder: Path
     files: int
@@ -43,7 +43,7 @@ class Exported:
 
 
 def export(plant: Plant, folder: Path, progress: Progress) -> Exported:
-    """Write the plant's history under `folder/exports/` and its manifest beside it."""
+    """Writes the plant's history under `folder/exports/` and its manifest to `folder`."""
     root = folder / EXPORTS
     with progress.task("simulating the plant's history"):
         samples = plant.history()
@@ -51,15 +51,15 @@ def export(plant: Plant, folder: Path, progress: Progress) -> Exported:
     with progress.task("writing historian exports", len(samples), "readings") as advance:
         for class_name, write in ((FEED_CLASS, _write_long), (BOOSTER_CLASS, _write_wide)):
             members = [i for i, pump in enumerate(PUMPS) if pump.class_name == class_name]
-            chosen = samples.where(np.isin(samples.pump, members))
-            files += write(chosen, plant, root / class_name)
-            advance(len(chosen))
+            of_class = samples.where(np.isin(samples.pump, members))
+            files += write(of_class, plant, root / class_name)
+            advance(len(of_class))
     plant.save(folder)
     return Exported(folder, files, len(samples), plant.start, plant.end)
 
 
 def utc_texts(ts: np.ndarray) -> pa.Array:
-    """ISO 8601 with milliseconds and Z, of int64 [N] ms."""
+    """int64 [N] ms as ISO 8601 with milliseconds and Z."""
     return pc.binary_join_element_wise(pc.replace_substring(_texts(ts), " ", "T"), "Z", "")
 
 
@@ -87,7 +87,7 @@ def _write_wide(samples: Samples, plant: Plant, folder: Path) -> int:
     pumps = np.unique(samples.pump)
     for p in pumps:
         of_pump = samples.where(samples.pump == p)
-        # a scan is never quite on time: each pump's controller has an offset of its own
+        # a scan is never quite on time: each pump's controller has its own offset
         at = scans + (int(p) * 733) % SCAN_MS
         columns = {"Zaman": _local_texts(at)}
         for s, instrument in enumerate(PUMPS[p].instruments):
@@ -99,7 +99,7 @@ def _write_wide(samples: Samples, plant: Plant, folder: Path) -> int:
 
 
 def _snapshot(samples: Samples, at: np.ndarray, decimals: int) -> pa.Array:
-    """The last value at each scan: text with a decimal comma, a status text where bad, null where old."""
+    """The last value at each scan, as text with a decimal comma; a status text if it is bad, null if it is stale."""
     latest = np.searchsorted(samples.ts, at, side="right") - 1
     held = np.maximum(latest, 0)
     old = (latest < 0) | (at - samples.ts[held] > STALE_MS)
@@ -111,14 +111,14 @@ def _snapshot(samples: Samples, at: np.ndarray, decimals: int) -> pa.Array:
 
 
 def _local_texts(ts: np.ndarray) -> pa.Array:
-    """Local wall-clock times; the zone keeps one offset all year, so one offset serves the whole span."""
+    """Local wall-clock times. The zone has the same offset all year, so one offset is valid for the whole span."""
     first = int(ts[0]) / 1_000
     offset = datetime.fromtimestamp(first, ZoneInfo(WIDE_TIMEZONE)).replace(tzinfo=timezone.utc).timestamp() - first
     return _texts(ts + round(offset * 1_000))
 
 
 def _texts(ts: np.ndarray) -> pa.Array:
-    """`2026-01-02 03:04:05.678` of int64 [N] ms: a cast is fifty times faster than strftime."""
+    """int64 [N] ms as `2026-01-02 03:04:05.678`. A cast is fifty times faster than strftime."""
     return pa.array(ts).cast(pa.timestamp("ms")).cast(pa.string())
 
 

@@ -1,4 +1,4 @@
-"""Compare what was detected with what was injected, and account for every reading. Sees records, no model."""
+"""Compares detected anomalies with injected faults, and accounts for every reading. It sees records, but no model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRACE_MS = 20 * 60_000  # a repaired machine cools down, and the model's window 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One injected fault and the first anomaly of its asset while it lasted; ISO 8601, null where missed."""
+    """One injected fault and the first anomaly on its asset during the fault. Instants are ISO 8601; None if missed."""
 
     kind: str
     asset: str
@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where the readings went: sent = in_rows + bad_quality + dead_letters, or the books do not balance."""
+    """What became of the readings. The books balance if sent = in_rows + bad_quality + dead_letters."""
 
     sent: int
     in_rows: int
@@ -46,22 +46,22 @@ class Ledger:
 def judge(
     anomalies: Iterable[Mapping[str, Any]], faults: Iterable[Fault]
 ) -> tuple[list[Verdict], list[Mapping[str, Any]]]:
-    """Verdicts in order of injection, and the anomalies that belong to no fault: the false alarms.
+    """Verdicts in order of injection, and the false alarms: anomalies that belong to no fault.
 
-    An anomaly belongs to a fault when it opened on the same asset from the onset to GRACE_MS after the end.
+    An anomaly belongs to a fault if it opened on the same asset between the onset and GRACE_MS after the end.
     """
     opened = {record["id"]: record for record in anomalies if record["state"] == "open"}
-    left = sorted(opened.values(), key=lambda record: str(record["detected"]))
+    unmatched = sorted(opened.values(), key=lambda record: str(record["detected"]))
     verdicts = []
     for fault in sorted(faults, key=lambda fault: fault.onset):
-        mine = [record for record in left if _belongs(record, fault)]
-        left = [record for record in left if record not in mine]
-        verdicts.append(_verdict(fault, mine[0] if mine else None))
-    return verdicts, left
+        matching = [record for record in unmatched if _belongs(record, fault)]
+        unmatched = [record for record in unmatched if record not in matching]
+        verdicts.append(_verdict(fault, matching[0] if matching else None))
+    return verdicts, unmatched
 
 
 def account(sent: int, scores: Iterable[Mapping[str, Any]], dead_letters: Iterable[Mapping[str, Any]]) -> Ledger:
-    """Sum the score records' counts and the dead letters, of which some stand for several readings."""
+    """Sums the counts of the score records and the dead letters; a dead letter may stand for several readings."""
     in_rows = bad = 0
     for record in scores:
         in_rows += record["readings"]
@@ -78,7 +78,7 @@ def instant_ms(text: str) -> int:
 
 
 def contract(verdicts: Iterable[Verdict], false_alarms: int, ledger: Ledger, seconds: float) -> dict[str, Any]:
-    """What `eugenie demo -o json` prints."""
+    """The output of `eugenie demo -o json`."""
     readings = {name: value for name, value in asdict(ledger).items() if name != "reasons"}
     return {
         "faults": [asdict(verdict) for verdict in verdicts],

@@ -1,4 +1,4 @@
-"""Play the plant's messages into Kafka at a chosen speed, in order of arrival."""
+"""Plays the plant's messages into Kafka at a chosen speed, in order of arrival."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TURN_S = 0.05  # how often waiting messages are sent; well below the watermark i
 
 
 class Sink(Protocol):
-    """What takes messages: `broker.produce.Producer`."""
+    """The receiver of messages: `broker.produce.Producer`."""
 
     def send(
         self, topic: str, key: str | bytes | None, value: bytes | None, timestamp_ms: int | None = None
@@ -44,10 +44,10 @@ def play(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Played:
-    """Send each message when the plant's clock, `speed` times the real one, reaches its arrival.
+    """Sends each message when the plant's clock, `speed` times as fast as the real one, reaches its arrival.
 
-    Returns when all are sent and acknowledged, or soon after `stopped()` is true. `on_turn` hears the
-    plant's time and the number of messages sent so far, some twenty times a second.
+    Returns when all messages are sent and acknowledged, or soon after `stopped()` is true. `on_turn` is called about
+    twenty times per second with the plant's time and the number of messages sent so far.
     """
     began = clock()
     sent = 0

@@ -1,6 +1,6 @@
-"""The live stream as a gateway sends it: JSON messages in order of arrival, with the faults of real gateways.
+"""The live stream as a gateway sends it: JSON messages in order of arrival, with the defects of real gateways.
 
-Feed pumps report tags; boosters report asset and sensor. Some messages come late, some damaged.
+Feed pumps report tags; boosters report asset and sensor. Some messages arrive late or damaged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ADDRESSES = [_addresses(pump) for pump in PUMPS]
 
 @dataclass(frozen=True)
 class Stream:
-    """Messages in order of arrival: samples so ordered, arrival int64 [N] ms, damage int8 [N] (-1: none)."""
+    """Messages in order of arrival: samples in that order, arrival int64 [N] ms, damage int8 [N] (-1: none)."""
 
     samples: Samples
     arrival: np.ndarray
@@ -43,18 +43,18 @@ class Stream:
 
     def messages(self, begin: int, end: int) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of messages [begin, end); the key is the asset."""
-        part = self.samples
-        times = np.datetime_as_string(part.ts[begin:end].astype("datetime64[ms]"), unit="ms").tolist()
+        samples = self.samples
+        times = np.datetime_as_string(samples.ts[begin:end].astype("datetime64[ms]"), unit="ms").tolist()
         for i, ts in zip(range(begin, end), times, strict=True):
-            key, address = _ADDRESSES[part.pump[i]][part.sensor[i]]
-            quality = "good" if part.good[i] else "bad"
-            record = {**address, "ts": ts + "Z", "value": float(part.value[i]), "quality": quality}
+            key, address = _ADDRESSES[samples.pump[i]][samples.sensor[i]]
+            quality = "good" if samples.good[i] else "bad"
+            record = {**address, "ts": ts + "Z", "value": float(samples.value[i]), "quality": quality}
             damage = int(self.damage[i])
             yield key, _encode(record) if damage < 0 else _damaged(record, DAMAGES[damage])
 
 
 def arrivals(seed: int, samples: Samples) -> Stream:
-    """Give each sample a delay, some of them a long one, and some of them damage."""
+    """Gives each sample a delay, to some of them a long one, and damages some of them."""
     rng = generator(seed, "gateway")
     draws = rng.random((len(samples), 4))
     delay = np.minimum(-DELAY_MEAN_MS * np.log1p(-draws[:, 0]), DELAY_MAX_MS)

@@ -1,4 +1,4 @@
-"""The demo's steps, each through the service that the command of the same name calls."""
+"""The demo's steps, each calling the same service as the command of that name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pipeline:
         self.site = site
 
     def start_engines(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        """`eugenie up` and `eugenie serve start`: the server takes up models as they are exported."""
+        """`eugenie up` and `eugenie serve start`: the server loads models as they are exported."""
         from eugenie_cli.operations import lifecycle
         from eugenie_cli.serving import runtime
 
@@ -43,13 +43,13 @@ class Pipeline:
             runtime.start(self.site, progress)
 
     def stop_engines(self, progress: Progress) -> None:
-        """`eugenie down`: whatever of it runs."""
+        """`eugenie down`: stops all running engines."""
         from eugenie_cli.operations import lifecycle
 
         lifecycle.down(self.site, progress)
 
     def import_history(self, progress: Progress) -> None:
-        """`eugenie import`. Raises EugenieError when an export was not read to its last line."""
+        """`eugenie import`. Raises EugenieError when an export was not read completely."""
         from eugenie_cli.sources.importing import import_sources
 
         for report in import_sources(self.site, (), progress):
@@ -79,13 +79,13 @@ class Pipeline:
             progress.say(f"  {exported.path}")
 
     def evaluate(self, plant: Plant, progress: Progress) -> None:
-        """`eugenie evaluate --from ...` without labels, on the hours that set thresholds but trained nothing."""
+        """`eugenie evaluate --from ...` without labels, on the hours that calibrated the thresholds."""
         from eugenie_cli.evaluation.evaluate import evaluate_class
 
         for class_name, equipment in self.site.classes.items():
             start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
-            found = evaluate_class(self.site, class_name, start_ms=start, progress=progress).model
-            progress.say(f"  {class_name}: {_rate(found.anomalies_per_asset_day)} on the last hours of normal history")
+            result = evaluate_class(self.site, class_name, start_ms=start, progress=progress).model
+            progress.say(f"  {class_name}: {_rate(result.anomalies_per_asset_day)} on the last hours of normal history")
 
     def submit(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
         """`eugenie stream submit`, once the server has loaded the models. Raises EugenieError."""
@@ -99,7 +99,7 @@ class Pipeline:
             if waiting and time.monotonic() > deadline:
                 raise EugenieError(
                     f"the model server has not loaded {', '.join(sorted(waiting))} after {LOADED_WITHIN_S:.0f} s",
-                    "see its log: `eugenie serve status` names it",
+                    "see its log, which `eugenie serve status` names",
                 )
             if waiting:
                 time.sleep(POLL_S)
@@ -107,19 +107,19 @@ class Pipeline:
             submit_job(self.site, progress)
 
     def drain(self, progress: Progress) -> None:
-        """`eugenie stream stop --drain`: it waits until the topic is read, then completes the last rows."""
+        """`eugenie stream stop --drain`: waits until the topic has been read, then completes the last rows."""
         from eugenie_cli.streaming.stop import stop
 
         stop(self.site, progress, drain=True)
 
     def send(self, sender: Callable[[Producer, str], Played]) -> int:
-        """Run `sender` with a producer and the readings topic; the number of readings that Kafka has."""
+        """Runs `sender` with a producer and the readings topic; returns the number of readings delivered to Kafka."""
         with Producer(self.site) as producer:
             sender(producer, str(self.site.topics.readings))
         return producer.delivered
 
     def ledger(self, sent: int) -> Ledger:
-        """The books, from Kafka alone."""
+        """The ledger, from Kafka's records only."""
         topics = self.site.topics
         return account(sent, self._records(str(topics.scores)), self._records(str(topics.dead_letters)))
 
@@ -128,7 +128,7 @@ class Pipeline:
         return list(self._records(str(self.site.topics.anomalies)))
 
     def pages(self) -> dict[str, str]:
-        """Addresses of the pages to look at."""
+        """Addresses of the web pages of MLflow and Flink."""
         from eugenie_cli.engines import endpoints
 
         return {"MLflow": endpoints.mlflow(self.site) or "", "Flink": endpoints.flink(self.site)}
@@ -140,4 +140,4 @@ class Pipeline:
 
 
 def _rate(per_asset_day: float | None) -> str:
-    return "no rows to judge" if per_asset_day is None else f"{per_asset_day:.2f} anomalies an asset and day"
+    return "no rows to judge" if per_asset_day is None else f"{per_asset_day:.2f} anomalies per asset and day"

@@ -1,4 +1,4 @@
-"""The demo: everything that a user would do, on a simulated plant, with real engines, told step by step."""
+"""The demo: everything that a user would do, on a simulated plant, with real engines, narrated step by step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEPS = 7
 
 @dataclass(frozen=True)
 class Options:
-    """What the demo may be told."""
+    """The options of the demo."""
 
     folder: Path = FOLDER
     seed: int = 1
@@ -41,7 +41,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out. `pages`: name -> address of what `--keep` left running."""
+    """The result of the demo. `pages`: name -> address of a web page, which stays up with `--keep`."""
 
     verdicts: list[Verdict]
     false_alarms: list[Mapping[str, Any]]
@@ -57,7 +57,7 @@ class Result:
 
 
 class Steps:
-    """Numbered narration: what is done and why, one line each."""
+    """Numbered narration: each step and its purpose, one line each."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._number = 0
@@ -66,7 +66,7 @@ class Steps:
         self._began = time.monotonic()
 
     def next(self, what: str) -> None:
-        """Tell the next step."""
+        """Announces the next step."""
         self._number += 1
         elapsed = time.monotonic() - self._began
         self._progress.say(f"[{self._number}/{self._total}] {elapsed:3.0f} s  {what}")
@@ -77,9 +77,9 @@ class Steps:
 
 
 def run(options: Options, progress: Progress) -> Result:
-    """Run the demo. Whatever ends it, all that it started is stopped, unless it succeeds with `keep`.
+    """Runs the demo. However it ends, everything that it started is stopped, unless it succeeds with `keep`.
 
-    Raises EugenieError when a step fails, KeyboardInterrupt when it is interrupted (TERM and HUP included).
+    Raises EugenieError when a step fails, and KeyboardInterrupt when it is interrupted (including TERM and HUP).
     """
     folder = options.folder.absolute()
     steps = Steps(STEPS, progress)
@@ -88,7 +88,7 @@ def run(options: Options, progress: Progress) -> Result:
     background = ThreadPoolExecutor(1, "engines")
     with signals.interrupting():
         try:
-            result = _run(folder, options, steps, Beside(background, cancelled, Aside(progress)), progress)
+            result = _run(folder, options, steps, Background(background, cancelled, Aside(progress)), progress)
             done = True
         finally:
             if not (done and options.keep):
@@ -100,30 +100,30 @@ def run(options: Options, progress: Progress) -> Result:
     return result
 
 
-def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress: Progress) -> Result:
-    steps.next("plant: eight simulated pumps hand over days of normal operation, as historian exports")
+def _run(folder: Path, options: Options, steps: Steps, background: Background, progress: Progress) -> Result:
+    steps.next("plant: eight simulated pumps export days of normal operation from their historian")
     export_history(folder, options.seed, HISTORY_DAYS, progress)
     plant, pipeline = Plant.load(folder), open_pipeline(folder / SITE_FILE)
-    engines = beside.begin(pipeline.start_engines)
+    engines = background.begin(pipeline.start_engines)
 
     steps.next("import: exports become checked, aligned history; Kafka, Flink, MLflow and the model server start")
     pipeline.import_history(progress)
-    beside.check()
-    steps.next("train: one forecaster a class learns normal; thresholds come from hours that it never saw")
-    versions = pipeline.train(progress, beside.check)
-    steps.next("export: TensorFlow SavedModels that hold the whole decision; the model server loads them")
+    background.check()
+    steps.next("train: one forecaster per class learns normal operation; thresholds come from hours it has never seen")
+    versions = pipeline.train(progress, background.check)
+    steps.next("export: TensorFlow SavedModels contain the complete decision; the model server loads them")
     pipeline.export(versions, progress)
-    beside.finish(engines)
-    job = beside.begin(pipeline.submit)
-    steps.next("evaluate: would it have cried wolf? Meanwhile a Flink job starts to read Kafka")
+    background.finish(engines)
+    job = background.begin(pipeline.submit)
+    steps.next("evaluate: would it have cried wolf? Meanwhile a Flink job starts reading from Kafka")
     pipeline.evaluate(plant, progress)
     faults = live_faults(plant, KINDS)
     stream, _ = live_stream(plant, None, faults, progress)
-    beside.finish(job)
+    background.finish(job)
 
     steps.next(
         f"live: {LIVE_MS / 3_600_000:.1f} hours of the plant at {options.speed:g} times its speed, "
-        f"{len(stream):,} readings, {len(faults)} faults; the detector knows none of them"
+        f"{len(stream):,} readings, {len(faults)} faults unknown to the detector"
     )
     announcer = Announcer(faults, progress)
     with AnomalyTail(pipeline.site, progress):
@@ -146,17 +146,17 @@ def _run(folder: Path, options: Options, steps: Steps, beside: Beside, progress:
 
 
 def prepare(folder: Path, progress: Progress) -> None:
-    """Replace an earlier demo's workspace, its engines stopped first.
+    """Stops the engines of an earlier demo and removes its workspace.
 
-    Raises EugenieError when the folder holds something else.
+    Raises EugenieError when the folder contains anything else.
     """
     if not folder.exists() or not any(folder.iterdir()):
         return
-    # a demo that was killed while it made its plant has its site file, perhaps exports, and nothing else
-    begun = {each.name for each in folder.iterdir()} in ({SITE_FILE}, {SITE_FILE, EXPORTS})
+    # a demo that was killed while it simulated its plant has only its site file and perhaps exports
+    begun = {path.name for path in folder.iterdir()} in ({SITE_FILE}, {SITE_FILE, EXPORTS})
     if not begun and not (folder / MANIFEST).exists():
         raise EugenieError(
-            f"{folder} is not empty and holds no earlier demo",
+            f"{folder} is not empty and contains no earlier demo",
             "choose another folder with --output-dir",
             ExitCode.USAGE,
         )
@@ -166,8 +166,8 @@ def prepare(folder: Path, progress: Progress) -> None:
     shutil.rmtree(folder)
 
 
-class Beside:
-    """Steps that run beside the told ones, one after another, until they are cancelled."""
+class Background:
+    """Steps that run one at a time in the background of the narrated ones, until they are cancelled."""
 
     def __init__(self, pool: ThreadPoolExecutor, cancelled: threading.Event, progress: Progress) -> None:
         self._pool = pool
@@ -176,18 +176,18 @@ class Beside:
         self._begun: list[Future[None]] = []
 
     def begin(self, step: Callable[[Progress, Callable[[], bool]], None]) -> Future[None]:
-        """Queue a step; it is given a progress and a way to ask whether it was cancelled."""
+        """Queues a step, which receives a Progress and a function that returns whether it was cancelled."""
         self._begun.append(self._pool.submit(step, self._progress, self._cancelled.is_set))
         return self._begun[-1]
 
     def check(self) -> None:
-        """Raise what a step raised as soon as it is known: the others need not go on for nothing."""
+        """Raises the error of a failed step early, so that the others do not continue in vain."""
         for step in self._begun:
             if step.done():
                 step.result()
 
     def finish(self, step: Future[None]) -> None:
-        """Wait for it; raises what it raised. Ctrl-C is heard between two waits."""
+        """Waits for a step and raises its error, if any. Ctrl-C is handled between two waits."""
         while not step.done():
             wait([step], timeout=0.5)
         step.result()
@@ -198,7 +198,7 @@ def _no_bar(amount: float) -> None:
 
 
 class Aside:
-    """Progress of a step that runs beside another: its lines, no bars."""
+    """Progress of a background step: lines without bars."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -215,13 +215,13 @@ class Aside:
 def _stop_all(folder: Path, done: bool, progress: Progress) -> None:
     if not (folder / SITE_FILE).exists():
         return
-    progress.say("stopping the engines" if done else "stopping all that the demo started")
+    progress.say("stopping the engines" if done else "stopping everything that the demo started")
     open_pipeline(folder / SITE_FILE).stop_engines(progress)
     if not done:
-        progress.say(f"kept: {folder} (history, models and logs as far as they came)")
+        progress.say(f"kept: {folder} (history, models and logs up to this point)")
 
 
 def _stop_late_starters(folder: Path) -> None:
-    """What a cancelled step had still started while the rest was stopped."""
+    """Stops engines that a cancelled step started while the others were being stopped."""
     if (folder / SITE_FILE).exists():
         open_pipeline(folder / SITE_FILE).stop_engines(SILENT)

@@ -27,7 +27,7 @@ SITE_FILE = "demo-plant.yaml"
 
 @dataclass(frozen=True)
 class Simulated:
-    """A live run: the plant's span in ISO 8601, what was sent, and the faults that were injected."""
+    """A live run: the plant's span in ISO 8601, the messages sent, and the faults injected."""
 
     start: str
     end: str
@@ -37,13 +37,13 @@ class Simulated:
 
 
 def export_history(folder: Path, seed: int, days: float, progress: Progress) -> Exported:
-    """Write the exports of a new plant and the site file that imports them into `folder`.
+    """Writes the exports of a new plant and the site file that imports them into `folder`.
 
-    Raises EugenieError when the folder holds something else.
+    Raises EugenieError when the folder contains anything else.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise EugenieError(
-            f"{folder} is not empty and holds no simulated plant",
+            f"{folder} is not empty and contains no simulated plant",
             "choose another folder with --output-dir",
             ExitCode.USAGE,
         )
@@ -54,7 +54,7 @@ def export_history(folder: Path, seed: int, days: float, progress: Progress) -> 
 
 
 def choose_kinds(text: str | None) -> tuple[str, ...]:
-    """`all`, `none`, or kinds with commas between them. Raises EugenieError for an unknown kind."""
+    """Parses `all`, `none`, or a comma-separated list of kinds. Raises EugenieError for an unknown kind."""
     if text is None or text in ("", "none"):
         return ()
     if text == "all":
@@ -71,7 +71,7 @@ def choose_kinds(text: str | None) -> tuple[str, ...]:
 
 
 def live_stream(plant: Plant, minutes: float | None, faults: Sequence[Fault], progress: Progress) -> tuple[Stream, int]:
-    """The messages of the plant's live part, and its end in ms. `minutes`: plant time, default all of it."""
+    """The messages of the plant's live part, and its end in ms. `minutes`: plant time; None for the whole part."""
     until = plant.end + (LIVE_MS if minutes is None else int(minutes * 60_000))
     with progress.task("simulating the live plant"):
         return arrivals(plant.seed, plant.live(until, tuple(faults))), until
@@ -86,7 +86,7 @@ def simulate_live(
     kinds: tuple[str, ...],
     progress: Progress,
 ) -> Simulated:
-    """Continue the plant of `folder` into the site's readings topic.
+    """Continues the plant of `folder` in the site's readings topic.
 
     Raises EugenieError when the plant's clock would overtake the real one, or the brokers are unreachable.
     """
@@ -116,6 +116,6 @@ def _keep_behind_the_clock(until_ms: int, speed: float, plays_ms: float) -> None
     if ahead_ms > 0:
         raise EugenieError(
             f"at speed {speed:g} the plant would end {ahead_ms / 60_000:.0f} minutes ahead of the clock",
-            "give fewer --minutes or a lower --speed, or export a new history",
+            "use fewer --minutes or a lower --speed, or export a new history",
             ExitCode.USAGE,
         )

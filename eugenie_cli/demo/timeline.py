@@ -1,4 +1,4 @@
-"""How long things take in the plant's time. The live part ends about now: never ahead of the clock."""
+"""The demo's durations in plant time. The live part ends about now, never ahead of the clock."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SPEED = 180.0  # the live part in 75 seconds
 
 
 def new_plant(seed: int, days: float, now_ms: int | None = None) -> Plant:
-    """A plant of `days` of history, whose live part of LIVE_MS fits between the history's end and now.
+    """A plant with `days` of history, whose live part of LIVE_MS fits between the history's end and now.
 
-    Raises EugenieError for a span that no model can learn from.
+    Raises EugenieError for an empty history.
     """
     if days <= 0:
-        raise EugenieError(f"a history of {days:g} days is empty", "give --days 3", ExitCode.USAGE)
+        raise EugenieError(f"a history of {days:g} days is empty", "use --days 3", ExitCode.USAGE)
     now = int(time.time() * 1_000) if now_ms is None else now_ms
     end = (now - LIVE_MS) // MINUTE_MS * MINUTE_MS
     return Plant(seed, end - int(days * DAY_MS) // MINUTE_MS * MINUTE_MS, end)
 
 
 def live_faults(plant: Plant, kinds: tuple[str, ...]) -> tuple[Fault, ...]:
-    """The faults of the live part: one of each kind given, one after another."""
+    """The faults of the live part: one of each kind in turn."""
     return schedule(
         plant.seed,
         plant.end,

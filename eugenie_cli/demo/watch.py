@@ -1,4 +1,4 @@
-"""Follow the demo's anomalies and what is injected, a line each, while the plant is live."""
+"""Reports the demo's anomalies and injected faults, one line each, while the plant is live."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN_STATES = ("open", "closed")  # updates are for dashboards
 
 
 class AnomalyTail:
-    """A thread that says each anomaly as it opens and closes. Use as a context manager."""
+    """A thread that reports each anomaly when it opens and when it closes. Use it as a context manager."""
 
     def __init__(self, site: Site, progress: Progress) -> None:
         self._site = site
@@ -42,7 +42,7 @@ class AnomalyTail:
                 if record.value is not None:
                     self._say(json.loads(record.value))
         except EugenieError as error:
-            # the judge reads the topic again at the end: losing sight of it now costs lines, not results
+            # the judge reads the topic again at the end, so this failure costs lines, not results
             self._progress.say(f"  the live view of anomalies ended: {error.reason}")
 
     def _say(self, anomaly: Mapping[str, Any]) -> None:
@@ -51,7 +51,7 @@ class AnomalyTail:
 
 
 class Announcer:
-    """Says each fault when the plant's clock reaches its onset and its repair."""
+    """Reports each fault when the plant's clock reaches its onset and its repair."""
 
     def __init__(self, faults: Sequence[Fault], progress: Progress) -> None:
         events = [(fault.onset, f"injecting {fault.kind} at {fault.asset}") for fault in faults]
@@ -60,7 +60,7 @@ class Announcer:
         self._progress = progress
 
     def tell(self, plant_now_ms: int) -> None:
-        """Say what is due."""
+        """Reports the events that are due."""
         while self._events and self._events[0][0] <= plant_now_ms:
             at, what = self._events.pop(0)
             self._progress.say(f"  {clock(at)}  {what}")
@@ -72,8 +72,8 @@ def clock(ms: int) -> str:
 
 
 def anomaly_line(anomaly: Mapping[str, Any]) -> str:
-    """One anomaly in one line: when, what, where, how strong, and the first sensors with their shares."""
-    shares = ", ".join(f"{each['sensor']} {each['contribution']:.0%}" for each in anomaly["sensors"][:NAMED])
+    """One anomaly in one line: time, asset, strength, and the first sensors with their shares."""
+    shares = ", ".join(f"{sensor['sensor']} {sensor['contribution']:.0%}" for sensor in anomaly["sensors"][:NAMED])
     if anomaly["state"] == "closed":
         text = f"closed   {anomaly['asset']}  {anomaly['reason']}, peak {anomaly['peak']:.1f}"
         return f"  {str(anomaly['end'])[11:16]}  {text}"

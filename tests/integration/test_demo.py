@@ -67,5 +67,5 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
     mine.write_text("years of work")
     done = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "holds no earlier demo" in done.stderr
+    assert "contains no earlier demo" in done.stderr
     assert mine.read_text() == "years of work"

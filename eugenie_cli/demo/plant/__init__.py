@@ -1,1 +1,1 @@
-"""A simulated pumping plant: equipment, operation, physics, instruments. Knows no detector."""
+"""A simulated pumping plant: equipment, operation, physics, instruments. It is independent of any detector."""

@@ -1,7 +1,7 @@
-"""What stands in the plant: pumps, their sensors and tags.
+"""The plant's equipment: pumps, their sensors and tags.
 
-A loop: tank T-1 -> strainers -> four feed pumps of variable speed (P-101..P-104) -> header -> consumers, and
-four booster pumps of fixed speed (P-201..P-204) -> control valves -> cooler -> tank T-1.
+A loop: tank T-1 -> strainers -> four variable-speed feed pumps (P-101..P-104) -> header -> consumers, and four
+fixed-speed booster pumps (P-201..P-204) -> control valves -> cooler -> tank T-1.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ BOOSTER_INSTRUMENTS = (
 
 @dataclass(frozen=True)
 class Pump:
-    """One pump: its class, its instruments, and how this copy differs from the data sheet (shares)."""
+    """One pump: its class, its instruments, and the deviations of this unit from the data sheet (factors)."""
 
     name: str
     class_name: str
@@ -86,5 +86,5 @@ PUMPS = FEED_PUMPS + BOOSTER_PUMPS
 
 
 def pump(name: str) -> Pump:
-    """The pump of that name. Raises KeyError."""
-    return {each.name: each for each in PUMPS}[name]
+    """The pump with this name. Raises KeyError."""
+    return {known.name: known for known in PUMPS}[name]

@@ -1,7 +1,7 @@
-"""Faults of the simulated plant: how they grow, and which sensors truthfully carry them.
+"""Faults of the simulated plant: their growth, and the sensors that truly show them.
 
-Machine faults act through the physics; instrument faults on the instrument alone. Each grows linearly from
-its onset to its full size, stays, and is repaired at its end. The detector never sees any of this.
+Machine faults act through the physics, instrument faults on the instrument alone. Each grows linearly from its onset to
+its full size, stays there, and is repaired at its end. The detector has no access to any of this.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from eugenie_cli.demo.plant.equipment import BOOSTER_CLASS, BOOSTER_PUMPS, FEED_
 from eugenie_cli.demo.plant.physics import Wear
 from eugenie_cli.demo.plant.randomness import Floats, generator
 
-GROWTH_SHARE = 0.6  # of a fault's duration, in which it grows
+GROWTH_SHARE = 0.6  # share of a fault's duration in which it grows
 MACHINE_FAULTS = ("cavitation", "blocked-filter", "valve-leak", "bearing-wear")
 INSTRUMENT_FAULTS = ("sensor-drift", "stuck-sensor")
 KINDS = MACHINE_FAULTS + INSTRUMENT_FAULTS
@@ -22,7 +22,7 @@ KINDS = MACHINE_FAULTS + INSTRUMENT_FAULTS
 NPSH_LOSS_M = 5.5  # a damaged impeller inlet
 BLOCKAGE = 2.5  # strainer resistance rises to 3.5 times
 LEAK_CV = 6.0  # m3/h per sqrt(bar): a fifth of the pump's flow recirculates
-BEARING = {FEED_CLASS: 2.2, BOOSTER_CLASS: 1.6}  # friction rises by so many times: 20-35 K at full size
+BEARING = {FEED_CLASS: 2.2, BOOSTER_CLASS: 1.6}  # relative increase of friction: 20-35 K at full size
 DRIFT = {"discharge_pressure": -0.6, "flow": -14.0, "motor_power": -1.2}  # engineering units at full size
 
 CARRIERS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -36,7 +36,7 @@ CARRIERS: dict[tuple[str, str], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of one asset over [onset, end) ms; `sensor` names the instrument of an instrument fault."""
+    """One fault of one asset over [onset, end) ms; `sensor`: the instrument, for an instrument fault."""
 
     kind: str
     asset: str
@@ -46,13 +46,13 @@ class Fault:
 
     @property
     def carriers(self) -> tuple[str, ...]:
-        """The sensors that truthfully carry this fault: an operator would look at any of them."""
+        """The sensors that truly show this fault: any of them would lead an operator to it."""
         if self.sensor is not None:
             return (self.sensor,)
         return CARRIERS[self.kind, _class_of(self.asset)]
 
     def severity(self, ts: np.ndarray) -> Floats:
-        """0 to 1 at each instant."""
+        """The fault's size at each instant, 0 to 1."""
         grown = (ts - self.onset) / ((self.end - self.onset) * GROWTH_SHARE)
         return np.where((ts >= self.onset) & (ts < self.end), np.clip(grown, 0, 1), 0.0)
 
@@ -78,7 +78,7 @@ def wear_of(faults: tuple[Fault, ...], ts: np.ndarray) -> Wear:
 
 
 def instrument_fault(faults: tuple[Fault, ...], asset: str, sensor: str, ts: np.ndarray, values: Floats) -> Floats:
-    """What the instrument shows when it samples: drifted, or stuck at its last value before the onset."""
+    """The values that a faulty instrument shows: drifted, or stuck at its last value before the onset."""
     shown = values
     for fault in faults:
         if (fault.asset, fault.sensor) != (asset, sensor):
@@ -100,10 +100,10 @@ def schedule(
     duration_ms: int,
     kinds: tuple[str, ...] = KINDS,
 ) -> tuple[Fault, ...]:
-    """One fault of each kind, on different pumps, begun one after another in random order.
+    """One fault of each kind, on different pumps, at regular intervals in random order.
 
-    Cavitation and blocked filters are feed pumps' faults, valve leaks boosters'; the others come where
-    there is room. A pump of each class stays healthy.
+    Cavitation and blocked filters occur on feed pumps, valve leaks on boosters, the others on any pump that is free.
+    One pump of each class stays healthy.
     """
     rng = generator(seed, "faults")
     free = {
@@ -118,15 +118,15 @@ def schedule(
         sensor = str(rng.choice(_drifting(home))) if kind in INSTRUMENT_FAULTS else None
         placed.append((kind, free[home].pop(), sensor))
     faults = []
-    for turn, which in enumerate(rng.permutation(len(placed))):
-        kind, asset, sensor = placed[which]
+    for turn, index in enumerate(rng.permutation(len(placed))):
+        kind, asset, sensor = placed[index]
         onset = start_ms + warm_up_ms + turn * spacing_ms
         faults.append(Fault(kind, asset, onset, onset + duration_ms, sensor))
     return tuple(faults)
 
 
 def _drifting(class_name: str) -> list[str]:
-    """Instruments that may drift or stick: those that follow the load, so that a frozen one can be told."""
+    """Instruments that may drift or stick: those that follow the load, so that a frozen value is recognisable."""
     names = next(pump for pump in PUMPS if pump.class_name == class_name).sensors
     return [sensor for sensor in DRIFT if sensor in names]
 

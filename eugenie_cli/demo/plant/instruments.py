@@ -1,4 +1,4 @@
-"""Instruments: what the plant's sensors report of the true values, when, and of what quality."""
+"""Instruments: the readings that the plant's sensors take of the true values, with their times and quality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.demo.plant.equipment import PUMPS, Instrument, Pump
 from eugenie_cli.demo.plant.randomness import Floats, generator
 
 NOMINAL_PERIOD_MS = 10_000
-PERIOD_SHARE = (0.80, 1.0)  # each sensor reports at its own period, a share of the nominal one
+PERIOD_SHARE = (0.80, 1.0)  # each sensor reports with its own period, a share of the nominal one
 JITTER = 0.04  # standard deviation, as a share of the period
 OUTAGE_PER_DAY, OUTAGE_MEAN_MS = 2.0, 100_000.0  # a sensor silent for a while
 LINE_OUTAGE_PER_DAY, LINE_OUTAGE_MEAN_MS = 0.7, 120_000.0  # a whole pump silent
@@ -21,14 +21,14 @@ DUPLICATE_SHARE = 0.002
 DAY_MS = 86_400_000.0
 
 Shown = Callable[[str, str, np.ndarray, Floats], Floats]
-"""(asset, sensor, ts, values) -> values as a faulty instrument shows them."""
+"""(asset, sensor, ts, values) -> the values that a faulty instrument shows."""
 
 
 @dataclass(frozen=True)
 class Samples:
     """Readings in order of time: pump and sensor int [N], ts int64 [N] ms, value [N], good bool [N].
 
-    `pump` counts in `equipment.PUMPS`, `sensor` in that pump's instruments.
+    `pump` is an index into `equipment.PUMPS`, `sensor` into that pump's instruments.
     """
 
     pump: np.ndarray
@@ -50,7 +50,7 @@ def sample(seed: int, ticks: np.ndarray, truth: dict[str, dict[str, Floats]], sh
     for p, pump in enumerate(PUMPS):
         line = _spells(generator(seed, pump.name, "line"), ticks, LINE_OUTAGE_PER_DAY, LINE_OUTAGE_MEAN_MS)
         for s, instrument in enumerate(pump.instruments):
-            ts, value, good = _one(seed, ticks, truth[pump.name][instrument.sensor], pump, instrument, shown)
+            ts, value, good = _sample_one(seed, ticks, truth[pump.name][instrument.sensor], pump, instrument, shown)
             up = ~line[np.searchsorted(ticks, ts, side="right") - 1]
             n = int(up.sum())
             parts.append(Samples(np.full(n, p, np.int16), np.full(n, s, np.int16), ts[up], value[up], good[up]))
@@ -63,7 +63,7 @@ def sample(seed: int, ticks: np.ndarray, truth: dict[str, dict[str, Floats]], sh
     )
 
 
-def _one(
+def _sample_one(
     seed: int, ticks: np.ndarray, truth: Floats, pump: Pump, instrument: Instrument, shown: Shown
 ) -> tuple[np.ndarray, Floats, np.ndarray]:
     rng = generator(seed, pump.name, instrument.sensor)
@@ -84,13 +84,13 @@ def _one(
     silent = _spells(spells, ts, OUTAGE_PER_DAY, OUTAGE_MEAN_MS)
     bad = _spells(generator(seed, pump.name, instrument.sensor, "bad"), ts, BAD_SPELL_PER_DAY, BAD_SPELL_MEAN_MS)
     good = ~(bad | (fates[:, 0] < BAD_SHARE))
-    # a gateway that repeats itself: the same reading twice
+    # gateways sometimes send the same reading twice
     copies = np.where(silent, 0, np.where(fates[:, 1] < DUPLICATE_SHARE, 2, 1))
     return np.repeat(ts, copies), np.repeat(value, copies), np.repeat(good, copies)
 
 
 def _spells(rng: np.random.Generator, ts: np.ndarray, per_day: float, mean_ms: float) -> np.ndarray:
-    """True during random spells that begin `per_day` times a day and last exponentially; bool [T]."""
+    """True during random spells that begin `per_day` times a day and have exponential lengths; bool [T]."""
     draws = rng.random((len(ts), 2))
     spacing = np.diff(ts, prepend=ts[0])
     begins = draws[:, 0] < per_day * spacing / DAY_MS

@@ -1,4 +1,4 @@
-"""What drives the plant from outside: the day's load, its operators, the weather. No fault changes it."""
+"""External influences on the plant: the daily load, its operators, the weather. Faults do not change them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TICK_S = TICK_MS / 1_000
 
 @dataclass(frozen=True)
 class Operation:
-    """Time series of one span, a row a tick.
+    """Time series of one span, one row per tick.
 
     ts int64 [T] ms; speed [T, 4] share of rated; valve [T, 4] opening 0..1; consumers [T] m3/h per sqrt(bar);
     ambient, tank_temperature [T] degC; tank_level [T] m.
@@ -36,7 +36,7 @@ def operate(seed: int, start_ms: int, end_ms: int) -> Operation:
     ticks = len(ts)
     hour: Floats = ts / 3_600_000 % 24
 
-    # production follows the shifts; operators change it every half an hour, consumers by the minute
+    # production follows the shifts; operators change it every half hour, consumers every minute
     day = 0.74 + 0.06 * np.sin(2 * np.pi * (hour - 8) / 24) + 0.02 * np.sin(4 * np.pi * (hour - 10) / 24)
     orders = set_points(generator(seed, "orders"), ticks, 1, 0.12, 1_500, TICK_S)[:, 0]
     load = lag(np.clip(day + orders, 0.45, 1.0), 120, TICK_S)
@@ -53,7 +53,7 @@ def operate(seed: int, start_ms: int, end_ms: int) -> Operation:
 
     weather = wander(generator(seed, "weather"), ticks, 1, 1.2, 4 * 3_600, TICK_S)[:, 0]
     ambient = 19 + 4.5 * np.sin(2 * np.pi * (hour - 9) / 24) + weather
-    # the tank: heated by the process it cools, held at its level by a slow make-up control that load upsets
+    # the tank is heated by the process it cools; a slow make-up control, which load disturbs, holds its level
     tank_temperature = lag(10 + 0.7 * ambient + 14 * load, 2_400, TICK_S)
     filling = wander(generator(seed, "filling"), ticks, 1, 0.05, 900, TICK_S)[:, 0]
     tank_level = 4.0 + filling - 1.5 * (load - lag(load, 1_800, TICK_S))

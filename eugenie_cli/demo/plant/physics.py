@@ -40,10 +40,11 @@ CAVITATION_ROUNDS = 3  # cavitation changes the flow that causes it
 
 @dataclass(frozen=True)
 class Wear:
-    """The state of the machines, all zero when healthy: float [T, pumps of the kind].
+    """The state of the machines, all zero when healthy: float [T, pumps of the class].
 
-    npsh_loss: metres of NPSH that the damaged inlet needs more; blockage: strainer resistance x (1 + it);
-    leak: conductance past a closed bypass valve, m3/h per sqrt(bar); *_bearing: friction, times (1 + it).
+    npsh_loss: metres of additional NPSH that the damaged inlet requires; blockage: relative increase of the strainer's
+    resistance; leak: conductance past a closed bypass valve, m3/h per sqrt(bar); *_bearing: relative increase of
+    friction.
     """
 
     npsh_loss: Floats
@@ -85,7 +86,7 @@ def vapour_pressure_bar(temperature: Floats) -> Floats:
 
 
 def efficiency(flow: Floats, speed: Floats | float, best_flow: float) -> Floats:
-    """Pump efficiency: a parabola over the flow coefficient, which affinity keeps at any speed."""
+    """Pump efficiency: a parabola over the flow coefficient, which by affinity is valid at any speed."""
     return 0.79 * (1 - 0.9 * (flow / speed / best_flow - 1) ** 2)
 
 
@@ -99,7 +100,7 @@ def _feed_flow(header: Floats, head: Floats, strainer: Floats, suction_bar: Floa
 
 
 def _booster_conductance(valve: Floats) -> Floats:
-    """Of the control valve and the cooler in series, m3/h per sqrt(bar)."""
+    """The conductance of the control valve and the cooler in series, m3/h per sqrt(bar)."""
     cv = VALVE_CV * VALVE_RANGE ** (valve - 1)
     return 1 / np.sqrt(COOLER_LINE + 1 / cv**2)
 
@@ -112,7 +113,7 @@ def _booster_flow(header: Floats, conductance: Floats) -> Floats:
 def _header_pressure(
     operation: Operation, head: Floats, strainer: Floats, suction_bar: Floats, conductance: Floats
 ) -> Floats:
-    """The pressure at which the feed pumps deliver what is taken: Newton; the balance is monotone in it."""
+    """The pressure at which the feed pumps deliver exactly the demand, by Newton's method: the balance is monotone."""
     pressure = np.full(len(operation.ts), 5.0)
     width = 1e-4
     for _ in range(NEWTON_STEPS):
@@ -127,7 +128,7 @@ def _header_pressure(
 
 
 def _cavitation(margin_m: Floats) -> Floats:
-    """0 with an ample NPSH margin, growing smoothly to 1 where the eye is full of vapour."""
+    """0 with an ample NPSH margin, rising smoothly to 1 where the impeller's eye is full of vapour."""
     return 1 / (1 + np.exp((margin_m - 0.6) / 0.35))
 
 
@@ -168,7 +169,7 @@ def _boosters(operation: Operation, wear: Wear, header: Floats, conductance: Flo
     flow = _booster_flow(header, conductance)
     balance, thermal = _column(BOOSTER_PUMPS, "balance"), _column(BOOSTER_PUMPS, "thermal")
     discharge = RETURN_BAR + (flow / conductance) ** 2
-    metered = flow * (conductance - wear.leak) / conductance  # the meter sits behind the bypass branch
+    metered = flow * (conductance - wear.leak) / conductance  # the meter is behind the bypass branch
     friction_kw = 0.28 * (1 + wear.booster_bearing) * np.ones_like(flow)
     share = _column(BOOSTER_PUMPS, "efficiency") * efficiency(flow, 1.0, BOOSTER_BEST_FLOW)
     shaft_kw = (discharge - header[:, None]) * flow / 36 / share + friction_kw
@@ -192,7 +193,7 @@ def _boosters(operation: Operation, wear: Wear, header: Floats, conductance: Flo
 def _bearing_temperature(
     operation: Operation, friction_kw: Floats, rise_per_kw: float, thermal: Floats, time_constant_s: float
 ) -> Floats:
-    """Ambient and fluid mixed, plus the friction's heat, behind the housing's thermal lag, degC."""
+    """A mix of ambient and fluid temperature plus the friction's heat, with the housing's thermal lag, degC."""
     base = 0.75 * operation.ambient + 0.25 * operation.tank_temperature
     return lag(base[:, None] + 8 + rise_per_kw * thermal * friction_kw, time_constant_s, TICK_S)
 

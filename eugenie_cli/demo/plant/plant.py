@@ -1,4 +1,4 @@
-"""The plant as a whole: from a seed and a span to the readings that its gateway hands on."""
+"""The plant as a whole: from a seed and a time span to the readings of its gateway."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MANIFEST = "plant.json"
 
 @dataclass(frozen=True)
 class Plant:
-    """One simulated plant: its seed, and the span of its history in ms. After `end` comes its live part."""
+    """One simulated plant: its seed, and the span of its history in ms. The live part follows after `end`."""
 
     seed: int
     start: int
     end: int
 
     def history(self) -> Samples:
-        """Readings of [start, end): nothing but normal operation."""
+        """Readings of [start, end), all from normal operation."""
         samples = self._run(self.end, ())
         return samples.where(samples.ts < self.end)
 
     def live(self, until_ms: int, faults: tuple[Fault, ...]) -> Samples:
-        """Readings of [end, until): the same plant, continued, with faults."""
+        """Readings of [end, until): the continuation of the same plant, with faults."""
         samples = self._run(until_ms, faults)
         return samples.where((samples.ts >= self.end) & (samples.ts < until_ms))
 
@@ -44,20 +44,22 @@ class Plant:
         )
 
     def save(self, folder: Path) -> None:
-        """Remember the plant beside its exports, so that `simulate live` can continue it."""
+        """Saves the plant with its exports, so that `simulate live` can continue it."""
         (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @staticmethod
     def load(folder: Path) -> Plant:
-        """The plant whose history lies in `folder`. Raises EugenieError where none does."""
+        """The plant whose history is in `folder`. Raises EugenieError when there is none."""
         path = folder / MANIFEST
         try:
             return Plant(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise EugenieError(
-                f"{path}: no simulated plant",
-                f"make one: eugenie simulate export --output-dir {folder}",
+                f"{path} not found: {folder} contains no simulated plant",
+                f"create one: eugenie simulate export --output-dir {folder}",
                 ExitCode.USAGE,
             ) from None
         except (ValueError, TypeError) as error:
-            raise EugenieError(f"{path}: not a simulated plant: {error}", "export again", ExitCode.FAILED) from None
+            raise EugenieError(
+                f"{path}: not a simulated plant: {error}", "export the plant again", ExitCode.FAILED
+            ) from None

@@ -1,7 +1,7 @@
 """Seeded random processes that do not change when the simulated span grows.
 
-Every stream has a generator of its own and draws time first, so the first N ticks are the same however many
-follow: the live part continues exactly the plant whose history was exported.
+Every stream has its own generator and draws along time first, so the first N ticks are the same however many follow:
+the live part continues exactly the plant whose history was exported.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def wander(
     """Ornstein-Uhlenbeck noise [T, width] of standard deviation `deviation`: weather, restless consumers."""
     start = rng.standard_normal(width) * deviation
     decay = float(np.exp(-tick_s / time_constant_s))
-    # a first-order lag of white noise has variance (1 - a) / (1 + a) of its input's
+    # a first-order lag scales the variance of white noise by (1 - a) / (1 + a)
     white = rng.standard_normal((ticks, width)) * deviation * np.sqrt((1 + decay) / (1 - decay))
     return lag(white, time_constant_s, tick_s, start)
 
@@ -55,9 +55,9 @@ def wander(
 def set_points(
     rng: np.random.Generator, ticks: int, width: int, reach: float, mean_interval_s: float, tick_s: float
 ) -> Floats:
-    """Piecewise constant settings [T, width]: changed after exponential intervals, uniform in +-reach.
+    """Piecewise constant settings [T, width], changed after exponential intervals, uniform in +-reach.
 
-    Uniform, because operators use the range that they are given, all of it.
+    They are uniform because operators use the whole range that they are given.
     """
     changes = rng.random((ticks, width)) < tick_s / mean_interval_s
     changes[0] = True

@@ -1,4 +1,4 @@
-"""What a demo may replace: an earlier demo, and nothing else."""
+"""A demo may replace an earlier demo, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from eugenie_cli.workspace import shipped
 
 
 @pytest.mark.parametrize("names", [{SITE_FILE, "notes"}, {EXPORTS}, {"notes"}, {SITE_FILE, EXPORTS, "notes"}])
-def test_a_folder_that_holds_something_else_is_not_deleted(tmp_path: Path, names: set[str]) -> None:
-    """A copy of the site file beside other things, or a plant's own `exports`."""
+def test_a_folder_with_anything_else_is_not_deleted(tmp_path: Path, names: set[str]) -> None:
+    """For example a copy of the site file with other files, or a plant's own `exports`."""
     for name in names:
         (tmp_path / name).write_text("mine")
-    with pytest.raises(EugenieError, match="holds no earlier demo"):
+    with pytest.raises(EugenieError, match="contains no earlier demo"):
         prepare(tmp_path, SILENT)
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
 @pytest.mark.parametrize("names", [{MANIFEST, EXPORTS}, {SITE_FILE}, {SITE_FILE, EXPORTS}])
-def test_an_earlier_demo_is_replaced_also_one_that_had_only_begun(
+def test_an_earlier_demo_is_replaced_even_if_it_had_only_begun(
     tmp_path: Path, names: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline.Pipeline, "stop_engines", lambda *_: None)

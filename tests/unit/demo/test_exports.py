@@ -1,4 +1,4 @@
-"""What the plant exports, its site file reads back: every reading, whatever the shape of the file."""
+"""The demo's site file reads back every reading that the plant exports, from either file format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.site.load import load_site
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.workspace import shipped
 
-START = 1_767_225_600_000 + 20 * 3_600_000  # the day changes on the way
+START = 1_767_225_600_000 + 20 * 3_600_000  # the span crosses midnight
 PLANT = Plant(4, START, START + 6 * 3_600_000)
 
 
@@ -33,8 +33,8 @@ def imported(tmp_path_factory):
 
 
 def of(samples, asset, sensor):
-    at = [each.name for each in PUMPS].index(asset)
-    return samples.where((samples.pump == at) & (samples.sensor == pump(asset).sensors.index(sensor)))
+    index = [unit.name for unit in PUMPS].index(asset)
+    return samples.where((samples.pump == index) & (samples.sensor == pump(asset).sensors.index(sensor)))
 
 
 @pytest.mark.slow
@@ -45,8 +45,8 @@ def test_nothing_is_rejected_and_bad_quality_survives(imported):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("asset", [each.name for each in FEED_PUMPS])
-def test_long_exports_come_back_to_the_last_digit(imported, asset):
+@pytest.mark.parametrize("asset", [unit.name for unit in FEED_PUMPS])
+def test_long_exports_are_read_back_to_the_last_digit(imported, asset):
     history, _, samples = imported
     readings = history.read(asset)
     for index, sensor in enumerate(readings.names):
@@ -57,32 +57,32 @@ def test_long_exports_come_back_to_the_last_digit(imported, asset):
         np.testing.assert_array_equal(readings.value[readings.sensor == index], expected)
 
 
-@pytest.mark.parametrize("asset", [each.name for each in BOOSTER_PUMPS])
-def test_wide_exports_hold_the_last_value_at_each_scan_despite_commas_and_local_time(imported, asset):
+@pytest.mark.parametrize("asset", [unit.name for unit in BOOSTER_PUMPS])
+def test_wide_exports_have_the_last_value_at_each_scan_despite_commas_and_local_time(imported, asset):
     history, _, samples = imported
     readings = history.read(asset)
     for index, sensor in enumerate(readings.names):
         mine = of(samples, asset, sensor)
         ts = readings.ts[readings.sensor == index]
         last = np.searchsorted(mine.ts, ts, side="right") - 1
-        # an empty cell says that the sensor has no value now: it is read as bad quality
-        told = (last >= 0) & (ts - mine.ts[last] <= STALE_MS) & mine.good[last]
-        assert told.mean() > 0.97
-        expected = np.where(told, mine.value[last], np.nan)
+        # an empty cell means that the sensor has no current value: it is read as bad quality
+        current = (last >= 0) & (ts - mine.ts[last] <= STALE_MS) & mine.good[last]
+        assert current.mean() > 0.97
+        expected = np.where(current, mine.value[last], np.nan)
         np.testing.assert_array_equal(readings.value[readings.sensor == index], expected)
 
 
-def test_the_site_file_describes_the_plant_as_it_is():
+def test_the_site_file_matches_the_plant():
     site = load_site(shipped("templates") / SITE_FILE)
-    assert set(site.assets) == {each.name for each in PUMPS}
-    for each in PUMPS:
-        equipment = site.classes[site.assets[each.name].class_name]
-        assert equipment.sensor_names == each.sensors
-        assert [sensor.unit for sensor in equipment.sensors] == [one.unit for one in each.instruments]
-        assert all(site.assets[each.name].tags.get(name, tag) == tag for name, tag in each.tags.items())
+    assert set(site.assets) == {unit.name for unit in PUMPS}
+    for unit in PUMPS:
+        equipment = site.classes[site.assets[unit.name].class_name]
+        assert equipment.sensor_names == unit.sensors
+        assert [sensor.unit for sensor in equipment.sensors] == [instrument.unit for instrument in unit.instruments]
+        assert all(site.assets[unit.name].tags.get(name, tag) == tag for name, tag in unit.tags.items())
 
 
-def test_an_export_leaves_a_folder_with_something_else_alone(tmp_path):
+def test_an_export_refuses_a_folder_with_other_files(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(EugenieError, match="is not empty"):
         export_history(tmp_path, 1, 0.1, SILENT)

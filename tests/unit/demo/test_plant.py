@@ -1,4 +1,4 @@
-"""The simulated plant behaves like one: physics, determinism, continuity, faults."""
+"""The simulated plant behaves like a real one: physics, determinism, continuity, faults."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TestRandomness:
             slow.append(state)
         np.testing.assert_allclose(lag(signal, 60, 5), slow, atol=1e-12)
 
-    def test_a_wander_has_the_deviation_asked_for(self):
+    def test_a_wander_has_the_requested_deviation(self):
         values = wander(generator(0, "x"), 200_000, 1, 0.7, 30, 5)
         assert values.std() == pytest.approx(0.7, rel=0.03)
 
@@ -47,7 +47,7 @@ class TestRandomness:
 
 
 class TestPhysics:
-    def test_the_header_delivers_what_is_taken(self):
+    def test_the_header_delivers_the_demand(self):
         operation, values = truth()
         delivered = sum(values[p.name]["flow"] for p in PUMPS if p.class_name == FEED_CLASS)
         boosted = sum(values[p.name]["flow"] for p in PUMPS if p.class_name == BOOSTER_CLASS)
@@ -66,7 +66,7 @@ class TestPhysics:
         feed = values["P-101"]
         assert np.corrcoef(feed["flow"], feed["speed"])[0, 1] > 0.8
         assert np.corrcoef(feed["flow"], feed["motor_current"])[0, 1] > 0.9
-        # the pump curve falls
+        # the pump curve slopes downwards
         rise = feed["discharge_pressure"] - feed["suction_pressure"]
         head = rise / (feed["speed"] / 2950) ** 2
         assert np.corrcoef(feed["flow"] / feed["speed"], head)[0, 1] < -0.95
@@ -98,10 +98,10 @@ class TestFaults:
         operation, faulty = truth((fault,))
         _, healthy = truth()
         late = (operation.ts > fault.onset + 50 * MINUTE) & (operation.ts < fault.end)
-        noise = {each.sensor: each for each in pump(asset).instruments}
+        instruments = {instrument.sensor: instrument for instrument in pump(asset).instruments}
         for sensor, sign in signs.items():
             change = (faulty[asset][sensor] - healthy[asset][sensor])[late].mean()
-            instrument = noise[sensor]
+            instrument = instruments[sensor]
             visible = 1.5 * (instrument.noise + instrument.relative_noise * healthy[asset][sensor][late].mean())
             assert sign * change > visible, sensor
 
@@ -132,9 +132,9 @@ class TestFaults:
 
 class TestReadings:
     def test_the_same_seed_gives_the_same_readings_and_another_seed_others(self):
-        one, same, other = (Plant(seed, START, START + HOUR).history() for seed in (1, 1, 2))
-        np.testing.assert_array_equal(one.value, same.value)
-        assert len(one) != len(other) or not np.array_equal(one.value, other.value)
+        first, same, other = (Plant(seed, START, START + HOUR).history() for seed in (1, 1, 2))
+        np.testing.assert_array_equal(first.value, same.value)
+        assert len(first) != len(other) or not np.array_equal(first.value, other.value)
 
     def test_the_live_part_continues_the_history(self):
         long, short = Plant(1, START, START + 2 * HOUR), Plant(1, START, START + HOUR)
@@ -166,8 +166,8 @@ class TestReadings:
 
     def test_readings_are_irregular_with_gaps_bad_quality_and_duplicates(self):
         history = Plant(1, START, START + 24 * HOUR).history()
-        one = history.where((history.pump == 0) & (history.sensor == 0))
-        spacing = np.diff(one.ts)
+        first_sensor = history.where((history.pump == 0) & (history.sensor == 0))
+        spacing = np.diff(first_sensor.ts)
         assert 7_500 < np.median(spacing) < 10_500
         assert spacing.max() > 60_000
         assert (spacing == 0).any()

@@ -1,4 +1,4 @@
-"""The live stream carries what gateways do wrong; the judge compares and accounts without mercy."""
+"""The live stream has the defects of real gateways; the judge compares strictly and accounts for every reading."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stream():
 
 
 class TestStream:
-    def test_messages_come_in_order_of_arrival_never_before_they_were_measured(self, stream):
+    def test_messages_are_in_order_of_arrival_and_never_before_their_measurement(self, stream):
         assert (np.diff(stream.arrival) >= 0).all()
         assert (stream.arrival >= stream.samples.ts).all()
 
@@ -104,7 +104,7 @@ class TestPlay:
         assert (stream.arrival <= plant + 1).all()
         assert (plant - stream.arrival <= 0.051 * 360_000 + 1).all()
 
-    def test_it_stops_when_told(self, stream):
+    def test_it_stops_on_request(self, stream):
         time = FakeTime()
         sink = Recorder(time)
         play(
@@ -134,7 +134,7 @@ FAULT = Fault("bearing-wear", "P-101", START, START + HOUR)
 
 
 class TestJudge:
-    def test_the_first_anomaly_while_the_fault_lasts_detects_it(self):
+    def test_the_first_anomaly_during_the_fault_detects_it(self):
         records = [
             opened("P-101", START + 90_000, ("vibration", "flow")),
             opened("P-101", START + 99_000, id="b"),
@@ -150,7 +150,7 @@ class TestJudge:
     @pytest.mark.parametrize(
         ("asset", "at"), [("P-102", START + 1), ("P-101", START - 1), ("P-101", START + HOUR + GRACE_MS + 1)]
     )
-    def test_on_another_pump_too_early_or_too_late_it_is_a_false_alarm(self, asset, at):
+    def test_an_anomaly_on_another_pump_too_early_or_too_late_is_a_false_alarm(self, asset, at):
         (verdict,), false_alarms = judge([opened(asset, at)], [FAULT])
         assert verdict.detected is None and not verdict.right
         assert len(false_alarms) == 1
@@ -194,7 +194,7 @@ class TestAccount:
 
 
 class TestTimeline:
-    def test_the_live_part_lies_in_the_past_and_joins_the_history(self):
+    def test_the_live_part_is_in_the_past_and_follows_the_history(self):
         plant = new_plant(1, 3, START)
         assert plant.end + LIVE_MS <= START < plant.end + LIVE_MS + 60_000
         assert plant.end - plant.start == 3 * 24 * HOUR
