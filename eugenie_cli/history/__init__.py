@@ -1,1 +1,1 @@
-"""History: imports, the Parquet store, quality, and the grid that training and evaluation read."""
+"""The history: the Parquet store, data quality, and the grid that training and evaluation read."""

@@ -1,4 +1,4 @@
-"""Readings as columns: what importers produce and the store takes and gives."""
+"""Readings as columns, which importers produce and the store reads and writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Series = tuple[str, str]
 class Batch:
     """Readings of many series, in any order.
 
-    `series`: the (asset, sensor) pairs; `index` int32 [N]: into them; `ts` int64 [N]: milliseconds, UTC;
+    `series`: the (asset, sensor) pairs; `index` int32 [N]: index into `series`; `ts` int64 [N]: ms since 1970 UTC;
     `value` float64 [N]: NaN where the quality is bad.
     """
 
@@ -47,8 +47,8 @@ class Batch:
 class AssetReadings:
     """Readings of one asset, sorted by (sensor, ts); one reading for each sensor and instant.
 
-    `names`: sensor names; `sensor` int32 [N]: into them; `ts` int64 [N]: milliseconds, UTC; `value` float64
-    [N]: NaN where the quality is bad. Of what was there before one was chosen for each instant, by sensor name:
+    `names`: sensor names; `sensor` int32 [N]: index into `names`; `ts` int64 [N]: ms since 1970 UTC; `value` float64
+    [N]: NaN where the quality is bad. Counts by sensor name, from before one reading was chosen for each instant:
     `repeated`, readings that shared the instant of another; `conflicts`, instants for which readings disagreed.
     """
 
@@ -63,10 +63,10 @@ class AssetReadings:
 
 @dataclass(frozen=True)
 class Deduplicated:
-    """One reading for each (sensor, instant), N of them, and what the readings were that met there.
+    """One reading for each (sensor, instant), N of them, with the groups of readings from which they were chosen.
 
-    `first` int64 [N]: where the readings of each begin, once they are sorted by `order` (None: they were);
-    `conflict` bool [N]: where readings disagreed.
+    `first` int64 [N]: where each group begins in the readings sorted by `order` (None: they were sorted already);
+    `conflict` bool [N]: whether readings of the group disagreed.
     """
 
     sensor: NDArray[np.int32]
@@ -80,22 +80,22 @@ class Deduplicated:
 def deduplicate(
     sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
-    """The readings sorted by (sensor, ts), one for each pair: the good before the bad, then the larger value.
+    """The readings sorted by (sensor, ts), one for each pair: good before bad, then the larger value.
 
-    The result depends on the set of readings alone, never on the order in which they came.
+    The result depends only on the set of readings, not on their order.
     """
-    settled = meet(sensor, ts, value)
-    return settled.sensor, settled.ts, settled.value
+    merged = merge(sensor, ts, value)
+    return merged.sensor, merged.ts, merged.value
 
 
-def meet(
+def merge(
     sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64], age: NDArray[np.int64] | None = None
 ) -> Deduplicated:
-    """As `deduplicate`, for readings of several exports.
+    """Like `deduplicate`, for readings of several exports.
 
-    `age` int64 [N]: of two readings of one sensor and instant the one of the larger age counts, whatever it says; among
-    equals (None: all are) the good one, then the larger value. Readings disagree where two are good and differ, or
-    where the one that counts is bad and another is good.
+    `age` int64 [N]: of two readings of one sensor and instant, the one with the larger age counts, regardless of its
+    value; at equal age (None: all equal) the good one, then the larger value. Readings disagree when two good ones
+    differ, or when the one that counts is bad and another is good.
     """
     order = None
     if not _rises(sensor, ts):
@@ -107,7 +107,7 @@ def meet(
     if len(first) == len(ts):
         return Deduplicated(sensor, ts, value, first, order, np.zeros(len(ts), bool))
     bad = np.isnan(value)
-    high = np.where(bad, -np.inf, value) + 0.0  # bad loses to all that is good; -0.0 becomes 0.0
+    high = np.where(bad, -np.inf, value) + 0.0  # bad loses to any good value; -0.0 becomes 0.0
     largest = np.maximum.reduceat(high, first)
     conflict = largest > np.minimum.reduceat(np.where(bad, np.inf, high), first)
     best = largest
@@ -123,8 +123,8 @@ def meet(
 def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The stable permutation that sorts by (series, ts).
 
-    Exports are mostly in time order: a radix sort by series nearly always does it, and the merge sort of each
-    series that is left finds sorted runs. Many times faster than a lexicographic sort.
+    Exports are mostly in time order: usually a radix sort by series suffices, and otherwise the merge sort of each
+    series finds sorted runs. Many times faster than a lexicographic sort.
     """
     small = series.astype(np.uint16) if len(series) and int(series.max()) < 1 << 16 else series
     order = np.argsort(small, kind="stable")
@@ -138,5 +138,5 @@ def order_by(series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _rises(series: NDArray[np.int32], ts: NDArray[np.int64]) -> bool:
-    """Whether (series, ts) never falls."""
+    """Whether (series, ts) never decreases."""
     return bool(np.all((series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (ts[1:] >= ts[:-1]))))

@@ -1,4 +1,4 @@
-"""Dropping what was imported: the readings of a source, or of some of its items, are history no more."""
+"""Removes a source, or some of its items, from the history."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Site
 
-SHOWN = 20  # items in a note
+SHOWN = 20  # items listed in a note
 
 
 @dataclass(frozen=True)
 class Drop:
-    """What a drop removes. `absent`: items that were asked for and are not in the history (perhaps no longer)."""
+    """What a drop removes. `absent`: requested items that the history does not contain (any longer)."""
 
     source: str
     items: tuple[str, ...]
@@ -26,9 +26,9 @@ class Drop:
 
 
 def plan_drop(site: Site, history: History, source: str, items: Sequence[str] = ()) -> Drop:
-    """What dropping `items` of a source (none named: all of it) would remove. `held`: the sources that history has.
+    """What dropping `items` of a source (none: all items) would remove. `held`: the sources in the history.
 
-    An item is named as `eugenie history show` does, or by a path to its file.
+    An item is given as `eugenie history show` shows it, or as a path to its file.
     """
     sources = history.sources()
     known = sources.get(source, {})
@@ -46,17 +46,17 @@ def plan_drop(site: Site, history: History, source: str, items: Sequence[str] = 
 
 
 def _keys(site: Site, item: str) -> tuple[str, ...]:
-    path, base = Path(item).absolute(), site.base.resolve()  # a shell has put ~ in full already
-    inside = (str(path.relative_to(base)),) if path.is_relative_to(base) else ()
-    return (item, *inside, str(path))
+    path, base = Path(item).absolute(), site.base.resolve()  # the shell has already expanded ~
+    relative = (str(path.relative_to(base)),) if path.is_relative_to(base) else ()
+    return (item, *relative, str(path))
 
 
 def drop_notes(plan: Drop) -> Iterator[str]:
-    """What would go, an item a line, and what is not there."""
+    """Notes on what the drop removes, one line per item, and on absent items."""
     if not plan.items and not plan.absent:
         yield (
-            f"history has nothing of {printable(plan.source)}; it has {', '.join(plan.held) or 'nothing at all'}: "
-            "nothing to remove"
+            f"history has no readings of {printable(plan.source)}, so there is nothing to remove; its sources: "
+            f"{', '.join(plan.held) or 'none'}"
         )
     yield from (f"history has no item {printable(item)} of {printable(plan.source)}" for item in plan.absent)
     yield from (f"  {printable(item)}" for item in plan.items[:SHOWN])

@@ -1,8 +1,7 @@
-"""The grid: readings aligned on the multiples of a step, "last value at or before the edge, with a maximum
-age".
+"""The grid: readings aligned on multiples of a step, each row the "last value at or before the edge, of limited age".
 
-The stream applies the same rules (`docs/design.md`, "Time, the grid and missing values"), so history and the
-live stream give a model the same rows.
+The stream applies the same rules (`docs/design.md`, "Time, the grid and missing values"), so a model gets the same rows
+from history and from the live stream.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from eugenie_cli.history.store import History
     from eugenie_cli.site.schema import EquipmentClass, Site
 
-# 2 GiB of float32. One stray reading, years from the others, would otherwise ask for all the memory there is.
+# 2 GiB of float32. Otherwise one stray reading, years from the others, would exhaust the memory.
 MAX_CELLS = 1 << 29
 
 
@@ -31,8 +30,8 @@ MAX_CELLS = 1 << 29
 class Grid:
     """Rows of one asset: contiguous edges from the first to the last row that exists.
 
-    `edges` int64 [T]: milliseconds, a step apart; `rows` float32 [T, S]: the value of each sensor, in the
-    class's order, NaN where missing. A row that does not exist is all NaN.
+    `edges` int64 [T]: ms since 1970 UTC, one step apart; `rows` float32 [T, S]: the value of each sensor in the class's
+    order, NaN where missing. A row that does not exist is all NaN.
     """
 
     asset: str
@@ -48,18 +47,17 @@ def align(
     max_gap_ms: int,
     limits: Limits | None = None,
 ) -> Grid:
-    """Readings -> rows. Sensors that `sensors` does not name are left out; `limits` are in the order of
-    `sensors`.
+    """Readings -> rows. Omits sensors that are not in `sensors`; `limits` are in the order of `sensors`.
 
     Raises EugenieError when the readings span more rows than memory can hold.
     """
-    place = {name: index for index, name in enumerate(sensors)}
-    lookup = np.array([place.get(name, -1) for name in readings.names], np.int32)
+    columns = {name: index for index, name in enumerate(sensors)}
+    lookup = np.array([columns.get(name, -1) for name in readings.names], np.int32)
     sensor = lookup[readings.sensor] if len(readings.sensor) else np.zeros(0, np.int32)
     known = sensor >= 0
     sensor, ts, value = sensor[known], readings.ts[known], readings.value[known]
     if limits is not None:
-        value = limits.apply(sensor, value)  # before ties: an impossible value is a bad reading
+        value = limits.apply(sensor, value)  # before ties are resolved: an impossible value is a bad reading
     sensor, ts, value = deduplicate(sensor, ts, value)
 
     edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
@@ -86,7 +84,7 @@ def _edges(asset: str, ts: NDArray[np.int64], step_ms: int, max_gap_ms: int, sen
     if ((end - start) // step_ms + 1) * sensors > MAX_CELLS:
         raise EugenieError(
             f"{asset}: {_show(start)} to {_show(end)} is too long for a grid of {step_ms} ms steps",
-            hint="`eugenie history quality` shows stray readings; give a start and an end, or a longer step",
+            hint="`eugenie history quality` shows stray readings; set a start and an end, or a longer step",
         )
     return np.arange(start, end + step_ms, step_ms, dtype=np.int64)
 
@@ -101,15 +99,15 @@ def limits_of(equipment: EquipmentClass) -> Limits:
 
 
 def limits_by_name(equipment: EquipmentClass) -> dict[str, tuple[float | None, float | None]]:
-    """The same by sensor, as `History.read` takes them: what is outside is bad before one of two readings is chosen."""
+    """The limits by sensor name, for `History.read`, which applies them before it chooses between repeated readings."""
     return {sensor.name: (sensor.low, sensor.high) for sensor in equipment.sensors}
 
 
 def load_grid(site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> Grid:
     """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
 
-    Readings before `start_ms` still count for the first rows, as they do in the stream. Raises EugenieError
-    for an asset that the site does not have; an asset without readings has a grid of no rows.
+    Readings before `start_ms` still count for the first rows, as in the stream. Raises EugenieError for an unknown
+    asset; an asset without readings gives a grid without rows.
     """
     equipment = site.classes[site.asset_named(asset).class_name]
     step, max_gap = equipment.step, equipment.max_gap

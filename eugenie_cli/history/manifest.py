@@ -1,7 +1,7 @@
-"""The manifest: the one file that says which readings are history. What it does not name does not exist.
+"""The manifest: the single file that determines which parts make up the history. Other files do not count.
 
-A commit replaces it (temporary file, fsync, rename) under a lock, so a reader sees the state before or after,
-and a process that is killed leaves at most files that no manifest names.
+A commit replaces it (temporary file, fsync, rename) under a lock. So a reader sees the state before or after the
+commit, and a killed process leaves at most files that no manifest lists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCHEMA = "eugenie.history.v1"
 
 @dataclass(frozen=True)
 class Span:
-    """What a part holds of one asset: readings, and the first and last instant in milliseconds."""
+    """An asset's readings in a part: their number, and the first and last instant in ms since 1970 UTC."""
 
     rows: int
     start: int
@@ -32,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True)
 class PartFile:
-    """A Parquet file: its path inside the history, its SHA-256, and what it holds of each asset.
+    """A Parquet file: its path inside the history, its SHA-256, and a span per asset.
 
     `repeated`: readings that share asset, sensor and instant with another; `conflicts`: instants with several values.
     """
@@ -48,7 +48,7 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was imported, a file say, and its parts. `state` lets the importer know it again."""
+    """One imported item, such as a file, and its parts. The importer recognizes the item by `state`."""
 
     parts: tuple[PartFile, ...]
     state: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Item:
 
     @property
     def exported(self) -> int:
-        """When its content was first seen to have been written, in ns since 1970; 0 where nobody knows."""
+        """The modification time when its content was first seen, ns since 1970 UTC; 0 if unknown."""
         known = self.state.get("exported") or self.state.get("item", {}).get("mtime_ns")
         return int(known or 0)
 
@@ -73,7 +73,7 @@ Sources = dict[str, dict[str, Item]]
 
 
 def read_manifest(path: Path) -> Sources:
-    """The committed state; empty when nothing was ever committed. Raises EugenieError for a damaged file."""
+    """The committed state; empty before the first commit. Raises EugenieError for a damaged file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def read_manifest(path: Path) -> Sources:
         if document["schema"] != SCHEMA:
             raise EugenieError(
                 f"{path}: schema {document['schema']!r} is not {SCHEMA!r}",
-                hint="another version of eugenie wrote it: use that one, or import into a new workspace",
+                hint="another version of eugenie wrote it: use that version, or import into a new workspace",
             )
         return {
             source: {key: _item(entry) for key, entry in items.items()} for source, items in document["sources"].items()
@@ -113,7 +113,7 @@ def _encode(item: Item) -> dict[str, Any]:
 
 
 def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources:
-    """Replace the manifest by `change` of its present state: the commit. Other writers wait."""
+    """Commit: replace the manifest with the result of `change` on its current state. Other writers wait."""
     with alone(path.with_suffix(".lock")):
         sources = change(read_manifest(path))
         encoded = {name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()}
@@ -125,11 +125,11 @@ def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources
 @contextmanager
 def only_one(lock_file: Path, what: str) -> Iterator[None]:
     """Hold a lock for the `with` block. Raises EugenieError at once when another process holds it."""
-    with refusing(lock_file, f"{what} is already running", "wait for it to end, then run this again"):
+    with refusing(lock_file, f"{what} is already running", "wait until it ends, then run this command again"):
         yield
 
 
 def fingerprint(sources: Sources) -> str:
-    """SHA-256 over the committed parts: equal when the same readings were imported in the same way."""
+    """SHA-256 over the committed parts: equal if the same readings were imported in the same way."""
     digests = sorted(part.sha256 for items in sources.values() for item in items.values() for part in item.parts)
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Where exports overlap: which of them is the later one, and how often they disagree.
+"""Overlapping exports: which of them is the later one, and how often they disagree.
 
-Two exports may hold one instant of one sensor. The later one counts: the file that was written last, as of when its
-content was first seen; the name decides where two were written at once. So neither the order of imports nor a file that
-is only touched changes anything. An overlap is looked into once: what was found is kept beside the history.
+Two exports may contain the same instant of a sensor. The later export counts: the file with the later modification time
+when its content was first seen; at equal times, the name decides. So neither the order of imports nor touching a file
+has an effect. Each overlap is examined once; the result is stored in the history's folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from eugenie_cli.files import write_atomically
-from eugenie_cli.history.batch import meet
+from eugenie_cli.history.batch import merge
 from eugenie_cli.history.manifest import PartFile, Sources
 from eugenie_cli.history.parquet import read_part
 
@@ -26,7 +26,7 @@ KEPT = "overlaps.json"
 
 @dataclass(frozen=True)
 class Placed:
-    """A part of an item. `age` grows from export to export; parts of one item, and all of unknown age, share one."""
+    """A part of an item. `age` increases from export to export; parts of an item share it, as do all of unknown age."""
 
     source: str
     key: str
@@ -36,7 +36,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Overlap:
-    """A time, inclusive in ms, in which several parts have readings of an asset."""
+    """A period (ms, inclusive) in which several parts have readings of an asset."""
 
     asset: str
     start: int
@@ -45,34 +45,34 @@ class Overlap:
 
     @property
     def name(self) -> str:
-        """A digest of all that decides what is found in it."""
-        return _digest([self.asset, self.start, self.end, self._ranked(lambda one: [one.source, one.key])])
+        """A digest of everything that determines the counts in it."""
+        return _digest([self.asset, self.start, self.end, self._ranked(lambda placed: [placed.source, placed.key])])
 
     @property
     def order(self) -> str:
-        """A digest of all that decides which reading counts in it; empty where exports do not meet."""
+        """A digest of everything that determines which reading counts in it; empty if all parts have the same age."""
         ranked = self._ranked(lambda _: [])
         return _digest([self.asset, self.start, self.end, ranked]) if ranked[0][0] != ranked[-1][0] else ""
 
     def _ranked(self, more: Callable[[Placed], list[str]]) -> list[list[int | str]]:
-        """[rank by age, SHA-256, more] of each part; ranks are of these parts alone, so others do not change them."""
-        ranks = {age: rank for rank, age in enumerate(sorted({one.age for one in self.parts}))}
-        return sorted([ranks[one.age], one.part.sha256, *more(one)] for one in self.parts)
+        """[rank by age, SHA-256, more] of each part. Ranks are among these parts, so others do not change them."""
+        ranks = {age: rank for rank, age in enumerate(sorted({placed.age for placed in self.parts}))}
+        return sorted([ranks[placed.age], placed.part.sha256, *more(placed)] for placed in self.parts)
 
 
-def _digest(told: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+def _digest(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def ages(sources: Sources) -> dict[tuple[str, str], int]:
-    """(source, item key) -> its age: 0 where nobody knows when it was exported, else 1, 2 ... from the oldest on."""
+    """(source, item key) -> age: 0 if the time of export is unknown, else 1, 2, ... from the oldest."""
     known = {(source, key): item.exported for source, items in sources.items() for key, item in items.items()}
     ordered = sorted((exported, key, source) for (source, key), exported in known.items() if exported)
     return dict.fromkeys(known, 0) | {(source, key): age for age, (_, key, source) in enumerate(ordered, 1)}
 
 
 def overlaps(sources: Sources) -> Iterator[Overlap]:
-    """Every overlap of a history, asset by asset; one ends where at most one part goes on."""
+    """All overlaps of a history, asset by asset. An overlap ends where at most one part continues."""
     of_asset: dict[str, list[Placed]] = {}
     aged = ages(sources)
     for source, items in sources.items():
@@ -85,8 +85,8 @@ def overlaps(sources: Sources) -> Iterator[Overlap]:
 
 
 def _of_asset(asset: str, placed: list[Placed]) -> Iterator[Overlap]:
-    spans = [one.part.assets[asset] for one in placed]
-    # at one instant beginnings come before ends: both are inclusive
+    spans = [entry.part.assets[asset] for entry in placed]
+    # at equal instants starts come before ends: both are inclusive
     events = sorted(
         [(span.start, 0, n) for n, span in enumerate(spans)] + [(span.end, 1, n) for n, span in enumerate(spans)]
     )
@@ -101,78 +101,79 @@ def _of_asset(asset: str, placed: list[Placed]) -> Iterator[Overlap]:
             seen.add(number)
             continue
         if len(active) == 2:
-            yield Overlap(asset, begun, instant, tuple(placed[one] for one in sorted(seen)))
+            yield Overlap(asset, begun, instant, tuple(placed[index] for index in sorted(seen)))
         active.discard(number)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What overlaps add to what parts count of themselves, by source: `conflicts` instants, `repeated` readings."""
+class OverlapTotals:
+    """Counts from overlaps, besides those within parts, by source: `conflicts` instants, `repeated` readings."""
 
     conflicts: Mapping[str, int]
     repeated: Mapping[str, int]
 
 
-def look(root: Path, sources: Sources) -> Found:
-    """Looks into every overlap that was not looked into before.
+def look(root: Path, sources: Sources) -> OverlapTotals:
+    """Examine every overlap that has not been examined before.
 
-    A conflict between two sources is one of either. Raises FileNotFoundError when another import replaced a part.
+    A conflict between two sources counts for both. Raises FileNotFoundError when another import replaced a part.
     """
-    known, kept = _known(root / KEPT), {}
+    known, counted = _read_counts(root / KEPT), {}
     for overlap in overlaps(sources):
         name = overlap.name
-        kept[name] = known[name] if name in known else _look_into(root, overlap)
-    if kept != known:
-        text = json.dumps(kept, separators=(",", ":"), sort_keys=True)
-        write_atomically(root / KEPT, text, mode=0o644)  # imports of two sources may end at once
+        counted[name] = known[name] if name in known else _count(root, overlap)
+    if counted != known:
+        text = json.dumps(counted, separators=(",", ":"), sort_keys=True)
+        write_atomically(root / KEPT, text, mode=0o644)  # imports of two sources may end at the same time
     conflicts: dict[str, int] = {}
     repeated: dict[str, int] = {}
-    for counts in kept.values():
+    for counts in counted.values():
         for source, (disagreeing, shared) in counts.items():
             conflicts[source] = conflicts.get(source, 0) + disagreeing
             repeated[source] = repeated.get(source, 0) + shared
-    return Found(conflicts, repeated)
+    return OverlapTotals(conflicts, repeated)
 
 
 Counts = dict[str, tuple[int, int]]
 """source -> (conflicts, repeated)"""
 
 
-def _known(path: Path) -> dict[str, Counts]:
+def _read_counts(path: Path) -> dict[str, Counts]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
         return {
             str(name): {str(source): (int(pair[0]), int(pair[1])) for source, pair in counts.items()}
-            for name, counts in found.items()
+            for name, counts in document.items()
         }
     except (OSError, ValueError, AttributeError, TypeError, IndexError):
-        return {}  # never there, or damaged: it only saves the work of looking again
+        return {}  # missing or damaged: the file only saves repeated work
 
 
-def _look_into(root: Path, overlap: Overlap) -> Counts:
+def _count(root: Path, overlap: Overlap) -> Counts:
     names: dict[str, int] = {}
     chunks = [
-        read_part(root / one.part.file, overlap.asset, overlap.start, overlap.end + 1, names) for one in overlap.parts
+        read_part(root / placed.part.file, overlap.asset, overlap.start, overlap.end + 1, names)
+        for placed in overlap.parts
     ]
     lengths = [len(ts) for _, ts, _ in chunks]
     sensor, ts, value = (np.concatenate(column) for column in zip(*chunks, strict=True))
-    met = meet(sensor, ts, value, np.repeat(np.array([one.age for one in overlap.parts], np.int64), lengths))
-    if len(met.ts) == len(ts) or not len(ts):
+    merged = merge(sensor, ts, value, np.repeat(np.array([placed.age for placed in overlap.parts], np.int64), lengths))
+    if len(merged.ts) == len(ts) or not len(ts):
         return {}
-    alone = [meet(*chunk) for chunk in chunks]
+    alone = [merge(*chunk) for chunk in chunks]
     counts: Counts = {}
-    for source in sorted({one.source for one in overlap.parts}):
-        own = [number for number, one in enumerate(overlap.parts) if one.source == source]
-        there = np.repeat([one.source == source for one in overlap.parts], lengths)
-        takes_part = np.logical_or.reduceat(there if met.order is None else there[met.order], met.first)
-        # what a part counts of itself is told already
-        conflicts = int((met.conflict & takes_part).sum()) - sum(int(alone[number].conflict.sum()) for number in own)
+    for source in sorted({placed.source for placed in overlap.parts}):
+        own = [number for number, placed in enumerate(overlap.parts) if placed.source == source]
+        is_own = np.repeat([placed.source == source for placed in overlap.parts], lengths)
+        takes_part = np.logical_or.reduceat(is_own if merged.order is None else is_own[merged.order], merged.first)
+        # conflicts within a part have been counted already
+        conflicts = int((merged.conflict & takes_part).sum()) - sum(int(alone[number].conflict.sum()) for number in own)
         repeated = 0
         for key in {overlap.parts[number].key for number in own}:
-            mine = [number for number in own if overlap.parts[number].key == key]
-            if len(mine) > 1:
-                item = [np.concatenate(column) for column in zip(*(chunks[number] for number in mine), strict=True)]
-                repeated += sum(len(alone[number].ts) for number in mine) - len(meet(*item).ts)
+            of_item = [number for number in own if overlap.parts[number].key == key]
+            if len(of_item) > 1:
+                item = [np.concatenate(column) for column in zip(*(chunks[number] for number in of_item), strict=True)]
+                repeated += sum(len(alone[number].ts) for number in of_item) - len(merge(*item).ts)
         if conflicts or repeated:
             counts[source] = (conflicts, repeated)
     return counts

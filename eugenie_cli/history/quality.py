@@ -1,4 +1,4 @@
-"""How good a history is: what to know of each sensor before a model learns from it."""
+"""The data quality of the history, by sensor, to be checked before a model learns from it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.schema import Site
 
-# So many readings of exactly one value in a row: a live analogue sensor's noise does not do that, a stuck one
-# does.
+# This many consecutive readings of exactly the same value: the noise of a live analogue sensor prevents such a run, so
+# the sensor is stuck.
 FLAT_RUN = 30
 
 
 @dataclass(frozen=True)
 class SensorQuality:
-    """One sensor of one asset. Shares of its readings from 0 to 1.
+    """One sensor of one asset. Shares of its readings are from 0 to 1.
 
-    `median_period_ms`: between successive readings, bad ones included; None with fewer than two.
+    `median_period_ms`: between successive readings, including bad ones; None for fewer than two.
     `longest_gap_ms`: between successive good readings. `flat`: share of readings in runs of at least
     `FLAT_RUN` equal values. `repeated`: readings that shared their instant with another; `conflicts`: instants for
     which readings disagreed.
@@ -46,19 +46,18 @@ class SensorQuality:
 def assess(
     site: Site, history: History, assets: Sequence[str] = (), progress: Progress = SILENT
 ) -> list[SensorQuality]:
-    """The quality of every sensor of the named assets (none named: all of the site), in the site's order.
+    """The quality of every sensor of the given assets (none: all of the site), in the site's order.
 
-    A sensor without readings is in the list, with 0. Raises EugenieError for an asset that the site does not
-    have.
+    The list includes sensors without readings. Raises EugenieError for an unknown asset.
     """
-    named = site.assets_named(assets)
-    chosen = [name for name in site.assets if name in named]
-    found: list[SensorQuality] = []
+    requested = site.assets_named(assets)
+    chosen = [name for name in site.assets if name in requested]
+    qualities: list[SensorQuality] = []
     with progress.task("assess the history", len(chosen), "assets") as advance:
         for name in chosen:
-            found.extend(_assess_asset(site, history, name))
+            qualities.extend(_assess_asset(site, history, name))
             advance(1)
-    return found
+    return qualities
 
 
 def _assess_asset(site: Site, history: History, asset: str) -> list[SensorQuality]:
@@ -66,24 +65,24 @@ def _assess_asset(site: Site, history: History, asset: str) -> list[SensorQualit
     limits = limits_of(equipment)
     readings = history.read(asset)
     starts = np.searchsorted(readings.sensor, np.arange(len(readings.names) + 1))
-    found = []
-    for place, sensor in enumerate(equipment.sensor_names):
+    qualities = []
+    for column, sensor in enumerate(equipment.sensor_names):
         if sensor not in readings.names:
-            found.append(SensorQuality(asset, sensor, 0))
+            qualities.append(SensorQuality(asset, sensor, 0))
             continue
         number = readings.names.index(sensor)
         own = slice(starts[number], starts[number + 1])
-        low, high = float(limits.low[place]), float(limits.high[place])
+        low, high = float(limits.low[column]), float(limits.high[column])
         series = assess_series(asset, sensor, readings.ts[own], readings.value[own], low, high)
         repeated, conflicts = readings.repeated.get(sensor, 0), readings.conflicts.get(sensor, 0)
-        found.append(replace(series, repeated=repeated, conflicts=conflicts))
-    return found
+        qualities.append(replace(series, repeated=repeated, conflicts=conflicts))
+    return qualities
 
 
 def assess_series(
     asset: str, sensor: str, ts: NDArray[np.int64], value: NDArray[np.float64], low: float, high: float
 ) -> SensorQuality:
-    """The quality of one sensor's readings: `ts` [N] rising, `value` [N] with NaN where bad."""
+    """The quality of one sensor's readings: `ts` [N] ascending, `value` [N] with NaN where bad."""
     count = len(ts)
     if count == 0:
         return SensorQuality(asset, sensor, 0)
@@ -107,7 +106,7 @@ def assess_series(
 
 
 def _flat_share(value: NDArray[np.float64]) -> float:
-    """Share of readings in long runs of one value; NaN equals nothing."""
+    """Share of readings in long runs of one value; NaN never forms a run."""
     changes = np.flatnonzero(value[1:] != value[:-1]) + 1
     runs = np.diff(np.concatenate(([0], changes, [len(value)])))
     return float(runs[runs >= FLAT_RUN].sum() / len(value))

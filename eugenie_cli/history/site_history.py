@@ -1,4 +1,4 @@
-"""From a site to its history."""
+"""Opens the history of a site."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from eugenie_cli.site.load import workspace_of
 
 
 def open_history(site: HasWorkspace) -> History:
-    """The history in the site's workspace; empty until something is imported."""
+    """The history in the site's workspace; empty before the first import."""
     return History(workspace_of(site).history)

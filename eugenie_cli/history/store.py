@@ -1,8 +1,8 @@
 """The history of a site: sorted Parquet parts under a manifest.
 
-`<root>/manifest.json` is the commit point; `<root>/parts/<source>/*.parquet` are immutable, sorted by (asset,
-sensor, ts). What a killed import leaves, and what a commit replaced, is removed when the source is next
-imported: until then a reader that holds the older manifest still finds its files.
+`<root>/manifest.json` is the commit point; `<root>/parts/<source>/*.parquet` are immutable and sorted by (asset,
+sensor, ts). The next import of a source removes files that a killed import left or a commit replaced; until then a
+reader with the older manifest still finds its files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import AssetReadings, Batch, meet
+from eugenie_cli.history.batch import AssetReadings, Batch, merge
 from eugenie_cli.history.manifest import (
     Item,
     PartFile,
@@ -30,21 +30,21 @@ from eugenie_cli.history.manifest import (
     read_manifest,
     update_manifest,
 )
-from eugenie_cli.history.overlaps import Found, ages, look, overlaps
+from eugenie_cli.history.overlaps import OverlapTotals, ages, look, overlaps
 from eugenie_cli.history.parquet import PartWriter, read_part
 from eugenie_cli.readings.limits import Limits
 
 T = TypeVar("T")
 
-# Readings sorted in memory at a time (about 21 bytes each, and as much again while sorting).
+# Readings sorted in memory at a time (about 21 bytes each, twice that while sorting).
 RUN_ROWS = 2_000_000
-# A manifest of ten thousand files takes a while to write: small files are committed together, this often.
+# Writing a manifest of ten thousand files takes a while, so small files are committed together at this interval.
 COMMIT_INTERVAL_S = 2.0
 
 
 @dataclass(frozen=True)
 class AssetSummary:
-    """What history holds of one asset. Instants are inclusive."""
+    """The readings of one asset in the history. Instants are inclusive, ms since 1970 UTC."""
 
     asset: str
     readings: int
@@ -67,42 +67,42 @@ class History:
     # -- reading -----------------------------------------------------------------------------------
 
     def sources(self) -> Sources:
-        """All that was imported: source -> key -> item."""
+        """All imported items: source -> key -> item."""
         return read_manifest(self._manifest)
 
     def items(self, source: str) -> dict[str, Item]:
-        """What was imported from a source, by key."""
+        """The imported items of a source, by key."""
         return read_manifest(self._manifest).get(source, {})
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that is committed: changes with any reading, and where exports overlap with their order."""
+        """SHA-256 of the committed state. Changes with any reading and, for overlapping exports, with their order."""
         sources = read_manifest(self._manifest)
         order = sorted(filter(None, (overlap.order for overlap in overlaps(sources))))
-        told = fingerprint(sources)
-        return hashlib.sha256("\n".join([told, *order]).encode()).hexdigest() if order else told
+        parts = fingerprint(sources)
+        return hashlib.sha256("\n".join([parts, *order]).encode()).hexdigest() if order else parts
 
-    def look_into_overlaps(self) -> Found:
-        """How often exports disagree. See `overlaps.look`."""
-        return self._again(lambda: look(self.root, read_manifest(self._manifest)))
+    def look_into_overlaps(self) -> OverlapTotals:
+        """Count how often exports disagree: see `overlaps.look`."""
+        return self._retry(lambda: look(self.root, read_manifest(self._manifest)))
 
     def assets(self) -> tuple[str, ...]:
-        """Assets that have readings, sorted."""
+        """The assets with readings, sorted."""
         return tuple(summary.asset for summary in self.summary())
 
     def summary(self) -> list[AssetSummary]:
-        """Each asset's readings, first and last instant, from the manifest alone. Repeated readings count."""
-        found: dict[str, list[Any]] = {}
+        """Each asset's readings, first and last instant, from the manifest only. Repeated readings count."""
+        by_asset: dict[str, list[Any]] = {}
         for source, items in read_manifest(self._manifest).items():
             for item in items.values():
                 for part in item.parts:
                     for asset, span in part.assets.items():
-                        entry = found.setdefault(asset, [0, span.start, span.end, set()])
+                        entry = by_asset.setdefault(asset, [0, span.start, span.end, set()])
                         entry[0] += span.rows
                         entry[1], entry[2] = min(entry[1], span.start), max(entry[2], span.end)
                         entry[3].add(source)
         return [
             AssetSummary(asset, rows, start, end, tuple(sorted(sources)))
-            for asset, (rows, start, end, sources) in sorted(found.items())
+            for asset, (rows, start, end, sources) in sorted(by_asset.items())
         ]
 
     def read(
@@ -112,16 +112,16 @@ class History:
         end_ms: int | None = None,
         limits: Mapping[str, tuple[float | None, float | None]] | None = None,
     ) -> AssetReadings:
-        """The readings of an asset with `start_ms <= ts < end_ms`; none when history does not know it.
+        """The readings of an asset with `start_ms <= ts < end_ms`; empty for an unknown asset.
 
-        `limits`: sensor -> lowest and highest value, None for no limit; what is outside is of bad quality before
-        readings of one instant meet, so a possible value goes before an impossible one, as in the stream.
+        `limits`: sensor -> lowest and highest value, None for no limit. Values outside become bad before one reading is
+        chosen for each instant, so a possible value wins over an impossible one, as in the stream.
         """
-        return self._again(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
+        return self._retry(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
 
-    def _again(self, reading: Callable[[], T]) -> T:
-        """The outcome of `reading`, which is begun anew when a file is gone that the manifest named."""
-        attempts = 3  # a file goes only if two imports of its source began since the manifest was read
+    def _retry(self, reading: Callable[[], T]) -> T:
+        """The result of `reading`, which is repeated when a file listed in the manifest is missing."""
+        attempts = 3  # a file is only removed if two imports of its source began since the manifest was read
         for attempt in range(attempts):
             try:
                 return reading()
@@ -129,7 +129,7 @@ class History:
                 if attempt == attempts - 1:
                     raise EugenieError(
                         f"{error.filename or error} is missing from the history",
-                        hint="restore it, or run `eugenie import --again` to read the sources anew",
+                        hint="restore it, or run `eugenie import --again` to read the sources again",
                     ) from error
         raise AssertionError("unreachable")
 
@@ -144,7 +144,7 @@ class History:
         names: dict[str, int] = {}
         columns = []
         age: list[int] = []
-        aged = ages(sources)
+        age_of = ages(sources)
         for source, items in sources.items():
             for key, item in items.items():
                 for part in item.parts:
@@ -154,7 +154,7 @@ class History:
                     if end_ms is not None and span.start >= end_ms:
                         continue
                     columns.append(read_part(self.root / part.file, asset, start_ms, end_ms, names))
-                    age.append(aged[source, key])
+                    age.append(age_of[source, key])
         if not columns:
             empty = np.zeros(0, np.int64)
             return AssetReadings(asset, (), empty.astype(np.int32), empty, empty.astype(np.float64))
@@ -163,15 +163,17 @@ class History:
             low, high = zip(*(limits.get(name, (None, None)) for name in names), strict=True)
             value = Limits(low, high).apply(sensor, value)
         several = len(set(age)) > 1
-        met = meet(sensor, ts, value, np.repeat(age, [len(column[1]) for column in columns]) if several else None)
+        merged = merge(sensor, ts, value, np.repeat(age, [len(column[1]) for column in columns]) if several else None)
         return AssetReadings(
             asset,
             tuple(names),
-            met.sensor,
-            met.ts,
-            met.value,
-            _by_name(names, np.bincount(sensor, minlength=len(names)) - np.bincount(met.sensor, minlength=len(names))),
-            _by_name(names, np.bincount(met.sensor[met.conflict], minlength=len(names))),
+            merged.sensor,
+            merged.ts,
+            merged.value,
+            _by_name(
+                names, np.bincount(sensor, minlength=len(names)) - np.bincount(merged.sensor, minlength=len(names))
+            ),
+            _by_name(names, np.bincount(merged.sensor[merged.conflict], minlength=len(names))),
         )
 
     # -- writing -----------------------------------------------------------------------------------
@@ -179,14 +181,13 @@ class History:
     def commit(
         self, source: str, batches: Iterable[Batch], *, key: str = "", state: dict[str, Any] | None = None
     ) -> Item:
-        """Replace what `key` of `source` holds by `batches`: all of it, or nothing."""
+        """Replace the content of item `key` of `source` with `batches`, atomically."""
         with self.writer(source) as writer:
             return writer.replace(key, batches, lambda: state or {})
 
     @contextmanager
     def writer(self, source: str) -> Iterator[SourceWriter]:
-        """Exclusive writing to one source. What was replaced completely when the block ends, however it ends,
-        is kept.
+        """Exclusive write access to one source. Completely replaced items are kept, even when the block fails.
 
         Raises EugenieError when another process is importing the source.
         """
@@ -201,15 +202,13 @@ class History:
                 writer.flush()
 
     def drop(self, source: str, keys: Iterable[str]) -> None:
-        """Remove items of a source: they are no history from the commit on. Their files go when the source is next
-        written to, or by `vacuum`.
-        """
+        """Remove items of a source from the history. The next write to the source, or `vacuum`, removes their files."""
         with self.writer(source) as writer:
             for key in keys:
                 writer.remove(key)
 
     def vacuum(self) -> None:
-        """Remove the files of sources of which history has nothing any more, unless somebody is importing them."""
+        """Remove the files of sources without items in the history, unless an import of the source is running."""
         parts = self.root / "parts"
         held = {name for name, items in self.sources().items() if items}
         for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
@@ -219,15 +218,15 @@ class History:
                 self._remove_orphans(folder.name, folder)
 
     def _remove_orphans(self, source: str, folder: Path) -> None:
-        held = self.sources().values()  # of all sources: an item may have come from one that had another name
-        committed = {part.file for items in held for item in items.values() for part in item.parts}
+        all_items = self.sources().values()  # of all sources: an item may come from a source that was renamed
+        committed = {part.file for items in all_items for item in items.values() for part in item.parts}
         for path in folder.iterdir():
             if str(Path("parts") / source / path.name) not in committed:
                 path.unlink()
 
 
 class SourceWriter:
-    """Writes the items of one source. Items become history when `flush` commits them."""
+    """Writes the items of one source. `flush` commits them to the history."""
 
     def __init__(self, root: Path, source: str, run_rows: int) -> None:
         self._root, self._source, self._run_rows = root, source, run_rows
@@ -242,9 +241,9 @@ class SourceWriter:
         *,
         instead_of: Iterable[tuple[str, str]] = (),
     ) -> Item:
-        """Write `batches` as the whole of item `key`. `state` is asked for once the batches have ended.
+        """Write `batches` as the complete content of item `key`. `state` is called after the last batch.
 
-        `instead_of`: items, as (source, key), that go in the same commit.
+        `instead_of`: items, as (source, key), that the same commit removes.
         """
         parts = []
         run = PartWriter(self._run_rows)
@@ -259,7 +258,7 @@ class SourceWriter:
         return self.keep(key, Item(tuple(parts), state() if state else {}), instead_of=instead_of)
 
     def keep(self, key: str, item: Item, *, instead_of: Iterable[tuple[str, str]] = ()) -> Item:
-        """Take an item as it is, with another `state` perhaps. `instead_of`: as in `replace`."""
+        """Keep an item's parts, perhaps with another `state`. `instead_of`: as in `replace`."""
         self._waiting |= dict.fromkeys(instead_of)
         self._waiting[self._source, key] = item
         if time.monotonic() - self._flushed >= COMMIT_INTERVAL_S:
@@ -271,7 +270,7 @@ class SourceWriter:
         self._waiting[self._source, key] = None
 
     def flush(self) -> None:
-        """Commit what waits: from here on it is history, whatever happens."""
+        """Commit waiting items."""
         if self._waiting:
             update_manifest(self._root / "manifest.json", self._apply)
             self._waiting = {}

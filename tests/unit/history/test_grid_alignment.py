@@ -1,4 +1,4 @@
-"""The grid against an obvious, slow reference of the rules in docs/design.md."""
+"""The grid against a simple, slow reference implementation of the rules in docs/design.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = ("x", "y")
 
 
 def readings(rows: list[tuple[str, int, float]]) -> AssetReadings:
-    """(sensor, ts, value) in the order given."""
+    """Readings from (sensor, ts, value), in the given order."""
     names = tuple(dict.fromkeys(name for name, _, _ in rows))
     return AssetReadings(
         "a",
@@ -34,7 +34,7 @@ def readings(rows: list[tuple[str, int, float]]) -> AssetReadings:
 
 
 def reference(rows, step, max_gap, low, high) -> dict[int, list[float]]:
-    """edge -> row, for the rows that exist; one edge, one sensor, one reading at a time."""
+    """edge -> row, for existing rows; one edge, one sensor, one reading at a time."""
     judged = [(name, ts, value if low <= value <= high else NAN) for name, ts, value in rows]
     edges = range(0, 60 * 1000, step)
     grid = {}
@@ -83,8 +83,7 @@ def test_grid_equals_the_reference_in_any_order_of_arrival(rows, step, max_gap, 
         assert grid.edges.tolist() == list(range(first, last + step, step))
     else:
         assert len(grid.edges) == 0
-    found = as_dict(grid)
-    for edge, row in found.items():
+    for edge, row in as_dict(grid).items():
         np.testing.assert_array_equal(row, expected.get(edge, [NAN, NAN]), err_msg=f"edge {edge}")
 
 
@@ -101,7 +100,7 @@ def test_a_reading_on_an_edge_belongs_to_that_edge():
     assert aligned([("x", 2001, 1.0)]).edges[0] == 3000
 
 
-def test_values_are_carried_for_max_gap_and_not_a_millisecond_longer():
+def test_values_are_carried_for_exactly_max_gap():
     grid = aligned([("x", 1000, 1.0)], max_gap=2000)
     assert as_dict(grid) == {1000: pytest.approx([1.0, NAN], nan_ok=True)} | {
         2000: pytest.approx([1.0, NAN], nan_ok=True),
@@ -115,12 +114,12 @@ def test_a_bad_reading_hides_the_good_one_before_it():
     np.testing.assert_array_equal(row_at(grid, 2000), [NAN, 7.0])
 
 
-def test_of_equal_instants_the_good_reading_wins_then_the_larger():
+def test_at_equal_instants_the_good_reading_wins_then_the_larger():
     grid = aligned([("x", 1000, 2.0), ("x", 1000, NAN), ("x", 1000, 1.0)])
     assert row_at(grid, 1000)[0] == 2.0
 
 
-def test_rows_are_missing_in_a_silence_but_edges_go_on():
+def test_rows_are_missing_during_a_silence_but_edges_continue():
     grid = aligned([("x", 0, 1.0), ("x", 10_000, 2.0)], max_gap=2000)
     assert grid.edges.tolist() == list(range(0, 13_000, 1000))
     assert np.isnan(grid.rows[3:10]).all()
@@ -130,12 +129,12 @@ def test_a_step_longer_than_max_gap_leaves_readings_without_an_edge():
     assert len(aligned([("x", 1, 1.0)], step=10_000, max_gap=1000).edges) == 0
 
 
-def test_a_stray_reading_is_refused_instead_of_filling_the_memory():
+def test_a_stray_reading_is_refused_instead_of_exhausting_the_memory():
     with pytest.raises(EugenieError, match=r"1970-01-01T00:00:00\.000Z to 2026"):
         aligned([("x", 0, 1.0), ("x", 1_767_420_000_000, 1.0)])
 
 
-def test_load_grid_of_a_part_equals_that_part_of_the_whole(tmp_path):
+def test_the_grid_of_a_period_equals_that_period_of_the_whole_grid(tmp_path):
     rng = np.random.default_rng(0)
     count = 500
     rows = [
@@ -157,7 +156,7 @@ def test_load_grid_of_a_part_equals_that_part_of_the_whole(tmp_path):
         load_grid(site, history, "p3")
 
 
-def test_of_equal_instants_a_possible_value_goes_before_an_impossible_one_of_history(tmp_path):
+def test_at_equal_instants_a_possible_value_in_history_wins_over_an_impossible_one(tmp_path):
     site, history = pump_site(tmp_path), History(tmp_path)
     rows = [("p1", "pressure", 0, 99.0), ("p1", "pressure", 0, 5.0), ("p1", "flow", 0, 99.0), ("p1", "flow", 0, 5.0)]
     history.commit("s", [Batch.of(rows)])

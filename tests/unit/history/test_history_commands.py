@@ -1,4 +1,4 @@
-"""`eugenie import` and `eugenie history` as they are typed."""
+"""`eugenie import` and `eugenie history` on the command line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(*words: str, code: int = 0):
     return result
 
 
-def test_import_prints_a_table_and_says_what_was_turned_away(plant):
+def test_import_prints_a_table_and_the_rejected_rows(plant):
     result = run("import")
     line = next(line for line in result.stdout.splitlines() if "exports" in line)
     assert line.split()[:7] == ["exports", "1", "0", "0", "0", "2", "1"]
@@ -47,7 +47,7 @@ def test_import_json_is_only_json(plant):
     assert (report["new"], report["readings"], report["rejected"]) == (1, 2, {"bad-timestamp": 1})
 
 
-def test_a_file_that_fails_beside_others_is_exit_code_6(plant):
+def test_a_file_that_fails_among_others_gives_exit_code_6(plant):
     (plant / "exports" / "p2.csv").write_text("when,flow\n1,2\n")
     assert "no column 'ts'" in run("import", code=6).stderr
 
@@ -63,43 +63,43 @@ def test_history_show_and_quality(plant):
     assert "100.0 %" in run("history", "quality").stdout
 
 
-def test_a_report_says_first_what_is_lost_and_is_exit_code_6(plant):
+def test_a_report_begins_with_the_losses_and_gives_exit_code_6(plant):
     (plant / "exports" / "p2.csv").write_text("ts,flow\nsoon,1\n2026-01-03T06:00:00Z,1\nsoon,1\n")
     result = run("import", code=6)
-    told = [line for line in result.stderr.splitlines() if line.startswith("exports:")]
-    assert told[0] == "exports: exports/p2.csv: 2 of its 3 rows were rejected"
+    notes = [line for line in result.stderr.splitlines() if line.startswith("exports:")]
+    assert notes[0] == "exports: exports/p2.csv: 2 of its 3 rows were rejected"
     (plant / "exports" / "p2.csv").write_text("ts;flow\n2026-01-03T06:00:00Z;1\n")
     assert '(next: ; looks like the delimiter: set `delimiter: ";"`' in run("import", code=6).stderr
 
 
 @pytest.mark.slow
-def test_history_drop_is_dry_first_then_done_and_can_be_repeated(plant):
+def test_history_drop_has_a_dry_run_and_can_be_repeated(plant):
     run("import")
     assert "would remove 2 readings of 1 item of exports" in run("history", "drop", "exports", "--dry-run").stdout
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 2
     done = json.loads(run("history", "drop", "exports", "exports/p1.csv", "-o", "json").stdout)
     assert (done["done"], done["items"], done["readings"]) == (True, ["exports/p1.csv"], 2)
-    assert "history has nothing of exports" in run("history", "drop", "exports", "--yes").stderr
+    assert "history has no readings of exports" in run("history", "drop", "exports", "--yes").stderr
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 0
 
 
-def test_a_drop_asks_at_a_terminal_only(plant, monkeypatch):
+def test_a_drop_asks_only_at_a_terminal(plant, monkeypatch):
     run("import")
     monkeypatch.setattr("eugenie_cli.console.Console.asks", True)
     result = CliRunner().invoke(app, ["history", "drop", "exports"], input="n\n")
     assert (result.exit_code, "nothing was removed" in result.stderr) == (1, True)
     assert CliRunner().invoke(app, ["history", "drop", "exports"], input="y\n").exit_code == 0
-    assert "history has nothing of exports" in run("history", "drop", "exports").stderr
+    assert "history has no readings of exports" in run("history", "drop", "exports").stderr
 
 
-def test_what_is_left_is_shown_with_the_next_step(plant):
+def test_leftover_items_are_shown_with_the_next_step(plant):
     run("import")
     (plant / "exports" / "p1.csv").rename(plant / "p1.csv")
     (plant / "exports" / "p2.csv").write_text("ts,flow\n2026-01-03T06:00:00Z,1\n")
     for words in (("import",), ("history", "show")):
-        told = run(*words).stderr
-        assert "exports: history still holds 2 readings of 1 item: its file is gone" in told
-        assert "next: `eugenie history drop exports exports/p1.csv`" in told
+        notes = run(*words).stderr
+        assert "exports: history still holds 2 readings of 1 item: its file is gone" in notes
+        assert "next: `eugenie history drop exports exports/p1.csv`" in notes
     (left,) = json.loads(run("history", "show", "-o", "json").stdout)["left"]
     assert (left["source"], left["item"], left["readings"]) == ("exports", "exports/p1.csv", 2)
 
@@ -108,7 +108,7 @@ CONTROLS = "\x1b[2J\x07\x9b31m\u202e\u2066\x00\r"
 
 
 def test_no_control_character_of_a_file_reaches_the_terminal(plant):
-    """In names of files and columns, cells, ragged rows, and rows with an open quote; in a table as in JSON."""
+    """In names of files and columns, cells, ragged rows, and rows with an open quote; in the table and in JSON."""
     folder = plant / "exports"
     for name in folder.iterdir():
         name.unlink()

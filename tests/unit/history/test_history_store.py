@@ -1,4 +1,4 @@
-"""The store: sorted parts, one commit point, nothing lost and nothing half read."""
+"""The store: sorted parts, one commit point, no loss and no partial reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows_of(history: History, asset: str, *span: int) -> list[tuple[str, int, fl
     return sorted(zip(names, readings.ts.tolist(), readings.value.tolist(), strict=True))
 
 
-def test_what_is_committed_is_read_back_by_asset_and_time(tmp_path):
+def test_committed_readings_are_read_by_asset_and_time(tmp_path):
     history = History(tmp_path)
     history.commit("s", [batch(("a", "x", 3, 3.0), ("b", "x", 1, 9.0)), batch(("a", "y", 1, 1.5), ("a", "x", 1, 1.0))])
     assert rows_of(history, "a") == [("x", 1, 1.0), ("x", 3, 3.0), ("y", 1, 1.5)]
@@ -65,7 +65,7 @@ def test_parts_are_sorted_parquet_with_the_documented_columns(tmp_path):
     assert set(quality) == {0, 192}
 
 
-def test_an_item_replaces_what_it_was_and_leaves_other_items(tmp_path):
+def test_an_item_replaces_its_former_content_and_no_other_item(tmp_path):
     history = History(tmp_path)
     history.commit("s", [batch(("a", "x", 1, 1.0), ("a", "x", 2, 2.0))], key="one")
     history.commit("s", [batch(("a", "x", 5, 5.0))], key="two")
@@ -73,12 +73,12 @@ def test_an_item_replaces_what_it_was_and_leaves_other_items(tmp_path):
     assert rows_of(history, "a") == [("x", 1, 7.0), ("x", 5, 5.0)]
 
 
-def test_overlapping_sources_give_one_reading_for_an_instant(tmp_path):
+def test_overlapping_sources_give_one_reading_per_instant(tmp_path):
     history = History(tmp_path)
     history.commit("s", [batch(("a", "x", 1, NAN), ("a", "x", 2, 2.0))])
     history.commit("t", [batch(("a", "x", 1, 1.0), ("a", "x", 2, NAN), ("a", "x", 2, 1.0))])
     assert rows_of(history, "a") == [("x", 1, 1.0), ("x", 2, 2.0)]
-    assert [(s.asset, s.readings, s.sources) for s in history.summary()] == [("a", 5, ("s", "t"))]
+    assert [(entry.asset, entry.readings, entry.sources) for entry in history.summary()] == [("a", 5, ("s", "t"))]
 
 
 def test_more_readings_than_fit_into_memory_make_several_parts(tmp_path):
@@ -98,21 +98,21 @@ def test_the_fingerprint_follows_the_readings(tmp_path):
     assert history_of("one", 1.0) != history_of("three", 2.0)
 
 
-def test_items_finished_before_a_failure_are_kept_the_failed_one_is_as_it_was(tmp_path):
+def test_items_finished_before_a_failure_are_kept_and_the_failed_one_is_unchanged(tmp_path):
     history = History(tmp_path)
     history.commit("s", [batch(("a", "x", 1, 1.0))], key="old")
 
-    def breaks():
+    def failing_batches():
         yield batch(("a", "x", 1, 99.0))
-        raise OSError("the disk went away")
+        raise OSError("the disk failed")
 
-    with pytest.raises(OSError, match="went away"), history.writer("s") as writer:
+    with pytest.raises(OSError, match="disk failed"), history.writer("s") as writer:
         writer.replace("new", [batch(("a", "x", 2, 2.0))])
-        writer.replace("old", breaks())
+        writer.replace("old", failing_batches())
     assert rows_of(history, "a") == [("x", 1, 1.0), ("x", 2, 2.0)]
 
 
-def test_two_imports_of_one_source_do_not_meet(tmp_path):
+def test_two_imports_of_one_source_exclude_each_other(tmp_path):
     history = History(tmp_path)
     with (
         history.writer("s"),
@@ -129,13 +129,13 @@ def test_a_reader_keeps_its_snapshot_while_the_item_is_replaced(tmp_path):
     history.commit("s", [batch(("a", "x", 1, 1.0))])
     before = {path.name for path in tmp_path.rglob("*.parquet")}
     history.commit("s", [batch(("a", "x", 1, 2.0))])
-    assert before < {path.name for path in tmp_path.rglob("*.parquet")}  # still there for who reads it
+    assert before < {path.name for path in tmp_path.rglob("*.parquet")}  # the old part still exists for its readers
     with history.writer("s"):
         pass
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
 
 
-def test_a_missing_part_is_named(tmp_path):
+def test_an_error_names_a_missing_part(tmp_path):
     history = History(tmp_path)
     item = history.commit("s", [batch(("a", "x", 1, 1.0))])
     (tmp_path / item.parts[0].file).unlink()
@@ -144,7 +144,7 @@ def test_a_missing_part_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", '{"schema": "eugenie.history.v9", "sources": {}}', '{"schema": 1}', "[]"])
-def test_a_damaged_manifest_is_named_not_taken_for_empty(tmp_path, text):
+def test_a_damaged_manifest_is_an_error_and_not_an_empty_history(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(EugenieError, match=r"manifest\.json"):
         History(tmp_path).assets()
@@ -173,7 +173,7 @@ WRITER = textwrap.dedent(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.013, 0.05])
-def test_sigkill_loses_nothing_committed_and_leaves_nothing_half_read(tmp_path, delay_s):
+def test_sigkill_loses_no_committed_item_and_leaves_no_partial_item(tmp_path, delay_s):
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(8):
@@ -186,10 +186,10 @@ def test_sigkill_loses_nothing_committed_and_leaves_nothing_half_read(tmp_path, 
 
     history = History(tmp_path)
     readings = history.read("a")
-    assert len(readings.ts) % 5000 == 0  # whole files only
-    assert len(readings.ts) >= (last + 1) * 5000  # all that was said to be committed
+    assert len(readings.ts) % 5000 == 0  # only complete files
+    assert len(readings.ts) >= (last + 1) * 5000  # everything reported as committed
     np.testing.assert_array_equal(readings.ts, np.arange(len(readings.ts)))
-    with history.writer("s"):  # the lock died with its process
+    with history.writer("s"):  # the lock ended with its process
         pass
     committed = {
         part["file"]

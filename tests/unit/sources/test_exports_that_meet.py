@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.history_sites import pump_site
 
-from eugenie_cli.history.batch import Batch, meet
+from eugenie_cli.history.batch import Batch, merge
 from eugenie_cli.history.overlaps import KEPT, look
 from eugenie_cli.history.quality import assess
 from eugenie_cli.history.site_history import open_history
@@ -257,5 +257,5 @@ def test_readings_of_one_age_meet_in_any_order():
     rows = [(0, 1, 2.0, 1), (0, 1, math.nan, 1), (0, 1, 5.0, 0), (0, 1, 1.0, 1)]
     for some in itertools.permutations(rows):
         sensor, ts, value, age = (np.array(column) for column in zip(*some, strict=True))
-        met = meet(sensor.astype(np.int32), ts, value, age)
+        met = merge(sensor.astype(np.int32), ts, value, age)
         assert (met.value.tolist(), met.conflict.tolist()) == ([2.0], [True])
