@@ -1,9 +1,9 @@
-"""Real engines for the integration tests, started once a session and taken down whatever happens.
+"""Real engines for the integration tests, started once per session and always stopped at its end.
 
 def test_it(engines):                           # Kafka and Flink run
     site = engines.site("mine", classes=..., assets=...)    # a site on them, with its own workspace
 
-def test_its_life(site_factory):                # nothing runs; `up` and `down` are the test's own
+def test_its_life(site_factory):                # nothing runs; the test calls `up` and `down` itself
     site = site_factory("mine")
 """
 
@@ -27,7 +27,7 @@ SMALL = {
     "classes": {"pump": {"sensors": [{"name": "pressure", "unit": "bar"}]}},
     "assets": {"p-1": {"class": "pump"}},
 }
-"""The least that a site file must say."""
+"""The minimum of a site file."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Engines:
     factory: SiteFactory
 
     def site(self, name: str, **sections: Any) -> Site:
-        """A site with a workspace of its own, on the session's engines. `sections`: as in a site file."""
+        """A site with its own workspace, on the session's engines. `sections`: as in a site file."""
         kafka = {**sections.pop("kafka", {}), "bootstrap": self.kafka}
         stream = {**sections.pop("stream", {}), "flink": self.flink}
         return self.factory(name, kafka=kafka, stream=stream, **sections)
@@ -48,7 +48,7 @@ class Engines:
 
 @pytest.fixture(scope="session")
 def site_factory(tmp_path_factory: pytest.TempPathFactory) -> SiteFactory:
-    """Builds sites in temporary folders of their own: `site_factory(name, **sections of a site file)`."""
+    """Builds sites, each in its own temporary folder: `site_factory(name, **sections of a site file)`."""
 
     def build(name: str, **sections: Any) -> Site:
         base = tmp_path_factory.mktemp(name)
@@ -60,7 +60,7 @@ def site_factory(tmp_path_factory: pytest.TempPathFactory) -> SiteFactory:
 
 @pytest.fixture(scope="session")
 def engines(site_factory: SiteFactory) -> Iterator[Engines]:
-    """Kafka and Flink, shared by the session's tests: use topics and job names of your own."""
+    """Kafka and Flink, shared by the session's tests: choose unique names for topics and jobs."""
     owner = site_factory("shared", engines={"slots": 8, "taskmanager_memory": "2g"})
     service.up(owner, only=("kafka", "flink"))
     try:

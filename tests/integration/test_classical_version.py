@@ -1,7 +1,7 @@
-"""A class whose detector is no network: trained, registered, exported, served and evaluated like any other.
+"""A class with a classical detector: trained, registered, exported, served and evaluated like any other.
 
-On real history: runs of the SKAB testbed. What a type's graph says is what `evaluate` says of it as a baseline, row by
-row, and what the model server answers.
+On real history: runs of the SKAB testbed. A type's graph, `evaluate`'s baseline of that type and the model server give
+the same scores, row by row.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ CLASS = "testbed"
 RUNS = ("valve1-0", "valve1-1", "valve1-2")
 SITE_FILE = Path(__file__).parents[2] / "site-configs" / "skab.yaml"
 TOLERANCE = 1e-4
-"""Of a score: the graph's float32 beside numpy's float64, over a thousand rows."""
+"""Allowed difference of a score: the graph's float32 and numpy's float64, over a thousand rows."""
 
 
 @pytest.fixture(scope="module")
 def testbed(data_folder, tmp_path_factory) -> Callable[[str], Site]:
-    """`testbed(type)`: three imported runs, of a class with a detector of that type."""
+    """`testbed(type)`: three imported runs of a class with a detector of that type."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EUGENIE_DATA", str(data_folder))
         text = SITE_FILE.read_text()
@@ -109,7 +109,7 @@ def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
         worst = max(worst, float(np.abs(own - score)[there].max()))
         np.testing.assert_allclose(own[there], score[there], rtol=TOLERANCE, atol=TOLERANCE)
         np.testing.assert_allclose(parts[there], contribution[there], atol=1e-3)
-    tell(f"{name}: largest difference of a score, graph and baseline: {worst:.1g}")
+    tell(f"{name}: largest difference between the scores of graph and baseline: {worst:.1g}")
 
 
 def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest, tmp_path):
@@ -125,7 +125,9 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
     assert model_info.read(published.path).horizons == ()
     assert "Isolation forest of 100 trees" in (published.path / model_card.LOCATION).read_text()
 
-    one = next(one for one in backtest(site, CLASS, version=trained.version) if one.asset == RUNS[1])
+    one = next(
+        backtested for backtested in backtest(site, CLASS, version=trained.version) if backtested.asset == RUNS[1]
+    )
     labels = Labels((Label(RUNS[1], int(one.edges[600]), int(one.edges[900]), ("Pressure",)),))
     found = evaluate_class(site, CLASS, labels, version=trained.version)
     assert found.model.point == found.baselines["isolation-forest"].point
@@ -144,7 +146,7 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
 
 
 def test_a_graph_that_is_not_the_forest_is_refused(forest, tmp_path, monkeypatch):
-    """One tree of a hundred has its cuts elsewhere."""
+    """The cuts of one tree in a hundred are wrong."""
     site, trained = forest
     write = publish._write
 

@@ -61,12 +61,12 @@ def program(script: str) -> str:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerClient]:
-    """An engine with the images of the tests, named in DOCKER_HOST."""
+    """An engine with the tests' images; DOCKER_HOST names it."""
     folder = tmp_path_factory.mktemp("engine")
     try:
         with docker_engine(folder) as url, pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", url)
-            # the stand-in does not hear TERM, as TensorFlow Serving does not: each stop takes all the time there is
+            # like TensorFlow Serving, the stand-in ignores SIGTERM: each stop takes the full timeout
             patch.setattr(launch, "STOP_S", 1)
             client = docker.DockerClient(base_url=url)
             serving_image.build(client, IMAGE, folder / "image")
@@ -75,7 +75,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerCl
             refuses = "[[ -e /models/.refuse ]] && echo refused && exit 3"
             serving_image.derived(client, IMAGE, TREACHEROUS, program(f'{refuses}\\nexec stand-in "$@"'))
             yield client
-            assert client.containers.list(all=True) == [], "every test leaves the engine as it was"
+            assert client.containers.list(all=True) == [], "a test left a container behind"
             client.close()
     except Unavailable as error:
         pytest.skip(str(error))
@@ -83,7 +83,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerCl
 
 @pytest.fixture
 def site(tmp_path: Path, engine: docker.DockerClient) -> Iterator[Site]:
-    """A site with one released version, whose container is gone in the end."""
+    """A site with one released version; its container must be gone at the end."""
     (tmp_path / "plant.yaml").write_text(
         f"{SITE}serving: {{runtime: docker, image: '{IMAGE}', poll: 1s, rest_port: 0}}\n"
     )
@@ -96,7 +96,7 @@ def site(tmp_path: Path, engine: docker.DockerClient) -> Iterator[Site]:
 
 
 def export(site: Site, version: int, class_name: str = "pump") -> None:
-    """What the stand-in needs of an exported version, published by a rename."""
+    """Publish what the stand-in needs of an exported version, by a rename."""
     folder = workspace_of(site).models / class_name
     hidden = folder / f".{version}"
     info = model_info.ModelInfo(
@@ -112,7 +112,7 @@ def with_serving(site: Site, **serving: Any) -> Site:
 
 
 def version_at(address: str) -> int:
-    """The version that answers, after its answer is found right."""
+    """The version that answers, after checking its answer."""
     rows = np.ones((2, WINDOW + 3, SENSORS), np.float32)
     with PredictClient(address) as client:
         answer = client.predict("pump", list(ASSETS), rows)
@@ -126,7 +126,7 @@ def container_of(engine: docker.DockerClient, status: ServingStatus) -> Any:
 
 
 class Heard(Silent):
-    """A Progress that remembers, and does something when it hears certain words."""
+    """A Progress that remembers its messages, and calls a function when one contains certain words."""
 
     def __init__(self, words: str = "", act: Any = None) -> None:
         self.lines: list[str] = []
@@ -151,24 +151,24 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
         endpoints.model_server(site)
 
     first = runtime.start(site)
-    assert (first.state, [(each.name, each.version, each.state) for each in first.models]) == (
+    assert (first.state, [(model.name, model.version, model.state) for model in first.models]) == (
         "running",
         [("pump", 1, "AVAILABLE")],
     )
     assert first.container is not None
     assert first.container.image == IMAGE
     wait_until(lambda: container_of(engine, first).attrs["State"]["Health"]["Status"] == "healthy")
-    assert "Traceback" not in "\n".join(runtime.logs(site)), "a caller that asks for its health goes in good order"
+    assert "Traceback" not in "\n".join(runtime.logs(site)), "a health check must end cleanly"
     assert endpoints.model_server(site) == first.address
     assert endpoints.model_socket(site) is None
     assert version_at(first.address) == 1
     assert lifecycle.started(site) == {"serving": True}
 
     same = runtime.start(site)
-    assert same.container is not None and same.container.id == first.container.id, "nothing was to do"
+    assert same.container is not None and same.container.id == first.container.id, "a second start must do nothing"
 
-    export(site, 2)  # a challenger: nobody released it
-    time.sleep(2.5)  # the server has looked at the folder and at its configuration since
+    export(site, 2)  # a challenger: not released
+    time.sleep(2.5)  # the server has checked the folder and its configuration since
     assert version_at(first.address) == 1
     assert promotion.release(site, "pump", 2)
     assert version_at(first.address) == 2
@@ -180,7 +180,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     again = runtime.status(site)
     assert again.container is not None
     assert (again.container.id, again.container.restarts) == (first.container.id, 1)
-    assert not runtime.revive(site), "the engine did it"
+    assert not runtime.revive(site), "Docker itself restarts it"
 
     said = list(runtime.logs(site, lines=2))
     assert len(said) == 2 and "Exporting HTTP/REST API" in said[1]
@@ -190,7 +190,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert runtime.status(site).state == "stopped"
     assert lifecycle.started(site) == {}
     assert sorted(path.name for path in workspace_of(site).run.iterdir()) == [".serving.lock", "ports.json"]
-    assert runtime.start(site).address == first.address, "the port is kept from start to start"
+    assert runtime.start(site).address == first.address, "the port must be kept across restarts"
 
 
 def is_answered(address: str) -> bool:
@@ -202,12 +202,12 @@ def is_answered(address: str) -> bool:
 
 
 def test_champions_change_in_a_container_as_anywhere(site: Site) -> None:
-    """The list that moves a label comes after the version has loaded: the server takes no other."""
+    """The label moves only after the version has loaded: the server accepts nothing else."""
     address = runtime.start(site).address
     export(site, 2)
     assert promotion.release(site, "pump", 2)
     with PredictClient(address) as client:
-        assert [each.version for each in client.status("pump")] == [2]
+        assert [version.version for version in client.status("pump")] == [2]
         assert client.metadata("pump", "champion").version == version_at(address) == 2
         assert promotion.release(site, "pump", 1)
         assert client.metadata("pump", "champion").version == version_at(address) == 1
@@ -230,9 +230,9 @@ def test_it_may_do_nothing_but_serve(site: Site, engine: docker.DockerClient) ->
     assert said("echo kept > /tmp/written && read -r word < /tmp/written && echo $word") == "kept\n"
     for port, well in ((REST_PORT, True), (9, False)):
         code, _ = container.exec_run(["/bin/sh", "-c", HEALTH.format(port=port)])
-        assert (code == 0) is well, "the health check tells a server from none"
+        assert (code == 0) is well, "the health check must detect a missing server"
     host = container.attrs["HostConfig"]
-    bound = {each["HostIp"] for given in host["PortBindings"].values() for each in given}
+    bound = {binding["HostIp"] for given in host["PortBindings"].values() for binding in given}
     assert bound == {"127.0.0.1"}
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
 
@@ -240,13 +240,13 @@ def test_it_may_do_nothing_but_serve(site: Site, engine: docker.DockerClient) ->
 def test_the_command_line_makes_the_same_container_as_the_sdk(
     site: Site, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    """Both are given to the engine, which says what it understood."""
+    """Both are passed to the engine, which says what it understood."""
     gpus = (None, GpuRequest(count=-1), GpuRequest(count=2), GpuRequest(ids=("0", "GPU-5e")))
     for number, request in enumerate(gpus):
         folder = tmp_path / 'a "strange", folder'
         folder.mkdir(exist_ok=True)
         spec = replace(specify(site).reached_at({8500: 28500, 8501: 28501}), gpus=request, environment={"A": "b c"})
-        spec = replace(spec, mounts=tuple(replace(each, source=str(folder)) for each in spec.mounts))
+        spec = replace(spec, mounts=tuple(replace(mount, source=str(folder)) for mount in spec.mounts))
         by_sdk = launch.create(engine, replace(spec, name=f"sdk-{number}"))
         _, _, _, *options = shlex.split(rendering.shell_line(replace(spec, name=f"cli-{number}")).replace("\\\n", ""))
         subprocess.run(["docker", "create", *options], check=True, capture_output=True)
@@ -259,13 +259,13 @@ def test_the_command_line_makes_the_same_container_as_the_sdk(
 
 
 def understood(container: Any) -> dict[str, Any]:
-    """What the engine was told, but for what a client tells of its own terminal."""
+    """The configuration that the engine received, except what a client sends about its terminal."""
     config = {key: value for key, value in container.attrs["Config"].items() if not key.startswith("Attach")}
     host = {key: value for key, value in container.attrs["HostConfig"].items() if key != "ConsoleSize"}
     del config["Hostname"]
     said = {**config, **{f"Host{key}": value for key, value in host.items()}}
     said["HostDeviceRequests"] = [
-        {key: value for key, value in each.items() if value} for each in host["DeviceRequests"] or ()
+        {key: value for key, value in request.items() if value} for request in host["DeviceRequests"] or ()
     ]
     # clients write "nothing" as null, as an empty list, or as -1
     return {key: value for key, value in said.items() if value not in (None, [], {}, "", 0, -1, False)}
@@ -311,7 +311,7 @@ def test_an_image_that_does_not_serve_leaves_the_old_one_serving(site: Site, eng
     with pytest.raises(EugenieError) as failed:
         runtime.start(with_serving(site, image=BROKEN))
     assert f"the old container serves on at {first.address}" in failed.value.reason
-    assert "there is no such flag" in failed.value.reason, "the container's own words"
+    assert "there is no such flag" in failed.value.reason, "the container's log must be shown"
     now = runtime.status(site)
     assert now.state == "running" and now.pid == first.pid
     assert len(engine.containers.list(all=True)) == 1
@@ -338,7 +338,7 @@ def test_a_swap_that_fails_is_turned_back(site: Site, engine: docker.DockerClien
     with pytest.raises(EugenieError) as failed:
         runtime.start(with_serving(site, image=TREACHEROUS, port=port), told)
     assert f"the old container serves again at {first.address}" in failed.value.reason
-    assert "refused" in failed.value.reason, "the container's own words"
+    assert "refused" in failed.value.reason, "the container's log must be shown"
     now = runtime.status(site)
     assert now.container is not None and first.container is not None
     assert (now.state, now.container.id) == ("running", first.container.id)
@@ -375,7 +375,7 @@ def test_an_image_is_pulled_by_its_tag_and_by_its_digest(engine: docker.DockerCl
                 told = Heard()
                 assert image.provide(engine, wanted, told, offline=False).id == made.id
                 assert told.tasks == [f"pulling {wanted}"]
-                assert engine.images.get(made.id).tags == tags, "nothing else was pulled beside it"
+                assert engine.images.get(made.id).tags == tags, "nothing else may be pulled"
                 assert image.provide(engine, wanted, Silent(), offline=True).id == made.id
             for wanted in (f"{name}:4", f"{registry}/plant/other:3"):
                 with pytest.raises(EugenieError, match=f"image {re.escape(wanted)} cannot be pulled: .*unknown"):
@@ -398,7 +398,7 @@ def test_gpus_that_are_not_there_are_named_and_nothing_is_left(site: Site, engin
     greedy = with_serving(site, gpus="all", image=IMAGE)
     with pytest.raises(EugenieError, match="asks for all GPUs, and this machine has no NVIDIA driver loaded"):
         runtime.start(greedy)
-    # a driver that goes between the look and the start: the engine's own answer, in words
+    # the driver disappears between check and start: the engine's own error, as a message
     spec: ContainerSpec = specify(greedy).reached_at({8500: 28500, 8501: 28501})
     with pytest.raises(EugenieError, match="has no driver for all GPUs: could not select device driver") as refused:
         blue_green.begin(engine, greedy, spec, Silent())
@@ -409,9 +409,9 @@ def test_gpus_that_are_not_there_are_named_and_nothing_is_left(site: Site, engin
 def test_a_start_that_was_killed_is_cleared_by_the_next(site: Site, engine: docker.DockerClient) -> None:
     spec = specify(site, "green").reached_at({8500: 28500, 8501: 28501})
     left = blue_green.begin(engine, site, spec, Silent())
-    assert container_record.read(workspace_of(site)) is None, "it was killed before it wrote that"
+    assert container_record.read(workspace_of(site)) is None, "it was killed before it wrote the record"
     started = runtime.start(site)
-    assert [each.id for each in engine.containers.list(all=True)] == [container_of(engine, started).id]
+    assert [container.id for container in engine.containers.list(all=True)] == [container_of(engine, started).id]
     assert left.id != container_of(engine, started).id
 
 
@@ -432,13 +432,13 @@ def test_a_class_that_is_exported_later_is_taken_up_without_a_new_start(site: Si
     (tmp_path / "plant.yaml").write_text(text.replace("assets:\n", "assets:\n  fan-1: {class: fan}\n"))
     both = load_site(tmp_path / "plant.yaml")
     first = runtime.start(both)
-    assert [each.name for each in first.models] == ["pump"], "a model that is not there keeps no other away"
+    assert [model.name for model in first.models] == ["pump"], "a missing model must not keep another from being served"
     export(both, 7, "fan")
     assert "fan: no version is released" in runtime.start(both).unserved[0]
     promotion.release(both, "fan", 7)
     second = runtime.start(both)
     assert second.pid == first.pid
-    assert [(each.name, each.version) for each in second.models] == [("fan", 7), ("pump", 1)]
+    assert [(model.name, model.version) for model in second.models] == [("fan", 7), ("pump", 1)]
 
 
 def test_a_site_without_a_model_is_served_too(site: Site, tmp_path: Path) -> None:
@@ -458,7 +458,7 @@ def test_the_commands(site: Site, tmp_path: Path, engine: docker.DockerClient) -
     shown = run("serve", "start", "--dry-run")
     assert shown.exit_code == 0 and shown.stdout.startswith("docker run --detach")
     assert engine.containers.list(all=True) == []
-    assert not workspace_of(site).run.exists(), "a dry run touches nothing"
+    assert not workspace_of(site).run.exists(), "a dry run must change nothing"
 
     assert run("serve", "start", "--offline").exit_code == 0
     wait_until(lambda: "healthy" in run("serve", "status").stdout)
@@ -469,7 +469,7 @@ def test_the_commands(site: Site, tmp_path: Path, engine: docker.DockerClient) -
     assert "Running gRPC ModelServer" in run("serve", "logs", "--lines", "5").stdout
     assert "serving" in run("status").stdout
     findings = json.loads(CliRunner().invoke(app, ["doctor", "--site", file, "-o", "json"]).stdout)
-    assert {one["name"] for one in findings if one["ok"]} >= {"docker", "image", "container", "serving"}
+    assert {check["name"] for check in findings if check["ok"]} >= {"docker", "image", "container", "serving"}
 
     local = file.replace("plant", "local")
     Path(local).write_text(site.file.read_text().replace("runtime: docker", "runtime: local"))

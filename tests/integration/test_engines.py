@@ -29,7 +29,7 @@ ENGINES = ("kafka", "flink-jobmanager", "flink-taskmanager", "flink-metrics", "m
 
 @pytest.fixture(scope="module")
 def site(site_factory):
-    """A site whose engines were started where no Java is to be found."""
+    """A site whose engines were started on a machine without Java."""
     site = site_factory("life")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "/nonexistent")
@@ -40,21 +40,21 @@ def site(site_factory):
 
 
 def pids(site) -> dict[str, int | None]:
-    return {each.name: each.pid for each in service.status(site)}
+    return {engine.name: engine.pid for engine in service.status(site)}
 
 
 def states(site) -> dict[str, str]:
-    return {each.name: each.state for each in service.status(site)}
+    return {engine.name: engine.state for engine in service.status(site)}
 
 
 def family(site) -> list[psutil.Process]:
     """Every process that carries a marker of the site's workspace."""
     run = str(workspace_of(site).run)
     found = []
-    for each in psutil.process_iter():
+    for running in psutil.process_iter():
         try:
-            if each.environ().get(process.MARKER, "").startswith(run):
-                found.append(each)
+            if running.environ().get(process.MARKER, "").startswith(run):
+                found.append(running)
         except psutil.Error:
             continue
     return found
@@ -62,7 +62,9 @@ def family(site) -> list[psutil.Process]:
 
 def create_topic(site, name: str) -> dict[str, str]:
     settings = {"bootstrap.servers": endpoints.kafka(site)}
-    admin = AdminClient(settings)  # named: collected before its answer comes, it would never come
+    admin = AdminClient(
+        settings
+    )  # kept in a variable: if it were collected before its response arrives, that would never arrive
     admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
     return settings
 
@@ -73,7 +75,7 @@ def consume(settings, topic: str, count: int, group: str = "test") -> list[bytes
     })  # fmt: skip
     consumer.subscribe([topic])
     values: list[bytes] = []
-    deadline = time.monotonic() + 180  # a Python worker starts in 5 s, on a busy machine in far more
+    deadline = time.monotonic() + 180  # a Python worker starts in 5 s, on a busy machine in much more
     while len(values) < count and time.monotonic() < deadline:
         message = consumer.poll(0.5)
         if message is not None and message.error() is None:
@@ -95,15 +97,15 @@ def test_every_engine_runs_in_a_process_of_its_own_without_java_on_the_machine(s
 def test_everything_listens_on_loopback_only(site):
     listening = {
         connection.laddr.ip
-        for each in family(site)
-        for connection in each.net_connections(kind="inet")
+        for member in family(site)
+        for connection in member.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening and all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listening)
 
 
 def test_prometheus_finds_the_metrics_of_both_flink_processes_on_one_page(site):
-    (page,) = (one.address for one in service.status(site) if one.name == "flink-metrics")
+    (page,) = (engine.address for engine in service.status(site) if engine.name == "flink-metrics")
     deadline = time.monotonic() + 60  # they are pushed every ten seconds
     while not ((text := get(page).decode()).count("# TYPE flink_jobmanager") and "# TYPE flink_taskmanager" in text):
         assert time.monotonic() < deadline, text[:500]
@@ -125,7 +127,7 @@ def test_kafka_keeps_what_is_committed_and_hides_what_is_aborted(site):
 
 def test_topics_are_not_created_by_mistake(site):
     failures = []
-    # propagation: how long a client hopes that an unknown topic is only new
+    # propagation: how long a client assumes that an unknown topic is only new
     settings = {"bootstrap.servers": endpoints.kafka(site), "topic.metadata.propagation.max.ms": 0}
     producer = Producer(settings)
     producer.produce("mistyped", b"lost", on_delivery=lambda error, _: failures.append(error))
@@ -217,14 +219,14 @@ def test_up_restarts_only_what_died_at_the_same_address(site, name):
 
 
 def test_what_hangs_does_not_answer_although_its_port_is_open(site):
-    """The JobManager still counts the slots of a TaskManager that hangs: what shows it is that it is not heard."""
+    """The JobManager still counts the slots of a hanging TaskManager: only missing heartbeats reveal it."""
     before = pids(site)
     hanging = ("flink-taskmanager", "flink-metrics")
     for name in hanging:
         os.kill(before[name], signal.SIGSTOP)
     try:
         wait_for_states(site, dict.fromkeys(hanging, "not answering"))
-        found = {one.name: one for one in service.status(site)}
+        found = {engine.name: engine for engine in service.status(site)}
         assert [found[name].ok for name in ("kafka", "flink-jobmanager", *hanging)] == [True, True, False, False]
         assert all("eugenie up" in found[name].hint for name in hanging)
     finally:
@@ -252,7 +254,7 @@ def test_a_restarted_broker_has_its_records(site):
 
 
 def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
-    """Ctrl-C while the TaskManager is started again: the others stay, it is gone."""
+    """Ctrl-C while the TaskManager restarts: the other engines keep running, the TaskManager does not."""
     before = pids(site)
     process.stop(workspace_of(site).run / "flink-taskmanager.json")
     code = (
@@ -271,7 +273,7 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
     assert starting.wait(60) != 0
     expected = {**before, "flink-taskmanager": None}
     assert pids(site) == expected
-    assert {each.environ()[process.MARKER] for each in family(site)}.isdisjoint({str(run_file)})
+    assert {member.environ()[process.MARKER] for member in family(site)}.isdisjoint({str(run_file)})
 
 
 def test_an_engine_that_cannot_start_says_what_its_log_says(site_factory):

@@ -1,4 +1,4 @@
-"""Export: a registered detector becomes a SavedModel, or is refused; what is published serves."""
+"""Export: a registered detector becomes a SavedModel that can be served, or is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
 
     requests = list(warm_up.read(first.path))
     shapes = [tuple(size.size for size in request.inputs["rows"].tensor_shape.dim) for request in requests]
-    assert shapes == [(1, 40, 5), (1, 40 + 255, 5), (3, 40, 5)]  # a row of one, many of one, a row of each
+    assert shapes == [
+        (1, 40, 5),
+        (1, 40 + 255, 5),
+        (3, 40, 5),
+    ]  # one row of one asset, many rows of one, one row of each
     summed = subprocess.run(
         ["sha256sum", "--check", "--strict", str(checksums.LOCATION)], cwd=first.path, capture_output=True, check=False
     )
@@ -78,7 +82,7 @@ def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
     kept = Registry(site).client.download_artifacts(registered.run_id, model_card.LOCATION.name)
     assert Path(kept).read_text() == text
 
-    # and what changes afterwards is found
+    # later changes are detected
     (path / "fingerprint.pb").write_bytes(b"other")
     (path / model_card.LOCATION).unlink()
     missing, changed = checksums.problems(path)
@@ -89,7 +93,7 @@ def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
 def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The graph is written from weights of which one gate is off by a little."""
+    """The graph is written from weights with one gate slightly wrong."""
     write = publish._write
 
     def wrong(detector, info, directory):

@@ -1,6 +1,6 @@
-"""A path that swallows all packets of the one open connection: the client finds its server again within seconds.
+"""A network path that drops all packets of the open connection: the client reconnects within seconds.
 
-Two network namespaces of the test's own, joined by a pair of interfaces; without the right to make them it is skipped.
+Uses two network namespaces joined by a pair of interfaces; skipped without the permission to create them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOW, SENSORS = 8, 3
 ROWS = np.ones((1, WINDOW, SENSORS), np.float32)
 ADDRESS, THERE, PORT = "10.199.7.1", "10.199.7.2", 8500
 AGAIN_WITHIN_S = 60.0
-"""Where nothing is noticed TCP goes on for a quarter of an hour. A busy machine takes its time."""
+"""Without detection, TCP retries for a quarter of an hour. The limit leaves time for a busy machine."""
 
 
 def run(*words: str) -> str:
@@ -40,14 +40,14 @@ def run(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    """The name of a network namespace that this one reaches as THERE."""
+    """The name of a network namespace that is reachable as THERE."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("network namespaces need root and iproute2")
     name, here = f"eugenie-{os.getpid()}", f"eug{os.getpid()}"[:15]
     try:
         run("ip", "netns", "add", name)
     except OSError as error:
-        pytest.skip(f"no network namespace can be made here: {error}")
+        pytest.skip(f"cannot create a network namespace: {error}")
     try:
         run("ip", "link", "add", here, "type", "veth", "peer", "name", "inside", "netns", name)
         run("ip", "addr", "add", f"{ADDRESS}/30", "dev", here)
@@ -56,7 +56,7 @@ def namespace() -> Iterator[str]:
         run("ip", "-n", name, "link", "set", "inside", "up")
         yield name
     except OSError as error:
-        pytest.skip(f"no pair of interfaces can be made here: {error}")
+        pytest.skip(f"cannot create a pair of interfaces: {error}")
     finally:
         subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60)
         subprocess.run(["ip", "link", "del", here], capture_output=True, timeout=60)
@@ -64,7 +64,7 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of TensorFlow Serving's API in the namespace, with gRPC's own settings."""
+    """A server of TensorFlow Serving's API in the namespace, with gRPC's default settings."""
     root = tmp_path_factory.mktemp("half-open")
     version = root / "pump" / "1"
     info = model_info.ModelInfo(
@@ -107,7 +107,7 @@ def connections() -> set[int]:
 
 
 def swallow(namespace: str, ports: set[int]) -> None:
-    """From now on nothing comes back on these connections; new ones are well."""
+    """Drop all replies on these connections from now on; new connections work."""
     for port in ports:
         run("ip", "-n", namespace, "rule", "add", "ipproto", "tcp", "dport", str(port), "type", "blackhole")
 
@@ -119,7 +119,7 @@ def test_a_client_answers_again_within_seconds(namespace: str, server: str) -> N
         swallow(namespace, connections())
         began = time.monotonic()
         while not answers(client):
-            assert time.monotonic() - began < AGAIN_WITHIN_S, "it still waits for the connection that is dead"
+            assert time.monotonic() - began < AGAIN_WITHIN_S, "it still waits for the dead connection"
 
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="ss of iproute2 is not installed")
@@ -130,7 +130,7 @@ def test_a_client_of_an_event_loop_does_too(namespace: str, server: str) -> None
             swallow(namespace, connections())
             began = time.monotonic()
             while True:
-                assert time.monotonic() - began < AGAIN_WITHIN_S, "it still waits for the connection that is dead"
+                assert time.monotonic() - began < AGAIN_WITHIN_S, "it still waits for the dead connection"
                 try:
                     await client.predict("pump", ["p"], ROWS, timeout=30)
                     return

@@ -1,7 +1,7 @@
-"""A hundred thousand hostile payloads among good readings: the job runs on, and every one of them has its verdict.
+"""A hundred thousand hostile payloads among good readings: the job keeps running, and each payload gets its verdict.
 
-The verdicts are those of the pure reference, `readings.payload`: a message that is no reading is in a dead letter with
-that reason, its partition and its offset; what is a reading is in a row.
+The verdicts are those of the pure reference, `readings.payload`: a message that is not a reading is in a dead letter
+with that reason, its partition and its offset; a reading is in a row.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ NAMES = ("a", "b", "c")
 LOW, HIGH = -1e6, 1e6
 
 OLD_MS = 60_000
-"""Further before the first good reading than any row is open."""
+"""Time before the first good reading at which no row is still open."""
 FIRST_S = 30
-"""Of the plant's time, before the first hostile payload."""
+"""Plant time before the first hostile payload."""
 MARGIN_MS = 600_000
-"""Between the limit and what is sent as from the future: the test takes less long."""
+"""Between the limit and readings from the future: longer than the test takes."""
 DELAY_MS = 1_500
 """How far a hostile message may be behind the good ones and still be in time; the stream allows 2 s."""
 
 CUT = 60_000
-"""Characters of a payload that a dead letter surely keeps."""
+"""Characters of a payload that a dead letter is sure to keep."""
 
 ROW, BAD = "row", "bad quality"
-"""Beside the reasons: a reading, of good or bad quality."""
+"""Verdicts in addition to the reasons: a reading of good or bad quality."""
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +91,12 @@ def site(engines) -> Iterator[Site]:
 
 @dataclass
 class Judge:
-    """What the reference says of a payload: a reason, ROW or BAD; None when only the moment would tell."""
+    """The reference's verdict on a payload: a reason, ROW or BAD; None if it depends on the time of arrival."""
 
     site: Site
     begin: int
-    """ms: the first good reading."""
-    strange: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
+    """Instant of the first good reading, ms."""
+    unknown: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         mapping = self.site.kafka.readings.model_dump(mode="json")
@@ -116,7 +116,7 @@ class Judge:
             return None
         identity = outcome.asset, outcome.sensor, outcome.tag
         if self._router.route(*identity) is None:
-            self.strange[identity] += 1
+            self.unknown[identity] += 1
             return reject_reasons.UNKNOWN_TAG
         if old:
             return reject_reasons.LATE
@@ -144,7 +144,7 @@ def conversation(judge: Judge, rng: random.Random) -> Iterator[Message]:
                 payload = special.pop() if special and rng.random() < 0.002 else mutate(rng, good)
                 verdict = judge(payload, now)
             yield Message(payload, verdict)
-    assert not special, "some were not sent"
+    assert not special, "some special payloads were not sent"
 
 
 def reading(number: int, now: int) -> bytes:
@@ -154,7 +154,7 @@ def reading(number: int, now: int) -> bytes:
 
 
 def send(site: Site, outgoing: list[Message]) -> dict[int, Message]:
-    """Offset -> message, as the broker says where each lies."""
+    """Send the messages; returns offset -> message, as the broker reports."""
     settings = {**bootstrap(site), "enable.idempotence": True, "message.max.bytes": 8 * 2**20, "linger.ms": 20}
     producer = confluent_kafka.Producer({**settings, "queue.buffering.max.kbytes": 400_000})
     where: dict[int, Message] = {}
@@ -180,7 +180,7 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, t
     job = submit(site, start="earliest").job_id
     began = time.monotonic()
     with Watch(site) as watch:
-        # rows are being made before anything old comes, so that all of it is late
+        # rows are made before anything old arrives, so that all of it is late
         first = [reading(number, judge.begin + second * 1_000) for second in range(FIRST_S) for number in range(6)]
         where = send(site, [Message(payload, ROW) for payload in first])
         watch.wait_for_rows(1, "rows before the hostile payloads")
@@ -190,24 +190,24 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, t
 
     assert FlinkRest(engines.flink).exceptions(job) is None, "the job was restarted"
     assert pids(engines.owner) == before, "an engine was restarted"
-    wanted = Counter(one.verdict for one in where.values())
+    wanted = Counter(message.verdict for message in where.values())
     rows, letters = Counter[str](), list(records(site, site.topics.dead_letters))
-    for one in records(site, site.topics.scores):
-        rows.update({ROW: one["readings"], BAD: one["bad_quality"]})
+    for record in records(site, site.topics.scores):
+        rows.update({ROW: record["readings"], BAD: record["bad_quality"]})
     assert (rows[ROW], rows[BAD]) == (wanted.pop(ROW), wanted.pop(BAD))
     dead = Counter()
-    for one in letters:
-        dead[one["reason"]] += one.get("count", 1)
+    for letter in letters:
+        dead[letter["reason"]] += letter.get("count", 1)
     assert dead == wanted
     check_places(site, where, letters)
-    check_strange(judge, letters)
+    check_unknown(judge, letters)
     letters = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dead.items()))
     tell(f"{len(where):,} messages in {took:.0f} s: {rows[ROW]:,} in rows, {rows[BAD]:,} of bad quality, {letters}")
 
 
 def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> None:
-    """Every message that is no reading has one letter, with its reason and where it lies."""
-    found = {one["offset"]: one for one in letters if one["reason"] != reject_reasons.UNKNOWN_TAG}
+    """Every message that is not a reading has one letter, with its reason and position."""
+    found = {letter["offset"]: letter for letter in letters if letter["reason"] != reject_reasons.UNKNOWN_TAG}
     wanted = {
         offset: message
         for offset, message in where.items()
@@ -226,18 +226,18 @@ def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> 
         assert letter["payload"] == kept or (kept and len(kept) > CUT and kept.startswith(letter["payload"]))
 
 
-def check_strange(judge: Judge, letters: list[dict]) -> None:
-    """What the site does not have is counted by what it was called."""
+def check_unknown(judge: Judge, letters: list[dict]) -> None:
+    """Unknown tags are counted by name."""
     found: Counter[str] = Counter()
-    for one in letters:
-        if one["reason"] == reject_reasons.UNKNOWN_TAG:
-            found[one["payload"][:CUT]] += one.get("count", 1)
+    for letter in letters:
+        if letter["reason"] == reject_reasons.UNKNOWN_TAG:
+            found[letter["payload"][:CUT]] += letter.get("count", 1)
     wanted: Counter[str] = Counter()
-    for names, count in judge.strange.items():
+    for names, count in judge.unknown.items():
         named = {name: text for name, text in zip(("asset", "sensor", "tag"), names, strict=True) if text is not None}
         wanted[json.dumps(named, ensure_ascii=False)[:CUT]] += count
     assert found == wanted
 
 
 def pids(owner: Site) -> dict[str, int | None]:
-    return {one.name: one.pid for one in service.status(owner)}
+    return {engine.name: engine.pid for engine in service.status(owner)}

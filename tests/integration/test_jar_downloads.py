@@ -1,4 +1,4 @@
-"""Jars come by their coordinates, once, whole, and from several processes at a time. Needs the network."""
+"""Jars are downloaded by their coordinates, once, completely, and by several processes at once. Needs the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = min(jars.locked(), key=lambda jar: jar.size)
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache, and a lock that pins one small jar only."""
+    """An empty cache, and a lock file that pins only one small jar."""
     monkeypatch.setenv("EUGENIE_CACHE", str(tmp_path))
     monkeypatch.delenv(jars.ENV_FOLDER, raising=False)
     monkeypatch.setattr(jars, "locked", lambda: (SMALL,))

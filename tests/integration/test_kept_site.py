@@ -1,4 +1,4 @@
-"""`eugenie up --supervise` as a process: every engine that is killed comes back, what is stopped stays stopped."""
+"""`eugenie up --supervise` as a process: it restarts killed engines; what was stopped on purpose stays stopped."""
 
 from __future__ import annotations
 
@@ -41,61 +41,65 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def wait_until(condition: Callable[[], bool], alive: subprocess.Popen) -> None:
     deadline = time.monotonic() + WITHIN_S
     while not condition():
-        assert alive.poll() is None, "the keeper ended"
-        assert time.monotonic() < deadline, "it never became true"
+        assert alive.poll() is None, "the supervisor ended"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.1)
 
 
 def pids(site: Site) -> dict[str, int]:
-    """Of the engines that answer."""
-    return {one.name: one.pid for one in lifecycle.status(site) if one.state == "running" and one.pid is not None}
+    """Pids of the engines that answer."""
+    return {
+        engine.name: engine.pid
+        for engine in lifecycle.status(site)
+        if engine.state == "running" and engine.pid is not None
+    }
 
 
 def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
-    told = tmp_path / "told.log"
+    log = tmp_path / "supervisor.log"
     command = [EUGENIE, "up", "--supervise", "--down-on-exit", "--site", str(site.file)]
-    with told.open("w") as stderr:
-        keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
+    with log.open("w") as stderr:
+        supervisor = foreground.start(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path)
     try:
-        wait_until(lambda: f"supervising {', '.join(STARTED)}; Ctrl-C" in told.read_text(), keeper)
+        wait_until(lambda: f"supervising {', '.join(STARTED)}; Ctrl-C" in log.read_text(), supervisor)
         local.start(site)
         before = pids(site)
         assert before.keys() == EVERY
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: pids(site).keys() == EVERY, keeper)
+        wait_until(lambda: pids(site).keys() == EVERY, supervisor)
         after = pids(site)
         assert all(after[name] != before[name] for name in EVERY)
-        assert all(f"{name} died: restarting it" in told.read_text() for name in EVERY)
+        assert all(f"{name} died: restarting it" in log.read_text() for name in EVERY)
 
         local.stop(site)
         os.kill(after["kafka"], signal.SIGKILL)
-        wait_until(lambda: "kafka" in pids(site), keeper)
-        assert local.status(site).state == "stopped", "what was stopped on purpose was started"
+        wait_until(lambda: "kafka" in pids(site), supervisor)
+        assert local.status(site).state == "stopped", "an engine stopped on purpose was restarted"
 
-        keeper.send_signal(signal.SIGTERM)
-        assert keeper.wait(WITHIN_S) == 0
-        assert {one.state for one in lifecycle.status(site)} == {"stopped"}
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(WITHIN_S) == 0
+        assert {engine.state for engine in lifecycle.status(site)} == {"stopped"}
         assert not any(process._family(workspace_of(site).run / f"{name}.json") for name in EVERY)
     finally:
-        if keeper.poll() is None:
-            keeper.kill()
-        keeper.wait()
+        if supervisor.poll() is None:
+            supervisor.kill()
+        supervisor.wait()
 
 
 def test_ctrl_c_leaves_the_engines_running(site, tmp_path):
-    """And one of another part of the site is no business of the keeper."""
+    """Engines that `--only` leaves out are not supervised."""
     command = [EUGENIE, "up", "--supervise", "--only", "mlflow", "--site", str(site.file)]
-    keeper = foreground.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    assert keeper.stderr is not None
+    supervisor = foreground.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert supervisor.stderr is not None
     try:
-        while "supervising mlflow" not in (line := keeper.stderr.readline()):
-            assert line, "the keeper ended"
+        while "supervising mlflow" not in (line := supervisor.stderr.readline()):
+            assert line, "the supervisor ended"
         running = pids(site)
-        keeper.send_signal(signal.SIGINT)
-        assert keeper.wait(WITHIN_S) == 0
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(WITHIN_S) == 0
         assert running.keys() == {"mlflow"} and pids(site) == running
     finally:
-        if keeper.poll() is None:
-            keeper.kill()
-        keeper.wait()
+        if supervisor.poll() is None:
+            supervisor.kill()
+        supervisor.wait()

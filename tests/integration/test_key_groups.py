@@ -1,4 +1,4 @@
-"""Where Flink puts a key: our arithmetic against its own class, in its own JVM."""
+"""Flink's assignment of keys: our arithmetic compared with its class, in its JVM."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A training of three classes is killed ten times at any moment and run again: the same models, nothing twice.
+"""Training of three classes is killed ten times at random and run again: the same models, nothing duplicated.
 
-It takes minutes, so it runs with EUGENIE_CHAOS=full; that a fit goes on where it stood is tested in `test_fit` always.
+It takes minutes, so it runs with EUGENIE_CHAOS=full; `test_fit` always tests that a fit resumes.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ pytestmark = [
 
 KILLS = 10
 MOMENTS = (0.1, 0.6)
-"""When a training is killed, in parts of the time that an undisturbed one takes. Some lives are too short for an epoch,
-in the long ones a class or two are trained."""
+"""When a training run is killed, as a share of the duration of an undisturbed one. Some runs are too short for an
+epoch; in long ones a class or two are trained."""
 CLASSES = ("pump", "fan", "mill")
 SITE = "site: chaos\nworkspace: work\nclasses:\n{classes}\nassets:\n{assets}\n"
 MODEL = "{window: 32, warmup: 16, horizons: [1, 3], units: 8, epochs: 6}"
@@ -66,8 +66,8 @@ def start(site: Site, *arguments: str) -> subprocess.Popen[str]:
 
 
 def watched(running: subprocess.Popen[str], until: float | None) -> tuple[float, str]:
-    """Seconds of a training after its first class began, and what it said. It is killed `until` seconds after that,
-    with all its jobs, if it is not over by then."""
+    """Seconds of a training run after its first class started, and its output. It is killed with all its jobs after
+    `until` seconds, unless it has ended by then."""
     assert running.stdout is not None
     told = ""
     while "normal rows" not in told:
@@ -101,7 +101,7 @@ def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path
         told.append(watched(life, until=chance.uniform(*MOMENTS) * whole)[1])
         if life.returncode == -signal.SIGKILL:
             struck += 1
-        else:  # everything was trained before the kill came: on with another plant
+        else:  # everything was trained before the kill: continue with another plant
             disturbed.append(plant(tmp_path / f"disturbed-{len(disturbed)}"))
     for site in disturbed:
         told.append(watched(start(site, "--jobs", "2"), until=None)[1])
@@ -113,7 +113,7 @@ def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path
 
 
 def judge(site: Site, expected: dict[str, dict[str, np.ndarray]]) -> None:
-    """The models are the expected ones, and nothing is there twice."""
+    """Check that the models are the expected ones, and nothing is duplicated."""
     found = weights(site)
     for name in CLASSES:
         for part, values in expected[name].items():

@@ -1,4 +1,4 @@
-"""A model store between two machines: what one exports and promotes, another serves, and what is damaged it refuses.
+"""A model store between two machines: one exports and promotes, the other serves, and refuses damaged versions.
 
 The store is reached through fsspec: a folder by its URI, and an object store without directories or renames in memory.
 """
@@ -49,14 +49,14 @@ def test_what_is_exported_here_is_served_there(tmp_path: Path) -> None:
     finally:
         local.stop(box)
 
-    # the network is away: what was fetched before is served; a box that has nothing says so
+    # the store is unreachable: versions fetched before are served; a machine without any reports it
     away = site.serving.model_copy(update={"models": "ftp://127.0.0.1:1/models"})
     release_config.fetch(box.model_copy(update={"serving": away}))
     with pytest.raises(EugenieError, match=r"ftp://127.0.0.1:1/models cannot be used: .*refused") as refused:
         release_config.fetch(elsewhere(site, "new").model_copy(update={"serving": away}))
     assert refused.value.exit_code is ExitCode.UNREACHABLE
 
-    # a file that is not as it was exported
+    # a file that changed after the export
     (tmp_path / "store" / "pump" / "2" / "saved_model.pb").write_bytes(b"cut")
     with pytest.raises(EugenieError, match=r"damaged: saved_model.pb is not the file that was exported") as refused:
         release_config.fetch(elsewhere(site, "late"))
@@ -76,7 +76,7 @@ def test_in_an_object_store_a_version_is_whole_when_its_graph_is_there(tmp_path:
         assert order[-1].endswith("pump/1/saved_model.pb") and len(order) == sum(
             p.is_file() for p in version.rglob("*")
         )
-        assert not bucket.put("pump", 1, version)  # it is there
+        assert not bucket.put("pump", 1, version)  # it exists
         (version / "fingerprint.pb").write_bytes(b"another")
         checksums.write(version)
         with pytest.raises(EugenieError, match="is another export than"):
@@ -94,7 +94,7 @@ def test_in_an_object_store_a_version_is_whole_when_its_graph_is_there(tmp_path:
 def test_a_pipeline_leaves_the_store_to_the_step_that_publishes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No library of S3 is here: to look at the store would fail."""
+    """No S3 library is installed: access to the store would fail."""
     site = Site.model_validate(
         {
             "site": "north",

@@ -1,6 +1,6 @@
-"""TensorFlow Serving's official client against the model server, and its messages on the files that are made for it.
+"""TensorFlow Serving's official client with the model server, and its messages on the files written for it.
 
-The client runs in an environment of its own, `official_environment`, and answers in JSON.
+The client runs in a separate environment, `official_environment`, and answers in JSON.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SCRIPT = FOLDER / "official_caller.py"
 
 @dataclass(frozen=True)
 class Talk:
-    """What the official client got, what ours and REST get for the same, and where the models are."""
+    """Responses to the official client, and to ours and REST for the same requests; and where the models are."""
 
     answers: dict[str, dict[str, Any]]
     ours: dict[str, dict[str, Any]]
@@ -80,18 +80,18 @@ def talk(models: Path) -> Talk:
         asked = [*PREDICTED, *PREDICT_REFUSED, *METADATA, *STATUS, *reloads(models)]
         questions = {
             "address": client.address,
-            "requests": [asdict(one) for one in asked],
+            "requests": [asdict(case) for case in asked],
             "model_config": config,
             "warm_up": warm_up_records(models / REAL / "1"),
         }
-        assert len({one.name for one in asked}) == len(asked)
+        assert len({case.name for case in asked}) == len(asked)
         (root / "questions.json").write_text(json.dumps(questions))
         arguments = [str(python), str(SCRIPT), str(root / "questions.json"), str(root / "answers.json")]
         environment = {**os.environ, "PYTHONPATH": "", "PYTHONNOUSERSITE": "1"}
         run = subprocess.run(arguments, capture_output=True, text=True, timeout=300, env=environment, check=False)
         assert run.returncode == 0, run.stderr[-3000:]
-        ours = {one.name: asked_by_us(client, one) for one in PREDICTED}
-        by_rest = {one.name: asked_by_rest(rest, one) for one in PREDICTED if one.name != "an empty batch"}
+        ours = {case.name: asked_by_us(client, case) for case in PREDICTED}
+        by_rest = {case.name: asked_by_rest(rest, case) for case in PREDICTED if case.name != "an empty batch"}
     found = json.loads((root / "answers.json").read_text())
     return Talk(found["answers"], ours, by_rest, found["model_config"], found["warm_up"], models)
 
@@ -104,7 +104,7 @@ def warm_up_records(version: Path) -> list[str]:
 
 
 def array_of(tensor: Tensor) -> np.ndarray:
-    """What the tensor means."""
+    """The values of a tensor."""
     if tensor.dtype == "DT_STRING":
         return np.array([value.encode() for value in tensor.values], object).reshape(tensor.shape)
     count = int(np.prod(tensor.shape))
@@ -122,7 +122,7 @@ def asked_by_rest(url: str, asked: Asked) -> dict[str, Any]:
     kind = "" if asked.version is None else "/labels" if isinstance(asked.version, str) else "/versions"
     path = f"/v1/models/{asked.model}{kind}{f'/{asked.version}' if kind else ''}:predict"
     columns = {
-        name: [one.decode() for one in array] if array.dtype.kind == "O" else array.tolist()
+        name: [text.decode() for text in array] if array.dtype.kind == "O" else array.tolist()
         for name, array in ((name, array_of(tensor)) for name, tensor in asked.inputs.items())
     }
     body = json.dumps({"inputs": columns, "signature_name": asked.signature})
@@ -132,7 +132,7 @@ def asked_by_rest(url: str, asked: Asked) -> dict[str, Any]:
 
 
 def named(asked: Iterable[Asked]) -> list[Any]:
-    return [pytest.param(one, id=one.name) for one in asked]
+    return [pytest.param(case, id=case.name) for case in asked]
 
 
 @pytest.mark.parametrize("asked", named(PREDICTED))
@@ -152,28 +152,28 @@ def test_predictions_are_what_our_client_and_rest_get(talk: Talk, asked: Asked) 
 
 
 def test_the_small_versions_computed_what_they_are_made_for(talk: Talk) -> None:
-    """Not only alike: right. A score is 1000 times the version and the sum of its window, NaN for a stranger."""
-    for asked in PREDICTED:
-        if asked.model != MODEL:
+    """Not only equal but right: 1000 times the version plus the sum of the window, NaN for an unknown asset."""
+    for case in PREDICTED:
+        if case.model != MODEL:
             continue
-        rows = array_of(asked.inputs["rows"])
+        rows = array_of(case.inputs["rows"])
         windows = np.lib.stride_tricks.sliding_window_view(rows, 8, axis=1)
-        expected = windows.sum(axis=(2, 3)) + 1000 * asked.answers
-        expected[[name == "nobody" for name in asked.inputs["asset"].values]] = np.nan
-        output = talk.answers[asked.name]["outputs"]["score"]
+        expected = windows.sum(axis=(2, 3)) + 1000 * case.answers
+        expected[[name == "nobody" for name in case.inputs["asset"].values]] = np.nan
+        output = talk.answers[case.name]["outputs"]["score"]
         np.testing.assert_array_equal(np.array(output["values"]).reshape(output["shape"]), expected)
     holed = talk.answers["NaN in, NaN out"]["outputs"]["score"]["values"]
     assert np.isnan(holed[0]) and np.isfinite(holed[1:]).all()
 
 
-@pytest.mark.parametrize("asked", named([*PREDICT_REFUSED, *(one for one in METADATA if one.code != "OK")]))
+@pytest.mark.parametrize("asked", named([*PREDICT_REFUSED, *(case for case in METADATA if case.code != "OK")]))
 def test_what_is_refused_has_tensorflow_servings_code_and_words(talk: Talk, asked: Asked) -> None:
     answer = talk.answers[asked.name]
     assert answer["code"] == asked.code, answer["words"]
     assert asked.words in answer["words"] and answer["words"]
 
 
-@pytest.mark.parametrize("asked", named(one for one in METADATA if one.code == "OK"))
+@pytest.mark.parametrize("asked", named(case for case in METADATA if case.code == "OK"))
 def test_signatures_are_read_by_the_official_messages(talk: Talk, asked: Asked) -> None:
     answer = talk.answers[asked.name]
     assert (answer["code"], answer["model"], answer["version"]) == ("OK", asked.model, asked.answers)
@@ -196,13 +196,13 @@ def test_states_are_tensorflow_servings(talk: Talk, asked: Asked) -> None:
 
 
 def test_reloads_are_taken_whole_or_not_at_all(talk: Talk) -> None:
-    for asked in reloads(talk.models):
-        answer = talk.answers[asked.name]
-        assert answer["code"] == asked.code, f"{asked.name}: {answer['words']}"
-        assert asked.words in answer["words"]
-        if asked.method == "Predict":
-            assert answer["version"] == asked.answers, asked.name
-        elif asked.code == "OK":
+    for case in reloads(talk.models):
+        answer = talk.answers[case.name]
+        assert answer["code"] == case.code, f"{case.name}: {answer['words']}"
+        assert case.words in answer["words"]
+        if case.method == "Predict":
+            assert answer["version"] == case.answers, case.name
+        elif case.code == "OK":
             assert (answer["error_code"], answer["error_message"]) == (0, "")
 
 
@@ -219,18 +219,18 @@ def test_the_model_configuration_is_what_the_official_message_reads(talk: Talk) 
 
 
 def test_the_warm_up_records_are_prediction_logs_that_the_model_answers(talk: Talk) -> None:
-    assert [(one["kind"], one["model"], one["signature"]) for one in talk.warm_up] == [
+    assert [(request["kind"], request["model"], request["signature"]) for request in talk.warm_up] == [
         ("predict_log", REAL, "serving_default")
     ] * 3
-    assert [one["rows"] for one in talk.warm_up] == [[1, 40, 5], [1, 295, 5], [3, 40, 5]]
-    assert [one["assets"] for one in talk.warm_up] == [["pump-1"], ["pump-1"], ["pump-1", "pump-2", "pump-3"]]
-    assert not any(one["unknown"] for one in talk.warm_up)
+    assert [request["rows"] for request in talk.warm_up] == [[1, 40, 5], [1, 295, 5], [3, 40, 5]]
+    assert [request["assets"] for request in talk.warm_up] == [["pump-1"], ["pump-1"], ["pump-1", "pump-2", "pump-3"]]
+    assert not any(request["unknown"] for request in talk.warm_up)
 
 
 def test_tensorflows_own_command_shows_and_runs_an_exported_version(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`saved_model_cli show` and `run`, within this process, which has TensorFlow loaded already."""
+    """`saved_model_cli show` and `run` in this process, which has already loaded TensorFlow."""
     from absl import flags
     from tensorflow.python.tools import saved_model_cli
 

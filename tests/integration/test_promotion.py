@@ -1,4 +1,4 @@
-"""Promotion on a real registry and a real model server: no caller is without a version, no failure changes anything."""
+"""Promotion on a real registry and a real model server: callers always have a version, failures change nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Version 1 is champion and serves; version 2 is registered, version 3 too. Each test leaves it so."""
+    """Version 1 is champion and serves; versions 2 and 3 are registered. Each test restores this state."""
     site = registered(tmp_path_factory.mktemp("promoted"))
     quick = site.model_copy(update={"serving": site.serving.model_copy(update={"poll": 100})})
     local.start(quick)
@@ -80,7 +80,7 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: C
                 assert served(serving) == {now: "AVAILABLE"}
         finally:
             stop.set()
-        answered = [one.result(60) for one in callers]
+        answered = [caller.result(60) for caller in callers]
     tell(f"{sum(map(Counter.total, answered)):,} requests while champions changed 4 times: none failed")
     assert set().union(*answered) == {1, 2}
 
@@ -90,7 +90,7 @@ def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving:
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(EugenieError, match=r"is not what was exported: saved_model\.pb"):
         promotion.promote(serving, "pump", 3)
-    checksums.write(broken.parent)  # as if it had been exported so: only the server finds out
+    checksums.write(broken.parent)  # as if it had been exported like this: only the server notices
     with pytest.raises(EugenieError, match="cannot load pump version 3") as refused:
         promotion.promote(serving, "pump", 3)
     assert refused.value.exit_code is ExitCode.REFUSED
@@ -102,7 +102,7 @@ def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving:
 
 
 def test_what_the_registry_refuses_is_taken_back_on_the_server(serving: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry fails in the last moment, when the server answers with the new version already."""
+    """The registry fails at the last moment, when the server already answers with the new version."""
 
     def failing(self: Registry, class_name: str, version: int) -> None:
         assert client.status("pump", "champion")[0].version == version == 2
@@ -128,7 +128,7 @@ def test_without_a_server_the_next_one_serves_the_champion(site: Site) -> None:
     assert promotion.rollback(site, "pump").registered.version == 1
     local.start(site)
     try:
-        assert served(site) == {1: "AVAILABLE"}  # though version 2 lies beside it
+        assert served(site) == {1: "AVAILABLE"}  # although version 2 exists too
     finally:
         local.stop(site)
 

@@ -26,7 +26,7 @@ GATE = "\n    promotion: {labels: %s, most_alarm_time: 1}\nassets:"
 
 
 def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None) -> int:
-    """The champion's detector with its thresholds this many times as high; it says that it learnt from these rows."""
+    """The champion's detector with its thresholds multiplied; it claims to have learnt from these rows."""
     detector = sample_detector.detector()
     with tracking.training_run(site, "pump") as run:
         folder = workspace_of(site).root / f"detector-{run.id}"
@@ -67,7 +67,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     code, said = promote(deaf)
     assert (code, champion()) == (ExitCode.REFUSED, 1)
     assert "faults found: 0 of 1, the champion 1 of 1" in said
-    assert "false alarms" not in said  # it has none: only what speaks against it is a reason to refuse
+    assert "false alarms" not in said  # there is none: only reasons against it can refuse it
     noted = tags(opened, deaf)
     assert (noted["verdict"], noted["champion"], noted["by"]) == ("refused", "1", "")
     assert json.loads(noted["figures"])["champion"]["events"]["detected"] == 1
@@ -79,7 +79,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     Registry(site).rollback("pump")
     assert promote(same)[0] == 0
     assert (champion(), tags(opened, same)["verdict"]) == (same, "passed")
-    gates = {one.version: one.gate for one in Registry(opened).versions("pump")}
+    gates = {version.version: version.gate for version in Registry(opened).versions("pump")}
     assert gates == {1: None, deaf: "forced", same: "passed"}
 
     forgets = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
@@ -98,7 +98,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     assert promote(deaf, "--force")[0] == 0
     assert "could not be judged" in tags(opened, deaf)["reasons"]
 
-    # the champion is deleted: what is trained next is no champion by that, and is judged before it becomes one
+    # the champion is deleted: the next trained version does not become champion, and is judged before it does
     client, name = mlflow_store.client(site), mlflow_store.registered_name(site, "pump")
     client.delete_model_version(name, str(deaf))
     late = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
@@ -110,7 +110,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     assert promote(same)[0] == 0 and champion() == same
     assert "no champion to compare it with" in tags(opened, same)["reasons"]
 
-    # as after a registry that began anew, and counts from 1 again: what lies in the workspace is another run's
+    # as with a recreated registry that counts from 1 again: the export in the workspace belongs to another run
     info = workspace_of(site).models / "pump" / str(same) / model_info.LOCATION
     info.write_text(info.read_text().replace(Registry(site).resolve("pump", same).run_id, "of-another-store"))
     with pytest.raises(EugenieError, match="holds the export of run of-another-store") as caught:

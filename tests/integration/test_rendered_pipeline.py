@@ -1,4 +1,4 @@
-"""The pipeline for Kubeflow: compiled by its SDK, and its steps run as the containers would run them."""
+"""The Kubeflow pipeline: compiled by its SDK, and its steps run as in the containers."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def plant(tmp_path: Path) -> Path:
 
 
 def request_of(site: Site, **options: Any) -> Request:
-    """As it is rendered: a pipeline makes versions, and asks no store across a network."""
+    """The request as rendered: a pipeline makes versions, and queries no store over the network."""
     return Request(site, store_location(site), released(site, ask=False), exported(site), Options(**options))
 
 
 def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(pipeline, what is Kubernetes' own in it)."""
+    """(pipeline, its Kubernetes part)."""
     folder.mkdir(exist_ok=True)
     (folder / kubeflow.FILE).write_text(text)
     done = subprocess.run([str(sdk), str(folder / kubeflow.FILE)], capture_output=True, text=True, timeout=300)
@@ -87,18 +87,18 @@ def compiled(sdk: Path, folder: Path, text: str) -> tuple[dict[str, Any], dict[s
 
 
 def text_of(request: Request) -> str:
-    return next(one.text for one in kubeflow.documents(request) if one.name == kubeflow.FILE)
+    return next(document.text for document in kubeflow.documents(request) if document.name == kubeflow.FILE)
 
 
 class Steps:
-    """A compiled pipeline's containers, as processes of this machine."""
+    """A compiled pipeline's containers, run as local processes."""
 
     def __init__(self, pipeline: dict[str, Any], folder: Path) -> None:
         self._executors = pipeline["deploymentSpec"]["executors"]
         self._folder = folder
 
     def run(self, name: str, **inputs: str) -> dict[str, Path]:
-        """Run a step; its outputs. `{{$.inputs...}}` and `{{$.outputs...}}` are what Kubeflow would put there."""
+        """Run a step; returns its outputs. Fills in `{{$.inputs...}}` and `{{$.outputs...}}` like Kubeflow."""
         container = self._executors[f"exec-{name}"]["container"]
         outputs: dict[str, Path] = {}
 
@@ -120,10 +120,10 @@ class Steps:
 
 
 def test_the_steps_do_what_they_say(sdk, plant):
-    """Evaluating and exporting take TensorFlow minutes, and their tests are elsewhere: here the command lines are held
-    to the commands."""
+    """Evaluation and export take minutes and are tested elsewhere: here, the command lines are parsed by the
+    commands."""
     site = load_site(plant / "site-configs" / "small.yaml")
-    # the claims' mount points are folders of this test
+    # the claims' mount points are folders of the test
     here = text_of(request_of(site)).replace('"/plant', f'"{plant}').replace('"/served"', f'"{plant}/served"')
     pipeline, _ = compiled(sdk, plant / "out", here)
     steps = Steps(pipeline, plant / "outputs")
@@ -141,7 +141,7 @@ def test_the_steps_do_what_they_say(sdk, plant):
     (version / "variables").mkdir(parents=True)
     (version / "saved_model.pb").write_text("a model")
     record.write(site, {"pump": ReleasedModel("pump", "", (2,), {"champion": 2})})
-    for _ in range(2):  # a step that is tried again finds its work done
+    for _ in range(2):  # a repeated step finds its work done
         steps.run("publish", class_name="pump", version="2")
     served = plant / "served"
     assert (served / "pump" / "2" / "saved_model.pb").read_text() == "a model"
@@ -149,7 +149,7 @@ def test_the_steps_do_what_they_say(sdk, plant):
     (listed,) = released_models(
         text_format.Parse((served / "models.config").read_text(), config_pb2.ModelServerConfig())
     )
-    assert listed == ReleasedModel("pump", "/models/pump", (2,), {"champion": 2}), "as the server sees the claim"
+    assert listed == ReleasedModel("pump", "/models/pump", (2,), {"champion": 2}), "the path must be the server's"
 
 
 def test_every_command_of_the_steps_can_be_given(sdk, tmp_path, plant):
@@ -163,7 +163,7 @@ def test_every_command_of_the_steps_can_be_given(sdk, tmp_path, plant):
     for executor in pipeline["deploymentSpec"]["executors"].values():
         words = executor["container"]["command"]
         script = words[-1] if words[0] == "sh" else shlex.join(words)
-        # what the shell would put there: a number fits wherever a word does
+        # in place of the shell's values: a number is valid wherever a word is
         script = re.sub(r"\$\{3:\+(.*?)\}(?= --)", r"\1", script)
         for line in re.sub(r'"?\$\d"?', "3", script).splitlines():
             if not line.startswith("eugenie "):
@@ -199,18 +199,18 @@ def test_a_store_is_reached_with_the_secrets_variables_in_the_step_that_publishe
     pipeline, platform = compiled(sdk, tmp_path / "out", text_of(request_of(site, secret="models-store")))
     publish = pipeline["deploymentSpec"]["executors"]["exec-publish"]["container"]
     assert publish["image"].startswith("rclone/")
-    assert publish["args"][-1] == "s3://models/eugenie", "what the store's list calls its place"
+    assert publish["args"][-1] == "s3://models/eugenie", "the path must be that of the store's list"
     export = pipeline["deploymentSpec"]["executors"]["exec-export"]["container"]["command"][-1]
-    assert export.startswith(f"export {LEFT_ALONE}=off\n"), "its image has no library of a store, and no key"
+    assert export.startswith(f"export {LEFT_ALONE}=off\n"), "its image has no store library and no key"
     assert {"name": "RCLONE_CONFIG_MODELS_TYPE", "value": "s3"} in publish["env"]
     (secret,) = platform["exec-publish"]["secretAsEnv"]
     assert secret["secretName"] == "models-store"
-    assert [one["envVar"] for one in secret["keyToEnv"]] == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert [entry["envVar"] for entry in secret["keyToEnv"]] == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     assert not any("secretAsEnv" in one for name, one in platform.items() if name != "exec-publish")
 
 
 def test_the_sdk_cannot_be_had_beside_this_projects_protobuf(tmp_path):
-    """Why it is no extra of the project: when this fails, it can become one."""
+    """Why the SDK is not an extra of the project: if this fails, it can become one."""
     uv = Path(sys.executable).parent / "uv"
     if not uv.exists() and shutil.which("uv") is None:
         pytest.skip("no uv")

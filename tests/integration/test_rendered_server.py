@@ -1,4 +1,4 @@
-"""What is rendered for TensorFlow Serving, on a server that speaks its API: list of models, health check."""
+"""Files rendered for TensorFlow Serving, used on a server with its API: list of models, health check."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SITE = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """(the request that was rendered, ports of a server with the rendered list of models)."""
+    """(the rendered request, ports of a server with the rendered list of models)."""
     root = tmp_path_factory.mktemp("rendered")
     site = Site.model_validate(SITE).model_copy(update={"base": root, "workspace": str(root)})
     folder = workspace_of(site).models
@@ -49,7 +49,7 @@ def server(tmp_path_factory):
 
 def test_the_list_of_models_serves_the_released_version_and_not_the_newest(server):
     _, _, client = server
-    assert [(each.version, each.state) for each in client.status("pump")] == [(1, "AVAILABLE")]
+    assert [(version.version, version.state) for version in client.status("pump")] == [(1, "AVAILABLE")]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the image has bash, this machine has not")
@@ -58,13 +58,13 @@ def test_the_health_check_of_the_container(server, unused_port):
 
     def healthy(port: int | str, path: str = METRICS_PATH) -> bool:
         program, *arguments = compose.health_check()
-        arguments = [one.replace(f"/{model_server.REST_PORT}", f"/{port}") for one in arguments]
-        arguments = [one.replace(METRICS_PATH, path) for one in arguments]
+        arguments = [argument.replace(f"/{model_server.REST_PORT}", f"/{port}") for argument in arguments]
+        arguments = [argument.replace(METRICS_PATH, path) for argument in arguments]
         return subprocess.run([program, *arguments], capture_output=True, timeout=60).returncode == 0
 
     port = rest.rpartition(":")[2]
     assert healthy(port)
-    assert not healthy(port, "/v1/models/valve")  # what is not answered with 200
+    assert not healthy(port, "/v1/models/valve")  # anything but status 200
     assert not healthy(unused_port)
 
 
@@ -78,7 +78,7 @@ def unused_port() -> int:
 
 
 def test_docker_compose_itself_reads_the_file(server, tmp_path):
-    """`docker compose config` checks more than the schema: that every name leads somewhere."""
+    """`docker compose config` checks more than the schema: every name must resolve."""
     probe = subprocess.run(["docker", "compose", "version"], capture_output=True) if shutil.which("docker") else None
     if probe is None or probe.returncode != 0:
         pytest.skip("no docker compose here")

@@ -1,6 +1,6 @@
-"""The report of an evaluation, opened in a real browser: every picture drawn, nothing fetched, nothing beyond the edge.
+"""An evaluation report in a real browser: every plot is drawn, nothing is fetched, nothing overflows the page.
 
-The screenshots are kept where EUGENIE_SCREENSHOTS says, else in pytest's temporary folder.
+Screenshots are stored in EUGENIE_SCREENSHOTS or in pytest's temporary folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 WIDTHS = {"phone": 390, "desktop": 1280}
 NARROWEST_NAME = 60
-"""CSS pixels of a row's heading: below, a name is a column of letters."""
+"""Minimum width of a row's heading in CSS pixels: below it, a name becomes a column of letters."""
 LABELS = """\
 asset,start,end,sensors
 pump-1,2026-01-01T00:03:00Z,2026-01-01T00:05:00Z,flow
@@ -71,16 +71,16 @@ def screenshots(tmp_path: Path) -> Path:
 
 
 def look(page: Page, file: Path, width: int, *, dark: bool = False) -> list[dict]:
-    """Open the report with all that is folded away, check what must hold at any width, and return its drawings."""
+    """Open the report with all details unfolded, check what must hold at any width, and return its drawings."""
     page.open(file, width, dark=dark)
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.complaints == []
     assert page.requested == [file.absolute().as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     drawings = page.evaluate(DRAWINGS)
-    for one in drawings:
-        assert one["width"] > 20 and one["height"] > 8, one
-        assert one["label"] and one["marks"], one
+    for drawing in drawings:
+        assert drawing["width"] > 20 and drawing["height"] > 8, drawing
+        assert drawing["label"] and drawing["marks"], drawing
     assert page.evaluate("Math.min(...[...document.querySelectorAll('tbody th')].map(one => one.clientWidth))") > (
         NARROWEST_NAME
     )
@@ -108,7 +108,7 @@ def test_a_registered_models_report_at_a_desk_and_on_a_phone(page, tmp_path, scr
     events = document["events"]
     assert f"{events['detected']} of {events['total']}" in shown
     assert document["training"]["data_fingerprint"] == "ab12" and "ab12" in shown
-    assert [one["asset"] for one in document["calibration"]["assets"]] == ["pump-1", "pump-2", "pump-3"]
+    assert [asset["asset"] for asset in document["calibration"]["assets"]] == ["pump-1", "pump-2", "pump-3"]
     unknown = provenance(site, "pump", 99)
     assert isinstance(unknown, Unknown) and "version 99" in unknown.reason
     tell(f"the report of a small plant: {file.stat().st_size // 1000} kB, {', '.join(map(str, kept))}")
@@ -154,6 +154,6 @@ def test_a_page_that_fetches_or_fails_would_be_noticed(page, tmp_path):
     file.write_text("<svg></svg><img src='missing.png'><script>console.error('no')</script><p style='width:2000px'>")
     page.open(file, 390)
     assert len(page.requested) == 2
-    assert any("no" in one for one in page.complaints)
+    assert any("no" in complaint for complaint in page.complaints)
     assert page.evaluate("document.documentElement.scrollWidth") > 390
-    assert any(not one["marks"] for one in page.evaluate(DRAWINGS))
+    assert any(not drawing["marks"] for drawing in page.evaluate(DRAWINGS))

@@ -1,4 +1,4 @@
-"""The model server as a process of its own: swaps under load, TensorFlow Serving's words, start and stop."""
+"""The model server as a process: swaps under load, TensorFlow Serving's messages, start and stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from eugenie_cli.tfserving.protos import config_pb2, serving_pb2, tensor_pb2
 pytestmark = pytest.mark.integration
 
 LAST = 7
-"""Versions 1 to LAST are made in advance; publishing is a rename."""
+"""Versions 1 to LAST are created in advance; publishing is a rename."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Model:
-    """A model of one test on the shared server."""
+    """One test's model on the shared server."""
 
     name: str
     folder: Path
@@ -71,7 +71,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without models, on a port that the system chose."""
+    """A server without models, on a port chosen by the system."""
     root = tmp_path_factory.mktemp("server")
     models, ready = root / "models", root / "ready.json"
     arguments = [
@@ -109,7 +109,7 @@ def client(server: Server) -> Iterator[PredictClient]:
 
 @pytest.fixture
 def model(server: Server, versions: Path, client: PredictClient, request: pytest.FixtureRequest) -> Model:
-    """A model of the test's own, with version 1 serving."""
+    """The test's own model, with version 1 serving."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     made = Model(name, server.models / name, versions)
     made.publish(1)
@@ -127,7 +127,7 @@ def answers(client: PredictClient, name: str) -> bool:
 
 
 def serves(client: PredictClient, name: str, version: int) -> bool:
-    return any(each.version == version and each.state == "AVAILABLE" for each in client.status(name))
+    return any(model.version == version and model.state == "AVAILABLE" for model in client.status(name))
 
 
 def segment(batch: int = 1, rows: int = WINDOW) -> np.ndarray:
@@ -175,7 +175,7 @@ def test_callers_of_different_lengths_and_sizes_do_not_mix(client: PredictClient
 
 
 def test_messages_may_be_larger_than_grpc_allows_by_default(client: PredictClient, model: Model) -> None:
-    rows = segment(1, 600_000)  # 7 MB there, 17 MB back
+    rows = segment(1, 600_000)  # a request of 7 MB, a response of 17 MB
     answer = client.predict(model.name, [ASSETS[0]], rows)
     assert answer.score.shape == (1, 600_000 - WINDOW + 1)
 
@@ -208,7 +208,7 @@ def test_metadata_status_and_health(server: Server, client: PredictClient, model
 
 
 def test_versions_are_swapped_under_64_callers_without_an_error(server: Server, model: Model) -> None:
-    """Every answer is right for the version that it names, and versions never go back for a caller."""
+    """Every answer is right for the version that it names, and a caller never sees an older version again."""
     seen: set[int] = set()
     requests = 0
 
@@ -244,7 +244,7 @@ def test_versions_are_swapped_under_64_callers_without_an_error(server: Server, 
     assert seen == set(range(1, LAST + 1))
     assert requests > 500
     with PredictClient(server.address) as client:
-        states = {each.version: each.state for each in client.status(model.name)}
+        states = {version.version: version.state for version in client.status(model.name)}
     assert states == {LAST: "AVAILABLE", **dict.fromkeys(range(1, LAST), "END")}
 
 
@@ -270,7 +270,7 @@ def test_a_version_that_is_taken_away_gives_way_to_the_one_before(client: Predic
 def test_a_model_goes_when_its_directory_goes(client: PredictClient, model: Model) -> None:
     shutil.rmtree(model.folder)
     wait_until(lambda: not answers(client, model.name))
-    assert [each.state for each in client.status(model.name)] == ["END"]
+    assert [version.state for version in client.status(model.name)] == ["END"]
 
 
 def test_a_version_that_cannot_be_loaded_is_reported_and_the_old_one_goes_on(
@@ -279,14 +279,14 @@ def test_a_version_that_cannot_be_loaded_is_reported_and_the_old_one_goes_on(
     broken = model.folder / "2"
     broken.mkdir()
     (broken / "saved_model.pb").write_bytes(b"this is no SavedModel")
-    wait_until(lambda: any(each.version == 2 and each.state == "END" for each in client.status(model.name)))
+    wait_until(lambda: any(version.version == 2 and version.state == "END" for version in client.status(model.name)))
     (failed,) = client.status(model.name, version=2)
     assert failed.error_code != 0
     assert failed.error_message
     assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
 
 
-# -- TensorFlow Serving's codes and words --------------------------------------------------------------------
+# -- TensorFlow Serving's codes and messages-----------------------------------------------------------------
 
 ROWS = np.zeros((1, WINDOW, SENSORS), np.float32)
 ASSET = np.array([b"pump-101"], object)
@@ -300,7 +300,7 @@ INVALID_REQUESTS = [
     ({**GOOD, "rows": ROWS[0]}, "shape of rows"),
     ({**GOOD, "rows": ROWS[:, :, :2]}, "shape of rows"),
     ({**GOOD, "asset": TWO_ASSETS}, "equal 0th-dimension size"),
-    ({**GOOD, "rows": ROWS[:, 1:]}, "too few rows"),  # the graph says it
+    ({**GOOD, "rows": ROWS[:, 1:]}, "too few rows"),  # from the graph
 ]
 
 
@@ -368,7 +368,7 @@ def test_typed_fields_and_an_output_filter_are_understood(server: Server, model:
     rows.dtype = 1
     for size in (1, WINDOW, SENSORS):
         rows.tensor_shape.dim.add().size = size
-    rows.float_val.append(0.5)  # stands for every element
+    rows.float_val.append(0.5)  # applies to every element
     tensors.encode(ASSET, request.inputs["asset"])
     answer = serving_pb2.PredictResponse.FromString(
         raw_call(server.address, protos.PREDICT, request.SerializeToString())
@@ -400,7 +400,7 @@ MALFORMED = [
 
 
 def claiming(shape: tuple[int, ...], assets: int = 1, **fields: object) -> serving_pb2.PredictRequest:
-    """A request of a few bytes: the shape of its rows, and the field that is to fill it."""
+    """A request of a few bytes: the shape of its rows, and the field that fills it."""
     request = serving_pb2.PredictRequest()
     rows = request.inputs["rows"]
     rows.MergeFrom(tensor_pb2.TensorProto(dtype=1, **fields))
@@ -448,14 +448,14 @@ def test_what_is_served_cannot_be_changed_by_callers(client: PredictClient, mode
 
 
 def test_a_call_that_ran_out_of_time_holds_nobody_up(server: Server, client: PredictClient, model: Model) -> None:
-    """A segment of a minute's work; its caller goes at once."""
+    """A segment of a minute's work whose caller leaves at once."""
     rows = np.zeros((1, 900_000, SENSORS), np.float32)
     for _ in range(3):
         with pytest.raises(ModelServerError) as late:
             client.predict(model.name, [ASSETS[0]], rows, timeout=0.5)
         assert late.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
-    # were the pieces of the three still worked on, the queue would be full for those of a fourth
+    # if the pieces of the three were still processed, the queue would be full for a fourth
     assert client.predict(model.name, [ASSETS[0]], segment(1, 300_000)).score.shape == (1, 300_000 - WINDOW + 1)
 
 
@@ -485,34 +485,34 @@ def test_start_and_stop_are_idempotent_and_requests_in_flight_are_answered(site:
 
     first = local.start(site)
     assert first.state == "running"
-    assert [(each.name, each.version, each.state) for each in first.models] == [("pump", 1, "AVAILABLE")]
+    assert [(model.name, model.version, model.state) for model in first.models] == [("pump", 1, "AVAILABLE")]
     assert local.start(site).pid == first.pid
     assert (model_server(site), model_socket(site)) == (first.address, first.socket)
 
     rows = segment(64, WINDOW + 4_000)
     with PredictClient(first.address) as client, ThreadPoolExecutor(8) as pool:
-        client.predict("pump", [ASSETS[0]], segment())  # connected
-        begun = [client.begin("pump", [ASSETS[0]] * 64, rows) for _ in range(8)]  # all are on their way
-        waiting = [pool.submit(each.result) for each in begun]
-        wait_until(lambda: any(each.done() for each in waiting))
+        client.predict("pump", [ASSETS[0]], segment())  # connects
+        begun = [client.begin("pump", [ASSETS[0]] * 64, rows) for _ in range(8)]  # all are in flight
+        waiting = [pool.submit(call.result) for call in begun]
+        wait_until(lambda: any(call.done() for call in waiting))
         assert local.stop(site)
-        assert [each.result().score.shape for each in waiting] == [(64, 4_001)] * 8
+        assert [call.result().score.shape for call in waiting] == [(64, 4_001)] * 8
     assert not psutil.pid_exists(first.pid)
     assert not local.stop(site)
     assert local.status(site).state == "stopped"
 
     second = local.start(site)
-    assert second.address == first.address, "a stream job finds it again"
+    assert second.address == first.address, "a stream job must find it again"
     with PredictClient(second.socket) as client:
         assert client.predict("pump", [ASSETS[0]], segment()).version == 1
         os.kill(second.pid, signal.SIGKILL)
         wait_until(lambda: local.status(site).state == "crashed")
-        assert sockets.path_of(second.socket).is_socket(), "it is stale"
+        assert sockets.path_of(second.socket).is_socket(), "the socket is stale"
         third = local.start(site)
         assert (third.address, third.socket) == (first.address, first.socket)
         wait_until(lambda: is_answered(client))
     os.kill(third.pid, signal.SIGKILL)
-    local.stop(site)  # what has been killed cannot take its socket away
+    local.stop(site)  # a killed server cannot remove its socket
     assert not sockets.path_of(third.socket).exists()
 
 
@@ -531,7 +531,7 @@ def test_the_socket_answers_as_the_port_does_and_is_the_owners_alone(site: Site,
     try:
         status = local.start(deep)
         path = sockets.path_of(status.socket)
-        assert path.parent == sockets.SHORT, "its own folder is too deep for a socket"
+        assert path.parent == sockets.SHORT, "the path of its folder is too long for a socket"
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         rows = segment(8, WINDOW + 63)

@@ -1,4 +1,4 @@
-"""Which versions serve: policies, labels and reloads on the real server, and directories that are not what they say."""
+"""Which versions serve: policies, labels and reloads on the real server, and damaged or misnamed directories."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parsed(text: str) -> config_pb2.ModelServerConfig:
 
 
 def states(client: PredictClient) -> dict[int, str]:
-    return {each.version: each.state for each in client.status("pump")}
+    return {version.version: version.state for version in client.status("pump")}
 
 
 def available(client: PredictClient) -> set[int]:
@@ -66,7 +66,7 @@ def available(client: PredictClient) -> set[int]:
 
 
 def answering(client: PredictClient, version: Version = None) -> int:
-    """The version that answers, by what it says and by what it computes."""
+    """The version that answers, by its name and by its result."""
     answer = client.predict("pump", [ASSETS[0]], ROWS, version)
     assert answer.score[0, 0] == 1000 * answer.version
     return answer.version
@@ -92,12 +92,12 @@ def test_a_configuration_file_is_followed_and_requests_change_it(tmp_path: Path,
         (status,) = client.status("pump", "champion")
         assert (status.version, client.metadata("pump", "challenger").version) == (1, 2)
 
-        # the file: a change is taken up, and what is wrong leaves all as it was
+        # the file: the server follows a change; an invalid file changes nothing
         file.write_text(config(folder, "latest { num_versions: 2 }", champion=3))
         wait_until(lambda: available(client) == {2, 3} and answering(client, "champion") == 3)
         assert refusal(lambda: answering(client, "challenger")).code is grpc.StatusCode.INVALID_ARGUMENT
         file.write_text("model_config_list { config { nam")
-        publish(versions, folder, 4)  # followed on
+        publish(versions, folder, 4)  # still followed
         wait_until(lambda: available(client) == {3, 4})
         file.unlink()
         wait_until(lambda: "cannot be read" in (tmp_path / "server.log").read_text())
@@ -105,16 +105,16 @@ def test_a_configuration_file_is_followed_and_requests_change_it(tmp_path: Path,
         assert len(told) == 1
         assert answering(client, "champion") == 3
 
-        # a request: a version that a label is moved to is loaded first, what is left is dropped
+        # a request: the version to which a label moves is loaded first, the remaining ones are unloaded
         client.reload(parsed(config(folder, "specific { versions: 1 }", champion=1)))
         assert (available(client), answering(client), answering(client, "champion")) == ({1}, 1, 1)
         client.reload(parsed(config(folder, "all {}")))
         assert available(client) == {1, 2, 3, 4}
 
-        # the file again, when it says something new; what a label is on stays
+        # the file again, after a change; a labelled version stays
         file.write_text(config(folder, champion=2))
         wait_until(lambda: available(client) == {2, 4} and answering(client, "champion") == 2)
-        file.write_text(config(folder, "specific { versions: 4 }", champion=1))  # a label alone loads nothing
+        file.write_text(config(folder, "specific { versions: 4 }", champion=1))  # a label loads nothing
         time.sleep(1)
         assert (available(client), answering(client, "champion")) == ({2, 4}, 2)
 
@@ -142,9 +142,9 @@ def test_a_reload_that_cannot_be_followed_changes_nothing(tmp_path: Path, versio
 def test_labels_and_versions_move_under_load_without_an_error(
     tmp_path: Path, versions: Path, tell: Callable[[str], None]
 ) -> None:
-    """20 versions are swapped, a label is moved 5 times and the file written anew while 8 callers ask on and on.
+    """20 versions are swapped, a label moves 5 times and the file is rewritten while 8 callers send requests.
 
-    No request fails, and `answering` checks that each answer is from the version that it names.
+    No request fails, and `answering` checks that each answer comes from the version that it names.
     """
     folder, file = publish(versions, tmp_path / "models" / "pump", 1, 2, 3, 4), tmp_path / "models.config"
     file.write_text(config(folder, "specific { versions: 1 }", champion=1))
@@ -170,7 +170,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
             wait_until(lambda: available(client) == {3, 4} and answering(client, "champion") == 4)
         finally:
             stop.set()
-        answered = [one.result(60) for one in callers]
+        answered = [caller.result(60) for caller in callers]
     tell(f"{sum(map(Counter.total, answered)):,} requests during 20 swaps, 5 label moves and a reload: none failed")
     assert set().union(*answered) == {1, 2, 3, 4}
 
@@ -190,13 +190,13 @@ def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Pat
             wait_until(lambda number=number: log.read_text().count("what was wanted before goes on") >= number)
         file.unlink()
         wait_until(lambda: "cannot be read: it is not there" in log.read_text())
-        assert (available(client), answering(client)) == ({1}, 1), "and no newer one"
+        assert (available(client), answering(client)) == ({1}, 1), "no newer version may be served"
 
         file.write_text(config(folder, "specific { versions: 9 }", champion=9))
         wait_until(lambda: 9 in states(client))
-        (lacking,) = (each for each in client.status("pump") if each.version == 9)
+        (lacking,) = (version for version in client.status("pump") if version.version == 9)
         assert (lacking.state, lacking.error_message) == ("END", f"version 9 is not in {folder}")
-        assert answering(client) == 1, "what serves goes on"
+        assert answering(client) == 1, "the served version must keep serving"
         file.write_text(config(tmp_path / "nowhere", "specific { versions: 2 }"))
         wait_until(lambda: f"version 2 is not in {tmp_path / 'nowhere'}" in log.read_text())
         file.write_text(config(folder, "specific { versions: 1 versions: 2 }", champion=1, challenger=2))
@@ -212,7 +212,7 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
         (folder / "2").mkdir()  # half written
         (folder / "2" / "variables").mkdir()
         shutil.copytree(versions / "3", folder / "003")
-        (folder / "4").symlink_to(versions / "4")  # leads out
+        (folder / "4").symlink_to(versions / "4")  # leads out of the folder
         (folder / "5").mkdir()
         (folder / "5" / "saved_model.pb").write_bytes(b"no graph")
         cut = shutil.copytree(versions / "2", folder / ".6") / "variables" / "variables.data-00000-of-00001"
@@ -227,14 +227,14 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
         (folder / "9" / model_info.LOCATION).write_text(other)
         expected = {2: "half written", 3: "leading zeros", 4: "leads out", 5: "", 6: "", 8: "the class fan", 9: "takes"}
         wait_until(lambda: set(states(client)) == {1, *expected} and "LOADING" not in states(client).values())
-        found = {each.version: each for each in client.status("pump")}
+        found = {version.version: version for version in client.status("pump")}
         assert found[1].state == "AVAILABLE" and answering(client) == 1
         for version, words in expected.items():
             one = found[version]
             assert (
                 (one.state, one.error_code != 0) == ("END", True) and one.error_message and words in one.error_message
             )
-        # what was half written is whole now
+        # the half written version is complete now
         shutil.copytree(versions / "2", folder / "2", dirs_exist_ok=True)
         wait_until(lambda: 2 in available(client))
         assert answering(client) == 2

@@ -1,4 +1,4 @@
-"""The server's certificates are renewed while it serves: who connects next sees the new one, and nobody fails."""
+"""The server's certificates are renewed while it serves: new connections see the new one, and no request fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OLD_CALLERS = "it does not take"
 
 @dataclass(frozen=True)
 class Server:
-    """A server whose files a test replaces. `at` and `rest`: (host, port)."""
+    """A server whose files the test replaces. `at` and `rest`: (host, port)."""
 
     client: PredictClient
     rest: str
@@ -41,11 +41,11 @@ class Server:
 
     @property
     def places(self) -> tuple[tuple[str, int], tuple[str, int]]:
-        found = [each.rpartition(":") for each in (self.client.address, self.rest.removeprefix("https://"))]
+        found = [address.rpartition(":") for address in (self.client.address, self.rest.removeprefix("https://"))]
         return tuple((host, int(port)) for host, _, port in found)  # type: ignore[return-value]
 
     def serials(self, caller: Pair) -> list[int]:
-        """Of the certificates that gRPC and REST show now."""
+        """Serial numbers of the certificates that gRPC and REST present now."""
         return [serial_at(place, self.plant.ca, caller) for place in self.places]
 
     def logged(self, words: str) -> Callable[[], bool]:
@@ -70,7 +70,7 @@ def serial_in(certificate: Path) -> int:
 
 
 def put(source: Path, target: Path) -> None:
-    """As those do that renew: beside it, then renamed."""
+    """Replace a file as renewal tools do: write a new one, then rename it."""
     beside = target.with_suffix(".new")
     beside.write_bytes(source.read_bytes())
     beside.replace(target)
@@ -134,7 +134,7 @@ def test_a_new_certificate_is_shown_and_no_call_fails(server: Server, plant: Aut
     try:
         for name in ("second", "third"):
             renewed, before = plant.sign(name), dict(answered)
-            put(renewed.certificate, server.files.certificate)  # for a moment it and the key do not fit each other
+            put(renewed.certificate, server.files.certificate)  # for a moment, certificate and key do not match
             put(renewed.key, server.files.key)
             serial = serial_in(renewed.certificate)
             wait_until(lambda serial=serial: server.serials(caller) == [serial, serial])
@@ -190,7 +190,7 @@ def test_callers_of_another_authority_are_let_in_and_those_of_the_old_one_no_mor
         assert requests.get(url, verify=str(plant.ca), cert=pair, timeout=60).status_code == 200
         with pytest.raises(requests.exceptions.ConnectionError):
             requests.get(url, verify=str(plant.ca), cert=(str(caller.certificate), str(caller.key)), timeout=60)
-        assert server.client.predict("pump", [ASSETS[0]], ROWS).version == 1, "who is connected stays so"
+        assert server.client.predict("pump", [ASSETS[0]], ROWS).version == 1, "open connections must stay open"
     finally:
         put(plant.ca, server.client_ca)
         wait_until(lambda: is_serving(server.client.address, credentials=old))

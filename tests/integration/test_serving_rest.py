@@ -1,4 +1,4 @@
-"""The REST API of the model server: the same answers as over gRPC, TensorFlow Serving's errors, and what is counted."""
+"""The REST API of the model server: the same answers as over gRPC, TensorFlow Serving's errors, and metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], PredictClient]]:
-    """What the server told when it was ready, and a gRPC client. `pump` has versions 1 (label `champion`) and 2."""
+    """The server's ready message, and a gRPC client. `pump` has versions 1 (label `champion`) and 2."""
     root = tmp_path_factory.mktemp("rest")
     for version in (1, 2):
         write_version(root / "versions", "pump", version)
@@ -146,11 +146,11 @@ def test_what_is_wrong_is_said(
     assert words in answer.json()["error"]
 
 
-# -- what is large is read and written in a process beside the server's
+# -- large bodies are read and written in a separate process
 
 
 def large(body: object) -> bytes:
-    """The same document, in more bytes."""
+    """The same document, padded."""
     return json.dumps(body).encode() + b" " * LARGE_BODY
 
 
@@ -163,17 +163,19 @@ def test_grpc_is_answered_while_a_large_body_is_being_read(
     assert post(f"{url}/v1/models/pump:predict", large(body)).content == expected.content
     (reading,) = server.children()
     with ThreadPoolExecutor(1) as caller:
-        reading.suspend()  # in the middle of it, for as long as we like
+        reading.suspend()  # stopped in the middle, for any time
         try:
             answer = caller.submit(post, f"{url}/v1/models/pump:predict", large(body))
             for _ in range(20):
                 assert client.predict("pump", [ASSETS[0]], rows(1)).version == 2
-            assert post(f"{url}/v1/models/pump:predict", body).content == expected.content, "nor does a small one wait"
+            assert post(f"{url}/v1/models/pump:predict", body).content == expected.content, (
+                "a small request must not wait either"
+            )
             assert not answer.done()
         finally:
             reading.resume()
         assert answer.result().content == expected.content
-    assert server.children() == [reading], "it is there for the next one"
+    assert server.children() == [reading], "the process must remain for the next request"
 
 
 def test_bodies_that_are_too_large_or_no_numbers_are_refused(
@@ -182,7 +184,7 @@ def test_bodies_that_are_too_large_or_no_numbers_are_refused(
     url, before = f"{api[0]}/v1/models/pump:predict", server.memory_info().rss
     caller = http.client.HTTPConnection(url.split("/")[2], timeout=60)
     caller.putrequest("POST", "/v1/models/pump:predict")
-    caller.putheader("Content-Length", str(300 * 2**20))  # and not a byte of it
+    caller.putheader("Content-Length", str(300 * 2**20))  # but none of its bytes
     caller.endheaders()
     claimed = caller.getresponse()
     assert claimed.status == 429
@@ -209,7 +211,7 @@ def test_a_large_answer_is_what_grpc_gives(api: tuple[str, PredictClient]) -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "words"), [each for each in REFUSED if each[0].endswith(":predict")]
+    ("path", "body", "status", "words"), [case for case in REFUSED if case[0].endswith(":predict")]
 )
 def test_what_is_wrong_with_a_large_body_is_said_in_the_same_words(
     api: tuple[str, PredictClient], path: str, body: object, status: int, words: str

@@ -1,4 +1,4 @@
-"""TLS and mTLS between the model server and everybody who calls it: gRPC, REST, commands and the stream job."""
+"""TLS and mTLS between the model server and all its callers: gRPC, REST, commands and the stream job."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SCORE = 1000 + WINDOW * SENSORS
 
 @dataclass(frozen=True)
 class Pki:
-    """An authority, what it signed, and another authority with a caller of its own."""
+    """An authority with its certificates, and another authority with its own caller."""
 
     ca: Path
     server: Pair
@@ -58,7 +58,7 @@ class Pki:
         return [*flags, "--tls-client-ca", str(self.ca)] if mutual else flags
 
     def shown(self, pair: Pair | None = None) -> Credentials:
-        """Credentials with the authority, and a certificate or none."""
+        """Credentials with the authority, with or without a certificate."""
         return Credentials(str(self.ca), *((str(pair.certificate), str(pair.key)) if pair else (None, None)))
 
     @property
@@ -82,7 +82,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["tls", "mtls"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, versions: Path, pki: Pki):
-    """(client that is let in, URL of REST, whether callers must show a certificate)."""
+    """(an accepted client, URL of REST, whether callers need a certificate)."""
     root, mutual = tmp_path_factory.mktemp(request.param), request.param == "mtls"
     publish(versions, root / "models" / "pump", 1)
     flags = ["--models", str(root / "models"), "--unreleased", "--rest-port", "0", *pki.flags(mutual)]
@@ -101,7 +101,7 @@ def test_those_who_are_let_in_get_their_answers(server, pki: Pki) -> None:
     client, _, mutual = server
     assert client.predict("pump", [ASSETS[0]], ROWS).score.tolist() == [[SCORE]]
     assert client.begin("pump", [ASSETS[0]], ROWS).result().version == 1
-    assert [one.state for one in client.status("pump")] == ["AVAILABLE"]
+    assert [version.state for version in client.status("pump")] == ["AVAILABLE"]
     assert is_serving(client.address, credentials=pki.shown(pki.caller))
 
     async def asked() -> int:
@@ -189,7 +189,7 @@ def of_a_caller(pki: Pki) -> str:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, versions: Path, pki: Pki) -> Iterator[Site]:
-    """A site whose own server asks for certificates, started."""
+    """A site whose own server requires certificates, started."""
     folder = tmp_path_factory.mktemp("own")
     tls = f"certificate: {pki.server.certificate}, key: {pki.server.key}, client_ca: {pki.ca}, {of_a_caller(pki)}"
     site = load_site(written(folder, f"{{tls: {{{tls}}}}}"))
@@ -206,9 +206,9 @@ def own(tmp_path_factory: pytest.TempPathFactory, versions: Path, pki: Pki) -> I
 def test_the_sites_own_server_is_started_with_paths_and_asked_with_a_certificate(own: Site, pki: Pki) -> None:
     status = local.status(own)
     assert status.state == "running"
-    assert [(one.name, one.version, one.state) for one in status.models] == [("pump", 1, "AVAILABLE")]
+    assert [(model.name, model.version, model.state) for model in status.models] == [("pump", 1, "AVAILABLE")]
     assert refusal(status.address, None).tls and refusal(status.address, pki.shown()).tls
-    with PredictClient(status.socket) as by_socket:  # its owner's alone, and without TLS
+    with PredictClient(status.socket) as by_socket:  # only for its owner, and without TLS
         assert by_socket.status("pump")
     assert status.pid is not None
     line = " ".join(psutil.Process(status.pid).cmdline())
@@ -259,7 +259,7 @@ def test_a_caller_that_is_not_let_in_is_told_so_with_exit_code_4(tmp_path: Path,
     )  # fmt: skip
     assert ended.returncode == ExitCode.UNREACHABLE, ended.stderr
     assert words in ended.stderr and "serving.tls" in ended.stderr
-    assert "ssl_transport_security" not in ended.stderr, "gRPC says it a second time"
+    assert "ssl_transport_security" not in ended.stderr, "gRPC reports it a second time"
     with pytest.raises(EugenieError, match=re.escape(words)) as refused:
         check_models(site)
     assert refused.value.exit_code is (ExitCode.INVALID_SITE if tls == "gone" else ExitCode.UNREACHABLE)
@@ -296,7 +296,7 @@ def test_the_job_calls_with_the_callers_files_and_is_told_their_paths_alone(
     alone = {**os.environ, "PYTHONPATH": str(written_job.code), "PYTHONSAFEPATH": "1"}
     code = "import eugenie_cli.flink_job.predict as one; print(one.__file__)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone, check=True)
-    assert str(written_job.code) in run.stdout, "the zip has all that it needs"
+    assert str(written_job.code) in run.stdout, "the zip must contain all that it needs"
 
     spec = JobSpec.load(written_job.spec)
     assert spec.model_server_tls == pki.shown(pki.caller)

@@ -1,7 +1,7 @@
-"""The SKAB testbed through the whole path: what comes out of Kafka equals what `evaluate` says of history.
+"""The SKAB testbed through the whole path: the results in Kafka equal those of `evaluate` on the history.
 
-All sixteen runs are imported, trained, exported, served and replayed through Kafka and Flink: once as they are, once
-with malformed and late messages and a stop with a savepoint in the middle.
+All sixteen runs are imported, trained, exported, served and replayed through Kafka and Flink: once unchanged, once with
+malformed and late messages and a stop with a savepoint in the middle.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SOME_SCORES_WITHIN_S = 120.0
 
 @dataclass(frozen=True)
 class Trained:
-    """The site with a model that is served, and what that model says of history."""
+    """The site with a served model, and the backtest of that model."""
 
     site: Site
     expected: dict[str, Backtest]
@@ -65,7 +65,7 @@ def trained(engines, data_folder, tmp_path_factory) -> Iterator[Trained]:
     export_class(site, CLASS)
     local.start(site)
     try:
-        yield Trained(site, {one.asset: one for one in backtest(site, CLASS)})
+        yield Trained(site, {backtested.asset: backtested for backtested in backtest(site, CLASS)})
     finally:
         local.stop(site)
 
@@ -143,8 +143,8 @@ def wait_for_scores(site: Site) -> None:
 
 
 def compare_scores(site: Site, expected: dict[str, Backtest]) -> tuple[float, int]:
-    """Every scored row once, each within TOLERANCE; returns the largest difference and how many there are."""
-    rows = [(one["asset"], one["ts"], one["score"]) for one in records(site, site.topics.scores)]
+    """Check that every row is scored once, within TOLERANCE; returns the largest difference and the number of rows."""
+    rows = [(record["asset"], record["ts"], record["score"]) for record in records(site, site.topics.scores)]
     arrived = [(asset, int(np.datetime64(ts[:-1], "ms").astype(np.int64)), score) for asset, ts, score in rows]
     assert len({(asset, ts) for asset, ts, _ in arrived}) == len(arrived), "a row was scored twice"
     scores = {(asset, ts): score for asset, ts, score in arrived if score is not None}
@@ -161,7 +161,7 @@ def compare_scores(site: Site, expected: dict[str, Backtest]) -> tuple[float, in
 
 
 def compare_anomalies(site: Site, expected: dict[str, Backtest]) -> int:
-    """The same records in the same order for each asset: ids, states, times, reasons."""
+    """Check that each asset has the same records in the same order: ids, states, times, reasons."""
 
     def essence(one: dict) -> tuple:
         return tuple(one[key] for key in ("id", "state", "start", "detected", "end", "reason", "severity"))
@@ -175,11 +175,11 @@ def compare_anomalies(site: Site, expected: dict[str, Backtest]) -> int:
 
 
 def books(site: Site) -> Counter:
-    """Where the readings went."""
+    """Count where the readings ended."""
     found: Counter = Counter()
-    for one in records(site, site.topics.scores):
-        found["rows"] += one["readings"]
-        found["bad quality"] += one["bad_quality"]
-    for one in records(site, site.topics.dead_letters):
-        found["dead letters"] += one.get("count", 1)
+    for record in records(site, site.topics.scores):
+        found["rows"] += record["readings"]
+        found["bad quality"] += record["bad_quality"]
+    for letter in records(site, site.topics.dead_letters):
+        found["dead letters"] += letter.get("count", 1)
     return +found

@@ -1,4 +1,4 @@
-"""`running:` with the types beside the forecaster, from history to evaluation: a machine that stands is not judged."""
+"""`running:` with classical detectors, from history to evaluation: a stopped machine is not judged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMES = ("current", "flow", "pressure")
 
 
 def rows_of(asset: str) -> np.ndarray:
-    """float64 [ROWS, 3]: one load drives all; while the pump stands nothing does, far from what is normal."""
+    """float64 [ROWS, 3]: one load drives all sensors; while the pump is stopped, all are far from normal."""
     random = np.random.default_rng(int(asset[-1]))
     load = np.convolve(random.normal(size=ROWS + 39), np.hanning(40) / 4, mode="valid")[:, None]
     rows = np.array([30.0, 20.0, 6.0]) + load * [2.0, 1.5, -0.4] + random.normal(size=(ROWS, 3)) * [0.5, 0.4, 0.1]
@@ -54,7 +54,7 @@ def rows_of(asset: str) -> np.ndarray:
     return rows
 
 
-# each type is a training, an export and an evaluation
+# each type takes a training run, an export and an evaluation
 TYPES = ["mewma", "pca-q", "isolation-forest"] if os.environ.get("EUGENIE_CHAOS") == "full" else ["mewma"]
 
 
@@ -66,7 +66,7 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
     site = load_site(file)
     for asset in site.assets:
         ts = np.repeat(np.arange(ROWS) * 1_000, 3)
-        batch = Batch([(asset, one) for one in NAMES], np.tile(np.arange(3, dtype=np.int32), ROWS), ts,
+        batch = Batch([(asset, sensor) for sensor in NAMES], np.tile(np.arange(3, dtype=np.int32), ROWS), ts,
                       rows_of(asset).ravel())  # fmt: skip
         open_history(site).commit("test", [batch], key=asset)
 
@@ -74,34 +74,34 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
     registry = Registry(site)
     detector = registry.load(registry.resolve("pump", trained.version))
     assert detector.running is not None
-    # zeros of the stops would have drawn the mean of the current far below its normal 30 A
+    # zeros of the stops would have pulled the mean of the current far below its normal 30 A
     assert np.abs(detector.mean[:, 0] - 30.0).max() < 1.0
     stopped_in_normal = sum(len(set(stop) & set(range(NORMAL))) for stop in STOPS)
-    assert sum(one.rows + one.learnt for one in detector.calibration.assets) <= 2 * (NORMAL - stopped_in_normal)
+    assert sum(asset.rows + asset.learnt for asset in detector.calibration.assets) <= 2 * (NORMAL - stopped_in_normal)
 
     published = export.export_class(site, "pump", trained.version, SILENT)
     assert published.largest_difference is not None and published.largest_difference < 1e-3
 
     worst = 0.0
-    for one in backtest(site, "pump", version=trained.version):
-        said = reference.score(detector, [one.asset], one.rows[None])
+    for backtested in backtest(site, "pump", version=trained.version):
+        said = reference.score(detector, [backtested.asset], backtested.rows[None])
         first = detector.window - 1
-        score, contribution = one.score[first:], one.contribution[first:]
+        score, contribution = backtested.score[first:], backtested.contribution[first:]
         np.testing.assert_array_equal(np.isnan(score), np.isnan(said.score[0]))
         there = np.isfinite(score)
         worst = max(worst, float(np.abs(score - said.score[0])[there].max() / said.score[0][there].max()))
         np.testing.assert_allclose(score[there], said.score[0][there], rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(contribution[there], said.contribution[0][there], atol=1e-3)
         for stop in STOPS:
-            assert np.isnan(one.score[stop]).all()
-            assert np.isnan(one.score[stop.stop])  # until enough of the window ran
-            assert np.isfinite(one.score[stop.stop + detector.window])
-        assert not any(event.start // 1_000 in stop for event in one.events for stop in STOPS)
+            assert np.isnan(backtested.score[stop]).all()
+            assert np.isnan(backtested.score[stop.stop])  # until enough of the window ran
+            assert np.isfinite(backtested.score[stop.stop + detector.window])
+        assert not any(event.start // 1_000 in stop for event in backtested.events for stop in STOPS)
 
     labels = Labels(tuple(Label(asset, FAULT.start * 1_000, FAULT.stop * 1_000, ("flow",)) for asset in site.assets))
     found = evaluate_class(site, "pump", labels, version=trained.version)
     assert found.model.events is not None and found.model.events.total == 2
-    if name != "isolation-forest":  # so few trees do not see a fault of one sensor
+    if name != "isolation-forest":  # so few trees do not detect a fault of one sensor
         assert found.model.events.detected == 2
     assert found.model.coverage is not None and found.model.coverage < 1 - len(STOPS[2]) / (ROWS - NORMAL) + 0.01
     tell(f"{name}: graph and numpy differ by at most {worst:.1g} of the largest score, {found.model.events}")

@@ -1,7 +1,7 @@
-"""Whatever is killed, the stream's results are those of a run in which nothing was: to the last digit, none twice.
+"""Whatever is killed, the stream's results equal those of an undisturbed run: to the last digit, without duplicates.
 
-By default one run goes through every kind of death in turn, and is rescaled in the middle. With EUGENIE_CHAOS=full
-each has a run of its own, the disk is full for a while, models are swapped, and twenty random kills follow one another
+By default, one run goes through every kind of fault in turn and is rescaled in the middle. With EUGENIE_CHAOS=full,
+each fault has its own run, the disk is full for a while, models are swapped, and twenty random kills follow
 (EUGENIE_CHAOS_SEED). Figures are printed, and appended to EUGENIE_CHAOS_FIGURES as JSON lines.
 """
 
@@ -65,9 +65,9 @@ FULL = os.environ.get("EUGENIE_CHAOS") == "full"
 SEED = int(os.environ.get("EUGENIE_CHAOS_SEED", "1"))
 FIGURES = os.environ.get("EUGENIE_CHAOS_FIGURES")
 SECONDS = 2_400
-"""Of the plant's time: 54,000 messages."""
+"""Plant time: 54,000 messages."""
 SLICE = 7_000
-"""Readings that arrive while something is killed."""
+"""Readings that arrive during a fault."""
 KILLS = 20
 
 Tell = Callable[[str], None]
@@ -77,7 +77,7 @@ only_in_full = pytest.mark.skipif(not FULL, reason="a case of its own with EUGEN
 
 @dataclass(frozen=True)
 class Chaos:
-    """The plant on engines of its own, and what a run without faults makes of its messages."""
+    """The plant on its own engines, and the results of an undisturbed run."""
 
     site: Site
     outgoing: list[Message]
@@ -86,7 +86,7 @@ class Chaos:
 
 @pytest.fixture(scope="module")
 def chaos(site_factory) -> Iterator[Chaos]:
-    logging.getLogger("eugenie.kafka").setLevel(logging.CRITICAL)  # it tells of each connection that is refused
+    logging.getLogger("eugenie.kafka").setLevel(logging.CRITICAL)  # it logs each refused connection
     site = plant(site_factory, "chaos")
     write_version(workspace_of(site).models, CLASS, 1, ASSETS, sixteenths)
     release(workspace_of(site).models, CLASS, 1)
@@ -100,25 +100,25 @@ def chaos(site_factory) -> Iterator[Chaos]:
 
 
 def undisturbed(site: Site, outgoing: list[Message]) -> Outcome:
-    """The run that the others are compared with; it must hold all that they could get wrong."""
+    """The run with which the others are compared; it must contain everything that they could get wrong."""
     submit(site, start="earliest")
     feed = Feed(site, outgoing)
-    while feed.left:  # in portions that are smaller than what the late ones are late
+    while feed.left:  # in portions shorter than the delay of the late readings
         feed.send(min(feed.left, SLICE))
         time.sleep(0.5)
     found = finish(site, feed)
     assert found.repeated == 0 and found.accounted == len(outgoing)
-    states = Counter(one["state"] for records in found.anomalies.values() for one in records)
-    reasons = Counter(one["reason"] for records in found.anomalies.values() for one in records)
+    states = Counter(record["state"] for records in found.anomalies.values() for record in records)
+    reasons = Counter(record["reason"] for records in found.anomalies.values() for record in records)
     assert states["open"] == states["closed"] > 50 and min(reasons["recovered"], reasons["silent"]) > 5
     assert found.dead.keys() >= {"bad-json", "bad-timestamp", "missing-field", "bad-value", "unknown-tag", "late"}
-    assert any(one["score"] is None for one in found.scores.values())
+    assert any(record["score"] is None for record in found.scores.values())
     return found
 
 
 @dataclass
 class Run:
-    """A run with faults: what is needed to strike, and what came of it."""
+    """A run with faults: what is needed to cause them, and their outcome."""
 
     site: Site
     feed: Feed
@@ -127,7 +127,7 @@ class Run:
     survived: list[Survived] = field(default_factory=list)
     revived: Counter[str] = field(default_factory=Counter)
     signals: list[signal.Signals] = field(default_factory=list)
-    """By which the submissions that follow a stop are interrupted first, one each."""
+    """Signals that interrupt the submissions after a stop, one each."""
 
     def strike(self, fault: str, how: Callable[[Site], None] | None = None) -> None:
         self.survived.append(survive(self.site, self.watch, self.feed, fault, how or FAULTS[fault], SLICE))
@@ -135,7 +135,7 @@ class Run:
 
 @contextmanager
 def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
-    """The job on topics of its own, with a keeper. The block ends with the stream's end, or the job is stopped."""
+    """The job on its own topics, supervised. When the block ends, the stream has ended or the job is stopped."""
     site, told = on_topics(chaos.site, name, partitions), ProgressLog()
     submit(site, start="earliest")
     try:
@@ -150,7 +150,7 @@ def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
 
 
 def prove(chaos: Chaos, run: Run, tell: Tell) -> None:
-    """End the run: every result equals that of the run without faults, and every message is accounted for."""
+    """End the run; check that every result equals the undisturbed one and every message is accounted for."""
     found = finish(run.site, run.feed)
     wrong = differences(found, chaos.wanted)
     assert not wrong, "\n".join([*map(str, run.survived), *run.told.lines, *wrong])
@@ -166,8 +166,8 @@ def report(tell: Tell, found: Outcome, run: Run) -> None:
         f" quality + {dead:,} dead letters; {len(found.scores):,} score and {anomalies} anomaly records, equal;"
         f" started again: {dict(run.revived) or 'nothing'}"
     )
-    for one in run.survived:
-        tell(f"  {one.fault}: rows again after {one.seconds:.1f} s")
+    for fault in run.survived:
+        tell(f"  {fault.fault}: rows again after {fault.seconds:.1f} s")
     if FIGURES:
         figures = {
             "case": run.site.topics.scores,
@@ -177,29 +177,29 @@ def report(tell: Tell, found: Outcome, run: Run) -> None:
             "dead_letters": dead,
             "faults": len(run.survived),
             "revived": dict(run.revived),
-            "seconds": [[one.fault, round(one.seconds, 1)] for one in run.survived],
+            "seconds": [[fault.fault, round(fault.seconds, 1)] for fault in run.survived],
         }
         with Path(FIGURES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 
 
 def rescale(run: Run, parallelism: int) -> None:
-    """Stop with a savepoint and go on with another parallelism, while readings arrive."""
+    """Stop with a savepoint and resume with another parallelism, while readings arrive."""
     began = time.monotonic()
     kept = stop(run.site)
-    assert not submit(run.site, lost=True).started, "its keeper leaves a job alone that was stopped"
+    assert not submit(run.site, lost=True).started, "the supervisor must not restart a stopped job"
     wider = run.site.model_copy(update={"stream": run.site.stream.model_copy(update={"parallelism": parallelism})})
     interrupted = interrupt_a_submission(wider, run.signals.pop(0)) if run.signals else None
     resumed, last = submit(wider), job_record.load(workspace_of(wider))
     assert kept.savepoint is not None and last is not None and last.resumed_from == kept.savepoint
-    assert interrupted in (None, resumed.job_id), "the request that was under way, and the next: one job"
+    assert interrupted in (None, resumed.job_id), "the interrupted request and the next one must be one job"
     alive = [job for job in FlinkRest(endpoints.flink(run.site)).jobs() if job["state"] in ALIVE]
     assert [job["jid"] for job in alive] == [resumed.job_id]
     run.survived.append(Survived(f"rescaled to {parallelism}", time.monotonic() - began))
 
 
 def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
-    """End `submit` by a signal while Flink works on its request; returns the job's id, which is in the record."""
+    """Interrupt `submit` by a signal while Flink processes its request; returns the job's id from the record."""
     code = (
         "import sys; from pathlib import Path; from eugenie_cli.site.schema import Site;"
         "from eugenie_cli.streaming.submit import submit;"
@@ -210,23 +210,23 @@ def interrupt_a_submission(site: Site, number: signal.Signals) -> str:
     while (last := job_record.load(workspace_of(site))) is None or last.accepted:
         assert submitting.poll() is None, "it was not interrupted"
         time.sleep(0.02)
-    time.sleep(0.3)  # it asks
+    time.sleep(0.3)  # it sends the request
     submitting.send_signal(number)
     assert submitting.wait(60) != 0
     return last.job_id
 
 
 def check_what_is_left_and_open(site: Site) -> None:
-    """Nothing listens beyond loopback, no folder of a dead process is left, and the logs tell more than one thing."""
+    """Nothing listens beyond loopback, no folder of a dead process is left, no message floods the logs."""
     mark = str(workspace_of(site).run)
     listening = set()
-    for one in psutil.process_iter():
+    for running in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if one.environ().get(process.MARKER, "").startswith(mark):
-                listening |= {c.laddr.ip for c in one.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+            if running.environ().get(process.MARKER, "").startswith(mark):
+                listening |= {c.laddr.ip for c in running.net_connections("inet") if c.status == psutil.CONN_LISTEN}
     assert listening and {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
     engines_run = [process.identify(run_file(workspace_of(site), name)) for name in flink.JVMS]
-    folders = {one.details[temporary_folders.DETAIL] for one in engines_run if one is not None}
+    folders = {engine.details[temporary_folders.DETAIL] for engine in engines_run if engine is not None}
     roots = {Path(folder).parent for folder in folders}
     assert {str(path) for root in roots for path in root.iterdir()} == folders
     for name in flink.JVMS:
@@ -269,7 +269,7 @@ def test_a_server_that_is_away_is_waited_for(chaos, tell):
 @only_in_full
 @pytest.mark.parametrize("seconds", [5, 40])
 def test_a_full_disk_stops_checkpoints_and_heals(chaos, tell, seconds):
-    """5 s: some checkpoints fail. 40 s: so many that the job restarts, and cannot until there is room again."""
+    """5 s: some checkpoints fail. 40 s: so many that the job fails, and cannot restart until there is space again."""
 
     def fill(site: Site) -> None:
         failed = status(site).failed_checkpoints
@@ -298,7 +298,7 @@ def test_it_is_rescaled_up_and_down(chaos, tell):
 
 @only_in_full
 def test_models_are_swapped_while_it_runs(chaos, tell):
-    """Each score record names the version that made it, and but for the version is what version 1 would have said."""
+    """Each score record names its version and, except for the version, equals that of version 1."""
     models = workspace_of(chaos.site).models
     try:
         with running(chaos, "swapped") as run:
@@ -320,8 +320,8 @@ def test_models_are_swapped_while_it_runs(chaos, tell):
     scored = {key: one for key, one in found.scores.items() if one["score"] is not None}
     assert found.repeated == 0 and found.accounted == len(chaos.outgoing)
     assert found.scores.keys() == chaos.wanted.scores.keys()
-    assert all(version_of(one["score"]) == one["model"]["version"] for one in scored.values())
-    assert {one["model"]["version"] for one in scored.values()} == {1, 2, 3}
+    assert all(version_of(record["score"]) == record["model"]["version"] for record in scored.values())
+    assert {record["model"]["version"] for record in scored.values()} == {1, 2, 3}
     assert {key: base(one) for key, one in found.scores.items()} == {
         key: base(one) for key, one in chaos.wanted.scores.items()
     }
@@ -332,11 +332,11 @@ def test_models_are_swapped_while_it_runs(chaos, tell):
 
 
 def serves(site: Site, version: int) -> bool:
-    return any(one.version == version and one.state == "AVAILABLE" for one in local.status(site).models)
+    return any(model.version == version and model.state == "AVAILABLE" for model in local.status(site).models)
 
 
 def base(record: dict) -> tuple:
-    """A score record without the version that made it."""
+    """A score record without its version."""
     score = record["score"]
     kept = None if score is None else round(score * 64 - version_of(score) / 1024, 3)
     return record["asset"], record["ts"], kept, record["readings"], record["bad_quality"]
@@ -344,7 +344,7 @@ def base(record: dict) -> tuple:
 
 def essences(records: list[dict]) -> list[tuple]:
     names = ("id", "state", "start", "detected", "end", "reason")
-    return [tuple(one[name] for name in names) for one in records if one["state"] != "update"]
+    return [tuple(record[name] for name in names) for record in records if record["state"] != "update"]
 
 
 @only_in_full

@@ -1,7 +1,7 @@
-"""The life of a stream job under an operator's hands: watch, upgrade, rescale, kill, resume, replay, drain.
+"""An operator's view of a stream job: monitor, upgrade, rescale, kill, resume, replay, drain.
 
-One plant's history goes through one stream in three parts, and in between the job is upgraded, its JobManager killed,
-and it is cancelled. What is in Kafka at the end is what a bounded replay of the same history writes: every record once.
+One plant's history goes through one stream in three parts; in between, the job is upgraded, its JobManager killed, and
+the job cancelled. At the end Kafka contains what a bounded replay of the same history writes: every record once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 NAMES = ("a", "b", "c")
 ASSETS = ("pump-101", "pump-104", "pump-105")
-"""Of two partitions Kafka puts the first into one and the others into the other. The third comes with an upgrade."""
+"""Kafka puts the first into one of two partitions and the others into the other. The third is added by an upgrade."""
 BEGIN = 1_772_323_200_000
 """2026-03-01T00:00:00Z."""
 SECONDS = 300
@@ -70,12 +70,12 @@ PARTS = tuple(BEGIN + 1_000 * SECONDS * part // 3 for part in (1, 2))
 """Where the history is divided."""
 WITHIN_S = 60.0
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-"""All that Kafka has."""
+"""All compressions that Kafka supports."""
 
 
 @dataclass(frozen=True)
 class Plant:
-    """The site in its file, so that commands can be given, and Flink, which the site calls somebody else's."""
+    """The site with its file, so that commands can be run, and a Flink that the site treats as external."""
 
     file: Path
     flink: str
@@ -86,7 +86,7 @@ class Plant:
         return load_site(self.file)
 
     def change(self, **sections: Any) -> Site:
-        """Write the site file anew with other sections; returns the site that it is now."""
+        """Rewrite the site file with other sections; returns the new site."""
         document = yaml.safe_load(self.file.read_text())
         for name, section in sections.items():
             document[name] = {**document[name], **section}
@@ -94,7 +94,7 @@ class Plant:
         return self.site
 
     def replay(self, start: int | None, end: int | None) -> int:
-        """Send a part of history; returns how many messages it had."""
+        """Send a part of history; returns the number of messages."""
         span = [None if at is None else iso(at) for at in (start, end)]
         return replay(self.site, choose(self.site, start=span[0], end=span[1])).messages
 
@@ -125,7 +125,7 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
     file.write_text(yaml.safe_dump(document))
     plant = Plant(file, engines.flink, engines.owner)
     open_history(plant.site).commit("made", [history()])
-    with tracking.training_run(plant.site, "pump") as run:  # a replay asks the registry which run a version is of
+    with tracking.training_run(plant.site, "pump") as run:  # a replay looks up the run of a version in the registry
         pass
     Registry(plant.site).register("pump", run.id, run.detector)
     write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths, run.id)
@@ -138,7 +138,7 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
 
 
 def history() -> Batch:
-    """Five minutes of two pumps: a reading a second of each sensor, two bursts, some bad quality."""
+    """Five minutes of two pumps: one reading per second of each sensor, two bursts, some bad quality."""
     rng = np.random.default_rng(5)
     values = rng.integers(0, 4, (2, SECONDS, SENSORS)) / 4
     values[0, 60:90] += 2.0
@@ -152,7 +152,7 @@ def history() -> Batch:
 
 
 def until(wanted: Callable[[StreamStatus], object], site: Site) -> StreamStatus:
-    """The status as soon as it is as wanted. What REST tells is a second old."""
+    """The status once it meets the condition. REST's figures are a second old."""
     deadline = time.monotonic() + WITHIN_S
     while not wanted(found := status(site)):
         if time.monotonic() > deadline:
@@ -162,7 +162,7 @@ def until(wanted: Callable[[StreamStatus], object], site: Site) -> StreamStatus:
 
 
 def records(site: Site, topic: str | None, begin: Mapping[int, int] | None = None) -> list[bytes]:
-    """The values of a topic's records, from `begin` on: an offset for each partition, since reads mix partitions."""
+    """The values of a topic's records from `begin`, an offset for each partition, because reads mix partitions."""
     stream = consume.stream(site, str(topic), begin=begin, until_end=True)
     return [record.value for record in stream if record and record.value]
 
@@ -212,7 +212,11 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     assert found == bounded_scores(plant.site, tmp_path)
     assert found == bounded_scores_of_what_was_sent(plant.site, tmp_path)
     check_anomalies_of_a_part(plant)
-    assert sum(one["readings"] + one["bad_quality"] for one in map(json.loads, found)) == sent == SECONDS * 2 * SENSORS
+    assert (
+        sum(record["readings"] + record["bad_quality"] for record in map(json.loads, found))
+        == sent
+        == SECONDS * 2 * SENSORS
+    )
     check_the_next_job_can_begin_at_an_instant(plant, arrival, last)
     check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant)
     check_an_asset_that_leaves_with_its_anomaly_open(plant)
@@ -220,7 +224,7 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
 
 
 def replay_in_every_codec(plant: Plant, start: int, end: int) -> int:
-    """As gateways of many makes compress their batches; returns how many messages."""
+    """Send batches in every compression that gateways use; returns the number of messages."""
     edges = np.linspace(start, end, len(CODECS) + 1).astype(int).tolist()
     sent = 0
     for codec, begin, until in zip(CODECS, edges, edges[1:], strict=False):
@@ -231,7 +235,7 @@ def replay_in_every_codec(plant: Plant, start: int, end: int) -> int:
 
 
 def replay_lines(plant: Plant, file: Path, *lines: bytes) -> int:
-    """Send payloads as they are; returns how many."""
+    """Send payloads unchanged; returns their number."""
     file.write_bytes(b"\n".join(lines))
     return replay(plant.site, choose(plant.site), file=file).messages
 
@@ -244,7 +248,7 @@ def check_status(plant: Plant) -> None:
             and now.predict_calls
             and now.readings_per_s
             and now.scores_per_s
-            and now.dead_letters  # counted when a bundle of records ends, a second after they are read
+            and now.dead_letters  # counted at the end of a bundle of records, a second after they are read
         ),
         plant.site,
     )
@@ -256,8 +260,10 @@ def check_status(plant: Plant) -> None:
     assert now.last_checkpoint_bytes and now.last_checkpoint_s is not None and now.last_checkpoint_age_s is not None
     assert now.dead_letters == {"bad-json": 2, "missing-field": 1}
     assert now.model_server is not None and now.model_server.reachable and now.model_server.models == {"pump": 1}
-    assert all(one.busy is None or 0 <= one.busy <= 1 for one in now.operators) and len(now.operators) == 2
-    # Flink answers with the figures of the last time that somebody asked: one answer of ours must be a fresh one
+    assert (
+        all(operator.busy is None or 0 <= operator.busy <= 1 for operator in now.operators) and len(now.operators) == 2
+    )
+    # Flink answers with the figures of the previous request: one of our answers must be fresh
     time.sleep(FRESH_S + 1)
     asked = status(plant.site)
     assert asked.figures_age_s is not None and asked.figures_age_s <= FRESH_S
@@ -289,7 +295,7 @@ def check_metrics(plant: Plant) -> None:
         "flink_taskmanager_job_task_busyTimeMsPerSecond",
         "flink_taskmanager_job_task_backPressuredTimeMsPerSecond",
     }
-    (page,) = (one.address for one in service.status(plant.owner) if one.name == flink.METRICS)
+    (page,) = (engine.address for engine in service.status(plant.owner) if engine.name == flink.METRICS)
     deadline = time.monotonic() + WITHIN_S  # they are pushed every ten seconds
     while missing := {name for name in wanted if name not in requests.get(page, timeout=10).text}:
         assert time.monotonic() < deadline, missing
@@ -297,13 +303,13 @@ def check_metrics(plant: Plant) -> None:
 
 
 def check_logs(plant: Plant) -> None:
-    """Of a cluster that is somebody else's: through REST. Of the embedded one: its files, which hold the same."""
+    """Of an external cluster, through REST; of the embedded one, its files, with the same contents."""
     remote = list(logs(plant.site, lines=1_000_000))
-    assert {one.process for one in remote} == {"jobmanager", *FlinkRest(plant.flink).task_managers()}
-    assert any("eugenie operated" in one.text for one in remote)
+    assert {line.process for line in remote} == {"jobmanager", *FlinkRest(plant.flink).task_managers()}
+    assert any("eugenie operated" in line.text for line in remote)
     files = list(logs(plant.owner, lines=1_000_000))
-    assert {one.process for one in files} == {flink.JOBMANAGER, flink.TASKMANAGER}
-    assert [one.text for one in remote if one.process == "jobmanager"][:5] == [one.text for one in files][:5]
+    assert {line.process for line in files} == {flink.JOBMANAGER, flink.TASKMANAGER}
+    assert [line.text for line in remote if line.process == "jobmanager"][:5] == [line.text for line in files][:5]
     assert len(list(logs(plant.owner, lines=3))) == 6
     assert run("logs", "--site", str(plant.file), "--lines", "2").startswith("jobmanager  20")
 
@@ -314,7 +320,7 @@ def check_what_runs_is_left_alone(plant: Plant) -> None:
     changed = plant.change(stream={"out_of_orderness": "3s"}, assets={ASSETS[2]: {"class": "pump"}})
     told = submit(changed)
     assert not told.started and told.job_id == again.job_id
-    assert [str(one) for one in told.changes] == [
+    assert [str(change) for change in told.changes] == [
         "assets.pump-105: new",
         "stream.out_of_orderness: 2000 -> 3000",
     ]
@@ -324,7 +330,7 @@ def check_what_cannot_be_kept_is_refused_while_the_job_runs_on(plant: Plant) -> 
     site = plant.site
     steps = site.classes["pump"].model_copy(update={"step": 2_000})
     wider = site.model_copy(update={"classes": {"pump": steps}})
-    # the model does not fit either, and that is found first: so the state's own check is asked past it
+    # the model does not fit either, and is checked first: so the check of the state is called directly
     with pytest.raises(EugenieError, match="step: the model has 1000 ms, the site 2000 ms") as raised:
         submit(wider, upgrade=True)
     assert raised.value.exit_code is ExitCode.REFUSED
@@ -349,23 +355,23 @@ def check_a_replay_that_would_be_late_is_refused(plant: Plant) -> None:
 
 
 def check_an_upgrade_goes_on_from_a_savepoint(plant: Plant) -> str:
-    """With a new asset, another setting, and twice as parallel. Returns the new job's id."""
+    """Upgrade with a new asset, another setting and twice the parallelism. Returns the new job's id."""
     done = submit(plant.site, parallelism=2, upgrade=True)
     assert done.started and done.origin == "savepoint" and "savepoint-" in str(done.resumed_from)
-    assert {one.what for one in done.changes} == {
+    assert {change.what for change in done.changes} == {
         "assets.pump-105",
         "stream.out_of_orderness",
         "stream.parallelism",
     }
     now = until(lambda now: now.state == "RUNNING" and now.operators, plant.site)
-    assert 2 in {one.parallelism for one in now.operators}
+    assert 2 in {operator.parallelism for operator in now.operators}
     unchanged = submit(plant.site, parallelism=2, upgrade=True)
     assert not unchanged.started and unchanged.job_id == done.job_id
     return done.job_id
 
 
 def kill_the_jobmanager(plant: Plant) -> None:
-    """Once there is a checkpoint with the readings in it; then start what died, as an operator would."""
+    """Kill the JobManager after a checkpoint with the readings; then restart what died, as an operator would."""
     until(lambda now: now.lag == 0 and now.checkpoints > 0, plant.site)
     process = identify(run_file(workspace_of(plant.owner), flink.JOBMANAGER))
     assert process is not None
@@ -376,7 +382,7 @@ def kill_the_jobmanager(plant: Plant) -> None:
 
 
 def is_missed(plant: Plant, state: str, hint: str) -> bool:
-    """Whether `stream status` ends with 4, says the state, and what to do."""
+    """Check that `stream status` exits with 4, and prints the state and the next step."""
     result = CliRunner().invoke(app, ["stream", "status", "--site", str(plant.file), "-o", "json"])
     found = json.loads(result.stdout)
     assert (result.exit_code, found["state"]) == (ExitCode.UNREACHABLE, state), found
@@ -384,22 +390,22 @@ def is_missed(plant: Plant, state: str, hint: str) -> bool:
 
 
 def bounded_scores(site: Site, folder: Path) -> list[bytes]:
-    """What a bounded replay writes of the whole history, without Kafka and Flink."""
+    """The records of a bounded replay of the whole history, without Kafka and Flink."""
     target = folder / "scores.jsonl"
     done = score(site, choose(site), version="1", scores_to=target, anomalies_to=folder / "anomalies.jsonl")
     lines = target.read_bytes().splitlines()
     assert done.rows == len(lines) and done.scores > 500
     wanted = sorted((folder / "anomalies.jsonl").read_bytes().splitlines())
     assert sorted(records(site, site.topics.anomalies)) == wanted and done.anomalies == len(wanted) >= 4
-    for one in consume.read(site, str(site.topics.anomalies), until_end=True):
-        anomaly = json.loads(one.value or b"")
-        assert (one.key or b"").startswith(f"{anomaly['asset']}/{anomaly['id']}".encode())
-        assert one.partition == partition_of(anomaly["asset"], site.kafka.partitions)
+    for record in consume.read(site, str(site.topics.anomalies), until_end=True):
+        anomaly = json.loads(record.value or b"")
+        assert (record.key or b"").startswith(f"{anomaly['asset']}/{anomaly['id']}".encode())
+        assert record.partition == partition_of(anomaly["asset"], site.kafka.partitions)
     return sorted(lines)
 
 
 def bounded_scores_of_what_was_sent(site: Site, folder: Path) -> list[bytes]:
-    """The same of a file with the topic's messages, the damaged ones among them."""
+    """The same for a file with the topic's messages, including the damaged ones."""
     (folder / "sent.jsonl").write_bytes(b"\n".join(records(site, site.topics.readings)))
     target = folder / "scores-of-file.jsonl"
     done = score(site, choose(site), file=folder / "sent.jsonl", version="1", scores_to=target)
@@ -421,12 +427,12 @@ def check_anomalies_of_a_part(plant: Plant) -> None:
         iso(PARTS[1]),
     )
     lines = [json.loads(line) for line in run("replay", *words).splitlines()]
-    assert {one["asset"] for one in lines} == {ASSETS[1]}
-    assert {"open", "closed"} <= {one["state"] for one in lines}
+    assert {anomaly["asset"] for anomaly in lines} == {ASSETS[1]}
+    assert {"open", "closed"} <= {anomaly["state"] for anomaly in lines}
 
 
 def check_the_next_job_can_begin_at_an_instant(plant: Plant, arrival: str, sent: int) -> None:
-    """After a drain nothing is resumed; from an instant of arrival on, the readings since are read once more."""
+    """After a drain nothing is resumed; with an instant of arrival, the readings since then are read again."""
     with pytest.raises(EugenieError, match="no savepoint or checkpoint of the last job"):
         submit(plant.site, start="savepoint")
     before = ends(plant.site, plant.site.topics.scores)
@@ -434,12 +440,12 @@ def check_the_next_job_can_begin_at_an_instant(plant: Plant, arrival: str, sent:
     assert begun.started and (begun.origin, begun.resumed_from) == ("timestamp", None)
     stop(plant.site, drain=True)
     new = records(plant.site, plant.site.topics.scores, before)
-    assert sum(one["readings"] + one["bad_quality"] for one in map(json.loads, new)) == sent
-    assert min(one["ts"] for one in map(json.loads, new)) >= iso(PARTS[1])
+    assert sum(record["readings"] + record["bad_quality"] for record in map(json.loads, new)) == sent
+    assert min(record["ts"] for record in map(json.loads, new)) >= iso(PARTS[1])
 
 
 def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
-    """It is the only one of its shard. The job goes on from its savepoint, and closes what that has open."""
+    """The asset is the only one of its shard. The job resumes from its savepoint and closes the open anomaly in it."""
     gone, staying = ASSETS[2], ASSETS[:2]
     site = plant.site
     assert {shard_of(asset, 8) for asset in staying} & {shard_of(gone, 8)} == set()
@@ -460,7 +466,7 @@ def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
 
 
 def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
-    """A reading a second of each sensor, all anomalous to the model, from an hour after the history's begin."""
+    """One reading per second of each sensor, all anomalous, from an hour after the start of the history."""
     with Producer(site) as producer:
         for second in range(60):
             ts = iso(BEGIN + 3_600_000 + 60_000 * minute + 1_000 * second)
@@ -472,15 +478,15 @@ def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
 def await_anomaly(site: Site, asset: str, state: str) -> dict[str, Any]:
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
-        for one in reversed([json.loads(text) for text in records(site, site.topics.anomalies)]):
-            if (one["asset"], one["state"]) == (asset, state):
-                return one
+        for anomaly in reversed([json.loads(text) for text in records(site, site.topics.anomalies)]):
+            if (anomaly["asset"], anomaly["state"]) == (asset, state):
+                return anomaly
         time.sleep(0.5)
     pytest.fail(f"no anomaly of {asset} is {state} within {WITHIN_S:.0f} s")
 
 
 def check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant: Plant) -> None:
-    """Readings arrive all the while; a job is drained, the next one goes on, and is drained when they have ended."""
+    """While readings arrive, a job is drained and the next one continues; it is drained when they have ended."""
     site = plant.site
     topics = (site.topics.scores, site.topics.dead_letters)
     before = [ends(site, topic) for topic in topics]
@@ -514,15 +520,18 @@ def check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant: Plant) -> None
         [json.loads(record) for record in records(site, topic, begin)]
         for topic, begin in zip(topics, before, strict=True)
     )
-    keys = Counter((one["asset"], one["ts"]) for one in rows)
+    keys = Counter((record["asset"], record["ts"]) for record in rows)
     assert [key for key, count in keys.items() if count > 1] == []
-    assert {one["reason"] for one in letters} <= {"late"}, "those of the rows that the drain had made"
-    accounted = sum(one["readings"] + one["bad_quality"] for one in rows) + sum(one.get("count", 1) for one in letters)
+    assert {letter["reason"] for letter in letters} <= {"late"}, (
+        "only readings of rows that the drain had made may be late"
+    )
+    accounted = sum(record["readings"] + record["bad_quality"] for record in rows)
+    accounted += sum(letter.get("count", 1) for letter in letters)
     assert accounted == sent
 
 
 def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant: Plant) -> None:
-    """As `submit` looks at it, for a job that was stopped with a savepoint."""
+    """The topic as `submit` checks it, for a job that was stopped with a savepoint."""
     site, topic = plant.site, str(plant.site.topics.readings)
     submit(site)
     replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 40)

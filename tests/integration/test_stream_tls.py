@@ -1,4 +1,4 @@
-"""A stream job on a real Flink that calls the model server over mTLS, and keeps no key where others could read it."""
+"""A stream job on a real Flink that calls the model server over mTLS, and stores no key where others could read it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECONDS = 40
 
 @pytest.fixture
 def site(engines, tmp_path: Path) -> Iterator[Site]:
-    """Its Flink is named by address, so the job cannot know of the server's socket: it takes the port."""
+    """Its Flink is named by address, so the job does not know the server's socket and uses the port."""
     plant = Authority(tmp_path / "pki", "plant")
     server, caller = plant.sign("server"), plant.sign("caller")
     tls = {
@@ -76,13 +76,14 @@ def test_the_job_scores_over_mtls_and_shows_no_key(engines, site: Site) -> None:
 
     rest = FlinkRest(engines.flink)
     assert rest.exceptions(job) is None
-    scores = [one for one in records(site, site.topics.scores) if one["score"] is not None]
+    scores = [record for record in records(site, site.topics.scores) if record["score"] is not None]
     pump = site.classes["pump"]
-    rows = SECONDS + pump.max_gap // pump.step  # the last reading lasts for so long
+    rows = SECONDS + pump.max_gap // pump.step  # for as long as the last reading is valid
     assert len(scores) == len(ASSETS) * (rows - WINDOW + 1)
-    assert {(one["score"], one["model"]["version"]) for one in scores} == {(1000.0 + WINDOW * len(NAMES), 1)}
+    assert {(record["score"], record["model"]["version"]) for record in scores} == {(1000.0 + WINDOW * len(NAMES), 1)}
 
-    told += [rest.log(each) for each in ("jobmanager", *(f"taskmanagers/{one}" for one in rest.task_managers()))]
+    processes = ["jobmanager", *(f"taskmanagers/{task_manager}" for task_manager in rest.task_managers())]
+    told += [rest.log(process) for process in processes]
     told += [path.read_text() for path in workspace_of(site).run.glob("*.json")]
     assert site.serving.tls is not None and site.serving.tls.client_key is not None
     secret = Path(site.serving.tls.client_key).read_text().splitlines()[1]

@@ -45,7 +45,7 @@ PATIENCE_S = 30.0
 
 @pytest.fixture
 def site(engines) -> Site:
-    """A site with topics of its own: two partitions each."""
+    """A site with its own topics, two partitions each."""
     made = engines.site(
         f"tail-{next(_NUMBERS)}",
         kafka={"partitions": 2},
@@ -94,11 +94,11 @@ def transactional(site: Site) -> confluent_kafka.Producer:
 
 
 def values(records: Iterator[consume.Record]) -> list[bytes | None]:
-    return [one.value for one in records]
+    return [record.value for record in records]
 
 
 class Said(Silent):
-    """A progress that remembers its lines."""
+    """A Progress that remembers its lines."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -108,7 +108,7 @@ class Said(Silent):
 
 
 class Following(threading.Thread):
-    """A tail in a thread of its own, as a person leaves it open."""
+    """A tail in a separate thread, as a person leaves it open."""
 
     def __init__(self, site: Site, **options) -> None:
         super().__init__(daemon=True)
@@ -152,7 +152,7 @@ def settings_of(site: Site, topic: str) -> dict[str, str]:
         (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
         try:
             return {name: entry.value for name, entry in future.result(PATIENCE_S).items()}
-        except confluent_kafka.KafkaException:  # made a moment ago, it is not known everywhere
+        except confluent_kafka.KafkaException:  # a new topic is not yet known to all brokers
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
@@ -168,7 +168,7 @@ def set_to(site: Site, kind: ResourceType, name: str, **values: str) -> None:
 
 
 def as_an_earlier_release(site: Site) -> None:
-    """The anomalies topic as it was made, and written, when a record's key was its asset."""
+    """The anomalies topic as in earlier releases, with the asset as a record's key."""
     name = str(site.topics.anomalies)
     admin = AdminClient(client_settings(site))
     made = NewTopic(name, 1, 1, config={"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"})
@@ -186,7 +186,7 @@ def test_anomalies_are_compacted_and_kept_for_ever_and_events_are_not(site):
 
 
 def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
-    """The broker's own cleaner, made to run at once; keys as the stream job makes them."""
+    """Compaction by the broker's cleaner, forced to run at once; keys as the stream job writes them."""
     name, keys = str(site.topics.anomalies), AnomalyKeys(2)
     set_to(engines.owner, ResourceType.BROKER, "1", log_cleaner_backoff_ms="100")
     set_to(
@@ -199,10 +199,10 @@ def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
     while True:
         with Producer(site) as producer:
             for number, asset, state in lives:
-                for value in (record(number, asset, one) for one in ("open", "update", state)):
+                for value in (record(number, asset, state_name) for state_name in ("open", "update", state)):
                     producer.send(name, keys.of(asset, value.decode()), value)
         sent += producer.delivered
-        time.sleep(0.2)  # what comes next begins a segment: only those before it are compacted
+        time.sleep(0.2)  # the next record starts a segment: only earlier ones are compacted
         if len(list(consume.read(site, name, until_end=True))) < sent:
             break
         assert time.monotonic() < deadline, f"nothing was compacted: {sent} records"
@@ -211,7 +211,7 @@ def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
 
 
 def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engines):
-    """Its keys are assets: compaction would leave each asset one record."""
+    """Its keys are assets: compaction would leave one record per asset."""
     site = engines.owner
     said = Said()
     as_an_earlier_release(site)
@@ -222,7 +222,7 @@ def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engine
     assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == ("delete", "-1", "-1")
     assert sum("now keeps anomalies indefinitely" in line for line in said.lines) == 1
     assert topics.forgotten(site) == ""
-    send(site, record(3))  # as the job goes on, here under the key of before; below under its own
+    send(site, record(3))  # as the job continues: here under the earlier key, below under its own
     with Producer(site) as producer:
         value = record(2, state="closed")
         producer.send(str(site.topics.anomalies), AnomalyKeys(1).of("p-1", value.decode()), value)
@@ -239,12 +239,12 @@ def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(
     (line,) = [line for line in said.lines if "deletes anomalies" in line]
     assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
-    (check,) = [one for one in doctor.check(site) if one.name == "anomalies topic"]
+    (check,) = [check for check in doctor.check(site) if check.name == "anomalies topic"]
     assert not check.ok and check.hint in line
 
 
 def test_topics_that_were_made_a_moment_ago_can_be_asked_for(engines):
-    """For tens of milliseconds brokers say that a new partition has no leader, or is none of theirs."""
+    """For tens of milliseconds, brokers answer that a new partition has no leader or is not theirs."""
     for number in range(8):
         site = engines.site(f"new{number}", kafka={"partitions": 4})
         assert len(topics.ensure(site)) == 4
@@ -264,9 +264,9 @@ def test_every_record_sent_is_delivered_and_read_back_in_order(site):
             producer.send(topic, f"asset-{number % 7}", b"%d" % number)
     assert (producer.sent, producer.delivered, producer.failed) == (5_000, 5_000, 0)
     read = list(consume.read(site, topic, until_end=True))
-    assert sorted(int(one.value or b"") for one in read) == list(range(5_000))
+    assert sorted(int(record.value or b"") for record in read) == list(range(5_000))
     for partition in (0, 1):
-        offsets = [one.offset for one in read if one.partition == partition]
+        offsets = [record.offset for record in read if record.partition == partition]
         assert offsets == sorted(offsets) and offsets
 
 
@@ -277,7 +277,7 @@ def test_a_record_that_no_broker_takes_is_an_error_of_flush(site):
     producer.send("not a topic name!", "a", b"x")
     with pytest.raises(EugenieError, match="1 of 2 records were not delivered"):
         producer.flush()
-    producer.flush()  # told once
+    producer.flush()  # reported once
 
 
 def test_replays_of_old_readings_are_stamped_on_arrival(site):
@@ -383,7 +383,7 @@ def test_the_list_has_each_anomaly_once_as_it_is_now(site):
 
 
 def site_file(site: Site, folder: Path) -> Path:
-    """The site as a file, with Flink on the session's cluster."""
+    """The site's file, with Flink on the session's cluster."""
     file = folder / "site.yaml"
     file.write_text(
         f"site: {site.site}\nkafka: {site.kafka.bootstrap}\nstream: {{flink: '{site.stream.flink}'}}\n"
@@ -417,7 +417,7 @@ class Command:
         self._out = b""
 
     def wait_for(self, text: bytes) -> bytes:
-        """Everything that was written, once it has `text`."""
+        """All output, once it contains `text`."""
         deadline = time.monotonic() + PATIENCE_S
         while text not in self._out:
             assert time.monotonic() < deadline, self._out
@@ -426,7 +426,7 @@ class Command:
         return self._out
 
     def wait_until_said(self, text: str, after: str = "") -> str:
-        """Everything that was written on stderr, once it has `text` behind the last `after`."""
+        """All output on stderr, once it contains `text` after the last `after`."""
         deadline = time.monotonic() + PATIENCE_S
         while text not in (said := self._said.read_text()).rpartition(after or "\0")[2]:
             assert time.monotonic() < deadline, said
@@ -434,12 +434,12 @@ class Command:
         return said
 
     def interrupt(self) -> int:
-        """Ctrl-C; returns the exit code."""
+        """Send Ctrl-C; returns the exit code."""
         self.process.send_signal(signal.SIGINT)
         try:
             return self.process.wait(PATIENCE_S)
         finally:
-            self.process.kill()  # of no effect on one that has ended
+            self.process.kill()  # no effect if it has ended
             os.close(self._reader)
 
 
@@ -470,11 +470,11 @@ def score(site: Site, **members) -> None:
 
 def test_the_last_rows_are_found_at_the_end_of_the_topic_and_followed(site):
     rows = LastRows(site)
-    assert rows.look() and rows.scored == {} and rows.arrived is None, "an empty topic, made just now"
+    assert rows.look() and rows.scored == {} and rows.arrived is None, "the topic is new and empty"
     for number in range(30):
         score(site, asset=f"p-{number % 3 + 1}", ts=f"2026-01-08T10:00:{number:02}.000Z")
     score(site, asset="p-1", ts="2026-01-08T10:01:00.000Z", score=None)
-    with Producer(site) as producer:  # whoever else writes there
+    with Producer(site) as producer:  # from another writer
         for value in (b"{", b"[]", b"3", b'{"asset": "p-1"}', None):
             producer.send(str(site.topics.scores), "x", value)
     assert rows.look()
@@ -486,27 +486,29 @@ def test_the_last_rows_are_found_at_the_end_of_the_topic_and_followed(site):
 
 
 def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engines, site, tmp_path):
-    """A broker that hangs: it accepts connections, and its data are whole."""
+    """A broker that hangs: it accepts connections, and its data is intact."""
     send(site, record(1))
     score(site)
     command = Command(site, tmp_path, terminal=False)
     command.wait_for(b"\n")
     said = command.wait_until_said("last row scored")
     assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in said and "no contact" not in said
-    (pid,) = [one.pid for one in service.status(engines.owner) if one.name == "kafka"]
+    (pid,) = [engine.pid for engine in service.status(engines.owner) if engine.name == "kafka"]
     os.kill(pid, signal.SIGSTOP)
     try:
         command.wait_until_said("no contact with Kafka since ")
         listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
         assert isinstance(listed.exception, EugenieError)
         assert listed.exception.exit_code == ExitCode.UNREACHABLE
-        (found,) = [one for one in service.status(engines.owner) if one.name == "kafka"]
+        (found,) = [engine for engine in service.status(engines.owner) if engine.name == "kafka"]
         assert (found.state, found.ok) == ("not answering", False) and "eugenie down" in found.hint
     finally:
         os.kill(pid, signal.SIGCONT)
     command.wait_until_said("last row scored", after="no contact with Kafka since ")
     send(site, record(1, state="closed"))
-    assert command.wait_for(b'"closed"').splitlines() == [record(1), record(1, state="closed")], "stdout is a contract"
+    assert command.wait_for(b'"closed"').splitlines() == [record(1), record(1, state="closed")], (
+        "stdout may contain records only"
+    )
     assert command.interrupt() == ExitCode.OK
 
 
@@ -514,7 +516,7 @@ def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_wat
     send(site, record(1))
     words = ["anomalies", "list", "--site", str(site_file(site, tmp_path)), "-o", "json"]
     never = CliRunner().invoke(app, words)
-    assert never.exit_code == ExitCode.OK, "no job was submitted: nobody expects one"
+    assert never.exit_code == ExitCode.OK, "no job was submitted, so none is expected"
     assert json.loads(never.stdout) == [json.loads(record(1))]
     assert "no scored row" in never.stderr and "stream job not RUNNING: STOPPED" in never.stderr
     save_job(workspace_of(load_site(tmp_path / "site.yaml")), JobRecord("0" * 32, site.stream.flink))
@@ -524,7 +526,7 @@ def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_wat
 
 
 def test_brokers_that_answer_are_reachable(engines, site):
-    found = {one.name: (one.state, one.why) for one in service.status(site)}
+    found = {engine.name: (engine.state, engine.why) for engine in service.status(site)}
     assert (found["kafka"], found["flink"]) == (("reachable", ""), ("reachable", ""))
 
 

@@ -1,4 +1,4 @@
-"""Training against a real MLflow server that is away, goes away, loses answers, or asks who is there."""
+"""Training with a real MLflow server that is unreachable, disappears, loses responses, or requires a login."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def door(server: int) -> Iterator[Door]:
 
 
 def plant(folder: Path, uri: str, more: str = "") -> Site:
-    """A site with history; its name, and so its models on the shared server, are the test's own."""
+    """A site with history; its name is unique to the test, and so are its models on the shared server."""
     name = folder.name.replace("_", "-")
     file = folder / "plant.yaml"
     file.write_text(SITE.format(name=name, uri=uri, more=more), encoding="utf-8")
@@ -75,7 +75,7 @@ def runs_of(site: Site) -> list:
 
 
 class Told:
-    """What a service says."""
+    """The error of a service."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -95,7 +95,7 @@ def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
         done = train.train_class(site, "pump", told)
         assert (done.version, done.spooled) == (None, True)
         assert any("eugenie models sync" in line for line in told.lines)
-    assert done.kept, "the second training is of the same data and settings as the one that waits"
+    assert done.kept, "the second run has the same data and settings as the waiting one"
     with pytest.raises(EugenieError) as away:
         sync.send(site, SILENT)
     assert away.value.exit_code is ExitCode.UNREACHABLE
@@ -121,11 +121,11 @@ def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", door.uri)
     name = mlflow_store.registered_name(site, "pump")
     signature = mlflow.models.get_model_info(f"models:/{name}/1").signature
-    assert [(one.name, one.type, one.shape) for one in signature.inputs] == [
+    assert [(tensor.name, tensor.type, tensor.shape) for tensor in signature.inputs] == [
         ("asset", np.dtype("str"), (-1,)),
         ("rows", np.dtype("float32"), (-1, -1, 2)),
     ]
-    assert [one.name for one in signature.outputs] == ["score", "contribution", "expected"]
+    assert [tensor.name for tensor in signature.outputs] == ["score", "contribution", "expected"]
     card = registry.client.get_model_version(name, "1").description
     assert "# pump" in card
     assert "| asset | threshold | rows | from | quantile | rows above 1 | learnt | moved |" in card
@@ -141,14 +141,14 @@ def test_a_run_whose_answers_were_lost_is_not_there_twice(tmp_path: Path, door: 
         [unsent] = sync.send(site, SILENT).unsent
         assert unsent.class_name == "pump"
         assert door.lose == ""
-    assert [one.version for one in sync.send(site, SILENT).sent] == [1]
+    assert [sent_run.version for sent_run in sync.send(site, SILENT).sent] == [1]
     [run] = runs_of(site)
     assert [version.aliases for version in Registry(site).versions("pump")] == [("champion",)]
     assert len(mlflow_store.client(site).get_metric_history(run.info.run_id, "margin")) == 1
     assert spool.waiting(workspace_of(site)) == []
 
 
-# A fit of epochs takes TensorFlow's twenty seconds; that each epoch is forwarded by itself is all that it adds.
+# A fit with epochs takes twenty seconds more, and adds only that each epoch is forwarded separately.
 MIDDLE = [("pump", "margin", [0])] + [("fan", "loss", [0, 1, 2])] * (os.environ.get("EUGENIE_CHAOS") == "full")
 
 
@@ -166,7 +166,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
     assert (registered.version, registered.kept) == (1, True)
     [run] = runs_of(site)
     history = mlflow_store.client(site).get_metric_history(run.info.run_id, metric)
-    assert [one.step for one in history] == steps
+    assert [metric.step for metric in history] == steps
     assert run.info.status == "FINISHED"
     assert set(run.data.tags) >= {spool.TAG, "eugenie.recipe"}
 
@@ -174,7 +174,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
 def test_the_commands_say_what_is_spooled(
     tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A server that says nothing at all is given up after a while, which is shortened here."""
+    """eugenie gives up on a silent server after a timeout, which is shortened here."""
     monkeypatch.setattr(mlflow_store, "_ANSWER_S", 0.5)
     site = plant(tmp_path, door.uri)
     options = ["--site", str(site.file), "-o", "json"]
@@ -186,7 +186,8 @@ def test_the_commands_say_what_is_spooled(
         app(["models", "sync", *options], standalone_mode=False)
     door.shut = ""
     app(["models", "sync", *options], standalone_mode=False)
-    assert [(one["class_name"], one["version"]) for one in json.loads(capsys.readouterr().out)["sent"]] == [("pump", 1)]
+    sent = json.loads(capsys.readouterr().out)["sent"]
+    assert [(run["class_name"], run["version"]) for run in sent] == [("pump", 1)]
     app(["models", "list", *options], standalone_mode=False)
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["type"], listed["gate"], listed["aliases"]) == ("mewma", None, ["champion"])

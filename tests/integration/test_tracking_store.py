@@ -1,4 +1,4 @@
-"""The local tracking store is made once, however many begin to use it at the same moment."""
+"""The local tracking store is created once, however many processes start to use it at the same moment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_two_first_users_at_once(tmp_path: Path) -> None:
 
 
 def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) -> None:
-    """A run that its version outlives, a champion, the experiment: each deleted in turn."""
+    """A run whose version remains, a champion, the experiment: each deleted in turn."""
     from eugenie_cli.errors import EugenieError
     from eugenie_cli.site.load import load_site
     from eugenie_cli.training import mlflow_store, run_record

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 
 def batch(asset: str, rows: int) -> Batch:
-    """Readings a second apart of two sensors that follow one load."""
+    """Readings of two sensors that follow one load, a second apart."""
     random = np.random.default_rng(len(asset))
     load = np.convolve(random.normal(size=rows + 99), np.hanning(100) / 6, mode="valid")[:, None]
     values = 20 + load * [2.0, -1.0] + random.normal(0, 0.3, (len(load), 2))
@@ -35,7 +35,7 @@ def batch(asset: str, rows: int) -> Batch:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site of one class; two of its assets have history."""
+    """A site with one class; two of its assets have history."""
     (tmp_path / "site-configs").mkdir()
     file = tmp_path / "site-configs" / "little.yaml"
     file.write_text("site: little\n")
@@ -128,7 +128,7 @@ def test_a_class_without_history_says_what_to_do_and_stops_no_other(site: Site) 
     assert "import" in str(refused.value.hint)
     done = classes.train_classes(site, ["fan", "pump"], SILENT, TrainingOptions(epochs=1))
     assert [failed.class_name for failed in done.failed] == ["fan"]
-    assert [(each.class_name, each.version) for each in done.trained] == [("pump", 1)]
+    assert [(trained.class_name, trained.version) for trained in done.trained] == [("pump", 1)]
     client = mlflow_store.client(site)
     run = client.get_run(done.trained[0].run_id)
     above = client.get_run(run.data.tags["mlflow.parentRunId"])
@@ -154,7 +154,7 @@ def test_a_tracking_server_that_is_not_there_is_unreachable(site: Site) -> None:
 
 
 def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(site: Site) -> None:
-    """New rows of both assets come in; then the class is one that the champion's network does not fit."""
+    """New rows of both assets arrive; then the class changes so that the champion's network does not fit."""
     with pytest.raises(EugenieError, match="no champion"):
         train.train_class(site, "pump", SILENT, TrainingOptions(from_champion=True))
     first = train.train_class(site, "pump", SILENT, TrainingOptions(epochs=4))
