@@ -1,7 +1,7 @@
 """Follows and lists a site's anomalies.
 
 The last record of an anomaly counts. Its records are in one partition, in order, unless partitions were added to the
-topic while it was open: then the one that arrived last counts. Keys are ignored: in earlier releases they were assets.
+topic while it was open: then the one that arrived last counts. Keys are ignored: earlier releases used asset names.
 """
 
 from __future__ import annotations

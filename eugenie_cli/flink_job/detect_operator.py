@@ -194,10 +194,10 @@ class Detect(KeyedProcessFunction):
         return alarms
 
     def _former_classes(self) -> dict[str, ClassState]:
-        """The class of each asset in the job that kept the state of the current shard."""
+        """The class of each asset in the job that wrote the state of the current shard."""
         return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
 
-    # -- what is counted --
+    # -- metrics --
 
     def _note_call(self, windows: int, millis: float) -> None:
         self._calls.inc()

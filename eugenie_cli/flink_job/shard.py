@@ -27,12 +27,12 @@ def _made_until(routes: SensorIndex, number: int) -> NDArray[np.int64] | None:
     """[places]: the last row (ms) that a drained job made for the class in this shard; None without one."""
     if not routes.spec.made_until:
         return None
-    made = np.full(len(routes.shard), NEVER, np.int64)
+    last_rows = np.full(len(routes.shard), NEVER, np.int64)
     for index, routed in enumerate(routes.classes):
         ends = [routes.spec.made_until.get(asset, NEVER) for asset in routed.assets[number]]
         # rows are made for all assets at once, so the last row of one asset is the last row of all
-        made[(routes.klass == index) & (routes.shard == number)] = max(ends, default=NEVER)
-    return made
+        last_rows[(routes.klass == index) & (routes.shard == number)] = max(ends, default=NEVER)
+    return last_rows
 
 
 def _chosen(readings: Readings, mask: NDArray[np.bool_]) -> Readings:
@@ -66,11 +66,11 @@ class Shard:
         `decode` finds nearly all late readings, but a restart resets its watermark and not the rows.
         """
         if self._made is not None:
-            made = self._made[readings[0]]
-            already_made = (readings[1] <= made) & (readings[1] > made - SAME_STREAM_MS)
+            last_rows = self._made[readings[0]]
+            already_made = (readings[1] <= last_rows) & (readings[1] > last_rows - SAME_STREAM_MS)
             if already_made.any():
                 taken, letters = self._take(_chosen(readings, ~already_made))
-                reach = f"a drained job has made rows up to {iso(int(made[already_made].max()))}"
+                reach = f"a drained job has made rows up to {iso(int(last_rows[already_made].max()))}"
                 return taken, [*self._late_letters(readings[0][already_made], reach), *letters]
         return self._take(readings)
 

@@ -123,7 +123,7 @@ def _renamed(
     steps = {equipment.name: equipment.step_ms for equipment in routes.spec.classes}
     steps |= {name: int(rows["step"]) for name, rows in snapshot.items()}
     old_steps = np.array([steps.get(name[2], 1) for name in before], np.int64)
-    made = max((entry for entry in entries if isinstance(entry, int)), default=None)
+    rows_made_until = max((entry for entry in entries if isinstance(entry, int)), default=None)
     kept: list[Entry] = []
     waited: Counter[tuple[str, str]] = Counter()
     for entry in entries:
@@ -134,13 +134,13 @@ def _renamed(
         new_place = new_places[place]
         exists = new_place >= 0
         kept.append((new_place[exists], ts[exists], value[exists]))
-        waits = ~exists & _waits(ts, old_steps[place], made)
+        waits = ~exists & _waits(ts, old_steps[place], rows_made_until)
         waited.update((before[number][0], before[number][1]) for number in place[waits].tolist())
     return kept, waited
 
 
-def _waits(ts: NDArray[np.int64], step: NDArray[np.int64], made: int | None) -> NDArray[np.bool_]:
-    """Mask of the journal's readings whose row was not made. `made`: the last instant up to which rows were made."""
-    if made is None:
+def _waits(ts: NDArray[np.int64], step: NDArray[np.int64], until: int | None) -> NDArray[np.bool_]:
+    """Mask of the journal's readings whose row was not made. `until`: the last instant up to which rows were made."""
+    if until is None:
         return np.ones(len(ts), bool)
-    return np.asarray(-(-ts // step) * step > made)
+    return np.asarray(-(-ts // step) * step > until)

@@ -160,20 +160,22 @@ def _count(root: Path, overlap: Overlap) -> Counts:
     merged = merge(sensor, ts, value, np.repeat(np.array([placed.age for placed in overlap.parts], np.int64), lengths))
     if len(merged.ts) == len(ts) or not len(ts):
         return {}
-    alone = [merge(*chunk) for chunk in chunks]
+    within = [merge(*chunk) for chunk in chunks]
     counts: Counts = {}
     for source in sorted({placed.source for placed in overlap.parts}):
         own = [number for number, placed in enumerate(overlap.parts) if placed.source == source]
         is_own = np.repeat([placed.source == source for placed in overlap.parts], lengths)
         takes_part = np.logical_or.reduceat(is_own if merged.order is None else is_own[merged.order], merged.first)
         # conflicts within a part have been counted already
-        conflicts = int((merged.conflict & takes_part).sum()) - sum(int(alone[number].conflict.sum()) for number in own)
+        conflicts = int((merged.conflict & takes_part).sum()) - sum(
+            int(within[number].conflict.sum()) for number in own
+        )
         repeated = 0
         for key in {overlap.parts[number].key for number in own}:
             of_item = [number for number in own if overlap.parts[number].key == key]
             if len(of_item) > 1:
                 item = [np.concatenate(column) for column in zip(*(chunks[number] for number in of_item), strict=True)]
-                repeated += sum(len(alone[number].ts) for number in of_item) - len(merge(*item).ts)
+                repeated += sum(len(within[number].ts) for number in of_item) - len(merge(*item).ts)
         if conflicts or repeated:
             counts[source] = (conflicts, repeated)
     return counts

@@ -168,8 +168,8 @@ def _complete(rest: FlinkRest, uri: str) -> bool | None:
 def _local(rest: FlinkRest, uri: str) -> Path | None:
     """The local folder of a `file:` URI, if Flink runs on this machine; else None."""
     parts = urlsplit(uri)
-    here = urlsplit(rest.address).hostname in LOOPBACK
-    return Path(unquote(parts.path)) if parts.scheme == "file" and here else None
+    is_local = urlsplit(rest.address).hostname in LOOPBACK
+    return Path(unquote(parts.path)) if parts.scheme == "file" and is_local else None
 
 
 def _uri(path: str) -> str:

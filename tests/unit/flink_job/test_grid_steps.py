@@ -34,13 +34,13 @@ readings = st.lists(
 
 def rows_of(batches: list[Batch]) -> dict[str, dict[int, np.ndarray]]:
     """asset -> edge -> its row."""
-    made: dict[str, dict[int, np.ndarray]] = {asset: {} for asset in ASSETS}
+    rows: dict[str, dict[int, np.ndarray]] = {asset: {} for asset in ASSETS}
     for batch in batches:
         steps = batch.readings.shape[1]
         for place, asset in enumerate(batch.assets):
             for edge, row in zip(batch.edges.tolist(), batch.rows[place, -steps:], strict=True):
-                made[asset][edge] = row
-    return made
+                rows[asset][edge] = row
+    return rows
 
 
 def columns(items: list[tuple[int, int, int, float]]) -> tuple[np.ndarray, ...]:
@@ -78,17 +78,17 @@ def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = N
 @given(readings, st.integers(0, 2**32 - 1), st.one_of(st.none(), st.integers(0, 20)))
 @settings(max_examples=150)
 def test_rows_equal_those_of_history(items, seed, restart_at):
-    made = rows_of(stream(items, np.random.default_rng(seed), restart_at))
+    rows_by_asset = rows_of(stream(items, np.random.default_rng(seed), restart_at))
     for index, asset in enumerate(ASSETS):
         own = [item for item in items if item[0] == index]
         _, sensor, ts, value = columns(own)
         if not own:
-            assert not made[asset]
+            assert not rows_by_asset[asset]
             continue
         grid = align(AssetReadings(asset, SENSORS, sensor, ts, value), sensors=SENSORS, step_ms=1_000, max_gap_ms=3_000)
         for edge, row in zip(grid.edges.tolist(), grid.rows, strict=True):
-            np.testing.assert_array_equal(made[asset].pop(edge, np.full(2, np.nan, np.float32)), row)
-        for row in made[asset].values():  # a row that history lacks is empty
+            np.testing.assert_array_equal(rows_by_asset[asset].pop(edge, np.full(2, np.nan, np.float32)), row)
+        for row in rows_by_asset[asset].values():  # a row that history lacks is empty
             assert np.isnan(row).all()
 
 
@@ -108,13 +108,13 @@ def test_every_reading_is_counted_once(items, seed):
 @settings(max_examples=80)
 def test_a_segment_starts_with_the_rows_before_it(items, seed):
     batches = stream(items, np.random.default_rng(seed))
-    made = rows_of(batches)
+    rows_by_asset = rows_of(batches)
     for batch in batches:
         lead = batch.rows[:, : WINDOW - 1]
         for place, asset in enumerate(batch.assets):
             for back in range(1, WINDOW):
                 edge = batch.first_edge - back * 1_000
-                expected = made[asset].get(edge, np.full(2, np.nan, np.float32))
+                expected = rows_by_asset[asset].get(edge, np.full(2, np.nan, np.float32))
                 np.testing.assert_array_equal(lead[place, -back], expected)
 
 

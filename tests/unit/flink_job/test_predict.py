@@ -133,11 +133,11 @@ def test_a_rejected_request_is_not_repeated() -> None:
 
 
 def test_rows_are_made_while_the_model_works_up_to_the_limit_of_calls() -> None:
-    model, made = Model(), []
+    model, produced = Model(), []
 
     def work() -> Iterator[tuple[int, Batch]]:
         for shard in range(5):
-            made.append(shard)
+            produced.append(shard)
             yield shard, batch("a", steps=LARGE)
 
     model.gate.clear()
@@ -148,7 +148,7 @@ def test_rows_are_made_while_the_model_works_up_to_the_limit_of_calls() -> None:
         until = time.monotonic() + 10
         while len(model.calls) < 3 and time.monotonic() < until:
             time.sleep(0.01)
-        assert (len(model.calls), made, scored_shards) == (3, [0, 1, 2], [])
+        assert (len(model.calls), produced, scored_shards) == (3, [0, 1, 2], [])
         model.gate.set()
         thread.join(10)
     assert scored_shards == [0, 1, 2, 3, 4]

@@ -113,8 +113,8 @@ def test_decoders_without_current_readings_hold_up_no_other(parallelism, others)
             asset = "p9" if others == "of another site" else "p1"
             if others != "silent":
                 job.batch(decoder, [(decoder, message(asset, "a", ts))], wall)
-    made = [edge for asset, edge in job.rows if asset == "p0"]
-    assert len(made) >= 118 - BOUND // 1_000 and max(made) >= START + 119_000 - BOUND - 1_000
+    edges = [edge for asset, edge in job.rows if asset == "p0"]
+    assert len(edges) >= 118 - BOUND // 1_000 and max(edges) >= START + 119_000 - BOUND - 1_000
     job.drain()
     expected = 120 if others in ("silent", "of another site") else 120 * parallelism
     assert job.totals.total() == expected and job.totals["good"] >= 120

@@ -67,8 +67,8 @@ def test_each_class_has_its_own_step(job_spec):
     shard = Shard(routes, 0)
     for second in range(1, 6):
         shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)))
-    made = shard.advance(5_000)
-    assert {batch.class_name: (batch.first_edge, batch.readings.tolist()) for batch in made} == {
+    batches = shard.advance(5_000)
+    assert {batch.class_name: (batch.first_edge, batch.readings.tolist()) for batch in batches} == {
         "pump": (1_000, [[1, 1, 1, 1, 1]]),
         "tank": (5_000, [[5]]),
     }

@@ -77,8 +77,8 @@ def test_history_drop_has_a_dry_run_and_can_be_repeated(plant):
     run("import")
     assert "would remove 2 readings of 1 item of exports" in run("history", "drop", "exports", "--dry-run").stdout
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 2
-    done = json.loads(run("history", "drop", "exports", "exports/p1.csv", "-o", "json").stdout)
-    assert (done["done"], done["items"], done["readings"]) == (True, ["exports/p1.csv"], 2)
+    report = json.loads(run("history", "drop", "exports", "exports/p1.csv", "-o", "json").stdout)
+    assert (report["done"], report["items"], report["readings"]) == (True, ["exports/p1.csv"], 2)
     assert "history has no readings of exports" in run("history", "drop", "exports", "--yes").stderr
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 0
 

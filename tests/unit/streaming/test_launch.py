@@ -22,12 +22,12 @@ from eugenie_cli.workspace import Workspace
 @pytest.fixture
 def workspace(tmp_path) -> Workspace:
     """A workspace with a submission that was interrupted a while ago."""
-    made = Workspace(tmp_path)
+    interrupted = Workspace(tmp_path)
     last = JobRecord("old", "http://x")
-    job_record.save(made, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
+    job_record.save(interrupted, JobRecord("new", "http://x", accepted=False, before=asdict(last)))
     long_ago = time.time() - 2 * launch.BEGINS_WITHIN_S
-    os.utime(made.run / "stream.json", (long_ago, long_ago))
-    return made
+    os.utime(interrupted.run / "stream.json", (long_ago, long_ago))
+    return interrupted
 
 
 @pytest.fixture

@@ -94,8 +94,8 @@ def test_the_worst_trouble_comes_first():
 
 
 def test_a_class_has_its_own_limit():
-    made = site()
-    pump, tank = (limit_ms(made, made.classes[name]) for name in ("pump", "tank"))
+    plant = site()
+    pump, tank = (limit_ms(plant, plant.classes[name]) for name in ("pump", "tank"))
     assert pump < 60_000 < tank
     for age_ms, level in ((pump, OK), (pump + 1_000, LATE)):
         assert life(scored={**scored(t_1=5), "p-1": Row(0, NOW - age_ms)}).level == level

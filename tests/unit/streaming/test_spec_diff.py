@@ -23,13 +23,13 @@ def difference(site_of, **after) -> list[Change]:
 def changed(section: str, *path: str, to: object) -> dict:
     """A section of the document with one key replaced or removed."""
     document = copy.deepcopy(DOCUMENT[section])
-    here = document
+    section_part = document
     for name in path[:-1]:
-        here = here[name]
+        section_part = section_part[name]
     if to is None:
-        del here[path[-1]]
+        del section_part[path[-1]]
     else:
-        here[path[-1]] = to
+        section_part[path[-1]] = to
     return {section: document}
 
 
@@ -77,23 +77,23 @@ def test_what_the_state_depends_on_cannot_change(site_of, sections, words):
     ],
 )
 def test_the_state_survives_every_other_change(site_of, sections, words):
-    found = difference(site_of, **sections)
-    assert words in [str(change) for change in found]
-    assert all(change.compatible for change in found)
+    differences = difference(site_of, **sections)
+    assert words in [str(change) for change in differences]
+    assert all(change.compatible for change in differences)
 
 
 def test_incompatible_changes_come_first(site_of):
     both = {**changed("assets", "p-3", to={"class": "pump"}), **changed("classes", "pump", "step", to="2s")}
-    found = difference(site_of, **both)
-    assert [change.compatible for change in found] == sorted(change.compatible for change in found)
-    assert found[0].what == "classes.pump.step"
+    differences = difference(site_of, **both)
+    assert [change.compatible for change in differences] == sorted(change.compatible for change in differences)
+    assert differences[0].what == "classes.pump.step"
 
 
 def test_a_change_of_a_sensors_limits_or_units_is_compatible(site_of):
     sensors = [{"name": "pressure", "low": 0, "high": 50, "unit": "bar"}, {"name": "current"}]
-    found = difference(site_of, **changed("classes", "pump", "sensors", to=sensors))
-    assert {change.what for change in found} == {"classes.pump.high", "classes.pump.units"}
-    assert all(change.compatible for change in found)
+    differences = difference(site_of, **changed("classes", "pump", "sensors", to=sensors))
+    assert {change.what for change in differences} == {"classes.pump.high", "classes.pump.units"}
+    assert all(change.compatible for change in differences)
 
 
 def test_no_secret_is_stored(site_of, monkeypatch):
@@ -128,6 +128,6 @@ def test_the_start_of_a_submission_is_not_a_difference(site_of):
 
 def test_another_program_is_a_compatible_difference(site_of):
     spec = job_spec(site_of(), "auto")
-    (found,) = changes(shape_of(spec, "old"), shape_of(spec, "new"))
-    assert found.compatible and "program" in str(found)
+    (program,) = changes(shape_of(spec, "old"), shape_of(spec, "new"))
+    assert program.compatible and "program" in str(program)
     assert len(code_digest()) == 64 and code_digest() == code_digest()

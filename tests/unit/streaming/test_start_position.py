@@ -98,8 +98,8 @@ def test_an_unrecorded_savepoint_is_found_by_the_jobs_id(snapshot, tmp_path):
     os.utime(older / "_metadata", (1, 1))
     places = {"checkpoints": (tmp_path / "chk").as_uri(), "savepoints": (tmp_path / "sp").as_uri()}
     last = JobRecord("1a2b3c4d", HERE.address, **places)
-    found = [snapshot for _, snapshot in sorted(_on_disk(HERE, last), key=lambda entry: entry[0])]
-    assert found == [Snapshot("checkpoint", older.as_uri()), Snapshot("savepoint", newer.as_uri())]
+    snapshots = [snapshot for _, snapshot in sorted(_on_disk(HERE, last), key=lambda entry: entry[0])]
+    assert snapshots == [Snapshot("checkpoint", older.as_uri()), Snapshot("savepoint", newer.as_uri())]
     assert _on_disk(ELSEWHERE, last) == []
 
 
@@ -109,10 +109,12 @@ def test_a_record_survives_a_round_trip_and_fields_of_later_versions(tmp_path):
     full = JobRecord("job", "http://x", "file:/s", False, "file:/r", "file:///chk", {"site": "plant"}, topic="id")
     job_record.save(workspace, full)
     assert job_record.load(workspace) == full
-    asked = JobRecord("next", "http://x", offsets={"0": 7}, accepted=False, before={**asdict(full), "of_later": 1})
-    job_record.save(workspace, asked)
-    found = job_record.load(workspace)
-    assert found == asked and found.predecessor() == full and found.resumes_at == {0: 7}
+    interrupted = JobRecord(
+        "next", "http://x", offsets={"0": 7}, accepted=False, before={**asdict(full), "of_later": 1}
+    )
+    job_record.save(workspace, interrupted)
+    loaded = job_record.load(workspace)
+    assert loaded == interrupted and loaded.predecessor() == full and loaded.resumes_at == {0: 7}
     job_record.restore(workspace, None)
     assert job_record.load(workspace) is None
     (tmp_path / "run" / "stream.json").write_text('{"job_id": "a", "flink": "b", "savepoint": "c", "of_later": 1}')

@@ -49,9 +49,9 @@ def flink():
 
 
 def test_a_job_without_a_jobmaster_yet_is_initializing_and_not_an_error(flink, site_of):
-    found = _read_job(site_of(site="plant"), flink, JobRecord("a1", flink.address), lambda: True)
-    assert (found.state, found.job_id, found.uptime_s) == ("INITIALIZING", "a1", 1.5)
-    assert [problem.what for problem in found.problems] == ["the stream job is INITIALIZING"]
+    result = _read_job(site_of(site="plant"), flink, JobRecord("a1", flink.address), lambda: True)
+    assert (result.state, result.job_id, result.uptime_s) == ("INITIALIZING", "a1", 1.5)
+    assert [problem.what for problem in result.problems] == ["the stream job is INITIALIZING"]
 
 
 def test_a_model_damaged_after_loading_is_reported_as_a_note(site_of):

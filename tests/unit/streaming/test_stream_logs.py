@@ -20,9 +20,9 @@ def site(site_of):
 
 @pytest.fixture
 def files(site):
-    found = [log_file(workspace_of(site), name) for name in (JOBMANAGER, TASKMANAGER)]
-    found[0].parent.mkdir(parents=True)
-    return found
+    paths = [log_file(workspace_of(site), name) for name in (JOBMANAGER, TASKMANAGER)]
+    paths[0].parent.mkdir(parents=True)
+    return paths
 
 
 def follow(site, *turns) -> Iterator[LogLine]:
@@ -64,8 +64,8 @@ def test_a_log_that_is_rolled_or_appears_later_is_followed(site, files):
     def start():
         files[1].write_text("worker\n")
 
-    found = list(follow(site, roll, start))
-    assert found == [
+    lines = list(follow(site, roll, start))
+    assert lines == [
         LogLine(JOBMANAGER, "old 1"),
         LogLine(JOBMANAGER, "old 2"),
         LogLine(JOBMANAGER, "new"),

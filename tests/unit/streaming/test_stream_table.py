@@ -42,9 +42,9 @@ RUNNING = StreamStatus(
 )
 
 
-def shown(found: StreamStatus) -> tuple[str, str]:
+def shown(status: StreamStatus) -> tuple[str, str]:
     out, err = StringIO(), StringIO()
-    show(Console(out, err), found)
+    show(Console(out, err), status)
     return " ".join(out.getvalue().split()), err.getvalue()
 
 

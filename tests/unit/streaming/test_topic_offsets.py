@@ -75,9 +75,9 @@ def test_another_topic_of_the_same_name_is_refused(positions, begin, end, identi
 
 
 def test_records_removed_by_retention_are_counted_by_partition():
-    found = check(topic({0: 25, 1: 7, 2: 0}, {0: 40, 1: 7, 2: 9}), "one", {0: 10, 1: 5, 2: 9})
-    assert [message.partition(":")[2].split(" were")[0].strip() for message in found] == ["15 records", "2 records"]
-    assert "offsets 10 to 24" in found[0] and "lost" in found[0]
+    messages = check(topic({0: 25, 1: 7, 2: 0}, {0: 40, 1: 7, 2: 9}), "one", {0: 10, 1: 5, 2: 9})
+    assert [message.partition(":")[2].split(" were")[0].strip() for message in messages] == ["15 records", "2 records"]
+    assert "offsets 10 to 24" in messages[0] and "lost" in messages[0]
 
 
 def test_a_job_that_has_read_nothing_has_lost_nothing():
