@@ -57,7 +57,7 @@ def tail(
                 for arrival in arrivals:
                     console.json_text(arrival.text)
     except KeyboardInterrupt:
-        pass  # how a tail ends: not a failure
+        pass  # the normal end of a tail
 
 
 @app.command("list")
@@ -89,30 +89,30 @@ def list_(
     console, opened, now = Console(), open_site(site), int(time.time() * 1000)
     chosen = _chosen(opened, both(assets, asset))
     start = None if since is None else service.since_ms(since, now, opened)
-    found = service.list_anomalies(opened, since=start, assets=chosen, progress=console)
+    anomalies = service.list_anomalies(opened, since=start, assets=chosen, progress=console)
     life = look(opened, chosen)
     if output is Output.json:
-        console.json([record for _, record in found])
+        console.json([record for _, record in anomalies])
     else:
-        _table(console, opened, [seen for seen, _ in found], now)
+        _table(console, opened, [seen for seen, _ in anomalies], now)
     _say(console, life)
-    if any(one.level == DOWN and not one.expected for one in life.troubles):
+    if any(trouble.level == DOWN and not trouble.expected for trouble in life.troubles):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _chosen(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The named assets; none stands for all, also those that the site no longer has."""
+    """The named assets; no names select all assets, including those that the site no longer has."""
     return site.assets_named(names) if names else ()
 
 
-def _table(console: Console, site: Site, found: list[Seen], now_ms: int) -> None:
+def _table(console: Console, site: Site, anomalies: list[Seen], now_ms: int) -> None:
     from zoneinfo import ZoneInfo
 
     from eugenie_cli.commands.anomaly_table import anomaly_table
 
-    if found:
-        console.renderable(anomaly_table(found, now_ms, ZoneInfo(site.timezone)))
-    console.say(f"{len(found)} anomalies, {sum(seen.anomaly.is_open for seen in found)} of them open")
+    if anomalies:
+        console.renderable(anomaly_table(anomalies, now_ms, ZoneInfo(site.timezone)))
+    console.say(f"{len(anomalies)} anomalies, {sum(seen.anomaly.is_open for seen in anomalies)} of them open")
 
 
 def _say(console: Console, life: Liveness) -> None:

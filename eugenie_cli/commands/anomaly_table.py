@@ -1,4 +1,4 @@
-"""Anomalies as a table that can be read at a glance: what, since when, how strong, which sensors and why."""
+"""Anomalies as a table that can be read at a glance: asset, start, strength, and the sensors behind them."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _COLOURS = {"high": "red", "medium": "dark_orange", "low": "yellow"}
 SENSORS_SHOWN = 3
 CLOSED_SHOWN = 5
 WIDE = 100
-"""Cells of a terminal from which on everything is shown."""
+"""Terminal width in cells from which everything is shown."""
 _BAR_CELLS = 8
-# A score of this many thresholds fills the bar: twice the peak from which severity is high.
+# A score of this many thresholds fills the bar: twice the peak at which severity becomes high.
 _FULL_BAR = 8.0
 # Title, caption, header and rules around the rows.
 _FRAME_LINES = 7
 _FACT_LINES = 2
 _LIFE_COLOURS = {OK: "green", LATE: "yellow", DOWN: "red"}
-# What is left of a name on the narrowest terminal.
+# Width of a name on the narrowest terminal.
 _NAME_CELLS = 8
 _NO_FACTS = [Text("")] * 4
 _NO_SHARE = [Text("")] * 5
 
 
 def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.utc, width: int = WIDE) -> Table:
-    """A few lines an anomaly, one for each of its strongest sensors; closed ones dimmed.
+    """A few lines per anomaly, one for each of its strongest sensors; closed anomalies are dimmed.
 
-    width: of the terminal, in cells; below WIDE the bars go, so that the figures fit into 80.
+    width: of the terminal, in cells; below WIDE there are no bars, so that the figures fit into 80 cells.
     """
     wide = width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if wide else 0)
-    # Names give way when a terminal is narrow; figures do not.
+    # On a narrow terminal names are shortened, figures are not.
     table.add_column("asset", overflow="ellipsis", min_width=_NAME_CELLS)
     table.add_column("state", no_wrap=True)
     table.add_column("since", no_wrap=True)
@@ -54,18 +54,18 @@ def anomaly_table(seen: Sequence[Seen], now_ms: int, where: tzinfo = timezone.ut
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("expected", no_wrap=True)
-    for one in seen:
-        style = None if one.anomaly.is_open else "dim"
-        lines = zip_longest(_facts(one, now_ms, where, wide), _shares(one.anomaly), fillvalue=None)
+    for anomaly_seen in seen:
+        style = None if anomaly_seen.anomaly.is_open else "dim"
+        lines = zip_longest(_facts(anomaly_seen, now_ms, where, wide), _shares(anomaly_seen.anomaly), fillvalue=None)
         for facts, share in lines:
             table.add_row(*(facts or _NO_FACTS), *(share or _NO_SHARE), style=style)
     return table
 
 
 class LiveTable:
-    """What a tail shows on a terminal; draws itself anew, with the present time, each time it is asked.
+    """The live view of a tail on a terminal, redrawn with the current time on every refresh.
 
-    life: the sign of life, at each drawing; None: nobody asks for one.
+    life: returns the stream's liveness at each refresh; None shows no liveness.
     """
 
     def __init__(
@@ -82,7 +82,8 @@ class LiveTable:
         now = self._clock()
         opened, closed = self._view.open(), self._view.closed()
         life = self._life() if self._life is not None else None
-        colour = _LIFE_COLOURS.get(life.level if life is not None else UNKNOWN, "")  # nothing is green without a sign
+        # green only if the liveness is known
+        colour = _LIFE_COLOURS.get(life.level if life is not None else UNKNOWN, "")
         sign = [Text(printable(mask(line)), style=colour) for line in life.lines] if life is not None else []
         lines = sum(len(line.wrap(console, options.max_width)) for line in sign)
         budget = (options.height or console.height) - _FRAME_LINES - lines
@@ -92,7 +93,7 @@ class LiveTable:
             (f"{len(opened)} open", "bold red" if opened else f"bold {colour}".strip()),
             (f"  {len(closed)} closed", "dim"), f"  {self._site}  {instant:%Y-%m-%d %H:%M:%S}",
         )  # fmt: skip
-        hidden = len(opened) - sum(one.anomaly.is_open for one in shown)
+        hidden = len(opened) - sum(seen.anomaly.is_open for seen in shown)
         foot = f"{hidden} more open; " if hidden else ""
         body: Any = (
             anomaly_table(shown, int(now * 1000), self._where, options.max_width)
@@ -103,13 +104,13 @@ class LiveTable:
 
 
 def _fitting(seen: Sequence[Seen], lines: int) -> list[Seen]:
-    """As many rows as a terminal has lines for, at least one."""
+    """As many anomalies as fit into the terminal's lines, at least one."""
     shown: list[Seen] = []
-    for one in seen:
-        lines -= max(_FACT_LINES, min(SENSORS_SHOWN, len(one.anomaly.sensors)))
+    for anomaly_seen in seen:
+        lines -= max(_FACT_LINES, min(SENSORS_SHOWN, len(anomaly_seen.anomaly.sensors)))
         if shown and lines < 0:
             break
-        shown.append(one)
+        shown.append(anomaly_seen)
     return shown
 
 
@@ -150,14 +151,14 @@ def _shares(anomaly: Anomaly) -> list[list[Text]]:
 
 
 def _arrow(share: SensorShare) -> Text:
-    """Where the value lies from its forecast: above or below."""
+    """Whether the value is above or below its forecast."""
     if share.value is None or share.forecast is None or share.value == share.forecast:
         return Text(" ")
     return Text("↑", style="bold") if share.value > share.forecast else Text("↓", style="bold")
 
 
 def bar(score: float | None) -> str:
-    """A score as a bar of eight cells, in eighths; a threshold is one cell."""
+    """A score as a bar of eight cells, in eighths of a cell; one threshold is one cell."""
     eighths = round(min(max(score or 0.0, 0.0), _FULL_BAR) / _FULL_BAR * _BAR_CELLS * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(_BAR_CELLS)
@@ -176,7 +177,7 @@ def duration(milliseconds: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits without an exponent where that stays short; `-` when missing."""
+    """Four significant digits, without an exponent if that stays short; `-` for a missing value."""
     if value is None:
         return "-"
     if value != 0 and not 1e-3 <= abs(value) < 1e7:
@@ -190,7 +191,7 @@ def _score(score: float | None) -> str:
 
 
 def _instant(ms: int, now_ms: int, where: tzinfo) -> str:
-    """The time of today, else the day with it, else the date: as short as is clear."""
+    """The shortest clear form: the time if today, the day and time if this year, otherwise the date."""
     instant = datetime.fromtimestamp(ms / 1000, where)
     today = datetime.fromtimestamp(now_ms / 1000, where).date()
     if instant.date() == today:

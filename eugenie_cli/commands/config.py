@@ -28,15 +28,15 @@ def check(site: SiteOption = None, output: OutputOption = Output.table) -> None:
         if output is Output.json:
             console.json({"file": str(path), "valid": False, "problems": error.listing()})
         raise
-    found = {
+    summary = {
         "file": str(path), "valid": True, "site": loaded.site, "classes": len(loaded.classes),
         "assets": len(loaded.assets), "sources": len(loaded.sources), "problems": [],
     }  # fmt: skip
     if output is Output.json:
-        console.json(found)
+        console.json(summary)
     else:
         columns = ("file", "site", "classes", "assets", "sources")
-        console.table(columns, [[found[name] for name in columns]], right=columns[2:])
+        console.table(columns, [[summary[name] for name in columns]], right=columns[2:])
         console.say(f"{path} is valid")
 
 
@@ -55,13 +55,15 @@ def show(
     console = Console()
     loaded, document = read_site(find_site(site))
     if output is Output.json:
-        by_path = {one.path: {"value": one.value, "origin": one.origin} for one in settings(loaded, document)}
+        by_path = {
+            setting.path: {"value": setting.value, "origin": setting.origin} for setting in settings(loaded, document)
+        }
         console.json(by_path if origin else in_force(loaded))
         return
     rows = [
-        [one.path, _cell(one.value), one.origin][: 3 if origin else 2]
-        for one in settings(loaded, document)
-        if one.value is not None
+        [setting.path, _cell(setting.value), setting.origin][: 3 if origin else 2]
+        for setting in settings(loaded, document)
+        if setting.value is not None
     ]
     console.table(("key", "value", "origin")[: 3 if origin else 2], rows)
 

@@ -1,4 +1,4 @@
-"""`eugenie demo`: everything at once, on a simulated plant."""
+"""`eugenie demo`: a complete run on a simulated plant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's last page: faults and what was found, the books, and where to look next."""
+"""The demo's final report: faults and detections, the ledger of readings, and where to look next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def report(result: Result, kept: bool, console: Console) -> None:
-    """Print the demo's tables on stdout and its closing words on stderr."""
+    """Prints the demo's tables to stdout and its closing messages to stderr."""
     found = sum(verdict.detected is not None for verdict in result.verdicts)
     right = sum(verdict.right for verdict in result.verdicts)
     console.table(
@@ -51,9 +51,9 @@ def report(result: Result, kept: bool, console: Console) -> None:
         caption="dead letters: " + ", ".join(f"{count:,} {reason}" for reason, count in ledger.reasons),
     )
     for name, address in result.pages.items():
-        console.say(f"{name}: {address}" + ("" if kept else " (stopped now; --keep leaves it running)"))
+        console.say(f"{name}: {address}" + ("" if kept else " (now stopped; --keep leaves it running)"))
     if kept:
-        console.say(f"everything runs on; stop it with: eugenie down --site {result.site_file}")
+        console.say(f"all engines keep running; stop them with: eugenie down --site {result.site_file}")
     console.say(f"workspace: {result.folder}; the demo took {result.seconds:.0f} s")
 
 

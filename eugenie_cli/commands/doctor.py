@@ -1,4 +1,4 @@
-"""`eugenie doctor`: can this machine run a site's engines, and what to do where it cannot."""
+"""`eugenie doctor`: checks whether this machine can run a site's engines, and says what to do if not."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def doctor(site: SiteOption = None, output: OutputOption = Output.table) -> None
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    found = check(open_site(site) if site is not None else None)
+    checks = check(open_site(site) if site is not None else None)
     if output is Output.json:
-        console.json(found)
+        console.json(checks)
     else:
-        rows = [("ok" if one.ok else "FAULT", one.name, one.found, one.hint) for one in found]
+        rows = [("ok" if item.ok else "FAULT", item.name, item.found, item.hint) for item in checks]
         console.table(["", "what", "found", "next"], rows)
-    if not all(one.ok for one in found):
+    if not all(item.ok for item in checks):
         raise typer.Exit(ExitCode.FAILED)

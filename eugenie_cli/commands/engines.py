@@ -45,12 +45,12 @@ def up(
     from eugenie_cli.site.load import open_site
 
     if down_on_exit and not supervise:
-        raise typer.BadParameter("goes with --supervise only", param_hint="--down-on-exit")
+        raise typer.BadParameter("needs --supervise", param_hint="--down-on-exit")
     console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
-    found = lifecycle.up(opened, console, parts)
+    statuses = lifecycle.up(opened, console, parts)
     _keep_anomalies(opened, console, parts)
-    _show(console, found, output)
+    _show(console, statuses, output)
     if supervise:
         supervisor.keep(opened, console, parts, down_on_exit)
 
@@ -63,7 +63,7 @@ def down(site: SiteOption = None) -> None:
     console = Console()
     stopped = lifecycle.down(open_site(site), console)
     if not stopped:
-        console.say("nothing runs")
+        console.say("no engine is running")
 
 
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
@@ -73,17 +73,17 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    found = lifecycle.status(open_site(site))
-    _show(console, found, output)
-    missed = [one for one in found if not one.ok]
-    for one in missed:
-        console.say(f"{one.name} is {one.state}; next: {one.hint}")
-    if missed:
+    statuses = lifecycle.status(open_site(site))
+    _show(console, statuses, output)
+    missing = [status for status in statuses if not status.ok]
+    for status in missing:
+        console.say(f"{status.name} is {status.state}; next: {status.hint}")
+    if missing:
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:
-    """A broker that an earlier release set up may forget anomalies."""
+    """Makes the anomalies topic keep its records, which an earlier release may have set up to delete them."""
     from eugenie_cli.broker import topics
     from eugenie_cli.errors import EugenieError
 
@@ -91,17 +91,19 @@ def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:
         return
     try:
         topics.keep_anomalies(site, console)
-    except EugenieError as error:  # the engines run, which is what was asked
-        console.say(f"{error.reason}; `eugenie up` asks again")
+    except EugenieError as error:  # no failure of this command: the engines are running
+        console.say(f"{error.reason}; `eugenie up` will try again")
 
 
-def _show(console: Console, found: Sequence[EngineStatus], output: Output) -> None:
+def _show(console: Console, statuses: Sequence[EngineStatus], output: Output) -> None:
     if output is Output.json:
-        console.json(found)
+        console.json(statuses)
         return
-    sizes = ["" if one.memory_mib is None else f"{one.memory_mib:.0f}" for one in found]
-    rows = [(one.name, one.state, one.address, one.pid, size, one.log) for one, size in zip(found, sizes, strict=True)]
+    rows = []
+    for status in statuses:
+        memory = "" if status.memory_mib is None else f"{status.memory_mib:.0f}"
+        rows.append((status.name, status.state, status.address, status.pid, memory, status.log))
     console.table(["engine", "state", "address", "pid", "MiB", "log"], rows, right=("pid", "MiB"))
-    reasons = [(one.name, one.why) for one in found if one.why]
+    reasons = [(status.name, status.why) for status in statuses if status.why]
     if reasons:
         console.table(["engine", "does not answer"], reasons)

@@ -60,25 +60,26 @@ def evaluate(
         open_site(site), both(classes, class_names), labels=labels, start=start, end=end, version=version,
         candidate=candidate, scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
     )  # fmt: skip
-    for one in reports:
+    for class_report in reports:
         if output is Output.json:
-            console.json(one.to_json())
+            console.json(class_report.to_json())
         else:
-            _show(console, one.evaluation)
-            _show_verdict(console, one)
+            _show(console, class_report.evaluation)
+            _show_verdict(console, class_report)
 
 
-def _show(console: Console, one: Evaluation) -> None:
+def _show(console: Console, evaluation: Evaluation) -> None:
     from eugenie_cli.evaluation.report import COLUMNS, COLUMNS_WITHOUT_LABELS, table_row
 
-    columns = COLUMNS if one.model.point else COLUMNS_WITHOUT_LABELS
-    rows = [table_row(f"version {one.version}", one.model)]
-    rows += [table_row(name, baseline) for name, baseline in one.baselines.items()]
-    title = f"{one.class_name} version {one.version}: {one.judged_rows:,} rows of {one.assets} assets"
+    columns = COLUMNS if evaluation.model.point else COLUMNS_WITHOUT_LABELS
+    rows = [table_row(f"version {evaluation.version}", evaluation.model)]
+    rows += [table_row(name, baseline) for name, baseline in evaluation.baselines.items()]
+    rows_and_assets = f"{evaluation.judged_rows:,} rows of {evaluation.assets} assets"
+    title = f"{evaluation.class_name} version {evaluation.version}: {rows_and_assets}"
     console.table(columns, rows, title=title, right=columns[1:])
-    if one.candidate is not None:
-        _show_candidate(console, one, one.candidate)
-    for note in one.notes:
+    if evaluation.candidate is not None:
+        _show_candidate(console, evaluation, evaluation.candidate)
+    for note in evaluation.notes:
         console.say(note)
 
 
@@ -86,19 +87,27 @@ def _show_verdict(console: Console, report: EvaluationReport) -> None:
     verdict = report.verdict()
     if verdict is None or report.evaluation.candidate is None:
         return
-    for words in verdict.reasons:
-        console.say(f"{'against' if words in verdict.against else 'for'}: {words}")
-    said = "lets it pass" if verdict.promote else "refuses it"
-    console.say(f"{report.evaluation.class_name} version {report.evaluation.candidate.version}: the gate {said}.")
+    for reason in verdict.reasons:
+        console.say(f"{'against' if reason in verdict.against else 'for'}: {reason}")
+    decision = "accepts" if verdict.promote else "refuses"
+    version = report.evaluation.candidate.version
+    console.say(f"the gate {decision} {report.evaluation.class_name} version {version}.")
 
 
-def _show_candidate(console: Console, one: Evaluation, candidate: Candidate) -> None:
+def _show_candidate(console: Console, evaluation: Evaluation, candidate: Candidate) -> None:
     from eugenie_cli.evaluation.comparison import METHOD
     from eugenie_cli.evaluation.comparison_table import comparison_rows
 
-    columns = ("figure", f"version {one.version}", f"version {candidate.version}", "difference", "95 % interval", "")
+    columns = (
+        "figure",
+        f"version {evaluation.version}",
+        f"version {candidate.version}",
+        "difference",
+        "95 % interval",
+        "",
+    )
     console.table(
-        columns, comparison_rows(one.model, candidate), right=columns[1:5],
-        title=f"{one.class_name}: version {candidate.version} beside it",
+        columns, comparison_rows(evaluation.model, candidate), right=columns[1:5],
+        title=f"{evaluation.class_name}: comparison with version {candidate.version}",
     )  # fmt: skip
     console.say(f"Differences: {METHOD}.")

@@ -1,4 +1,4 @@
-"""`eugenie history`: what has been imported, how good it is, and how to be rid of it."""
+"""`eugenie history`: shows what has been imported and how good it is, and removes it."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def quality(
 
     console = Console()
     opened = open_site(site)
-    found = assess(opened, open_history(opened), both(assets, asset), console)
+    report = assess(opened, open_history(opened), both(assets, asset), console)
     if output is Output.json:
-        console.json(found)
+        console.json(report)
     else:
-        console.table(QUALITY_COLUMNS, quality_rows(found), right=("readings", *SHARES))
+        console.table(QUALITY_COLUMNS, quality_rows(report), right=("readings", *SHARES))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`eugenie import`: sources into the history."""
+"""`eugenie import`: imports sources into the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eugenie models`: the registered versions, and which one is champion."""
+"""`eugenie models`: the registered versions and the champion."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def sync(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     if output is Output.json:
         console.json(done)
     else:
-        rows = [(one.class_name, one.version, ", ".join(one.aliases), one.run_id) for one in done.sent]
+        rows = [(run.class_name, run.version, ", ".join(run.aliases), run.run_id) for run in done.sent]
         console.table(["class", "version", "aliases", "run"], rows, right=["version"])
-    for left in done.unsent:
-        console.error(f"{left.class_name}: the spooled run {left.spooled} was not sent: {left.reason}", left.hint)
+    for run in done.unsent:
+        console.error(f"{run.class_name}: the spooled run {run.spooled} was not uploaded: {run.reason}", run.hint)
     if done.unsent:
         raise typer.Exit(ExitCode.PARTLY if done.sent else ExitCode.FAILED)
 
@@ -118,19 +118,19 @@ def drift(
     console, opened = Console(), open_site(site)
     start_ms, end_ms = instant_of(opened, "--from", start), instant_of(opened, "--to", end)
     for name in opened.classes_named(both(classes, class_names)):
-        found = drift_of(opened, name, start_ms, end_ms, console)
+        class_drift = drift_of(opened, name, start_ms, end_ms, console)
         if output is Output.json:
-            console.json(found.to_json())
+            console.json(class_drift.to_json())
         else:
-            _show_drift(console, found)
+            _show_drift(console, class_drift)
 
 
-def _show_drift(console: Console, found: ClassDrift) -> None:
+def _show_drift(console: Console, class_drift: ClassDrift) -> None:
     from eugenie_cli.evaluation.drift_table import COLUMNS, drift_rows
 
-    title = f"{found.class_name} version {found.version}: recent rows against its training data"
-    console.table(COLUMNS, drift_rows(found), title=title, right=COLUMNS[2:-1])
-    for note in found.notes:
+    title = f"{class_drift.class_name} version {class_drift.version}: recent rows compared with its training data"
+    console.table(COLUMNS, drift_rows(class_drift), title=title, right=COLUMNS[2:-1])
+    for note in class_drift.notes:
         console.say(note)
 
 

@@ -1,4 +1,4 @@
-"""Options and arguments that commands share: one spelling and one meaning each."""
+"""Options and arguments that commands share, each with one name and one meaning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 
 class Output(str, Enum):
-    """How data is rendered: for people or for scripts."""
+    """The format of data: for people or for scripts."""
 
     table = "table"
     json = "json"

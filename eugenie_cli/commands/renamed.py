@@ -1,6 +1,6 @@
-"""Old spellings of options: accepted for one release, absent from the help, each with a warning that names the new one.
+"""Old names of options: accepted for one release, absent from the help, each with a warning that gives the new name.
 
-To end their time, delete this module and the `cls=` of the commands that name it.
+To drop them, delete this module and the `cls=` arguments that refer to it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
     "stream replay": {"--version": ("--model-version",)},
     "stream render": {"--dir": ("--output-dir",), "--kubernetes": ("--target", "kubernetes")},
 }
-"""Command -> old spelling -> what stands for it now."""
+"""Command -> old name -> its replacement."""
 
 
 def with_old_spellings(path: str) -> type[TyperCommand]:
-    """The class of the command `eugenie <path>`, which takes its old spellings too."""
+    """The class for the command `eugenie <path>`, which also accepts the old names."""
     old = RENAMED[path]
 
     class Command(TyperCommand):
@@ -43,7 +43,7 @@ def with_old_spellings(path: str) -> type[TyperCommand]:
 
 
 def _renewed(args: Sequence[str], old: Mapping[str, tuple[str, ...]], taking: set[str]) -> Iterator[str]:
-    """The words of a command line in today's spelling. `taking`: options whose next word is their value."""
+    """The words of a command line with current names. `taking`: options whose next word is their value."""
     words = iter(args)
     for word in words:
         name, equals, value = word.partition("=")
@@ -52,7 +52,7 @@ def _renewed(args: Sequence[str], old: Mapping[str, tuple[str, ...]], taking: se
             break
         new = old.get(name)
         if new is not None:
-            Console().say(f"warning: {name} is now {' '.join(new)}; the next release no longer takes {name}")
+            Console().say(f"warning: {name} is now {' '.join(new)}; the next release will not accept {name}")
             yield from (*new[:-1], new[-1] + equals + value)
             name = new[-1]
         else:

@@ -101,7 +101,7 @@ def _show(console: Console, status: ServingStatus, output: Output) -> None:
     if status.why:
         console.table(["does not answer"], [[status.why]])
     if status.unserved:
-        console.table(["not served"], [[words] for words in status.unserved])
+        console.table(["not served"], [[reason] for reason in status.unserved])
     if status.container is not None:
         _show_container(console, status.container)
     if status.models:
@@ -109,17 +109,15 @@ def _show(console: Console, status: ServingStatus, output: Output) -> None:
         console.table(["model", "version", "state", "error"], rows, right=["version"])
 
 
-def _show_container(console: Console, found: ContainerStatus) -> None:
-    image = f"{found.image}\n{found.image_id}"
+def _show_container(console: Console, container: ContainerStatus) -> None:
+    image = f"{container.image}\n{container.image_id}"
     console.table(
         ["container", "id", "health", "restarts", "REST", "image"],
-        [[found.name, found.id, found.health, found.restarts, found.rest, image]],
+        [[container.name, container.id, container.health, container.restarts, container.rest, image]],
         right=["restarts"],
     )
-    if found.gpus:
-        rows = [
-            [each.index, each.name, each.uuid, each.used_mib, each.total_mib, each.utilisation] for each in found.gpus
-        ]
+    if container.gpus:
+        rows = [[gpu.index, gpu.name, gpu.uuid, gpu.used_mib, gpu.total_mib, gpu.utilisation] for gpu in container.gpus]
         numbers = ["GPU", "MiB used", "MiB", "busy %"]
         console.table(["GPU", "name", "id", *numbers[1:]], rows, right=numbers)
 
@@ -127,12 +125,12 @@ def _show_container(console: Console, found: ContainerStatus) -> None:
 def _show_dry_run(console: Console, site: Site, output: Output) -> None:
     from eugenie_cli.serving.container.dry_run import dry_run
 
-    found = dry_run(site)
+    plan = dry_run(site)
     if output is Output.json:
-        console.json(found)
+        console.json(plan)
         return
-    console.say(f"eugenie serve start writes {found.files} before")
-    console.line(found.shell)
+    console.say(f"eugenie serve start first writes {plan.files}")
+    console.line(plan.shell)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`eugenie simulate`: a plant to try everything on."""
+"""`eugenie simulate`: a simulated plant for trying out all commands."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ def live(
 
     console = Console()
     opened = open_site(site)
-    where = folder or opened.file.parent
-    done = simulate_live(opened, where, speed=speed, minutes=minutes, kinds=choose_kinds(faults), progress=console)
+    plant_folder = folder or opened.file.parent
+    done = simulate_live(
+        opened, plant_folder, speed=speed, minutes=minutes, kinds=choose_kinds(faults), progress=console
+    )
     if output is Output.json:
         console.json(done)
         return

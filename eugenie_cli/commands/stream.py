@@ -60,8 +60,8 @@ def submit(
     if output is Output.json:
         console.json(done)
         return
-    where = f"resumed from {done.resumed_from}" if done.resumed_from else f"new state, from {done.origin}"
-    console.line(f"job {done.job_id}: {where if done.started else 'ran already'}\n{done.address}")
+    beginning = f"resumed from {done.resumed_from}" if done.resumed_from else f"new state, from {done.origin}"
+    console.line(f"job {done.job_id}: {beginning if done.started else 'was already running'}\n{done.address}")
 
 
 @app.command()
@@ -76,12 +76,12 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
     from eugenie_cli.streaming.status import status as job_status
 
     console = Console()
-    found = job_status(open_site(site))
+    job = job_status(open_site(site))
     if output is Output.json:
-        console.json(found)
+        console.json(job)
     else:
-        show(console, found)
-    if found.problems:
+        show(console, job)
+    if job.problems:
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
@@ -170,18 +170,18 @@ def replay(
 
     console = Console()
     opened = open_site(site)
-    chosen = choose(opened, assets or (), class_names or (), start, end)
+    selection = choose(opened, assets or (), class_names or (), start, end)
     stream_table.check_replay(bounded, version, scores, anomalies, speed, force)
     if not bounded:
-        sent = send(opened, chosen, file=file, source=source, speed=speed, force=force, progress=console)
+        sent = send(opened, selection, file=file, source=source, speed=speed, force=force, progress=console)
         stream_table.show_replay(console, sent, output)
         return
     to_stdout = console.json_line if anomalies is None else lambda _: None
-    found = score(
-        opened, chosen, file=file, source=source, version=version, scores_to=scores, anomalies_to=anomalies,
+    scored = score(
+        opened, selection, file=file, source=source, version=version, scores_to=scores, anomalies_to=anomalies,
         on_anomaly=to_stdout, progress=console,
     )  # fmt: skip
-    stream_table.say_scored(console, found)
+    stream_table.say_scored(console, scored)
 
 
 @app.command(cls=with_old_spellings("stream render"))
@@ -214,7 +214,8 @@ def render(
     from eugenie_cli.site.load import open_site
 
     if target not in RENDER_TARGETS:
-        raise EugenieError(f"--target {target}: unknown", f"one of {', '.join(RENDER_TARGETS)}", ExitCode.USAGE)
+        hint = f"choose from {', '.join(RENDER_TARGETS)}"
+        raise EugenieError(f"--target {target}: unknown target", hint, ExitCode.USAGE)
     console, folder = Console(), folder or Path(f"stream-{target}")
     done = render_deployment(open_site(site), folder, image=image, state=state, secret=secret, force=force)
     if output is Output.json:

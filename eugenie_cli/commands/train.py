@@ -1,4 +1,4 @@
-"""`eugenie train`: a model version of each class, from the history."""
+"""`eugenie train`: trains a model version for each class from the history."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def train(
             ["class", "version", "aliases", "validation loss", "run"],
             [
                 (
-                    each.class_name,
-                    "-" if each.version is None else each.version,
-                    "spooled" if each.spooled else ", ".join(each.aliases),
-                    f"{each.metrics['best_validation_loss']:.3f}" if "best_validation_loss" in each.metrics else "-",
-                    each.run_id,
+                    trained.class_name,
+                    "-" if trained.version is None else trained.version,
+                    "spooled" if trained.spooled else ", ".join(trained.aliases),
+                    _loss(trained.metrics),
+                    trained.run_id,
                 )
-                for each in done.trained
+                for trained in done.trained
             ],
             right=["version", "validation loss"],
         )
@@ -70,3 +70,8 @@ def train(
         console.error(f"{failed.class_name}: {failed.reason}", failed.hint)
     if done.failed:
         raise typer.Exit(ExitCode.PARTLY if done.trained else ExitCode.FAILED)
+
+
+def _loss(metrics: dict[str, float]) -> str:
+    loss = metrics.get("best_validation_loss")
+    return "-" if loss is None else f"{loss:.3f}"

@@ -1,4 +1,4 @@
-"""A class or asset that the site does not have: one answer of every command, before anything else happens."""
+"""A class or asset that the site does not have: every command gives the same error, before it does anything else."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check(code: int, out: str, err: str, words: str) -> None:
     assert following.count(",") == 19 and following.endswith(f"and {MANY + 1 - 20} more")
 
 
-def test_what_terminals_obey_is_not_repeated(run):
+def test_control_characters_are_escaped_in_messages(run):
     code, _, err = run(("export", "pu\x1b[2Jmp"))
     assert code == 2 and "\x1b" not in err and "there is no class pu\\x1b[2Jmp" in err
 

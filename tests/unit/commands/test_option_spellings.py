@@ -1,4 +1,4 @@
-"""One spelling for one meaning, across all commands; what was spelt otherwise is still taken, with a warning."""
+"""Each option has one name and one meaning across all commands; old names are accepted with a warning."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from eugenie_cli.main import app
 
 ROOT = Path(__file__).parents[3]
 FLAG, CHOICE = "", "<table|json>"
-# Option -> what its value is called, and its one meaning. A new option is added here, or is one of these.
+# Option -> the name of its value, and its only meaning. A new option is added here, or is one of these.
 OPTIONS = {
-    "--again": (FLAG, "do what was done already and has not changed, too"),
+    "--again": (FLAG, "repeat work even if nothing has changed"),
     "--anomalies": ("FILE", "where anomaly records are written"),
     "--asset": ("ASSET", "only these assets"),
-    "--bounded": (FLAG, "score without Kafka and Flink, to an end"),
+    "--bounded": (FLAG, "score without Kafka and Flink, up to a fixed end"),
     "--canary": ("CLASS=PERCENT", "share of requests of a newest version"),
-    "--candidate": ("VERSION", "a second model version, beside the first"),
+    "--candidate": ("VERSION", "a second model version to compare"),
     "--class": ("CLASS", "only these classes"),
-    "--continue": (FLAG, "train on from the champion"),
+    "--continue": (FLAG, "warm start from the champion"),
     "--days": ("DAYS", "length of a history"),
     "--debug": (FLAG, "show tracebacks"),
     "--down-on-exit": (FLAG, "stop the engines when supervising ends"),
     "--drain": (FLAG, "end the stream"),
-    "--dry-run": (FLAG, "say what would be done, do nothing"),
+    "--dry-run": (FLAG, "show what would be done, do nothing"),
     "--epochs": ("COUNT", "epochs of a training"),
     "--faults": ("KINDS", "faults of the simulated plant"),
     "--follow": (FLAG, "keep printing"),
-    "--force": (FLAG, "do it although something is against it"),
+    "--force": (FLAG, "do it despite an objection"),
     "--from": ("INSTANT", "first instant of a period"),
     "--from-savepoint": ("PATH", "the state to resume from"),
     "--image": ("IMAGE", "name of a container image"),
-    "--jobs": ("COUNT", "how many trainings run in parallel"),
-    "--keep": (FLAG, "leave running what was started, at the end"),
+    "--jobs": ("COUNT", "number of classes trained in parallel"),
+    "--keep": (FLAG, "leave the started engines running at the end"),
     "--labels": ("FILE", "known faults"),
-    "--lines": ("COUNT", "how many lines of a log"),
+    "--lines": ("COUNT", "number of lines of a log"),
     "--minutes": ("MINUTES", "length of a live stretch"),
     "--model-version": ("VERSION", "the model version"),
     "--monitoring-namespace": ("NAMESPACE", "namespace of Prometheus"),
@@ -52,22 +52,22 @@ OPTIONS = {
     "--output": (CHOICE, "how data is rendered"),
     "--output-dir": ("FOLDER", "where files are written"),
     "--parallelism": ("COUNT", "parallelism of the stream job"),
-    "--plant-dir": ("FOLDER", "a simulated plant that was exported"),
+    "--plant-dir": ("FOLDER", "an exported simulated plant"),
     "--report": ("FILE", "where the report is written"),
     "--savepoint": (FLAG, "take a savepoint"),
     "--scores": ("FILE", "where scores are written"),
     "--secret": ("NAME", "the Kubernetes secret that rendered files name"),
     "--seed": ("NUMBER", "seed of the simulated plant"),
     "--service-account": ("NAME", "the Kubernetes service account that rendered files name"),
-    "--since": ("WHEN", "how long ago, or from which instant"),
+    "--since": ("WHEN", "an age or instant to start from"),
     "--site": ("SITE", "the site"),
     "--source": ("SOURCE", "the source that describes a file"),
     "--speed": ("FACTOR", "plant seconds per second"),
-    "--start-at": ("POSITION", "where in Kafka the job begins"),
-    "--state": ("URI", "where checkpoints and savepoints are"),
+    "--start-at": ("POSITION", "where in Kafka the job starts"),
+    "--state": ("URI", "where checkpoints and savepoints are stored"),
     "--stream-namespace": ("NAMESPACE", "namespace of the Flink job"),
     "--supervise": (FLAG, "keep running and restart what dies"),
-    "--target": ("TARGET", "what files are rendered for"),
+    "--target": ("TARGET", "the platform that files are rendered for"),
     "--to": ("INSTANT", "instant at which a period ends"),
     "--upgrade": (FLAG, "replace the running job"),
     "--version": (FLAG, "the version of eugenie"),
@@ -76,7 +76,7 @@ OPTIONS = {
 
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """(path, command) of all."""
+    """(path, command) of all commands."""
     command = command or get_command(app)
     yield " ".join(path), command
     for name, below in getattr(command, "commands", {}).items():
@@ -87,18 +87,18 @@ COMMANDS = dict(commands())
 
 
 def options() -> Iterator[tuple[str, str, TyperOption]]:
-    """(path, spelling, option) of every option; the first long spelling."""
+    """(path, name, option) of every option; the name is its first long one."""
     for path, command in COMMANDS.items():
         for option in command.params:
             if isinstance(option, TyperOption):
                 yield path, next(name for name in option.opts if name.startswith("--")), option
 
 
-def test_every_option_is_one_of_the_list_and_each_of_the_list_is_used():
+def test_the_list_has_exactly_the_options_in_use():
     assert {spelling for _, spelling, _ in options()} == set(OPTIONS)
 
 
-def test_no_two_spellings_mean_the_same():
+def test_no_two_options_mean_the_same():
     meanings = [meaning for _, meaning in OPTIONS.values()]
     assert len(set(meanings)) == len(meanings)
 
@@ -115,7 +115,7 @@ def test_values_have_english_names_in_the_help():
     assert set(lines) == {CHOICE}
 
 
-def test_what_takes_classes_takes_them_as_arguments_too():
+def test_commands_that_take_classes_or_assets_as_options_take_them_as_arguments_too():
     for path, command in COMMANDS.items():
         names = {name for option in command.params for name in option.opts}
         arguments = {option.metavar for option in command.params if not isinstance(option, TyperOption)}
@@ -131,43 +131,43 @@ REQUIRED = {"stream render": ("--target", "kubernetes")}
 
 def parsed(path: str, *words: str) -> dict[str, Any]:
     required = REQUIRED.get(path, ())
-    more = required if required[:1] and required[0] not in " ".join(words) and "--kubernetes" not in words else ()
-    return COMMANDS[path].make_context(f"eugenie {path}", [*words, *more]).params
+    missing = required if required[:1] and required[0] not in " ".join(words) and "--kubernetes" not in words else ()
+    return COMMANDS[path].make_context(f"eugenie {path}", [*words, *missing]).params
 
 
 @pytest.mark.parametrize(("path", "old", "new"), OLD, ids=lambda given: str(given))
-def test_an_old_spelling_means_the_new_one_and_says_so(capsys, path, old, new):
+def test_an_old_name_means_the_new_one_and_gives_a_warning(capsys, path, old, new):
     (option,) = (option for option in COMMANDS[path].params if new[0] in option.opts)
     values = () if option.is_flag or len(new) > 1 else ("7",)
     expected = parsed(path, *new, *values)
     assert capsys.readouterr().err == ""
     assert parsed(path, old, *values) == expected
-    warning = f"warning: {old} is now {' '.join(new)}; the next release no longer takes {old}\n"
+    warning = f"warning: {old} is now {' '.join(new)}; the next release will not accept {old}\n"
     assert capsys.readouterr().err == warning
     if values:
         assert parsed(path, f"{old}=7") == expected
 
 
 @pytest.mark.parametrize(("path", "old", "new"), OLD, ids=lambda given: str(given))
-def test_an_old_spelling_is_in_no_help(path, old, new):
+def test_no_help_shows_an_old_name(path, old, new):
     names = {name for option in COMMANDS[path].params for name in option.opts}
     assert old not in names and set(new[:1]) <= names
 
 
-def test_a_value_that_looks_like_an_old_spelling_stays(capsys):
+def test_a_value_that_looks_like_an_old_name_stays(capsys):
     assert parsed("stream submit", "--site", "--from", "--start-at", "latest")["site"] == "--from"
     assert parsed("train", "--", "--force")["classes"] == ["--force"]
     assert capsys.readouterr().err == ""
 
 
-def test_documents_use_no_old_spelling():
+def test_documents_use_no_old_name():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "templates").rglob("*.*")):
         text = page.read_text(encoding="utf-8") if page.is_file() else ""
         for path, old, _ in OLD:
             assert not re.search(rf"eugenie {path}\b[^`\n]*(?<=\s){old}\b(?!-)", text), f"{page.name}: {path} {old}"
 
 
-def test_classes_are_named_either_way():
+def test_classes_can_be_given_as_arguments_or_options():
     for path in ("train", "evaluate", "export", "models list", "models drift"):
         by_argument, by_option = parsed(path, "pump"), parsed(path, "--class", "pump")
         assert by_argument["classes"] == by_option["class_names"] == ["pump"], path

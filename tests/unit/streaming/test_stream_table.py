@@ -85,7 +85,7 @@ def test_a_stopped_job_shows_where_it_resumes_and_no_empty_figures():
     [
         ({"figures_age_s": 90.0}, "figures STALE: 1.5 min old"),
         ({"figures_age_s": None}, "figures of an unknown age"),
-        ({"state": "RESTARTING", "figures_age_s": None}, "figures none: its tasks do not all run"),
+        ({"state": "RESTARTING", "figures_age_s": None}, "figures none: not all of its tasks are running"),
     ],
 )
 def test_the_age_of_figures_is_shown(changed, words):
@@ -111,7 +111,7 @@ def test_durations(seconds, words):
 def test_options_of_the_other_kind_of_replay_are_refused(tmp_path):
     check_replay(True, "2", tmp_path, None, None, False)
     check_replay(False, "champion", None, None, 10.0, True)
-    with pytest.raises(EugenieError, match="--speed, --force has nothing to wait for"):
+    with pytest.raises(EugenieError, match="--speed, --force: no effect with --bounded"):
         check_replay(True, "champion", None, None, 1.0, True)
-    with pytest.raises(EugenieError, match="--scores, --model-version is for --bounded"):
+    with pytest.raises(EugenieError, match="--scores, --model-version: only for --bounded"):
         check_replay(False, "2", tmp_path, None, None, False)
