@@ -103,12 +103,12 @@ def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
         score, contribution = (part[detector.window - 1 :] for part in baseline.score(asset, rows))
         answer = module.serving_default(tf.constant([asset]), tf.constant(rows[None]))
         own, parts = answer["score"].numpy()[0], answer["contribution"].numpy()[0]
-        there = np.isfinite(own)
-        assert there.sum() > 900
-        np.testing.assert_array_equal(there, np.isfinite(score))
-        worst = max(worst, float(np.abs(own - score)[there].max()))
-        np.testing.assert_allclose(own[there], score[there], rtol=TOLERANCE, atol=TOLERANCE)
-        np.testing.assert_allclose(parts[there], contribution[there], atol=1e-3)
+        scored = np.isfinite(own)
+        assert scored.sum() > 900
+        np.testing.assert_array_equal(scored, np.isfinite(score))
+        worst = max(worst, float(np.abs(own - score)[scored].max()))
+        np.testing.assert_allclose(own[scored], score[scored], rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(parts[scored], contribution[scored], atol=1e-3)
     tell(f"{name}: largest difference between the scores of graph and baseline: {worst:.1g}")
 
 
@@ -125,22 +125,24 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
     assert model_info.read(published.path).horizons == ()
     assert "Isolation forest of 100 trees" in (published.path / model_card.LOCATION).read_text()
 
-    one = next(
+    backtested_run = next(
         backtested for backtested in backtest(site, CLASS, version=trained.version) if backtested.asset == RUNS[1]
     )
-    labels = Labels((Label(RUNS[1], int(one.edges[600]), int(one.edges[900]), ("Pressure",)),))
-    found = evaluate_class(site, CLASS, labels, version=trained.version)
-    assert found.model.point == found.baselines["isolation-forest"].point
-    assert found.model.events == found.baselines["isolation-forest"].events
+    labels = Labels((Label(RUNS[1], int(backtested_run.edges[600]), int(backtested_run.edges[900]), ("Pressure",)),))
+    evaluation = evaluate_class(site, CLASS, labels, version=trained.version)
+    assert evaluation.model.point == evaluation.baselines["isolation-forest"].point
+    assert evaluation.model.events == evaluation.baselines["isolation-forest"].events
 
     models = shutil.copytree(published.path, tmp_path / "models" / CLASS / str(trained.version)).parents[1]
     with served(tmp_path, "--models", str(models), "--unreleased") as client:
         window = model_info.read(published.path).window
-        answer = client.predict(CLASS, [RUNS[1], "nobody"], np.stack([one.rows, one.rows]))
-        np.testing.assert_allclose(answer.score[0], one.score[window - 1 :], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(answer.contribution[0], one.contribution[window - 1 :], rtol=1e-4, atol=1e-5)
+        answer = client.predict(CLASS, [RUNS[1], "nobody"], np.stack([backtested_run.rows, backtested_run.rows]))
+        np.testing.assert_allclose(answer.score[0], backtested_run.score[window - 1 :], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            answer.contribution[0], backtested_run.contribution[window - 1 :], rtol=1e-4, atol=1e-5
+        )
         assert np.isnan(answer.score[1]).all()
-        inputs = {"asset": np.array([RUNS[1]], object), "rows": one.rows[None, :window]}
+        inputs = {"asset": np.array([RUNS[1]], object), "rows": backtested_run.rows[None, :window]}
         with pytest.raises(ModelServerError, match="forecast"):
             client.call(CLASS, inputs, signature="forecast")
 

@@ -182,8 +182,8 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert (again.container.id, again.container.restarts) == (first.container.id, 1)
     assert not runtime.revive(site), "Docker itself restarts it"
 
-    said = list(runtime.logs(site, lines=2))
-    assert len(said) == 2 and "Exporting HTTP/REST API" in said[1]
+    log_lines = list(runtime.logs(site, lines=2))
+    assert len(log_lines) == 2 and "Exporting HTTP/REST API" in log_lines[1]
 
     assert runtime.stop(site)
     assert not runtime.stop(site)
@@ -263,26 +263,26 @@ def understood(container: Any) -> dict[str, Any]:
     config = {key: value for key, value in container.attrs["Config"].items() if not key.startswith("Attach")}
     host = {key: value for key, value in container.attrs["HostConfig"].items() if key != "ConsoleSize"}
     del config["Hostname"]
-    said = {**config, **{f"Host{key}": value for key, value in host.items()}}
-    said["HostDeviceRequests"] = [
+    received = {**config, **{f"Host{key}": value for key, value in host.items()}}
+    received["HostDeviceRequests"] = [
         {key: value for key, value in request.items() if value} for request in host["DeviceRequests"] or ()
     ]
     # clients write "nothing" as null, as an empty list, or as -1
-    return {key: value for key, value in said.items() if value not in (None, [], {}, "", 0, -1, False)}
+    return {key: value for key, value in received.items() if value not in (None, [], {}, "", 0, -1, False)}
 
 
 def test_another_image_takes_over_at_another_port_without_a_gap(site: Site, engine: docker.DockerClient) -> None:
     first = runtime.start(site)
     failures: list[str] = []
-    asked = 0
+    answered = 0
     ended = threading.Event()
 
     def call() -> None:
-        nonlocal asked
+        nonlocal answered
         while not ended.is_set():
             try:
                 version_at(endpoints.model_server(site))
-                asked += 1
+                answered += 1
             except (ModelServerError, EugenieError) as error:
                 failures.append(str(error))
 
@@ -290,8 +290,8 @@ def test_another_image_takes_over_at_another_port_without_a_gap(site: Site, engi
     caller.start()
     try:
         newer = with_serving(site, image=NEWER)
-        told = Heard()
-        second = runtime.start(newer, told)
+        progress = Heard()
+        second = runtime.start(newer, progress)
     finally:
         ended.set()
         caller.join()
@@ -299,8 +299,8 @@ def test_another_image_takes_over_at_another_port_without_a_gap(site: Site, engi
     assert (second.container.image, second.state) == (NEWER, "running")
     assert second.address != first.address and second.container.id != first.container.id
     assert len(engine.containers.list(all=True)) == 1
-    assert told.lines[-1] == f"the model server answers at {second.address}; it was {first.address} before"
-    assert asked > 10
+    assert progress.lines[-1] == f"the model server answers at {second.address}; it was {first.address} before"
+    assert answered > 10
     assert failures == []
     runtime.stop(newer)
     assert runtime.start(newer).address == second.address
@@ -322,11 +322,11 @@ def test_an_image_that_does_not_serve_leaves_the_old_one_serving(site: Site, eng
 def test_an_address_that_a_stream_job_holds_stays_where_it_is(site: Site, engine: docker.DockerClient) -> None:
     first = runtime.start(site)
     save_job(workspace_of(site), JobRecord("job", "http://127.0.0.1:1", shape={"model_server": first.address}))
-    told = Heard()
-    second = runtime.start(with_serving(site, image=NEWER), told)
+    progress = Heard()
+    second = runtime.start(with_serving(site, image=NEWER), progress)
     assert second.container is not None
     assert (second.address, second.container.image) == (first.address, NEWER)
-    assert blue_green.SWAPPING in told.lines
+    assert blue_green.SWAPPING in progress.lines
     assert version_at(first.address) == 1
 
 
@@ -334,9 +334,9 @@ def test_a_swap_that_fails_is_turned_back(site: Site, engine: docker.DockerClien
     first = runtime.start(site)
     port = int(first.address.rpartition(":")[2])
     refuse = workspace_of(site).models / ".refuse"
-    told = Heard(blue_green.SWAPPING, refuse.touch)
+    progress = Heard(blue_green.SWAPPING, refuse.touch)
     with pytest.raises(EugenieError) as failed:
-        runtime.start(with_serving(site, image=TREACHEROUS, port=port), told)
+        runtime.start(with_serving(site, image=TREACHEROUS, port=port), progress)
     assert f"the old container serves again at {first.address}" in failed.value.reason
     assert "refused" in failed.value.reason, "the container's log must be shown"
     now = runtime.status(site)
@@ -367,20 +367,20 @@ def test_an_image_is_pulled_by_its_tag_and_by_its_digest(engine: docker.DockerCl
         with image_registry(tmp_path) as registry:
             name = f"{registry}/plant/serving"
             engine.api.import_image_from_data(content.getvalue(), repository=name, tag="3")
-            made = engine.images.get(f"{name}:3")
+            imported = engine.images.get(f"{name}:3")
             pushed = [json.loads(line) for line in engine.images.push(name, "3").splitlines()]
             digest = next(line["aux"]["Digest"] for line in pushed if "aux" in line)
-            for wanted, tags in ((f"{name}:3", [f"{name}:3"]), (f"{name}@{digest}", []), (f"{name}:3@{digest}", [])):
-                engine.images.remove(made.id, force=True)
-                told = Heard()
-                assert image.provide(engine, wanted, told, offline=False).id == made.id
-                assert told.tasks == [f"pulling {wanted}"]
-                assert engine.images.get(made.id).tags == tags, "nothing else may be pulled"
-                assert image.provide(engine, wanted, Silent(), offline=True).id == made.id
-            for wanted in (f"{name}:4", f"{registry}/plant/other:3"):
-                with pytest.raises(EugenieError, match=f"image {re.escape(wanted)} cannot be pulled: .*unknown"):
-                    image.provide(engine, wanted, Silent(), offline=False)
-            engine.images.remove(made.id, force=True)
+            for reference, tags in ((f"{name}:3", [f"{name}:3"]), (f"{name}@{digest}", []), (f"{name}:3@{digest}", [])):
+                engine.images.remove(imported.id, force=True)
+                progress = Heard()
+                assert image.provide(engine, reference, progress, offline=False).id == imported.id
+                assert progress.tasks == [f"pulling {reference}"]
+                assert engine.images.get(imported.id).tags == tags, "nothing else may be pulled"
+                assert image.provide(engine, reference, Silent(), offline=True).id == imported.id
+            for reference in (f"{name}:4", f"{registry}/plant/other:3"):
+                with pytest.raises(EugenieError, match=f"image {re.escape(reference)} cannot be pulled: .*unknown"):
+                    image.provide(engine, reference, Silent(), offline=False)
+            engine.images.remove(imported.id, force=True)
     except Unavailable as error:
         pytest.skip(str(error))
 

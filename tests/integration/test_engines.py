@@ -50,14 +50,14 @@ def states(site) -> dict[str, str]:
 def family(site) -> list[psutil.Process]:
     """Every process that carries a marker of the site's workspace."""
     run = str(workspace_of(site).run)
-    found = []
+    processes = []
     for running in psutil.process_iter():
         try:
             if running.environ().get(process.MARKER, "").startswith(run):
-                found.append(running)
+                processes.append(running)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def create_topic(site, name: str) -> dict[str, str]:
@@ -226,9 +226,9 @@ def test_what_hangs_does_not_answer_although_its_port_is_open(site):
         os.kill(before[name], signal.SIGSTOP)
     try:
         wait_for_states(site, dict.fromkeys(hanging, "not answering"))
-        found = {engine.name: engine for engine in service.status(site)}
-        assert [found[name].ok for name in ("kafka", "flink-jobmanager", *hanging)] == [True, True, False, False]
-        assert all("eugenie up" in found[name].hint for name in hanging)
+        engines = {engine.name: engine for engine in service.status(site)}
+        assert [engines[name].ok for name in ("kafka", "flink-jobmanager", *hanging)] == [True, True, False, False]
+        assert all("eugenie up" in engines[name].hint for name in hanging)
     finally:
         for name in hanging:
             os.kill(before[name], signal.SIGCONT)
@@ -236,9 +236,9 @@ def test_what_hangs_does_not_answer_although_its_port_is_open(site):
     assert pids(site) == before
 
 
-def wait_for_states(site, wanted: dict[str, str]) -> None:
+def wait_for_states(site, expected: dict[str, str]) -> None:
     deadline = time.monotonic() + 60
-    while {name: state for name, state in states(site).items() if name in wanted} != wanted:
+    while {name: state for name, state in states(site).items() if name in expected} != expected:
         assert time.monotonic() < deadline, states(site)
         time.sleep(0.5)
 

@@ -113,12 +113,12 @@ def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
 
 def test_samples_are_real_rows_with_holes_and_an_unknown_asset(site: Site) -> None:
     detector = sample_detector.detector()
-    found = check_samples.collect(site, detector)
-    assert found.real == 1  # only pump-1 has a history
-    assert found.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", check_samples.UNKNOWN)
-    assert np.isfinite(found.rows[0]).all()
-    assert np.isnan(found.rows[3:6]).any(axis=(1, 2)).all()
-    assert found.rows.shape == (7, detector.window + check_samples.SCORED_ROWS - 1, 5)
+    samples = check_samples.collect(site, detector)
+    assert samples.real == 1  # only pump-1 has a history
+    assert samples.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", check_samples.UNKNOWN)
+    assert np.isfinite(samples.rows[0]).all()
+    assert np.isnan(samples.rows[3:6]).any(axis=(1, 2)).all()
+    assert samples.rows.shape == (7, detector.window + check_samples.SCORED_ROWS - 1, 5)
 
 
 def test_a_score_against_nan_is_a_disagreement() -> None:

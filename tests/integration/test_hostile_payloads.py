@@ -67,7 +67,7 @@ ROW, BAD = "row", "bad quality"
 
 @pytest.fixture(scope="module")
 def site(engines) -> Iterator[Site]:
-    made = engines.site(
+    plant = engines.site(
         "hostile",
         classes={
             "pump": {
@@ -78,15 +78,15 @@ def site(engines) -> Iterator[Site]:
         assets={asset: {"class": "pump"} for asset in ASSETS},
         stream={"checkpoint": "1s"},
     )
-    write_version(workspace_of(made).models, "pump", 1, ASSETS, sixteenths)
-    release(workspace_of(made).models, "pump", 1)
+    write_version(workspace_of(plant).models, "pump", 1, ASSETS, sixteenths)
+    release(workspace_of(plant).models, "pump", 1)
     settings = {"max.message.bytes": str(8 * 2**20), "message.timestamp.type": "LogAppendTime"}
-    admin = AdminClient(bootstrap(made))
-    topic = NewTopic(str(made.topics.readings), 1, 1, config=settings)
+    admin = AdminClient(bootstrap(plant))
+    topic = NewTopic(str(plant.topics.readings), 1, 1, config=settings)
     admin.create_topics([topic])[topic.topic].result(60)
-    local.start(made)
-    yield made
-    local.stop(made)
+    local.start(plant)
+    yield plant
+    local.stop(plant)
 
 
 @dataclass
@@ -190,15 +190,15 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, t
 
     assert FlinkRest(engines.flink).exceptions(job) is None, "the job was restarted"
     assert pids(engines.owner) == before, "an engine was restarted"
-    wanted = Counter(message.verdict for message in where.values())
+    expected = Counter(message.verdict for message in where.values())
     rows, letters = Counter[str](), list(records(site, site.topics.dead_letters))
     for record in records(site, site.topics.scores):
         rows.update({ROW: record["readings"], BAD: record["bad_quality"]})
-    assert (rows[ROW], rows[BAD]) == (wanted.pop(ROW), wanted.pop(BAD))
+    assert (rows[ROW], rows[BAD]) == (expected.pop(ROW), expected.pop(BAD))
     dead = Counter()
     for letter in letters:
         dead[letter["reason"]] += letter.get("count", 1)
-    assert dead == wanted
+    assert dead == expected
     check_places(site, where, letters)
     check_unknown(judge, letters)
     letters = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dead.items()))
@@ -207,36 +207,36 @@ def test_every_hostile_payload_has_the_verdict_of_the_reference(engines, site, t
 
 def check_places(site: Site, where: dict[int, Message], letters: list[dict]) -> None:
     """Every message that is not a reading has one letter, with its reason and position."""
-    found = {letter["offset"]: letter for letter in letters if letter["reason"] != reject_reasons.UNKNOWN_TAG}
-    wanted = {
+    by_offset = {letter["offset"]: letter for letter in letters if letter["reason"] != reject_reasons.UNKNOWN_TAG}
+    expected = {
         offset: message
         for offset, message in where.items()
         if message.verdict not in (ROW, BAD, reject_reasons.UNKNOWN_TAG)
     }
     wrong = [
-        f"{offset}: {wanted.get(offset)} but {found.get(offset)}"[:600]
-        for offset in sorted(found.keys() | wanted.keys())
-        if offset not in found or offset not in wanted or found[offset]["reason"] != wanted[offset].verdict
+        f"{offset}: {expected.get(offset)} but {by_offset.get(offset)}"[:600]
+        for offset in sorted(by_offset.keys() | expected.keys())
+        if offset not in by_offset or offset not in expected or by_offset[offset]["reason"] != expected[offset].verdict
     ]
     assert not wrong, "\n".join([f"{len(wrong)} verdicts differ", *wrong[:10]])
-    for offset, letter in found.items():
+    for offset, letter in by_offset.items():
         assert (letter["topic"], letter["partition"], letter.get("count", 1)) == (site.topics.readings, 0, 1)
-        sent = wanted[offset].payload
+        sent = expected[offset].payload
         kept = None if sent is None else sent.decode("utf-8", "backslashreplace")
         assert letter["payload"] == kept or (kept and len(kept) > CUT and kept.startswith(letter["payload"]))
 
 
 def check_unknown(judge: Judge, letters: list[dict]) -> None:
     """Unknown tags are counted by name."""
-    found: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for letter in letters:
         if letter["reason"] == reject_reasons.UNKNOWN_TAG:
-            found[letter["payload"][:CUT]] += letter.get("count", 1)
-    wanted: Counter[str] = Counter()
+            counted[letter["payload"][:CUT]] += letter.get("count", 1)
+    expected: Counter[str] = Counter()
     for names, count in judge.unknown.items():
         named = {name: text for name, text in zip(("asset", "sensor", "tag"), names, strict=True) if text is not None}
-        wanted[json.dumps(named, ensure_ascii=False)[:CUT]] += count
-    assert found == wanted
+        expected[json.dumps(named, ensure_ascii=False)[:CUT]] += count
+    assert counted == expected
 
 
 def pids(owner: Site) -> dict[str, int | None]:

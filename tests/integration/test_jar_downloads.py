@@ -51,8 +51,8 @@ def test_a_damaged_jar_is_downloaded_again(cache):
 
 def test_processes_that_fill_the_cache_at_once_do_not_disturb_each_other(cache):
     with multiprocessing.get_context("fork").Pool(4) as pool:
-        found = [result.get(120) for result in [pool.apply_async(provide) for _ in range(4)]]
-    assert found == [[cache / SMALL.filename]] * 4
+        provided = [result.get(120) for result in [pool.apply_async(provide) for _ in range(4)]]
+    assert provided == [[cache / SMALL.filename]] * 4
     assert names(cache) == {SMALL.filename, ".lock"}
 
 

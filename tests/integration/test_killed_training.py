@@ -69,10 +69,10 @@ def watched(running: subprocess.Popen[str], until: float | None) -> tuple[float,
     """Seconds of a training run after its first class started, and its output. It is killed with all its jobs after
     `until` seconds, unless it has ended by then."""
     assert running.stdout is not None
-    told = ""
-    while "normal rows" not in told:
-        told += running.stdout.readline()
-        assert running.poll() is None, told
+    output = ""
+    while "normal rows" not in output:
+        output += running.stdout.readline()
+        assert running.poll() is None, output
     began = time.monotonic()
     try:
         running.wait(timeout=until)
@@ -80,7 +80,7 @@ def watched(running: subprocess.Popen[str], until: float | None) -> tuple[float,
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    return time.monotonic() - began, told + running.stdout.read()
+    return time.monotonic() - began, output + running.stdout.read()
 
 
 def weights(site: Site) -> dict[str, dict[str, np.ndarray]]:
@@ -95,29 +95,29 @@ def test_killed_trainings_end_in_the_models_of_an_undisturbed_one(tmp_path: Path
     whole, _ = watched(start(undisturbed), until=None)
     expected = weights(undisturbed)
     chance = random.Random(1)
-    struck, told = 0, []
+    struck, outputs = 0, []
     while struck < KILLS:
         life = start(disturbed[-1], "--jobs", str(1 + struck % 2))
-        told.append(watched(life, until=chance.uniform(*MOMENTS) * whole)[1])
+        outputs.append(watched(life, until=chance.uniform(*MOMENTS) * whole)[1])
         if life.returncode == -signal.SIGKILL:
             struck += 1
         else:  # everything was trained before the kill: continue with another plant
             disturbed.append(plant(tmp_path / f"disturbed-{len(disturbed)}"))
     for site in disturbed:
-        told.append(watched(start(site, "--jobs", "2"), until=None)[1])
+        outputs.append(watched(start(site, "--jobs", "2"), until=None)[1])
         judge(site, expected)
     tell(
         f"{struck} kills struck trainings of {whole:.0f} s, on {len(disturbed)} plants; "
-        f"they went on from an epoch {''.join(told).count('interrupted training run after epoch')} times"
+        f"they went on from an epoch {''.join(outputs).count('interrupted training run after epoch')} times"
     )
 
 
 def judge(site: Site, expected: dict[str, dict[str, np.ndarray]]) -> None:
     """Check that the models are the expected ones, and nothing is duplicated."""
-    found = weights(site)
+    trained = weights(site)
     for name in CLASSES:
         for part, values in expected[name].items():
-            np.testing.assert_array_equal(found[name][part], values, err_msg=f"{name} {part}")
+            np.testing.assert_array_equal(trained[name][part], values, err_msg=f"{name} {part}")
         assert [version.version for version in Registry(site).versions(name)] == [1]
     client = mlflow_store.client(site)
     runs = client.search_runs([mlflow_store.experiment(site, client)])

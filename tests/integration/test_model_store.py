@@ -35,8 +35,8 @@ def test_what_is_exported_here_is_served_there(tmp_path: Path) -> None:
     export.export_class(site, "pump")
     register(site, seed=1)
     promotion.promote(site, "pump", 2)
-    there = (tmp_path / "store" / "models.config").read_text()
-    assert f'base_path: "{uri}/pump"' in there and "versions: 2" in there
+    released = (tmp_path / "store" / "models.config").read_text()
+    assert f'base_path: "{uri}/pump"' in released and "versions: 2" in released
     assert checksums.problems(tmp_path / "store" / "pump" / "2") == []
 
     box = elsewhere(site, "box")

@@ -77,14 +77,14 @@ def talk(models: Path) -> Talk:
     (root / "models.config").write_text(config)
     with served(root, "--model-config", str(root / "models.config"), "--rest-port", "0", "--allow-reload") as client:
         rest = json.loads((root / READY).read_text())["rest"]
-        asked = [*PREDICTED, *PREDICT_REFUSED, *METADATA, *STATUS, *reloads(models)]
+        cases = [*PREDICTED, *PREDICT_REFUSED, *METADATA, *STATUS, *reloads(models)]
         questions = {
             "address": client.address,
-            "requests": [asdict(case) for case in asked],
+            "requests": [asdict(case) for case in cases],
             "model_config": config,
             "warm_up": warm_up_records(models / REAL / "1"),
         }
-        assert len({case.name for case in asked}) == len(asked)
+        assert len({case.name for case in cases}) == len(cases)
         (root / "questions.json").write_text(json.dumps(questions))
         arguments = [str(python), str(SCRIPT), str(root / "questions.json"), str(root / "answers.json")]
         environment = {**os.environ, "PYTHONPATH": "", "PYTHONNOUSERSITE": "1"}
@@ -92,8 +92,8 @@ def talk(models: Path) -> Talk:
         assert run.returncode == 0, run.stderr[-3000:]
         ours = {case.name: asked_by_us(client, case) for case in PREDICTED}
         by_rest = {case.name: asked_by_rest(rest, case) for case in PREDICTED if case.name != "an empty batch"}
-    found = json.loads((root / "answers.json").read_text())
-    return Talk(found["answers"], ours, by_rest, found["model_config"], found["warm_up"], models)
+    received = json.loads((root / "answers.json").read_text())
+    return Talk(received["answers"], ours, by_rest, received["model_config"], received["warm_up"], models)
 
 
 def warm_up_records(version: Path) -> list[str]:
@@ -112,27 +112,27 @@ def array_of(tensor: Tensor) -> np.ndarray:
     return np.array([*values, *values[-1:] * (count - len(values))][:count], np.float32).reshape(tensor.shape)
 
 
-def asked_by_us(client: PredictClient, asked: Asked) -> dict[str, Any]:
-    inputs = {name: array_of(tensor) for name, tensor in asked.inputs.items()}
-    answer = client.call(asked.model or "", inputs, asked.version, asked.signature)
+def asked_by_us(client: PredictClient, case: Asked) -> dict[str, Any]:
+    inputs = {name: array_of(tensor) for name, tensor in case.inputs.items()}
+    answer = client.call(case.model or "", inputs, case.version, case.signature)
     return {"version": answer.version, "outputs": answer.outputs}
 
 
-def asked_by_rest(url: str, asked: Asked) -> dict[str, Any]:
-    kind = "" if asked.version is None else "/labels" if isinstance(asked.version, str) else "/versions"
-    path = f"/v1/models/{asked.model}{kind}{f'/{asked.version}' if kind else ''}:predict"
+def asked_by_rest(url: str, case: Asked) -> dict[str, Any]:
+    kind = "" if case.version is None else "/labels" if isinstance(case.version, str) else "/versions"
+    path = f"/v1/models/{case.model}{kind}{f'/{case.version}' if kind else ''}:predict"
     columns = {
         name: [text.decode() for text in array] if array.dtype.kind == "O" else array.tolist()
-        for name, array in ((name, array_of(tensor)) for name, tensor in asked.inputs.items())
+        for name, array in ((name, array_of(tensor)) for name, tensor in case.inputs.items())
     }
-    body = json.dumps({"inputs": columns, "signature_name": asked.signature})
+    body = json.dumps({"inputs": columns, "signature_name": case.signature})
     answer = requests.post(f"{url}{path}", body, timeout=60).json()
     assert "outputs" in answer, answer
     return answer["outputs"] if isinstance(answer["outputs"], dict) else {"forecast": answer["outputs"]}
 
 
-def named(asked: Iterable[Asked]) -> list[Any]:
-    return [pytest.param(case, id=case.name) for case in asked]
+def named(cases: Iterable[Asked]) -> list[Any]:
+    return [pytest.param(case, id=case.name) for case in cases]
 
 
 @pytest.mark.parametrize("asked", named(PREDICTED))

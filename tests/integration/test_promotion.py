@@ -73,8 +73,8 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: C
         try:
             for change, (now, before) in enumerate(((2, 1), (1, 2), (2, 1), (1, 2))):
                 act = promotion.rollback if change % 2 else promotion.promote
-                wanted = () if change % 2 else (now,)
-                done = act(serving, "pump", *wanted)
+                expected = () if change % 2 else (now,)
+                done = act(serving, "pump", *expected)
                 assert (done.registered.version, done.before, done.confirmed) == (now, before, True)
                 assert client.status("pump", "champion")[0].version == champion(serving) == now
                 assert served(serving) == {now: "AVAILABLE"}

@@ -45,8 +45,12 @@ def gated(site: Site, labels: str) -> Path:
 
 
 def tags(site: Site, version: int) -> dict[str, str]:
-    found = mlflow_store.client(site).get_model_version(mlflow_store.registered_name(site, "pump"), str(version)).tags
-    return {name.removeprefix("eugenie.gate."): value for name, value in found.items() if "eugenie.gate." in name}
+    version_tags = (
+        mlflow_store.client(site).get_model_version(mlflow_store.registered_name(site, "pump"), str(version)).tags
+    )
+    return {
+        name.removeprefix("eugenie.gate."): value for name, value in version_tags.items() if "eugenie.gate." in name
+    }
 
 
 def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,10 +68,10 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     def champion() -> int:
         return Registry(site).resolve("pump", "champion").version
 
-    code, said = promote(deaf)
+    code, output = promote(deaf)
     assert (code, champion()) == (ExitCode.REFUSED, 1)
-    assert "faults found: 0 of 1, the champion 1 of 1" in said
-    assert "false alarms" not in said  # there is none: only reasons against it can refuse it
+    assert "faults found: 0 of 1, the champion 1 of 1" in output
+    assert "false alarms" not in output  # there is none: only reasons against it can refuse it
     noted = tags(opened, deaf)
     assert (noted["verdict"], noted["champion"], noted["by"]) == ("refused", "1", "")
     assert json.loads(noted["figures"])["champion"]["events"]["detected"] == 1
@@ -83,9 +87,9 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     assert gates == {1: None, deaf: "forced", same: "passed"}
 
     forgets = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
-    code, said = promote(forgets)
+    code, output = promote(forgets)
     assert (code, champion()) == (ExitCode.REFUSED, same)
-    assert f"version {forgets} learnt from " in said
+    assert f"version {forgets} learnt from " in output
     partly = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z"))
     assert promote(partly)[0] == 0
     assert "that a version learnt from are left out" in tags(opened, partly)["reasons"]
@@ -104,8 +108,8 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     late = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
     assert Registry(site).resolve("pump", late).aliases == ("challenger",)
     gated(site, "faults.csv")
-    code, said = promote(late)
-    assert code == ExitCode.REFUSED and "no version is champion" not in said
+    code, output = promote(late)
+    assert code == ExitCode.REFUSED and "no version is champion" not in output
     assert tags(opened, late)["champion"] == "none"
     assert promote(same)[0] == 0 and champion() == same
     assert "no champion to compare it with" in tags(opened, same)["reasons"]

@@ -214,10 +214,10 @@ def test_the_sdk_cannot_be_had_beside_this_projects_protobuf(tmp_path):
     uv = Path(sys.executable).parent / "uv"
     if not uv.exists() and shutil.which("uv") is None:
         pytest.skip("no uv")
-    wanted = tmp_path / "requirements.in"
-    wanted.write_text(f"{kubeflow.SDK}\nprotobuf>=5.29,<6\n")
+    requirements = tmp_path / "requirements.in"
+    requirements.write_text(f"{kubeflow.SDK}\nprotobuf>=5.29,<6\n")
     program = str(uv) if uv.exists() else "uv"
-    arguments = [program, "pip", "compile", "--system-certs", "--quiet", str(wanted)]
+    arguments = [program, "pip", "compile", "--system-certs", "--quiet", str(requirements)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
     if "No solution found" not in done.stderr and done.returncode != 0:
         pytest.skip(f"not resolved (no network?): {done.stderr.strip()[-300:]}")

@@ -111,10 +111,10 @@ def client(server: Server) -> Iterator[PredictClient]:
 def model(server: Server, versions: Path, client: PredictClient, request: pytest.FixtureRequest) -> Model:
     """The test's own model, with version 1 serving."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
-    made = Model(name, server.models / name, versions)
-    made.publish(1)
+    created = Model(name, server.models / name, versions)
+    created.publish(1)
     wait_until(lambda: answers(client, name))
-    return made
+    return created
 
 
 def answers(client: PredictClient, name: str) -> bool:

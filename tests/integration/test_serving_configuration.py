@@ -101,8 +101,10 @@ def test_a_configuration_file_is_followed_and_requests_change_it(tmp_path: Path,
         wait_until(lambda: available(client) == {3, 4})
         file.unlink()
         wait_until(lambda: "cannot be read" in (tmp_path / "server.log").read_text())
-        told = re.findall(r"models\.config: Invalid protobuf text: 1:\d+", (tmp_path / "server.log").read_text())
-        assert len(told) == 1
+        logged_errors = re.findall(
+            r"models\.config: Invalid protobuf text: 1:\d+", (tmp_path / "server.log").read_text()
+        )
+        assert len(logged_errors) == 1
         assert answering(client, "champion") == 3
 
         # a request: the version to which a label moves is loaded first, the remaining ones are unloaded
@@ -227,12 +229,14 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
         (folder / "9" / model_info.LOCATION).write_text(other)
         expected = {2: "half written", 3: "leading zeros", 4: "leads out", 5: "", 6: "", 8: "the class fan", 9: "takes"}
         wait_until(lambda: set(states(client)) == {1, *expected} and "LOADING" not in states(client).values())
-        found = {version.version: version for version in client.status("pump")}
-        assert found[1].state == "AVAILABLE" and answering(client) == 1
+        statuses = {version.version: version for version in client.status("pump")}
+        assert statuses[1].state == "AVAILABLE" and answering(client) == 1
         for version, words in expected.items():
-            one = found[version]
+            status = statuses[version]
             assert (
-                (one.state, one.error_code != 0) == ("END", True) and one.error_message and words in one.error_message
+                (status.state, status.error_code != 0) == ("END", True)
+                and status.error_message
+                and words in status.error_message
             )
         # the half written version is complete now
         shutil.copytree(versions / "2", folder / "2", dirs_exist_ok=True)

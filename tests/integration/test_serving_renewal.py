@@ -41,8 +41,8 @@ class Server:
 
     @property
     def places(self) -> tuple[tuple[str, int], tuple[str, int]]:
-        found = [address.rpartition(":") for address in (self.client.address, self.rest.removeprefix("https://"))]
-        return tuple((host, int(port)) for host, _, port in found)  # type: ignore[return-value]
+        split = [address.rpartition(":") for address in (self.client.address, self.rest.removeprefix("https://"))]
+        return tuple((host, int(port)) for host, _, port in split)  # type: ignore[return-value]
 
     def serials(self, caller: Pair) -> list[int]:
         """Serial numbers of the certificates that gRPC and REST present now."""

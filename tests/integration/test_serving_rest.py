@@ -95,11 +95,11 @@ def test_status_and_metadata(api: tuple[str, PredictClient]) -> None:
         {"version": version, "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
         for version in ("2", "1")
     ]
-    (one,) = requests.get(f"{url}/v1/models/pump/labels/champion", timeout=30).json()["model_version_status"]
-    assert one["version"] == "1"
-    found = requests.get(f"{url}/v1/models/pump/versions/1/metadata", timeout=30).json()
-    assert found["model_spec"] == {"name": "pump", "signature_name": "", "version": "1"}
-    signature = found["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    (version_status,) = requests.get(f"{url}/v1/models/pump/labels/champion", timeout=30).json()["model_version_status"]
+    assert version_status["version"] == "1"
+    metadata = requests.get(f"{url}/v1/models/pump/versions/1/metadata", timeout=30).json()
+    assert metadata["model_spec"] == {"name": "pump", "signature_name": "", "version": "1"}
+    signature = metadata["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert signature["method_name"] == "tensorflow/serving/predict"
     assert signature["inputs"]["rows"]["dtype"] == "DT_FLOAT"
     assert [dim["size"] for dim in signature["inputs"]["rows"]["tensor_shape"]["dim"]] == ["-1", "-1", str(SENSORS)]
@@ -228,7 +228,7 @@ def test_requests_are_counted_under_tensorflow_servings_names(api: tuple[str, Pr
     def counted(line: str) -> int:
         page = requests.get(f"{url}/monitoring/prometheus/metrics", timeout=30)
         assert page.headers["content-type"].startswith("text/plain")
-        return next((int(one.rpartition(" ")[2]) for one in page.text.splitlines() if one.startswith(line)), 0)
+        return next((int(sample.rpartition(" ")[2]) for sample in page.text.splitlines() if sample.startswith(line)), 0)
 
     good = ':tensorflow:serving:request_count{model_name="pump",status="OK"}'
     strange = ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"}'

@@ -111,14 +111,14 @@ def test_a_savepoint_in_the_middle_of_a_faulty_replay_changes_nothing(trained, t
     stop(site, drain=True)
     largest, compared = compare_scores(site, trained.expected)
     anomalies = compare_anomalies(site, trained.expected)
-    found = books(site)
-    dead = found["dead letters"]
+    counted = books(site)
+    dead = counted["dead letters"]
     tell(
         f"SKAB with a savepoint in the middle: {compared:,} scores, largest difference {largest:.2g};"
         f" {anomalies} anomaly records the same, none twice; {len(outgoing):,} sent ="
-        f" {found['rows']:,} in rows + {found['bad quality']:,} bad quality + {dead:,} dead letters"
+        f" {counted['rows']:,} in rows + {counted['bad quality']:,} bad quality + {dead:,} dead letters"
     )
-    assert sum(found.values()) == len(outgoing)
+    assert sum(counted.values()) == len(outgoing)
     assert dead > 0.005 * len(clean)
 
 
@@ -129,10 +129,10 @@ def records(site: Site, topic: str | None) -> list[dict]:
 def after_some_calls(site: Site) -> StreamStatus:
     """The job's status once its counts have arrived at Flink."""
     deadline = time.monotonic() + SOME_SCORES_WITHIN_S
-    while not (found := status(site)).predict_calls and time.monotonic() < deadline:
+    while not (current := status(site)).predict_calls and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert 0 < found.predict_calls <= found.predict_windows
-    return found
+    assert 0 < current.predict_calls <= current.predict_windows
+    return current
 
 
 def wait_for_scores(site: Site) -> None:
@@ -148,23 +148,25 @@ def compare_scores(site: Site, expected: dict[str, Backtest]) -> tuple[float, in
     arrived = [(asset, int(np.datetime64(ts[:-1], "ms").astype(np.int64)), score) for asset, ts, score in rows]
     assert len({(asset, ts) for asset, ts, _ in arrived}) == len(arrived), "a row was scored twice"
     scores = {(asset, ts): score for asset, ts, score in arrived if score is not None}
-    wanted = {
+    expected_scores = {
         (asset, edge): score
-        for asset, one in expected.items()
-        for edge, score in zip(one.edges.tolist(), one.score.tolist(), strict=True)
+        for asset, backtested in expected.items()
+        for edge, score in zip(backtested.edges.tolist(), backtested.score.tolist(), strict=True)
         if score == score
     }
-    assert scores.keys() == wanted.keys()
-    largest = max(abs(scores[key] - wanted[key]) / max(1.0, abs(wanted[key])) for key in wanted)
+    assert scores.keys() == expected_scores.keys()
+    largest = max(
+        abs(scores[key] - expected_scores[key]) / max(1.0, abs(expected_scores[key])) for key in expected_scores
+    )
     assert largest <= TOLERANCE
-    return largest, len(wanted)
+    return largest, len(expected_scores)
 
 
 def compare_anomalies(site: Site, expected: dict[str, Backtest]) -> int:
     """Check that each asset has the same records in the same order: ids, states, times, reasons."""
 
-    def essence(one: dict) -> tuple:
-        return tuple(one[key] for key in ("id", "state", "start", "detected", "end", "reason", "severity"))
+    def essence(anomaly: dict) -> tuple:
+        return tuple(anomaly[key] for key in ("id", "state", "start", "detected", "end", "reason", "severity"))
 
     arrived: dict[str, list[tuple]] = {}
     for one in records(site, site.topics.anomalies):
@@ -176,10 +178,10 @@ def compare_anomalies(site: Site, expected: dict[str, Backtest]) -> int:
 
 def books(site: Site) -> Counter:
     """Count where the readings ended."""
-    found: Counter = Counter()
+    counts: Counter = Counter()
     for record in records(site, site.topics.scores):
-        found["rows"] += record["readings"]
-        found["bad quality"] += record["bad_quality"]
+        counts["rows"] += record["readings"]
+        counts["bad quality"] += record["bad_quality"]
     for letter in records(site, site.topics.dead_letters):
-        found["dead letters"] += letter.get("count", 1)
-    return +found
+        counts["dead letters"] += letter.get("count", 1)
+    return +counts

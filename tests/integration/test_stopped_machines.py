@@ -84,14 +84,14 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
 
     worst = 0.0
     for backtested in backtest(site, "pump", version=trained.version):
-        said = reference.score(detector, [backtested.asset], backtested.rows[None])
+        expected = reference.score(detector, [backtested.asset], backtested.rows[None])
         first = detector.window - 1
         score, contribution = backtested.score[first:], backtested.contribution[first:]
-        np.testing.assert_array_equal(np.isnan(score), np.isnan(said.score[0]))
-        there = np.isfinite(score)
-        worst = max(worst, float(np.abs(score - said.score[0])[there].max() / said.score[0][there].max()))
-        np.testing.assert_allclose(score[there], said.score[0][there], rtol=1e-3, atol=1e-3)
-        np.testing.assert_allclose(contribution[there], said.contribution[0][there], atol=1e-3)
+        np.testing.assert_array_equal(np.isnan(score), np.isnan(expected.score[0]))
+        scored = np.isfinite(score)
+        worst = max(worst, float(np.abs(score - expected.score[0])[scored].max() / expected.score[0][scored].max()))
+        np.testing.assert_allclose(score[scored], expected.score[0][scored], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(contribution[scored], expected.contribution[0][scored], atol=1e-3)
         for stop in STOPS:
             assert np.isnan(backtested.score[stop]).all()
             assert np.isnan(backtested.score[stop.stop])  # until enough of the window ran
@@ -99,9 +99,11 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
         assert not any(event.start // 1_000 in stop for event in backtested.events for stop in STOPS)
 
     labels = Labels(tuple(Label(asset, FAULT.start * 1_000, FAULT.stop * 1_000, ("flow",)) for asset in site.assets))
-    found = evaluate_class(site, "pump", labels, version=trained.version)
-    assert found.model.events is not None and found.model.events.total == 2
+    evaluation = evaluate_class(site, "pump", labels, version=trained.version)
+    assert evaluation.model.events is not None and evaluation.model.events.total == 2
     if name != "isolation-forest":  # so few trees do not detect a fault of one sensor
-        assert found.model.events.detected == 2
-    assert found.model.coverage is not None and found.model.coverage < 1 - len(STOPS[2]) / (ROWS - NORMAL) + 0.01
-    tell(f"{name}: graph and numpy differ by at most {worst:.1g} of the largest score, {found.model.events}")
+        assert evaluation.model.events.detected == 2
+    assert (
+        evaluation.model.coverage is not None and evaluation.model.coverage < 1 - len(STOPS[2]) / (ROWS - NORMAL) + 0.01
+    )
+    tell(f"{name}: graph and numpy differ by at most {worst:.1g} of the largest score, {evaluation.model.events}")

@@ -106,14 +106,14 @@ def undisturbed(site: Site, outgoing: list[Message]) -> Outcome:
     while feed.left:  # in portions shorter than the delay of the late readings
         feed.send(min(feed.left, SLICE))
         time.sleep(0.5)
-    found = finish(site, feed)
-    assert found.repeated == 0 and found.accounted == len(outgoing)
-    states = Counter(record["state"] for records in found.anomalies.values() for record in records)
-    reasons = Counter(record["reason"] for records in found.anomalies.values() for record in records)
+    outcome = finish(site, feed)
+    assert outcome.repeated == 0 and outcome.accounted == len(outgoing)
+    states = Counter(record["state"] for records in outcome.anomalies.values() for record in records)
+    reasons = Counter(record["reason"] for records in outcome.anomalies.values() for record in records)
     assert states["open"] == states["closed"] > 50 and min(reasons["recovered"], reasons["silent"]) > 5
-    assert found.dead.keys() >= {"bad-json", "bad-timestamp", "missing-field", "bad-value", "unknown-tag", "late"}
-    assert any(record["score"] is None for record in found.scores.values())
-    return found
+    assert outcome.dead.keys() >= {"bad-json", "bad-timestamp", "missing-field", "bad-value", "unknown-tag", "late"}
+    assert any(record["score"] is None for record in outcome.scores.values())
+    return outcome
 
 
 @dataclass
@@ -136,14 +136,14 @@ class Run:
 @contextmanager
 def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
     """The job on its own topics, supervised. When the block ends, the stream has ended or the job is stopped."""
-    site, told = on_topics(chaos.site, name, partitions), ProgressLog()
+    site, log = on_topics(chaos.site, name, partitions), ProgressLog()
     submit(site, start="earliest")
     try:
-        with keeping(site, told) as keeper, Watch(site) as watch:
-            run = Run(site, Feed(site, chaos.outgoing), watch, told, revived=keeper.revived)
+        with keeping(site, log) as keeper, Watch(site) as watch:
+            run = Run(site, Feed(site, chaos.outgoing), watch, log, revived=keeper.revived)
             yield run
     except BaseException:
-        print("\n".join(["the keeper said:", *told.lines]))
+        print("\n".join(["messages of the supervisor:", *log.lines]))
         with contextlib.suppress(EugenieError):
             stop(site, savepoint=False)
         raise
@@ -151,19 +151,19 @@ def running(chaos: Chaos, name: str, partitions: int = 1) -> Iterator[Run]:
 
 def prove(chaos: Chaos, run: Run, tell: Tell) -> None:
     """End the run; check that every result equals the undisturbed one and every message is accounted for."""
-    found = finish(run.site, run.feed)
-    wrong = differences(found, chaos.wanted)
+    outcome = finish(run.site, run.feed)
+    wrong = differences(outcome, chaos.wanted)
     assert not wrong, "\n".join([*map(str, run.survived), *run.told.lines, *wrong])
-    assert found.accounted == len(chaos.outgoing)
-    report(tell, found, run)
+    assert outcome.accounted == len(chaos.outgoing)
+    report(tell, outcome, run)
 
 
-def report(tell: Tell, found: Outcome, run: Run) -> None:
-    anomalies = sum(map(len, found.anomalies.values()))
-    dead = sum(found.dead.values())
+def report(tell: Tell, outcome: Outcome, run: Run) -> None:
+    anomalies = sum(map(len, outcome.anomalies.values()))
+    dead = sum(outcome.dead.values())
     tell(
-        f"{run.feed.sent:,} messages = {found.rows['readings']:,} in rows + {found.rows['bad_quality']:,} of bad"
-        f" quality + {dead:,} dead letters; {len(found.scores):,} score and {anomalies} anomaly records, equal;"
+        f"{run.feed.sent:,} messages = {outcome.rows['readings']:,} in rows + {outcome.rows['bad_quality']:,} of bad"
+        f" quality + {dead:,} dead letters; {len(outcome.scores):,} score and {anomalies} anomaly records, equal;"
         f" started again: {dict(run.revived) or 'nothing'}"
     )
     for fault in run.survived:
@@ -172,7 +172,7 @@ def report(tell: Tell, found: Outcome, run: Run) -> None:
         figures = {
             "case": run.site.topics.scores,
             "messages": run.feed.sent,
-            "scores": len(found.scores),
+            "scores": len(outcome.scores),
             "anomalies": anomalies,
             "dead_letters": dead,
             "faults": len(run.survived),
@@ -310,25 +310,25 @@ def test_models_are_swapped_while_it_runs(chaos, tell):
                     run.watch.wait_for(lambda: serves(site, version), f"version {version} serves")
 
                 run.strike(f"swap to {version}", swap)
-            found = finish(run.site, run.feed)
+            outcome = finish(run.site, run.feed)
     finally:
         release(models, CLASS, 1)
         for version in (2, 3):
             shutil.rmtree(models / CLASS / str(version), ignore_errors=True)
         local.stop(chaos.site)
         local.start(chaos.site)
-    scored = {key: one for key, one in found.scores.items() if one["score"] is not None}
-    assert found.repeated == 0 and found.accounted == len(chaos.outgoing)
-    assert found.scores.keys() == chaos.wanted.scores.keys()
+    scored = {key: one for key, one in outcome.scores.items() if one["score"] is not None}
+    assert outcome.repeated == 0 and outcome.accounted == len(chaos.outgoing)
+    assert outcome.scores.keys() == chaos.wanted.scores.keys()
     assert all(version_of(record["score"]) == record["model"]["version"] for record in scored.values())
     assert {record["model"]["version"] for record in scored.values()} == {1, 2, 3}
-    assert {key: base(one) for key, one in found.scores.items()} == {
+    assert {key: base(one) for key, one in outcome.scores.items()} == {
         key: base(one) for key, one in chaos.wanted.scores.items()
     }
-    assert {asset: essences(of) for asset, of in found.anomalies.items()} == {
+    assert {asset: essences(of) for asset, of in outcome.anomalies.items()} == {
         asset: essences(of) for asset, of in chaos.wanted.anomalies.items()
     }
-    report(tell, found, run)
+    report(tell, outcome, run)
 
 
 def serves(site: Site, version: int) -> bool:

@@ -151,14 +151,14 @@ def history() -> Batch:
     )
 
 
-def until(wanted: Callable[[StreamStatus], object], site: Site) -> StreamStatus:
+def until(condition: Callable[[StreamStatus], object], site: Site) -> StreamStatus:
     """The status once it meets the condition. REST's figures are a second old."""
     deadline = time.monotonic() + WITHIN_S
-    while not wanted(found := status(site)):
+    while not condition(current := status(site)):
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {WITHIN_S:.0f} s: {found}")
+            pytest.fail(f"not within {WITHIN_S:.0f} s: {current}")
         time.sleep(0.5)
-    return found
+    return current
 
 
 def records(site: Site, topic: str | None, begin: Mapping[int, int] | None = None) -> list[bytes]:
@@ -208,12 +208,12 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     assert resumed.origin == "checkpoint" and f"/{cancelled.job_id}/chk-" in str(resumed.resumed_from)
     stop(plant.site, drain=True)
 
-    found = sorted(records(plant.site, plant.site.topics.scores))
-    assert found == bounded_scores(plant.site, tmp_path)
-    assert found == bounded_scores_of_what_was_sent(plant.site, tmp_path)
+    scores = sorted(records(plant.site, plant.site.topics.scores))
+    assert scores == bounded_scores(plant.site, tmp_path)
+    assert scores == bounded_scores_of_what_was_sent(plant.site, tmp_path)
     check_anomalies_of_a_part(plant)
     assert (
-        sum(record["readings"] + record["bad_quality"] for record in map(json.loads, found))
+        sum(record["readings"] + record["bad_quality"] for record in map(json.loads, scores))
         == sent
         == SECONDS * 2 * SENSORS
     )
@@ -265,8 +265,8 @@ def check_status(plant: Plant) -> None:
     )
     # Flink answers with the figures of the previous request: one of our answers must be fresh
     time.sleep(FRESH_S + 1)
-    asked = status(plant.site)
-    assert asked.figures_age_s is not None and asked.figures_age_s <= FRESH_S
+    fresh = status(plant.site)
+    assert fresh.figures_age_s is not None and fresh.figures_age_s <= FRESH_S
     shown = run("status", "--site", str(plant.file))
     for words in (
         "RUNNING",
@@ -283,7 +283,7 @@ def check_status(plant: Plant) -> None:
 
 def check_metrics(plant: Plant) -> None:
     """Every metric that docs/operations.md names is on the page for Prometheus."""
-    wanted = {
+    names = {
         "flink_jobmanager_job_numRestarts",
         "flink_jobmanager_job_lastCheckpointDuration",
         "flink_jobmanager_job_numberOfFailedCheckpoints",
@@ -297,7 +297,7 @@ def check_metrics(plant: Plant) -> None:
     }
     (page,) = (engine.address for engine in service.status(plant.owner) if engine.name == flink.METRICS)
     deadline = time.monotonic() + WITHIN_S  # they are pushed every ten seconds
-    while missing := {name for name in wanted if name not in requests.get(page, timeout=10).text}:
+    while missing := {name for name in names if name not in requests.get(page, timeout=10).text}:
         assert time.monotonic() < deadline, missing
         time.sleep(1)
 
@@ -318,9 +318,9 @@ def check_what_runs_is_left_alone(plant: Plant) -> None:
     again = submit(plant.site)
     assert not again.started and again.job_id == plant.submitted() and again.changes == ()
     changed = plant.change(stream={"out_of_orderness": "3s"}, assets={ASSETS[2]: {"class": "pump"}})
-    told = submit(changed)
-    assert not told.started and told.job_id == again.job_id
-    assert [str(change) for change in told.changes] == [
+    submission = submit(changed)
+    assert not submission.started and submission.job_id == again.job_id
+    assert [str(change) for change in submission.changes] == [
         "assets.pump-105: new",
         "stream.out_of_orderness: 2000 -> 3000",
     ]
@@ -384,9 +384,9 @@ def kill_the_jobmanager(plant: Plant) -> None:
 def is_missed(plant: Plant, state: str, hint: str) -> bool:
     """Check that `stream status` exits with 4, and prints the state and the next step."""
     result = CliRunner().invoke(app, ["stream", "status", "--site", str(plant.file), "-o", "json"])
-    found = json.loads(result.stdout)
-    assert (result.exit_code, found["state"]) == (ExitCode.UNREACHABLE, state), found
-    return found["problems"][0]["next"].startswith(hint)
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["state"]) == (ExitCode.UNREACHABLE, state), document
+    return document["problems"][0]["next"].startswith(hint)
 
 
 def bounded_scores(site: Site, folder: Path) -> list[bytes]:
@@ -395,8 +395,8 @@ def bounded_scores(site: Site, folder: Path) -> list[bytes]:
     done = score(site, choose(site), version="1", scores_to=target, anomalies_to=folder / "anomalies.jsonl")
     lines = target.read_bytes().splitlines()
     assert done.rows == len(lines) and done.scores > 500
-    wanted = sorted((folder / "anomalies.jsonl").read_bytes().splitlines())
-    assert sorted(records(site, site.topics.anomalies)) == wanted and done.anomalies == len(wanted) >= 4
+    expected = sorted((folder / "anomalies.jsonl").read_bytes().splitlines())
+    assert sorted(records(site, site.topics.anomalies)) == expected and done.anomalies == len(expected) >= 4
     for record in consume.read(site, str(site.topics.anomalies), until_end=True):
         anomaly = json.loads(record.value or b"")
         assert (record.key or b"").startswith(f"{anomaly['asset']}/{anomaly['id']}".encode())
@@ -540,13 +540,15 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     replay_lines(plant, plant.file.with_name("more.jsonl"), *[b"[]"] * 40)
     admin = AdminClient(client_settings(site))
     ends = positions.look(site, topic).end
-    for removed in admin.delete_records([TopicPartition(topic, one, end) for one, end in ends.items()]).values():
+    for removed in admin.delete_records(
+        [TopicPartition(topic, partition, end) for partition, end in ends.items()]
+    ).values():
         removed.result(30)
-    told, last = ProgressLog(), job_record.load(workspace_of(site))
-    found = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), told)
-    assert found.state is not None and found.state.kind == "savepoint"
-    counts = [int(words.split(": ")[1].split()[0]) for words in told.lines if "removed by retention" in words]
-    assert sum(counts) == 40 == sum(ends.values()) - sum(found.known.values())
+    log, last = ProgressLog(), job_record.load(workspace_of(site))
+    resume = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), log)
+    assert resume.state is not None and resume.state.kind == "savepoint"
+    counts = [int(words.split(": ")[1].split()[0]) for words in log.lines if "removed by retention" in words]
+    assert sum(counts) == 40 == sum(ends.values()) - sum(resume.known.values())
 
     admin.delete_topics([topic])[topic].result(30)
     deadline = time.monotonic() + WITHIN_S

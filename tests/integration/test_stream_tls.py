@@ -71,7 +71,7 @@ def test_the_job_scores_over_mtls_and_shows_no_key(engines, site: Site) -> None:
         time.sleep(0.5)
     assert shown.predict_calls
     assert shown.model_server is not None and shown.model_server.models == {"pump": 1}
-    told = [requests.get(f"{engines.flink}{page}", timeout=30).text for page in pages(job)]
+    texts = [requests.get(f"{engines.flink}{page}", timeout=30).text for page in pages(job)]
     stop(site, drain=True)
 
     rest = FlinkRest(engines.flink)
@@ -83,11 +83,11 @@ def test_the_job_scores_over_mtls_and_shows_no_key(engines, site: Site) -> None:
     assert {(record["score"], record["model"]["version"]) for record in scores} == {(1000.0 + WINDOW * len(NAMES), 1)}
 
     processes = ["jobmanager", *(f"taskmanagers/{task_manager}" for task_manager in rest.task_managers())]
-    told += [rest.log(process) for process in processes]
-    told += [path.read_text() for path in workspace_of(site).run.glob("*.json")]
+    texts += [rest.log(process) for process in processes]
+    texts += [path.read_text() for path in workspace_of(site).run.glob("*.json")]
     assert site.serving.tls is not None and site.serving.tls.client_key is not None
     secret = Path(site.serving.tls.client_key).read_text().splitlines()[1]
-    assert not any(secret in text for text in told)
+    assert not any(secret in text for text in texts)
 
 
 def pages(job: str) -> list[str]:

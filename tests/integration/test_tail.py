@@ -46,13 +46,13 @@ PATIENCE_S = 30.0
 @pytest.fixture
 def site(engines) -> Site:
     """A site with its own topics, two partitions each."""
-    made = engines.site(
+    plant = engines.site(
         f"tail-{next(_NUMBERS)}",
         kafka={"partitions": 2},
         assets={name: {"class": "pump"} for name in ("p-1", "p-2", "p-3")},
     )
-    topics.ensure(made)
-    return made
+    topics.ensure(plant)
+    return plant
 
 
 def record(number: int, asset: str = "p-1", state: str = "open", **members) -> bytes:
@@ -171,18 +171,18 @@ def as_an_earlier_release(site: Site) -> None:
     """The anomalies topic as in earlier releases, with the asset as a record's key."""
     name = str(site.topics.anomalies)
     admin = AdminClient(client_settings(site))
-    made = NewTopic(name, 1, 1, config={"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"})
-    admin.create_topics([made])[name].result(PATIENCE_S)
+    topic = NewTopic(name, 1, 1, config={"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"})
+    admin.create_topics([topic])[name].result(PATIENCE_S)
     send(site, record(1), record(1, state="closed"), record(2), record(2, state="update"))
 
 
 def test_anomalies_are_compacted_and_kept_for_ever_and_events_are_not(site):
-    found = {name: settings_of(site, name) for name in topics.names(site)}
-    shown = {name: (one["cleanup.policy"], one["retention.ms"]) for name, one in found.items()}
+    settings = {name: settings_of(site, name) for name in topics.names(site)}
+    shown = {name: (config["cleanup.policy"], config["retention.ms"]) for name, config in settings.items()}
     anomalies = str(site.topics.anomalies)
     assert shown.pop(anomalies) == ("compact", "-1")
     assert set(shown.values()) == {("delete", "604800000")}
-    assert found[anomalies]["message.timestamp.type"] == "LogAppendTime"
+    assert settings[anomalies]["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
@@ -194,7 +194,7 @@ def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
         segment_ms="50", min_compaction_lag_ms="0", min_cleanable_dirty_ratio="0.01",
     )  # fmt: skip
     lives = [(number, f"p-{number % 3 + 1}", "closed" if number % 2 else "update") for number in range(12)]
-    wanted = {f"id-{number}": state for number, _, state in lives}
+    expected = {f"id-{number}": state for number, _, state in lives}
     sent, deadline = 0, time.monotonic() + PATIENCE_S
     while True:
         with Producer(site) as producer:
@@ -206,21 +206,21 @@ def test_compaction_leaves_every_anomaly_its_last_record(engines, site):
         if len(list(consume.read(site, name, until_end=True))) < sent:
             break
         assert time.monotonic() < deadline, f"nothing was compacted: {sent} records"
-    found = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
-    assert found == wanted
+    listed = {seen.anomaly.id: seen.anomaly.state for seen, _ in list_anomalies(site)}
+    assert listed == expected
 
 
 def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engines):
     """Its keys are assets: compaction would leave one record per asset."""
     site = engines.owner
-    said = Said()
+    progress = Said()
     as_an_earlier_release(site)
     assert topics.forgotten(site) == "retention.ms=604800000"
-    topics.ensure(site, said)
-    topics.ensure(site, said)
-    found = settings_of(site, str(site.topics.anomalies))
-    assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == ("delete", "-1", "-1")
-    assert sum("now keeps anomalies indefinitely" in line for line in said.lines) == 1
+    topics.ensure(site, progress)
+    topics.ensure(site, progress)
+    settings = settings_of(site, str(site.topics.anomalies))
+    assert (settings["cleanup.policy"], settings["retention.ms"], settings["retention.bytes"]) == ("delete", "-1", "-1")
+    assert sum("now keeps anomalies indefinitely" in line for line in progress.lines) == 1
     assert topics.forgotten(site) == ""
     send(site, record(3))  # as the job continues: here under the earlier key, below under its own
     with Producer(site) as producer:
@@ -231,12 +231,12 @@ def test_a_topic_of_an_earlier_release_is_kept_for_ever_and_not_compacted(engine
 
 
 def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(engines):
-    site, said = engines.site("plants-own"), Said()
+    site, progress = engines.site("plants-own"), Said()
     as_an_earlier_release(site)
-    topics.ensure(site, said)
+    topics.ensure(site, progress)
     topic = str(site.topics.anomalies)
     assert settings_of(site, topic)["retention.ms"] == "604800000"
-    (line,) = [line for line in said.lines if "deletes anomalies" in line]
+    (line,) = [line for line in progress.lines if "deletes anomalies" in line]
     assert f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap}" in line
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
     (check,) = [check for check in doctor.check(site) if check.name == "anomalies topic"]
@@ -374,12 +374,12 @@ def test_the_list_has_each_anomaly_once_as_it_is_now(site):
         record(1, state="closed"),
         b'{"asset": "p-1"}',
     )
-    found = list_anomalies(site)
-    assert [(seen.anomaly.id, seen.anomaly.state) for seen, _ in found] == [
+    listed = list_anomalies(site)
+    assert [(seen.anomaly.id, seen.anomaly.state) for seen, _ in listed] == [
         ("id-1", "closed"),
         ("id-2", "update"),
     ]
-    assert found[1][1] == json.loads(record(2, "p-2", "update"))
+    assert listed[1][1] == json.loads(record(2, "p-2", "update"))
 
 
 def site_file(site: Site, folder: Path) -> Path:
@@ -428,10 +428,10 @@ class Command:
     def wait_until_said(self, text: str, after: str = "") -> str:
         """All output on stderr, once it contains `text` after the last `after`."""
         deadline = time.monotonic() + PATIENCE_S
-        while text not in (said := self._said.read_text()).rpartition(after or "\0")[2]:
-            assert time.monotonic() < deadline, said
+        while text not in (output := self._said.read_text()).rpartition(after or "\0")[2]:
+            assert time.monotonic() < deadline, output
             time.sleep(0.2)
-        return said
+        return output
 
     def interrupt(self) -> int:
         """Send Ctrl-C; returns the exit code."""
@@ -491,8 +491,8 @@ def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engi
     score(site)
     command = Command(site, tmp_path, terminal=False)
     command.wait_for(b"\n")
-    said = command.wait_until_said("last row scored")
-    assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in said and "no contact" not in said
+    output = command.wait_until_said("last row scored")
+    assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in output and "no contact" not in output
     (pid,) = [engine.pid for engine in service.status(engines.owner) if engine.name == "kafka"]
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -500,8 +500,8 @@ def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engi
         listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
         assert isinstance(listed.exception, EugenieError)
         assert listed.exception.exit_code == ExitCode.UNREACHABLE
-        (found,) = [engine for engine in service.status(engines.owner) if engine.name == "kafka"]
-        assert (found.state, found.ok) == ("not answering", False) and "eugenie down" in found.hint
+        (broker,) = [engine for engine in service.status(engines.owner) if engine.name == "kafka"]
+        assert (broker.state, broker.ok) == ("not answering", False) and "eugenie down" in broker.hint
     finally:
         os.kill(pid, signal.SIGCONT)
     command.wait_until_said("last row scored", after="no contact with Kafka since ")
@@ -526,8 +526,8 @@ def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_wat
 
 
 def test_brokers_that_answer_are_reachable(engines, site):
-    found = {engine.name: (engine.state, engine.why) for engine in service.status(site)}
-    assert (found["kafka"], found["flink"]) == (("reachable", ""), ("reachable", ""))
+    answers = {engine.name: (engine.state, engine.why) for engine in service.status(site)}
+    assert (answers["kafka"], answers["flink"]) == (("reachable", ""), ("reachable", ""))
 
 
 def test_brokers_that_are_not_there_are_unreachable(site_factory):

@@ -70,8 +70,8 @@ def plant(folder: Path, uri: str, more: str = "") -> Site:
 
 def runs_of(site: Site) -> list:
     client = mlflow_store.client(site)
-    found = client.search_runs([mlflow_store.experiment(site, client)])
-    return [run for run in found if "eugenie.class" in run.data.tags]
+    runs = client.search_runs([mlflow_store.experiment(site, client)])
+    return [run for run in runs if "eugenie.class" in run.data.tags]
 
 
 class Told:
@@ -89,12 +89,12 @@ class Told:
 def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
     tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site, told = plant(tmp_path, door.uri), Told()
+    site, progress = plant(tmp_path, door.uri), Told()
     for shut in ("refuse", "503"):
         door.shut = shut
-        done = train.train_class(site, "pump", told)
+        done = train.train_class(site, "pump", progress)
         assert (done.version, done.spooled) == (None, True)
-        assert any("eugenie models sync" in line for line in told.lines)
+        assert any("eugenie models sync" in line for line in progress.lines)
     assert done.kept, "the second run has the same data and settings as the waiting one"
     with pytest.raises(EugenieError) as away:
         sync.send(site, SILENT)
@@ -156,13 +156,13 @@ MIDDLE = [("pump", "margin", [0])] + [("fan", "loss", [0, 1, 2])] * (os.environ.
 def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
     tmp_path: Path, door: Door, class_name: str, metric: str, steps: list[int]
 ) -> None:
-    site, told = plant(tmp_path, door.uri), Told()
+    site, progress = plant(tmp_path, door.uri), Told()
     door.shut_after = "runs/log-batch"
-    done = train.train_class(site, class_name, told)
+    done = train.train_class(site, class_name, progress)
     assert done.spooled
-    assert any("the tracking server failed" in line for line in told.lines)
+    assert any("the tracking server failed" in line for line in progress.lines)
     door.shut, door.shut_after = "", ""
-    registered = train.train_class(site, class_name, told)
+    registered = train.train_class(site, class_name, progress)
     assert (registered.version, registered.kept) == (1, True)
     [run] = runs_of(site)
     history = mlflow_store.client(site).get_metric_history(run.info.run_id, metric)
@@ -180,8 +180,8 @@ def test_the_commands_say_what_is_spooled(
     options = ["--site", str(site.file), "-o", "json"]
     door.shut = "hang"
     assert app(["train", "--class", "pump", *options], standalone_mode=False) in (None, 0)
-    [told] = json.loads(capsys.readouterr().out)
-    assert (told["spooled"], told["version"]) == (True, None)
+    [result] = json.loads(capsys.readouterr().out)
+    assert (result["spooled"], result["version"]) == (True, None)
     with pytest.raises(EugenieError, match=r"no response within"):
         app(["models", "sync", *options], standalone_mode=False)
     door.shut = ""
@@ -204,15 +204,15 @@ def test_credentials_of_the_site_file(
     else:
         door.authorization = "Bearer s3cret-word"
         more = ', token: "${env:EUGENIE_TEST_SECRET}"'
-    site, told = plant(tmp_path, door.uri, more), Told()
-    assert train.train_class(site, "pump", told).version == 1
+    site, progress = plant(tmp_path, door.uri, more), Told()
+    assert train.train_class(site, "pump", progress).version == 1
     assert Registry(site).load(Registry(site).resolve("pump", 1)).type == "mewma"
 
     monkeypatch.setenv("EUGENIE_TEST_SECRET", "wr0ng-word")
     with pytest.raises(
         EugenieError, match=r"does not know (user ann|the token of the site file) \(HTTP 401\)"
     ) as refused:
-        train.train_class(site, "pump", told, TrainingOptions(force=True))
+        train.train_class(site, "pump", progress, TrainingOptions(force=True))
     assert "tracking.username" in str(refused.value.hint)
     assert spool.waiting(workspace_of(site)) == []
     nobody = site.model_copy(
@@ -221,7 +221,7 @@ def test_credentials_of_the_site_file(
     with pytest.raises(EugenieError, match="callers without credentials"):
         mlflow_store.client(nobody)
     assert not {name for name in os.environ if name.startswith("MLFLOW_TRACKING_")}
-    shown = "".join([*told.lines, *capfd.readouterr(), str(refused.value)])
+    shown = "".join([*progress.lines, *capfd.readouterr(), str(refused.value)])
     assert "s3cret" not in shown
     assert "wr0ng" not in shown
 

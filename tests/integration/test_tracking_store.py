@@ -27,8 +27,8 @@ def test_two_first_users_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", FIRST_USE, str(file)], stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    told = [user.communicate(timeout=120)[1] for user in users]
-    assert [user.returncode for user in users] == [0, 0], "\n".join(told)
+    outputs = [user.communicate(timeout=120)[1] for user in users]
+    assert [user.returncode for user in users] == [0, 0], "\n".join(outputs)
 
 
 def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) -> None:

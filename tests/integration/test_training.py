@@ -40,7 +40,7 @@ def site(tmp_path: Path) -> Site:
     file = tmp_path / "site-configs" / "little.yaml"
     file.write_text("site: little\n")
     model = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 8, "epochs": 2}
-    made = Site.model_validate(
+    plant = Site.model_validate(
         {
             "site": "little",
             "workspace": "work",
@@ -59,8 +59,8 @@ def site(tmp_path: Path) -> Site:
         }
     )
     for asset in ("one", "three"):
-        open_history(made).commit("logger", [batch(asset, 900)], key=asset)
-    return made
+        open_history(plant).commit("logger", [batch(asset, 900)], key=asset)
+    return plant
 
 
 def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
@@ -98,14 +98,14 @@ def test_versions_aliases_and_what_a_run_holds(site: Site) -> None:
 def test_a_learning_rate_that_is_searched_for_is_told(site: Site) -> None:
     pump = site.classes["pump"]
     searching = pump.model_copy(update={"model": pump.model.model_copy(update={"learning_rate": "auto"})})
-    told = io.StringIO()
+    output = io.StringIO()
     searching_site = site.model_copy(update={"classes": {**site.classes, "pump": searching}})
-    trained = train.train_class(searching_site, "pump", Console(err=told), TrainingOptions(epochs=1))
+    trained = train.train_class(searching_site, "pump", Console(err=output), TrainingOptions(epochs=1))
     client = mlflow_store.client(site)
     parameters = client.get_run(trained.run_id).data.params
     assert parameters["model.learning_rate"] == "auto"
     assert 0.001 < float(parameters["learning_rate"]) < 0.2
-    assert f"pump: learning rate {parameters['learning_rate']}, found in " in told.getvalue()
+    assert f"pump: learning rate {parameters['learning_rate']}, found in " in output.getvalue()
     assert "learning_rate.png" in {file.path for file in client.list_artifacts(trained.run_id)}
 
 
@@ -167,10 +167,10 @@ def test_a_training_that_goes_on_from_the_champion_begins_where_that_one_ended(s
     assert registry.resolve("pump", "champion").version == first.version
     assert second.metrics["best_validation_loss"] < anew.metrics["best_validation_loss"]
     assert train.train_class(site, "pump", SILENT, TrainingOptions(epochs=1, from_champion=True)).kept
-    told = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
+    expected_tags = {"eugenie.parent_version": "1", "eugenie.parent_run": first.run_id}
     version = registry.client.get_model_version(mlflow_store.registered_name(site, "pump"), "3")
-    assert told.items() <= version.tags.items()
-    assert told.items() <= registry.client.get_run(second.run_id).data.tags.items()
+    assert expected_tags.items() <= version.tags.items()
+    assert expected_tags.items() <= registry.client.get_run(second.run_id).data.tags.items()
 
     pump = site.classes["pump"]
     wider = pump.model_copy(update={"model": pump.model.model_copy(update={"units": 12, "horizons": (1, 5)})})
