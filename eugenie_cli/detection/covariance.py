@@ -27,19 +27,15 @@ STILL_DEVIATION = 0.5
 
 def ledoit_wolf(samples: Floats) -> tuple[Floats, float]:
     """Covariance shrunk towards a scaled identity: Ledoit and Wolf, "A well-conditioned estimator for
-    large-dimensional covariance matrices", Journal of Multivariate Analysis 88 (2004), section 3.2.
+    large-dimensional covariance matrices", Journal of Multivariate Analysis 88 (2004), section 3.2, by scikit-learn.
 
-    `samples` float [N, P], centred -> (covariance float64 [P, P], shrinkage in 0..1).
+    `samples` float [N, P], centred -> (covariance float64 [P, P], shrinkage in 0..1). Raises ValueError for no sample,
+    and for a value that is not finite.
     """
-    x = np.asarray(samples, dtype=np.float64)
-    n, p = x.shape
-    sample = x.T @ x / n
-    mu = np.trace(sample) / p
-    d2 = np.sum((sample - mu * np.eye(p)) ** 2) / p
-    squares = x**2
-    b2 = np.sum(squares.T @ squares / n - sample**2) / (n * p)
-    shrinkage = float(min(b2, d2) / d2) if d2 > 0 else 1.0
-    return shrinkage * mu * np.eye(p) + (1.0 - shrinkage) * sample, shrinkage
+    from sklearn import covariance  # half a second of imports, which only fitting needs
+
+    shrunk, shrinkage = covariance.ledoit_wolf(np.asarray(samples, dtype=np.float64), assume_centered=True)
+    return shrunk, float(shrinkage)
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,8 @@ def averages_whitener(averages: Floats, rows: Floats, redundancy: float) -> Whit
     rows, which are not redundant: averages of rows without memory correlate like the rows (Lowry et al., 1992), and
     their deviations are smaller by the same factor for every sensor. The weight of the rows' estimate is the averages'
     squared sampling error over their squared difference from it (Ledoit and Wolf, 2004; for variances Opgen-Rhein and
-    Strimmer, 2007; for samples with memory Bartz and Müller, 2014).
+    Strimmer, 2007; for samples with memory Bartz and Müller, 2014). scikit-learn's estimator supports neither redundant
+    samples nor a target other than a scaled identity.
     """
     averages, rows = averages.astype(np.float64), rows.astype(np.float64)
     mean, deviation = averages.mean(axis=0), np.maximum(averages.std(axis=0), MIN_DEVIATION)

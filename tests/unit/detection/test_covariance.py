@@ -33,6 +33,26 @@ def test_few_samples_are_shrunk_more_than_many() -> None:
     assert np.linalg.cond(small) < np.linalg.cond(np.cov(few.T))
 
 
+@pytest.mark.parametrize(("rows", "sensors"), [(2, 1), (5, 12), (40, 4), (3000, 8)])
+def test_shrinkage_is_that_of_the_paper(rows: int, sensors: int) -> None:
+    """Ledoit and Wolf (2004), section 3.2, whatever release of scikit-learn computes it."""
+    random = np.random.default_rng(rows)
+    samples = random.normal(size=(rows, sensors)) @ random.normal(size=(sensors, sensors))
+    samples -= samples.mean(axis=0)
+    sample = samples.T @ samples / rows
+    target = np.trace(sample) / sensors * np.eye(sensors)
+    difference = np.sum((sample - target) ** 2)
+    error = sum(np.sum((np.outer(row, row) - sample) ** 2) for row in samples) / rows**2
+    share = min(error / difference, 1.0) if sensors > 1 else 0.0  # of one sensor both are 0
+    shrunk, shrinkage = ledoit_wolf(samples)
+    np.testing.assert_allclose(shrunk, share * target + (1.0 - share) * sample, rtol=1e-10, atol=1e-10)
+    assert shrinkage == pytest.approx(share, abs=1e-10)
+
+
+def test_sensors_that_never_moved_have_no_covariance() -> None:
+    assert not ledoit_wolf(np.zeros((5, 3)))[0].any()
+
+
 def test_shrinkage_keeps_the_total_variance() -> None:
     samples = correlated(30)
     samples -= samples.mean(0)
