@@ -109,7 +109,10 @@ def measured(
         ours = timed("import", lambda site=site: import_sources(site, [shape])[0].readings)
         plain = timed("plain_import", lambda kept=kept: keep_plainly(exports, shape, kept))
         assert ours == plain, f"eugenie stored {ours} readings, pandas {plain}"
-        ours = timed("grid", lambda site=site: sum(known(load_grid(site, open_history(site), a).rows) for a in assets))
+        ours = timed(
+            "grid",
+            lambda site=site: sum(known(load_grid(site.fleet("pump"), open_history(site), a).rows) for a in assets),
+        )
         plain = timed("plain_grid", lambda kept=kept: sum(known(grid_plainly(kept / f"{a}.parquet")) for a in assets))
         assert abs(ours - plain) <= len(assets) * len(sensors) * MAX_GAP_MS // STEP_MS, (ours, plain)
         print(f"{shape}: " + ", ".join(f"{name} {times[-1]:.2f} s" for name, times in taken.items()), file=sys.stderr)

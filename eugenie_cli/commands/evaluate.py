@@ -52,15 +52,15 @@ def evaluate(
     output: OutputOption = Output.table,
 ) -> None:
     """Judge a model on history, against labels if given, and compare it with classical detectors."""
-    from eugenie_cli.evaluation.request import evaluate_site
+    from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    reports = evaluate_site(
-        open_site(site), both(classes, class_names), labels=labels, start=start, end=end, version=version,
-        candidate=candidate, scores_to=scores, anomalies_to=anomalies, report_to=report, progress=console,
+    request = EvaluationRequest(
+        both(classes, class_names), labels, start, end, version, candidate,
+        scores_to=scores, anomalies_to=anomalies, report_to=report,
     )  # fmt: skip
-    for class_report in reports:
+    for class_report in evaluate_site(open_site(site), request, console):
         if output is Output.json:
             console.json(class_report.to_json())
         else:

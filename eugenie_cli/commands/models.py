@@ -114,11 +114,14 @@ def drift(
     from eugenie_cli.evaluation.drift import drift_of
     from eugenie_cli.evaluation.request import instant_of
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.training.open_class import open_class
 
     console, opened = Console(), open_site(site)
-    start_ms, end_ms = instant_of(opened, "--from", start), instant_of(opened, "--to", end)
+    start_ms, end_ms = (
+        instant_of(opened.timezone, option, text) for option, text in (("--from", start), ("--to", end))
+    )
     for name in opened.classes_named(both(classes, class_names)):
-        class_drift = drift_of(opened, name, start_ms, end_ms, console)
+        class_drift = drift_of(open_class(opened, name), start_ms, end_ms, console)
         if output is Output.json:
             console.json(class_drift.to_json())
         else:

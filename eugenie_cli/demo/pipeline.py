@@ -81,10 +81,13 @@ class Pipeline:
     def evaluate(self, plant: Plant, progress: Progress) -> None:
         """`eugenie evaluate --from ...` without labels, on the hours that calibrated the thresholds."""
         from eugenie_cli.evaluation.evaluate import evaluate_class
+        from eugenie_cli.evaluation.options import EvaluationOptions
+        from eugenie_cli.training.open_class import open_class
 
         for class_name, equipment in self.site.classes.items():
             start = plant.end - int((plant.end - plant.start) * equipment.model.calibration)
-            result = evaluate_class(self.site, class_name, start_ms=start, progress=progress).model
+            opened, options = open_class(self.site, class_name), EvaluationOptions(start_ms=start)
+            result = evaluate_class(opened, options, progress).model
             progress.say(f"  {class_name}: {_rate(result.anomalies_per_asset_day)} on the last hours of normal history")
 
     def submit(self, progress: Progress, cancelled: Callable[[], bool]) -> None:

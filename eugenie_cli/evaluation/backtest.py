@@ -16,11 +16,11 @@ from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.graph import Graph
 from eugenie_cli.evaluation.versions import exported
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.serving import model_info
-from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.site.schema import EquipmentClass, Fleet
+from eugenie_cli.training.open_class import OpenClass
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def alarm_rule(equipment: EquipmentClass) -> AlarmRule:
 
 
 def backtest(
-    site: Site,
-    class_name: str,
+    opened: OpenClass,
     *,
     version: str | int = "champion",
     start_ms: int | None = None,
@@ -76,20 +75,19 @@ def backtest(
     Raises:
         EugenieError: the version does not exist, or does not fit the site's class.
     """
-    site.class_named(class_name)
-    graph = Graph(exported(site, class_name, version, progress))
+    fleet, readings = opened.fleet, history if history is not None else opened.history
+    graph = Graph(exported(opened, version, progress))
     # a version of another type has its own window, and is judged by it
-    model_info.check(graph.info, site, class_name, any_window=True)
-    if warning := model_info.about_strangers(graph.info, site.assets_of(class_name)):
-        progress.say(f"{class_name}: {warning}")
-    readings, assets = history if history is not None else open_history(site), site.assets_of(class_name)
-    with progress.task(f"score {class_name}", total=len(assets), unit="assets") as advance:
-        for asset in assets:
-            yield _of_asset(site, readings, asset, graph, start_ms, end_ms, advance)
+    model_info.check(graph.info, fleet, any_window=True)
+    if warning := model_info.about_strangers(graph.info, fleet.assets):
+        progress.say(f"{fleet.name}: {warning}")
+    with progress.task(f"score {fleet.name}", total=len(fleet.assets), unit="assets") as advance:
+        for asset in fleet.assets:
+            yield _of_asset(fleet, readings, asset, graph, start_ms, end_ms, advance)
 
 
 def _of_asset(
-    site: Site,
+    fleet: Fleet,
     history: History,
     asset: str,
     graph: Graph,
@@ -97,11 +95,10 @@ def _of_asset(
     end_ms: int | None,
     advance: Advance,
 ) -> Backtest:
-    class_name = site.assets[asset].class_name
-    equipment = site.classes[class_name]
+    equipment = fleet.equipment
     # a baseline's window may be longer than the model's
     lead_in = (max(graph.info.window, CHART_WINDOW) - 1) * equipment.step
-    grid = load_grid(site, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)
+    grid = load_grid(fleet, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)
     total = max(len(grid.edges), 1)
     scores = graph.score(asset, grid.rows, lambda rows: advance(rows / total))
     keep = slice(0 if start_ms is None else int(np.searchsorted(grid.edges, start_ms)), None)
@@ -122,7 +119,9 @@ def _of_asset(
         contribution=contribution,
         expected=expected,
         events=tuple(events),
-        anomalies=tuple(anomaly_record(site.site, asset, class_name, sensors, event, class_name) for event in events),
+        anomalies=tuple(
+            anomaly_record(fleet.site_name, asset, fleet.name, sensors, event, fleet.name) for event in events
+        ),
         known=asset in graph.info.assets,
         lead=grid.rows[: keep.start],
     )

@@ -33,7 +33,7 @@ from eugenie_cli.evaluation.labels import Label, Labels
 from eugenie_cli.evaluation.performance import quiet_of, raised_by
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.top_k import TopK
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 
 MOST_EVENT_TRACES = 24
 MOST_ALARM_TRACES = 6
@@ -63,11 +63,9 @@ class _Asset:
 class Collector:
     """`add` each asset's backtest once, then ask for `findings`."""
 
-    def __init__(
-        self, site: Site, class_name: str, labels: Labels | None, event_pictures: int = MOST_EVENT_TRACES
-    ) -> None:
-        self._site, self._class_name, self._labels = site, class_name, labels
-        self._equipment = site.classes[class_name]
+    def __init__(self, fleet: Fleet, labels: Labels | None, event_pictures: int = MOST_EVENT_TRACES) -> None:
+        self._fleet, self._labels = fleet, labels
+        self._equipment = fleet.equipment
         self._raised: list[Raised] = []
         self._watched: list[Span] = []
         self._phases: Any = 0
@@ -119,7 +117,7 @@ class Collector:
         for alarm in raised:
             self._alarm(watched_asset, alarm, alarm in false)
         count = int(np.count_nonzero(judged))
-        quiet = quiet_rows(self._site, self._class_name, backtest.asset, backtest.edges, self._labels)
+        quiet = quiet_rows(self._fleet, backtest.asset, backtest.edges, self._labels)
         self._assets.append(
             AssetFinding(
                 asset=backtest.asset,
@@ -131,7 +129,7 @@ class Collector:
                 events=len(events) if self._labels is not None else None,
                 detected=sum(event.detected is not None for event in events) if self._labels is not None else None,
                 days=day_counts(
-                    self._site.timezone, backtest.edges[judged], self._equipment.step, raised,
+                    self._fleet.timezone, backtest.edges[judged], self._equipment.step, raised,
                     false if self._labels is not None else None,
                 ),
                 coverage=coverage_of(backtest.edges, backtest.rows, backtest.score, self._equipment.sensor_names,

@@ -15,13 +15,12 @@ from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.detection.metrics.drift import Drift, drift
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import Grid, load_grid
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import parse_instant, to_ms
-from eugenie_cli.site.schema import Site
 from eugenie_cli.training import run_record
 from eugenie_cli.training.datasets import normal_rows
-from eugenie_cli.training.registry import CHAMPION, Registry
+from eugenie_cli.training.open_class import OpenClass
+from eugenie_cli.training.registry import CHAMPION
 
 _MOST_NAMED = 5
 
@@ -62,26 +61,26 @@ class ClassDrift:
 
 
 def drift_of(
-    site: Site, class_name: str, start_ms: int | None = None, end_ms: int | None = None, progress: Progress = SILENT
+    opened: OpenClass, start_ms: int | None = None, end_ms: int | None = None, progress: Progress = SILENT
 ) -> ClassDrift:
     """Compare the rows that the champion was trained and calibrated on with those of start_ms <= edge < end_ms.
 
     By default, all rows after its training data are compared. Raises EugenieError if the class has no champion or its
     run cannot be read.
     """
-    registry = Registry(site)
+    class_name, fleet, registry = opened.name, opened.fleet, opened.registry
     champion = registry.resolve(class_name, CHAMPION)
     detector = registry.load(champion)
-    if detector.sensors != site.classes[class_name].sensor_names:
+    if detector.sensors != fleet.equipment.sensor_names:
         raise EugenieError(
             f"{class_name} version {champion.version} does not have the sensors of the site file",
             f"train it again: `eugenie train --class {class_name}`",
         )
     periods = run_record.of_run(registry.client, champion.run_id).periods
-    history, sensors, notes = open_history(site), list[SensorDrift](), list[str]()
+    sensors, notes = list[SensorDrift](), list[str]()
     with progress.task(f"compare {class_name}", total=len(detector.assets), unit="assets") as advance:
-        for asset in site.assets_of(class_name):
-            grid, normal = partial(load_grid, site, history, asset), partial(normal_rows, site)
+        for asset in fleet.assets:
+            grid, normal = partial(load_grid, fleet, opened.history, asset), partial(normal_rows, fleet)
             result = _compare(grid, normal, detector, asset, _span(periods.get(asset, {})), (start_ms, end_ms))
             if isinstance(result, str):
                 notes.append(result)

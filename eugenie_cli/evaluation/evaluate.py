@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,18 +15,20 @@ from eugenie_cli.evaluation.comparison import Candidate, Comparison, difference_
 from eugenie_cli.evaluation.episodes import replay
 from eugenie_cli.evaluation.judged_rows import quiet_rows
 from eugenie_cli.evaluation.labels import Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.output import AnomalyWriter, ScoreWriter
 from eugenie_cli.evaluation.performance import Judgement, Performance, judge, summarise
 from eugenie_cli.evaluation.report import notes_on, performance_json
 from eugenie_cli.evaluation.training_rows import TrainingRowCount
 from eugenie_cli.evaluation.unseen_rows import UnseenRows
-from eugenie_cli.history.site_history import open_history
+from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.datasets import CALIBRATION, running_of
 from eugenie_cli.training.load_rows import normal_grid
 from eugenie_cli.training.mmap_arrays import Memory
+from eugenie_cli.training.open_class import OpenClass
 
 MODEL = "model"
 
@@ -92,21 +93,13 @@ class Watcher(Protocol):
 
 
 def evaluate_class(
-    site: Site,
-    class_name: str,
-    labels: Labels | None = None,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
-    version: str | int = "champion",
+    opened: OpenClass,
+    options: EvaluationOptions | None = None,
     progress: Progress = SILENT,
     *,
-    scores_to: Path | None = None,
-    anomalies_to: Path | None = None,
     watch: Watcher | None = None,
-    candidate: str | int | None = None,
-    with_baselines: bool = True,
 ) -> Evaluation:
-    """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by `labels`, if any.
+    """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by the labels, if any.
 
     Rows with a value are judged, except those in the asset's listed normal periods, which trained and calibrated the
     model. With a candidate, rows that it or the version learnt from, according to their training runs, are also left
@@ -114,25 +107,28 @@ def evaluate_class(
     flagged. The baselines learn from the same normal rows, set thresholds by the same budget and raise alarms by the
     same rule. Assets are scored one by one.
 
-    `scores_to` (.csv or .parquet) and `anomalies_to` (JSON lines) receive what the stream would have written; `watch`
-    receives each asset's rows. `candidate` is another version, judged on the same rows; `watch` sees both.
+    `watch` receives each asset's rows, as the version and the candidate scored them.
 
     Raises:
-        EugenieError: the class or version does not exist, the version does not fit the site, or a file cannot be
-            written.
+        EugenieError: the version does not exist or does not fit the site, or a file cannot be written.
     """
-    judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in BASELINES if with_baselines}}
+    options = options or EvaluationOptions()
+    fleet, labels, candidate = opened.fleet, options.labels, options.candidate
+    baselines = BASELINES if options.with_baselines else ()
+    judgements: dict[str, list[Judgement]] = {MODEL: [], **{name: [] for name in baselines}}
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
-    fresh = UnseenRows(site, class_name, start_ms, end_ms, version, candidate)
+    fresh = UnseenRows(opened, options)
     strangers: list[str] = []
 
     def backtests_of(scored_version: str | int) -> Iterator[Backtest]:
-        return backtest(site, class_name, version=scored_version, start_ms=start_ms, end_ms=end_ms, progress=progress)
+        return backtest(
+            opened, version=scored_version, start_ms=options.start_ms, end_ms=options.end_ms, progress=progress
+        )
 
-    beside = _Beside(site, class_name, labels, fresh, backtests_of(candidate)) if candidate is not None else None
-    with ScoreWriter(scores_to) as scores, AnomalyWriter(anomalies_to) as anomalies:
-        for scored in backtests_of(version):
+    beside = _Beside(fleet, labels, fresh, backtests_of(candidate)) if candidate is not None else None
+    with ScoreWriter(options.scores_to) as scores, AnomalyWriter(options.anomalies_to) as anomalies:
+        for scored in backtests_of(options.version):
             number, run_id = scored.version, scored.run_id
             scores.write(scored)
             anomalies.write(scored)
@@ -143,13 +139,13 @@ def evaluate_class(
             judged = fresh.judged(scored)
             if watch is not None:
                 watch.add(scored, judged, scored_beside)
-            if with_baselines:
-                detectors = detectors or _fit_baselines(site, class_name, progress)
-            for name, judgement in _judge_asset(site, class_name, scored, labels, judged, detectors):
+            if options.with_baselines:
+                detectors = detectors or _fit_baselines(fleet, opened.history, progress)
+            for name, judgement in _judge_asset(fleet, scored, labels, judged, detectors):
                 judgements[name].append(judgement)
             if beside is not None:
                 beside.add(scored, judged, judgements[MODEL][-1])
-    equipment = site.classes[class_name]
+    equipment = fleet.equipment
     performances = {
         name: summarise(
             of_assets,
@@ -162,7 +158,7 @@ def evaluate_class(
     model = performances.pop(MODEL)
     sizes = [len(judgement.score) for judgement in judgements[MODEL]]
     return Evaluation(
-        class_name=class_name,
+        class_name=fleet.name,
         version=number,
         run_id=run_id,
         assets=sum(size > 0 for size in sizes),
@@ -171,7 +167,7 @@ def evaluate_class(
         baselines=performances,
         notes=(
             *_unknown(strangers, number, candidate is not None),
-            *notes_on(site, class_name, labels, model, performances, sum(sizes), strangers),
+            *notes_on(fleet, labels, model, performances, sum(sizes), strangers),
             *fresh.notes(),
         ),
         candidate=beside.result(model) if beside is not None else None,
@@ -191,11 +187,9 @@ def _unknown(strangers: Sequence[str], version: int, compared: bool) -> Iterator
 class _Beside:
     """Judges another version, asset by asset, on the rows that the first version is judged on."""
 
-    def __init__(
-        self, site: Site, class_name: str, labels: Labels | None, fresh: UnseenRows, scored: Iterator[Backtest]
-    ) -> None:
-        equipment = site.classes[class_name]
-        self._site, self._class_name, self._labels = site, class_name, labels
+    def __init__(self, fleet: Fleet, labels: Labels | None, fresh: UnseenRows, scored: Iterator[Backtest]) -> None:
+        equipment = fleet.equipment
+        self._fleet, self._labels = fleet, labels
         self._scored, self._fresh = scored, fresh
         self._last: Backtest | None = None
         self._judgements: list[Judgement] = []
@@ -211,7 +205,7 @@ class _Beside:
     def add(self, first: Backtest, judged: Bools, judgement: Judgement) -> None:
         """Judge the asset that was scored last on the first version's judged rows."""
         assert self._last is not None  # noqa: S101 - for the type checker
-        ((_, own_judgement),) = _judge_asset(self._site, self._class_name, self._last, self._labels, judged, {})
+        ((_, own_judgement),) = _judge_asset(self._fleet, self._last, self._labels, judged, {})
         self._judgements.append(own_judgement)
         self._comparison.add(first.edges[judged], judgement, own_judgement)
 
@@ -219,7 +213,7 @@ class _Beside:
         """The candidate's figures and their differences from the first version's."""
         if self._last is None:
             return None
-        equipment = self._site.classes[self._class_name]
+        equipment = self._fleet.equipment
         performance = summarise(
             self._judgements,
             step_ms=equipment.step,
@@ -230,12 +224,12 @@ class _Beside:
         return Candidate(self._last.version, self._last.run_id, performance, differences, self._fresh.count(1))
 
 
-def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str, Detector]:
-    equipment, history = site.classes[class_name], open_history(site)
+def _fit_baselines(fleet: Fleet, history: History, progress: Progress) -> dict[str, Detector]:
+    equipment = fleet.equipment
     summary = {stored.asset: stored for stored in history.summary()}
     learnt = []
-    for asset in site.assets_of(class_name):
-        grid = normal_grid(site, history, summary[asset], Memory()) if asset in summary else None
+    for asset in fleet.assets:
+        grid = normal_grid(fleet, history, summary[asset], Memory()) if asset in summary else None
         if grid is not None and grid.count(CALIBRATION) and grid.learnt.any():
             learnt.append(asset_rows(grid))
     roles = [sensor.role for sensor in equipment.sensors]
@@ -245,21 +239,20 @@ def _fit_baselines(site: Site, class_name: str, progress: Progress) -> dict[str,
             try:
                 detectors[name] = baseline.fit(learnt, roles, equipment.alarm.budget)
             except ValueError as problem:
-                progress.say(f"{class_name}: baseline {name} is left out: {problem}")
+                progress.say(f"{fleet.name}: baseline {name} is left out: {problem}")
             advance(1)
     return detectors
 
 
 def _judge_asset(
-    site: Site,
-    class_name: str,
+    fleet: Fleet,
     scored: Backtest,
     labels: Labels | None,
     judged: Bools,
     detectors: Mapping[str, Detector],
 ) -> Sequence[tuple[str, Judgement]]:
-    equipment = site.classes[class_name]
-    quiet = quiet_rows(site, class_name, scored.asset, scored.edges, labels)
+    equipment = fleet.equipment
+    quiet = quiet_rows(fleet, scored.asset, scored.edges, labels)
     labels_of_asset = labels.of([scored.asset]) if labels is not None else ()
 
     def against_labels(score: Any, contribution: Any, events: Any) -> Judgement:

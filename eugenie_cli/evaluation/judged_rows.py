@@ -8,7 +8,7 @@ from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import Asset, Site
+from eugenie_cli.site.schema import Asset, Fleet
 
 
 def in_normal_periods(asset: Asset, edges: Ints) -> Bools:
@@ -24,17 +24,17 @@ def judged_rows(asset: Asset, backtest: Backtest) -> Bools:
     return ~np.isnan(backtest.rows).all(axis=1) & ~in_normal_periods(asset, backtest.edges)
 
 
-def quiet_rows(site: Site, class_name: str, asset: str, edges: Ints, labels: Labels | None) -> Bools:
+def quiet_rows(fleet: Fleet, asset: str, edges: Ints, labels: Labels | None) -> Bools:
     """bool [T]: edges at which nothing is known to be wrong: no labelled fault, no exclusion of the site file.
 
     The time after a fault in which a detector still looks back on it (a window and the alarm's off-delay) is not quiet.
     """
-    equipment = site.classes[class_name]
+    equipment = fleet.equipment
     after = (equipment.model.window + equipment.alarm.off_delay) * equipment.step
     quiet = np.ones(len(edges), bool)
     for label in labels.of([asset]) if labels is not None else ():
         quiet &= (edges < label.start) | (edges >= label.end + after)
-    for period in site.exclude:
+    for period in fleet.exclude:
         if period.asset in (None, asset):
             quiet &= (edges < to_ms(period.start)) | (edges >= to_ms(period.end))
     return quiet

@@ -9,24 +9,21 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.evaluate import Evaluation
 from eugenie_cli.evaluation.report import performance_json
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.training.registry import Registry
 
 PREFIX = "evaluate"
 
 
-def track(site: HasTracking, evaluation: Evaluation, progress: Progress) -> None:
+def track(registry: Registry, evaluation: Evaluation, progress: Progress) -> None:
     """Log the figures of the model, and of each baseline, as metrics `evaluate.*` of the run.
 
     The evaluation does not depend on it: an unreachable store, or one without the run, is only reported.
     """
     from mlflow.exceptions import MlflowException
 
-    from eugenie_cli.training import mlflow_store
-
     try:
-        client = mlflow_store.client(site)
         for name, value in metrics(evaluation).items():
-            client.log_metric(evaluation.run_id, name, value)
+            registry.client.log_metric(evaluation.run_id, name, value)
     except (EugenieError, MlflowException) as error:
         reason = str(error).splitlines()[0]
         progress.say(f"not logged to MLflow: {reason}")

@@ -9,15 +9,15 @@ from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.collector import Collector
 from eugenie_cli.evaluation.findings import Findings
 from eugenie_cli.evaluation.labels import Labels
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 
 
 class PairStudy:
     """`add` each asset once, then ask for the findings of the version and of its candidate."""
 
-    def __init__(self, site: Site, class_name: str, labels: Labels | None) -> None:
-        self._site, self._class_name, self._labels = site, class_name, labels
-        self._own = Collector(site, class_name, labels)
+    def __init__(self, fleet: Fleet, labels: Labels | None) -> None:
+        self._fleet, self._labels = fleet, labels
+        self._own = Collector(fleet, labels)
         self._candidate: Collector | None = None
 
     def add(self, backtest: Backtest, judged: Bools, beside: Backtest | None = None) -> None:
@@ -27,7 +27,7 @@ class PairStudy:
             return
         if self._candidate is None:
             # the version's own pictures of faults show both scores
-            self._candidate = Collector(self._site, self._class_name, self._labels, event_pictures=0)
+            self._candidate = Collector(self._fleet, self._labels, event_pictures=0)
         self._candidate.add(beside, np.isin(beside.edges, backtest.edges[judged]), backtest)
 
     def findings(self) -> Findings:

@@ -18,16 +18,17 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import read_labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.paired_study import PairStudy
 from eugenie_cli.evaluation.promotion_gate import Verdict, candidate_of, judge, judge_alone
 from eugenie_cli.evaluation.request import report_of
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import promotion
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.promotion import PromotionGate
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import mlflow_store
+from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.registry import CHAMPION, GATE_TAG, Registry
 
 PASSED, REFUSED, FORCED = "passed", "refused", "forced"
@@ -58,13 +59,13 @@ def promote(
     Without a champion, the version is judged alone, by the limits that hold for every version. Raises EugenieError
     (REFUSED) with each reason if the gate refuses the version and `force` is not set, and as `promotion.promote` does.
     """
-    gate = site.class_named(class_name).promotion
-    registry = Registry(site)
+    opened = open_class(site, class_name)
+    gate, registry = opened.fleet.equipment.promotion, opened.registry
     registered = registry.resolve(class_name, version)
     if gate is None or CHAMPION in registered.aliases:
         return GatedPromotion(promotion.promote(site, class_name, version, progress), None)
     champion = registry.champion(class_name)
-    evaluate = partial(_evaluate, site, class_name, gate, progress)
+    evaluate = partial(_evaluate, site, opened, gate, progress)
     verdict, figures = _judged(evaluate, version, champion, gate, force)
     overruled = force and not verdict.promote
     outcome = PASSED if verdict.promote else FORCED if overruled else REFUSED
@@ -111,23 +112,21 @@ def _figures(**reports: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _evaluate(
-    site: Site, class_name: str, gate: PromotionGate, progress: Progress, version: int, candidate: int | None
+    site: Site, opened: OpenClass, gate: PromotionGate, progress: Progress, version: int, candidate: int | None
 ) -> Mapping[str, Any]:
     """The JSON of `eugenie evaluate` for a version and an optional candidate, on the gate's rows and labels."""
     labels = read_labels(site.resolve(gate.labels), site) if gate.labels is not None else None
-    start_ms, end_ms = _period(site, class_name, gate)
-    study = PairStudy(site, class_name, labels)
-    evaluation = evaluate_class(
-        site, class_name, labels, start_ms, end_ms, version, progress,
-        watch=study, candidate=candidate, with_baselines=False,
-    )  # fmt: skip
-    return report_of(site, evaluation, study).to_json()
+    start_ms, end_ms = _period(opened, gate)
+    options = EvaluationOptions(labels, start_ms, end_ms, version, candidate, with_baselines=False)
+    study = PairStudy(opened.fleet, labels)
+    evaluation = evaluate_class(opened, options, progress, watch=study)
+    return report_of(opened, evaluation, study).to_json()
 
 
-def _period(site: Site, class_name: str, gate: PromotionGate) -> tuple[int | None, int | None]:
+def _period(opened: OpenClass, gate: PromotionGate) -> tuple[int | None, int | None]:
     if gate.last is not None:
-        assets = set(site.assets_of(class_name))
-        ends = [part.end_ms for part in open_history(site).summary() if part.asset in assets]
+        assets = opened.fleet.assets
+        ends = [part.end_ms for part in opened.history.summary() if part.asset in assets]
         return (max(ends) - gate.last if ends else None), None
     return tuple(None if instant is None else to_ms(instant) for instant in (gate.start, gate.end))  # type: ignore[return-value]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eugenie_cli.detection.detector import AssetCalibration
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.interfaces import HasTracking
+from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.run_record import Periods
 
 
@@ -54,7 +54,7 @@ class Unknown:
     reason: str
 
 
-def provenance(site: HasTracking, class_name: str, version: int) -> Provenance | Unknown:
+def provenance(registry: Registry, class_name: str, version: int) -> Provenance | Unknown:
     """The provenance of a registered version; `Unknown` if the registry or the run's record cannot be read."""
     from mlflow.exceptions import MlflowException
 
@@ -62,10 +62,8 @@ def provenance(site: HasTracking, class_name: str, version: int) -> Provenance |
     from eugenie_cli.detection.detectors import registry as detector_types
     from eugenie_cli.training import run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
-    from eugenie_cli.training.registry import Registry
 
     try:
-        registry = Registry(site)
         registered = registry.resolve(class_name, version)
         detector = registry.load(registered)
         run = run_record.of_run(registry.client, registered.run_id)

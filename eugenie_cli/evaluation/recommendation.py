@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from eugenie_cli.detection.detectors import registry
 from eugenie_cli.site.detectors import DetectorSettings
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 
 
-def how_to_take(site: Site, class_name: str, baseline: str) -> str:
+def how_to_take(fleet: Fleet, baseline: str) -> str:
     """A sentence with the site-file line; empty for a baseline that is not a detector type, or is the class's own."""
-    model = site.classes[class_name].model
+    model, class_name = fleet.equipment.model, fleet.name
     if baseline not in registry.CLASSICAL or baseline == model.type:
         return ""
     settings = {"type": baseline}

@@ -10,7 +10,7 @@ from eugenie_cli.detection.metrics import RootCauseMetrics
 from eugenie_cli.evaluation.labels import Labels
 from eugenie_cli.evaluation.performance import Performance, Quiet
 from eugenie_cli.evaluation.recommendation import how_to_take
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 
 COLUMNS = (
     "detector", "F1", "FAR", "MAR", "events found", "delay, median", "false alarms / asset-day", "alarm time",
@@ -82,8 +82,7 @@ def table_row(name: str, performance: Performance) -> list[str]:
 
 
 def notes_on(
-    site: Site,
-    class_name: str,
+    fleet: Fleet,
     labels: Labels | None,
     model: Performance,
     baselines: Mapping[str, Performance],
@@ -91,8 +90,8 @@ def notes_on(
     strangers: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """What a reader must know to interpret the figures. `strangers`: assets that the version does not know."""
-    assets = [asset for asset in site.assets_of(class_name) if asset not in strangers]
-    unlisted = [asset for asset in assets if not site.assets[asset].normal]
+    assets = [asset for asset in fleet.assets if asset not in strangers]
+    unlisted = [asset for asset in assets if not fleet.assets[asset].normal]
     notes = []
     if judged == 0:
         notes.append("The period has no row to judge, so there are no figures.")
@@ -107,14 +106,14 @@ def notes_on(
         notes.append(
             "Without labels, nobody can say which alarms are right, which faults were missed or how late they were "
             "found. Compare the share of rows above 1 with the alarm budget: "
-            f"{site.classes[class_name].alarm.budget:.2%} of normal rows."
+            f"{fleet.equipment.alarm.budget:.2%} of normal rows."
         )
         return tuple(notes)
     if labels.foreign:
         notes.append(f"Labels of assets that are not in the site file were ignored: {_some(labels.foreign)}.")
     if judged and not (model.events and model.events.total):
         notes.append("The judged rows contain no labelled event, so only false alarms can be counted.")
-    return (*notes, *_winners(partial(how_to_take, site, class_name), model, baselines))
+    return (*notes, *_winners(partial(how_to_take, fleet), model, baselines))
 
 
 def _winners(advice: Callable[[str], str], model: Performance, baselines: Mapping[str, Performance]) -> list[str]:

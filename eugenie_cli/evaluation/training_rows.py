@@ -11,10 +11,10 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools, Ints
 from eugenie_cli.detection.metrics.alarm_load import Span, union
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.site_history import open_history
+from eugenie_cli.history.store import History
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
+from eugenie_cli.training.registry import Registry
 
 MOST_ANCESTORS = 50
 """Versions in a chain of warm starts that are followed back."""
@@ -48,17 +48,15 @@ class TrainingRowCount:
         return {"rows": self.rows, "unknown": self.unknown or None}
 
 
-def learnt_by(site: HasTracking, class_name: str, version: int | str) -> TrainingRows:
+def learnt_by(registry: Registry, class_name: str, version: int | str) -> TrainingRows:
     """The rows that a registered version learnt from. Never raises for an unreadable record: `unknown` says why."""
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.training import mlflow_store, run_record
-    from eugenie_cli.training.registry import Registry
     from eugenie_cli.training.warm_start import RUN_TAG
 
     spans: dict[str, list[Span]] = {}
     try:
-        registry = Registry(site)
         # on the command line, both numbers and aliases are text
         number_or_alias = int(version) if str(version).isdecimal() else version
         run_id = registry.resolve(class_name, number_or_alias).run_id
@@ -80,23 +78,23 @@ def learnt_by(site: HasTracking, class_name: str, version: int | str) -> Trainin
 
 
 def leaves_something(
-    site: Site, class_name: str, start_ms: int | None, end_ms: int | None, learnt: Iterable[TrainingRows]
+    fleet: Fleet, history: History, start_ms: int | None, end_ms: int | None, learnt: Iterable[TrainingRows]
 ) -> bool:
     """Whether any asset has history in the period that none of the versions learnt from, judged by time alone.
 
     Assets that the first version never saw do not count, because it is not judged on them.
     """
     known = list(learnt)
-    step = site.classes[class_name].step
-    assets = set(site.assets_of(class_name))
+    step = fleet.equipment.step
+    assets = set(fleet.assets)
     if known and not known[0].unknown:
         assets &= known[0].spans.keys()
-    for stored in open_history(site).summary():
+    for stored in history.summary():
         if stored.asset not in assets:
             continue
         first = stored.start_ms if start_ms is None else max(stored.start_ms, start_ms)
         last = stored.end_ms + 1 if end_ms is None else min(stored.end_ms + 1, end_ms)
-        used = [(to_ms(period.start), to_ms(period.end)) for period in site.assets[stored.asset].normal]
+        used = [(to_ms(period.start), to_ms(period.end)) for period in fleet.assets[stored.asset].normal]
         used += [(start, end + step) for rows in known for start, end in rows.spans.get(stored.asset, ())]
         if last > first and not _covers(union(used), first, last, step):
             return True

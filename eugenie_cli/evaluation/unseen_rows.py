@@ -9,25 +9,27 @@ import numpy as np
 from eugenie_cli.detection.arrays import Bools
 from eugenie_cli.evaluation.backtest import Backtest
 from eugenie_cli.evaluation.judged_rows import judged_rows
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.training_rows import TrainingRowCount, learnt_by, leaves_something
-from eugenie_cli.site.schema import Site
+from eugenie_cli.training.open_class import OpenClass
 
 
 class UnseenRows:
     """Tracks which rows the versions of an evaluation learnt from, and so which rows are judged."""
 
-    def __init__(
-        self, site: Site, class_name: str, start_ms: int | None, end_ms: int | None, *versions: str | int | None
-    ) -> None:
-        self._site = site
-        self._learnt = [learnt_by(site, class_name, version) for version in versions if version is not None]
+    def __init__(self, opened: OpenClass, options: EvaluationOptions) -> None:
+        self._assets = opened.fleet.assets
+        versions = [version for version in (options.version, options.candidate) if version is not None]
+        self._learnt = [learnt_by(opened.registry, opened.name, version) for version in versions]
         self._rows = [0] * len(self._learnt)
-        self._apart = len(self._learnt) > 1 and leaves_something(site, class_name, start_ms, end_ms, self._learnt)
+        self._apart = len(self._learnt) > 1 and leaves_something(
+            opened.fleet, opened.history, options.start_ms, options.end_ms, self._learnt
+        )
         self.left_out = 0
 
     def judged(self, backtest: Backtest) -> Bools:
         """bool [T]: the rows to judge. Call once for each asset."""
-        candidates = judged_rows(self._site.assets[backtest.asset], backtest)
+        candidates = judged_rows(self._assets[backtest.asset], backtest)
         learnt = [rows.among(backtest.asset, backtest.edges) for rows in self._learnt]
         judged = candidates & ~np.any(learnt, axis=0) if self._apart else candidates
         self.left_out += int(np.count_nonzero(candidates)) - int(np.count_nonzero(judged))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
+from eugenie_cli.training.open_class import OpenClass
 
 
-def exported(site: Site, class_name: str, version: str | int, progress: Progress) -> Path:
+def exported(opened: OpenClass, version: str | int, progress: Progress) -> Path:
     """The directory of the version (a number, or an alias such as `champion`), exported first if necessary.
 
     Only the champion is exported to where the model server would load it: evaluating a challenger does not serve it.
@@ -22,17 +21,17 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
     """
     from eugenie_cli.serving.publish import check_same, publish_class
     from eugenie_cli.training.mlflow_store import StoreUnreachableError
-    from eugenie_cli.training.registry import CHAMPION, Registry
+    from eugenie_cli.training.registry import CHAMPION
 
     number_or_alias = int(version) if str(version).isdecimal() else str(version)
-    workspace = workspace_of(site)
+    class_name, workspace = opened.name, opened.workspace
 
     def existing(number: int) -> Path | None:
         folders = (models / class_name / str(number) for models in (workspace.models, workspace.candidates))
         return next((folder for folder in folders if folder.is_dir()), None)
 
     try:
-        registered = Registry(site).resolve(class_name, number_or_alias)
+        registered = opened.registry.resolve(class_name, number_or_alias)
     except StoreUnreachableError as error:
         folder = existing(number_or_alias) if isinstance(number_or_alias, int) else None
         if folder is None:
@@ -45,4 +44,4 @@ def exported(site: Site, class_name: str, version: str | int, progress: Progress
         return folder
     progress.say(f"export {class_name} version {registered.version}")
     models = workspace.models if CHAMPION in registered.aliases else workspace.candidates
-    return Path(publish_class(site, class_name, registered.version, progress, models=models).path)
+    return Path(publish_class(opened, registered.version, progress, models=models).path)

@@ -20,7 +20,7 @@ from eugenie_cli.readings.limits import Limits
 
 if TYPE_CHECKING:
     from eugenie_cli.history.store import History
-    from eugenie_cli.site.schema import EquipmentClass, Site
+    from eugenie_cli.site.schema import EquipmentClass, Fleet
 
 # 2 GiB of float32. Otherwise one stray reading, years from the others, would exhaust the memory.
 MAX_CELLS = 1 << 29
@@ -103,13 +103,16 @@ def limits_by_name(equipment: EquipmentClass) -> dict[str, tuple[float | None, f
     return {sensor.name: (sensor.low, sensor.high) for sensor in equipment.sensors}
 
 
-def load_grid(site: Site, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None) -> Grid:
+def load_grid(
+    fleet: Fleet, history: History, asset: str, start_ms: int | None = None, end_ms: int | None = None
+) -> Grid:
     """The rows of an asset with `start_ms <= edge < end_ms`, by its class's step, maximum gap and limits.
 
-    Readings before `start_ms` still count for the first rows, as in the stream. Raises EugenieError for an unknown
-    asset; an asset without readings gives a grid without rows.
+    Readings before `start_ms` still count for the first rows, as in the stream. Raises EugenieError for an asset
+    that is not of the class; an asset without readings gives a grid without rows.
     """
-    equipment = site.classes[site.asset_named(asset).class_name]
+    fleet.asset_named(asset)
+    equipment = fleet.equipment
     step, max_gap = equipment.step, equipment.max_gap
     first_ms = None if start_ms is None else start_ms - max_gap
     readings = history.read(asset, first_ms, end_ms, limits_by_name(equipment))

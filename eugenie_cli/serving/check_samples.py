@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.history.grid import load_grid
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 
 UNKNOWN = "no asset of this site"
 MAX_ASSETS = 6
@@ -37,7 +36,7 @@ class Samples:
     real: int
 
 
-def collect(site: Site, detector: TrainedDetector) -> Samples:
+def collect(fleet: Fleet, history: History, detector: TrainedDetector) -> Samples:
     """Segments of L = M + SCORED_ROWS - 1 rows of some of the detector's assets.
 
     An asset without a stretch of history gets normal rows drawn from its own mean and deviation.
@@ -45,9 +44,8 @@ def collect(site: Site, detector: TrainedDetector) -> Samples:
     random = np.random.default_rng(0)
     length = detector.window + SCORED_ROWS - 1
     assets = _spread(detector.assets)
-    history = open_history(site)
     # the site may have changed since the training, and have an asset no more
-    found = {asset: _from_history(site, history, asset, length) if asset in site.assets else None for asset in assets}
+    found = {asset: _from_history(fleet, history, asset, length) if asset in fleet.assets else None for asset in assets}
     segments = [
         (asset, rows if rows is not None else _drawn(detector, asset, length, random)) for asset, rows in found.items()
     ]
@@ -63,15 +61,15 @@ def _spread(assets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(assets[place] for place in places)
 
 
-def _from_history(site: Site, history: History, asset: str, length: int) -> NDArray[np.float32] | None:
+def _from_history(fleet: Fleet, history: History, asset: str, length: int) -> NDArray[np.float32] | None:
     spans = {each.asset: (each.start_ms, each.end_ms) for each in history.summary()}
     if asset not in spans:
         return None
-    step = site.classes[site.assets[asset].class_name].step
+    step = fleet.equipment.step
     start, end = spans[asset]
     for place in _PLACES:
         last = start + int((end - start) * place)
-        rows = load_grid(site, history, asset, last - length * step, last + step).rows[-length:]
+        rows = load_grid(fleet, history, asset, last - length * step, last + step).rows[-length:]
         if len(rows) == length and np.isfinite(rows).any(axis=1).mean() >= _FULL_ENOUGH:
             return rows
     return None

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import promotion
-from eugenie_cli.serving.publish import ExportedModel, publish_and_store, publish_class
+from eugenie_cli.serving import model_store, promotion
+from eugenie_cli.serving.publish import ExportedModel, publish_class
 from eugenie_cli.site.names import listed
 from eugenie_cli.site.schema import Site
-from eugenie_cli.training.registry import CHAMPION, Registry
+from eugenie_cli.training.open_class import open_class
+from eugenie_cli.training.registry import CHAMPION
 
 
 def export_classes(
@@ -30,16 +31,18 @@ def export_class(site: Site, class_name: str, version: int | None = None, progre
     """Publish a version of a class (None: the champion), and let model servers serve the champion.
 
     A version that is not the champion is published only: `promote` makes it serve. Raises EugenieError as
-    `publish_and_store` and `promotion.release` do.
+    `publish_class`, `model_store.copy_to_store` and `promotion.release` do.
     """
-    registered = Registry(site).resolve(class_name, CHAMPION if version is None else version)
+    opened = open_class(site, class_name)
+    registered = opened.registry.resolve(class_name, CHAMPION if version is None else version)
     if CHAMPION not in registered.aliases:
-        published = publish_class(site, class_name, registered.version, progress)
+        published = publish_class(opened, registered.version, progress)
         progress.say(
             f"{class_name} version {registered.version} serves once it is champion: "
             f"`eugenie models promote {class_name} {registered.version}`"
         )
         return published
-    published = publish_and_store(site, class_name, registered.version, progress)
+    published = publish_class(opened, registered.version, progress)
+    model_store.copy_to_store(site, class_name, published.version, published.path, progress)
     promotion.release(site, class_name, registered.version, progress)
     return replace(published, released=True)

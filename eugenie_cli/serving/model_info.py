@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eugenie_cli.errors import EugenieError, ExitCode
 
 if TYPE_CHECKING:
-    from eugenie_cli.site.schema import Site
+    from eugenie_cli.site.schema import Fleet
 
 SCHEMA = "eugenie.model.v1"
 _NAMED = 5
@@ -70,14 +70,14 @@ def read(directory: Path) -> ModelInfo:
         raise _refused(f"{path}: {error}") from error
 
 
-def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = False) -> None:
+def check(info: ModelInfo, fleet: Fleet, *, any_window: bool = False) -> None:
     """Raise EugenieError (REFUSED) that names every point on which the model and the site's class disagree.
 
     Equal must be: the sensors and their order, window, step and max_gap; and the model must know one of the assets.
     The others are `strangers`: a machine that is new, or had too little normal history, locks nobody out. `any_window`:
     rows of any number can be sent, as to judge history; a stream sends those of the site's window.
     """
-    equipment = site.classes[class_name]
+    class_name, equipment = fleet.name, fleet.equipment
     pairs: list[tuple[str, Any, Any]] = [
         ("class", info.class_name, class_name),
         ("sensors", list(info.sensors), list(equipment.sensor_names)),
@@ -86,13 +86,13 @@ def check(info: ModelInfo, site: Site, class_name: str, *, any_window: bool = Fa
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]
     found = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
-    unknown = strangers(info, site.assets_of(class_name))
-    if unknown and len(unknown) == len(site.assets_of(class_name)):
+    unknown = strangers(info, fleet.assets)
+    if unknown and len(unknown) == len(fleet.assets):
         found.append(f"assets: the model does not know {', '.join(unknown)}")
     if found:
         listed = "; ".join(found)
         raise EugenieError(
-            f"model {info.class_name} version {info.version} does not fit {site.file.name}: {listed}",
+            f"model {info.class_name} version {info.version} does not fit {fleet.file.name}: {listed}",
             f"eugenie train --class {class_name}, then eugenie export --class {class_name}",
             ExitCode.REFUSED,
         )

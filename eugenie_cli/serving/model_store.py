@@ -117,6 +117,15 @@ def of_site(site: HasServing) -> ModelStore | None:
     return ModelStore(location(site.serving.models, site))
 
 
+def copy_to_store(
+    site: HasServing, class_name: str, version: int, directory: Path, progress: Progress = SILENT
+) -> None:
+    """Put a published version into the site's store, if it has one. Raises EugenieError as `ModelStore.put` does."""
+    store = of_site(site)
+    if store is not None:
+        store.put(class_name, version, directory, progress)
+
+
 def location(models: str, site: HasServing) -> str:
     """`serving.models` as it is meant: a URI as it is, a folder made absolute."""
     return models if "://" in models else str(site.resolve(models))

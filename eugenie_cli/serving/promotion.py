@@ -18,15 +18,16 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import alone
 from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import release_config, runtime, tls
+from eugenie_cli.serving import model_store, release_config, runtime, tls
 from eugenie_cli.serving.health import NO_ANSWER
-from eugenie_cli.serving.publish import publish_and_store
+from eugenie_cli.serving.publish import publish_class
 from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
-from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
+from eugenie_cli.training.open_class import OpenClass, open_class
+from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
 
 LOCK = ".release.lock"
 """In the models folder: one change at a time."""
@@ -59,17 +60,16 @@ def promote(site: Site, class_name: str, version: int, progress: Progress = SILE
     Raises EugenieError: REFUSED when it cannot be published or the server cannot load it; the champion before it is
     then still champion, and serves.
     """
-    registry = Registry(site)
-    registry.resolve(class_name, version)
-    return _change(site, class_name, version, progress, lambda: registry.promote(class_name, version))
+    opened = open_class(site, class_name)
+    opened.registry.resolve(class_name, version)
+    return _change(site, opened, version, progress, lambda: opened.registry.promote(class_name, version))
 
 
 def rollback(site: Site, class_name: str, progress: Progress = SILENT) -> Promotion:
     """Make the former champion champion again, as `promote` does."""
-    site.class_named(class_name)
-    registry = Registry(site)
-    version = registry.former_champion(class_name)
-    return _change(site, class_name, version, progress, lambda: registry.rollback(class_name))
+    opened = open_class(site, class_name)
+    version = opened.registry.former_champion(class_name)
+    return _change(site, opened, version, progress, lambda: opened.registry.rollback(class_name))
 
 
 def release(site: HasServing, class_name: str, version: int, progress: Progress = SILENT) -> bool:
@@ -78,11 +78,13 @@ def release(site: HasServing, class_name: str, version: int, progress: Progress 
 
 
 def _change(
-    site: Site, class_name: str, version: int, progress: Progress, crown: Callable[[], RegisteredVersion]
+    site: HasServing, opened: OpenClass, version: int, progress: Progress, crown: Callable[[], RegisteredVersion]
 ) -> Promotion:
+    class_name = opened.name
     crowned: list[RegisteredVersion] = []
     before = _champion(release_config.read(site).get(class_name))
-    publish_and_store(site, class_name, version, progress)
+    published = publish_class(opened, version, progress)
+    model_store.copy_to_store(site, class_name, version, published.path, progress)
     confirmed = _release(site, class_name, version, progress, lambda: crowned.append(crown()))
     return Promotion(crowned[0], before, confirmed)
 

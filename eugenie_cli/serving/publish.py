@@ -15,11 +15,10 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import STAGED, new_folder
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.serving import check_samples, checksums, model_info, model_store, warm_up
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import Site
+from eugenie_cli.serving import check_samples, checksums, model_info, warm_up
 from eugenie_cli.training import model_card, run_record
-from eugenie_cli.training.registry import CHAMPION, RegisteredVersion, Registry
+from eugenie_cli.training.open_class import OpenClass
+from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
 
 
 @dataclass(frozen=True)
@@ -35,24 +34,8 @@ class ExportedModel:
     released: bool = False
 
 
-def publish_and_store(
-    site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT
-) -> ExportedModel:
-    """`publish_class`, and a copy in the site's model store if it has one. Raises EugenieError as both do."""
-    published = publish_class(site, class_name, version, progress)
-    there = model_store.of_site(site)
-    if there is not None:
-        there.put(class_name, published.version, published.path, progress)
-    return published
-
-
 def publish_class(
-    site: Site,
-    class_name: str,
-    version: int | None = None,
-    progress: Progress = SILENT,
-    *,
-    models: Path | None = None,
+    opened: OpenClass, version: int | None = None, progress: Progress = SILENT, *, models: Path | None = None
 ) -> ExportedModel:
     """Publish a version of a class (None: the champion). A version that is published already stays as it is.
 
@@ -61,15 +44,15 @@ def publish_class(
     Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest
     difference and where), or when the directory holds the export of another training run.
     """
-    registry = Registry(site)
+    class_name, fleet, registry = opened.name, opened.fleet, opened.registry
     registered = registry.resolve(class_name, CHAMPION if version is None else version)
-    folder = (models or workspace_of(site).models) / class_name
+    folder = (models or opened.workspace.models) / class_name
     target = folder / str(registered.version)
     with alone(folder / ".lock"):
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
-            _name_strangers(model_info.read(target), site.assets_of(class_name), progress)
+            _name_strangers(model_info.read(target), fleet.assets, progress)
             return ExportedModel(class_name, registered.version, target, already=True)
         for left in folder.glob(f"{STAGED}*"):  # of an export that was killed
             shutil.rmtree(left)
@@ -78,10 +61,14 @@ def publish_class(
             with new_folder(target) as staged:  # readable by all: a model server may run as another user
                 run = run_record.of_run(registry.client, registered.run_id)
                 info = _info(registered, run, detector)
-                difference = _fill(site, detector, info, run, staged)
+                tried = check_samples.collect(fleet, opened.history, detector)
+                difference = _fill(detector, tried, info, staged)
+                card = model_card.render(fleet.site_name, detector, run, version=info.version, difference=difference)
+                (staged / model_card.LOCATION).write_text(card, encoding="utf-8")
+                checksums.write(staged)
             registry.client.log_artifact(registered.run_id, str(target / model_card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
-    _name_strangers(info, site.assets_of(class_name), progress)
+    _name_strangers(info, fleet.assets, progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
@@ -90,18 +77,11 @@ def _name_strangers(info: model_info.ModelInfo, assets: Iterable[str], progress:
         progress.say(f"{info.class_name}: {words}")
 
 
-def _fill(
-    site: Site,
-    detector: TrainedDetector,
-    info: model_info.ModelInfo,
-    run: run_record.TrainingRecord,
-    staged: Path,
-) -> float:
+def _fill(detector: TrainedDetector, tried: check_samples.Samples, info: model_info.ModelInfo, staged: Path) -> float:
     """Write and check. Returns the largest difference of scores."""
     from eugenie_cli.serving import export_check
 
     _write(detector, info, staged)
-    tried = check_samples.collect(site, detector)
     found = export_check.compare(staged, detector, tried)
     if not found.holds:
         problem = f"largest difference {found.largest:.3g} times the allowed one: {found.where}"
@@ -113,9 +93,6 @@ def _fill(
             f"train it again: eugenie train --class {info.class_name}",
             ExitCode.REFUSED,
         )
-    text = model_card.render(site.site, detector, run, version=info.version, difference=found.score_difference)
-    (staged / model_card.LOCATION).write_text(text, encoding="utf-8")
-    checksums.write(staged)
     return found.score_difference
 
 

@@ -6,7 +6,8 @@ Every duration is an int in milliseconds, whatever unit the file uses. Every ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,30 @@ class Asset(Section):
         default_factory=dict, description="sensor -> the plant's tag; default: the sensor's own name"
     )
     normal: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An equipment class and the site's assets of it: what one model learns from and judges. `Site.fleet` gives it."""
+
+    site_name: str
+    file: Path
+    """The site file, for messages."""
+    timezone: str
+    name: str
+    """The class's."""
+    equipment: EquipmentClass
+    assets: Mapping[str, Asset]
+    """By name, in the file's order."""
+    exclude: tuple[Exclusion, ...] = ()
+
+    def asset_named(self, name: str) -> Asset:
+        """The asset of that name. Raises EugenieError (USAGE) that names some of the class's assets."""
+        return named("asset", name, self.assets, self.site_name)
+
+    def only(self, names: Iterable[str]) -> Fleet:
+        """The same class with these of its assets."""
+        return replace(self, assets={name: self.assets[name] for name in names})
 
 
 # -- engines --------------------------------------------------------------------------------------------
@@ -216,6 +241,12 @@ class Site(Section):
     def assets_of(self, class_name: str) -> tuple[str, ...]:
         """Names of the class's assets, in the file's order."""
         return tuple(name for name, asset in self.assets.items() if asset.class_name == class_name)
+
+    def fleet(self, class_name: str) -> Fleet:
+        """A class with its assets. Raises as `class_named`."""
+        equipment = self.class_named(class_name)
+        assets = {name: self.assets[name] for name in self.assets_of(class_name)}
+        return Fleet(self.site, self.file, self.timezone, class_name, equipment, assets, self.exclude)
 
     def resolve(self, path: str) -> Path:
         """A path of the file as an absolute path; relative ones start at the parent of `site-configs/`."""

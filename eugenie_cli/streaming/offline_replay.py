@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import Backtest, backtest
 from eugenie_cli.files import replacing
 from eugenie_cli.history.grid import limits_by_name
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import History
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import EquipmentClass, Fleet, Site
 from eugenie_cli.streaming.recorded_files import history_of_file
 from eugenie_cli.streaming.recordings import Chosen
+from eugenie_cli.training.open_class import open_class
 
 Write = Callable[[bytes], Any]
 """Writes a record, given without a newline."""
@@ -59,23 +59,24 @@ def score(
     `on_anomaly` is also called with each anomaly record. Raises EugenieError when the model version does not exist or
     does not fit the site, or when a file cannot be read or written.
     """
-    part = site.model_copy(update={"assets": {name: site.assets[name] for name in chosen.assets}})
+    by_class: dict[str, list[str]] = {}
+    for name in chosen.assets:
+        by_class.setdefault(site.assets[name].class_name, []).append(name)
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
-        rejected: Counter[str] = Counter()
-        history = open_history(site)
-        if file is not None:
-            read = stack.enter_context(history_of_file(site, file, source, progress))
-            history, rejected = read.history, read.rejected
+        read = stack.enter_context(history_of_file(site, file, source, progress)) if file is not None else None
         write_score = stack.enter_context(_lines(scores_to))
         write_anomaly = stack.enter_context(_lines(anomalies_to))
-        for class_name in dict.fromkeys(asset.class_name for asset in part.assets.values()):
+        for class_name, assets in by_class.items():
+            opened = open_class(site, class_name)
+            opened = replace(opened, fleet=opened.fleet.only(assets))
+            history = read.history if read is not None else opened.history
             results = backtest(
-                part, class_name, version=version, start_ms=chosen.start_ms, end_ms=chosen.end_ms, history=history,
+                opened, version=version, start_ms=chosen.start_ms, end_ms=chosen.end_ms, history=history,
                 progress=progress,
             )  # fmt: skip
             for result in results:
-                for line, is_scored in _score_records(site, history, result):
+                for line, is_scored in _score_records(opened.fleet, history, result):
                     counts["rows"] += 1
                     counts["scores"] += is_scored
                     write_score(line)
@@ -83,16 +84,17 @@ def score(
                     counts["anomalies"] += 1
                     write_anomaly(dumps(record))
                     on_anomaly(record)
-    return Scored(counts["rows"], counts["scores"], counts["anomalies"], dict(rejected))
+    return Scored(
+        counts["rows"], counts["scores"], counts["anomalies"], dict(read.rejected if read is not None else {})
+    )
 
 
-def _score_records(site: Site, history: History, result: Backtest) -> Iterator[tuple[bytes, bool]]:
+def _score_records(fleet: Fleet, history: History, result: Backtest) -> Iterator[tuple[bytes, bool]]:
     """A record for each row that has a score or took in a reading, and whether it has a score."""
     if not len(result.edges):
         return
-    class_name = site.assets[result.asset].class_name
-    good, bad = _readings(site, history, result)
-    write = ScoreFormatter(site.site, class_name, class_name)
+    good, bad = _readings(fleet.equipment, history, result)
+    write = ScoreFormatter(fleet.site_name, fleet.name, fleet.name)
     scored = ~np.isnan(result.score)
     for row in np.flatnonzero(scored | (good > 0) | (bad > 0)):
         is_scored = bool(scored[row])
@@ -101,9 +103,8 @@ def _score_records(site: Site, history: History, result: Backtest) -> Iterator[t
         yield write(result.asset, edge, value, int(good[row]), int(bad[row]), version), is_scored
 
 
-def _readings(site: Site, history: History, result: Backtest) -> tuple[np.ndarray, np.ndarray]:
+def _readings(equipment: EquipmentClass, history: History, result: Backtest) -> tuple[np.ndarray, np.ndarray]:
     """Good and bad readings that each row took in, int64 [T] each. The history holds repeated readings once."""
-    equipment = site.classes[site.assets[result.asset].class_name]
     step = equipment.step
     first, last = int(result.edges[0]), int(result.edges[-1])
     readings = history.read(result.asset, first - step + 1, last + 1, limits_by_name(equipment))

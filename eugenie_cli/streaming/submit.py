@@ -190,7 +190,7 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
             folder = workspace.models / class_name / str(max(versions))
             if folder.exists():
                 info = model_info.read(folder)
-                model_info.check(info, site, class_name)
+                model_info.check(info, site.fleet(class_name))
                 if message := model_info.about_strangers(info, site.assets_of(class_name)):
                     progress.say(f"{class_name}: {message}")
 

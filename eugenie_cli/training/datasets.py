@@ -14,7 +14,7 @@ from eugenie_cli.detection.detector import MIN_PRESENT
 from eugenie_cli.detection.operating_state import OperatingState
 from eugenie_cli.history.grid import Grid
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import EquipmentClass, Period, Sensor, Site
+from eugenie_cli.site.schema import EquipmentClass, Fleet, Period, Sensor
 from eugenie_cli.training import blind_sensors, outliers, rescaled
 from eugenie_cli.training.mmap_arrays import blocks
 
@@ -92,13 +92,13 @@ def least_rows(window: int) -> int:
     return max(MIN_WINDOWS * window, MIN_ROWS)
 
 
-def normal_rows(site: Site, grid: Grid) -> Bools:
+def normal_rows(fleet: Fleet, grid: Grid) -> Bools:
     """bool [T]: rows recorded while the machine ran, in its normal periods (all time if none are given), outside every
     exclusion."""
-    periods = site.assets[grid.asset].normal
+    periods = fleet.assets[grid.asset].normal
     normal = _inside(grid.edges, periods) if periods else np.ones(len(grid.edges), bool)
-    excluded = [period for period in site.exclude if period.asset in (None, grid.asset)]
-    running = running_of(site.classes[site.assets[grid.asset].class_name])
+    excluded = [period for period in fleet.exclude if period.asset in (None, grid.asset)]
+    running = running_of(fleet.equipment)
     if running is not None:
         normal &= ~running.stopped(grid.rows)
     return normal & ~_inside(grid.edges, excluded)

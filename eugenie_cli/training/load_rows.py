@@ -6,11 +6,10 @@ import numpy as np
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import MAX_CELLS, load_grid
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.history.store import AssetSummary, History
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.field_types import to_ms
-from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training import datasets
 from eugenie_cli.training.datasets import NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory
@@ -19,20 +18,18 @@ from eugenie_cli.training.mmap_arrays import Memory
 STRETCH_READINGS = 500_000
 
 
-def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress) -> list[NormalGrid]:
+def normal_grids(fleet: Fleet, history: History, arrays: Memory, progress: Progress) -> list[NormalGrid]:
     """The rows of every asset of the class with enough normal rows, divided into parts.
 
     Raises EugenieError when no asset has enough.
     """
-    history = open_history(site)
-    equipment = site.classes[class_name]
+    class_name, equipment, assets = fleet.name, fleet.equipment, fleet.assets
     summaries = {summary.asset: summary for summary in history.summary()}
     grids: list[NormalGrid] = []
     short: list[str] = []
-    assets = site.assets_of(class_name)
     with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:
-            normal = normal_grid(site, history, summaries[asset], arrays) if asset in summaries else None
+            normal = normal_grid(fleet, history, summaries[asset], arrays) if asset in summaries else None
             if normal is not None and normal.used >= datasets.least_rows(equipment.model.window):
                 grids.append(normal)
             else:
@@ -54,12 +51,12 @@ def normal_grids(site: Site, class_name: str, arrays: Memory, progress: Progress
     return grids
 
 
-def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
+def normal_grid(fleet: Fleet, history: History, summary: AssetSummary, arrays: Memory) -> NormalGrid | None:
     """An asset's normal rows, equal to those of `history.grid.load_grid` over the whole time, divided into parts; from
     one window before its first normal period to the end of its last. None when no reading makes a row."""
-    equipment = site.classes[site.assets[summary.asset].class_name]
+    equipment = fleet.equipment
     step = equipment.step
-    first, last = _span(site, summary, equipment)
+    first, last = _span(fleet, summary)
     length = max(0, (last - first) // step + 1)
     if length * len(equipment.sensors) > MAX_CELLS:
         raise EugenieError(
@@ -77,12 +74,12 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
         edges[start:stop] = first + step * np.arange(start, stop, dtype=np.int64)
         rows[start:stop] = np.nan
         part[start:stop] = datasets.UNUSED
-        grid = load_grid(site, history, summary.asset, first + start * step, first + stop * step)
+        grid = load_grid(fleet, history, summary.asset, first + start * step, first + stop * step)
         if not len(grid.edges):
             continue
         place = int(grid.edges[0] - first) // step
         inside = slice(place, place + len(grid.edges))
-        normal = datasets.normal_rows(site, grid)
+        normal = datasets.normal_rows(fleet, grid)
         rows[inside] = np.where(normal[:, None], grid.rows, np.float32(np.nan))
         part[inside] = normal & np.isfinite(grid.rows).any(axis=1)
         begin, end = min(begin, place), max(end, inside.stop)
@@ -94,10 +91,11 @@ def normal_grid(site: Site, history: History, summary: AssetSummary, arrays: Mem
     return NormalGrid(summary.asset, *own, doubts)
 
 
-def _span(site: Site, summary: AssetSummary, equipment: EquipmentClass) -> tuple[int, int]:
+def _span(fleet: Fleet, summary: AssetSummary) -> tuple[int, int]:
     """First and last edge to read, ms: all normal rows lie between them."""
+    equipment = fleet.equipment
     first, last = summary.start_ms, summary.end_ms + equipment.max_gap
-    periods = site.assets[summary.asset].normal
+    periods = fleet.assets[summary.asset].normal
     if periods:  # a window may begin before its first normal row
         first = max(first, min(to_ms(period.start) for period in periods) - equipment.model.window * equipment.step)
         last = min(last, max(to_ms(period.end) for period in periods))

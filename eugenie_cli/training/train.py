@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.interfaces import HasTracking
@@ -56,7 +57,7 @@ def train_class(
     folder = workspace_of(site).training
     with alone(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
-        grids = load_rows.normal_grids(site, class_name, arrays, progress)
+        grids = load_rows.normal_grids(site.fleet(class_name), open_history(site), arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
         recipe = fingerprints.recipe(equipment, fingerprint, options.epochs, ancestor.run_id if ancestor else None)

@@ -23,6 +23,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.history.grid import load_grid
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
@@ -36,6 +37,7 @@ from eugenie_cli.training.build import build
 from eugenie_cli.training.classical import asset_rows
 from eugenie_cli.training.load_rows import normal_grids
 from eugenie_cli.training.mmap_arrays import Memory
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.train import train_class
 
@@ -88,7 +90,7 @@ def forest(testbed) -> tuple[Site, TrainedVersion]:
 def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     site = testbed(name)
     equipment, history = site.classes[CLASS], open_history(site)
-    grids = normal_grids(site, CLASS, Memory(), SILENT)
+    grids = normal_grids(site.fleet(CLASS), history, Memory(), SILENT)
     assert [grid.asset for grid in grids] == list(RUNS)
     detector = build(CLASS, equipment, grids, SILENT).detector
     module = ScoringModule(detector)
@@ -99,7 +101,7 @@ def test_the_graph_says_what_evaluate_says_of_the_baseline(testbed, name, tell):
     )
     worst = 0.0
     for asset in RUNS:
-        rows = load_grid(site, history, asset).rows
+        rows = load_grid(site.fleet(CLASS), history, asset).rows
         score, contribution = (part[detector.window - 1 :] for part in baseline.score(asset, rows))
         answer = module.serving_default(tf.constant([asset]), tf.constant(rows[None]))
         own, parts = answer["score"].numpy()[0], answer["contribution"].numpy()[0]
@@ -126,10 +128,12 @@ def test_a_forest_is_registered_exported_served_and_judged_like_any_model(forest
     assert "Isolation forest of 100 trees" in (published.path / model_card.LOCATION).read_text()
 
     backtested_run = next(
-        backtested for backtested in backtest(site, CLASS, version=trained.version) if backtested.asset == RUNS[1]
+        backtested
+        for backtested in backtest(open_class(site, CLASS), version=trained.version)
+        if backtested.asset == RUNS[1]
     )
     labels = Labels((Label(RUNS[1], int(backtested_run.edges[600]), int(backtested_run.edges[900]), ("Pressure",)),))
-    evaluation = evaluate_class(site, CLASS, labels, version=trained.version)
+    evaluation = evaluate_class(open_class(site, CLASS), EvaluationOptions(labels, version=trained.version))
     assert evaluation.model.point == evaluation.baselines["isolation-forest"].point
     assert evaluation.model.events == evaluation.baselines["isolation-forest"].events
 
@@ -159,4 +163,4 @@ def test_a_graph_that_is_not_the_forest_is_refused(forest, tmp_path, monkeypatch
 
     monkeypatch.setattr(publish, "_write", wrong)
     with pytest.raises(EugenieError, match="largest difference"):
-        publish.publish_class(site, CLASS, trained.version, models=tmp_path)
+        publish.publish_class(open_class(site, CLASS), trained.version, models=tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from support.registered_plant import registered, sample_detector
 
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.history.site_history import open_history
 from eugenie_cli.serving import (
     check_samples,
     checksums,
@@ -48,7 +49,7 @@ def test_the_champion_is_published_once_and_says_what_the_network_says(site: Sit
     }
 
     info = model_info.read(first.path)
-    model_info.check(info, site, "pump")
+    model_info.check(info, site.fleet("pump"))
     assert (info.run_id, info.data_fingerprint) == (Registry(site).resolve("pump", 1).run_id, "ab12")
     assert [path.name for path in first.path.parent.glob(".staged-*")] == []
 
@@ -113,7 +114,7 @@ def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(
 
 def test_samples_are_real_rows_with_holes_and_an_unknown_asset(site: Site) -> None:
     detector = sample_detector.detector()
-    samples = check_samples.collect(site, detector)
+    samples = check_samples.collect(site.fleet("pump"), open_history(site), detector)
     assert samples.real == 1  # only pump-1 has a history
     assert samples.assets == ("pump-1", "pump-2", "pump-3", "pump-1", "pump-1", "pump-1", check_samples.UNKNOWN)
     assert np.isfinite(samples.rows[0]).all()

@@ -38,6 +38,7 @@ from support.small_models import write_version
 from eugenie_cli.serving import publish, server_config, warm_up
 from eugenie_cli.site.load import load_site
 from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.training.open_class import open_class
 
 pytestmark = pytest.mark.integration
 
@@ -65,7 +66,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "plant.yaml").write_text(CLASS)
     site = load_site(root / "plant.yaml")
     register(site)
-    publish.publish_class(site, REAL, models=root / "models")
+    publish.publish_class(open_class(site, REAL), models=root / "models")
     return root / "models"
 
 

@@ -19,6 +19,7 @@ from eugenie_cli.serving.publish import publish_class
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving.client import PredictClient, Version
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -86,7 +87,7 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: C
 
 
 def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving: Site) -> None:
-    broken = publish_class(serving, "pump", 3).path / "saved_model.pb"
+    broken = publish_class(open_class(serving, "pump"), 3).path / "saved_model.pb"
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(EugenieError, match=r"is not what was exported: saved_model\.pb"):
         promotion.promote(serving, "pump", 3)

@@ -11,7 +11,7 @@ from support.registered_plant import registered, sample_detector
 from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.evaluation.request import evaluate_site
+from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
 from eugenie_cli.main import app
 from eugenie_cli.serving import model_info
 from eugenie_cli.site.load import load_site, workspace_of
@@ -118,7 +118,7 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     info = workspace_of(site).models / "pump" / str(same) / model_info.LOCATION
     info.write_text(info.read_text().replace(Registry(site).resolve("pump", same).run_id, "of-another-store"))
     with pytest.raises(EugenieError, match="holds the export of run of-another-store") as caught:
-        next(iter(evaluate_site(site, version="champion")))
+        next(iter(evaluate_site(site, EvaluationRequest(version="champion"))))
     assert caught.value.exit_code == ExitCode.REFUSED
     with pytest.raises(EugenieError, match="has no version 99"):
-        next(iter(evaluate_site(site, version="99")))
+        next(iter(evaluate_site(site, EvaluationRequest(version="99"))))

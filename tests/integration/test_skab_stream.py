@@ -29,6 +29,7 @@ from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.options import TrainingOptions
 from eugenie_cli.training.train import train_class
 
@@ -65,7 +66,7 @@ def trained(engines, data_folder, tmp_path_factory) -> Iterator[Trained]:
     export_class(site, CLASS)
     local.start(site)
     try:
-        yield Trained(site, {backtested.asset: backtested for backtested in backtest(site, CLASS)})
+        yield Trained(site, {backtested.asset: backtested for backtested in backtest(open_class(site, CLASS))})
     finally:
         local.stop(site)
 

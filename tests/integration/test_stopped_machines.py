@@ -12,11 +12,13 @@ from eugenie_cli.detection import reference
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT
 from eugenie_cli.serving import export
 from eugenie_cli.site.load import load_site
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.train import train_class
 
@@ -83,7 +85,7 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
     assert published.largest_difference is not None and published.largest_difference < 1e-3
 
     worst = 0.0
-    for backtested in backtest(site, "pump", version=trained.version):
+    for backtested in backtest(open_class(site, "pump"), version=trained.version):
         expected = reference.score(detector, [backtested.asset], backtested.rows[None])
         first = detector.window - 1
         score, contribution = backtested.score[first:], backtested.contribution[first:]
@@ -99,7 +101,7 @@ def test_a_standing_machine_teaches_nothing_and_has_no_score(tmp_path: Path, nam
         assert not any(event.start // 1_000 in stop for event in backtested.events for stop in STOPS)
 
     labels = Labels(tuple(Label(asset, FAULT.start * 1_000, FAULT.stop * 1_000, ("flow",)) for asset in site.assets))
-    evaluation = evaluate_class(site, "pump", labels, version=trained.version)
+    evaluation = evaluate_class(open_class(site, "pump"), EvaluationOptions(labels, version=trained.version))
     assert evaluation.model.events is not None and evaluation.model.events.total == 2
     if name != "isolation-forest":  # so few trees do not detect a fault of one sensor
         assert evaluation.model.events.detected == 2

@@ -62,7 +62,7 @@ def report_of(
     plant = site()
     fault = (START + FAULT[0] * STEP, START + FAULT[1] * STEP)
     labels = Labels(tuple(Label(name, *fault, (SENSORS[0],)) for name in assets)) if labelled else None
-    study, judgements = PairStudy(plant, "pump", labels), {7: [], 8: []}
+    study, judgements = PairStudy(plant.fleet("pump"), labels), {7: [], 8: []}
     comparison = Comparison(step_ms=STEP, window=120, with_labels=labelled)
     for number, name in enumerate(assets):
         pair = [backtest_of(name, number, rows, version) for version in (7, 8)]

@@ -19,8 +19,10 @@ from eugenie_cli.evaluation.daily_counts import day_counts
 from eugenie_cli.evaluation.downsampling import trace
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.timeline import TimelineSum
 from eugenie_cli.evaluation.top_k import TopK
+from eugenie_cli.training.open_class import open_class
 
 LABELS = Labels((
     Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),
@@ -30,8 +32,10 @@ LABELS = Labels((
 
 @pytest.fixture(scope="module")
 def judged(plant):
-    study = Collector(plant, "pump", LABELS)
-    return evaluate_class(plant, "pump", LABELS, version=3, watch=study), study.findings()
+    study = Collector(plant.fleet("pump"), LABELS)
+    return evaluate_class(
+        open_class(plant, "pump"), EvaluationOptions(LABELS, version=3), watch=study
+    ), study.findings()
 
 
 @pytest.mark.slow
@@ -91,8 +95,8 @@ def test_gaps_are_found_where_they_are(judged):
 
 @pytest.mark.slow
 def test_without_labels_nothing_is_called_false(plant):
-    study = Collector(plant, "pump", None)
-    evaluate_class(plant, "pump", version=3, watch=study)
+    study = Collector(plant.fleet("pump"), None)
+    evaluate_class(open_class(plant, "pump"), EvaluationOptions(version=3), watch=study)
     findings = study.findings()
     assert (findings.labelled, findings.events, findings.phases, findings.root_cause_at_alarm) == (
         False,
@@ -179,7 +183,7 @@ def test_a_timeline_has_no_more_intervals_than_can_be_drawn(days, width):
 
 
 def test_a_trace_keeps_peaks_however_many_rows_there_are(plant):
-    scored = next(iter(backtest(plant, "pump", version=3)))
+    scored = next(iter(backtest(open_class(plant, "pump"), version=3)))
     whole = (int(scored.edges[0]), int(scored.edges[-1]) + 1)
     picture = trace(scored, whole, labelled=(), alarms=(), sensors=[(1, "flow", "l/s", 0.5)], points=50)
     assert len(picture.score) <= 50 and picture.rows_per_point * len(picture.score) >= len(scored.edges)

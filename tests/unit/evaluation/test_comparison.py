@@ -15,7 +15,9 @@ from eugenie_cli.detection.metrics import Interval, Raised
 from eugenie_cli.evaluation.comparison import METHOD, Comparison
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.performance import Judgement, summarise
+from eugenie_cli.training.open_class import open_class
 
 LABELS = Labels((Label("p-1", START + FAULT.start * STEP, START + FAULT.stop * STEP, ("flow",)),))
 
@@ -97,7 +99,9 @@ def test_an_evaluation_says_both_versions_and_their_difference(plant, tmp_path):
     target = plant.resolve(plant.workspace) / "models" / "pump" / "4"
     if not target.exists():
         (tmp_path / "4").rename(target)
-    evaluation = evaluate_class(plant, "pump", LABELS, version=3, candidate=4, with_baselines=False)
+    evaluation = evaluate_class(
+        open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, candidate=4, with_baselines=False)
+    )
     assert evaluation.candidate is not None and evaluation.candidate.version == 4
     assert evaluation.judged_rows > ROWS - NORMAL_ROWS
     document = json.loads(json.dumps(evaluation.to_json()))
@@ -106,7 +110,9 @@ def test_an_evaluation_says_both_versions_and_their_difference(plant, tmp_path):
     gap = document["difference"]["recall"]
     assert gap["value"] == pytest.approx(document["candidate"]["point"]["recall"] - document["point"]["recall"])
     assert gap["low"] <= gap["value"] <= gap["high"]
-    alone = evaluate_class(plant, "pump", LABELS, version=4, with_baselines=False).to_json()
+    alone = evaluate_class(
+        open_class(plant, "pump"), EvaluationOptions(LABELS, version=4, with_baselines=False)
+    ).to_json()
     assert alone["point"] == document["candidate"]["point"] and alone["events"] == document["candidate"]["events"]
     out, err = io.StringIO(), io.StringIO()
     _show(Console(out, err), evaluation)

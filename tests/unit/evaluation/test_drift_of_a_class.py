@@ -17,6 +17,7 @@ from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -66,7 +67,7 @@ def site(tmp_path_factory):
 
 @pytest.mark.slow
 def test_what_moved_is_named_and_the_rest_is_not(site):
-    class_drift = drift.drift_of(site, "pump")
+    class_drift = drift.drift_of(open_class(site, "pump"))
     sensors = {sensor.sensor: sensor for sensor in class_drift.sensors}
     assert {sensor.asset for sensor in class_drift.sensors} == {"pump-1"}
     judged = {name: sensor.drift.judged for name, sensor in sensors.items()}
@@ -84,10 +85,10 @@ def test_what_moved_is_named_and_the_rest_is_not(site):
 
 @pytest.mark.slow
 def test_the_period_can_be_chosen(site):
-    before = drift.drift_of(site, "pump", START, START + LEARNT * 1_000)
+    before = drift.drift_of(open_class(site, "pump"), START, START + LEARNT * 1_000)
     assert {sensor.drift.judged for sensor in before.sensors} == {"no"}
     assert before.notes[0] == "No sensor moved."
-    none = drift.drift_of(site, "pump", START + 10 * ROWS * 1_000)
+    none = drift.drift_of(open_class(site, "pump"), START + 10 * ROWS * 1_000)
     assert none.sensors == ()
     assert "pump-1: no row to compare: its training data end at 2026-01-01T00:24:59.000Z." in none.notes
 

@@ -20,10 +20,12 @@ from eugenie_cli.evaluation import graph
 from eugenie_cli.evaluation.backtest import backtest
 from eugenie_cli.evaluation.evaluate import evaluate_class
 from eugenie_cli.evaluation.labels import Label, Labels
+from eugenie_cli.evaluation.options import EvaluationOptions
 from eugenie_cli.evaluation.recommendation import how_to_take
-from eugenie_cli.evaluation.request import evaluate_site
+from eugenie_cli.evaluation.request import EvaluationRequest, evaluate_site
 from eugenie_cli.evaluation.training_rows import TrainingRows, learnt_by, leaves_something
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 
 LABELS = Labels((
@@ -48,7 +50,7 @@ def by_hand(asset: str) -> np.ndarray:
 
 
 def of(site, asset="p-1", **options):
-    return next(scored for scored in backtest(site, "pump", version=3, **options) if scored.asset == asset)
+    return next(scored for scored in backtest(open_class(site, "pump"), version=3, **options) if scored.asset == asset)
 
 
 @pytest.mark.slow
@@ -82,7 +84,7 @@ def test_the_fault_is_one_anomaly_with_the_streams_id_and_its_sensor_first(plant
 
 @pytest.mark.slow
 def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(plant):
-    result = evaluate_class(plant, "pump", LABELS, version=3)
+    result = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3))
     gap = len(GAP) - 1
     assert (result.assets, result.judged_rows) == (2, 2 * (ROWS - NORMAL_ROWS + 1) - gap)
     assert (result.model.events.total, result.model.events.detected) == (2, 1)
@@ -98,7 +100,7 @@ def test_an_evaluation_judges_rows_outside_normal_periods_and_only_their_events(
 
 @pytest.mark.slow
 def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(plant):
-    result = evaluate_class(plant, "pump", LABELS, version=3)
+    result = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3))
     assert list(result.baselines) == list(BASELINES)
     everything = result.baselines["all-positive"]
     assert (everything.point.far, everything.point.mar) == (1.0, 0.0)
@@ -109,13 +111,15 @@ def test_the_baselines_are_judged_alike_and_the_trivial_ones_pay_for_flagging(pl
 
 @pytest.mark.slow
 def test_rows_before_the_period_fill_the_baselines_first_windows_too(plant):
-    evaluation = evaluate_class(plant, "pump", LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
+    evaluation = evaluate_class(
+        open_class(plant, "pump"), EvaluationOptions(LABELS, START + 600 * STEP, START + 700 * STEP, version=3)
+    )
     assert all(performance.coverage == 1.0 for performance in evaluation.baselines.values())
 
 
 @pytest.mark.slow
 def test_without_labels_only_what_can_be_known_is_said(plant):
-    result = evaluate_class(plant, "pump", None, version=3)
+    result = evaluate_class(open_class(plant, "pump"), EvaluationOptions(None, version=3))
     assert (result.model.point, result.model.events, result.model.vus_pr) == (None, None, None)
     assert result.model.flagged == pytest.approx(
         np.mean([*(by_hand("p-1")[400:] > 1), *(by_hand("p-2")[400:] > 1)]), 0.1
@@ -125,24 +129,27 @@ def test_without_labels_only_what_can_be_known_is_said(plant):
 
 @pytest.mark.slow
 def test_a_baseline_that_wins_is_named_in_plain_words(plant):
-    notes = evaluate_class(plant, "pump", Labels(LABELS.labels[1:2]), version=3).notes
+    notes = evaluate_class(open_class(plant, "pump"), EvaluationOptions(Labels(LABELS.labels[1:2]), version=3)).notes
     assert any("is better than the model here" in note for note in notes)
 
 
 def test_how_to_take_a_baseline_is_a_line_of_the_site_file(plant):
-    advice = how_to_take(plant, "pump", "mewma")
+    advice = how_to_take(plant.fleet("pump"), "mewma")
     assert advice == " To use it: `model: {type: mewma}` in classes.pump, then `eugenie train --class pump`."
     changed = plant.classes["pump"].model.model_copy(update={"calibration": 0.4})
     classes = {"pump": plant.classes["pump"].model_copy(update={"model": changed})}
-    assert "{type: pca-q, calibration: 0.4}" in how_to_take(
-        plant.model_copy(update={"classes": classes}), "pump", "pca-q"
-    )
-    assert how_to_take(plant, "pump", "random") == ""
+    other = plant.model_copy(update={"classes": classes})
+    assert "{type: pca-q, calibration: 0.4}" in how_to_take(other.fleet("pump"), "pca-q")
+    assert how_to_take(plant.fleet("pump"), "random") == ""
 
 
 @pytest.mark.slow
 def test_the_json_is_the_contract(plant):
-    document = json.loads(json.dumps(evaluate_class(plant, "pump", LABELS, version=3).to_json(), allow_nan=False))
+    document = json.loads(
+        json.dumps(
+            evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3)).to_json(), allow_nan=False
+        )
+    )
     figures = {
         "point": {"f1", "far", "mar", "precision", "recall"},
         "events": {"total", "detected", "delay_s"},
@@ -161,24 +168,25 @@ def test_the_json_is_the_contract(plant):
 @pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])
 def test_scores_and_anomalies_can_be_written_to_files(plant, tmp_path, name):
     scores, anomalies = tmp_path / name, tmp_path / "anomalies.jsonl"
-    evaluate_class(plant, "pump", version=3, scores_to=scores, anomalies_to=anomalies)
+    evaluate_class(open_class(plant, "pump"), EvaluationOptions(version=3, scores_to=scores, anomalies_to=anomalies))
     read = pyarrow.csv.read_csv if name.endswith("csv") else pyarrow.parquet.read_table
     table = read(scores)
     assert table.column_names == ["asset", "ts", "score", "version"]
     assert table.num_rows == sum(
-        np.count_nonzero(~np.isnan(scored.rows).all(axis=1)) for scored in backtest(plant, "pump", version=3)
+        np.count_nonzero(~np.isnan(scored.rows).all(axis=1))
+        for scored in backtest(open_class(plant, "pump"), version=3)
     )
     second = table.filter(pyarrow.compute.equal(table["asset"], "p-2"))
     written = second["score"].to_numpy(zero_copy_only=False)[:ROWS]
     assert written == pytest.approx(by_hand("p-2"), abs=1e-4, nan_ok=True)
     lines = [json.loads(line) for line in anomalies.read_text().splitlines()]
-    assert lines == [record for scored in backtest(plant, "pump", version=3) for record in scored.anomalies]
+    assert lines == [record for scored in backtest(open_class(plant, "pump"), version=3) for record in scored.anomalies]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["anomalies.jsonl", name])
 
 
 @pytest.mark.slow
 def test_csv_instants_have_milliseconds_and_z(plant, tmp_path):
-    evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "s.csv")
+    evaluate_class(open_class(plant, "pump"), EvaluationOptions(version=3, scores_to=tmp_path / "s.csv"))
     lines = (tmp_path / "s.csv").read_text().splitlines()
     assert lines[0].replace('"', "") == "asset,ts,score,version"
     assert lines[1].startswith("p-1,2026-01-01T00:00:00.000Z,,3")
@@ -186,18 +194,20 @@ def test_csv_instants_have_milliseconds_and_z(plant, tmp_path):
 
 def test_a_file_of_scores_must_be_csv_or_parquet_and_a_failure_leaves_none(plant, tmp_path):
     with pytest.raises(EugenieError, match=r"\.csv or \.parquet"):
-        evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "scores.txt")
+        evaluate_class(open_class(plant, "pump"), EvaluationOptions(version=3, scores_to=tmp_path / "scores.txt"))
     with pytest.raises(EugenieError, match="cannot write"):
-        evaluate_class(plant, "pump", version=3, scores_to=tmp_path / "nowhere" / "scores.csv")
+        evaluate_class(
+            open_class(plant, "pump"), EvaluationOptions(version=3, scores_to=tmp_path / "nowhere" / "scores.csv")
+        )
     with pytest.raises(EugenieError, match="no class fan"):
-        evaluate_class(plant, "fan", version=3, scores_to=tmp_path / "scores.csv")
+        evaluate_class(open_class(plant, "fan"), EvaluationOptions(version=3, scores_to=tmp_path / "scores.csv"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_that_does_not_fit_the_site_is_refused(plant):
     changed = plant.model_copy(update={"classes": {"pump": plant.classes["pump"].model_copy(update={"step": 2_000})}})
     with pytest.raises(EugenieError, match="step: the model has 1000 ms") as caught:
-        next(backtest(changed, "pump", version=3))
+        next(backtest(open_class(changed, "pump"), version=3))
     assert caught.value.exit_code == ExitCode.REFUSED
 
 
@@ -205,8 +215,10 @@ def test_a_model_that_does_not_fit_the_site_is_refused(plant):
 def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
     """It was added later, or had no history: the others are judged as if it did not exist, and a note names it."""
     with_new = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"], **plant.assets}})
-    alone = evaluate_class(plant, "pump", LABELS, version=3, with_baselines=False)
-    evaluation = evaluate_class(with_new, "pump", LABELS, version=3, with_baselines=False)
+    alone = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))
+    evaluation = evaluate_class(
+        open_class(with_new, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False)
+    )
     assert (evaluation.assets, evaluation.judged_rows, evaluation.model) == (
         alone.assets,
         alone.judged_rows,
@@ -217,13 +229,17 @@ def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
     unlisted = with_new.model_copy(
         update={"assets": {"p-0": plant.assets["p-1"].model_copy(update={"normal": ()}), **plant.assets}}
     )
-    of_unlisted = evaluate_class(unlisted, "pump", LABELS, version=3, with_baselines=False)
+    of_unlisted = evaluate_class(
+        open_class(unlisted, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False)
+    )
     assert of_unlisted.notes == evaluation.notes  # a version has not learnt from an asset that it does not know
-    beside = evaluate_class(with_new, "pump", LABELS, version=3, candidate=3, with_baselines=False)
+    beside = evaluate_class(
+        open_class(with_new, "pump"), EvaluationOptions(LABELS, version=3, candidate=3, with_baselines=False)
+    )
     assert beside.candidate.model == alone.model
     strangers = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"]}})
     with pytest.raises(EugenieError, match="does not know p-0"):
-        next(backtest(strangers, "pump", version=3))
+        next(backtest(open_class(strangers, "pump"), version=3))
 
 
 def test_a_version_is_judged_by_its_own_window_whatever_type_the_class_has_now(plant):
@@ -240,13 +256,15 @@ def test_a_request_is_checked_before_anything_is_scored(plant):
         ({"start": "2026-01-02", "end": "2026-01-01"}, "is not after --from"),
     ]:
         with pytest.raises(EugenieError, match=message) as caught:
-            next(evaluate_site(plant, **options))
+            next(evaluate_site(plant, EvaluationRequest(**options)))
         assert caught.value.exit_code == ExitCode.USAGE
 
 
 @pytest.mark.slow
 def test_a_period_without_rows_is_said_so(plant):
-    result = evaluate_class(plant, "pump", LABELS, START - 10**6, START - 10**5, version=3)
+    result = evaluate_class(
+        open_class(plant, "pump"), EvaluationOptions(LABELS, START - 10**6, START - 10**5, version=3)
+    )
     assert result.judged_rows == 0
     assert result.model.point.f1 is None
     assert any("no row to judge" in note for note in result.notes)
@@ -256,7 +274,7 @@ def test_a_period_without_rows_is_said_so(plant):
 @pytest.mark.parametrize("labels", [LABELS, None], ids=["labels", "no labels"])
 def test_the_table_has_the_model_first(plant, labels):
     out, err = io.StringIO(), io.StringIO()
-    _show(Console(out, err), evaluate_class(plant, "pump", labels, version=3))
+    _show(Console(out, err), evaluate_class(open_class(plant, "pump"), EvaluationOptions(labels, version=3)))
     lines = [line.split()[0] for line in out.getvalue().splitlines() if line.strip()]
     assert lines[0] == "pump"
     assert [name for name in lines if name in ("version", "pca-q", "random")] == [
@@ -271,9 +289,17 @@ def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
     """Otherwise, all rows that can be judged would be left out because of them."""
     spans = {stored.asset: [(stored.start_ms, stored.end_ms)] for stored in open_history(plant).summary()}
     first = TrainingRows({"p-1": spans["p-1"]})
-    assert not leaves_something(plant, "pump", None, None, [first, TrainingRows()])
-    assert leaves_something(plant, "pump", None, None, [TrainingRows(first.spans, "its run is gone"), TrainingRows()])
-    assert leaves_something(plant, "pump", None, None, [TrainingRows({**spans, "p-1": []}), TrainingRows()])
+    assert not leaves_something(plant.fleet("pump"), open_history(plant), None, None, [first, TrainingRows()])
+    assert leaves_something(
+        plant.fleet("pump"),
+        open_history(plant),
+        None,
+        None,
+        [TrainingRows(first.spans, "its run is gone"), TrainingRows()],
+    )
+    assert leaves_something(
+        plant.fleet("pump"), open_history(plant), None, None, [TrainingRows({**spans, "p-1": []}), TrainingRows()]
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,14 +318,17 @@ def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, lea
     """The period is rows 400 to 600; earlier rows are in the site file's normal periods."""
     spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
     period = START + NORMAL_ROWS * STEP, START + 600 * STEP
-    assert leaves_something(plant, "pump", *period, [TrainingRows(spans), TrainingRows()]) is left
+    assert (
+        leaves_something(plant.fleet("pump"), open_history(plant), *period, [TrainingRows(spans), TrainingRows()])
+        is left
+    )
 
 
 def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
     """The command line passes text. The run of these versions no longer exists, which is reported."""
-    assert learnt_by(plant, "pump", "3") == learnt_by(plant, "pump", 3)
-    assert "run" in learnt_by(plant, "pump", "3").unknown
-    assert "class pump has no 3" not in learnt_by(plant, "pump", "3").unknown
+    assert learnt_by(Registry(plant), "pump", "3") == learnt_by(Registry(plant), "pump", 3)
+    assert "run" in learnt_by(Registry(plant), "pump", "3").unknown
+    assert "class pump has no 3" not in learnt_by(Registry(plant), "pump", "3").unknown
 
 
 def test_a_problem_without_words_is_not_taken_for_knowledge(plant, monkeypatch):
@@ -307,4 +336,4 @@ def test_a_problem_without_words_is_not_taken_for_knowledge(plant, monkeypatch):
         raise ConnectionError
 
     monkeypatch.setattr(Registry, "resolve", unreachable)
-    assert learnt_by(plant, "pump", 3).unknown == "ConnectionError"
+    assert learnt_by(Registry(plant), "pump", 3).unknown == "ConnectionError"

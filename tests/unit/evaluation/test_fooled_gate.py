@@ -119,14 +119,14 @@ def judged(
     learnt: tuple[TrainingRowCount | None, TrainingRowCount | None] = (None, None),
     left_out: int = 0,
 ) -> Judged:
-    study, judgements = PairStudy(SITE, "pump", labels), ([], [])
+    study, judgements = PairStudy(SITE.fleet("pump"), labels), ([], [])
     all_rows = np.ones(ROWS, bool)
     for name in ASSETS:
         pair = [backtest_of(name, version, scores[name]) for version, scores in ((1, champion), (2, candidate))]
         study.add(pair[0], all_rows, pair[1])
         for index, backtest in enumerate(pair):
             own = labels.of([name]) if labels is not None else ()
-            quiet = quiet_rows(SITE, "pump", name, backtest.edges, labels)
+            quiet = quiet_rows(SITE.fleet("pump"), name, backtest.edges, labels)
             judgements[index].append(judge_asset(
                 name, backtest.edges, backtest.score, backtest.contribution, backtest.events,
                 judged=all_rows, labels=own, sensors=("flow",), quiet=quiet,

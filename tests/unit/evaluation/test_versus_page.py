@@ -127,7 +127,7 @@ def test_scores_are_laid_on_the_other_versions_edges():
 
 def test_a_study_without_pictures_of_faults_still_counts_them():
     labels = Labels((Label("p-0", START + FAULT[0] * STEP, START + FAULT[1] * STEP, (SENSORS[0],)),))
-    study = Collector(site(), "pump", labels, event_pictures=0)
+    study = Collector(site().fleet("pump"), labels, event_pictures=0)
     backtest = backtest_of("p-0", 0, 720)
     study.add(backtest, ~np.isnan(backtest.rows).all(axis=1))
     findings = study.findings()

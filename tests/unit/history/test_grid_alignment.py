@@ -143,22 +143,22 @@ def test_the_grid_of_a_period_equals_that_period_of_the_whole_grid(tmp_path):
     ]
     site, history = pump_site(tmp_path), History(tmp_path / "history")
     history.commit("s", [Batch.of(rows)])
-    whole = load_grid(site, history, "p1")
+    whole = load_grid(site.fleet("pump"), history, "p1")
     assert whole.rows.shape[1] == 3
-    part = load_grid(site, history, "p1", 100_000, 200_500)
+    part = load_grid(site.fleet("pump"), history, "p1", 100_000, 200_500)
     inside = (whole.edges >= 100_000) & (whole.edges < 200_500)
     np.testing.assert_array_equal(part.edges, whole.edges[inside])
     np.testing.assert_array_equal(part.rows, whole.rows[inside])
     assert np.nanmin(whole.rows[:, 1]) >= 0  # the limits of the class
     assert np.nanmax(whole.rows[:, 1]) <= 16
-    assert len(load_grid(site, history, "p2").edges) == 0
+    assert len(load_grid(site.fleet("pump"), history, "p2").edges) == 0
     with pytest.raises(EugenieError, match="no asset p3"):
-        load_grid(site, history, "p3")
+        load_grid(site.fleet("pump"), history, "p3")
 
 
 def test_at_equal_instants_a_possible_value_in_history_wins_over_an_impossible_one(tmp_path):
     site, history = pump_site(tmp_path), History(tmp_path)
     rows = [("p1", "pressure", 0, 99.0), ("p1", "pressure", 0, 5.0), ("p1", "flow", 0, 99.0), ("p1", "flow", 0, 5.0)]
     history.commit("s", [Batch.of(rows)])
-    assert load_grid(site, history, "p1").rows[0].tolist()[:2] == [99.0, 5.0]  # only pressure has limits
-    assert load_grid(site, history, "p1", 10_000, 20_000).rows.shape == (0, 3)
+    assert load_grid(site.fleet("pump"), history, "p1").rows[0].tolist()[:2] == [99.0, 5.0]  # only pressure has limits
+    assert load_grid(site.fleet("pump"), history, "p1", 10_000, 20_000).rows.shape == (0, 3)

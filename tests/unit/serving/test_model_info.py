@@ -51,12 +51,12 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
-    model_info.check(INFO, SITE, "pump")
+    model_info.check(INFO, SITE.fleet("pump"))
 
 
 def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
     known = replace(INFO, assets=("pump-1",))
-    model_info.check(known, SITE, "pump")
+    model_info.check(known, SITE.fleet("pump"))
     assert model_info.strangers(known, SITE.assets_of("pump")) == ("pump-2",)
     assert "does not know pump-2: not scored until" in model_info.about_strangers(known, SITE.assets_of("pump"))
     assert model_info.about_strangers(INFO, SITE.assets_of("pump")) == ""
@@ -75,7 +75,7 @@ def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
 )
 def test_each_disagreement_is_named(change: dict, words: str) -> None:
     with pytest.raises(EugenieError) as refused:
-        model_info.check(replace(INFO, **change), SITE, "pump")
+        model_info.check(replace(INFO, **change), SITE.fleet("pump"))
     assert refused.value.exit_code == ExitCode.REFUSED
     assert words in refused.value.reason
     assert refused.value.reason.count("the model ") == 1
@@ -83,7 +83,7 @@ def test_each_disagreement_is_named(change: dict, words: str) -> None:
 
 def test_all_disagreements_are_named_at_once() -> None:
     with pytest.raises(EugenieError) as refused:
-        model_info.check(replace(INFO, window=60, step_ms=500, assets=()), SITE, "pump")
+        model_info.check(replace(INFO, window=60, step_ms=500, assets=()), SITE.fleet("pump"))
     for word in ("window", "step", "pump-1, pump-2"):
         assert word in refused.value.reason
 

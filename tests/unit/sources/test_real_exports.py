@@ -60,7 +60,7 @@ def test_testbed_runs(tmp_path):
     assert (report.rejected, report.unknown_columns) == ({}, {})
     assert report.readings == 8 * sum(len(path.read_text().splitlines()) - 1 for path in folder.glob("*.csv"))
 
-    grid = load_grid(site, open_history(site), "valve1-0")
+    grid = load_grid(site.fleet("c"), open_history(site), "valve1-0")
     for row in (rows[0], rows[500], rows[-1]):
         edge = int(np.datetime64(row["datetime"]).astype("M8[ms]").astype(np.int64))
         (found,) = grid.rows[grid.edges == edge]
@@ -94,4 +94,4 @@ def test_historian_export_with_status_texts(tmp_path):
 
     quality = {sensor.sensor: sensor for sensor in assess(site, open_history(site))}
     assert quality["tag2"].bad == pytest.approx(columns["tag2"].count("Inp OutRange") / len(columns["tag2"]))
-    assert math.isnan(load_grid(site, open_history(site), "unit").rows[0, 2])
+    assert math.isnan(load_grid(site.fleet("c"), open_history(site), "unit").rows[0, 2])

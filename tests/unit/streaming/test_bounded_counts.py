@@ -29,10 +29,10 @@ def counted(tmp_path, readings: list[tuple[str, int, float]]) -> tuple[list[int]
     seconds, values = (np.array([reading[field] for reading in readings]) for field in (1, 2))
     batch = Batch([("p-1", name) for name in names], columns, 1_000 * seconds.astype(np.int64), values.astype(float))
     history.commit("logger", [batch], key="one")
-    grid = load_grid(site, history, "p-1")
+    grid = load_grid(site.fleet("pump"), history, "p-1")
     nothing = np.full(grid.rows.shape, np.nan, np.float32)
     rows = Backtest("p-1", 1, "run", grid.edges, grid.rows, nothing[:, 0], nothing, nothing, (), ())
-    good, bad = _readings(site, history, rows)
+    good, bad = _readings(site.classes["pump"], history, rows)
     return (
         good[:2].tolist(),
         bad[:2].tolist(),

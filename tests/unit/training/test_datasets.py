@@ -30,15 +30,15 @@ def grid(asset: str, rows: int = 100) -> Grid:
 
 
 def test_normal_is_the_given_periods_without_the_exclusions() -> None:
-    a = np.flatnonzero(datasets.normal_rows(SITE, grid("a")))
-    b = np.flatnonzero(~datasets.normal_rows(SITE, grid("b")))
+    a = np.flatnonzero(datasets.normal_rows(SITE.fleet("pump"), grid("a")))
+    b = np.flatnonzero(~datasets.normal_rows(SITE.fleet("pump"), grid("b")))
     assert a.tolist() == [*range(10, 20), *range(25, 60)]
     assert b.tolist() == [20, 21, 22, 23, 24, 30]
 
 
 def test_the_parts_are_consecutive_and_the_last_rows_calibrate() -> None:
     own = grid("b", 1000)
-    divided = datasets.split(own, datasets.normal_rows(SITE, own), 0.25)
+    divided = datasets.split(own, datasets.normal_rows(SITE.fleet("pump"), own), 0.25)
     used = divided.part[divided.part != UNUSED]
     assert (np.diff(used) >= 0).all()
     assert [int((used == part).sum()) for part in (TRAINING, VALIDATION, CALIBRATION)] == [655, 90, 249]
@@ -77,8 +77,8 @@ def test_rows_of_a_stopped_machine_are_not_normal() -> None:
     document = SITE.model_dump(mode="json", by_alias=True)
     document["classes"]["pump"]["running"] = {"sensor": "flow", "above": 40}
     site = Site.model_validate(document)
-    a = np.flatnonzero(datasets.normal_rows(site, grid("a")))
+    a = np.flatnonzero(datasets.normal_rows(site.fleet("pump"), grid("a")))
     assert a.tolist() == list(range(41, 60))
-    divided = datasets.split(grid("b"), datasets.normal_rows(site, grid("b")), 0.25)
+    divided = datasets.split(grid("b"), datasets.normal_rows(site.fleet("pump"), grid("b")), 0.25)
     assert np.isnan(divided.rows[:41]).all()
     assert datasets.running_of(SITE.classes["pump"]) is None

@@ -48,10 +48,12 @@ def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatc
     plant = site(tmp_path)
     history = open_history(plant)
     history.commit("logger", [readings("one", 4_000)])
-    grid = load_grid(plant, history, "one")
-    whole = datasets.split(grid, datasets.normal_rows(plant, grid), 0.25)
+    grid = load_grid(plant.fleet("pump"), history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(plant.fleet("pump"), grid), 0.25)
     monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
-    (found,) = load_rows.normal_grids(plant, "pump", mmap_arrays.MmapArrays(tmp_path / "training"), SILENT)
+    (found,) = load_rows.normal_grids(
+        plant.fleet("pump"), open_history(plant), mmap_arrays.MmapArrays(tmp_path / "training"), SILENT
+    )
     np.testing.assert_array_equal(found.edges, whole.edges)
     np.testing.assert_array_equal(found.rows, whole.rows)
     np.testing.assert_array_equal(found.part, whole.part)
@@ -69,9 +71,9 @@ def test_reading_starts_no_earlier_than_a_window_before_the_first_period(tmp_pat
     )
     listed = free.model_copy(update={"assets": {"one": asset.model_copy(update={"normal": normal})}})
     (summary,) = history.summary()
-    found = load_rows.normal_grid(listed, history, summary, mmap_arrays.Memory())
-    grid = load_grid(listed, history, "one")
-    whole = datasets.split(grid, datasets.normal_rows(listed, grid), 0.25)
+    found = load_rows.normal_grid(listed.fleet("pump"), history, summary, mmap_arrays.Memory())
+    grid = load_grid(listed.fleet("pump"), history, "one")
+    whole = datasets.split(grid, datasets.normal_rows(listed.fleet("pump"), grid), 0.25)
     first = int(np.searchsorted(whole.edges, found.edges[0]))
     own = slice(first, first + len(found.edges))
     np.testing.assert_array_equal(found.rows, whole.rows[own])
@@ -139,7 +141,7 @@ def train(folder):
     settings = {"window": 32, "warmup": 16, "horizons": [1, 3], "units": 4, "epochs": 1, "batch": 128}
     site = test_load_rows.site(Path(folder), sys.argv[3].split(","), **settings)
     arrays = mmap_arrays.MmapArrays(Path(folder) / "training")
-    grids = load_rows.normal_grids(site, "pump", arrays, SILENT)
+    grids = load_rows.normal_grids(site.fleet("pump"), open_history(site), arrays, SILENT)
     datasets.fingerprint(grids)
     build("pump", site.classes["pump"], grids, SILENT, arrays=arrays)
 
