@@ -7,10 +7,12 @@ from contextlib import ExitStack
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import tracking
 from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
 from eugenie_cli.training.parallel import train_in_parallel
+from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.result import FailedClass, Training
 from eugenie_cli.training.train import train_class
 
@@ -37,7 +39,8 @@ def train_classes(
         def begin() -> str | None:
             """The id of the command's run, which is created when the first class needs training."""
             if not parent:
-                parent.append(stack.enter_context(tracking.command_run(site, class_names, progress)))
+                run = tracking.command_run(Registry(site), workspace_of(site).spool, class_names, progress)
+                parent.append(stack.enter_context(run))
             return parent[0]
 
         if jobs > 1:

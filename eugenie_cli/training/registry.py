@@ -61,6 +61,27 @@ class Registry:
             self._client = mlflow_store.client(self._site)
         return self._client
 
+    @property
+    def site_name(self) -> str:
+        return self._site.site
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the store is a tracking server, which may be away; else it is of this machine."""
+        return self._site.tracking.is_server
+
+    def reconnected(self) -> Registry:
+        """The same registry over a new connection. Raises as `mlflow_store.client`: the store does not answer now."""
+        return Registry(self._site, mlflow_store.client(self._site))
+
+    def experiment(self) -> str:
+        """The id of the site's experiment, made when it is not there. Raises as `mlflow_store.experiment`."""
+        return mlflow_store.experiment(self._site, self.client)
+
+    def has_class(self, class_name: str) -> bool:
+        """Whether the site has the class."""
+        return class_name in self._site.classes
+
     def resolve(self, class_name: str, which: str | int) -> RegisteredVersion:
         """The version with this number or alias ("champion", "challenger")."""
         from mlflow.exceptions import MlflowException

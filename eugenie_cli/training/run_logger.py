@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_model, mlflow_store, spool, sync
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.upload import Delivery
@@ -47,12 +45,12 @@ class RunLogger(Protocol):
 class StoreRunLogger:
     """A run in a store of this machine."""
 
-    def __init__(self, site: HasTracking, client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
-        self._site, self._client = site, client
-        run = client.create_run(mlflow_store.experiment(site, client), run_name=name, tags=dict(tags))
+    def __init__(self, registry: Registry, name: str, tags: Mapping[str, str]) -> None:
+        self._registry, self._client = registry, registry.client
+        run = self._client.create_run(registry.experiment(), run_name=name, tags=dict(tags))
         self.id = str(run.info.run_id)
         self.detector = f"{run.info.artifact_uri}/{mlflow_store.DETECTOR}"
-        self._load = _Load(client, self.id)
+        self._load = _Load(self._client, self.id)
 
     def params(self, values: Mapping[str, str]) -> None:
         for name, value in values.items():
@@ -67,8 +65,8 @@ class StoreRunLogger:
         log(self.id, str(source), at or None)
 
     def register(self, class_name: str, tags: Mapping[str, str], described: Path) -> RegisteredVersion | None:
-        registry = Registry(self._site, self._client)
-        return registry.register(class_name, self.id, self.detector, tags, mlflow_model.description(described))
+        described_as = mlflow_model.description(described)
+        return self._registry.register(class_name, self.id, self.detector, tags, described_as)
 
     def close(self, status: str) -> None:
         self._load.stop()
@@ -76,23 +74,16 @@ class StoreRunLogger:
 
 
 class SpoolRunLogger:
-    """A run for a server. `client`: None if the server was unreachable from the beginning."""
+    """A run for a server. `is_reached`: False if the server was unreachable from the beginning."""
 
-    def __init__(
-        self,
-        site: HasTracking,
-        client: MlflowClient | None,
-        class_name: str,
-        tags: Mapping[str, str],
-        progress: Progress,
-    ) -> None:
-        self._site, self._class_name, self._progress = site, class_name, progress
-        self._run = spool.begin(workspace_of(site), class_name, tags)
+    def __init__(self, registry: Registry, run: spool.SpooledRun, progress: Progress, *, is_reached: bool) -> None:
+        self._registry, self._class_name, self._progress = registry, run.head.class_name, progress
+        self._run = run
         self.id = self._run.head.id
         self._load: _Load | None = None
-        self._delivery = Delivery(site, client, self._run) if client is not None else None
-        if client is not None and self._forward(lambda delivery: delivery.begin()):
-            self._load = _Load(client, self.id)
+        self._delivery = Delivery(registry, self._run) if is_reached else None
+        if self._forward(lambda delivery: delivery.begin()):
+            self._load = _Load(registry.client, self.id)
 
     def params(self, values: Mapping[str, str]) -> None:
         self._run.add_params(values)
@@ -109,7 +100,7 @@ class SpoolRunLogger:
         self._stop_load()
         self._run.finish(tags)
         try:
-            delivery = self._delivery or Delivery(self._site, mlflow_store.client(self._site), self._run)
+            delivery = self._delivery or Delivery(self._registry.reconnected(), self._run)
             registered = delivery.complete()
         except Exception as problem:  # noqa: BLE001 - after any failure the complete run is in the spool
             reason, _ = sync.why(problem)

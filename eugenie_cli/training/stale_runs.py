@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import psutil
 
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.training import mlflow_store
 from eugenie_cli.training.registry import Registry
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 HOST, PID, STARTED = "eugenie.host", "eugenie.pid", "eugenie.started"
 # psutil derives a process's start from the boot time, which moves when the clock is set.
@@ -28,20 +22,20 @@ def marks() -> dict[str, str]:
     return {HOST: socket.gethostname(), PID: str(os.getpid()), STARTED: f"{own.create_time():.2f}"}
 
 
-def settle(site: HasTracking, client: MlflowClient, registry: Registry) -> list[str]:
+def settle(registry: Registry) -> list[str]:
     """Ends the runs of dead processes of this machine, and returns a message about each.
 
     A run whose version is registered was all but finished: it becomes FINISHED, and its version gets its alias. All
     others become KILLED. Runs of other machines are left alone.
     """
     messages = []
-    experiments = [mlflow_store.experiment(site, client)]
-    running = f"tags.`eugenie.site` = '{site.site}' and attributes.status = 'RUNNING'"
+    client, experiments = registry.client, [registry.experiment()]
+    running = f"tags.`eugenie.site` = '{registry.site_name}' and attributes.status = 'RUNNING'"
     for run in client.search_runs(experiments, running, max_results=_MOST):
         if not is_dead(run.data.tags):
             continue
         class_name = run.data.tags.get("eugenie.class", "")
-        registered = class_name in site.classes and registry.adopt(class_name, run.info.run_id)
+        registered = registry.has_class(class_name) and registry.adopt(class_name, run.info.run_id)
         client.set_terminated(run.info.run_id, "FINISHED" if registered else "KILLED")
         if class_name:
             ending = "its version is registered" if registered else "it registered no version"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_store, spool
+from eugenie_cli.training.registry import Registry
 from eugenie_cli.training.upload import Delivery
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from eugenie_cli.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -53,24 +51,24 @@ def send(site: HasTracking, progress: Progress) -> Synced:
     """
     workspace = workspace_of(site)
     spool.clean(workspace)
-    return send_with(site, mlflow_store.client(site), progress) if spool.waiting(workspace) else Synced()
+    return send_with(Registry(site).reconnected(), workspace, progress) if spool.waiting(workspace) else Synced()
 
 
-def send_with(site: HasTracking, client: MlflowClient, progress: Progress) -> Synced:
-    """`send`, over a client that has just answered. The rest stays unsent once the server becomes unreachable."""
+def send_with(registry: Registry, workspace: Workspace, progress: Progress) -> Synced:
+    """`send`, to a registry that has just answered. The rest stays unsent once the server becomes unreachable."""
     sent: list[SentRun] = []
     unsent: list[UnsentRun] = []
     unreachable: EugenieError | None = None
-    for run in spool.waiting(workspace_of(site)):
+    for run in spool.waiting(workspace):
         head = run.head
         if unreachable is not None:
             unsent.append(UnsentRun(head.class_name, head.id, unreachable.reason, unreachable.hint))
             continue
         try:
-            version = Delivery(site, client, run).complete()
+            version = Delivery(registry, run).complete()
         except Exception as problem:  # noqa: BLE001 - after any failure the run stays in the spool; try the next one
             reason, hint = why(problem)
-            unreachable = _unreachable(site)
+            unreachable = _unreachable(registry)
             unsent.append(UnsentRun(head.class_name, head.id, unreachable.reason if unreachable else reason, hint))
             continue
         sent.append(SentRun(version.name, version.version, version.run_id, version.aliases, head.id))
@@ -85,10 +83,10 @@ def why(problem: Exception) -> tuple[str, str | None]:
     return f"{type(problem).__name__}: {mlflow_store.first_line(problem)}", "see the tracking server's log"
 
 
-def _unreachable(site: HasTracking) -> EugenieError | None:
+def _unreachable(registry: Registry) -> EugenieError | None:
     """Why the server takes no more runs now; None while it answers."""
     try:
-        mlflow_store.client(site)
+        registry.reconnected()
     except EugenieError as problem:
         return problem
     return None

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site import effective
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.load import workspace_of
-from eugenie_cli.site.schema import EquipmentClass, Site
+from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training import (
     artifact,
     calibration_scores,
@@ -31,7 +28,8 @@ from eugenie_cli.training.build import Built
 from eugenie_cli.training.datasets import CALIBRATION, TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.fit import Epoch
 from eugenie_cli.training.learning_rate import Search
-from eugenie_cli.training.registry import RegisteredVersion
+from eugenie_cli.training.open_class import OpenClass
+from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.run_logger import RunLogger, SpoolRunLogger, StoreRunLogger
 
 if TYPE_CHECKING:
@@ -45,8 +43,8 @@ _LONGEST_VALUE = 6000
 class TrainingRun:
     """An MLflow run that is being written."""
 
-    def __init__(self, class_name: str, logger: RunLogger, tags: Mapping[str, str]) -> None:
-        self._class_name, self._logger, self._tags = class_name, logger, tags
+    def __init__(self, fleet: Fleet, logger: RunLogger, tags: Mapping[str, str]) -> None:
+        self._fleet, self._logger, self._tags = fleet, logger, tags
         self._params: dict[str, str] = {}
         self._grids: tuple[NormalGrid, ...] = ()
         self._periods: dict[str, dict[str, list[str]]] = {}
@@ -63,8 +61,9 @@ class TrainingRun:
         assert isinstance(self._logger, StoreRunLogger)  # noqa: S101 - on a server, only registering gives the address
         return self._logger.detector
 
-    def log_data(self, equipment: EquipmentClass, grids: Sequence[NormalGrid], fingerprint: str) -> None:
+    def log_data(self, grids: Sequence[NormalGrid], fingerprint: str) -> None:
         """Logs the training data and the settings."""
+        equipment = self._fleet.equipment
         settings = equipment.model.model_dump(mode="json")
         counts = {part: sum(grid.count(part) for grid in grids) for part in (TRAINING, VALIDATION, CALIBRATION)}
         params = {f"model.{name}": value for name, value in settings.items()} | {
@@ -103,9 +102,9 @@ class TrainingRun:
             plots.search(search, file)
             self._logger.artifact(file)
 
-    def log_built(self, site: Site, built: Built, metrics: dict[str, float]) -> None:
-        """Logs metrics, plots, the effective site file without secrets, the model card, and the detector with its
-        signature."""
+    def log_built(self, built: Built, metrics: dict[str, float], in_force: str) -> None:
+        """Logs metrics, plots, the model card, the detector with its signature, and `in_force`: the effective site file
+        without secrets."""
         self._logger.metrics(metrics)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
             folder = Path(name)
@@ -122,16 +121,16 @@ class TrainingRun:
             for picture in sorted(folder.glob("*.png")):
                 self._logger.artifact(picture)
         with tempfile.TemporaryDirectory(prefix="eugenie-") as name:
-            file = Path(name) / site.file.name
-            file.write_text(effective.in_force_text(site), encoding="utf-8")
+            file = Path(name) / self._fleet.file.name
+            file.write_text(in_force, encoding="utf-8")
             self._logger.artifact(file)
         described = Path(self._described.name)
-        mlflow_model.write_card(site.site, built.detector, self._record(metrics), described)
+        mlflow_model.write_card(self._fleet.site_name, built.detector, self._record(metrics), described)
         self._logger.artifact(described)
 
     def register(self, tags: Mapping[str, str]) -> RegisteredVersion | None:
         """Makes the logged detector a version of the class; None when the run has to wait in the spool."""
-        return self._logger.register(self._class_name, tags, Path(self._described.name))
+        return self._logger.register(self._fleet.name, tags, Path(self._described.name))
 
     def close(self, status: str) -> None:
         """Ends the run with status FINISHED, FAILED or KILLED."""
@@ -147,29 +146,29 @@ class TrainingRun:
 
 @contextmanager
 def training_run(
-    site: Site,
-    class_name: str,
+    opened: OpenClass,
     *,
-    client: MlflowClient | None = None,
+    is_reached: bool = False,
     parent: str | None = None,
     tags: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[TrainingRun]:
     """A run of the site's experiment: finished when the block completes, failed or killed when it raises. It records
-    the machine's load. `parent`: the run of the whole command. `client`: the result of `connect`; without a client, a
-    store of this machine is opened, and a server counts as unreachable."""
+    the machine's load. `parent`: the run of the whole command. `is_reached`: the result of `connect`; a server
+    that was not reached is left alone until the run ends."""
     all_tags = {
-        **_tags(site),
-        "eugenie.class": class_name,
+        **_tags(opened.registry.site_name),
+        "eugenie.class": opened.name,
         **(tags or {}),
         **({MLFLOW_PARENT: parent} if parent else {}),
     }
     logger: RunLogger
-    if site.tracking.is_server:
-        logger = SpoolRunLogger(site, client, class_name, all_tags, progress)
+    if opened.registry.is_server:
+        spooled = spool.begin(opened.workspace, opened.name, all_tags)
+        logger = SpoolRunLogger(opened.registry, spooled, progress, is_reached=is_reached)
     else:
-        logger = StoreRunLogger(site, client or mlflow_store.client(site), class_name, all_tags)
-    run = TrainingRun(class_name, logger, all_tags)
+        logger = StoreRunLogger(opened.registry, opened.name, all_tags)
+    run = TrainingRun(opened.fleet, logger, all_tags)
     try:
         yield run
     except KeyboardInterrupt:
@@ -182,17 +181,17 @@ def training_run(
 
 
 @contextmanager
-def command_run(site: HasTracking, class_names: Sequence[str], progress: Progress) -> Iterator[str | None]:
+def command_run(
+    registry: Registry, spool_folder: Path, class_names: Sequence[str], progress: Progress
+) -> Iterator[str | None]:
     """A run for one command over several classes, the parent of their runs. Yields its id; None when the server is
     unreachable, which does not stop training."""
-    client = connect(site, progress)
-    if client is None:
+    if not connect(registry, spool_folder, progress):
         yield None
         return
-    tags = {**_tags(site), "eugenie.classes": ", ".join(class_names)}
-    run = client.create_run(
-        mlflow_store.experiment(site, client), run_name=f"train {', '.join(class_names)}", tags=tags
-    )
+    client = registry.client
+    tags = {**_tags(registry.site_name), "eugenie.classes": ", ".join(class_names)}
+    run = client.create_run(registry.experiment(), run_name=f"train {', '.join(class_names)}", tags=tags)
     status = "FAILED"
     try:
         yield str(run.info.run_id)
@@ -204,21 +203,22 @@ def command_run(site: HasTracking, class_names: Sequence[str], progress: Progres
         _terminate(client, run.info.run_id, status, progress)
 
 
-def connect(site: HasTracking, progress: Progress) -> MlflowClient | None:
-    """A client of the site's store; None, with a message, when a server does not answer: training can do without.
+def connect(registry: Registry, spool_folder: Path, progress: Progress) -> bool:
+    """Connects to the store. False, with a message, when a server does not answer: training can do without.
 
     Raises EugenieError when a server denies access, and StoreUnreachableError for a store of this machine.
     """
     try:
-        return mlflow_store.client(site)
+        registry.client  # noqa: B018 - connects
     except mlflow_store.StoreUnreachableError as problem:
-        if not site.tracking.is_server:
+        if not registry.is_server:
             raise
         progress.say(
-            f"{problem.reason}. Training continues without it; the run will wait in {workspace_of(site).spool} until "
+            f"{problem.reason}. Training continues without it; the run will wait in {spool_folder} until "
             "`eugenie models sync` or the next `eugenie train` reaches the server"
         )
-        return None
+        return False
+    return True
 
 
 def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progress) -> None:
@@ -230,9 +230,9 @@ def _terminate(client: MlflowClient, run_id: str, status: str, progress: Progres
         progress.say(f"could not record the end of the command's run: {mlflow_store.first_line(problem)}")
 
 
-def _tags(site: HasTracking) -> dict[str, str]:
+def _tags(site_name: str) -> dict[str, str]:
     return {
-        "eugenie.site": site.site,
+        "eugenie.site": site_name,
         "mlflow.source.name": "eugenie train",
         **stale_runs.marks(),
         **code_version.tags(),

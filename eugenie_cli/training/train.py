@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
-from eugenie_cli.history.site_history import open_history
 from eugenie_cli.locks import alone
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site import effective
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, tracking
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.mmap_arrays import MmapArrays
+from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
-from eugenie_cli.training.registry import RegisteredVersion, Registry
+from eugenie_cli.training.registry import RegisteredVersion
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 # The .999 quantile of fewer rows than this is simply their largest value.
 FEW_ROWS = 1000
@@ -51,18 +46,18 @@ def train_class(
     that denies access; REFUSED with `options.from_champion` when the champion's network has another shape. An
     unreachable server is no error: the run waits in the spool, and the next training run uploads it.
     """
-    site.class_named(class_name)
-    ancestor = ancestor_of(site, class_name) if options.from_champion else None
-    equipment = site.classes[class_name]
-    folder = workspace_of(site).training
+    opened = open_class(site, class_name)
+    equipment, registry = opened.fleet.equipment, opened.registry
+    ancestor = ancestor_of(registry, opened.fleet) if options.from_champion else None
+    folder = opened.workspace.training
     with alone(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
-        grids = load_rows.normal_grids(site.fleet(class_name), open_history(site), arrays, progress)
+        grids = load_rows.normal_grids(opened.fleet, opened.history, arrays, progress)
         fingerprint = datasets.fingerprint(grids)
         arrays.release()
         recipe = fingerprints.recipe(equipment, fingerprint, options.epochs, ancestor.run_id if ancestor else None)
-        client = tracking.connect(site, progress)
-        existing = _existing(site, client, class_name, recipe, options.force, progress)
+        is_reached = tracking.connect(registry, opened.workspace.spool, progress)
+        existing = _existing(opened, is_reached, recipe, options.force, progress)
         if existing is not None:
             return existing
         checkpoint = Checkpoint(folder / class_name, recipe)
@@ -73,20 +68,20 @@ def train_class(
         tags = {fingerprints.TAG: recipe, **(ancestor.tags if ancestor else {})}
         parent_id = parent() if parent is not None else None
         with tracking.training_run(
-            site, class_name, client=client, parent=parent_id, tags=tags, progress=progress
+            opened, is_reached=is_reached, parent=parent_id, tags=tags, progress=progress
         ) as run:
-            run.log_data(equipment, grids, fingerprint)
+            run.log_data(grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
                 epochs=options.epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint,
                 arrays=arrays, initial=ancestor.network if ancestor else None,
             )  # fmt: skip
             metrics = _metrics(built)
-            run.log_built(site, built, metrics)
+            run.log_built(built, metrics, effective.in_force_text(site))
             registered = run.register(tags)
         checkpoint.clear()
     _narrate(built, grids, registered, progress)
-    if registered is not None and client is not None and Registry(site, client).champion(class_name) is None:
+    if registered is not None and is_reached and registry.champion(class_name) is None:
         progress.say(
             f"{class_name} has no champion (deleted, or never promoted); to promote this version: "
             f"`eugenie models promote {class_name} {registered.version}`"
@@ -97,13 +92,13 @@ def train_class(
 
 
 def _existing(
-    site: HasTracking, client: MlflowClient | None, class_name: str, recipe: str, force: bool, progress: Progress
+    opened: OpenClass, is_reached: bool, recipe: str, force: bool, progress: Progress
 ) -> TrainedVersion | None:
     """A version of the same recipe, registered or spooled, unless `force`. First uploads or ends what earlier training
     runs left."""
-    workspace = workspace_of(site)
+    class_name, workspace, registry = opened.name, opened.workspace, opened.registry
     spool.clean(workspace)
-    if client is None:
+    if not is_reached:
         spooled = None if force else spool.holds(workspace, class_name, fingerprints.TAG, recipe)
         if spooled is None:
             return None
@@ -113,10 +108,9 @@ def _existing(
         )
         metrics = {metric.key: metric.value for metric in spooled.metrics()}
         return TrainedVersion(class_name, None, spooled.head.id, (), metrics, kept=True, spooled=True)
-    for unsent in sync.send_with(site, client, progress).unsent:
+    for unsent in sync.send_with(registry, workspace, progress).unsent:
         progress.say(f"{unsent.class_name}: the spooled run {unsent.spooled} was not uploaded: {unsent.reason}")
-    registry = Registry(site, client)
-    for message in stale_runs.settle(site, client, registry):
+    for message in stale_runs.settle(registry):
         progress.say(message)
     version = None if force else registry.made_by(class_name, fingerprints.TAG, recipe)
     return None if version is None else _kept(version, progress)

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.locks import alone
-from eugenie_cli.site.interfaces import HasTracking
-from eugenie_cli.site.load import workspace_of
 from eugenie_cli.training import mlflow_model, mlflow_store, spool
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 T = TypeVar("T")
@@ -28,8 +25,8 @@ _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000
 class Delivery:
     """The upload of one run. Methods raise whatever MLflow and its artifact stores raise, and may be called again."""
 
-    def __init__(self, site: HasTracking, client: MlflowClient, run: spool.SpooledRun) -> None:
-        self._site, self._client, self._run = site, client, run
+    def __init__(self, registry: Registry, run: spool.SpooledRun) -> None:
+        self._registry, self._client, self._run = registry, registry.client, run
         self._head = run.head
         self._uploaded: Run | None = None
         self._params: dict[str, str] = {}
@@ -63,7 +60,7 @@ class Delivery:
 
     def complete(self) -> RegisteredVersion:
         """Uploads all of a complete run, registers its version and removes its folder from the spool."""
-        with alone(workspace_of(self._site).spool / spool.LOCK):
+        with alone(self._run.folder.parent / spool.LOCK):
             ended = self._run.ended
             if ended is None:  # another process has uploaded it in the meantime
                 return self._version()
@@ -81,19 +78,18 @@ class Delivery:
         self._client.set_terminated(self.begin(), status)
 
     def _register(self, run_id: str, class_name: str) -> RegisteredVersion:
-        registry = Registry(self._site, self._client)
-        registered = registry.of_run(class_name, run_id)
+        registered = self._registry.of_run(class_name, run_id)
         if registered is not None:
             return registered
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{mlflow_store.DETECTOR}"
         with mlflow_store.once():
-            return registry.register(
+            return self._registry.register(
                 class_name, run_id, source, self._run.version_tags, mlflow_model.description(self._run.artifacts)
             )
 
     def _version(self) -> RegisteredVersion:
         run = self._uploaded or self._find()
-        version = Registry(self._site, self._client).of_run(self._head.class_name, run.info.run_id) if run else None
+        version = self._registry.of_run(self._head.class_name, run.info.run_id) if run else None
         if version is None:
             raise EugenieError(
                 f"{self._head.class_name}: the spooled run {self._head.id} has disappeared and has no version",
@@ -104,7 +100,7 @@ class Delivery:
     def _find(self) -> Run | None:
         head = self._head
         tagged = f"tags.`{spool.TAG}` = '{head.id}'"
-        runs = self._client.search_runs([mlflow_store.experiment(self._site, self._client)], tagged, max_results=1)
+        runs = self._client.search_runs([self._registry.experiment()], tagged, max_results=1)
         for run in runs:
             for key in {metric.key for metric in self._run.metrics()}:
                 history = self._client.get_metric_history(run.info.run_id, key)
@@ -115,7 +111,7 @@ class Delivery:
         head = self._head
         with mlflow_store.once():
             return self._client.create_run(
-                mlflow_store.experiment(self._site, self._client),
+                self._registry.experiment(),
                 start_time=head.start,
                 tags=dict(head.tags),
                 run_name=head.class_name,

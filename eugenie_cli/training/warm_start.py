@@ -10,7 +10,7 @@ from eugenie_cli.detection.detector import LstmDetector
 from eugenie_cli.detection.detectors.registry import LSTM
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.detectors import ModelSettings
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training.registry import CHAMPION, Registry
 
 VERSION_TAG, RUN_TAG = "eugenie.parent_version", "eugenie.parent_run"
@@ -32,15 +32,15 @@ class Ancestor:
         return {VERSION_TAG: str(self.version), RUN_TAG: self.run_id}
 
 
-def ancestor_of(site: Site, class_name: str) -> Ancestor:
+def ancestor_of(registry: Registry, fleet: Fleet) -> Ancestor:
     """The class's champion.
 
     Raises EugenieError when the class has no champion, and REFUSED with all differences when its network does not fit
     the class.
     """
-    registry = Registry(site)
+    class_name, equipment = fleet.name, fleet.equipment
     champion = registry.resolve(class_name, CHAMPION)
-    detector, equipment = registry.load(champion), site.classes[class_name]
+    detector = registry.load(champion)
     settings = equipment.model
     if not isinstance(settings, ModelSettings) or not isinstance(detector, LstmDetector):
         raise EugenieError(

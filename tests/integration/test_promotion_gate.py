@@ -17,6 +17,7 @@ from eugenie_cli.serving import model_info
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.training import artifact, mlflow_store, run_record, tracking
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -28,7 +29,7 @@ GATE = "\n    promotion: {labels: %s, most_alarm_time: 1}\nassets:"
 def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None) -> int:
     """The champion's detector with its thresholds multiplied; it claims to have learnt from these rows."""
     detector = sample_detector.detector()
-    with tracking.training_run(site, "pump") as run:
+    with tracking.training_run(open_class(site, "pump")) as run:
         folder = workspace_of(site).root / f"detector-{run.id}"
         artifact.save(replace(detector, threshold=(detector.threshold * deafness).astype("float32")), folder)
         mlflow_store.client(site).log_artifacts(run.id, str(folder), mlflow_store.DETECTOR)

@@ -56,6 +56,7 @@ from eugenie_cli.streaming.status import StreamStatus, status
 from eugenie_cli.streaming.stop import stop
 from eugenie_cli.streaming.submit import submit
 from eugenie_cli.training import tracking
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -125,7 +126,9 @@ def plant(engines, tmp_path_factory) -> Iterator[Plant]:
     file.write_text(yaml.safe_dump(document))
     plant = Plant(file, engines.flink, engines.owner)
     open_history(plant.site).commit("made", [history()])
-    with tracking.training_run(plant.site, "pump") as run:  # a replay looks up the run of a version in the registry
+    with tracking.training_run(
+        open_class(plant.site, "pump")
+    ) as run:  # a replay looks up the run of a version in the registry
         pass
     Registry(plant.site).register("pump", run.id, run.detector)
     write_version(workspace_of(plant.site).models, "pump", 1, ASSETS, sixteenths, run.id)

@@ -11,6 +11,7 @@ from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.training import artifact, mlflow_store, tracking
+from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 from support import sample_detector
 
@@ -31,7 +32,7 @@ sources:
 
 
 def register(site: Site, seed: int = 0) -> int:
-    with tracking.training_run(site, "pump") as run:
+    with tracking.training_run(open_class(site, "pump")) as run:
         client = mlflow_store.client(site)
         folder = workspace_of(site).root / f"detector-{seed}"
         artifact.save(sample_detector.detector(seed=seed), folder)

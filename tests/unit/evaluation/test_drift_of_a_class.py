@@ -54,7 +54,7 @@ def site(tmp_path_factory):
         for place, name in enumerate(detector.sensors)
     ]
     open_history(site).commit("test", batches)
-    with tracking.training_run(site, "pump") as run:
+    with tracking.training_run(open_class(site, "pump")) as run:
         client = mlflow_store.client(site)
         artifact.save(detector, workspace_of(site).root / "detector")
         client.log_artifacts(run.id, str(workspace_of(site).root / "detector"), mlflow_store.DETECTOR)
