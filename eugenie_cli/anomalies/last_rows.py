@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from eugenie_cli.broker.client import MOVING, client_settings, failure, topic_exists
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.site.field_types import parse_instant, to_ms
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.kafka import KafkaAccess
 
 LOOK_BACK = 2_000
 """Records read from the end of each partition: for most sites they include every asset."""
@@ -38,9 +38,9 @@ class LastRows:
     arrived: when the last row arrived, scored or not; None: no row was found.
     """
 
-    def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
-        self._site, self._clock = site, clock
-        self._topic = str(site.topics.scores)
+    def __init__(self, access: KafkaAccess, clock: Callable[[], float] = time.monotonic) -> None:
+        self._access, self._clock = access, clock
+        self._topic = str(access.topics.scores)
         self._consumer: Consumer | None = None
         self._next: dict[int, int] = {}
         self.scored: dict[str, Row] = {}
@@ -54,7 +54,7 @@ class LastRows:
                 return False
             self._read({partition: span for partition, span in ends.items() if span[1] > span[0]})
         except KafkaException as error:
-            raise failure(self._site, f"reading {self._topic}", error) from None
+            raise failure(self._access, f"reading {self._topic}", error) from None
         return True
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class LastRows:
         if self._consumer is None:
             self._consumer = Consumer(
                 client_settings(
-                    self._site,
+                    self._access,
                     group_id=f"eugenie-life-{uuid.uuid4().hex[:12]}",
                     enable_auto_commit=False,
                     enable_auto_offset_store=False,

@@ -107,7 +107,7 @@ def _arrivals(site: Site, assets: Collection[str], progress: Progress, **read: A
     """Records of the topic, with None where its current end is reached."""
     topic = str(site.topics.anomalies)
     newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
-    for record in consume.stream(site, topic, **read):
+    for record in consume.stream(site.kafka_access, topic, **read):
         if record is None:
             yield None
             continue

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import TopicMetadata
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.interfaces import HasKafka
+from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.secrets import reveal
 
 EMBEDDED = "embedded"
@@ -26,14 +26,14 @@ _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
 
 
-def bootstrap(site: HasKafka) -> dict[str, Any]:
+def bootstrap(access: KafkaAccess) -> dict[str, Any]:
     """The librdkafka settings common to all clients of the site: brokers and security, secrets resolved.
 
     The result contains the password: pass it to a client, never print it.
     Raises EugenieError when the embedded broker is not running or a secret is missing.
     """
-    settings: dict[str, Any] = {"bootstrap.servers": addresses(site)}
-    security = site.kafka.security
+    settings: dict[str, Any] = {"bootstrap.servers": addresses(access)}
+    security = access.kafka.security
     if security.protocol != "PLAINTEXT":
         settings["security.protocol"] = security.protocol
     if security.mechanism is not None:
@@ -43,29 +43,29 @@ def bootstrap(site: HasKafka) -> dict[str, Any]:
     if security.password is not None:
         settings["sasl.password"] = reveal(security.password)
     if security.ca is not None:
-        settings["ssl.ca.location"] = str(site.resolve(security.ca))
+        settings["ssl.ca.location"] = str(access.resolve(security.ca))
     return settings
 
 
-def addresses(site: HasKafka) -> str:
+def addresses(access: KafkaAccess) -> str:
     """`host:port[,host:port...]` of the site's brokers.
 
     Raises EugenieError (exit code 4) when the site uses the embedded broker and it is not running.
     """
-    if site.kafka.bootstrap != EMBEDDED:
-        return site.kafka.bootstrap
+    if access.kafka.bootstrap != EMBEDDED:
+        return access.kafka.bootstrap
     from eugenie_cli.engines import endpoints
 
-    return endpoints.kafka(site)
+    return endpoints.kafka(access)
 
 
-def client_settings(site: HasKafka, **settings: Any) -> dict[str, Any]:
+def client_settings(access: KafkaAccess, **settings: Any) -> dict[str, Any]:
     """`bootstrap` with logging disabled and further settings; underscores in their names stand for dots."""
     further = {name.replace("_", "."): value for name, value in settings.items()}
-    return {**bootstrap(site), "logger": _LOG, **further}
+    return {**bootstrap(access), "logger": _LOG, **further}
 
 
-def ask(site: HasKafka, doing: str, question: Callable[[], _T]) -> _T:
+def ask(access: KafkaAccess, doing: str, question: Callable[[], _T]) -> _T:
     """The brokers' answer to `question`, repeated while a leader or coordinator moves. Raises EugenieError."""
     deadline = time.monotonic() + ANSWER_S
     while True:
@@ -73,7 +73,7 @@ def ask(site: HasKafka, doing: str, question: Callable[[], _T]) -> _T:
             return question()
         except KafkaException as error:
             if error.args[0].code() not in MOVING or time.monotonic() >= deadline:
-                raise failure(site, doing, error) from None
+                raise failure(access, doing, error) from None
         time.sleep(_POLL_S)
 
 
@@ -92,13 +92,13 @@ def topic_exists(topic: TopicMetadata) -> bool:
     return topic.error is None and bool(topic.partitions)
 
 
-def failure(site: HasKafka, doing: str, error: KafkaError | KafkaException) -> EugenieError:
+def failure(access: KafkaAccess, doing: str, error: KafkaError | KafkaException) -> EugenieError:
     """A Kafka error as EugenieError: exit code 4 for unreachable or refusing brokers and missing topics, else 1."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
-    where = "the embedded broker" if site.kafka.bootstrap == EMBEDDED else site.kafka.bootstrap
+    where = "the embedded broker" if access.kafka.bootstrap == EMBEDDED else access.kafka.bootstrap
     if cause.code() in _UNREACHABLE:
         hint = "`eugenie status` shows the engines; `eugenie up` starts them"
-        if site.kafka.bootstrap != EMBEDDED:
+        if access.kafka.bootstrap != EMBEDDED:
             hint = "check kafka.bootstrap in the site file, the network, and that the brokers are running"
         return EugenieError(f"{doing}: {where} cannot be reached ({cause.str()})", hint, ExitCode.UNREACHABLE)
     if cause.code() in _REFUSED:

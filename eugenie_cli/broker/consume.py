@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from eugenie_cli.broker.client import ANSWER_S, ask, checked, client_settings, failure
 from eugenie_cli.broker.topics import partitions
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.interfaces import HasKafka
+from eugenie_cli.site.kafka import KafkaAccess
 
 # The longest wait for the next record, so that Ctrl-C and idle_s take effect soon.
 _POLL_S = 0.2
@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 def read(
-    site: HasKafka,
+    access: KafkaAccess,
     topic: str,
     *,
     since_ms: int | None = None,
@@ -63,14 +63,14 @@ def read(
     if since_ms is None and follow and not until_end:
         since_ms = FROM_NOW
     for record in stream(
-        site, topic, since_ms=since_ms or 0, until_end=until_end, idle_s=idle_s, group=group, stop=stop
+        access, topic, since_ms=since_ms or 0, until_end=until_end, idle_s=idle_s, group=group, stop=stop
     ):
         if record is not None:
             yield record
 
 
 def stream(
-    site: HasKafka,
+    access: KafkaAccess,
     topic: str,
     *,
     since_ms: int = 0,
@@ -84,10 +84,10 @@ def stream(
 
     `begin`: partition -> the first offset to read; only these partitions are read. Overrides `since_ms`.
     """
-    count = partitions(site, topic) if begin is None else len(begin)
+    count = partitions(access, topic) if begin is None else len(begin)
     consumer = Consumer(
         client_settings(
-            site,
+            access,
             group_id=group or f"eugenie-{uuid.uuid4().hex[:12]}",
             enable_auto_commit=False,
             enable_auto_offset_store=False,
@@ -98,23 +98,23 @@ def stream(
     )
     try:
         if begin is None:
-            consumer.assign(_start(site, consumer, topic, count, since_ms))
+            consumer.assign(_start(access, consumer, topic, count, since_ms))
         else:
             consumer.assign([TopicPartition(topic, number, offset) for number, offset in begin.items()])
-        yield from _records(site, consumer, topic, count, until_end, idle_s, stop)
+        yield from _records(access, consumer, topic, count, until_end, idle_s, stop)
     except KafkaException as error:
-        raise failure(site, f"reading {topic}", error) from None
+        raise failure(access, f"reading {topic}", error) from None
     finally:
         consumer.close()
 
 
-def _start(site: HasKafka, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
+def _start(access: KafkaAccess, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
     if since_ms in (0, FROM_NOW):
         offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
         return [TopicPartition(topic, partition, offset) for partition in range(count)]
     instants = [TopicPartition(topic, partition, max(since_ms, 0)) for partition in range(count)]
     doing = f"looking up {topic} by time"
-    starts = ask(site, doing, lambda: checked(consumer.offsets_for_times(instants, timeout=ANSWER_S)))
+    starts = ask(access, doing, lambda: checked(consumer.offsets_for_times(instants, timeout=ANSWER_S)))
     # No record is that recent: start at the next one.
     return [
         TopicPartition(topic, position.partition, position.offset if position.offset >= 0 else OFFSET_END)
@@ -123,7 +123,7 @@ def _start(site: HasKafka, consumer: Consumer, topic: str, count: int, since_ms:
 
 
 def _records(
-    site: HasKafka,
+    access: KafkaAccess,
     consumer: Consumer,
     topic: str,
     count: int,
@@ -151,7 +151,7 @@ def _records(
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(cast(int, message.partition()))
             elif not error.retriable() and error.code() not in _RETRIED_BY_CLIENT:
-                raise failure(site, f"reading {topic}", error)
+                raise failure(access, f"reading {topic}", error)
         if len(ended) == count:
             if not caught_up:
                 caught_up = True

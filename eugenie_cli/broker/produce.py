@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from eugenie_cli.broker.client import client_settings, failure
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.site.interfaces import HasKafka
+from eugenie_cli.site.kafka import KafkaAccess
 
 # Fills batches at thousands of records a second, and is not noticeable at a few.
 LINGER_MS = 20
@@ -28,11 +28,11 @@ class Producer:
     Use as a context manager, which flushes on exit. `sent`, `delivered` and `failed` count records.
     """
 
-    def __init__(self, site: HasKafka, *, linger_ms: int = LINGER_MS) -> None:
-        self._site = site
+    def __init__(self, access: KafkaAccess, *, linger_ms: int = LINGER_MS) -> None:
+        self._access = access
         self._producer = confluent_kafka.Producer(
             client_settings(
-                site,
+                access,
                 enable_idempotence=True,
                 linger_ms=linger_ms,
                 batch_size=BATCH_BYTES,
@@ -56,7 +56,7 @@ class Producer:
             except BufferError:
                 self._producer.poll(_DRAIN_S)
             except KafkaException as error:
-                raise failure(self._site, f"sending to {topic}", error) from None
+                raise failure(self._access, f"sending to {topic}", error) from None
         self.sent += 1
         self._producer.poll(0)
 
@@ -71,7 +71,7 @@ class Producer:
         self._reported = self.failed
         if lost and self._first_error is not None:
             error, self._first_error = self._first_error, None
-            raise failure(self._site, f"{lost:,} of {self.sent:,} records were not delivered", error)
+            raise failure(self._access, f"{lost:,} of {self.sent:,} records were not delivered", error)
         if self.sent != self.delivered + self.failed:
             raise EugenieError(f"{self.sent - self.delivered - self.failed:,} records are unaccounted for")
 

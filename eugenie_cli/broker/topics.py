@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure, topic_exists
 from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.interfaces import HasKafka
+from eugenie_cli.site.kafka import KafkaAccess
 
 # -1: the cluster's default. The embedded cluster has one broker.
 _CLUSTER_DEFAULT, _ONE = -1, 1
@@ -41,24 +41,24 @@ _ANOMALIES = {
 }
 
 
-def names(site: HasKafka) -> tuple[str, ...]:
+def names(access: KafkaAccess) -> tuple[str, ...]:
     """Readings, anomalies, scores and dead letters, in that order."""
-    topics = site.topics
+    topics = access.topics
     return tuple(str(name) for name in (topics.readings, topics.anomalies, topics.scores, topics.dead_letters))
 
 
-def ensure(site: HasKafka, progress: Progress = SILENT) -> tuple[str, ...]:
+def ensure(access: KafkaAccess, progress: Progress = SILENT) -> tuple[str, ...]:
     """Create missing topics, each with `kafka.partitions`. Returns their names. Idempotent.
 
     Existing topics are left unchanged, as they may belong to the plant; except by `keep_anomalies`, which this calls.
     Raises EugenieError when the brokers are unreachable or refuse access.
     """
-    admin = AdminClient(client_settings(site))
-    existing = _listed(site, admin)
-    replication = _ONE if site.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
+    admin = AdminClient(client_settings(access))
+    existing = _listed(access, admin)
+    replication = _ONE if access.kafka.bootstrap == EMBEDDED else _CLUSTER_DEFAULT
     new_topics = [
-        NewTopic(name, site.kafka.partitions, replication, config=_settings(site, name))
-        for name in names(site)
+        NewTopic(name, access.kafka.partitions, replication, config=_settings(access, name))
+        for name in names(access)
         if name not in existing
     ]
     created = []
@@ -71,20 +71,20 @@ def ensure(site: HasKafka, progress: Progress = SILENT) -> tuple[str, ...]:
             except KafkaException as error:
                 # Another client created it first, which is just as good.
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise failure(site, f"creating topic {name}", error) from None
+                    raise failure(access, f"creating topic {name}", error) from None
     if created:
-        _wait_until_known(site, admin, created)
+        _wait_until_known(access, admin, created)
         progress.say(f"created topics {', '.join(created)}")
-    if str(site.topics.anomalies) in existing:
-        keep_anomalies(site, progress)
+    if str(access.topics.anomalies) in existing:
+        keep_anomalies(access, progress)
     return tuple(created)
 
 
-def _wait_until_known(site: HasKafka, admin: AdminClient, created: Collection[str]) -> None:
+def _wait_until_known(access: KafkaAccess, admin: AdminClient, created: Collection[str]) -> None:
     """Brokers confirm a new topic before all of them know it, so a query right afterwards may not find it."""
 
     def all_known() -> bool:
-        listed = _listed(site, admin)
+        listed = _listed(access, admin)
         topics = [listed[name].partitions.values() for name in created if name in listed]
         return len(topics) == len(created) and all(
             partitions and all(partition.leader >= 0 for partition in partitions) for partitions in topics
@@ -93,51 +93,51 @@ def _wait_until_known(site: HasKafka, admin: AdminClient, created: Collection[st
     wait_until(all_known, ANSWER_S, _POLL_S)
 
 
-def missing(site: HasKafka) -> tuple[str, ...]:
+def missing(access: KafkaAccess) -> tuple[str, ...]:
     """The site's topics that do not exist. Raises EugenieError when the brokers are unreachable."""
-    existing = _listed(site, AdminClient(client_settings(site)))
-    return tuple(name for name in names(site) if name not in existing)
+    existing = _listed(access, AdminClient(client_settings(access)))
+    return tuple(name for name in names(access) if name not in existing)
 
 
-def _listed(site: HasKafka, admin: AdminClient) -> dict[str, TopicMetadata]:
-    return ask(site, "listing topics", lambda: admin.list_topics(timeout=ANSWER_S)).topics
+def _listed(access: KafkaAccess, admin: AdminClient) -> dict[str, TopicMetadata]:
+    return ask(access, "listing topics", lambda: admin.list_topics(timeout=ANSWER_S)).topics
 
 
-def keep_anomalies(site: HasKafka, progress: Progress = SILENT) -> None:
+def keep_anomalies(access: KafkaAccess, progress: Progress = SILENT) -> None:
     """Make an existing anomalies topic keep its records indefinitely, if it would delete them.
 
     Lifts the retention on the embedded broker; for external brokers, reports the problem and the command that fixes it.
     Never enables compaction: earlier releases used the asset as the key, so compaction would keep only the last record
     of each asset. Raises EugenieError when the brokers are unreachable.
     """
-    lost = forgotten(site)
+    lost = forgotten(access)
     if not lost:
         return
-    topic = str(site.topics.anomalies)
-    if site.kafka.bootstrap != EMBEDDED:
-        progress.say(f"{topic} deletes anomalies, even open ones: {lost}\nnext: {keep_command(site)}")
+    topic = str(access.topics.anomalies)
+    if access.kafka.bootstrap != EMBEDDED:
+        progress.say(f"{topic} deletes anomalies, even open ones: {lost}\nnext: {keep_command(access)}")
         return
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in KEEP_ALL.items()
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient(client_settings(site))  # keep a reference: once collected, the client never answers
+    admin = AdminClient(client_settings(access))  # keep a reference: once collected, the client never answers
     try:
         for future in admin.incremental_alter_configs([resource], request_timeout=ANSWER_S).values():
             future.result(timeout=2 * ANSWER_S)
     except KafkaException as error:
-        raise failure(site, f"keeping the records of {topic}", error) from None
+        raise failure(access, f"keeping the records of {topic}", error) from None
     progress.say(f"{topic} now keeps anomalies indefinitely (before: {lost})")
 
 
-def forgotten(site: HasKafka) -> str:
+def forgotten(access: KafkaAccess) -> str:
     """The settings by which the anomalies topic deletes records, such as `retention.ms=604800000`; empty if none.
 
     Also empty when the topic does not exist or this user may not read its settings: then they are unknown.
     Raises EugenieError when the brokers are unreachable.
     """
-    topic = str(site.topics.anomalies)
-    admin = AdminClient(client_settings(site))
+    topic = str(access.topics.anomalies)
+    admin = AdminClient(client_settings(access))
     try:
         resource = ConfigResource(ResourceType.TOPIC, topic)
         (future,) = admin.describe_configs([resource], request_timeout=ANSWER_S).values()
@@ -145,38 +145,38 @@ def forgotten(site: HasKafka) -> str:
     except KafkaException as error:
         if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, *_READ_REFUSED):
             return ""
-        raise failure(site, f"reading the settings of {topic}", error) from None
+        raise failure(access, f"reading the settings of {topic}", error) from None
     values = {name: str(entry.value) for name, entry in entries.items()}
     if "delete" not in values.get("cleanup.policy", ""):
         return ""
     return ", ".join(f"{name}={values[name]}" for name in KEEP_ALL if values.get(name, "-1") != "-1")
 
 
-def keep_command(site: HasKafka) -> str:
+def keep_command(access: KafkaAccess) -> str:
     """The Kafka command that makes an external anomalies topic keep its records indefinitely."""
     settings = ",".join(f"{name}={value}" for name, value in KEEP_ALL.items())
     return (
-        f"kafka-configs.sh --bootstrap-server {site.kafka.bootstrap} --alter --entity-type topics"
-        f" --entity-name {site.topics.anomalies} --add-config {settings}"
+        f"kafka-configs.sh --bootstrap-server {access.kafka.bootstrap} --alter --entity-type topics"
+        f" --entity-name {access.topics.anomalies} --add-config {settings}"
     )
 
 
 _READ_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
 
-def _settings(site: HasKafka, name: str) -> dict[str, str]:
-    return _ANOMALIES if name == str(site.topics.anomalies) else _EVENTS
+def _settings(access: KafkaAccess, name: str) -> dict[str, str]:
+    return _ANOMALIES if name == str(access.topics.anomalies) else _EVENTS
 
 
-def partitions(site: HasKafka, topic: str) -> int:
+def partitions(access: KafkaAccess, topic: str) -> int:
     """The number of partitions of a topic. Raises EugenieError when it does not exist."""
-    admin = AdminClient(client_settings(site))
+    admin = AdminClient(client_settings(access))
 
     def count_partitions() -> int:
         metadata = admin.list_topics(topic, timeout=ANSWER_S).topics.get(topic)
         return len(metadata.partitions) if metadata is not None and topic_exists(metadata) else 0
 
-    count = ask(site, f"looking up topic {topic}", count_partitions)
+    count = ask(access, f"looking up topic {topic}", count_partitions)
     if not count:
-        raise failure(site, f"topic {topic}", KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        raise failure(access, f"topic {topic}", KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
     return count

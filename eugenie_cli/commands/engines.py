@@ -90,7 +90,7 @@ def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:
     if parts and "kafka" not in parts:
         return
     try:
-        topics.keep_anomalies(site, console)
+        topics.keep_anomalies(site.kafka_access, console)
     except EugenieError as error:  # no failure of this command: the engines are running
         console.say(f"{error.reason}; `eugenie up` will try again")
 

@@ -117,7 +117,7 @@ class Pipeline:
 
     def send(self, sender: Callable[[Producer, str], Played]) -> int:
         """Runs `sender` with a producer and the readings topic; returns the number of readings delivered to Kafka."""
-        with Producer(self.site) as producer:
+        with Producer(self.site.kafka_access) as producer:
             sender(producer, str(self.site.topics.readings))
         return producer.delivered
 
@@ -137,7 +137,7 @@ class Pipeline:
         return {"MLflow": endpoints.mlflow(self.site) or "", "Flink": endpoints.flink(self.site)}
 
     def _records(self, topic: str) -> Iterator[Mapping[str, Any]]:
-        for record in consume.read(self.site, topic, until_end=True):
+        for record in consume.read(self.site.kafka_access, topic, until_end=True):
             if record.value is not None:
                 yield json.loads(record.value)
 

@@ -94,8 +94,8 @@ def simulate_live(
     faults = live_faults(plant, kinds)
     stream, until = live_stream(plant, minutes, faults, progress)
     _keep_behind_the_clock(until, speed, (until - plant.end) / speed)
-    topics.ensure(site, progress)
-    with Producer(site) as producer, progress.task("sending", len(stream), "readings") as advance:
+    topics.ensure(site.kafka_access, progress)
+    with Producer(site.kafka_access) as producer, progress.task("sending", len(stream), "readings") as advance:
         played = _play(stream, producer, str(site.topics.readings), plant, speed, advance)
     return Simulated(iso(plant.end), iso(until), played.messages, round(played.seconds, 1), faults)
 

@@ -38,7 +38,7 @@ class AnomalyTail:
     def _follow(self) -> None:
         topic = str(self._site.topics.anomalies)
         try:
-            for record in consume.read(self._site, topic, since_ms=0, follow=True, stop=self._done.is_set):
+            for record in consume.read(self._site.kafka_access, topic, since_ms=0, follow=True, stop=self._done.is_set):
                 if record.value is not None:
                     self._say(json.loads(record.value))
         except EugenieError as error:

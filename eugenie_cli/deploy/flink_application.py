@@ -24,7 +24,8 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving.tls import credentials_of
-from eugenie_cli.site.schema import KafkaSecurity, Site
+from eugenie_cli.site.kafka import KafkaSecurity
+from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.submit import DRIVER, check_shards

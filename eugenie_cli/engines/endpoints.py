@@ -9,7 +9,8 @@ from __future__ import annotations
 from eugenie_cli.engines import ports, process
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.site.interfaces import HasKafka, HasServing, HasTracking, HasWorkspace
+from eugenie_cli.site.interfaces import HasServing, HasTracking, HasWorkspace
+from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.schema import Site
 
 EMBEDDED, LOCAL, DOCKER = "embedded", "local", "docker"
@@ -20,11 +21,11 @@ SOCKET = "socket"
 START, SERVE = "eugenie up", "eugenie serve start"
 
 
-def kafka(site: HasKafka) -> str:
+def kafka(access: KafkaAccess) -> str:
     """Bootstrap servers: `host:port[,host:port...]`."""
-    if site.kafka.bootstrap != EMBEDDED:
-        return site.kafka.bootstrap
-    return _running(site, "kafka", "the Kafka broker", START)
+    if access.kafka.bootstrap != EMBEDDED:
+        return access.kafka.bootstrap
+    return _running(access, "kafka", "the Kafka broker", START)
 
 
 def flink(site: Site) -> str:

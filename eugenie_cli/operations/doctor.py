@@ -110,10 +110,10 @@ def _jars(folder: Path | None, needed: Sequence[str]) -> Check:
 def _anomalies(site: Site) -> Check:
     from eugenie_cli.broker import topics
 
-    lost = topics.forgotten(site)
+    lost = topics.forgotten(site.kafka_access)
     if not lost:
         return Check("anomalies topic", True, f"{site.topics.anomalies} keeps all anomalies, or does not exist yet")
-    mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site)
+    mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site.kafka_access)
     return Check("anomalies topic", False, f"{site.topics.anomalies} loses anomalies, even open ones: {lost}", mend)
 
 

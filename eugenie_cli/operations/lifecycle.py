@@ -224,7 +224,7 @@ def _status_of_external(site: Site, name: str, address: str) -> EngineStatus:
     elif name == "mlflow":
         why = health.why_no_mlflow(address.rstrip("/")) if address.startswith("http") else ""
     else:
-        why = broker_health.why_no_kafka(site)
+        why = broker_health.why_no_kafka(site.kafka_access)
     return EngineStatus(name, UNREACHABLE if why else REACHABLE, None, address, "", why=why, hint=hint)
 
 

@@ -218,7 +218,7 @@ def _server(site: HasServing) -> Iterator[_Server | None]:
     if status.state != "running":
         yield None
         return
-    with tls.client_of(site, status.address) as client:
+    with tls.client_of(tls.credentials_of(site), status.address) as client:
         yield _Server(client, site.serving.poll)
 
 

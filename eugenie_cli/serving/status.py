@@ -73,13 +73,16 @@ class ServingStatus:
 def served_models(address: str, site: HasServing) -> tuple[ServedModel, ...]:
     """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
     found: list[ServedModel] = []
-    with tls.client_of(site, address) as client:
+    credentials = tls.credentials_of(site)
+    with tls.client_of(credentials, address) as client:
         for name in sorted(site.classes):
             try:
                 versions = client.status(name, timeout=ASK_TIMEOUT_S)
             except ModelServerError as error:
                 if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
                     continue
-                raise EugenieError(tls.words_of(site, error), "eugenie serve status", ExitCode.UNREACHABLE) from error
+                raise EugenieError(
+                    tls.words_of(credentials, error), "eugenie serve status", ExitCode.UNREACHABLE
+                ) from error
             found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
     return tuple(found)

@@ -22,10 +22,10 @@ def credentials_of(site: HasServing) -> Credentials | None:
     return Credentials(*(None if path is None else str(site.resolve(path)) for path in found))
 
 
-def client_of(site: HasServing, address: str) -> PredictClient:
-    """A client of the site's model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
+def client_of(credentials: Credentials | None, address: str) -> PredictClient:
+    """A client of a model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
     try:
-        return PredictClient(address, credentials_of(site))
+        return PredictClient(address, credentials)
     except OSError as error:
         raise EugenieError(
             f"serving.tls: {error.filename} cannot be read: {error.strerror}",
@@ -34,11 +34,11 @@ def client_of(site: HasServing, address: str) -> PredictClient:
         ) from error
 
 
-def words_of(site: HasServing, error: ModelServerError) -> str:
+def words_of(credentials: Credentials | None, error: ModelServerError) -> str:
     """What a call failed by; where TLS kept it from coming about, why."""
     if not error.tls:
         return str(error)
-    why = tls_diagnosis.refusal(error.address, credentials_of(site), ASK_TIMEOUT_S) or error.tls
+    why = tls_diagnosis.refusal(error.address, credentials, ASK_TIMEOUT_S) or error.tls
     return f"model server {error.address}: {why}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from eugenie_cli.site.schema import EquipmentClass, Kafka, Topics
+from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.tracking import Tracking
 
@@ -35,16 +35,6 @@ class HasServing(HasWorkspace, Protocol):
     @property
     def classes(self) -> dict[str, EquipmentClass]:
         """Each class is a model of the server."""
-
-
-class HasKafka(HasWorkspace, Protocol):
-    """A site's brokers and the names of its topics."""
-
-    @property
-    def kafka(self) -> Kafka: ...
-
-    @property
-    def topics(self) -> Topics: ...
 
 
 class HasTracking(HasWorkspace, Protocol):

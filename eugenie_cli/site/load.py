@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.masking import leave
+from eugenie_cli.site.base import resolved
 from eugenie_cli.site.checks.consistency import Finding, check
 from eugenie_cli.site.checks.tls import check_tls_files
 from eugenie_cli.site.diagnostics import Path as Place
@@ -22,7 +23,7 @@ from eugenie_cli.site.interfaces import HasWorkspace
 from eugenie_cli.site.interpolation import anchor, expand
 from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
 from eugenie_cli.site.partial import parts_of
-from eugenie_cli.site.schema import Site, resolved
+from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_plugins import settings_of
 from eugenie_cli.site.yaml_document import Document, parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
-from eugenie_cli.site.base import Section
+from eugenie_cli.site.base import Section, resolved
 from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
+from eugenie_cli.site.kafka import Kafka, KafkaAccess, Topics
 from eugenie_cli.site.names import named
 from eugenie_cli.site.promotion import PromotionGate
-from eugenie_cli.site.readings_mapping import Part, QualityPart, ReadingsMapping
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.source_union import Source
 from eugenie_cli.site.tracking import Tracking
@@ -128,42 +128,6 @@ class Fleet:
 # -- engines --------------------------------------------------------------------------------------------
 
 
-class KafkaSecurity(Section):
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    ca: str | None = Field(None, description="PEM file of the certificate authority")
-
-
-class Topics(Section):
-    """Topic names; each default is `<site>.<name>`."""
-
-    readings: Name | None = None
-    anomalies: Name | None = None
-    scores: Name | None = None
-    dead_letters: Name | None = None
-
-
-class Kafka(Section):
-    bootstrap: str = Field("embedded", description="embedded, or host:port[,host:port...]")
-    security: KafkaSecurity = KafkaSecurity()
-    topics: Topics = Topics()
-    partitions: Annotated[int, Field(ge=1, le=1000)] = 1
-    readings: ReadingsMapping = ReadingsMapping(
-        asset=Part(path="asset"),
-        sensor=Part(path="sensor"),
-        tag=Part(path="tag"),
-        quality=QualityPart(path="quality"),
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _shorthand(cls, given: Any) -> Any:
-        """`kafka: embedded` is `kafka: {bootstrap: embedded}`."""
-        return {"bootstrap": given} if isinstance(given, str) else given
-
-
 class Stream(Section):
     """The Flink job."""
 
@@ -264,10 +228,10 @@ class Site(Section):
         )
 
     @property
+    def kafka_access(self) -> KafkaAccess:
+        """What a client of the site's brokers needs."""
+        return KafkaAccess(self.site, self.workspace, self.base, self.kafka, self.topics)
+
+    @property
     def experiment(self) -> str:
         return self.tracking.experiment or self.site
-
-
-def resolved(base: Path, path: str) -> Path:
-    """A path of a site file as an absolute path; relative ones start at `base`."""
-    return (base / Path(path).expanduser()).resolve()

@@ -1,8 +1,45 @@
-"""Finds the site's job on a cluster."""
+"""A site's job on its Flink cluster: what it reads, where it runs, and which of the cluster's jobs it is."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from eugenie_cli.engines import endpoints
 from eugenie_cli.engines.flink_rest import ALIVE, FlinkRest
+from eugenie_cli.site.kafka import KafkaAccess
+from eugenie_cli.site.load import workspace_of
+from eugenie_cli.site.schema import Site
+from eugenie_cli.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class SiteJob:
+    """What whoever stops or resumes a site's job works on."""
+
+    site_name: str
+    kafka: KafkaAccess
+    assets: Collection[str]
+    rest: FlinkRest
+    is_embedded: bool
+    """Whether the cluster is the one that eugenie started on this machine."""
+    workspace: Workspace
+
+    @property
+    def readings(self) -> str:
+        """The topic that it reads."""
+        return str(self.kafka.topics.readings)
+
+    def running(self) -> str | None:
+        """The id of the job; None if none is alive."""
+        return running_job(self.rest, self.site_name)
+
+
+def job_of(site: Site) -> SiteJob:
+    """Raises EugenieError (UNREACHABLE) when the embedded cluster does not run."""
+    rest = FlinkRest(endpoints.flink(site))
+    is_embedded = site.stream.flink == endpoints.EMBEDDED
+    return SiteJob(site.site, site.kafka_access, site.assets, rest, is_embedded, workspace_of(site))
 
 
 def running_job(rest: FlinkRest, site_name: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from eugenie_cli.broker import positions
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.progress import SILENT, Progress
-from eugenie_cli.site.interfaces import HasKafka
+from eugenie_cli.site.kafka import KafkaAccess
 
 POLL_S = 0.5
 STALLED_S = 60.0
@@ -19,9 +19,9 @@ reads."""
 _OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
 
-def end_offsets(site: HasKafka, topic: str) -> dict[int, int]:
+def end_offsets(kafka: KafkaAccess, topic: str) -> dict[int, int]:
     """Partition -> the offset after its last record. Raises EugenieError."""
-    return {number: end for number, (_, end) in positions.marks(site, topic).items()}
+    return {number: end for number, (_, end) in positions.marks(kafka, topic).items()}
 
 
 def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
@@ -42,12 +42,12 @@ def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
-def wait_until_caught_up(site: HasKafka, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
+def wait_until_caught_up(kafka: KafkaAccess, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
     """Wait until the job has read what the topic holds now. Returns the number of unread records: 0 unless it stalled.
 
     Records that arrive meanwhile do not count: on a live topic the wait would never end.
     """
-    ends = end_offsets(site, str(site.topics.readings))
+    ends = end_offsets(kafka, str(kafka.topics.readings))
     left = behind(ends, read_offsets(rest, job_id))
     moved = time.monotonic()
     with progress.task("reading the remaining records", total=left, unit="records") as advance:

@@ -30,7 +30,7 @@ class Asker:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._rows = LastRows(site)
+        self._rows = LastRows(site.kafka_access)
         self._contact_ms: int | None = None
         self._pool = ThreadPoolExecutor(2, "sign-of-life")
 

@@ -16,7 +16,8 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 from eugenie_cli.readings.columns.reader import compile_columns
 from eugenie_cli.serving.tls import credentials_of
-from eugenie_cli.site.schema import KafkaSecurity, Site
+from eugenie_cli.site.kafka import KafkaSecurity
+from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 
 SHIPPED = ("flink_job", "readings", "episodes", "tfserving")
@@ -141,7 +142,7 @@ def _java_properties(site: Site) -> dict[str, str]:
     """The site's Kafka connection as properties of the Java client."""
     security = site.kafka.security
     properties = {
-        "bootstrap.servers": client.addresses(site),
+        "bootstrap.servers": client.addresses(site.kafka_access),
         # with `rebootstrap`, while no broker is reachable, the client returns to the bootstrap servers in every turn of
         # its loop and logs it, thousands of times a second. A job that lost its brokers for good is restarted anyway
         "metadata.recovery.strategy": "none",

@@ -86,9 +86,12 @@ def replay(
     with _recording(site, chosen, file, source, progress) as recording:
         if not force:
             _refuse_late(site, recording)
-        topics.ensure(site, progress)
+        topics.ensure(site.kafka_access, progress)
         span = 0.0 if recording.start_ms is None else ((recording.end_ms or 0) - recording.start_ms) / 1000
-        with Producer(site) as producer, progress.task("replaying", total=span, unit="s of the plant") as advance:
+        with (
+            Producer(site.kafka_access) as producer,
+            progress.task("replaying", total=span, unit="s of the plant") as advance,
+        ):
             _send(site, recording, producer, speed, advance, clock, sleep)
     return Replayed(
         messages=producer.delivered,

@@ -11,8 +11,7 @@ from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import Progress
-from eugenie_cli.site.interfaces import HasKafka
-from eugenie_cli.site.schema import Site
+from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.streaming import offsets, start_position
 from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 
@@ -32,19 +31,19 @@ class Place:
     made_until: dict[str, int] = field(default_factory=dict)
 
 
-def find(site: Site, rest: FlinkRest, last: JobRecord | None, asked: Start, progress: Progress) -> Place:
+def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, asked: Start, progress: Progress) -> Place:
     """Find where to resume, from what the last job left and the topic. Reports records that retention removed.
 
     Raises EugenieError when a required state is missing or the topic is not the one that was read (REFUSED), or when
     the brokers do not answer.
     """
-    topic = positions.look(site, str(site.topics.readings))
+    topic = positions.look(kafka, str(kafka.topics.readings))
     before = last.topic if last is not None else None
     made = last.made_until if last is not None else {}
     if asked.kind not in (AUTO, SAVEPOINT):
-        chosen = _asked_for(site, topic, asked)
+        chosen = _asked_for(kafka, topic, asked)
         return Place(None, topic.identity, chosen, chosen, made if asked.kind == LATEST else {})
-    committed = positions.committed(site, consumer_group(site.site), topic.name)
+    committed = positions.committed(kafka, consumer_group(kafka.site), topic.name)
     state = start_position.state(rest, last, asked)
     if state is not None:
         read = at(rest, state, topic.name)
@@ -71,10 +70,10 @@ def at(rest: FlinkRest, state: Snapshot, topic: str) -> dict[int, int] | None:
     return None if folder is None else offsets.of_snapshot(folder, topic)
 
 
-def _asked_for(site: HasKafka, topic: TopicState, asked: Start) -> dict[int, int]:
+def _asked_for(kafka: KafkaAccess, topic: TopicState, asked: Start) -> dict[int, int]:
     if asked.kind == EARLIEST:
         return topic.begin
-    return topic.end if asked.ms is None else positions.at_instant(site, topic, asked.ms)
+    return topic.end if asked.ms is None else positions.at_instant(kafka, topic, asked.ms)
 
 
 def _after_a_drain(topic: TopicState, last: JobRecord, committed: Mapping[int, int], progress: Progress) -> Place:

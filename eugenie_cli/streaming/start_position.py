@@ -12,7 +12,6 @@ from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.field_types import localize, parse_instant, to_ms
-from eugenie_cli.site.schema import Site
 
 AUTO, SAVEPOINT, LATEST, EARLIEST, TIMESTAMP = "auto", "savepoint", "latest", "earliest", "timestamp"
 WORDS = (AUTO, SAVEPOINT, LATEST, EARLIEST)
@@ -46,8 +45,8 @@ class Snapshot:
     path: str
 
 
-def parse_start(site: Site, text: str, path: str | None = None) -> Start:
-    """Parse `--start-at` and `--from-savepoint`. Local times are in the site's time zone.
+def parse_start(timezone: str, text: str, path: str | None = None) -> Start:
+    """Parse `--start-at` and `--from-savepoint`. Local times are in `timezone`.
 
     Raises EugenieError (USAGE) for text that is neither a word nor an instant, or when the two options conflict.
     """
@@ -60,7 +59,7 @@ def parse_start(site: Site, text: str, path: str | None = None) -> Start:
     if text in WORDS:
         return Start(text)
     try:
-        return Start(TIMESTAMP, to_ms(localize(parse_instant(text), ZoneInfo(site.timezone))))
+        return Start(TIMESTAMP, to_ms(localize(parse_instant(text), ZoneInfo(timezone))))
     except ValueError as error:
         words = ", ".join(WORDS)
         raise EugenieError(f"--start-at {text}: {error}", f"use {words} or an instant", ExitCode.USAGE) from None

@@ -220,11 +220,11 @@ def _next(site: Site, rest: FlinkRest, state: str) -> str:
 def _kafka(site: Site) -> Problem | None:
     """A problem with the brokers or their topics, if any."""
     hint = endpoints.START if site.kafka.bootstrap == endpoints.EMBEDDED else BROKERS
-    why = broker_health.why_no_kafka(site)
+    why = broker_health.why_no_kafka(site.kafka_access)
     if why:
         return Problem(f"Kafka does not answer: {why}", hint)
     try:
-        missing = topics.missing(site)
+        missing = topics.missing(site.kafka_access)
     except EugenieError as error:
         return Problem(error.reason, error.hint or hint)
     return Problem(f"Kafka has no topic {', '.join(missing)}", SUBMIT) if missing else None
@@ -260,7 +260,7 @@ def _lag(
     """The job's lag. Adds a note about unread records that were removed, and a problem if the topic was replaced."""
     try:
         read = read_offsets(rest, job_id)  # before the end offsets: records read in between would lie beyond them
-        topic = positions.look(site, str(site.topics.readings))
+        topic = positions.look(site.kafka_access, str(site.topics.readings))
     except EugenieError as error:
         notes.append(f"the lag is unknown: {error.reason}")
         return None
@@ -278,7 +278,8 @@ def _model_server(site: Site) -> ModelServer:
     except EugenieError as error:
         return ModelServer(None, False, f"{NO_SERVER}; {error.reason}, next: {error.hint}")
     models: dict[str, int | None] = {}
-    with tls.client_of(site, address) as client:
+    credentials = tls.credentials_of(site)
+    with tls.client_of(credentials, address) as client:
         for name in (name for name in site.classes if site.assets_of(name)):
             try:
                 versions = [
@@ -286,7 +287,7 @@ def _model_server(site: Site) -> ModelServer:
                 ]
             except ModelServerError as error:
                 if error.retryable:
-                    why = tls.words_of(site, error) if error.tls else error.code.name
+                    why = tls.words_of(credentials, error) if error.tls else error.code.name
                     return ModelServer(address, False, f"{NO_SERVER} ({why})")
                 versions = []
             models[name] = max(versions, default=None)

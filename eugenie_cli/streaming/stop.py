@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eugenie_cli.broker import positions
-from eugenie_cli.engines import endpoints, job_record
-from eugenie_cli.engines.flink_rest import ENDED, FlinkRest, SavepointError
+from eugenie_cli.engines import job_record
+from eugenie_cli.engines.flink_rest import ENDED, SavepointError
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import parse_instant, to_ms
-from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import resume_point, start_position
-from eugenie_cli.streaming.job import running_job
+from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 
@@ -57,18 +56,18 @@ def stop(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint
             "leave out --no-savepoint to drain the stream, or --drain to end the job immediately",
             ExitCode.USAGE,
         )
-    with job_record.changing(workspace_of(site)):
-        return stop_here(site, progress, drain, savepoint)
+    job = job_of(site)
+    with job_record.changing(job.workspace):
+        return stop_here(job, progress, drain, savepoint)
 
 
-def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
+def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, savepoint: bool = True) -> Stopped:
     """`stop` for a caller that holds `job_record.changing`."""
-    workspace = workspace_of(site)
+    workspace, rest = job.workspace, job.rest
     read: dict[int, int] = {}
-    rest = FlinkRest(endpoints.flink(site))
-    job_id = running_job(rest, site.site)
+    job_id = job.running()
     if job_id is None:
-        progress.say(f"no stream job of {site.site} is running")
+        progress.say(f"no stream job of {job.site_name} is running")
         submitted = job_record.load(workspace)
         if submitted is not None and not submitted.accepted:
             progress.say(f"an interrupted submission may still start its job {submitted.job_id}: check again")
@@ -83,56 +82,55 @@ def stop_here(site: Site, progress: Progress = SILENT, drain: bool = False, save
     else:
         rest.wait(job_id, frozenset({"RUNNING"}), STOPPED_WITHIN_S)
         if drain:
-            wait_until_caught_up(site, rest, job_id, progress)
+            wait_until_caught_up(job.kafka, rest, job_id, progress)
             read = read_offsets(rest, job_id)
             # recorded beforehand: a drain interrupted here may still complete, and must never be resumed from
             job_record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
         try:
             with progress.task("draining the stream" if drain else "taking a savepoint"):
-                location = rest.stop(job_id, _savepoint_folder(site, rest), drain)
+                location = rest.stop(job_id, _savepoint_folder(job), drain)
         except SavepointError:
             job_record.save(workspace, replace(known, drained=False))
             raise
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
         raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page in Flink")
     if drain:
-        conclude(site, rest, replace(known, drained=True), Drained(location, read), progress)
+        conclude(job, replace(known, drained=True), Drained(location, read), progress)
     else:
         job_record.save(workspace, replace(known, savepoint=location, drained=False))
     return Stopped(job_id, location, drain)
 
 
-def conclude(site: Site, rest: FlinkRest, known: JobRecord, drained: Drained | None, progress: Progress) -> JobRecord:
+def conclude(job: SiteJob, known: JobRecord, drained: Drained | None, progress: Progress) -> JobRecord:
     """Determine and record where a drained job ended: its offsets and its last rows.
 
     `drained` is None when Flink's answer was lost. Raises EugenieError when Kafka does not answer.
     """
-    topic = str(site.topics.readings)
     if drained is None:
-        savepoints = [entry for entry in start_position.left_by(rest, known) if entry[1].kind == SAVEPOINT]
+        savepoints = [entry for entry in start_position.left_by(job.rest, known) if entry[1].kind == SAVEPOINT]
         if not savepoints:
             return known
         drained = Drained(max(savepoints, key=lambda entry: entry[0])[1].path, {})
-    ended = _offsets(site, rest, drained, progress)
+    ended = _offsets(job, drained, progress)
     # a source that ends does not commit its final offsets to Kafka
-    positions.commit(site, consumer_group(site.site), topic, ended)
+    positions.commit(job.kafka, consumer_group(job.site_name), job.readings, ended)
     completed: dict[str, int] = {}
-    for row in positions.last_records(site, str(site.topics.scores), LAST_ROWS):
-        if row.get("asset") in site.assets:
+    for row in positions.last_records(job.kafka, str(job.kafka.topics.scores), LAST_ROWS):
+        if row.get("asset") in job.assets:
             completed[row["asset"]] = max(completed.get(row["asset"], 0), to_ms(parse_instant(row["ts"])))
     concluded = replace(
         known, savepoint=None, offsets={str(number): offset for number, offset in ended.items()}, made_until=completed
     )
-    job_record.save(workspace_of(site), concluded)
+    job_record.save(job.workspace, concluded)
     return concluded
 
 
-def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) -> dict[int, int]:
+def _offsets(job: SiteJob, drained: Drained, progress: Progress) -> dict[int, int]:
     """Where the source ended: exact offsets from the savepoint, else those reported up to a second earlier."""
-    topic = positions.look(site, str(site.topics.readings))
+    topic = positions.look(job.kafka, job.readings)
     exact = None
     if drained.savepoint is not None:
-        exact = resume_point.at(rest, Snapshot(SAVEPOINT, drained.savepoint), topic.name)
+        exact = resume_point.at(job.rest, Snapshot(SAVEPOINT, drained.savepoint), topic.name)
     if exact is not None:
         return exact
     read = {number: offset for number, offset in drained.read.items() if offset > 0}
@@ -145,14 +143,14 @@ def _offsets(site: Site, rest: FlinkRest, drained: Drained, progress: Progress) 
     return read
 
 
-def _savepoint_folder(site: Site, rest: FlinkRest) -> str:
+def _savepoint_folder(job: SiteJob) -> str:
     """The folder for savepoints: in the workspace for the embedded cluster, as configured for another cluster."""
-    if site.stream.flink == endpoints.EMBEDDED:
-        return workspace_of(site).savepoints.absolute().as_uri()
-    configured = rest.settings().get(SAVEPOINT_DIR)
+    if job.is_embedded:
+        return job.workspace.savepoints.absolute().as_uri()
+    configured = job.rest.settings().get(SAVEPOINT_DIR)
     if configured is None:
         raise EugenieError(
-            f"the Flink cluster at {rest.address} has no folder for savepoints",
+            f"the Flink cluster at {job.rest.address} has no folder for savepoints",
             f"set {SAVEPOINT_DIR} in its configuration; `eugenie stream stop --no-savepoint` keeps the last checkpoint",
         )
     return configured

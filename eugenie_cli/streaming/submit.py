@@ -12,10 +12,11 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec, consumer_group
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
+from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, package, resume_point, slots, start_position
-from eugenie_cli.streaming.job import running_job
+from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.parallelism import check_partitions
 from eugenie_cli.streaming.resume_point import Place
 from eugenie_cli.streaming.spec_diff import STATE_BACKEND, Change, changes, shape_of
@@ -87,49 +88,49 @@ def submit(
     parallelism or the state of the last job do not fit the site file (REFUSED), or when the job fails.
     """
     site = _with_parallelism(site, parallelism)
-    asked = start_position.parse_start(site, start, savepoint)
+    asked = start_position.parse_start(site.timezone, start, savepoint)
     if upgrade and asked.kind != AUTO:
         raise EugenieError(
             "--upgrade resumes where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
         )
-    rest = FlinkRest(endpoints.flink(site))
-    with job_record.changing(workspace_of(site)):
-        submission = _submit(site, rest, asked, progress, upgrade, lost)
+    job = job_of(site)
+    with job_record.changing(job.workspace):
+        submission = _submit(site, job, asked, progress, upgrade, lost)
     if submission.started:
-        _wait_until_running(rest, submission.job_id, progress)
+        _wait_until_running(job.rest, submission.job_id, progress)
     return submission
 
 
-def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
-    workspace = workspace_of(site)
+def _submit(site: Site, job: SiteJob, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
+    workspace, rest = job.workspace, job.rest
     launch.await_interrupted(workspace, progress)
     last, job_id = launch.settle(workspace, rest)
-    running = running_job(rest, site.site)
+    running = job.running()
     if running is not None and not upgrade:
-        return _left_alone(site, rest, running, last, progress)
+        return _left_alone(site, job, running, last, progress)
     if lost and (last is None or last.savepoint is not None or last.drained):
         return _nothing_done(rest, last)
 
     check_models(site, progress)
-    topics.ensure(site, progress)
-    spec = _specify(site, asked)
+    topics.ensure(job.kafka, progress)
+    spec = _specify(site, job.kafka, asked)
     check_shards(spec)
     check_partitions(spec)
-    if site.stream.flink == endpoints.EMBEDDED:
+    if job.is_embedded:
         slots.check(spec.parallelism, rest, progress)
         temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / launcher.LOCK)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = _check_upgrade(running, last, shape)
         if not changed:
-            progress.say(f"the stream job of {site.site} is already running as the site file specifies")
+            progress.say(f"the stream job of {job.site_name} is already running as the site file specifies")
             return Submission(running, _page(rest, running), False, None, "")
         made_until = last.made_until if last is not None else {}
-        place = Place(None, positions.identity(site, str(site.topics.readings)), made_until=made_until)
+        place = Place(None, positions.identity(job.kafka, job.readings), made_until=made_until)
     else:
         if last is not None and last.drained and not last.offsets:
-            last = conclude(site, rest, last, None, progress)  # an interrupted drain that Flink completed
-        place = resume_point.find(site, rest, last, asked, progress)
+            last = conclude(job, last, None, progress)  # an interrupted drain that Flink completed
+        place = resume_point.find(job.kafka, rest, last, asked, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and asked.path is None:
             _check_state(place.state, changed)
@@ -140,7 +141,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
     settings = rest.settings()
     with packaged(workspace, rest, spec) as request:
         if running is not None:
-            place = replace(place, state=Snapshot(SAVEPOINT, _savepoint_of(stop_here(site, progress))))
+            place = replace(place, state=Snapshot(SAVEPOINT, _savepoint_of(stop_here(job, progress))))
             last, job_id = launch.settle(workspace, rest)
         path = place.state.path if place.state is not None else None
         new = JobRecord(
@@ -160,7 +161,7 @@ def _submit(site: Site, rest: FlinkRest, asked: Start, progress: Progress, upgra
             request |= {} if path is None else {"savepointPath": path}
             runs = _run(workspace, rest, request, new, progress, running is not None)
     if place.start_offsets:  # where to resume if the job ends before its first checkpoint
-        positions.commit(site, consumer_group(site.site), str(site.topics.readings), place.start_offsets)
+        positions.commit(job.kafka, consumer_group(job.site_name), job.readings, place.start_offsets)
     path = runs.resumed_from
     return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(asked, place.state), changed)
 
@@ -174,13 +175,14 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
 
     address = endpoints.model_server(site)
     workspace = workspace_of(site)
-    with tls.client_of(site, address) as client:
+    credentials = tls.credentials_of(site)
+    with tls.client_of(credentials, address) as client:
         for class_name in (name for name in site.classes if site.assets_of(name)):
             try:
                 versions = [entry.version for entry in client.status(class_name) if entry.state == "AVAILABLE"]
             except ModelServerError as error:
                 hint = tls.hint(error.tls, f"eugenie export --class {class_name}")
-                raise EugenieError(tls.words_of(site, error), hint, ExitCode.UNREACHABLE) from None
+                raise EugenieError(tls.words_of(credentials, error), hint, ExitCode.UNREACHABLE) from None
             if not versions:
                 raise EugenieError(
                     f"the model server at {address} has no version of {class_name} available",
@@ -204,10 +206,10 @@ def _with_parallelism(site: Site, parallelism: int | None) -> Site:
     return site.model_copy(update={"stream": site.stream.model_copy(update={"parallelism": parallelism})})
 
 
-def _specify(site: Site, asked: Start) -> JobSpec:
+def _specify(site: Site, kafka: KafkaAccess, asked: Start) -> JobSpec:
     begin = AUTO if asked.kind == SAVEPOINT else asked.kind
-    spec = package.job_spec(site, begin, topics.partitions(site, str(site.topics.readings)), asked.ms)
-    return replace(spec, anomaly_partitions=topics.partitions(site, str(site.topics.anomalies)))
+    spec = package.job_spec(site, begin, topics.partitions(kafka, str(kafka.topics.readings)), asked.ms)
+    return replace(spec, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
 
 
 def check_shards(spec: JobSpec) -> None:
@@ -239,13 +241,13 @@ def _say_origin(last: JobRecord | None, asked: Start, state: Snapshot | None, pr
 # -- differences ----------------------------------------------------------------------------------------------
 
 
-def _left_alone(site: Site, rest: FlinkRest, running: str, last: JobRecord | None, progress: Progress) -> Submission:
+def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, progress: Progress) -> Submission:
     """The running job, and what the site file would change in it."""
     differences: tuple[Change, ...] = ()
-    progress.say(f"the stream job of {site.site} is already running")
+    progress.say(f"the stream job of {job.site_name} is already running")
     if last is not None and last.job_id == running and last.shape:
         try:
-            spec = _specify(site, Start(AUTO))
+            spec = _specify(site, job.kafka, Start(AUTO))
         except EugenieError as error:
             progress.say(f"the job was not compared with the site file: {error.reason}")
         else:
@@ -254,7 +256,7 @@ def _left_alone(site: Site, rest: FlinkRest, running: str, last: JobRecord | Non
         progress.say("the site file differs from the job:\n" + _listed(differences))
         state_is_lost = any(not change.compatible for change in differences)
         progress.say(f"next: {START_OVER}" if state_is_lost else f"next: {UPGRADE}")
-    return Submission(running, _page(rest, running), False, None, "", differences)
+    return Submission(running, _page(job.rest, running), False, None, "", differences)
 
 
 def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:

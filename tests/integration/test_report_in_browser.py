@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from eugenie_cli.evaluation.page.render import write_page
 from eugenie_cli.evaluation.provenance import Unknown, provenance
 from eugenie_cli.main import app
+from eugenie_cli.training.registry import Registry
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +110,7 @@ def test_a_registered_models_report_at_a_desk_and_on_a_phone(page, tmp_path, scr
     assert f"{events['detected']} of {events['total']}" in shown
     assert document["training"]["data_fingerprint"] == "ab12" and "ab12" in shown
     assert [asset["asset"] for asset in document["calibration"]["assets"]] == ["pump-1", "pump-2", "pump-3"]
-    unknown = provenance(site, "pump", 99)
+    unknown = provenance(Registry(site), "pump", 99)
     assert isinstance(unknown, Unknown) and "version 99" in unknown.reason
     tell(f"the report of a small plant: {file.stat().st_size // 1000} kB, {', '.join(map(str, kept))}")
 

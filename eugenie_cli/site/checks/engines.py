@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.checks.tls import check_tls
 from eugenie_cli.site.diagnostics import Path
+from eugenie_cli.site.kafka import Kafka
 from eugenie_cli.site.partial import Parts
-from eugenie_cli.site.schema import Engines, Kafka, Serving, Stream
+from eugenie_cli.site.schema import Engines, Serving, Stream
 from eugenie_cli.site.tracking import check_tracking
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/,\[\]]+):(\d{1,5})")

@@ -17,6 +17,7 @@ from eugenie_cli.evaluation.mlflow_metrics import metrics, track
 from eugenie_cli.evaluation.performance import Performance
 from eugenie_cli.progress import SILENT
 from eugenie_cli.training import mlflow_store
+from eugenie_cli.training.registry import Registry
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "evaluate"
 
@@ -77,12 +78,12 @@ def test_what_is_known_becomes_metrics_with_names_that_mlflow_takes():
 def test_figures_are_logged_to_the_models_run(plant):
     client = mlflow_store.client(plant)
     run = client.create_run(mlflow_store.experiment(plant, client))
-    track(plant, replace(WITH_LABELS, run_id=run.info.run_id), SILENT)
+    track(Registry(plant), replace(WITH_LABELS, run_id=run.info.run_id), SILENT)
     assert client.get_run(run.info.run_id).data.metrics["evaluate.point.f1"] == 0.8039
 
 
 def test_a_run_that_is_not_in_the_store_is_said_and_the_evaluation_stands(plant):
     console = Console(io.StringIO(), io.StringIO())
-    track(plant, WITH_LABELS, console)
+    track(Registry(plant), WITH_LABELS, console)
     assert "not logged to MLflow: " in console.err.getvalue()
     assert "unknown" in console.err.getvalue()
