@@ -40,6 +40,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
     from eugenie_cli.history.grid import Grid
     from eugenie_cli.training import datasets
     from eugenie_cli.training.build import build
+    from eugenie_cli.training.fit import FitOptions
 
     equipment = site.classes[CLASS]
     history = plant.values(-ROWS, ROWS).astype(np.float32)
@@ -48,7 +49,7 @@ def publish(site: Site, plant: Plant, progress: Progress) -> LstmDetector:
         datasets.split(Grid(name, edges, history[:, index]), np.ones(ROWS, bool), equipment.model.calibration)
         for index, name in enumerate(plant.names[:ALIKE])
     ]
-    detector = widened(build(CLASS, equipment, grids, progress, epochs=EPOCHS).detector, plant)
+    detector = widened(build(CLASS, equipment, grids, progress, FitOptions(epochs=EPOCHS)).detector, plant)
     target = workspace_of(site).models / CLASS / str(VERSION)
     target.parent.mkdir(parents=True, exist_ok=True)
     with progress.task("exporting the model"), tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as hidden:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from eugenie_cli.site.detectors import ClassicalSettings, ModelSettings
 from eugenie_cli.site.schema import EquipmentClass
 from eugenie_cli.training import classical, datasets, fit, learning_rate
 from eugenie_cli.training.batches import Windows
-from eugenie_cli.training.checkpoint import Checkpoint
 from eugenie_cli.training.datasets import TRAINING, VALIDATION, NormalGrid
 from eugenie_cli.training.mmap_arrays import Memory, blocks
 
@@ -39,18 +38,13 @@ def build(
     equipment: EquipmentClass,
     grids: Sequence[NormalGrid],
     progress: Progress,
+    options: fit.FitOptions | None = None,
     *,
-    epochs: int | None = None,
-    on_epoch: Callable[[fit.Epoch], None] | None = None,
-    on_search: Callable[[learning_rate.Search], None] | None = None,
-    checkpoint: Checkpoint | None = None,
     arrays: Memory | None = None,
-    initial: Mapping[str, Floats] | None = None,
 ) -> Built:
-    """Trains a detector of the class's type, calibrated per asset. `epochs` overrides the site file.
+    """Trains a detector of the class's type, calibrated per asset. `options`: of a forecaster's fit.
 
-    A fit resumes from `checkpoint` if that has a state. `arrays` allocates whatever is as long as the history.
-    `initial`: the network's initial weights.
+    `arrays` allocates whatever is as long as the history.
 
     Raises EugenieError when the settings contradict each other or the rows are too few.
     """
@@ -66,33 +60,25 @@ def build(
     joined = join(grids, scale, max(settings.horizons), arrays)
     train, validation = windows(class_name, grids, joined, settings.window, arrays)
     arrays.release()
-    total = epochs or settings.epochs
+    options = options or fit.FitOptions()
+    total = options.epochs or settings.epochs
     with progress.task(f"train {class_name}", total=total, unit="epochs") as advance:
 
         def epoch_done(epoch: fit.Epoch) -> None:
             advance(1)
-            if on_epoch is not None:
-                on_epoch(epoch)
+            if options.on_epoch is not None:
+                options.on_epoch(epoch)
 
         def rate_found(search: learning_rate.Search) -> None:
             progress.say(f"{class_name}: learning rate {search.rate:g}, found in {len(search.rates)} batches")
-            if on_search is not None:
-                on_search(search)
+            if options.on_search is not None:
+                options.on_search(search)
 
         fitted = fit.fit(
             train,
             validation,
-            window=settings.window,
-            horizons=settings.horizons,
-            units=settings.units,
-            epochs=total,
-            batch=settings.batch,
-            learning_rate=settings.learning_rate,
-            seed=settings.seed,
-            on_epoch=epoch_done,
-            on_search=rate_found,
-            checkpoint=checkpoint,
-            initial=initial,
+            settings,
+            replace(options, on_epoch=epoch_done, on_search=rate_found),
         )
     arrays.release()
     with progress.task(f"calibrate {class_name}", total=len(grids), unit="assets") as advance:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from eugenie_cli.detection import network
 from eugenie_cli.detection.arrays import Floats
+from eugenie_cli.site.detectors import ModelSettings
 from eugenie_cli.training import learning_rate as rate_search
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
@@ -44,42 +44,50 @@ class Fit:
     """The search for the learning rate; None where the rate was given."""
 
 
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit starts, how long it runs and who is told. By default: random weights, and the site file's epochs."""
+
+    epochs: int | None = None
+    """Overrides the site file."""
+    on_epoch: Callable[[Epoch], None] | None = None
+    """Called after each epoch; when a fit resumes, for the earlier epochs as well."""
+    on_search: Callable[[rate_search.Search], None] | None = None
+    """Called with the search for the learning rate, if there was one."""
+    checkpoint: Checkpoint | None = None
+    """Keeps the state after each epoch. A fit resumes from the state that it has."""
+    initial: Mapping[str, Floats] | None = None
+    """The weights to start with (`network.WEIGHTS`)."""
+
+
 def fit(
     train: Windows,
     validation: Windows,
-    *,
-    window: int,
-    horizons: Sequence[int],
-    units: int,
-    epochs: int,
-    batch: int,
-    learning_rate: float | Literal["auto"],
-    seed: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    on_search: Callable[[rate_search.Search], None] | None = None,
-    checkpoint: Checkpoint | None = None,
+    settings: ModelSettings,
+    options: FitOptions | None = None,
     devices: Devices | None = None,
-    initial: Mapping[str, Floats] | None = None,
 ) -> Fit:
     """Fits the forecaster of one class. The weights of the epoch with the lowest validation loss are kept.
 
     The same data and seed give the same weights on the same machine, even when an interrupted fit resumes from its
-    `checkpoint`. `on_epoch` is then called for the earlier epochs as well. `initial`: weights to begin with
-    (`network.WEIGHTS`); random by default. `learning_rate` auto: the rate is searched for once, before the first epoch,
-    and passed to `on_search`; the fit is the same as with that number.
+    checkpoint. `settings.learning_rate` auto: the rate is searched for once, before the first epoch; the fit is the
+    same as with that number.
     """
+    options = options or FitOptions()
     trainer = Trainer(
         train.rows.shape[1],
-        window=window,
-        horizons=horizons,
-        units=units,
-        learning_rate=rate_search.LEAST if learning_rate == "auto" else learning_rate,
-        seed=seed,
+        window=settings.window,
+        horizons=settings.horizons,
+        units=settings.units,
+        learning_rate=rate_search.LEAST if settings.learning_rate == "auto" else settings.learning_rate,
+        seed=settings.seed,
         devices=devices,
     )
+    epochs, batch = options.epochs or settings.epochs, settings.batch
+    checkpoint, initial = options.checkpoint, options.initial
     if initial is not None:
         trainer.model.set_weights([initial[name] for name in network.WEIGHTS])
-    report = on_epoch or (lambda _epoch: None)
+    report = options.on_epoch or (lambda _epoch: None)
     done: list[Epoch] = []
     best, kept = 0, network.weights_of(trainer.model)
     search: rate_search.Search | None = None
@@ -98,11 +106,11 @@ def fit(
         done = [Epoch(**epoch) for epoch in state.meta["epochs"]]
         best, kept = state.meta["best"], {name: state.arrays[f"kept.{name}"] for name in network.WEIGHTS}
         search = rate_search.Search(**state.meta["search"]) if state.meta["search"] else None
-    elif learning_rate == "auto":
+    elif settings.learning_rate == "auto":
         search = rate_search.find(trainer, train, batch, EPOCH_WINDOWS)
         save()
-    if search is not None and on_search is not None:
-        on_search(search)
+    if search is not None and options.on_search is not None:
+        options.on_search(search)
     for epoch in done:
         report(epoch)
     while len(done) < epochs and len(done) - 1 - best < PATIENCE:

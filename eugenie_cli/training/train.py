@@ -13,6 +13,7 @@ from eugenie_cli.training import datasets, load_rows, spool, stale_runs, sync, t
 from eugenie_cli.training import fingerprint as fingerprints
 from eugenie_cli.training.build import Built, build
 from eugenie_cli.training.checkpoint import Checkpoint
+from eugenie_cli.training.fit import FitOptions
 from eugenie_cli.training.mmap_arrays import MmapArrays
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
@@ -73,8 +74,10 @@ def train_class(
             run.log_data(grids, fingerprint)
             built = build(
                 class_name, equipment, grids, progress,
-                epochs=options.epochs, on_epoch=run.log_epoch, on_search=run.log_search, checkpoint=checkpoint,
-                arrays=arrays, initial=ancestor.network if ancestor else None,
+                FitOptions(
+                    options.epochs, run.log_epoch, run.log_search, checkpoint, ancestor.network if ancestor else None
+                ),
+                arrays=arrays,
             )  # fmt: skip
             metrics = _metrics(built)
             run.log_built(built, metrics, effective.in_force_text(site))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from eugenie_cli.site.detectors import ModelSettings
 from eugenie_cli.training import fit
 from eugenie_cli.training.batches import Windows
 from eugenie_cli.training.checkpoint import Checkpoint, State
@@ -33,8 +34,9 @@ def windows(part: int, seed: int = 0, rows: int = 700) -> Windows:
     return Windows(values, np.full(rows, part, np.int8), part, np.arange(rows - WINDOW - 3))
 
 
-def fitted(seed: int = 0, **changes: Any) -> fit.Fit:
-    return fit.fit(windows(1), windows(2, seed=1), **(SETTINGS | {"seed": seed} | changes))  # type: ignore[arg-type]
+def fitted(seed: int = 0, devices: Any = None, **changes: Any) -> fit.Fit:
+    settings = ModelSettings(**{name: changes.pop(name, value) for name, value in SETTINGS.items()}, seed=seed)
+    return fit.fit(windows(1), windows(2, seed=1), settings, fit.FitOptions(**changes), devices)
 
 
 @pytest.fixture(scope="module")
