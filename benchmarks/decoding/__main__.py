@@ -1,7 +1,7 @@
-"""What decoding costs: payloads to columns of readings, by the kind of timestamp that a gateway writes.
+"""The cost of decoding payloads to columns of readings, by the gateway's kind of timestamp.
 
-CPU time of one process, without Kafka and Flink, of the reader that the stream job calls and of the scalar rule. Turns
-alternate, and the best turn of each counts: what disturbs a turn makes it longer, never shorter.
+CPU time of one process, without Kafka and Flink, of the stream job's column reader and of the scalar rule. Turns
+alternate, and the best turn of each counts: disturbances make a turn longer, never shorter.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ KINDS: dict[str, tuple[dict[str, str], Callable[[datetime], Any]]] = {
     "twelve_hours": ({"format": TWELVE_HOURS}, lambda wall: wall.strftime(TWELVE_HOURS)),
     "epoch_ms": ({"unit": "ms"}, lambda wall: int(wall.replace(tzinfo=timezone.utc).timestamp() * 1_000)),
 }
-"""Kind of timestamp -> its mapping, and how an instant is written."""
+"""Kind of timestamp -> its mapping, and a function that writes an instant."""
 ASSETS, SENSORS = 20, 8
 SMALL = 100
-"""Readings of a small batch: what 200 ms bring at 500 a second."""
+"""Readings of a small batch: those of 200 ms at 500 a second."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks.decoding", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--readings", type=int, default=30_000, help="in a batch; Flink hands over at most 30,000")
+    parser.add_argument("--readings", type=int, default=30_000, help="readings per batch; Flink passes at most 30,000")
     parser.add_argument("--turns", type=int, default=9)
     options = parser.parse_args()
     figures: dict[str, float] = {}
