@@ -1,4 +1,4 @@
-"""A site's job on its Flink cluster: what it reads, where it runs, and which of the cluster's jobs it is."""
+"""A site's job on its Flink cluster: the topic that it reads, the cluster, and its id."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from eugenie_cli.workspace import Workspace
 
 @dataclass(frozen=True)
 class SiteJob:
-    """What whoever stops or resumes a site's job works on."""
+    """Everything needed to stop or resume a site's job."""
 
     site_name: str
     kafka: KafkaAccess
     assets: Collection[str]
     rest: FlinkRest
     is_embedded: bool
-    """Whether the cluster is the one that eugenie started on this machine."""
+    """Whether eugenie started the cluster on this machine."""
     workspace: Workspace
 
     @property
     def readings(self) -> str:
-        """The topic that it reads."""
+        """The topic that the job reads."""
         return str(self.kafka.topics.readings)
 
     def running(self) -> str | None:
@@ -36,7 +36,7 @@ class SiteJob:
 
 
 def job_of(site: Site) -> SiteJob:
-    """Raises EugenieError (UNREACHABLE) when the embedded cluster does not run."""
+    """The site's job. Raises EugenieError (UNREACHABLE) when the embedded cluster is not running."""
     rest = FlinkRest(endpoints.flink(site))
     is_embedded = site.stream.flink == endpoints.EMBEDDED
     return SiteJob(site.site, site.kafka_access, site.assets, rest, is_embedded, workspace_of(site))

@@ -31,7 +31,7 @@ class Place:
     made_until: dict[str, int] = field(default_factory=dict)
 
 
-def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, asked: Start, progress: Progress) -> Place:
+def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, requested: Start, progress: Progress) -> Place:
     """Find where to resume, from what the last job left and the topic. Reports records that retention removed.
 
     Raises EugenieError when a required state is missing or the topic is not the one that was read (REFUSED), or when
@@ -39,29 +39,29 @@ def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, asked: Sta
     """
     topic = positions.look(kafka, str(kafka.topics.readings))
     before = last.topic if last is not None else None
-    made = last.made_until if last is not None else {}
-    if asked.kind not in (AUTO, SAVEPOINT):
-        chosen = _asked_for(kafka, topic, asked)
-        return Place(None, topic.identity, chosen, chosen, made if asked.kind == LATEST else {})
+    made_until = last.made_until if last is not None else {}
+    if requested.kind not in (AUTO, SAVEPOINT):
+        begin_at = _requested_offsets(kafka, topic, requested)
+        return Place(None, topic.identity, begin_at, begin_at, made_until if requested.kind == LATEST else {})
     committed = positions.committed(kafka, consumer_group(kafka.site), topic.name)
-    state = start_position.state(rest, last, asked)
+    state = start_position.state(rest, last, requested)
     if state is not None:
         read = at(rest, state, topic.name)
         newer = {
             number for number, offset in committed.items() if read is not None and offset > read.get(number, offset)
         }
-        if asked.path is None and newer:
+        if requested.path is None and newer:
             progress.say(
                 f"the {state.kind} {state.path} is older than the readings of a later job, whose own state cannot be"
                 " found: resuming after the readings that the later job committed, with empty windows"
             )
         else:
             _say_lost(offsets.check(topic, before, committed if read is None else read), progress)
-            return Place(state, topic.identity, committed if read is None else read, {}, made)
+            return Place(state, topic.identity, committed if read is None else read, {}, made_until)
     elif last is not None and last.drained and last.offsets:
         return _after_a_drain(topic, last, committed, progress)
     _say_lost(offsets.check(topic, before, committed), progress)
-    return Place(None, topic.identity, committed, {}, made)
+    return Place(None, topic.identity, committed, {}, made_until)
 
 
 def at(rest: FlinkRest, state: Snapshot, topic: str) -> dict[int, int] | None:
@@ -70,10 +70,10 @@ def at(rest: FlinkRest, state: Snapshot, topic: str) -> dict[int, int] | None:
     return None if folder is None else offsets.of_snapshot(folder, topic)
 
 
-def _asked_for(kafka: KafkaAccess, topic: TopicState, asked: Start) -> dict[int, int]:
-    if asked.kind == EARLIEST:
+def _requested_offsets(kafka: KafkaAccess, topic: TopicState, requested: Start) -> dict[int, int]:
+    if requested.kind == EARLIEST:
         return topic.begin
-    return topic.end if asked.ms is None else positions.at_instant(kafka, topic, asked.ms)
+    return topic.end if requested.ms is None else positions.at_instant(kafka, topic, requested.ms)
 
 
 def _after_a_drain(topic: TopicState, last: JobRecord, committed: Mapping[int, int], progress: Progress) -> Place:

@@ -95,13 +95,13 @@ def newest(rest: FlinkRest, last: JobRecord | None) -> Snapshot | None:
     return named(rest, last.resumed_from) if last.resumed_from is not None else None
 
 
-def state(rest: FlinkRest, last: JobRecord | None, asked: Start) -> Snapshot | None:
+def state(rest: FlinkRest, last: JobRecord | None, requested: Start) -> Snapshot | None:
     """The state to resume from: the one given by the user, or the newest.
 
     Raises EugenieError (REFUSED) when a state is required and none is found.
     """
-    snapshot = named(rest, asked.path) if asked.path is not None else newest(rest, last)
-    if snapshot is None and asked.kind == SAVEPOINT:
+    snapshot = named(rest, requested.path) if requested.path is not None else newest(rest, last)
+    if snapshot is None and requested.kind == SAVEPOINT:
         raise EugenieError(
             "no savepoint or checkpoint of the last job was found",
             "choose one with --from-savepoint, or leave out --start-at",

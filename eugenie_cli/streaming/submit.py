@@ -44,7 +44,7 @@ DIGEST = 12
 """Hex digits kept of the program's digest: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-START_OVER = "`eugenie stream stop`, then `eugenie stream submit --start-at latest` starts with empty windows"
+START_OVER = "`eugenie stream stop`, then `eugenie stream submit --start-at latest`, to start with empty windows"
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,20 @@ def submit(
     parallelism or the state of the last job do not fit the site file (REFUSED), or when the job fails.
     """
     site = _with_parallelism(site, parallelism)
-    asked = start_position.parse_start(site.timezone, start, savepoint)
-    if upgrade and asked.kind != AUTO:
+    requested = start_position.parse_start(site.timezone, start, savepoint)
+    if upgrade and requested.kind != AUTO:
         raise EugenieError(
             "--upgrade resumes where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
         )
     job = job_of(site)
     with job_record.changing(job.workspace):
-        submission = _submit(site, job, asked, progress, upgrade, lost)
+        submission = _submit(site, job, requested, progress, upgrade, lost)
     if submission.started:
         _wait_until_running(job.rest, submission.job_id, progress)
     return submission
 
 
-def _submit(site: Site, job: SiteJob, asked: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
+def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
     workspace, rest = job.workspace, job.rest
     launch.await_interrupted(workspace, progress)
     last, job_id = launch.settle(workspace, rest)
@@ -113,7 +113,7 @@ def _submit(site: Site, job: SiteJob, asked: Start, progress: Progress, upgrade:
 
     check_models(site, progress)
     topics.ensure(job.kafka, progress)
-    spec = _specify(site, job.kafka, asked)
+    spec = _specify(site, job.kafka, requested)
     check_shards(spec)
     check_partitions(spec)
     if job.is_embedded:
@@ -130,11 +130,11 @@ def _submit(site: Site, job: SiteJob, asked: Start, progress: Progress, upgrade:
     else:
         if last is not None and last.drained and not last.offsets:
             last = conclude(job, last, None, progress)  # an interrupted drain that Flink completed
-        place = resume_point.find(job.kafka, rest, last, asked, progress)
+        place = resume_point.find(job.kafka, rest, last, requested, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
-        if place.state is not None and asked.path is None:
+        if place.state is not None and requested.path is None:
             _check_state(place.state, changed)
-        _say_origin(last, asked, place.state, progress)
+        _say_origin(last, requested, place.state, progress)
 
     spec = replace(spec, start_offsets=_by_text(place.start_offsets), made_until=place.made_until)
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
@@ -163,7 +163,7 @@ def _submit(site: Site, job: SiteJob, asked: Start, progress: Progress, upgrade:
     if place.start_offsets:  # where to resume if the job ends before its first checkpoint
         positions.commit(job.kafka, consumer_group(job.site_name), job.readings, place.start_offsets)
     path = runs.resumed_from
-    return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(asked, place.state), changed)
+    return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(requested, place.state), changed)
 
 
 def check_models(site: Site, progress: Progress = SILENT) -> None:
@@ -206,9 +206,9 @@ def _with_parallelism(site: Site, parallelism: int | None) -> Site:
     return site.model_copy(update={"stream": site.stream.model_copy(update={"parallelism": parallelism})})
 
 
-def _specify(site: Site, kafka: KafkaAccess, asked: Start) -> JobSpec:
-    begin = AUTO if asked.kind == SAVEPOINT else asked.kind
-    spec = package.job_spec(site, begin, topics.partitions(kafka, str(kafka.topics.readings)), asked.ms)
+def _specify(site: Site, kafka: KafkaAccess, requested: Start) -> JobSpec:
+    begin = AUTO if requested.kind == SAVEPOINT else requested.kind
+    spec = package.job_spec(site, begin, topics.partitions(kafka, str(kafka.topics.readings)), requested.ms)
     return replace(spec, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
 
 
@@ -223,16 +223,16 @@ def check_shards(spec: JobSpec) -> None:
         )
 
 
-def _origin(asked: Start, state: Snapshot | None) -> str:
+def _origin(requested: Start, state: Snapshot | None) -> str:
     if state is not None:
         return state.kind
-    return GROUP_OFFSETS if asked.kind == AUTO else asked.kind
+    return GROUP_OFFSETS if requested.kind == AUTO else requested.kind
 
 
-def _say_origin(last: JobRecord | None, asked: Start, state: Snapshot | None, progress: Progress) -> None:
+def _say_origin(last: JobRecord | None, requested: Start, state: Snapshot | None, progress: Progress) -> None:
     if state is not None:
         progress.say(f"resuming from the {state.kind} {state.path}")
-    elif asked.kind == AUTO and last is not None and not last.drained:
+    elif requested.kind == AUTO and last is not None and not last.drained:
         progress.say(
             "no state of the last job was found: resuming after the readings that it committed, with empty windows"
         )
