@@ -159,7 +159,7 @@ def test_columns_say_of_every_number_what_the_rule_says(unit, zone):
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("unit", "format", "written"), FIELDS)
 def test_what_gateways_write_never_reaches_the_scalar_rule(unit, format, written, zone, monkeypatch):
-    walls = [datetime(2026, 7, 3, 10, 0, 0, 120_000) + timedelta(milliseconds=250 * step) for step in range(2_000)]
+    walls = [datetime(2026, 7, 3, 10, 0, 0, 120_000) + timedelta(milliseconds=250 * step) for step in range(400)]
     table = [wall.replace(tzinfo=timezone.utc).strftime(written) for wall in walls]
     wanted = by_the_rule(unit, format, zone, table)
     columns = Instants(unit, format, zone)
