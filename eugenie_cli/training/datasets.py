@@ -167,14 +167,14 @@ def divide(part: Ints, calibration: float) -> None:
         before += int(used.sum())
 
 
-def window_ends(rows: Floats, part: Ints, wanted: int, window: int) -> Iterator[Ints]:
-    """Rows of part `wanted` that end a window with enough present rows, in blocks of bounded size; windows start
-    inside `rows`."""
+def window_ends(rows: Floats, part: Ints, ending: int, window: int) -> Iterator[Ints]:
+    """Rows that belong to part `ending` and end a window with enough present rows, in blocks of bounded size; windows
+    start inside `rows`."""
     for block in blocks(len(part)):
         first = max(0, block.start - window + 1)
         present = np.isfinite(rows[first : block.stop]).any(axis=1)
         before = np.concatenate([[0], np.cumsum(present)])
-        own = np.flatnonzero(part[block] == wanted) + block.start
+        own = np.flatnonzero(part[block] == ending) + block.start
         own = own[own >= window - 1]
         yield own[before[own + 1 - first] - before[own + 1 - first - window] >= MIN_PRESENT * window]
 

@@ -18,9 +18,10 @@ from eugenie_cli.detection.arrays import Bools, Floats, Ints
 from eugenie_cli.training.mmap_arrays import blocks
 from eugenie_cli.training.outliers import thinned
 
-# A level is the median of up to `BESIDE` values on one side of a change; each side has at least `LEAST_BESIDE`.
-BESIDE = 25
-LEAST_BESIDE = 10
+# A level is the median of up to `LEVEL_VALUES` values on one side of a change, which has at least
+# `LEAST_LEVEL_VALUES`.
+LEVEL_VALUES = 25
+LEAST_LEVEL_VALUES = 10
 # The gap between the values of the two units is at least this share of the wider range. A step that is no change of
 # unit is reported when its gap is as wide as the range.
 GAP = 0.1
@@ -104,7 +105,7 @@ def convert(rows: Floats, part: Ints) -> tuple[Change, ...]:
 def _split(numbers: Ints, column: Floats) -> _Split | None:
     known = np.isfinite(column)
     value = column[known]
-    if len(value) < 2 * LEAST_BESIDE:
+    if len(value) < 2 * LEAST_LEVEL_VALUES:
         return None
     ordered = np.sort(value)
     gaps = np.diff(ordered)
@@ -116,7 +117,7 @@ def _split(numbers: Ints, column: Floats) -> _Split | None:
     threshold = (low[-1] + high[0]) / 2
     above = value > threshold
     changes = np.flatnonzero(np.diff(above)) + 1
-    if not 1 <= len(changes) <= MOST_CHANGES or np.diff([0, *changes, len(value)]).min() < LEAST_BESIDE:
+    if not 1 <= len(changes) <= MOST_CHANGES or np.diff([0, *changes, len(value)]).min() < LEAST_LEVEL_VALUES:
         return None
     gap = float(gaps[widest] / max(ranges))
     return _Split(float(threshold), gap, bool(above[-1]), numbers[known], value, changes)
@@ -125,8 +126,8 @@ def _split(numbers: Ints, column: Floats) -> _Split | None:
 def _levels(split: _Split, change: int) -> tuple[float, float]:
     first = max([0, *split.changes[split.changes < change]])
     last = min([len(split.value), *split.changes[split.changes > change]])
-    before = split.value[max(first, change - BESIDE) : change]
-    after = split.value[change : min(last, change + BESIDE)]
+    before = split.value[max(first, change - LEVEL_VALUES) : change]
+    after = split.value[change : min(last, change + LEVEL_VALUES)]
     return float(np.median(before)), float(np.median(after))
 
 
@@ -177,7 +178,7 @@ def _others_step(
         alike = fit is not None and own is not None and abs(np.log(fit[0] / own[0])) <= np.log(TOLERANCE)
         if other == sensor or alike:
             continue
-        before, after = column[max(0, place - BESIDE) : place], column[place : place + BESIDE]
+        before, after = column[max(0, place - LEVEL_VALUES) : place], column[place : place + LEVEL_VALUES]
         before, after = before[np.isfinite(before)], after[np.isfinite(after)]
         if not len(before) or not len(after):
             continue

@@ -35,8 +35,8 @@ def rendered(site, state: str | None = None) -> dict[str, Any]:
 
 
 def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(site_of, tmp_path):
-    found = rendered(site_of(stream={"parallelism": 2}))
-    deployment = found["FlinkDeployment"]
+    documents = rendered(site_of(stream={"parallelism": 2}))
+    deployment = documents["FlinkDeployment"]
     assert deployment["apiVersion"] == "flink.apache.org/v1beta1"
     spec = deployment["spec"]
     assert spec.keys() == {
@@ -50,7 +50,7 @@ def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(s
     assert job["entryClass"].endswith(".PythonDriver") and job["jarURI"].startswith("local:///opt/flink/opt/")
     assert all(isinstance(value, str) for value in spec["flinkConfiguration"].values())
 
-    text = found["ConfigMap"]["data"]["job.json"]
+    text = documents["ConfigMap"]["data"]["job.json"]
     (container,) = spec["podTemplate"]["spec"]["containers"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert job["args"][-1] == f"{mounts['site']}/job.json"
@@ -82,32 +82,32 @@ def test_pods_are_unprivileged(site_of):
 
 def test_every_mount_has_its_volume_and_every_volume_its_source(site_of):
     for site in (site_of(), site_of(**SECURE)):
-        found = rendered(site)
-        pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
+        documents = rendered(site)
+        pod = documents["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == set(volumes)
-        assert volumes["site"]["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
-        claim = found["PersistentVolumeClaim"]["metadata"]["name"]
+        assert volumes["site"]["configMap"]["name"] == documents["ConfigMap"]["metadata"]["name"]
+        claim = documents["PersistentVolumeClaim"]["metadata"]["name"]
         assert volumes["state"]["persistentVolumeClaim"]["claimName"] == claim
 
 
 def test_state_elsewhere_needs_no_claim(site_of):
-    found = rendered(site_of(), state="s3://plant/flink/")
-    assert set(found) == {"ConfigMap", "FlinkDeployment"}
-    configuration = found["FlinkDeployment"]["spec"]["flinkConfiguration"]
+    documents = rendered(site_of(), state="s3://plant/flink/")
+    assert set(documents) == {"ConfigMap", "FlinkDeployment"}
+    configuration = documents["FlinkDeployment"]["spec"]["flinkConfiguration"]
     assert configuration["execution.checkpointing.dir"] == "s3://plant/flink/checkpoints"
     assert configuration["execution.checkpointing.savepoint-dir"] == "s3://plant/flink/savepoints"
-    volumes = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
+    volumes = documents["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
     assert [volume["name"] for volume in volumes] == ["site"]
 
 
 def test_a_password_is_a_mounted_secret_and_need_not_be_known_here(site_of):
-    found = rendered(site_of(**SECURE))
-    volumes = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
+    documents = rendered(site_of(**SECURE))
+    volumes = documents["FlinkDeployment"]["spec"]["podTemplate"]["spec"]["volumes"]
     (secret,) = (volume["secret"] for volume in volumes if volume["name"] == "kafka")
     assert secret["secretName"] == "the-secret"
     assert [item["key"] for item in secret["items"]] == ["password", "ca.pem"]
-    properties = json.loads(found["ConfigMap"]["data"]["job.json"])["kafka"]["properties"]
+    properties = json.loads(documents["ConfigMap"]["data"]["job.json"])["kafka"]["properties"]
     assert 'password="${mounted:/opt/eugenie/kafka:password}"' in properties["sasl.jaas.config"]
     assert properties["config.providers"] == "mounted"
     assert properties["ssl.truststore.location"] == "/opt/eugenie/kafka/ca.pem"
@@ -115,8 +115,8 @@ def test_a_password_is_a_mounted_secret_and_need_not_be_known_here(site_of):
 
 def test_a_password_in_the_site_file_is_not_rendered(site_of):
     security = {**SECURITY, "password": "tiger-in-the-file"}
-    found = rendered(site_of(kafka={"bootstrap": "broker:9093", "security": security}))
-    assert "tiger-in-the-file" not in yaml.safe_dump(found)
+    documents = rendered(site_of(kafka={"bootstrap": "broker:9093", "security": security}))
+    assert "tiger-in-the-file" not in yaml.safe_dump(documents)
 
 
 @pytest.mark.parametrize(
@@ -210,15 +210,15 @@ def test_a_folder_with_a_file_of_the_same_name_is_refused_untouched(site_of, tmp
 def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path):
     tls = {"ca": "ca.pem", "client_certificate": "caller.pem", "client_key": "caller.key"}
     site = site_of(serving={"address": "models:8500", "tls": tls})
-    found = rendered(site)
-    pod = found["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
+    documents = rendered(site)
+    pod = documents["FlinkDeployment"]["spec"]["podTemplate"]["spec"]
     (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "model-server")
     assert volume["secret"]["secretName"] == "eugenie-plant-model-server"
     files = {item["path"] for item in volume["secret"]["items"]}
     assert files == {"ca.pem", "certificate.pem", "key.pem"}
     mounts = pod["containers"][0]["volumeMounts"]
     (path,) = (mount["mountPath"] for mount in mounts if mount["name"] == "model-server")
-    (tmp_path / "job.json").write_text(found["ConfigMap"]["data"]["job.json"])
+    (tmp_path / "job.json").write_text(documents["ConfigMap"]["data"]["job.json"])
     credentials = JobSpec.load(tmp_path / "job.json").model_server_tls
     assert credentials is not None
     assert {credentials.ca, credentials.certificate, credentials.key} == {f"{path}/{file}" for file in files}

@@ -41,20 +41,20 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 @stores
 @pytest.mark.parametrize("secret", [None, "store-keys"])
 def test_every_mount_has_its_volume_and_every_volume_its_source(serving, secret):
-    found = rendered(request_of(serving, secret=secret))
-    pod = found["Deployment"]["spec"]["template"]["spec"]
+    resources = rendered(request_of(serving, secret=secret))
+    pod = resources["Deployment"]["spec"]["template"]["spec"]
     mounted = {mount["name"] for container in containers(pod) for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}
     for volume in pod["volumes"]:
         if "configMap" in volume:
-            assert f"ConfigMap/{volume['configMap']['name']}" in found
+            assert f"ConfigMap/{volume['configMap']['name']}" in resources
         if "persistentVolumeClaim" in volume:
-            assert f"PersistentVolumeClaim/{volume['persistentVolumeClaim']['claimName']}" in found
+            assert f"PersistentVolumeClaim/{volume['persistentVolumeClaim']['claimName']}" in resources
         if "secret" in volume:
             assert volume["secret"]["secretName"] == secret
     for container in containers(pod):
         for source in container.get("envFrom", []):
-            assert "secretRef" in source or f"ConfigMap/{source['configMapRef']['name']}" in found
+            assert "secretRef" in source or f"ConfigMap/{source['configMapRef']['name']}" in resources
 
 
 @stores

@@ -60,7 +60,7 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-NOBODY = "http://127.0.0.1:9"
+UNUSED = "http://127.0.0.1:9"
 
 
 def test_queries_return_slots_heartbeats_and_the_names_of_running_jobs(address):
@@ -71,9 +71,9 @@ def test_queries_return_slots_heartbeats_and_the_names_of_running_jobs(address):
 
 
 def test_queries_of_an_unused_address_raise_no_error():
-    assert flink_rest.overview(NOBODY) is None
-    assert flink_rest.why_no_flink(NOBODY) == "no JobManager answers there"
-    assert (flink_rest.heartbeats(NOBODY), flink_rest.running_jobs(NOBODY)) == ({}, [])
+    assert flink_rest.overview(UNUSED) is None
+    assert flink_rest.why_no_flink(UNUSED) == "no JobManager answers there"
+    assert (flink_rest.heartbeats(UNUSED), flink_rest.running_jobs(UNUSED)) == ({}, [])
 
 
 def test_the_client_and_the_queries_agree(address):
@@ -97,7 +97,7 @@ def test_a_refusal_contains_flinks_reason(address):
 
 def test_an_unused_address_is_unreachable():
     with pytest.raises(EugenieError) as raised:
-        FlinkRest(NOBODY).overview()
+        FlinkRest(UNUSED).overview()
     assert raised.value.exit_code is ExitCode.UNREACHABLE
 
 

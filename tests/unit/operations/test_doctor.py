@@ -14,8 +14,8 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
 
-def named(found, name):
-    return next(check for check in found if check.name == name)
+def named(checks, name):
+    return next(check for check in checks if check.name == name)
 
 
 def site(base: Path, **sections) -> Site:
@@ -29,8 +29,8 @@ def site(base: Path, **sections) -> Site:
 
 
 def test_this_machine_has_what_the_engines_need():
-    found = doctor.check()
-    assert all(named(found, name).ok for name in ("python", "java", *doctor.PACKAGES))
+    checks = doctor.check()
+    assert all(named(checks, name).ok for name in ("python", "java", *doctor.PACKAGES))
 
 
 def test_a_wrong_java_is_a_fault_with_a_hint(monkeypatch, tmp_path):
@@ -45,9 +45,9 @@ def test_a_folder_without_jars_is_a_fault_that_lists_them(tmp_path):
 
 
 def test_an_external_engine_that_is_silent_is_a_fault(tmp_path):
-    found = doctor.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
-    assert not named(found, "kafka").ok
-    assert named(found, "mlflow").ok, "eugenie's own engines may be stopped"
+    checks = doctor.check(site(tmp_path, kafka={"bootstrap": "127.0.0.1:9"}))
+    assert not named(checks, "kafka").ok
+    assert named(checks, "mlflow").ok, "eugenie's own engines may be stopped"
 
 
 @pytest.mark.parametrize(("name", "command"), [("kafka", "eugenie up"), ("serving", "eugenie serve start")])

@@ -41,9 +41,9 @@ def test_windows_come_whole_and_in_order_and_targets_are_of_their_part(windows: 
 
 
 def test_windows_are_drawn_once_each_in_batches_of_the_wanted_size(windows: Windows) -> None:
-    found = list(cutter().drawn(windows, 32, 200, together=4))
-    assert [(len(batches.targets), batches.size) for batches in found] == [(4, 32), (2, 32), (1, 8)]
-    starts = np.concatenate([np.nanmin(batches.inputs - [0, 1000, 2000], axis=(1, 3)).ravel() for batches in found])
+    groups = list(cutter().drawn(windows, 32, 200, together=4))
+    assert [(len(batches.targets), batches.size) for batches in groups] == [(4, 32), (2, 32), (1, 8)]
+    starts = np.concatenate([np.nanmin(batches.inputs - [0, 1000, 2000], axis=(1, 3)).ravel() for batches in groups])
     assert len(set(starts)) == 200
 
 

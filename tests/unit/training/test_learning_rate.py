@@ -40,14 +40,14 @@ def test_the_rate_found_trains_about_as_well_as_the_best_of_a_grid(tell) -> None
             trainer.epoch(train, BATCH, 960)
         return trainer.validate(validation, BATCH, 700)
 
-    found = rate_search.find(trainer, train, BATCH, 960)
+    search = rate_search.find(trainer, train, BATCH, 960)
     losses = {rate: loss_at(rate, 300) for rate in GRID}
-    own, best = loss_at(found.rate, 300 - rate_search.STEPS), min(losses.values())
+    own, best = loss_at(search.rate, 300 - rate_search.STEPS), min(losses.values())
     tell(
-        f"learning rate found {found.rate:g}: loss {own:.4f} after {300 - rate_search.STEPS} batches; "
+        f"learning rate found {search.rate:g}: loss {own:.4f} after {300 - rate_search.STEPS} batches; "
         "after 300 of a grid's: " + ", ".join(f"{rate:g} {loss:.4f}" for rate, loss in losses.items())
     )
-    assert 0.002 < found.rate < 0.1
+    assert 0.002 < search.rate < 0.1
     assert own < 1.15 * best
     assert losses[GRID[0]] > 1.5 * own and losses[GRID[-1]] > 1.5 * own
 
@@ -94,9 +94,9 @@ def falling(since: float, until: float) -> np.ndarray:
 
 
 def test_most_of_the_fall_is_done_at_the_chosen_rate() -> None:
-    found = rate_search.choose(RATES, falling(0.001, 0.01))
-    assert 0.005 < found.rate < 0.012
-    assert len(found.rates) == len(found.losses) == rate_search.STEPS
+    search = rate_search.choose(RATES, falling(0.001, 0.01))
+    assert 0.005 < search.rate < 0.012
+    assert len(search.rates) == len(search.losses) == rate_search.STEPS
 
 
 def test_rates_at_which_the_network_diverges_are_avoided() -> None:
@@ -112,6 +112,6 @@ def test_where_nothing_is_left_to_learn_the_rise_decides() -> None:
 
 def test_an_early_end_of_the_test_counts_as_divergence() -> None:
     """It ends after 70 steps, at a rate of 0.03."""
-    found = rate_search.choose(RATES, falling(0.001, 0.01)[:70])
-    assert 0.002 < found.rate < 0.0035
-    assert len(found.rates) == len(found.losses) == 70
+    search = rate_search.choose(RATES, falling(0.001, 0.01)[:70])
+    assert 0.002 < search.rate < 0.0035
+    assert len(search.rates) == len(search.losses) == 70

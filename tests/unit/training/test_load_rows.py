@@ -51,13 +51,13 @@ def test_stretches_make_the_rows_that_the_whole_makes(tmp_path: Path, monkeypatc
     grid = load_grid(plant.fleet("pump"), history, "one")
     whole = datasets.split(grid, datasets.normal_rows(plant.fleet("pump"), grid), 0.25)
     monkeypatch.setattr(load_rows, "STRETCH_READINGS", 300)
-    (found,) = load_rows.normal_grids(
+    (stretched,) = load_rows.normal_grids(
         plant.fleet("pump"), open_history(plant), mmap_arrays.MmapArrays(tmp_path / "training"), SILENT
     )
-    np.testing.assert_array_equal(found.edges, whole.edges)
-    np.testing.assert_array_equal(found.rows, whole.rows)
-    np.testing.assert_array_equal(found.part, whole.part)
-    assert datasets.fingerprint([found]) == datasets.fingerprint([whole])
+    np.testing.assert_array_equal(stretched.edges, whole.edges)
+    np.testing.assert_array_equal(stretched.rows, whole.rows)
+    np.testing.assert_array_equal(stretched.part, whole.part)
+    assert datasets.fingerprint([stretched]) == datasets.fingerprint([whole])
 
 
 def test_reading_starts_no_earlier_than_a_window_before_the_first_period(tmp_path: Path) -> None:
@@ -71,18 +71,18 @@ def test_reading_starts_no_earlier_than_a_window_before_the_first_period(tmp_pat
     )
     listed = free.model_copy(update={"assets": {"one": asset.model_copy(update={"normal": normal})}})
     (summary,) = history.summary()
-    found = load_rows.normal_grid(listed.fleet("pump"), history, summary, mmap_arrays.Memory())
+    own_grid = load_rows.normal_grid(listed.fleet("pump"), history, summary, mmap_arrays.Memory())
     grid = load_grid(listed.fleet("pump"), history, "one")
     whole = datasets.split(grid, datasets.normal_rows(listed.fleet("pump"), grid), 0.25)
-    first = int(np.searchsorted(whole.edges, found.edges[0]))
-    own = slice(first, first + len(found.edges))
-    np.testing.assert_array_equal(found.rows, whole.rows[own])
-    np.testing.assert_array_equal(found.part, whole.part[own])
-    assert found.used == whole.used > 1_000
-    assert len(found.edges) <= 1_800 + 41 < len(whole.edges)
+    first = int(np.searchsorted(whole.edges, own_grid.edges[0]))
+    own = slice(first, first + len(own_grid.edges))
+    np.testing.assert_array_equal(own_grid.rows, whole.rows[own])
+    np.testing.assert_array_equal(own_grid.part, whole.part[own])
+    assert own_grid.used == whole.used > 1_000
+    assert len(own_grid.edges) <= 1_800 + 41 < len(whole.edges)
     for part in (1, 2, 3):
         ends, all_ends = (
-            np.concatenate([*datasets.window_ends(rows.rows, rows.part, part, 40)]) for rows in (found, whole)
+            np.concatenate([*datasets.window_ends(rows.rows, rows.part, part, 40)]) for rows in (own_grid, whole)
         )
         np.testing.assert_array_equal(ends + first, all_ends)
 

@@ -39,20 +39,20 @@ def test_wild_values_and_no_others_are_removed(value: float, count: int, togethe
     clean = plant()
     rows, places = clean.copy(), at(count, together)
     rows[places, 2] = value
-    found = drop(rows)
+    wild_values = drop(rows)
     assert np.isnan(rows[places, 2]).all()
     assert np.isnan(rows).sum() == count
     np.testing.assert_array_equal(rows[~np.isnan(rows)], clean[~np.isnan(rows)])
-    removed = [(wild.sensor, wild.rows.tolist()) for wild in found]
+    removed = [(wild.sensor, wild.rows.tolist()) for wild in wild_values]
     assert removed == ([(2, places.tolist())] if np.isfinite(value) else [])
 
 
 def test_wild_values_of_many_sizes_and_signs_are_found_together() -> None:
     rows, places = plant(), at(20)
     rows[places, 2] += np.geomspace(200, 1e12, 20) * np.where(np.arange(20) % 2, 1, -1)
-    (found,) = drop(rows)
-    assert found.rows.tolist() == places.tolist()
-    assert 60 < found.least < found.most < 90
+    (wild,) = drop(rows)
+    assert wild.rows.tolist() == places.tolist()
+    assert 60 < wild.least < wild.most < 90
 
 
 def test_a_logger_that_writes_nonsense_for_all_sensors_writes_wild_values() -> None:

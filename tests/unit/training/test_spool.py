@@ -60,10 +60,10 @@ def test_a_spooled_run_is_found_by_its_tag_and_dropped_at_once(workspace: Worksp
     assert spool.holds(workspace, "pump", "recipe", "r1") is None
     for run in runs:
         run.finish({"recipe": "r1"})
-    found = spool.holds(workspace, "pump", "recipe", "r1")
-    assert found is not None
-    assert found.version_tags == {"recipe": "r1"}
+    newest = spool.holds(workspace, "pump", "recipe", "r1")
+    assert newest is not None
+    assert newest.version_tags == {"recipe": "r1"}
     assert spool.holds(workspace, "fan", "recipe", "r1") is None
     names = {run.head.id for run in runs}
-    found.drop()
-    assert {run.head.id for run in spool.waiting(workspace)} == names - {found.head.id}
+    newest.drop()
+    assert {run.head.id for run in spool.waiting(workspace)} == names - {newest.head.id}
