@@ -85,7 +85,7 @@ def place_of(asset: str | None, sensor: str | None, tag: str | None) -> int | No
 
 
 def best(works: dict[str, tuple[int, Callable[[], Any]]], turns: int) -> dict[str, float]:
-    """CPU seconds for a million readings of each work, whose call takes the number of readings beside it."""
+    """CPU seconds per million readings of each work; a call of it processes the given number of readings."""
     least = dict.fromkeys(works, float("inf"))
     for _ in range(turns):
         for name, (count, work) in works.items():
