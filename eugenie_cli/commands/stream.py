@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -170,15 +171,15 @@ def replay(
 
     console = Console()
     opened = open_site(site)
-    selection = choose(opened, assets or (), class_names or (), start, end)
+    selection = replace(choose(opened, assets or (), class_names or (), start, end), file=file, source=source)
     stream_table.check_replay(bounded, version, scores, anomalies, speed, force)
     if not bounded:
-        sent = send(opened, selection, file=file, source=source, speed=speed, force=force, progress=console)
+        sent = send(opened, selection, speed=speed, force=force, progress=console)
         stream_table.show_replay(console, sent, output)
         return
     to_stdout = console.json_line if anomalies is None else lambda _: None
     scored = score(
-        opened, selection, file=file, source=source, version=version, scores_to=scores, anomalies_to=anomalies,
+        opened, selection, version=version, scores_to=scores, anomalies_to=anomalies,
         on_anomaly=to_stdout, progress=console,
     )  # fmt: skip
     stream_table.say_scored(console, scored)

@@ -83,7 +83,7 @@ def backtest(
         progress.say(f"{fleet.name}: {warning}")
     with progress.task(f"score {fleet.name}", total=len(fleet.assets), unit="assets") as advance:
         for asset in fleet.assets:
-            yield _of_asset(fleet, readings, asset, graph, start_ms, end_ms, advance)
+            yield _of_asset(fleet, readings, asset, graph, (start_ms, end_ms), advance)
 
 
 def _of_asset(
@@ -91,11 +91,10 @@ def _of_asset(
     history: History,
     asset: str,
     graph: Graph,
-    start_ms: int | None,
-    end_ms: int | None,
+    period: tuple[int | None, int | None],
     advance: Advance,
 ) -> Backtest:
-    equipment = fleet.equipment
+    equipment, (start_ms, end_ms) = fleet.equipment, period
     # a baseline's window may be longer than the model's
     lead_in = (max(graph.info.window, CHART_WINDOW) - 1) * equipment.step
     grid = load_grid(fleet, history, asset, None if start_ms is None else start_ms - lead_in, end_ms)

@@ -70,7 +70,7 @@ def promote(
     overruled = force and not verdict.promote
     outcome = PASSED if verdict.promote else FORCED if overruled else REFUSED
     name = mlflow_store.registered_name(site, class_name)
-    _note(registry, name, version, champion, outcome, verdict, figures, by=overruled)
+    _note(registry, name, version, _tags(outcome, verdict, figures, champion, by=overruled))
     for reason in verdict.reasons:
         progress.say(f"{class_name} version {version}: {reason}")
     if outcome == REFUSED:
@@ -131,11 +131,10 @@ def _period(opened: OpenClass, gate: PromotionGate) -> tuple[int | None, int | N
     return tuple(None if instant is None else to_ms(instant) for instant in (gate.start, gate.end))  # type: ignore[return-value]
 
 
-def _note(
-    registry: Registry, name: str, version: int, champion: int | None, outcome: str,
-    verdict: Verdict, figures: Mapping[str, Any], *, by: bool,
-) -> None:  # fmt: skip
-    tags = {
+def _tags(
+    outcome: str, verdict: Verdict, figures: Mapping[str, Any], champion: int | None, *, by: bool
+) -> Mapping[str, str]:
+    return {
         "verdict": outcome,
         "reasons": "\n".join(verdict.reasons),
         "figures": json.dumps(figures),
@@ -143,6 +142,9 @@ def _note(
         "at": iso(int(time.time() * 1000)),
         "by": _user() if by else "",
     }
+
+
+def _note(registry: Registry, name: str, version: int, tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         registry.client.set_model_version_tag(name, str(version), f"{GATE_TAG}.{key}", value[:_LONGEST_TAG])
 

@@ -46,8 +46,6 @@ def score(
     site: Site,
     chosen: Chosen,
     *,
-    file: Path | None = None,
-    source: str | None = None,
     version: str = "champion",
     scores_to: Path | None = None,
     anomalies_to: Path | None = None,
@@ -64,7 +62,9 @@ def score(
         by_class.setdefault(site.assets[name].class_name, []).append(name)
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
-        read = stack.enter_context(history_of_file(site, file, source, progress)) if file is not None else None
+        read = None
+        if chosen.file is not None:
+            read = stack.enter_context(history_of_file(site, chosen.file, chosen.source, progress))
         write_score = stack.enter_context(_lines(scores_to))
         write_anomaly = stack.enter_context(_lines(anomalies_to))
         for class_name, assets in by_class.items():

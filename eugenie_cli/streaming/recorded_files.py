@@ -53,7 +53,7 @@ def is_csv(file: Path) -> bool:
 
 @contextmanager
 def history_of_file(site: Site, file: Path, source: str | None, progress: Progress = SILENT) -> Iterator[FileHistory]:
-    """A file's readings as a history that exists until the block ends. `source`: see `replay.replay`.
+    """A file's readings as a history that exists until the block ends. `source`: as `Chosen.source`.
 
     Raises EugenieError for a file that cannot be read.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -39,11 +40,15 @@ class Recording:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The part to replay. Instants in ms since 1970 UTC: start <= ts < end."""
+    """What to replay. Instants in ms since 1970 UTC: start <= ts < end."""
 
     assets: tuple[str, ...]
     start_ms: int | None = None
     end_ms: int | None = None
+    file: Path | None = None
+    """JSON lines as they are, or CSV by the mapping of `source`. None: the history."""
+    source: str | None = None
+    """The name of a source; None: the only one."""
 
 
 def of_history(site: Site, history: History, chosen: Chosen) -> Recording:

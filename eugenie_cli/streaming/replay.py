@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -68,22 +67,20 @@ def replay(
     site: Site,
     chosen: Chosen,
     *,
-    file: Path | None = None,
-    source: str | None = None,
     speed: float | None = None,
     force: bool = False,
     progress: Progress = SILENT,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Replayed:
-    """Send history, or `file`, to the readings topic: JSON lines as they are, CSV by the mapping of `source`.
+    """Send history, or a file, to the readings topic.
 
     `speed`: plant seconds per second; None: as fast as Kafka accepts them. Raises EugenieError when Kafka does not
     answer or the mapping cannot carry a reading; and, unless `force`, when a running job has passed the first instant
     and would reject readings as late (REFUSED).
     """
     began = clock()
-    with _recording(site, chosen, file, source, progress) as recording:
+    with _recording(site, chosen, progress) as recording:
         if not force:
             _refuse_late(site, recording)
         topics.ensure(site.kafka_access, progress)
@@ -103,13 +100,12 @@ def replay(
 
 
 @contextmanager
-def _recording(
-    site: Site, chosen: Chosen, file: Path | None, source: str | None, progress: Progress
-) -> Iterator[Recording]:
+def _recording(site: Site, chosen: Chosen, progress: Progress) -> Iterator[Recording]:
+    file = chosen.file
     if file is None:
         yield of_history(site, open_history(site), chosen)
     elif is_csv(file):
-        with history_of_file(site, file, source, progress) as read:
+        with history_of_file(site, file, chosen.source, progress) as read:
             yield replace(of_history(site, read.history, chosen), rejected=read.rejected)
     else:
         yield of_json_lines(site, file, chosen)

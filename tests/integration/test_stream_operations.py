@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +240,7 @@ def replay_in_every_codec(plant: Plant, start: int, end: int) -> int:
 def replay_lines(plant: Plant, file: Path, *lines: bytes) -> int:
     """Send payloads unchanged; returns their number."""
     file.write_bytes(b"\n".join(lines))
-    return replay(plant.site, choose(plant.site), file=file).messages
+    return replay(plant.site, replace(choose(plant.site), file=file)).messages
 
 
 def check_status(plant: Plant) -> None:
@@ -411,7 +411,7 @@ def bounded_scores_of_what_was_sent(site: Site, folder: Path) -> list[bytes]:
     """The same for a file with the topic's messages, including the damaged ones."""
     (folder / "sent.jsonl").write_bytes(b"\n".join(records(site, site.topics.readings)))
     target = folder / "scores-of-file.jsonl"
-    done = score(site, choose(site), file=folder / "sent.jsonl", version="1", scores_to=target)
+    done = score(site, replace(choose(site), file=folder / "sent.jsonl"), version="1", scores_to=target)
     assert done.rejected == {"bad-json": 2, "missing-field": 1}
     return sorted(target.read_bytes().splitlines())
 
