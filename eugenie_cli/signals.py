@@ -43,11 +43,15 @@ def noted() -> Iterator[threading.Event]:
 
 @contextmanager
 def _handled(numbers: Collection[signal.Signals], handler: Handler) -> Iterator[None]:
-    """Outside the main thread nothing changes: Python handles signals in the main thread only."""
+    """Outside the main thread nothing changes: Python handles signals in the main thread only.
+
+    A SIGHUP that is ignored stays ignored: `nohup` keeps the process alive after its terminal closes.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers}
+    hung_up = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    before = {number: signal.signal(number, handler) for number in {*numbers} - hung_up}
     try:
         yield
     finally:

@@ -16,7 +16,8 @@ from eugenie_cli.progress import SILENT, Advance, Progress
 from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption, Known, same_names
-from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for, settings_digest
+from eugenie_cli.sources.guard import open_importer
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally, settings_digest
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 
 
@@ -143,12 +144,12 @@ def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> 
     report = SourceReport(source.name)
     began = time.monotonic()
     try:
-        importer = importer_for(source, site)
+        importer = open_importer(source, site)
         items = importer.items()
+        settings = settings_digest(importer)
     except EugenieError as error:
         report.fail(error)
         return report
-    settings = settings_digest(importer)
     history = open_history(site)
     total = sum(item.size for item in items)
     with (

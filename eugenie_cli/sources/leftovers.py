@@ -12,7 +12,8 @@ from eugenie_cli.history.manifest import Item, Sources
 from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption
-from eugenie_cli.sources.interface import Importer, SourceItem, importer_for, settings_digest
+from eugenie_cli.sources.guard import open_importer
+from eugenie_cli.sources.interface import Importer, SourceItem, settings_digest
 
 SHOWN = 5  # items of one kind in a note
 
@@ -44,7 +45,7 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
             )
             continue
         try:
-            importer = importer_for(configured[name], site)
+            importer = open_importer(configured[name], site)
         except EugenieError:
             continue  # a package that does not work is told by the import; what it would read is not known
         try:

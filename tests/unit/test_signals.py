@@ -44,6 +44,19 @@ def test_what_is_ignored_is_lost(number):
     assert handlers() == before
 
 
+@pytest.mark.parametrize("block", [signals.interrupting, signals.ignored, signals.noted])
+def test_under_nohup_a_closed_terminal_ends_nothing(block):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with block() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop is None or not stop.wait(0.2)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_another_thread_changes_nothing():
     before, seen = handlers(), []
 

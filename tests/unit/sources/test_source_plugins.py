@@ -282,6 +282,47 @@ def test_an_importer_that_cannot_be_used_does_not_stop_other_sources(package, tm
     assert leftovers(site, open_history(site).sources()) == []
 
 
+IMPORTER = """
+from eugenie_cli.sources.interface import SourceItem
+class Importer:
+    def __init__(self, source, site): pass
+    def items(self): return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]
+    def missing(self, key): return "gone"
+    def settings(self): return {}
+    def digest(self, item): return item.key
+    def read(self, item, tally, advance): yield from ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "what"),
+    [
+        ("pass", "1 / 0", "opening the source: ZeroDivisionError"),
+        ('return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]', "1 / 0", "listing its items: Zero"),
+        ("return {}", "return {'a': object()}", "describing its settings: TypeError"),
+        ("return item.key", "return {'good': 'x'}[item.key]", "hashing item: KeyError"),
+        ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
+        ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
+    ],
+)
+def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, tmp_path, replaced, by, what):
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace(replaced, by)}")
+    csv = {"name": "a", "type": "csv", "path": "p1.csv", "readings": {"shape": "wide", "asset": {"file": "{stem}"}}}
+    (tmp_path / "p1.csv").write_text("ts,flow\n2026-01-01T00:00:00Z,1\n")
+    site = pump_site(tmp_path, [{"name": "s", "type": "odd"}, csv])
+    odd, good = import_sources(site)
+    assert f"source type odd of odd-sources 1.2 failed {what}" in odd.failed[0] and NEXT in odd.failed[0]
+    assert odd.new == (1 if "item" in what.split(":")[0].split() else 0)
+    assert (good.new, good.readings, good.failed) == (1, 1, [])
+
+
+def test_with_debug_what_an_importer_raises_keeps_its_traceback(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("EUGENIE_DEBUG", "1")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace('pass', '1 / 0')}")
+    with pytest.raises(ZeroDivisionError):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
 def test_secrets_of_its_settings_stay_secret(package, tmp_path):
     from eugenie_cli.site.effective import in_force_text
 

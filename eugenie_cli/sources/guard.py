@@ -1,0 +1,80 @@
+"""Turns what an importer raises unexpectedly into an error of its source, so that other sources are still imported."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.progress import Advance
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.source_plugins import broken
+from eugenie_cli.site.source_types import SourceSettings
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for
+
+
+def open_importer(source: SourceSettings, site: Site) -> Importer:
+    """The guarded importer of a source. Raises EugenieError, naming the type's package, if it cannot be made."""
+    with _guarded(source.type, "opening the source"):
+        return GuardedImporter(importer_for(source, site), source.type)
+
+
+class GuardedImporter:
+    """An importer whose exceptions other than EugenieError become one that names the package of its type.
+
+    With `--debug` they are passed on unchanged, with their traceback.
+    """
+
+    def __init__(self, importer: Importer, source_type: str) -> None:
+        self._importer = importer
+        self._source_type = source_type
+
+    def items(self) -> Sequence[SourceItem]:
+        with self._guarded("listing its items"):
+            return self._importer.items()
+
+    def missing(self, key: str) -> str:
+        try:
+            with self._guarded("explaining what is missing"):
+                return self._importer.missing(key)
+        except EugenieError as error:
+            return error.reason
+
+    def settings(self) -> Mapping[str, Any]:
+        with self._guarded("describing its settings"):
+            settings = self._importer.settings()
+            json.dumps(settings, sort_keys=True)  # as `settings_digest` does
+        return settings
+
+    def digest(self, item: SourceItem) -> str:
+        with self._guarded(f"hashing {item.key}"):
+            return self._importer.digest(item)
+
+    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        with self._guarded(f"reading {item.key}"):
+            batches = iter(self._importer.read(item, tally, advance))
+        while True:
+            with self._guarded(f"reading {item.key}"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch  # outside the guard: what the writer raises is not the importer's
+
+    def _guarded(self, doing: str) -> AbstractContextManager[None]:
+        return _guarded(self._source_type, doing)
+
+
+@contextmanager
+def _guarded(source_type: str, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except EugenieError:
+        raise
+    except Exception as error:
+        if os.environ.get("EUGENIE_DEBUG") == "1":
+            raise
+        raise broken(source_type, f"failed {doing}: {type(error).__name__}: {error}") from error
