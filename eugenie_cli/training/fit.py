@@ -46,7 +46,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How a fit starts, how long it runs and who is told. By default: random weights, and the site file's epochs."""
+    """The start, length and callbacks of a fit. By default: random weights, and the site file's epochs."""
 
     epochs: int | None = None
     """Overrides the site file."""

@@ -1,4 +1,4 @@
-"""One class of a site, opened: its assets, their history, and the versions that were trained of it."""
+"""A class of a site, opened: its assets, their history, and its trained versions."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from eugenie_cli.workspace import Workspace
 
 @dataclass(frozen=True)
 class OpenClass:
-    """What publishing and judging a class's versions work on."""
+    """The input of training, publishing and judging a class's versions."""
 
     fleet: Fleet
     history: History
     registry: Registry
-    """Connects to its store when it is first asked."""
+    """Connects to its store on first use."""
     workspace: Workspace
 
     @property
     def name(self) -> str:
-        """The class's."""
+        """The class's name."""
         return self.fleet.name
 
 
 def open_class(site: Site, class_name: str) -> OpenClass:
-    """The class of that name. Raises EugenieError (USAGE) for one that the site does not have."""
+    """Opens the class with this name. Raises EugenieError (USAGE) for a class that the site does not have."""
     return OpenClass(site.fleet(class_name), open_history(site), Registry(site), workspace_of(site))

@@ -67,15 +67,15 @@ class Registry:
 
     @property
     def is_server(self) -> bool:
-        """Whether the store is a tracking server, which may be away; else it is of this machine."""
+        """Whether the store is a tracking server, which may be unreachable, rather than a store of this machine."""
         return self._site.tracking.is_server
 
     def reconnected(self) -> Registry:
-        """The same registry over a new connection. Raises as `mlflow_store.client`: the store does not answer now."""
+        """The same registry over a new connection. Raises like `mlflow_store.client` when the store does not answer."""
         return Registry(self._site, mlflow_store.client(self._site))
 
     def experiment(self) -> str:
-        """The id of the site's experiment, made when it is not there. Raises as `mlflow_store.experiment`."""
+        """The id of the site's experiment, created if it does not exist. Raises like `mlflow_store.experiment`."""
         return mlflow_store.experiment(self._site, self.client)
 
     def has_class(self, class_name: str) -> bool:

@@ -154,8 +154,8 @@ def training_run(
     progress: Progress = SILENT,
 ) -> Iterator[TrainingRun]:
     """A run of the site's experiment: finished when the block completes, failed or killed when it raises. It records
-    the machine's load. `parent`: the run of the whole command. `is_reached`: the result of `connect`; a server
-    that was not reached is left alone until the run ends."""
+    the machine's load. `parent`: the run of the whole command. `is_reached`: the result of `connect`; an unreachable
+    server is not contacted again until the run ends."""
     all_tags = {
         **_tags(opened.registry.site_name),
         "eugenie.class": opened.name,
