@@ -18,34 +18,38 @@ def _arguments() -> argparse.Namespace:
     models.add_argument(
         "--models",
         type=Path,
-        help="<model>/<version>/saved_model.pb lie under it, and models.config, which says what is released and served",
+        help="contains <model>/<version>/saved_model.pb, and models.config, which lists the released versions to serve",
     )
-    models.add_argument("--model-config", type=Path, metavar="FILE", help="a ModelServerConfig, followed as it changes")
+    models.add_argument(
+        "--model-config", type=Path, metavar="FILE", help="a ModelServerConfig, read again when it changes"
+    )
     parser.add_argument(
-        "--unreleased", action="store_true", help="of --models: serve each model's newest version, released or not"
+        "--unreleased", action="store_true", help="with --models: serve each model's newest version, released or not"
     )
     parser.add_argument(
         "--allow-reload", action="store_true", help="let callers change what is served (HandleReloadConfigRequest)"
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8500, help="0: any free port, told in the ready file")
-    parser.add_argument("--rest-port", type=int, metavar="PORT", help="of the REST API; 0: any free one; without: none")
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="listen on a unix socket too, of mode 0600")
+    parser.add_argument("--port", type=int, default=8500, help="0: any free port; the ready file names it")
     parser.add_argument(
-        "--tls-certificate", type=Path, metavar="PEM", help="TLS on the ports: the certificate and chain"
+        "--rest-port", type=int, metavar="PORT", help="port of the REST API; 0: any free one; default: no REST API"
     )
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="also listen on a unix socket of mode 0600")
+    parser.add_argument("--tls-certificate", type=Path, metavar="PEM", help="serve TLS: the certificate and its chain")
     parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key, without a password")
     parser.add_argument(
-        "--tls-client-ca", type=Path, metavar="PEM", help="callers must show a certificate of it (mTLS)"
+        "--tls-client-ca", type=Path, metavar="PEM", help="callers must present a certificate of this authority (mTLS)"
     )
-    parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="how often new versions are looked for")
-    parser.add_argument("--workers", type=int, help="default: one for each core that this process may use")
-    parser.add_argument("--ready-file", type=Path, help="JSON {address, rest, pid}, written when requests are answered")
+    parser.add_argument("--poll", type=int, default=1_000, metavar="MS", help="interval of the search for new versions")
+    parser.add_argument("--workers", type=int, help="default: one for each core available to this process")
+    parser.add_argument(
+        "--ready-file", type=Path, help="JSON {address, rest, pid}, written once the server answers requests"
+    )
     arguments = parser.parse_args()
     if (arguments.tls_certificate is None) != (arguments.tls_key is None):
-        parser.error("--tls-certificate and --tls-key belong together")
+        parser.error("--tls-certificate and --tls-key must be given together")
     if arguments.unreleased and arguments.models is None:
-        parser.error("--unreleased is for --models: a --model-config says itself which versions are served")
+        parser.error("--unreleased needs --models: a --model-config lists the versions itself")
     if arguments.tls_client_ca is not None and arguments.tls_key is None:
         parser.error("--tls-client-ca needs --tls-certificate and --tls-key")
     return arguments
@@ -53,9 +57,9 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = _arguments()
-    # TensorFlow reads these when it is imported, which is why the server's modules are imported after them
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails is raised, and logged here
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the batches are cut for CPU cores
+    # TensorFlow reads these variables when it is imported, so the server's modules are imported afterwards
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # failures are raised, and logged here
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # batches are sized for CPU cores
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     log = logging.getLogger("eugenie_cli.serving")
@@ -63,7 +67,7 @@ def main() -> int:
     if arguments.tls_key is not None:
         files = ServerTls(arguments.tls_certificate, arguments.tls_key, arguments.tls_client_ca)
         try:
-            tls = Certificates(files)  # gRPC itself would only say that it cannot listen
+            tls = Certificates(files)  # gRPC would only report that it cannot listen
         except ValueError as error:
             log.error("TLS: %s", error)
             return 1
@@ -72,14 +76,14 @@ def main() -> int:
     from eugenie_cli.model_server.aspired_versions import AspiredVersions, Released, Unreleased, Written
     from eugenie_cli.model_server.run import CannotListen, Settings, serve
 
-    wanted: AspiredVersions
+    aspired: AspiredVersions
     if arguments.model_config is not None:
-        wanted = Written(arguments.model_config)
+        aspired = Written(arguments.model_config)
     else:
-        wanted = Unreleased(arguments.models) if arguments.unreleased else Released(arguments.models)
+        aspired = Unreleased(arguments.models) if arguments.unreleased else Released(arguments.models)
     workers = arguments.workers or len(os.sched_getaffinity(0))
     settings = Settings(
-        wanted,
+        aspired,
         arguments.host,
         arguments.port,
         arguments.poll / 1_000,
@@ -91,7 +95,7 @@ def main() -> int:
         arguments.allow_reload,
     )
     try:
-        uvloop.run(serve(settings))  # a seventh more requests than with asyncio's own loop
+        uvloop.run(serve(settings))  # a seventh more requests per second than asyncio's own loop
     except CannotListen as error:
         log.error("%s", error)
         return 1

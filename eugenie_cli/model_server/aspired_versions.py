@@ -1,6 +1,6 @@
-"""Which models are wanted, and which of their versions: said in a configuration, or found in a directory.
+"""Which models and versions to serve: from a configuration, or from a directory.
 
-A configuration is TensorFlow Serving's own: `ModelServerConfig`, in a file or in a request to reload it.
+The configuration is TensorFlow Serving's `ModelServerConfig`, in a file or in a reload request.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Latest:
 
     count: int = 1
 
-    def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002 - policies are asked alike
-        """Whether a version is to be served when so many newer ones are."""
+    def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002 - all policies share this signature
+        """Whether to serve a version, if `chosen` newer ones are served."""
         return chosen < self.count
 
     def lacking(self, there: Set[int]) -> list[int]:  # noqa: ARG002
-        """The versions that are wanted by their number, and not there."""
+        """The versions that the policy names and that are not on disk."""
         return []
 
 
 @dataclass(frozen=True)
 class Specific:
-    """These versions, as far as they are there."""
+    """These versions, if they are on disk."""
 
     versions: frozenset[int]
 
@@ -48,19 +48,19 @@ class Specific:
         return version in self.versions
 
     def lacking(self, there: Set[int]) -> list[int]:
-        """Those that are not there."""
+        """Those that are not on disk."""
         return sorted(self.versions - there)
 
 
 @dataclass(frozen=True)
 class All:
-    """Every version that is there."""
+    """Every version on disk."""
 
     def wants(self, version: int, chosen: int) -> bool:  # noqa: ARG002
         return True
 
     def lacking(self, there: Set[int]) -> list[int]:  # noqa: ARG002
-        """None: all that are wanted are there."""
+        """None: the policy names no version."""
         return []
 
 
@@ -69,7 +69,7 @@ Policy = Latest | Specific | All
 
 @dataclass(frozen=True)
 class AspiredModel:
-    """A model to serve. Its versions lie in `folder`; `labels` are other names of versions."""
+    """A model to serve. `folder` contains its versions; `labels` map names to versions."""
 
     name: str
     folder: Path
@@ -78,70 +78,71 @@ class AspiredModel:
 
 
 class AspiredVersions(Protocol):
-    """Says which models are wanted now."""
+    """Provides the models to serve."""
 
     def models(self) -> Mapping[str, AspiredModel]:
-        """By name. Raises OSError when it cannot be known: that is not "none"."""
+        """The models by name. Raises OSError if they cannot be determined, which does not mean "none"."""
         ...
 
     def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
-        """What says that these are wanted, because somebody asked for them."""
+        """The provider to use once a caller has requested these models."""
         ...
 
 
 class Released:
-    """The models under `root` that `root/models.config` releases, and of them the versions that it names. No others.
+    """The models and versions that `root/models.config` releases. No others are served.
 
-    The file is followed. Without it nothing is served at a start; while it is gone, wrong or names no versions, what
-    was wanted before goes on. The log says why.
+    Changes of the file take effect. If it is missing at start, nothing is served. If it is later missing or invalid, or
+    names no versions, the last valid configuration stays in effect. The log gives the reason.
     """
 
     def __init__(self, root: Path) -> None:
         self._written = Written(root / MODELS_CONFIG, named=True)
 
     def models(self) -> Mapping[str, AspiredModel]:
-        """What the file says."""
+        """The models that the file releases."""
         return self._written.models()
 
     def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
-        """Those of the request for good: the file is not followed any more."""
+        """The request's models, permanently: the file is no longer read."""
         return Requested(models)
 
 
 class Unreleased:
-    """The models under `root`, each by the newest version that can be loaded. Nobody had to release them."""
+    """The models under `root`, each with its newest loadable version, released or not."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def models(self) -> dict[str, AspiredModel]:
-        """What is there now."""
+        """The models that are in the directory now."""
         return {folder.name: AspiredModel(folder.name, folder) for folder in directories(self._root)}
 
     def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
-        """Those of the request for good: the directory is not followed any more."""
+        """The request's models, permanently: the directory is no longer read."""
         return Requested(models)
 
 
 class Requested:
-    """The models of a request, until another one comes."""
+    """The models of a reload request, until the next one."""
 
     def __init__(self, models: Mapping[str, AspiredModel]) -> None:
         self._models = models
 
     def models(self) -> Mapping[str, AspiredModel]:
-        """Whether they are on disk or not."""
+        """The requested models, whether they are on disk or not."""
         return self._models
 
     def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
-        """Those of the newer request."""
+        """The models of the newer request."""
         return Requested(models)
 
 
 class Written:
-    """The models of a configuration file, which is followed: `text` is what it said last, `models` what is wanted.
+    """The models of a configuration file, read again when it changes. `text`: its last content; `models`: the models
+    in effect.
 
-    `named`: a model whose versions the file does not name is an error, and not served by its latest one.
+    `named`: a model for which the file names no versions is an error, instead of being served with its latest version.
     """
 
     def __init__(
@@ -156,58 +157,58 @@ class Written:
         self._text = text
         self._models = models or {}
         self._named = named
-        self._said = ""
+        self._reported = ""
 
     def models(self) -> Mapping[str, AspiredModel]:
-        """What the file says; what was wanted before, while it is gone or wrong, which is logged."""
-        said = ""
+        """The file's models; the last valid ones while the file is missing or invalid, which is logged once."""
+        problem = ""
         try:
             text = self._file.read_text(encoding="utf-8")
             if text != self._text:
                 self._models, self._text = parse(text, named=self._named), text
         except FileNotFoundError:
-            said = f"{self._file} cannot be read: it is not there, and says which versions are served"
+            problem = f"{self._file} cannot be read: the file, which lists the versions to serve, does not exist"
         except (OSError, UnicodeDecodeError) as error:
-            said = f"{self._file} cannot be read: {error}"
+            problem = f"{self._file} cannot be read: {error}"
         except Refusal as refusal:
-            said = f"{self._file}: {refusal.words}"
-        if said and said != self._said:
-            goes_on = "what was wanted before goes on" if self._models else "nothing is served"
-            _LOG.error("%s; %s", said, goes_on)
-        self._said = said
+            problem = f"{self._file}: {refusal.words}"
+        if problem and problem != self._reported:
+            consequence = "the last valid configuration stays in effect" if self._models else "nothing is served"
+            _LOG.error("%s; %s", problem, consequence)
+        self._reported = problem
         return self._models
 
     def replaced(self, models: Mapping[str, AspiredModel]) -> AspiredVersions:
-        """Those of the request, until the file says something else than now."""
+        """The request's models, until the file changes."""
         return Written(self._file, self._text, models, named=self._named)
 
 
 def parse(text: str, *, named: bool = False) -> dict[str, AspiredModel]:
-    """A configuration file. Raises Refusal that says what is wrong, with line and column where it is the syntax.
+    """The models of a configuration file. Raises Refusal with the problem, and line and column of a syntax error.
 
-    `named`: also of a model whose version policy is not `specific`: the latest, or all, are not what was released.
+    `named`: a version policy other than `specific` is an error, too: latest and all do not say what is released.
     """
     config = config_pb2.ModelServerConfig()
     try:
         text_format.Parse(text, config)
     except text_format.ParseError as error:
         raise invalid(f"Invalid protobuf text: {error}") from error
-    wanted = read(config)
-    for each in config.model_config_list.config if named else ():
-        if each.model_version_policy.WhichOneof("policy_choice") != "specific":
-            raise invalid(f"Model {each.name}: model_version_policy does not say which versions are released")
-    return wanted
+    models = read(config)
+    for model in config.model_config_list.config if named else ():
+        if model.model_version_policy.WhichOneof("policy_choice") != "specific":
+            raise invalid(f"Model {model.name}: model_version_policy does not say which versions are released")
+    return models
 
 
 def read(config: config_pb2.ModelServerConfig) -> dict[str, AspiredModel]:
-    """The models of a configuration. Raises Refusal (INVALID_ARGUMENT) that names the model and what is wrong."""
+    """The models of a configuration. Raises Refusal (INVALID_ARGUMENT) that names the model and the problem."""
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("ModelServerConfig type not supported. Only ModelConfigList is currently supported")
     models: dict[str, AspiredModel] = {}
-    for each in config.model_config_list.config:
-        if each.name in models:
-            raise invalid(f"Illegal to list model {each.name} multiple times in config list")
-        models[each.name] = _model(each)
+    for model in config.model_config_list.config:
+        if model.name in models:
+            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
+        models[model.name] = _model(model)
     return models
 
 
@@ -218,7 +219,7 @@ def _model(config: config_pb2.ModelConfig) -> AspiredModel:
         raise invalid(
             f"Expected model {config.name} to have an absolute path or URI; got base_path()={config.base_path}"
         )
-    if config.model_platform != PLATFORM:  # TensorFlow Serving asks for it too
+    if config.model_platform != PLATFORM:  # TensorFlow Serving requires it, too
         raise invalid(f"Model {config.name}: model_platform {config.model_platform!r} is not {PLATFORM!r}")
     labels = dict(config.version_labels)
     return AspiredModel(config.name, Path(config.base_path), _policy(config.model_version_policy), labels)

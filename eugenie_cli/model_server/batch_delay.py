@@ -1,27 +1,28 @@
-"""Whether a few waiting windows should be run at once, or wait for company.
+"""Whether to run a few waiting windows at once, or to wait for more.
 
-A run of one window costs about as much as one of ten, and while a core runs it no request is taken in. With many
-callers of one window each, runs begun at once stay small for ever: two or three windows, while sixty are on their way.
-So where requests have kept coming while others ran, the next run waits until as many are there as were seen last, and
-no longer than a few times what the last run took. A caller alone never waits, nor does a burst that one run takes.
+A run of one window costs about as much as a run of ten, and no request is accepted while a core runs it. With many
+callers of one window each, runs that start at once stay small: two or three windows, while sixty are on their way.
+So if requests kept arriving during earlier runs, the next run waits until as many windows are waiting as were seen
+last, but at most for a few times the duration of the last run. A single caller never waits, nor does a burst that fits
+into one run.
 """
 
 from __future__ import annotations
 
 WORTH_A_RUN = 32
-"""Windows that are run at once, beside a run that is under way too. In the exported graph a window costs half as much
-in runs of 32 as in runs of 8, and a tenth more than in runs of 64."""
+"""Windows that are run without delay, even while another run is in progress. In the exported graph a window costs half
+as much in runs of 32 as in runs of 8, and a tenth more than in runs of 64."""
 
 PATIENCE = 6.0
-"""How many times as long as the last run took a run is put off at most. With 64 callers of one window that gathers
-nearly 30 of them; where nothing is put off runs have 3 to 12, and a request costs a fifth more CPU."""
+"""Longest delay of a run, in durations of the last run. With 64 callers of one window each, runs then have nearly 30
+windows; without a delay they have 3 to 12, and a request costs a fifth more CPU."""
 
 CROWDED = 2
-"""Runs of late that ended with somebody waiting, before any run is put off: one such run is a burst, no crowd."""
+"""Recent runs that ended with requests waiting, before a run is delayed: one such run is a burst, not a crowd."""
 
 
 class BatchDelay:
-    """Tells from the runs that ended how long the next is worth waiting for. Times in s, of any one clock."""
+    """Decides from completed runs how long to delay the next one. Times are seconds of any one clock."""
 
     def __init__(self) -> None:
         self._crowd = 0
@@ -29,12 +30,12 @@ class BatchDelay:
         self._until = 0.0
 
     def ran(self, windows: int, waiting: int, took: float, now: float) -> None:
-        """A run of so many windows has ended, with so many waiting, and no other is under way."""
+        """Record a run of `windows` windows that ended while `waiting` others waited, with no other run in progress."""
         self._crowd = min(self._crowd + 1, CROWDED + 1) if waiting else max(self._crowd - 1, 0)
         crowded = self._crowd >= CROWDED
         self._expected = min(windows + waiting, WORTH_A_RUN) if crowded else 0
         self._until = now + PATIENCE * took if crowded else now
 
     def wait_s(self, waiting: int, now: float) -> float:
-        """How much longer a run of what waits is to be put off; 0: not at all."""
+        """Seconds to delay a run of the waiting windows; 0: run now."""
         return 0.0 if waiting >= self._expected else max(0.0, self._until - now)

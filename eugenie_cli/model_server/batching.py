@@ -1,8 +1,8 @@
-"""Requests wait in a queue; one worker a core takes what waits and runs it as one batch.
+"""Requests wait in a queue; one worker per core runs the waiting requests as one batch.
 
-A single request is taken at once, and while a worker is busy requests gather, so batches grow with the load;
-under many callers the next run waits a little for more of them (`batch_delay`). What runs together has one version,
-signature and shape beyond the batch.
+A single request runs at once. Requests accumulate while a worker is busy, so batches grow with the load; with many
+callers the next run is delayed a little to collect more requests (`batch_delay`). A batch has one version, one
+signature, and one shape beyond the batch dimension.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from eugenie_cli.model_server.servable import Servable
 
 MAX_BATCH_WINDOWS = 256
-"""Windows in one run, and in one pass of the exported network. CPU time of a window on a machine that is busy: 146 us
-in runs of 32, 124 in 64, 112 in 128, 104 in 256. A larger request is cut, so that every core works on it."""
+"""Windows in one run, and in one pass of the exported network. CPU time per window on a busy machine: 146 us in runs of
+32, 124 in 64, 112 in 128, 104 in 256. A larger request is split, so that every core works on it."""
 
 MAX_WAITING = 16_384
-"""Pieces in the queue: four of the largest requests. Beyond it callers are told to come back, with UNAVAILABLE."""
+"""Pieces in the queue: four of the largest requests. Further requests are refused with UNAVAILABLE."""
 
 LARGEST_REQUEST = MAX_WAITING // 4 * MAX_BATCH_WINDOWS
-"""Windows of one request: twelve days of an asset's seconds."""
+"""Windows of one request: twelve days of one asset at one row per second."""
 
 MAX_WAITING_BYTES = 256 * 1024 * 1024
-"""Of the requests that are not answered yet. Beyond it callers are told to come back, with RESOURCE_EXHAUSTED."""
+"""Bytes of all unanswered requests. Further requests are refused with RESOURCE_EXHAUSTED."""
 
 
 @dataclass
 class _Job:
-    """One caller's request, in pieces."""
+    """One caller's request, split into pieces."""
 
     future: asyncio.Future[list[Arrays]]
     pieces: list[Arrays | None]
@@ -61,9 +61,9 @@ class _Piece:
 
 
 class _Lane:
-    """What may run together: pieces of one signature of one version, with equal shapes beyond the batch.
+    """Pieces that may run together: one signature of one version, equal shapes beyond the batch dimension.
 
-    Requests take turns, a piece each: nobody waits for the whole of a long one that came before.
+    Requests take turns, one piece each, so no request waits for the whole of a long one before it.
     """
 
     def __init__(self, key: Hashable, servable: Servable, signature: str) -> None:
@@ -79,7 +79,7 @@ class _Lane:
         self._turns.setdefault(id(piece.job), deque()).append(piece)
 
     def take(self, most: int) -> list[_Piece]:
-        """The next pieces, of at most so many windows, and one at least."""
+        """Remove and return the next pieces: at most `most` windows in total, but at least one piece."""
         taken: list[_Piece] = []
         windows = 0
         while self._turns:
@@ -95,7 +95,7 @@ class _Lane:
         return taken
 
     def withdraw(self, job: _Job) -> Iterable[_Piece]:
-        """Take out what is left of a request."""
+        """Remove and return the remaining pieces of a request."""
         return self._turns.pop(id(job), ())
 
 
@@ -123,7 +123,7 @@ class Batcher:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Let the workers finish what waits, then end them."""
+        """Let the workers finish the waiting requests, then end them."""
         with self._ready:
             self._closing = True
             self._ready.notify_all()
@@ -131,14 +131,14 @@ class Batcher:
             thread.join()
 
     async def predict(self, servable: Servable, signature: str, inputs: Arrays) -> Arrays:
-        """The outputs of a signature for one request. Raises Refusal. What is cancelled is worked on no further."""
+        """The outputs of a signature for one request. Raises Refusal. Cancellation drops the remaining pieces."""
         assert self._loop is not None  # noqa: S101 - started by the server
         batchable = servable.signatures[signature].batchable
         divided = _divided(servable, signature, inputs) if batchable else Cut([inputs], [MAX_BATCH_WINDOWS])  # alone
         job = _Job(self._loop.create_future(), [None] * len(divided.pieces), len(divided.pieces))
         pieces = [
-            _Piece(job, index, each, size(each) if batchable else 0, windows)
-            for index, (each, windows) in enumerate(zip(divided.pieces, divided.windows, strict=True))
+            _Piece(job, index, arrays, size(arrays) if batchable else 0, windows)
+            for index, (arrays, windows) in enumerate(zip(divided.pieces, divided.windows, strict=True))
         ]
         held = memory(inputs)
         self._put(servable, signature, pieces, held)
@@ -162,10 +162,10 @@ class Batcher:
             self._waiting += len(pieces)
             self._waiting_windows += sum(piece.windows for piece in pieces)
             if self._put_off_s() == 0 or (self._waiting == len(pieces) and self._running == 0):
-                self._ready.notify(len(pieces))  # the first that waits starts a worker's clock
+                self._ready.notify(len(pieces))  # the first waiting request wakes a worker, which measures the delay
 
     def _done(self, job: _Job, held: int) -> None:
-        """A request has its answer, or its caller is gone: what waits of it is dropped."""
+        """The request is answered or its caller is gone: drop its waiting pieces."""
         with self._ready:
             self._held -= held
             for key in job.lanes if job.left else ():
@@ -177,7 +177,7 @@ class Batcher:
                     del self._lanes[key]
 
     def _take(self) -> tuple[_Lane, list[_Piece]] | None:
-        """The lane that has waited longest, and as many of its pieces as one run holds. None: closing."""
+        """The lane that has waited longest, with as many of its pieces as fit into one run. None: closing."""
         with self._ready:
             while (put_off := self._put_off_s()) != 0:
                 if self._closing:
@@ -187,19 +187,19 @@ class Batcher:
             taken = lane.take(MAX_BATCH_WINDOWS)
             self._waiting -= len(taken)
             self._waiting_windows -= sum(piece.windows for piece in taken)
-            batch = [piece for piece in taken if not piece.job.future.done()]  # its caller is still there
+            batch = [piece for piece in taken if not piece.job.future.done()]  # callers that still wait
             if lane:
                 self._lanes[lane.key] = lane  # to the end: lanes take turns
             self._running += 1
             return lane, batch
 
     def _put_off_s(self) -> float | None:
-        """How long the next run is put off; 0: it is due. None: until something changes."""
+        """Seconds to delay the next run; 0: run now; None: wait until something changes."""
         if self._lanes and (self._closing or self._waiting_windows >= WORTH_A_RUN):
             return 0.0
         if not self._lanes or self._running:
             return None
-        # where several lanes wait, nobody who comes could join all of them
+        # if several lanes wait, a new request could join only one of them
         return 0.0 if len(self._lanes) > 1 else self._gathering.wait_s(self._waiting_windows, time.monotonic())
 
     def _ran(self, lane: _Lane, batch: list[_Piece], began: float) -> None:
@@ -222,7 +222,7 @@ class Batcher:
 
 
 def _run(lane: _Lane, batch: list[_Piece]) -> list[Arrays | BaseException]:
-    """Outputs or error of each piece. When a joined run fails, each runs alone: only the culprit fails."""
+    """Outputs or error of each piece. If a joined run fails, each piece runs alone, so that only the culprit fails."""
     try:
         if len(batch) == 1:
             return [lane.servable.run(lane.signature, batch[0].inputs)]
@@ -237,7 +237,7 @@ def _run(lane: _Lane, batch: list[_Piece]) -> list[Arrays | BaseException]:
 
 
 def _deliver(batch: list[_Piece], results: list[Arrays | BaseException]) -> None:
-    """On the event loop: hand results to their callers."""
+    """Hand results to their callers. Runs on the event loop."""
     for piece, result in zip(batch, results, strict=True):
         job = piece.job
         if job.future.done():
@@ -252,7 +252,7 @@ def _deliver(batch: list[_Piece], results: list[Arrays | BaseException]) -> None
 
 
 def _divided(servable: Servable, signature: str, inputs: Arrays) -> Cut:
-    """Raises Refusal (INVALID_ARGUMENT) for a request that is too large whenever it comes."""
+    """Raises Refusal (INVALID_ARGUMENT) for a request that is too large even for an empty queue."""
     windows, most = servable.windows_per_item(inputs), MAX_BATCH_WINDOWS
     if windows * size(inputs) <= LARGEST_REQUEST:
         divided = cut(inputs, windows, most, servable.window_of(signature))

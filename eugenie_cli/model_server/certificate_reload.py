@@ -1,4 +1,4 @@
-"""Certificates are renewed while the server runs: new connections get what the files hold now, old ones go on."""
+"""Renewal of certificates while the server runs: new connections use the files' current content."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from eugenie_cli.model_server.tls import Loaded, ServerTls
 _LOG = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
-"""Of each file the inode, the instant of its last change and the size; None: it is not there."""
+"""Inode, time of the last change and size of each file; None: the file does not exist."""
 
 
 class Certificates:
-    """The files of a ServerTls, read again when they change. Those that are no use change nothing, and are logged."""
+    """The files of a ServerTls, read again when they change. Invalid files are logged and change nothing."""
 
     def __init__(self, files: ServerTls) -> None:
-        """Raises ValueError that says which file is wrong, and how."""
+        """Raises ValueError that names the invalid file and the reason."""
         self._files = files
         self._stamp = self._look()
         self._loaded: Loaded = files.load()
@@ -31,7 +31,7 @@ class Certificates:
         given = self._loaded
 
         def changed() -> grpc.ServerCertificateConfiguration | None:
-            """Asked by gRPC before each handshake, on its own threads."""
+            """Called by gRPC before each handshake, on its own threads."""
             nonlocal given
             latest = self._loaded
             if latest is given:
@@ -43,17 +43,17 @@ class Certificates:
         return grpc.dynamic_ssl_server_credentials(given.grpc, changed, mutual)
 
     def for_http(self) -> ssl.SSLContext:
-        """A context for a listening socket: each handshake goes on with the latest one."""
+        """A context for a listening socket; each handshake switches to the latest context."""
         context = self._loaded.http
 
         def choose(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _listening: ssl.SSLContext) -> None:
             connection.context = self._loaded.http
 
-        context.sni_callback = choose  # called without a name in the greeting, too
+        context.sni_callback = choose  # also called if the client sends no server name
         return context
 
     async def watch(self, poll_s: float) -> None:
-        """Look at the files again and again, without an end."""
+        """Check the files at each interval, until cancelled."""
         while True:
             await asyncio.sleep(poll_s)
             await asyncio.to_thread(self.refresh)
@@ -67,9 +67,9 @@ class Certificates:
         try:
             self._loaded = self._files.load()
         except ValueError as error:
-            _LOG.warning("TLS: %s; new connections get the certificate from before", error)
+            _LOG.warning("TLS: %s; new connections still get the previous certificate", error)
         else:
-            _LOG.info("TLS: new connections get the certificate that is in %s now", self._files.certificate)
+            _LOG.info("TLS: new connections get the new certificate in %s", self._files.certificate)
 
     def _look(self) -> Stamp:
         return tuple(map(_stamp, self._files.files))
@@ -77,7 +77,7 @@ class Certificates:
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size

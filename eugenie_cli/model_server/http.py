@@ -1,4 +1,4 @@
-"""The HTTP side of the server: uvicorn on the event loop that the gRPC side runs on."""
+"""The HTTP side of the server: uvicorn on the event loop of the gRPC side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eugenie_cli.model_server.certificate_reload import Certificates
 
 
 class _Server(uvicorn.Server):
-    """Signals are the process's: they end both sides."""
+    """Leaves signals to the process, which ends both sides."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -25,9 +25,9 @@ class HttpServer:
     """Serves an ASGI application on one port of one host."""
 
     def __init__(self, application: Any, host: str, port: int, drain_s: float, tls: Certificates | None = None) -> None:
-        """Takes the port (0: any free one). After a stop answers may take `drain_s` to end.
+        """Bind the port (0: any free one). After `stop`, responses may take `drain_s` seconds to complete.
 
-        Raises OSError when the port cannot be had.
+        Raises OSError if the port cannot be bound.
         """
         self._socket = _listening(host, port)
         config = uvicorn.Config(
@@ -44,11 +44,11 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The bound port."""
         return int(self._socket.getsockname()[1])
 
     async def start(self) -> None:
-        """Serve; returns when requests are answered."""
+        """Start to serve; returns once requests are answered."""
         self._running = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._running.done():
             await asyncio.sleep(0.005)
@@ -56,7 +56,7 @@ class HttpServer:
             await self._running
 
     async def stop(self) -> None:
-        """Let the answers in flight end, and close the port."""
+        """Complete the responses in flight, and close the port."""
         self._server.should_exit = True
         if self._running is not None:
             await self._running
@@ -65,12 +65,12 @@ class HttpServer:
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family)
+    listening = socket.socket(family)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host.strip("[]"), port))
-        made.listen(128)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host.strip("[]"), port))
+        listening.listen(128)
     except OSError:
-        made.close()
+        listening.close()
         raise
-    return made
+    return listening

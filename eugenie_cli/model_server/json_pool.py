@@ -1,7 +1,7 @@
-"""Large JSON is read and written beside the server, so that no other call waits for it.
+"""Large JSON is read and written in separate processes, so that no other call waits for it.
 
-A thread would not do: the interpreter's parser and writer go through a document in one piece, and hold the interpreter
-meanwhile. Of 311 ms for a body of 9 MiB the event loop stood still for 228 when a thread did it, and 5 s for 90 MiB.
+A thread does not help: the interpreter's parser and writer process a document in one piece and hold the interpreter
+lock meanwhile. With a thread, a body of 9 MiB blocked the event loop for 228 of 311 ms, and one of 90 MiB for 5 s.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from eugenie_cli.model_server.signature import SignatureSpec
 from eugenie_cli.model_server.status_error import Refusal, from_number
 
 LARGE_BODY = 256 * 1024
-"""Bytes. So many take 7 to 9 ms to read (36 ms a MiB): what callers wait for anyway when a run of 64 windows is before
-theirs. A process needs about 5 ms more for them, 0.2 s to start, and 45 MiB of memory."""
+"""Bytes. They take 7 to 9 ms to read (36 ms per MiB), as long as callers wait for a run of 64 windows anyway. A process
+needs about 5 ms more for them, 0.2 s to start, and 45 MiB of memory."""
 
 VERY_LARGE_BODY = 8 * 1024 * 1024
-"""Bytes. Hundreds of MiB of objects are made of so many, and a process that made them gives little back."""
+"""Bytes. They become hundreds of MiB of objects, and a process returns little of that memory."""
 
 LARGE_ANSWER = 10_000
-"""Values. So many take 10 ms to write (1 us each, whatever the model)."""
+"""Values. They take 10 ms to write (1 us each, for any model)."""
 
 _BUFFER = 4 * 1024 * 1024
-"""Bytes of a message that are handed on at once: a copy of so many is no pause, and hundreds of MiB take few turns."""
+"""Bytes of a message written at once: copying them blocks nobody, and hundreds of MiB take few writes."""
 
 _PROGRAM = f"from {json_pool_worker.__name__} import main; main()"
-# not -m: the worker's own classes would be those of __main__, which nobody here knows
+# not -m: the worker's classes would belong to __main__, and pickle could not find them here
 
 _LOG = logging.getLogger(__name__)
 
 
 class JsonPool:
-    """Reads and writes; the large ones in processes, `processes` at a time, which are started when they are needed."""
+    """Reads and writes JSON; large documents in at most `processes` processes, started when needed."""
 
     def __init__(self, processes: int) -> None:
         self._free = asyncio.Semaphore(processes)
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def read(self, body: bytes, signatures: Mapping[str, SignatureSpec]) -> Read:
-        """See rows_json.read. Raises Refusal."""
+        """See rest_codec.read. Raises Refusal."""
         if len(body) <= LARGE_BODY:
             return rest_codec.read(body, signatures)
-        found: Read = await self._aside(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
-        return found
+        request: Read = await self._aside(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
+        return request
 
     async def write(self, by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
-        """See rows_json.write. Raises Refusal."""
+        """See rest_codec.write. Raises Refusal."""
         if sum(array.size for array in outputs.values()) <= LARGE_ANSWER:
             return rest_codec.write(by_rows, outputs)
         written: bytes = await self._aside(Task(WRITE, (by_rows, dict(outputs))))
@@ -68,18 +68,18 @@ class JsonPool:
             await _end(self._idle.pop())
 
     async def _aside(self, task: Task, *, once: bool = False) -> Any:
-        """`once`: the process ends after it."""
+        """Run a task in a process. `once`: end the process afterwards."""
         async with self._free:
-            self._idle = [each for each in self._idle if each.returncode is None]
+            self._idle = [process for process in self._idle if process.returncode is None]
             process = self._idle.pop() if self._idle else await _start()
             try:
                 done = await _exchange(process, task)
             except (OSError, EOFError) as error:
                 await _end(process)
-                _LOG.error("a process that reads and writes large JSON ended with code %s", process.returncode)
-                words = f"the process that was to {task.act} the JSON ended: {process.returncode}"
+                _LOG.error("a process for large JSON ended with code %s", process.returncode)
+                words = f"the process that was to {task.act} the JSON ended with code {process.returncode}"
                 raise Refusal(grpc.StatusCode.INTERNAL, words) from error
-            except BaseException:  # nobody waits for the answer any more, which would be taken for the next one's
+            except BaseException:  # the pending answer would be mistaken for that of the next request
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 raise

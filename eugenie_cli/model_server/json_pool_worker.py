@@ -1,7 +1,7 @@
-"""The process that reads large JSON requests and writes large answers for the server that started it.
+"""The process that reads large JSON requests and writes large responses for the server that started it.
 
-Messages on its standard input and output are a length in 8 bytes and a pickle, of tasks (`Task`) and of what became of
-them (`Done`). It ends with its input: when the server has ended, however that was.
+Messages on its standard input and output are a length of 8 bytes and a pickle: tasks (`Task`) in, results (`Done`) out.
+The process ends when its input ends, which also happens if the server is killed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ACTS: Mapping[str, Callable[..., Any]] = {READ: rest_codec.read, WRITE: rest_co
 
 @dataclass(frozen=True)
 class Task:
-    """READ or WRITE, and the arguments of rows_json's function of that name."""
+    """READ or WRITE, and the arguments of the function of that name in rest_codec."""
 
     act: str
     arguments: tuple[Any, ...]
@@ -37,7 +37,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """The result; or the number of the status code with which the request is refused, and the words."""
+    """The result; or, for a refused request, the number of the status code and the message."""
 
     result: Any = None
     refused: int | None = None
@@ -45,7 +45,7 @@ class Done:
 
 
 def do(task: Task) -> Done:
-    """Never raises for what is in the request."""
+    """Run a task. Invalid requests are returned, not raised."""
     try:
         return Done(_ACTS[task.act](*task.arguments))
     except Refusal as refusal:
@@ -53,12 +53,12 @@ def do(task: Task) -> Done:
 
 
 def packed(message: Task | Done) -> bytes:
-    """A message as it is sent, without its length."""
+    """The bytes of a message, without the length."""
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def unpacked(content: bytes) -> Any:
-    """What `packed` packed; the two processes are one program, and nobody else has their pipes."""
+    """The message in bytes from `packed`. Both processes are the same program, and nobody else has their pipes."""
     return pickle.loads(content)  # noqa: S301
 
 
@@ -72,11 +72,11 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
 
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # the server's: it ends after the answers in flight
+        signal.signal(number, signal.SIG_IGN)  # signals are for the server, which completes responses in flight
     np.seterr(all="ignore")
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as sink:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anybody prints is no message
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # printed text must not mix with messages
         try:
             _work(sys.stdin.buffer, sink)
         except BrokenPipeError:
-            os._exit(0)  # the server has ended, and does not want it any more
+            os._exit(0)  # the server has ended

@@ -1,8 +1,8 @@
-"""Which versions answer: follows what is wanted and what is on disk, and swaps versions without a gap.
+"""Follows the aspired versions and the disk, and swaps the versions that answer without a gap.
 
-What is new is loaded and warmed beside what serves, then labels move, and only then is dropped what is not wanted any
-more; requests in flight end on the version they began with. A version that cannot be loaded is reported (state END with
-the error), and what serves goes on serving.
+New versions are loaded and warmed while the old ones serve. Then labels move, and only then are unneeded versions
+unloaded; requests in flight end on the version that they began with. A version that cannot be loaded is reported (state
+END with the error), and the versions that serve keep serving.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Loader = Callable[[str, int, Path], Servable]
 
 
 class _Model:
-    """What of one model serves, what failed, and what is said of its versions."""
+    """One model: the versions that serve, those that failed to load, the reported states, and the labels."""
 
     def __init__(self) -> None:
         self.serving: dict[int, tuple[Found, Servable]] = {}
@@ -47,11 +47,11 @@ class _Model:
 
 
 _NO_MODEL = _Model()
-"""Stands for every model that is not known. Never changed."""
+"""Stands for every unknown model. Never changed."""
 
 
 def _asked(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
-    """The number of the version that is asked for, by itself or by a label; None for the latest. Raises Refusal."""
+    """The requested version's number, given directly or by a label; None for the latest. Raises Refusal."""
     choice = spec.WhichOneof("version_choice")
     if choice is None:
         return None
@@ -64,7 +64,7 @@ def _asked(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
 
 @dataclass
 class _Followed:
-    """A wanted model as it was last looked at: the versions on disk, and those of them that are wanted and serve."""
+    """A model to serve, as of the last scan: the versions on disk, and those chosen by the policy that serve."""
 
     wanted: AspiredModel
     there: set[int]
@@ -84,16 +84,16 @@ class Manager:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of the models that answer."""
+        """Names of the models that serve a version."""
         return tuple(sorted(filter(self.serves, self._models)))
 
     def serves(self, name: str) -> bool:
-        """Whether a version of the model answers."""
+        """Whether the model serves a version."""
         model = self._models.get(name)
         return model is not None and bool(model.serving)
 
     def find(self, spec: serving_pb2.ModelSpec) -> Servable:
-        """The version that answers `spec`. Raises Refusal."""
+        """The version that serves `spec`. Raises Refusal."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name, _NO_MODEL)
@@ -107,7 +107,7 @@ class Manager:
         return model.serving[version][1]
 
     def statuses(self, spec: serving_pb2.ModelSpec) -> list[serving_pb2.ModelVersionStatus]:
-        """The states of all versions of a model, or of the one asked for. Raises Refusal."""
+        """The states of all versions of a model, or of the requested one. Raises Refusal."""
         model = self._models.get(spec.name, _NO_MODEL)
         version = _asked(spec, model)
         if version is not None:
@@ -116,37 +116,37 @@ class Manager:
             return [model.states[version]]
         if not model.states:
             raise not_found(f"Could not find any versions of model {spec.name}")
-        return [model.states[each] for each in sorted(model.states, reverse=True)]
+        return [model.states[number] for number in sorted(model.states, reverse=True)]
 
     async def watch(self, poll_s: float) -> None:
-        """Follow what is wanted and what is on disk until cancelled."""
+        """Follow the aspired versions and the disk until cancelled."""
         while True:
             await asyncio.sleep(poll_s)
             try:
                 await self.refresh()
-            except Exception:  # noqa: BLE001 - what serves goes on serving, whatever lies in the directory
+            except Exception:  # noqa: BLE001 - serving must survive anything in the directory
                 _LOG.exception("cannot follow the models; trying again")
 
     async def configure(self, models: Mapping[str, AspiredModel]) -> None:
-        """Serve these models from now on, whole or not at all: load what is new, move the labels, drop what is left.
+        """Switch to these models completely or not at all: load new versions, move labels, unload the others.
 
-        Raises Refusal: of a model that is new or changed no version can be loaded (UNKNOWN), or a label is for a
-        version that does not serve (FAILED_PRECONDITION). What served before then goes on, and so do its labels.
+        Raises Refusal if no version of a new or changed model can be loaded (UNKNOWN), or if a label points to a
+        version that does not serve (FAILED_PRECONDITION). The previous versions and labels then stay in effect.
         """
         async with self._changing:
             before, self._wanted = self._wanted, self._wanted.replaced(models)
-            known = {name: one.wanted for name, one in self._followed.items()}
+            known = {name: followed.wanted for name, followed in self._followed.items()}
             try:
-                followed = [await self._look(each) for each in (await self._listed()).values()]
-                self._check(one for one in followed if known.get(one.wanted.name) != one.wanted)
+                scanned = [await self._look(wanted) for wanted in (await self._listed()).values()]
+                self._check(followed for followed in scanned if known.get(followed.wanted.name) != followed.wanted)
             except BaseException:
                 self._wanted = before
                 raise
-            finally:  # also what a configuration that is refused brought in
+            finally:  # also unloads versions that a refused configuration loaded
                 await self._refresh()
 
     async def refresh(self) -> None:
-        """Make what serves equal to what is wanted and on disk."""
+        """Bring the serving versions in line with the aspired versions and the disk."""
         async with self._changing:
             await self._refresh()
 
@@ -154,12 +154,12 @@ class Manager:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _refresh(self) -> None:
-        """Model by model: load what is wanted, move the labels, drop the rest."""
-        wanted = await self._listed()
-        for name, each in wanted.items():
-            self._followed[name] = await self._look(each)
+        """For each model: load the wanted versions, move the labels, unload the rest."""
+        models = await self._listed()
+        for name, wanted in models.items():
+            self._followed[name] = await self._look(wanted)
             self._settle(name)
-        for name in self._models.keys() - wanted.keys():
+        for name in self._models.keys() - models.keys():
             self._followed.pop(name, None)
             self._settle(name)
 
@@ -167,7 +167,7 @@ class Manager:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._wanted.models)
 
     async def _look(self, wanted: AspiredModel) -> _Followed:
-        """Load the versions that the policy says, of those that can be loaded."""
+        """Load the versions that the policy chooses among the loadable ones."""
         found = await asyncio.get_running_loop().run_in_executor(self._thread, scan, wanted.folder)
         followed = _Followed(wanted, {version.version for version in found})
         lacking = wanted.policy.lacking(followed.there)
@@ -183,17 +183,17 @@ class Manager:
         return followed
 
     def _say_lacking(self, wanted: AspiredModel, model: _Model, lacking: Iterable[int]) -> None:
-        """Of versions that are wanted by their number and not on disk: their status, and once the log, say so."""
+        """Report versions that the policy names but the disk lacks: in their status, and once in the log."""
         for version in lacking:
             words = f"version {version} is not in {wanted.folder}"
             before = model.states.get(version)
             if version in model.serving or (before is not None and before.status.error_message == words):
                 continue
-            _LOG.error("%s: %s, and is to be served", wanted.name, words)
+            _LOG.error("%s: %s, but the configuration requires it", wanted.name, words)
             self._mark(wanted.name, version, State.END, grpc.StatusCode.NOT_FOUND, words)
 
     def _settle(self, name: str) -> None:
-        """Move the labels, if all their versions serve, and drop what is neither wanted nor labelled."""
+        """Move the labels if all their versions serve, and unload versions that are neither wanted nor labelled."""
         model, followed = self._models.get(name), self._followed.get(name)
         if model is None:
             return
@@ -201,22 +201,22 @@ class Manager:
         if all(version in model.serving for version in labels.values()):
             model.labels = dict(labels)
         kept: set[int] = set()
-        if followed is not None:  # of versions that cannot be loaded, what serves is not dropped for them
+        if followed is not None:  # versions that cannot be loaded, or are not on disk, replace nothing that serves
             lacking = followed.wanted.policy.lacking(followed.there)
-            otherwise = followed.there if not lacking else model.serving.keys()  # nor for what is not there
+            otherwise = followed.there if not lacking else model.serving.keys()
             kept = (followed.chosen or set(otherwise)) | (followed.there & set(model.labels.values()))
         for version in sorted(model.serving.keys() - kept):
             self._drop(name, version)
 
     def _check(self, changed: Iterable[_Followed]) -> None:
-        for one in changed:
-            name, model = one.wanted.name, self._models.get(one.wanted.name, _NO_MODEL)
-            if not one.chosen:
-                failed = [each for version, each in sorted(model.states.items()) if version in one.there]
-                why = "; ".join(f"version {each.version}: {each.status.error_message}" for each in failed)
-                words = why or f"no version that is wanted is in {one.wanted.folder}"
+        for followed in changed:
+            name, model = followed.wanted.name, self._models.get(followed.wanted.name, _NO_MODEL)
+            if not followed.chosen:
+                failed = [state for version, state in sorted(model.states.items()) if version in followed.there]
+                reasons = "; ".join(f"version {state.version}: {state.status.error_message}" for state in failed)
+                words = reasons or f"{followed.wanted.folder} contains none of the requested versions"
                 raise Refusal(grpc.StatusCode.UNKNOWN, f"Servable {name} did not become available: {words}")
-            for version in one.wanted.labels.values():
+            for version in followed.wanted.labels.values():
                 if version not in model.serving:
                     raise wrong(
                         f"Request to assign label to version {version} of model {name}, "
@@ -224,7 +224,7 @@ class Manager:
                     )
 
     async def _serve(self, name: str, model: _Model, found: Found) -> bool:
-        """Load a version unless it serves as it lies on disk. True when the version serves, if only as it was."""
+        """Load a version unless its current files already serve. True if the version serves, even with old files."""
         version = found.version
         if found in model.failed or (version in model.serving and model.serving[version][0] == found):
             return version in model.serving
@@ -237,7 +237,7 @@ class Manager:
             if found.problem:
                 raise wrong(found.problem)
             servable = await loop.run_in_executor(self._thread, self._load, name, version, found.directory)
-        except Exception as error:  # noqa: BLE001 - whatever a SavedModel can raise; reported in the status and the log
+        except Exception as error:  # noqa: BLE001 - a SavedModel can raise anything; status and log report it
             words = error.words if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
             _LOG.error("%s version %d cannot be loaded: %s", name, version, words)
             model.failed.add(found)
@@ -254,20 +254,20 @@ class Manager:
         return True
 
     def _drop(self, name: str, version: int) -> None:
-        """Serve a version no longer."""
+        """Stop serving a version."""
         _, servable = self._models[name].serving.pop(version)
         self._mark(name, version, State.UNLOADING)
         self._let_go(name, servable)
 
     def _let_go(self, name: str, servable: Servable) -> None:
-        """Forget a version once its last request has ended."""
+        """Release a version once its last request has ended."""
 
         def ended() -> None:
             servable.on_idle = None
             if self._models[name].states[servable.version].state == State.UNLOADING:
                 self._mark(name, servable.version, State.END)
             _LOG.info("dropped %s version %d", name, servable.version)
-            # a loaded model is a web of cycles: memory comes back only when they are collected
+            # a loaded model consists of reference cycles: only a collection frees its memory
             asyncio.get_running_loop().call_soon(gc.collect)
 
         if servable.in_flight:
@@ -281,6 +281,6 @@ class Manager:
         states = self._models[name].states
         status = serving_pb2.StatusProto(error_code=code.value[0], error_message=words)
         states[version] = State(version=version, state=state, status=status)  # type: ignore[arg-type]
-        over = sorted(number for number, each in states.items() if each.state == State.END)[:-KEPT_ENDED]
-        for number in over:
+        ended = sorted(number for number, known in states.items() if known.state == State.END)
+        for number in ended[:-KEPT_ENDED]:
             del states[number]

@@ -1,6 +1,6 @@
-"""What the server counts, as a page for Prometheus, under the names that TensorFlow Serving gives it.
+"""The server's metrics as a page for Prometheus, under TensorFlow Serving's names.
 
-prometheus_client cannot write these names: it appends _total to a counter, and writes other bounds of buckets.
+prometheus_client cannot write these names: it appends _total to counters, and changes the bounds of buckets.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ REQUESTS = ":tensorflow:serving:request_count"
 LATENCY = ":tensorflow:serving:request_latency"
 
 GRPC, REST = "GRPC", "REST"
-"""How a request came in."""
+"""The interface that received a request."""
 
 BOUNDS_US = tuple(10 * 1.8**power for power in range(33))
-"""Upper bounds of the latency's buckets, microseconds: from 10 us to 25 minutes, as TensorFlow Serving's."""
+"""Upper bounds of the latency buckets in microseconds: from 10 us to 25 minutes, as in TensorFlow Serving."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class _Latencies:
 
 
 class Monitor:
-    """Counts requests by model, method and outcome. Touched on the event loop only."""
+    """Counts requests by model, method and outcome. Used on the event loop only."""
 
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str]] = Counter()
@@ -44,7 +44,7 @@ class Monitor:
 
     @contextmanager
     def request(self, model: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Count what the block does for a model, and how long it takes."""
+        """Count the block as a request for a model, and measure its duration."""
         began = perf_counter()
         status = "OK"
         try:
@@ -63,7 +63,7 @@ class Monitor:
             latencies.total_us += taken_us
 
     def page(self) -> str:
-        """The page."""
+        """All metrics in Prometheus' text format."""
         lines = [f"# TYPE {REQUESTS} counter"]
         for (model, status), count in sorted(self._requests.items()):
             lines.append(f'{REQUESTS}{{model_name="{_escaped(model)}",status="{status}"}} {count}')

@@ -1,4 +1,4 @@
-"""Bodies of HTTP requests: how large one may be and all of them together, and work that ends with its caller."""
+"""Bodies of HTTP requests: limits for one and for all together, and work that ends when its caller hangs up."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from starlette.types import Receive
 from eugenie_cli.model_server.status_error import Refusal
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""Of JSON: three million values, a day of an asset's seconds with thirty sensors. As the objects that a parser makes of
-it, it takes up to twenty times as much memory. More goes over gRPC."""
+"""Of JSON: three million values, one day of an asset with thirty sensors and one row per second. Parsed, it takes up to
+twenty times as much memory. Larger requests need gRPC."""
 
 MAX_BODIES_BYTES = 256 * 1024 * 1024
-"""Of all requests that are read or not answered yet."""
+"""Of all requests that are being read or await their response."""
 
 
 class RequestBodies:
-    """The bytes that all callers together keep here. Belongs to one event loop."""
+    """Counts the bytes that all callers together hold. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self.held = 0
 
     @contextlib.contextmanager
     def one(self) -> Iterator[Body]:
-        """Room for one request, until it is answered."""
+        """Space for one request, until it is answered."""
         body = Body(self)
         try:
             yield body
@@ -44,7 +44,7 @@ class Body:
         self._bodies = bodies
 
     async def read(self, receive: Receive) -> bytes:
-        """All of it. Raises Refusal: it or all of them are too large, or the caller went away."""
+        """The complete body. Raises Refusal if it, or all bodies together, are too large, or if the caller hung up."""
         parts: list[bytes] = []
         while True:
             event = await receive()
@@ -56,21 +56,21 @@ class Body:
             if self.size > MAX_BODY_BYTES:
                 raise _too_large()
             if self._bodies.held > MAX_BODIES_BYTES:
-                words = "the requests that are not answered yet are too large together: try again"
+                words = "the unanswered requests are too large together: try again"
                 raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, words)
             if not event.get("more_body"):
                 return b"".join(parts)
 
 
 def check_length(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raises Refusal for a body that says before it comes that it is too large."""
+    """Raises Refusal if the content-length header announces a body that is too large."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value[:20]) > MAX_BODY_BYTES:
             raise _too_large()
 
 
 async def while_there(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
-    """What the work gives; it is cancelled when the caller hangs up. Raises Refusal then."""
+    """The result of `work`, which is cancelled if the caller hangs up. Raises Refusal in that case."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)

@@ -1,13 +1,13 @@
-"""TensorFlow Serving's REST API: a Starlette router on the same methods as the gRPC one.
+"""TensorFlow Serving's REST API: a Starlette router to the methods that also serve gRPC.
 
 GET  /v1/models/NAME[/versions/N|/labels/L]            the states of versions
 GET  /v1/models/NAME[/versions/N|/labels/L]/metadata   signatures
 POST /v1/models/NAME[/versions/N|/labels/L]:predict    {"instances": [...]} or {"inputs": ...}
 GET  /monitoring/prometheus/metrics
 
-Errors are {"error": words} with the HTTP status that stands for the gRPC code. As in TensorFlow Serving any other
-path or method is an invalid argument (400), a path may end with a slash, and NaN and Infinity are written as such,
-which JSON itself does not know.
+Errors are {"error": message} with the HTTP status that corresponds to the gRPC code. As in TensorFlow Serving, any
+other path or method is an invalid argument (400), a path may end with a slash, and NaN and Infinity are written
+literally, which standard JSON does not allow.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _INTERNAL = 500
 _LOG = logging.getLogger(__name__)
 
 Content = dict[str, Any] | bytes
-"""Of an answer: a document, or the JSON of it."""
+"""Content of a response: a document, or its JSON."""
 
 Act = Callable[[serving_pb2.ModelSpec, Receive], Awaitable[Content]]
 
@@ -63,7 +63,7 @@ class _ModelName(StringConvertor):
 
 
 class _Choice(StringConvertor):
-    """Which version of the model; empty: the one that is served by default."""
+    """Which version of the model; empty: the default one."""
 
     regex = rf"(?:/versions/\d{{1,{LONGEST_VERSION}}}|/labels/[^/:]+)?"
 
@@ -80,10 +80,10 @@ register_url_convertor("end", _End())
 
 
 class RestApi:
-    """The application. One request is answered at a time on a connection, any number beside each other.
+    """The ASGI application.
 
-    Starlette routes and responds. Its middleware is left out, which would add as much again: errors become responses
-    in `__call__`.
+    Starlette routes and responds. Its middleware is left out, which would double that time: `__call__` turns errors
+    into responses.
     """
 
     def __init__(self, service: Service, aside: JsonPool) -> None:
@@ -91,7 +91,7 @@ class RestApi:
         self._aside = aside
         self._bodies = RequestBodies()
         routes = [
-            self._route(":predict", "POST", "Predict", self._predict),  # first: it is looked up most
+            self._route(":predict", "POST", "Predict", self._predict),  # first, because it is requested most
             self._route("", "GET", "GetModelStatus", self._status),
             self._route("/metadata", "GET", "GetModelMetadata", self._metadata),
             self._route(":classify", "POST", "Classify", self._refuse),
@@ -108,12 +108,12 @@ class RestApi:
             await self._router(scope, receive, send)
         except Refusal as refusal:
             await _error(refusal.words, _STATUS.get(refusal.code, _INTERNAL))(scope, receive, send)
-        except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
+        except Exception as error:  # noqa: BLE001 - the caller gets the error, the log the trace
             _LOG.exception("a request failed")
             await _error(f"{type(error).__name__}: {error}", _INTERNAL)(scope, receive, send)
 
     def _route(self, act: str, method: str, api: str, answer: Act) -> Route:
-        """Of a model's path that ends with `act`. `api` is the gRPC method that it is counted as."""
+        """The route of a model's path that ends with `act`. `api`: the gRPC method that requests are counted as."""
 
         async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["method"] != method:  # HEAD too, which Starlette would take for GET
@@ -147,14 +147,14 @@ class RestApi:
         return {
             "model_version_status": [
                 {
-                    "version": str(each.version),
-                    "state": serving_pb2.ModelVersionStatus.State.Name(each.state),
+                    "version": str(version.version),
+                    "state": serving_pb2.ModelVersionStatus.State.Name(version.state),
                     "status": {
-                        "error_code": from_number(each.status.error_code, "").code.name,
-                        "error_message": each.status.error_message,
+                        "error_code": from_number(version.status.error_code, "").code.name,
+                        "error_message": version.status.error_message,
                     },
                 }
-                for each in response.model_version_status
+                for version in response.model_version_status
             ]
         }
 
@@ -173,20 +173,20 @@ class RestApi:
         }
 
     async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> bytes:
-        with self._bodies.one() as held:
-            body = await held.read(receive)
+        with self._bodies.one() as body:
+            content = await body.read(receive)
             servable = self._service.catalog.find(spec)
             with servable.in_use():
-                return await while_there(receive, self._answered(servable, body))
+                return await while_there(receive, self._answered(servable, content))
 
     async def _answered(self, servable: Servable, body: bytes) -> bytes:
-        asked = await self._aside.read(body, servable.signatures)
-        outputs = await self._service.run(servable, asked.signature, asked.inputs)
-        return await self._aside.write(asked.by_rows, outputs)
+        request = await self._aside.read(body, servable.signatures)
+        outputs = await self._service.run(servable, request.signature, request.inputs)
+        return await self._aside.write(request.by_rows, outputs)
 
 
 class _Endpoint:
-    """An ASGI application as a route's endpoint: Starlette hands a bare function a Request, which nobody needs here."""
+    """An ASGI application as a route's endpoint: Starlette would pass a Request to a bare function."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application

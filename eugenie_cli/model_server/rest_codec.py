@@ -1,4 +1,4 @@
-"""The JSON of a predict request and of its answer, by rows ("instances") or by columns ("inputs"). Pure."""
+"""The JSON of predict requests and responses, by rows ("instances") or by columns ("inputs"). Pure functions."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from eugenie_cli.tfserving import tensors
 Signatures = Mapping[str, SignatureSpec]
 
 BASE64 = "b64"
-"""An object with this key alone is bytes; text stands for its UTF-8."""
+"""An object with only this key holds bytes; a string stands for its UTF-8 bytes."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request. `values` are rows, each a value or an object by input; or the columns, likewise."""
+    """A parsed request. `values`: a list of rows, or the columns; each is a value, or an object by input name."""
 
     signature: str
     values: Any
     by_rows: bool
 
     def inputs(self, spec: SignatureSpec) -> dict[str, np.ndarray]:
-        """Arrays by input, checked against the signature. Raises Refusal (INVALID_ARGUMENT)."""
+        """Arrays by input name, checked against the signature. Raises Refusal (INVALID_ARGUMENT)."""
         columns = self._columns(spec)
         spec.check_names(columns)
-        arrays = {name: _array(name, columns[name], one) for name, one in spec.inputs.items()}
+        arrays = {name: _array(name, columns[name], tensor) for name, tensor in spec.inputs.items()}
         spec.check_shapes({name: array.shape for name, array in arrays.items()})
         return arrays
 
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Read:
-    """A request that fits a signature. `by_rows` says how it is answered."""
+    """A request that matches a signature. `by_rows`: the format of the response."""
 
     signature: str
     inputs: Mapping[str, np.ndarray]
@@ -64,14 +64,14 @@ class Read:
 
 
 def read(body: bytes, signatures: Signatures) -> Read:
-    """A request's body, by the signatures of a model. Raises Refusal."""
-    asked = parse(body)
-    spec = chosen(signatures, asked.signature)
-    return Read(spec.name, asked.inputs(spec), asked.by_rows)
+    """Parse a request's body against a model's signatures. Raises Refusal."""
+    request = parse(body)
+    spec = chosen(signatures, request.signature)
+    return Read(spec.name, request.inputs(spec), request.by_rows)
 
 
 def write(by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The response in the shape of the request. Raises Refusal when outputs have no rows to answer by."""
+    """The response in the format of the request. Raises Refusal if the outputs cannot be split into rows."""
     return json.dumps(_answer(by_rows, outputs), ensure_ascii=False).encode()
 
 
@@ -81,17 +81,17 @@ def _answer(by_rows: bool, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     if not by_rows:
         return {"outputs": columns if single is None else single}
     if any(array.ndim == 0 for array in outputs.values()) or len({len(array) for array in outputs.values()}) != 1:
-        raise invalid("the outputs have no batch dimension in common: ask with 'inputs' instead of 'instances'")
+        raise invalid("the outputs have no common batch dimension: send 'inputs' instead of 'instances'")
     if single is not None:
         return {"predictions": single}
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
 def parse(body: bytes) -> Asked:
-    """A request's body. Raises Refusal (INVALID_ARGUMENT) that says where it is no JSON, or what is missing."""
+    """Parse a request's body. Raises Refusal (INVALID_ARGUMENT) with the JSON error's position, or what is missing."""
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError) as error:  # of a number with thousands of digits too
+    except (ValueError, RecursionError) as error:  # also raised for a number with thousands of digits
         raise invalid(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
         raise invalid("the request must be a JSON object")
@@ -111,7 +111,7 @@ def _array(name: str, value: Any, spec: Spec) -> np.ndarray:
             return _texts(value)
         array = np.array(value)
         if array.dtype.kind not in "bif" or (array.dtype.kind == "f" and dtype.kind in "iu"):
-            raise ValueError("its values are not all numbers of that type, or its rows not of one length")
+            raise ValueError("its values are not all numbers of that type, or its rows differ in length")
         return array.astype(dtype)
     except (ValueError, TypeError, OverflowError) as error:
         expected = tensors.data_type_name(spec.data_type)
@@ -119,21 +119,21 @@ def _array(name: str, value: Any, spec: Spec) -> np.ndarray:
 
 
 def _texts(value: Any) -> np.ndarray:
-    def read(one: Any) -> Any:
-        if isinstance(one, list):
-            return [read(each) for each in one]
-        if isinstance(one, str):
-            return one.encode()
-        if isinstance(one, dict) and set(one) == {BASE64} and isinstance(one[BASE64], str):
+    def read(element: Any) -> Any:
+        if isinstance(element, list):
+            return [read(item) for item in element]
+        if isinstance(element, str):
+            return element.encode()
+        if isinstance(element, dict) and set(element) == {BASE64} and isinstance(element[BASE64], str):
             try:
-                return base64.b64decode(one[BASE64], validate=True)
+                return base64.b64decode(element[BASE64], validate=True)
             except binascii.Error as error:
                 raise ValueError(f"{BASE64}: {error}") from error
-        raise ValueError(f"{one!r} is no text")
+        raise ValueError(f"{element!r} is not text")
 
     array = np.array(read(value), object)
-    if any(not isinstance(one, bytes) for one in array.ravel()):
-        raise ValueError("its rows are not of one length")
+    if any(not isinstance(text, bytes) for text in array.ravel()):
+        raise ValueError("its rows differ in length")
     return array
 
 
@@ -141,12 +141,12 @@ def _plain(array: np.ndarray) -> Any:
     if array.dtype.kind != "O":
         return array.tolist()
 
-    def written(one: Any) -> Any:
-        if isinstance(one, list):
-            return [written(each) for each in one]
+    def written(element: Any) -> Any:
+        if isinstance(element, list):
+            return [written(item) for item in element]
         try:
-            return one.decode()
+            return element.decode()
         except UnicodeDecodeError:
-            return {BASE64: base64.b64encode(one).decode()}
+            return {BASE64: base64.b64encode(element).decode()}
 
     return written(array.tolist())

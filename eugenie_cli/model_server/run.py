@@ -1,4 +1,4 @@
-"""The server's life: load what is there, listen, tell that it is ready, watch, drain, end."""
+"""The server's life cycle: load the models, listen, report readiness, watch for changes, drain, end."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from eugenie_cli.model_server.service import Service
 from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
 
 DRAIN_S = 10.0
-"""How long requests in flight may take to end after TERM."""
+"""Time for requests in flight to complete after TERM."""
 
 KEEPALIVE = (
-    # callers that vanished without a word: their connections end, and with them what waits for them
+    # connections of callers that vanished are closed, which cancels their waiting requests
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # what callers may do: those that look after their server more often than gRPC's five minutes are not sent away
+    # callers may ping more often than every five minutes, gRPC's default limit
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    # a connection that never says a word of HTTP/2
+    # connections that never send HTTP/2
     ("grpc.server_handshake_timeout_ms", 20_000),
 )
 
@@ -47,7 +47,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says."""
+    """Settings from the command line."""
 
     wanted: AspiredVersions
     host: str
@@ -58,18 +58,18 @@ class Settings:
     socket: Path | None = None
     rest_port: int | None = None
     tls: Certificates | None = None
-    """Of the ports; the socket is its owner's alone without it."""
+    """TLS of the ports. The socket has none, because only its owner can open it."""
     allow_reload: bool = False
     """Whether callers may change what is served."""
 
 
-class CannotListen(Exception):  # noqa: N818 - what happened, not a kind of error
-    """The port or the socket is taken, or the address is not this machine's."""
+class CannotListen(Exception):  # noqa: N818 - reads as the cause
+    """The port or the socket is in use, or the address does not belong to this machine."""
 
 
 async def serve(settings: Settings) -> None:
     """Serve until TERM or INT. Raises CannotListen."""
-    # One thread inside each run and a caller a core: twice the rate of the opposite on small batches.
+    # One thread per run and one run per core: twice the rate of many threads per run, for small batches.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(settings.workers)
     stop = asyncio.Event()
@@ -83,7 +83,7 @@ async def serve(settings: Settings) -> None:
     aside = JsonPool(settings.workers)
     rest = _listen_for_http(settings, RestApi(service, aside))
     await catalog.refresh()
-    # what is loaded now lives as long as the process: collections need not look at it again
+    # objects loaded so far live as long as the process: exclude them from later collections
     gc.collect()
     gc.freeze()
     batcher.start()
@@ -125,7 +125,7 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
         *KEEPALIVE,
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a silent partner
+        ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
     ]
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers(tuple(service.handlers()))
@@ -137,7 +137,7 @@ def _listen(settings: Settings, service: Service) -> tuple[grpc.aio.Server, int]
             port = server.add_secure_port(address, settings.tls.for_grpc())
     except RuntimeError as error:
         raise CannotListen(f"cannot listen on {address}: {error}") from error
-    if settings.socket is not None:  # after the port, which keeps a second server of the same site away
+    if settings.socket is not None:  # after the port, which a second server of the same site cannot bind
         try:
             sockets.release(settings.socket)
             with sockets.owner_only():

@@ -1,4 +1,4 @@
-"""One loaded version of a model: a SavedModel and its signatures, warmed, and how many requests use it."""
+"""One loaded version of a model: a warmed SavedModel, its signatures, and a count of the requests that use it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})
 
 
 class Servable:
-    """A version that answers. `in_flight` is touched on the event loop only."""
+    """A version that serves. `in_flight` is used on the event loop only."""
 
     def __init__(self, name: str, version: int, directory: Path) -> None:
-        """Load `directory`. Raises what TensorFlow raises when it is not a SavedModel that it can run."""
+        """Load `directory`. Raises TensorFlow's error if it is not a SavedModel that can run."""
         self.name = name
         self.version = version
         self.definitions = _definitions(directory)
@@ -43,7 +43,7 @@ class Servable:
         self._loaded = tf.saved_model.load(str(directory), tags=[SERVE_TAG])
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run a signature on arrays, from any thread. Raises Refusal with TensorFlow's code and words."""
+        """Run a signature on arrays, from any thread. Raises Refusal with TensorFlow's code and message."""
         try:
             tensors = {name: tf.constant(array) for name, array in inputs.items()}
             outputs = self._loaded.signatures[signature](**tensors)
@@ -54,25 +54,25 @@ class Servable:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
 
     def windows_per_item(self, inputs: Mapping[str, np.ndarray]) -> int:
-        """The work in one item of the batch: the windows in a segment of L rows; 1 for other models."""
+        """Windows of one batch item with a segment of L rows; 1 for models of other kinds."""
         rows = inputs.get("rows")
         if self._window is None or rows is None or rows.ndim != 3:
             return 1
         return max(1, rows.shape[1] - self._window + 1)
 
     def window_of(self, signature: str) -> int | None:
-        """M, where outputs have a row for each window of `rows`, so that a segment may be cut; None elsewhere."""
+        """M if the outputs have one row per window of `rows`, so that a segment may be split; otherwise None."""
         return self._window if signature == DEFAULT_SIGNATURE else None
 
     def warm_up(self, directory: Path) -> None:
-        """Run the version's warm-up requests, so that the first caller does not wait. Raises as `run` does."""
+        """Run the version's warm-up requests, so that the first caller does not wait. Raises like `run`."""
         for request in warm_up.read(directory):
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
             self.run(signature, {name: tensors.decode(proto) for name, proto in request.inputs.items()})
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Holds the version while a request runs: `on_idle` is called when the last one ends."""
+        """Count a request as in flight; `on_idle` is called when the last one ends."""
         self.in_flight += 1
         try:
             yield
@@ -83,7 +83,7 @@ class Servable:
 
 
 def load(name: str, version: int, directory: Path) -> Servable:
-    """Check, load and warm a version."""
+    """Check, load and warm a version. Raises Refusal for damaged files or a model that does not fit its folder."""
     damaged = checksums.problems(directory)
     if damaged:
         raise wrong("; ".join(damaged))
@@ -93,7 +93,7 @@ def load(name: str, version: int, directory: Path) -> Servable:
 
 
 def _definitions(directory: Path) -> dict[str, serving_pb2.SignatureDef]:
-    """The SignatureDefs of the graph that serves; fields that our messages leave out are carried along."""
+    """The SignatureDefs of the serving graph, including fields that our messages do not define."""
     saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
         if SERVE_TAG in graph.meta_info_def.tags:
@@ -106,16 +106,18 @@ def _definitions(directory: Path) -> dict[str, serving_pb2.SignatureDef]:
 
 
 def _check(info: model_info.ModelInfo, name: str, signatures: Mapping[str, SignatureSpec]) -> None:
-    """A model of ours must be of the class that it is served as, and have the signature that its callers expect."""
+    """A model of eugenie must belong to the class that it is served as, and have the signature that callers expect."""
     if info.class_name != name:
-        raise wrong(f"it is a model of the class {info.class_name}, and lies where those of {name} do")
+        raise wrong(f"it is a model of the class {info.class_name}, but its folder is for the class {name}")
     spec = signatures.get(DEFAULT_SIGNATURE)
     if spec is None:
-        raise wrong(f"it has no signature {DEFAULT_SIGNATURE}, only {', '.join(sorted(signatures)) or 'none'}")
+        raise wrong(
+            f"it has no signature {DEFAULT_SIGNATURE}; its signatures: {', '.join(sorted(signatures)) or 'none'}"
+        )
     shapes = {"asset": (-1,), "rows": (-1, -1, len(info.sensors))}
-    found = {each: tensor.shape for each, tensor in spec.inputs.items()}
-    if found != shapes:
-        raise wrong(f"{DEFAULT_SIGNATURE} takes {found}, and a model with its manifest takes {shapes}")
-    missing = [each for each in OUTPUTS if each not in spec.outputs]
+    inputs = {key: tensor.shape for key, tensor in spec.inputs.items()}
+    if inputs != shapes:
+        raise wrong(f"{DEFAULT_SIGNATURE} takes {inputs}, but the model's manifest requires {shapes}")
+    missing = [output for output in OUTPUTS if output not in spec.outputs]
     if missing:
-        raise wrong(f"{DEFAULT_SIGNATURE} does not give {', '.join(missing)}")
+        raise wrong(f"{DEFAULT_SIGNATURE} has no output {', '.join(missing)}")

@@ -27,16 +27,16 @@ _Health = health_pb2.HealthCheckResponse
 _SERVICES = frozenset({"", *(path.split("/")[1] for path in (protos.PREDICT, protos.GET_MODEL_STATUS))})
 
 _NOT_SUPPORTED = {
-    # of these only the model is read, which stands where it does in the requests that are supported
+    # only the model is read, which has the same field number as in supported requests
     protos.CLASSIFY: serving_pb2.GetModelStatusRequest,
     protos.REGRESS: serving_pb2.GetModelStatusRequest,
-    # a list of tasks, each with a model of its own: nothing is read
+    # a list of tasks, each with its own model: nothing is read
     protos.MULTI_INFERENCE: empty_pb2.Empty,
 }
-"""What each call that is refused carries."""
+"""The request message of each unsupported method."""
 
 RELOAD_OFF = (
-    "This server does not let its callers change what it serves: it follows models.config, which `eugenie models "
+    "This server does not let callers change what it serves: it follows models.config, which `eugenie models "
     "promote` and `eugenie export` write. `serving: {reload: true}` in the site file allows it"
 )
 
@@ -44,7 +44,7 @@ Method = Callable[[Any], Awaitable[Any]]
 
 
 class Service:
-    """Answers from a catalog through a batcher."""
+    """Answers requests with the servables of a manager, through a batcher."""
 
     def __init__(self, catalog: Manager, batcher: Batcher, *, allow_reload: bool = False) -> None:
         self.catalog = catalog
@@ -58,16 +58,16 @@ class Service:
         servable = self.catalog.find(request.model_spec)
         spec = chosen(servable.signatures, request.model_spec.signature_name)
         inputs = spec.read(request)
-        wanted_outputs = spec.chosen(request.output_filter)
+        output_names = spec.chosen(request.output_filter)
         outputs = await self.run(servable, spec.name, inputs)
         response = serving_pb2.PredictResponse()
         _name_version(response.model_spec, servable, spec.name)
-        for output in wanted_outputs:
-            tensors.encode(outputs[output], response.outputs[output], typed=True)
+        for name in output_names:
+            tensors.encode(outputs[name], response.outputs[name], typed=True)
         return response
 
     async def run(self, servable: Servable, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs for inputs that fit the signature. Raises Refusal."""
+        """The outputs for inputs that match the signature. Raises Refusal."""
         with servable.in_use():
             return dict(await self._batcher.predict(servable, signature, inputs))
 
@@ -93,7 +93,7 @@ class Service:
         return serving_pb2.GetModelStatusResponse(model_version_status=statuses)
 
     async def reload(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
-        if not self._allow_reload:  # a configuration names any folder of this machine
+        if not self._allow_reload:  # a configuration can name any folder of this machine
             raise Refusal(grpc.StatusCode.PERMISSION_DENIED, RELOAD_OFF)
         await self.catalog.configure(aspired_versions.read(request.config))
         return config_pb2.ReloadConfigResponse(status=serving_pb2.StatusProto())
@@ -104,12 +104,12 @@ class Service:
         return _Health(status=_Health.NOT_SERVING if self.draining else _Health.SERVING)
 
     async def refuse(self, _request: Any) -> Any:
-        """What TensorFlow Serving has for models of other kinds."""
-        words = "This server has Predict alone: its models take rows, not tf.Examples"
+        """Refuse a method that TensorFlow Serving has for models of other kinds."""
+        words = "This server supports only Predict: its models take rows, not tf.Examples"
         raise Refusal(grpc.StatusCode.UNIMPLEMENTED, words)
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
-        """What a grpc.aio server registers."""
+        """The handlers to register with a grpc.aio server."""
         methods: list[tuple[str, Method, Any]] = [
             (protos.PREDICT, self.predict, serving_pb2.PredictRequest),
             (protos.GET_MODEL_METADATA, self.metadata, serving_pb2.GetModelMetadataRequest),
@@ -128,7 +128,7 @@ class Service:
         return handlers
 
     def _answering(self, name: str, method: Method) -> Callable[[Any, grpc.aio.ServicerContext], Awaitable[Any]]:
-        """Count, and turn refusals into status codes, and anything else into INTERNAL with a trace in the log."""
+        """Count calls, and turn refusals into status codes and other errors into INTERNAL with a trace in the log."""
 
         async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
             try:
@@ -136,7 +136,7 @@ class Service:
                     return await method(request)
             except Refusal as refusal:
                 code, words = refusal.code, refusal.words
-            except Exception as error:  # noqa: BLE001 - the caller is told, the log has the trace
+            except Exception as error:  # noqa: BLE001 - the caller gets the error, the log the trace
                 _LOG.exception("a request failed")
                 code, words = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
             return await context.abort(code, words)
@@ -144,7 +144,7 @@ class Service:
         return answer
 
     def counted(self, request: Any, api: str, entrypoint: str) -> AbstractContextManager[None]:
-        """Counts what the block does, if the request is about a model. Names of no model are counted together."""
+        """Count the block if the request names a model. Unknown models are counted together."""
         spec = getattr(request, "model_spec", None)
         if spec is None:
             return nullcontext()

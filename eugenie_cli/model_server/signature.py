@@ -1,7 +1,7 @@
-"""What a signature takes and gives, and the check of a request against it before it joins a batch.
+"""Inputs and outputs of a signature, and the check of a request against it before it joins a batch.
 
-One wrong request must not fail the callers whose requests it would be batched with, so names, types and
-shapes are checked here; only what the graph itself asserts is left to the run.
+An invalid request must not fail the other callers of its batch, so names, types and shapes are checked here; only the
+graph's own assertions are left to the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 @dataclass(frozen=True)
 class Spec:
-    """A tensor of a signature: DataType, and the shape with -1 for any size (None: any shape)."""
+    """A tensor of a signature: its DataType, and its shape with -1 for any size (None: any shape)."""
 
     data_type: int
     shape: tuple[int, ...] | None
@@ -49,7 +49,7 @@ class SignatureSpec:
 
     @cached_property
     def batchable(self) -> bool:
-        """Requests may be joined and split along the first dimension: free in every input and output."""
+        """Whether requests may be joined and split: the first dimension of every input and output is free."""
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.has_batch for spec in specs)
 
@@ -64,7 +64,7 @@ class SignatureSpec:
                 raise invalid(f"Expects {name} to be {expected} but {got} is provided")
             with _of_input(name):
                 shapes[name] = tensors.shape_of(proto)
-        self.check_shapes(shapes)  # before memory is made for what they claim
+        self.check_shapes(shapes)  # before memory is allocated for the claimed sizes
         arrays = {}
         for name in self.inputs:
             with _of_input(name):
@@ -72,7 +72,7 @@ class SignatureSpec:
         return arrays
 
     def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raises Refusal (INVALID_ARGUMENT) unless they fit the signature and each other."""
+        """Raises Refusal (INVALID_ARGUMENT) unless the shapes fit the signature and each other."""
         for name, spec in self.inputs.items():
             if not spec.fits(shapes[name]):
                 raise invalid(f"shape of {name} {list(shapes[name])} is not compatible with {_show(spec.shape)}")
@@ -81,7 +81,7 @@ class SignatureSpec:
             raise invalid(f"Batching input tensors must have equal 0th-dimension size: {sizes}")
 
     def chosen(self, output_filter: Sequence[str]) -> tuple[str, ...]:
-        """Output names to return: all, or those of the filter. Raises Refusal (INVALID_ARGUMENT)."""
+        """Names of the outputs to return: all, or those in the filter. Raises Refusal (INVALID_ARGUMENT)."""
         seen: set[str] = set()
         for name in output_filter:
             if name not in self.outputs:
@@ -95,20 +95,20 @@ class SignatureSpec:
         return tuple(output_filter) or tuple(self.outputs)
 
     def check_names(self, names: Iterable[str]) -> None:
-        """Raises Refusal (INVALID_ARGUMENT) unless these are the inputs."""
-        given, wanted = set(names), self.inputs.keys()
-        if given != wanted:
-            extra, missing = ",".join(sorted(given - wanted)), ",".join(sorted(wanted - given))
+        """Raises Refusal (INVALID_ARGUMENT) unless these are the names of the inputs."""
+        given, expected = set(names), self.inputs.keys()
+        if given != expected:
+            extra, missing = ",".join(sorted(given - expected)), ",".join(sorted(expected - given))
             raise invalid(
-                f"input size does not match signature: {len(given)}!={len(wanted)} "
-                f"len({{{','.join(sorted(given))}}}) != len({{{','.join(sorted(wanted))}}}). "
+                f"input size does not match signature: {len(given)}!={len(expected)} "
+                f"len({{{','.join(sorted(given))}}}) != len({{{','.join(sorted(expected))}}}). "
                 f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
             )
 
 
 @contextmanager
 def _of_input(name: str) -> Iterator[None]:
-    """Names the input whose tensor is none."""
+    """Add the input's name to the error of an invalid tensor."""
     try:
         yield
     except tensors.TensorError as error:
@@ -116,15 +116,15 @@ def _of_input(name: str) -> Iterator[None]:
 
 
 def chosen(signatures: Mapping[str, SignatureSpec], name: str) -> SignatureSpec:
-    """The signature of that name; without a name the default one. Raises Refusal."""
-    found = signatures.get(name or DEFAULT_SIGNATURE)
-    if found is None:
+    """The signature of that name; the default one if the name is empty. Raises Refusal."""
+    signature = signatures.get(name or DEFAULT_SIGNATURE)
+    if signature is None:
         raise wrong(f'Serving signature key "{name or DEFAULT_SIGNATURE}" not found.')
-    return found
+    return signature
 
 
 def from_definition(name: str, definition: serving_pb2.SignatureDef) -> SignatureSpec:
-    """A SignatureDef of a SavedModel -> SignatureSpec."""
+    """Convert a SignatureDef of a SavedModel."""
     return SignatureSpec(name, _specs(definition.inputs), _specs(definition.outputs))
 
 

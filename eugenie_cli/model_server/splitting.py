@@ -1,7 +1,7 @@
-"""A request is cut into pieces of a run's size, and their answers are put together again. Pure.
+"""Splits a request into pieces of a run's size, and joins their outputs. Pure functions.
 
-It is cut along its batch, and where one segment is longer than a run, along its rows too: a score depends on the last M
-rows alone, so pieces that overlap by M - 1 rows give what the whole gives.
+A request is split along its batch, and also along its rows if one segment is longer than a run: a score depends only on
+the last M rows, so pieces that overlap by M - 1 rows give the same scores as the whole.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 
 ROWS = "rows"
-"""The input that has segments: [B, L, S]."""
+"""The input that holds segments: [B, L, S]."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The pieces of a request, in order. `windows`: of each. `row_pieces`: of each item, 0 where rows are not cut."""
+    """The pieces of a request, in order, and the windows of each. `row_pieces`: pieces per item; 0: rows stay whole."""
 
     pieces: Sequence[Arrays]
     windows: list[int]
     row_pieces: int = 0
 
     def joined(self, answers: Sequence[Arrays]) -> Arrays:
-        """The whole request's outputs from those of its pieces."""
+        """The outputs of the whole request, from those of its pieces."""
         if len(answers) == 1:
             return answers[0]
         if not self.row_pieces:
             return join(answers)
         per_item = [answers[at : at + self.row_pieces] for at in range(0, len(answers), self.row_pieces)]
-        return join([join(each, axis=1) for each in per_item])
+        return join([join(outputs, axis=1) for outputs in per_item])
 
 
 def cut(inputs: Arrays, windows_per_item: int, most: int, window: int | None) -> Cut:
-    """Pieces of at most `most` windows, or of one item. `window`: M of segments whose rows may be cut, or None."""
+    """Pieces of at most `most` windows, or of one item. `window`: M if the rows of segments may be split, or None."""
     items = size(inputs)
     if items and windows_per_item > most and window is not None:
         parts = -(-windows_per_item // most)
@@ -59,13 +59,13 @@ def cut(inputs: Arrays, windows_per_item: int, most: int, window: int | None) ->
 
 
 def size(arrays: Arrays) -> int:
-    """Items of the batch; 1 where there is none."""
+    """Number of items in the batch; 1 for arrays without a batch dimension."""
     first = next(iter(arrays.values()))
     return len(first) if first.ndim else 1
 
 
 def memory(arrays: Arrays) -> int:
-    """Bytes that a request keeps while it waits."""
+    """Bytes that a waiting request holds."""
     return sum(
         sum(map(len, array.ravel().tolist())) + array.nbytes if array.dtype.kind == "O" else array.nbytes
         for array in arrays.values()
@@ -73,5 +73,5 @@ def memory(arrays: Arrays) -> int:
 
 
 def join(parts: Sequence[Arrays], axis: int = 0) -> Arrays:
-    """One after the other."""
+    """Concatenate the arrays of each name along `axis`."""
     return {name: np.concatenate([part[name] for part in parts], axis) for name in parts[0]}

@@ -1,4 +1,4 @@
-"""A request that cannot be answered: the status code and the words that TensorFlow Serving uses for it."""
+"""A request that cannot be answered: the status code and message that TensorFlow Serving uses for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Refusal(Exception):  # noqa: N818 - the caller's error, not the server's
-    """Ends a call with `code` and `words`."""
+    """Ends a call with the status `code` and the message `words`."""
 
     def __init__(self, code: grpc.StatusCode, words: str) -> None:
         super().__init__(words)
@@ -17,17 +17,17 @@ class Refusal(Exception):  # noqa: N818 - the caller's error, not the server's
 
 
 def invalid(words: str) -> Refusal:
-    """INVALID_ARGUMENT: the request itself is wrong."""
+    """INVALID_ARGUMENT: the request is invalid, whatever the server's state."""
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, words)
 
 
 def not_found(words: str) -> Refusal:
-    """NOT_FOUND: no such model, version or signature."""
+    """NOT_FOUND: no such model or version."""
     return Refusal(grpc.StatusCode.NOT_FOUND, words)
 
 
 def wrong(words: str) -> Refusal:
-    """FAILED_PRECONDITION: it is not the request that is wrong, but what is there."""
+    """FAILED_PRECONDITION: the request is valid, but not for the models on this server."""
     return Refusal(grpc.StatusCode.FAILED_PRECONDITION, words)
 
 

@@ -1,4 +1,4 @@
-"""TLS of the server's ports: the files, checked whenever they are read, for gRPC and for HTTP."""
+"""TLS of the server's ports, for gRPC and HTTP. The files are checked each time they are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import grpc
 
 @dataclass(frozen=True)
 class Loaded:
-    """What new connections are taken with, from files that were checked."""
+    """Credentials for new connections, from checked files."""
 
     grpc: grpc.ServerCertificateConfiguration
     http: ssl.SSLContext
@@ -19,7 +19,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class ServerTls:
-    """PEM files. With `client_ca` a caller must show a certificate of that authority (mTLS)."""
+    """PEM files. With `client_ca`, callers must present a certificate of that authority (mTLS)."""
 
     certificate: Path
     key: Path
@@ -30,11 +30,11 @@ class ServerTls:
         return tuple(filter(None, (self.certificate, self.key, self.client_ca)))
 
     def load(self) -> Loaded:
-        """Raises ValueError that says which file is wrong, and how."""
+        """Raises ValueError that names the invalid file and the reason."""
         contents = self._contents()
         context = self._context()
         if self._contents() != contents:
-            raise ValueError(f"{self.certificate} and what belongs to it changed while they were read")
+            raise ValueError(f"{self.certificate} or its key or authority changed while they were read")
         certificate, key, *client_ca = contents
         roots = client_ca[0] if client_ca else None
         return Loaded(grpc.ssl_server_certificate_configuration([(key, certificate)], roots), context)
@@ -47,22 +47,22 @@ class ServerTls:
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # who takes up a session is not asked for his certificate again, and does not see the server's
+        # a resumed session would skip the exchange of certificates, the caller's and the server's
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"{self.certificate} and {self.key} are no certificate and its key: {error}") from error
+            raise ValueError(f"{self.certificate} and {self.key} are not a certificate and its key: {error}") from error
         if self.client_ca is not None:
             try:
                 context.load_verify_locations(self.client_ca)
             except (OSError, ssl.SSLError) as error:
-                raise ValueError(f"{self.client_ca} holds no certificate: {error}") from error
+                raise ValueError(f"{self.client_ca} contains no certificate: {error}") from error
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 
 def _no_password() -> str:
-    """A key with a password is refused: nobody is there to type it."""
-    raise ssl.SSLError("the key has a password: give one without, readable by its owner alone")
+    """Refuse a key with a password, which nobody could type."""
+    raise ssl.SSLError("the key has a password: use one without, readable only by its owner")

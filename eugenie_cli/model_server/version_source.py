@@ -1,4 +1,4 @@
-"""What lies on disk: the version directories of a model, and what is wrong with those that cannot be served."""
+"""The version directories of a model on disk, and the problems of those that cannot be served."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 @dataclass(frozen=True)
 class Found:
-    """A version directory. `identity` changes when anything in it is written anew; `problem`: why it cannot serve."""
+    """A version directory. `identity` changes with any file in it; `problem`: why it cannot be served."""
 
     version: int
     directory: Path
@@ -25,21 +25,21 @@ class Found:
 def scan(folder: Path) -> list[Found]:
     """The versions of the model in `folder`, newest first, without hidden directories.
 
-    Directories may come and go meanwhile. Raises OSError when the disk cannot say what there is: that is not "nothing".
+    Directories may appear and disappear meanwhile. Raises OSError if the disk cannot be read: that is not "none".
     """
-    found: dict[int, Found] = {}
-    for directory in sorted(directories(folder), key=lambda each: (len(each.name), each.name)):
+    versions: dict[int, Found] = {}
+    for directory in sorted(directories(folder), key=lambda path: (len(path.name), path.name)):
         name = directory.name
-        if name.isascii() and name.isdigit() and int(name) not in found:  # 7 before 007
-            found[int(name)] = _version(folder, directory)
-    return sorted(found.values(), key=lambda each: -each.version)
+        if name.isascii() and name.isdigit() and int(name) not in versions:  # 7 before 007
+            versions[int(name)] = _version(folder, directory)
+    return sorted(versions.values(), key=lambda version: -version.version)
 
 
 def directories(parent: Path) -> list[Path]:
-    """The directories in `parent` that are not hidden; none where it is gone or not ours to read."""
+    """The directories in `parent` that are not hidden; none if it does not exist or must not be read."""
     try:
         with os.scandir(parent) as entries:
-            return [parent / each.name for each in entries if not each.name.startswith(".") and each.is_dir()]
+            return [parent / entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     except _NOT_THERE:
         return []
 
@@ -48,16 +48,16 @@ def _version(folder: Path, directory: Path) -> Found:
     version, identity = int(directory.name), _identity(directory)
     problem = ""
     if str(version) != directory.name:
-        problem = f"{directory.name!r} is no version: write it without leading zeros, {version}"
+        problem = f"{directory.name!r} is not a version: write it without leading zeros, {version}"
     elif not directory.resolve().is_relative_to(folder.resolve()):
         problem = f"{directory} is a link that leads out of the model's folder, to {directory.resolve()}"
     elif SAVED_MODEL not in {name for name, _, _, _ in identity}:
-        problem = f"{directory} has no {SAVED_MODEL}: it is half written, or no SavedModel"
+        problem = f"{directory} has no {SAVED_MODEL}: it is incomplete, or not a SavedModel"
     return Found(version, directory, identity, problem)
 
 
 def _identity(directory: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """(name, inode, size, ns) of every file, so that a copy that is still being made is looked at again."""
+    """(name, inode, size, ns) of every file, so that an unfinished copy is examined again."""
     files = []
     for folder, _, names in os.walk(directory, onerror=_unless_gone):
         for path in (Path(folder, name) for name in names):

@@ -189,7 +189,9 @@ def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Pat
         publish(versions, folder, 3)
         for number, broken in enumerate(("", config(folder), "model_config_list { config {"), 1):
             file.write_text(broken)
-            wait_until(lambda number=number: log.read_text().count("what was wanted before goes on") >= number)
+            wait_until(
+                lambda number=number: log.read_text().count("the last valid configuration stays in effect") >= number
+            )
         file.unlink()
         wait_until(lambda: "cannot be read: it is not there" in log.read_text())
         assert (available(client), answering(client)) == ({1}, 1), "no newer version may be served"

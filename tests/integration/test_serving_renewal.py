@@ -151,15 +151,15 @@ def test_a_broken_file_keeps_the_certificate_and_is_logged(
 ) -> None:
     before = server.serials(caller)
     kept = server.files.certificate.read_bytes(), server.files.key.read_bytes()
-    logged = server.log.read_text().count("new connections get the certificate from before")
+    logged = server.log.read_text().count("new connections still get the previous certificate")
     if wrong == "no certificate":
         server.files.certificate.write_text("-----BEGIN CERTIFICATE-----\nhalf of it")
     elif wrong == "another key":
         put(plant.sign("other").key, server.files.key)
     else:
         server.files.key.unlink()
-    words = {"gone": "server.key cannot be read: No such file"}.get(wrong, "are no certificate and its key")
-    wait_until(lambda: server.log.read_text().count("new connections get the certificate from before") > logged)
+    words = {"gone": "server.key cannot be read: No such file"}.get(wrong, "are not a certificate and its key")
+    wait_until(lambda: server.log.read_text().count("new connections still get the previous certificate") > logged)
     assert words in server.log.read_text().splitlines()[-1]
     assert server.serials(caller) == before
     assert server.client.predict("pump", [ASSETS[0]], ROWS).version == 1

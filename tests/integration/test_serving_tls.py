@@ -165,9 +165,9 @@ def test_a_server_with_wrong_files_ends_in_words(tmp_path: Path, pki: Pki, wrong
     command = [sys.executable, "-m", "eugenie_cli.model_server", "--port", "0", "--models", str(tmp_path), *flags]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     code, words = {
-        "another key": (1, f"TLS: {pki.server.certificate} and {pki.caller.key} are no certificate and its key"),
+        "another key": (1, f"TLS: {pki.server.certificate} and {pki.caller.key} are not a certificate and its key"),
         "a key that is gone": (1, "gone.key cannot be read: No such file"),
-        "no key": (2, "--tls-certificate and --tls-key belong together"),
+        "no key": (2, "--tls-certificate and --tls-key must be given together"),
     }[wrong]
     assert (ended.returncode, words in ended.stderr) == (code, True), ended.stderr
 

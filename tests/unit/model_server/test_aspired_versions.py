@@ -1,4 +1,4 @@
-"""What a models.config releases, and that nothing else is served: whatever state the file is in."""
+"""What a models.config releases; nothing else is served, whatever the state of the file."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ BROKEN = {
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     for version in ("1", "2"):
-        made = tmp_path / "pump" / version
-        made.mkdir(parents=True)
-        (made / "saved_model.pb").write_bytes(b"graph")
+        directory = tmp_path / "pump" / version
+        directory.mkdir(parents=True)
+        (directory / "saved_model.pb").write_bytes(b"graph")
     return tmp_path
 
 
@@ -62,7 +62,7 @@ def test_a_start_with_a_file_that_releases_nothing_serves_nothing_and_says_so(
     put(root, content)
     released = Released(root)
     assert released.models() == {} and released.models() == {}
-    assert len(caplog.messages) == 1, "said once"
+    assert len(caplog.messages) == 1, "the problem is logged once"
     assert str(root / MODELS_CONFIG) in caplog.text and "nothing is served" in caplog.text
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_becomes_wrong_leaves_what_was_released(
     assert before["pump"].policy == Specific(frozenset({1}))
     put(root, content)
     assert released.models() == before
-    assert "what was wanted before goes on" in caplog.text
+    assert "the last valid configuration stays in effect" in caplog.text
     put(root, PUMP.replace("versions: 1", "versions: 2"))
     assert released.models()["pump"].policy == Specific(frozenset({2}))
 
@@ -97,6 +97,6 @@ def test_a_class_that_the_file_does_not_name_is_not_served(root: Path) -> None:
 
 
 def test_a_file_of_the_operators_own_may_leave_the_choice_to_the_server(root: Path) -> None:
-    """`--model-config`: as TensorFlow Serving reads it."""
+    """`--model-config` is read as TensorFlow Serving reads it."""
     put(root, BROKEN["no versions named"])
     assert set(Written(root / MODELS_CONFIG).models()) == {"pump"}

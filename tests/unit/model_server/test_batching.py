@@ -1,4 +1,4 @@
-"""The queue: what runs together, what is cut, who waits for whom. The model is a function on arrays."""
+"""The queue: what runs together, what is split, who waits for whom. The model is a function on arrays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOAT = 1
 
 
 class Doubling:
-    """Stands where a Servable does: doubles `x` [B, L], holds runs at `gate`, refuses negative values."""
+    """Stands in for a Servable: doubles `x` [B, L], holds runs at `gate`, refuses negative values."""
 
     signatures = {  # noqa: RUF012
         "double": SignatureSpec("double", {"x": Spec(FLOAT, (-1, -1))}, {"y": Spec(FLOAT, (-1, -1))})
@@ -62,7 +62,7 @@ def column(*values: float) -> dict[str, np.ndarray]:
 
 
 async def queued(batcher: Batcher, model: Doubling, requests: list) -> list:
-    """Hold the worker with one request, let the others wait, then let go."""
+    """Hold the worker with one request, let the others wait, then release it."""
     model.gate.clear()
     first = asyncio.ensure_future(batcher.predict(model, "double", column(0)))
     await asyncio.sleep(0.05)
@@ -197,7 +197,7 @@ def test_nobody_waits_for_the_whole_of_a_long_segment(small: int) -> None:
         await asyncio.sleep(0.05)
         model.gate.set()
         await asyncio.gather(short, long)
-        assert model.first.index(-1_000) <= 3, "after the piece that ran, and one more"
+        assert model.first.index(-1_000) <= 3, "the short request runs after the running piece and one more"
 
     with_batcher(scenario)
 
@@ -232,10 +232,10 @@ def test_the_bytes_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(batching, "MAX_WAITING_BYTES", 12)
 
     async def scenario(batcher: Batcher, model: Doubling) -> None:
-        answers = await queued(batcher, model, [column(1), column(2, 3), column(4)])  # 4, 4 + 8, and 4 more
+        answers = await queued(batcher, model, [column(1), column(2, 3), column(4)])  # 4 bytes, 8 more, 4 more
         assert [isinstance(answer, Refusal) for answer in answers] == [False, True, False]
         assert answers[1].code is grpc.StatusCode.RESOURCE_EXHAUSTED and "not answered yet" in answers[1].words
-        # a large one alone is served: it could never come otherwise
+        # a large request is served if no other waits: it could never run otherwise
         assert (await batcher.predict(model, "double", column(*range(9))))["y"].shape == (9, 1)
 
     with_batcher(scenario)
@@ -284,7 +284,7 @@ class Stepping(Doubling):
 
 
 async def crowded(batcher: Batcher, model: Stepping) -> list[asyncio.Future]:
-    """Two runs that end with two requests waiting: those are put off, until four are there or for very long."""
+    """Two runs that end with two requests waiting: those are delayed until four wait, or for very long."""
 
     def ask() -> asyncio.Future:
         return asyncio.ensure_future(batcher.predict(model, "double", column(1)))
@@ -299,7 +299,7 @@ async def crowded(batcher: Batcher, model: Stepping) -> list[asyncio.Future]:
         await asyncio.gather(*running)
         running = waiting
     await asyncio.sleep(0.05)
-    assert model.begun == batch_delay.CROWDED, "what waits is put off"
+    assert model.begun == batch_delay.CROWDED, "the waiting requests are delayed"
     model.permits.release(10)
     return running
 

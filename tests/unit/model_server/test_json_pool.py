@@ -1,4 +1,4 @@
-"""Large JSON beside the server: the same results and refusals, and what becomes of a request whose process goes."""
+"""Large JSON in separate processes: the same results and refusals, and the fate of requests whose process ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def body(value: float, large: bool = True) -> bytes:
 
 
 def run(act: Callable[[JsonPool], Awaitable[None]]) -> None:
-    """With one process at most, which is gone in the end."""
+    """Run with at most one process, which has ended afterwards."""
 
     async def running() -> None:
         aside = JsonPool(1)
@@ -47,12 +47,12 @@ def run(act: Callable[[JsonPool], Awaitable[None]]) -> None:
 
 
 def workers() -> list[psutil.Process]:
-    found = []
-    for one in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # and a zombie is one: it ends while we look
-            if "json_pool_worker" in " ".join(one.cmdline()):
-                found.append(one)
-    return found
+    processes = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # raised for a zombie, too
+            if "json_pool_worker" in " ".join(child.cmdline()):
+                processes.append(child)
+    return processes
 
 
 async def value_of(aside: JsonPool, content: bytes) -> float:
@@ -110,9 +110,9 @@ def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
         process.suspend()
         held = asyncio.create_task(value_of(aside, body(5)))
         waiting = asyncio.create_task(value_of(aside, body(6)))
-        await asyncio.sleep(0)  # both have begun: the first is more than the pipe holds, the second waits for its turn
+        await asyncio.sleep(0)  # both have begun: the first fills the pipe, the second waits for its turn
         process.kill()
-        with pytest.raises(Refusal, match="the process that was to read the JSON ended: -9") as lost:
+        with pytest.raises(Refusal, match="the process that was to read the JSON ended with code -9") as lost:
             await held
         assert lost.value.code is grpc.StatusCode.INTERNAL
         assert await waiting == 6

@@ -1,4 +1,4 @@
-"""Bodies of HTTP requests: what is too large is refused as it comes, and work ends with its caller."""
+"""Bodies of HTTP requests: too large ones are refused while they arrive, and work ends when its caller hangs up."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from eugenie_cli.model_server.status_error import Refusal
 
 
 def receiving(parts: Iterable[bytes], *, hangs_up: bool = False):
-    """What an ASGI server calls `receive`; after the parts it waits, or says that the caller is gone."""
-    left = list(parts)
+    """An ASGI server's `receive`: after the parts it waits, or reports that the caller hung up."""
+    remaining = list(parts)
 
     async def receive() -> dict[str, object]:
-        if left:
-            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left) or hangs_up}
+        if remaining:
+            return {"type": "http.request", "body": remaining.pop(0), "more_body": bool(remaining) or hangs_up}
         if not hangs_up:
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
@@ -27,8 +27,8 @@ def receiving(parts: Iterable[bytes], *, hangs_up: bool = False):
     return receive
 
 
-async def read(all_of_them: RequestBodies, *parts: bytes, hangs_up: bool = False) -> bytes:
-    with all_of_them.one() as body:
+async def read(bodies: RequestBodies, *parts: bytes, hangs_up: bool = False) -> bytes:
+    with bodies.one() as body:
         return await body.read(receiving(parts, hangs_up=hangs_up))
 
 
@@ -59,7 +59,7 @@ def test_a_length_that_is_announced_is_refused_before_a_byte_comes(length: bytes
     with pytest.raises(Refusal, match="is larger than"):
         check_length([(b"host", b"x"), (b"content-length", length)])
     check_length([(b"content-length", b"33554432")])
-    check_length([(b"content-length", b"-1"), (b"content-length", b"x")])  # the server's business
+    check_length([(b"content-length", b"-1"), (b"content-length", b"x")])  # left to the HTTP server
 
 
 def test_a_caller_that_hangs_up_while_he_sends_is_gone() -> None:

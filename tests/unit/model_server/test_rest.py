@@ -1,4 +1,4 @@
-"""Routes of the REST API: which path and method reach what, and what every other one is answered."""
+"""Routes of the REST API: what each path and method reaches, and the response to every other one."""
 
 from __future__ import annotations
 

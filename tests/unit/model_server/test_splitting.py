@@ -1,4 +1,4 @@
-"""A request in pieces: whatever its size, the pieces are small and give together what the whole gives."""
+"""Splitting a request: the pieces are small, and their joined outputs equal those of the whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eugenie_cli.model_server.splitting import cut, memory
 
 
 def scored(inputs: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarray]:
-    """As a model: of each window its sum [B, K], and its last row [B, K, S]."""
+    """Like a model: the sum [B, K] and the last row [B, K, S] of each window."""
     windows = np.lib.stride_tricks.sliding_window_view(inputs["rows"], window, axis=1)  # [B, K, S, M]
     of_asset = np.array([len(name) for name in inputs["asset"]], np.float64).reshape(-1, 1)
     return {"score": windows.sum(axis=(2, 3)) + of_asset, "expected": windows[..., -1]}

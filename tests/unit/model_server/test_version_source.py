@@ -1,4 +1,4 @@
-"""What the server finds in the models' directory, while others write there."""
+"""What the server finds in the models' directory while other processes write to it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from eugenie_cli.model_server.version_source import scan
 
 
 def version(root: Path, name: str, number: str) -> Path:
-    made = root / name / number
-    made.mkdir(parents=True)
-    (made / "saved_model.pb").write_bytes(b"graph")
-    return made
+    directory = root / name / number
+    directory.mkdir(parents=True)
+    (directory / "saved_model.pb").write_bytes(b"graph")
+    return directory
 
 
 def test_versions_newest_first_without_what_is_hidden(tmp_path: Path) -> None:
     for number in ("2", "10", ".3", "x", "²"):
         version(tmp_path, "pump", number)
-    assert [(each.version, each.problem) for each in scan(tmp_path / "pump")] == [(10, ""), (2, "")]
+    assert [(found.version, found.problem) for found in scan(tmp_path / "pump")] == [(10, ""), (2, "")]
 
 
 def test_models_are_directories_that_are_not_hidden(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     (tmp_path / "pump" / "12").symlink_to(tmp_path / "fan" / "3")
     version(tmp_path, "pump", "9")
     (tmp_path / "pump" / "10").symlink_to(tmp_path / "pump" / "9")
-    problems = {each.version: each.problem for each in scan(tmp_path / "pump")}
+    problems = {found.version: found.problem for found in scan(tmp_path / "pump")}
     assert (problems[9], problems[10]) == ("", "")
     assert "without leading zeros" in problems[7]
     assert "no saved_model.pb" in problems[11]
@@ -53,15 +53,15 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
 def test_of_two_directories_for_one_version_the_plain_one_counts(tmp_path: Path) -> None:
     version(tmp_path, "pump", "007")
     version(tmp_path, "pump", "7")
-    assert [(each.directory.name, each.problem) for each in scan(tmp_path / "pump")] == [("7", "")]
+    assert [(found.directory.name, found.problem) for found in scan(tmp_path / "pump")] == [("7", "")]
 
 
 def test_a_file_that_is_written_anew_makes_another_identity(tmp_path: Path) -> None:
-    made = version(tmp_path, "pump", "1")
+    directory = version(tmp_path, "pump", "1")
     (before,) = scan(tmp_path / "pump")
     assert scan(tmp_path / "pump") == [before]
-    (made / "variables").mkdir()
-    (made / "variables" / "variables.data").write_bytes(b"half")
+    (directory / "variables").mkdir()
+    (directory / "variables" / "variables.data").write_bytes(b"half")
     assert scan(tmp_path / "pump") != [before]
 
 
@@ -82,7 +82,7 @@ def test_no_directory_is_no_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) -> None:
-    """Versions are copied into a hidden folder and renamed, and old ones deleted, while the server looks."""
+    """Versions are copied into a hidden folder and renamed, and old ones deleted, during the scan."""
     version(tmp_path, "pump", "1")
     stop = threading.Event()
 
@@ -101,7 +101,7 @@ def test_directories_that_come_and_go_meanwhile_do_not_matter(tmp_path: Path) ->
             assert "pump" in Unreleased(tmp_path).models()
             for model in Unreleased(tmp_path).models().values():
                 scan(model.folder)
-            assert [each.version for each in scan(tmp_path / "pump")] == [1]
+            assert [found.version for found in scan(tmp_path / "pump")] == [1]
             os.sched_yield()
     finally:
         stop.set()
