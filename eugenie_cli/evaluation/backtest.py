@@ -79,7 +79,7 @@ def backtest(
     graph = Graph(exported(opened, version, progress))
     # a version of another type has its own window, and is judged by it
     model_info.check(graph.info, fleet, any_window=True)
-    if warning := model_info.about_strangers(graph.info, fleet.assets):
+    if warning := model_info.unknown_assets_message(graph.info, fleet.assets):
         progress.say(f"{fleet.name}: {warning}")
     with progress.task(f"score {fleet.name}", total=len(fleet.assets), unit="assets") as advance:
         for asset in fleet.assets:

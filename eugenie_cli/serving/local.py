@@ -87,7 +87,7 @@ def stop(site: HasServing, progress: Progress = SILENT) -> bool:
             ExitCode.USAGE,
         )
     ran = end(workspace_of(site))
-    progress.say("the model server is stopped" if ran else "no model server ran")
+    progress.say("the model server has stopped" if ran else "no model server was running")
     return ran
 
 

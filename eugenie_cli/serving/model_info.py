@@ -1,4 +1,4 @@
-"""`assets.extra/eugenie.json` of a SavedModel: what the model was trained for, checked before it is used."""
+"""`assets.extra/eugenie.json` of a SavedModel: what the model was trained for, checked before the model is used."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SCHEMA = "eugenie.model.v1"
 _NAMED = 5
-"""Assets that a sentence names."""
+"""Maximum number of assets named in a message."""
 LOCATION = Path("assets.extra") / "eugenie.json"
-"""Inside the version's directory; TensorFlow Serving leaves unknown files of `assets.extra` alone."""
+"""Inside the version's directory; TensorFlow Serving ignores unknown files in `assets.extra`."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One exported model version: its class, the rows that it takes, the assets that it knows."""
+    """One exported model version: its class, the rows that it accepts, the assets that it knows."""
 
     class_name: str
     version: int
@@ -36,9 +36,9 @@ class ModelInfo:
     max_gap_ms: int
     assets: tuple[str, ...]
     run_id: str
-    """MLflow run that trained it."""
+    """MLflow run that trained the model."""
     data_fingerprint: str
-    """Of the history that it learnt from."""
+    """Fingerprint of the history that the model was trained on."""
 
 
 def render(info: ModelInfo) -> str:
@@ -49,9 +49,10 @@ def render(info: ModelInfo) -> str:
 
 
 def read(directory: Path) -> ModelInfo:
-    """The document of the version in `directory` (`models/<class>/<version>`).
+    """Read the document of the version in `directory` (`models/<class>/<version>`).
 
-    Raises EugenieError (REFUSED), naming the file and the key, when it is missing or not of this schema.
+    Raises EugenieError (REFUSED), naming the file and the key, when the document is missing or does not match the
+    schema.
     """
     path = directory / LOCATION
     try:
@@ -73,9 +74,10 @@ def read(directory: Path) -> ModelInfo:
 def check(info: ModelInfo, fleet: Fleet, *, any_window: bool = False) -> None:
     """Raise EugenieError (REFUSED) that names every point on which the model and the site's class disagree.
 
-    Equal must be: the sensors and their order, window, step and max_gap; and the model must know one of the assets.
-    The others are `strangers`: a machine that is new, or had too little normal history, locks nobody out. `any_window`:
-    rows of any number can be sent, as to judge history; a stream sends those of the site's window.
+    The sensors and their order, window, step and max_gap must be equal, and the model must know at least one of the
+    assets. Other assets may be unknown (`unknown_assets`): an asset that is new, or had too little normal history, does
+    not block the rest. `any_window`: accept a different window, because the caller can send any number of rows, as
+    when scoring history; a stream sends the site's window.
     """
     class_name, equipment = fleet.name, fleet.equipment
     pairs: list[tuple[str, Any, Any]] = [
@@ -85,12 +87,12 @@ def check(info: ModelInfo, fleet: Fleet, *, any_window: bool = False) -> None:
         ("step", f"{info.step_ms} ms", f"{equipment.step} ms"),
         ("max_gap", f"{info.max_gap_ms} ms", f"{equipment.max_gap} ms"),
     ]
-    found = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
-    unknown = strangers(info, fleet.assets)
+    differences = [f"{what}: the model has {model}, the site {ours}" for what, model, ours in pairs if model != ours]
+    unknown = unknown_assets(info, fleet.assets)
     if unknown and len(unknown) == len(fleet.assets):
-        found.append(f"assets: the model does not know {', '.join(unknown)}")
-    if found:
-        listed = "; ".join(found)
+        differences.append(f"assets: the model does not know {', '.join(unknown)}")
+    if differences:
+        listed = "; ".join(differences)
         raise EugenieError(
             f"model {info.class_name} version {info.version} does not fit {fleet.file.name}: {listed}",
             f"eugenie train --class {class_name}, then eugenie export --class {class_name}",
@@ -98,20 +100,20 @@ def check(info: ModelInfo, fleet: Fleet, *, any_window: bool = False) -> None:
         )
 
 
-def strangers(info: ModelInfo, assets: Iterable[str]) -> tuple[str, ...]:
-    """Those of its class's `assets` that the model does not know: their rows have no score."""
+def unknown_assets(info: ModelInfo, assets: Iterable[str]) -> tuple[str, ...]:
+    """The subset of `assets` that the model does not know: their rows get no score."""
     return tuple(asset for asset in assets if asset not in info.assets)
 
 
-def about_strangers(info: ModelInfo, assets: Iterable[str]) -> str:
-    """A sentence that names them, and what to do; empty where there is none."""
-    unknown = strangers(info, assets)
+def unknown_assets_message(info: ModelInfo, assets: Iterable[str]) -> str:
+    """A sentence that names the unknown assets and what to do; empty when the model knows all assets."""
+    unknown = unknown_assets(info, assets)
     if not unknown:
         return ""
     more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     return (
-        f"version {info.version} does not know {', '.join(unknown[:_NAMED])}{more}: not scored until it has normal "
-        f"history (`eugenie import`) and `eugenie train --class {info.class_name}` has seen it"
+        f"version {info.version} does not know {', '.join(unknown[:_NAMED])}{more}: not scored until normal history "
+        f"is imported (`eugenie import`) and used for training (`eugenie train --class {info.class_name}`)"
     )
 
 
@@ -119,7 +121,7 @@ def _parse(document: dict[str, Any]) -> ModelInfo:
     def get(key: str, kind: type) -> Any:
         value = document[key]
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"{key} must be of type {kind.__name__}, it is {value!r}")
+            raise TypeError(f"{key} must be of type {kind.__name__}, not {value!r}")
         return value
 
     return ModelInfo(

@@ -52,7 +52,7 @@ def publish_class(
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is exported already")
-            _name_strangers(model_info.read(target), fleet.assets, progress)
+            _report_unknown_assets(model_info.read(target), fleet.assets, progress)
             return ExportedModel(class_name, registered.version, target, already=True)
         for left in folder.glob(f"{STAGED}*"):  # of an export that was killed
             shutil.rmtree(left)
@@ -68,12 +68,12 @@ def publish_class(
                 checksums.write(staged)
             registry.client.log_artifact(registered.run_id, str(target / model_card.LOCATION))
     progress.say(f"{class_name} version {registered.version}: agrees with the trained network to {difference:.1g}")
-    _name_strangers(info, fleet.assets, progress)
+    _report_unknown_assets(info, fleet.assets, progress)
     return ExportedModel(class_name, registered.version, target, largest_difference=difference)
 
 
-def _name_strangers(info: model_info.ModelInfo, assets: Iterable[str], progress: Progress) -> None:
-    if words := model_info.about_strangers(info, assets):
+def _report_unknown_assets(info: model_info.ModelInfo, assets: Iterable[str], progress: Progress) -> None:
+    if words := model_info.unknown_assets_message(info, assets):
         progress.say(f"{info.class_name}: {words}")
 
 

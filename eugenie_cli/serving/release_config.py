@@ -1,6 +1,6 @@
-"""Which version of each class is released: `models/models.config`, a ModelServerConfig that model servers follow.
+"""The released version of each class: `models/models.config`, a ModelServerConfig that model servers follow.
 
-A class that was exported is served by the version that the file says, under its number and the label `champion`.
+An exported class is served in the version that the file names, under its number and the label `champion`.
 """
 
 from __future__ import annotations
@@ -22,116 +22,117 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.tfserving.layout import MODELS_CONFIG as FILE
 from eugenie_cli.tfserving.protos import config_pb2
 
-_NOTHING = "a server that starts now serves nothing. `eugenie export` releases the champions"
+_NOTHING = "a server started now would serve nothing. `eugenie export` releases the champions"
 _VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def file_of(site: HasServing) -> Path:
-    """The file. There is none before the first export."""
+    """The path of `models.config`. The file does not exist before the first export."""
     return workspace_of(site).models / FILE
 
 
 def read(site: HasServing) -> dict[str, ReleasedModel]:
-    """What is released, by class. Raises EugenieError that names the file, and line and column of what is wrong."""
+    """The released models by class. Raises EugenieError that names the file, and line and column of a syntax error."""
     file = file_of(site)
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
-        raise EugenieError(f"{file} is not text: {error}", "move it away, then `eugenie export`") from error
+        raise EugenieError(f"{file} is not text: {error}", "move the file, then run `eugenie export`") from error
     return _parsed(text, str(file))
 
 
 def read_for_elsewhere(site: HasServing, *, ask: bool) -> dict[str, ReleasedModel]:
-    """What is released for servers elsewhere: by a folder in `serving.models`, by the workspace, or else by the store.
+    """The models released for remote servers, from the folder `serving.models`, the workspace, or the remote store.
 
-    `write` says the same in all of them; a store across a network is asked only by who has no workspace, and wants to
-    (`ask`). Raises EugenieError as `read` does, and when such a store cannot be reached.
+    `write` keeps all of them equal. A remote store is queried only if the workspace has no releases and `ask` is true.
+    Raises EugenieError as `read` does, and when the store cannot be reached.
     """
     models = site.serving.models
     is_remote = models is not None and "://" in models
     if models is None or (is_remote and (not ask or file_of(site).exists())):
         return read(site)
-    there = model_store.of_site(site)
-    text = there.read(FILE) if there is not None else None
-    return read(site) if there is None or text is None else _parsed(text, f"{there.uri}/{FILE}")
+    store = model_store.of_site(site)
+    text = store.read(FILE) if store is not None else None
+    return read(site) if store is None or text is None else _parsed(text, f"{store.uri}/{FILE}")
 
 
 def write(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
-    """Replace what is released, atomically, for the site's own server and in its model store if it has one."""
+    """Replace the released models atomically, for the site's own server and in its model store if it has one."""
     _write_here(site, models)
-    there = model_store.of_site(site)
-    if there is not None:
-        there.write(FILE, _text(models, there.uri))
+    store = model_store.of_site(site)
+    if store is not None:
+        store.write(FILE, _text(models, store.uri))
 
 
 def exported(site: HasServing) -> dict[str, tuple[int, ...]]:
     """The versions of each class that `eugenie export` has published in the workspace, ascending."""
     models = workspace_of(site).models
-    found = {}
+    versions = {}
     for name in sorted(site.classes):
-        folders = (models / name).iterdir() if (models / name).is_dir() else ()
-        found[name] = tuple(sorted(int(one.name) for one in folders if _VERSION.fullmatch(one.name) and one.is_dir()))
-    return found
+        paths = (models / name).iterdir() if (models / name).is_dir() else ()
+        folders = [path for path in paths if _VERSION.fullmatch(path.name) and path.is_dir()]
+        versions[name] = tuple(sorted(int(folder.name) for folder in folders))
+    return versions
 
 
 def servable(site: HasServing) -> dict[str, ReleasedModel]:
-    """What is released of the site's classes, as far as the versions are in the workspace. Raises as `read` does."""
-    there = exported(site)
-    found = {}
+    """The released models of the site's classes whose versions are in the workspace. Raises as `read` does."""
+    published = exported(site)
+    models = {}
     for name, model in read(site).items():
-        versions = tuple(one for one in model.versions if one in there.get(name, ()))
+        versions = tuple(version for version in model.versions if version in published.get(name, ()))
         labels = {label: version for label, version in model.labels.items() if version in versions}
         if versions:
-            found[name] = replace(model, versions=versions, labels=labels)
-    return found
+            models[name] = replace(model, versions=versions, labels=labels)
+    return models
 
 
 def unserved(site: HasServing) -> tuple[str, ...]:
-    """Why an exported class, or a released version of one, is not served: a sentence each."""
-    file, there = file_of(site), exported(site)
+    """Why an exported class, or a released version of one, is not served: one sentence for each."""
+    file, published = file_of(site), exported(site)
     try:
-        kept = read(site)
+        models = read(site)
     except EugenieError as error:
         return (f"{error.reason}; {_NOTHING}",)
     if not file.exists():
-        return (f"{file} is not there, and says what is served; {_NOTHING}",) if any(there.values()) else ()
-    told = []
-    for name, versions in there.items():
-        wanted = kept[name].versions if name in kept else ()
-        if name in kept and not wanted:
-            told.append(f"{name}: {file} names no version of it")
-        elif versions and not wanted:
-            told.append(f"{name}: no version is released; `eugenie export --class {name}` releases the champion")
-        told += [
-            f"{name}: version {one} is released, and is not in {file.parent / name}"
-            for one in wanted
-            if one not in versions
+        return (f"{file}, which lists the served models, is missing; {_NOTHING}",) if any(published.values()) else ()
+    reasons = []
+    for name, versions in published.items():
+        released = models[name].versions if name in models else ()
+        if name in models and not released:
+            reasons.append(f"{name}: {file} names no version of this class")
+        elif versions and not released:
+            reasons.append(f"{name}: no version is released; `eugenie export --class {name}` releases the champion")
+        reasons += [
+            f"{name}: version {version} is released but missing from {file.parent / name}"
+            for version in released
+            if version not in versions
         ]
-    return tuple(told)
+    return tuple(reasons)
 
 
 def fetch(site: HasServing, progress: Progress = SILENT) -> None:
-    """Bring what the site's model store releases into the workspace; nothing without a store.
+    """Copy the releases of the site's model store into the workspace; without a store, do nothing.
 
-    Where the store cannot be reached, what was fetched before is good enough. Raises EugenieError when there is
-    nothing, or a version in the store is damaged.
+    If the store cannot be reached, earlier copies are used. Raises EugenieError when there are none, or a version in
+    the store is damaged.
     """
     try:
-        there = model_store.of_site(site)
-        text = there.read(FILE) if there is not None else None
+        store = model_store.of_site(site)
+        text = store.read(FILE) if store is not None else None
     except EugenieError as error:
         if error.exit_code is not ExitCode.UNREACHABLE or not file_of(site).exists():
             raise
-        progress.say(f"{error.reason}: going on with what was fetched before")
+        progress.say(f"{error.reason}: using the models fetched earlier")
         return
-    if there is None or text is None:
+    if store is None or text is None:
         return
-    models = {name: one for name, one in _parsed(text, f"{there.uri}/{FILE}").items() if name in site.classes}
+    models = {name: model for name, model in _parsed(text, f"{store.uri}/{FILE}").items() if name in site.classes}
     for name, model in models.items():
         for version in model.versions:
-            there.fetch(name, version, workspace_of(site).models, progress)
+            store.fetch(name, version, workspace_of(site).models, progress)
     _write_here(site, models)
 
 
@@ -141,7 +142,7 @@ def _write_here(site: HasServing, models: Mapping[str, ReleasedModel]) -> None:
 
 
 def _text(models: Mapping[str, ReleasedModel], root: str) -> str:
-    """The file, for a server that finds the folders of the classes under `root`."""
+    """The text of `models.config` for a server that finds the folders of the classes under `root`."""
     placed = [replace(models[name], base_path=f"{root}/{name}") for name in sorted(models)]
     return server_config.model_config_text(placed)
 
@@ -152,6 +153,6 @@ def _parsed(text: str, where: str) -> dict[str, ReleasedModel]:
     except text_format.ParseError as error:
         raise EugenieError(
             f"{where} is not a ModelServerConfig: {error}",
-            "move it away, then `eugenie export` writes it anew with the champions",
+            "move the file, then run `eugenie export`, which rewrites it with the champions",
         ) from error
     return {model.name: model for model in server_config.released_models(config)}

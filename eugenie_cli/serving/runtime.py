@@ -1,7 +1,7 @@
-"""The model server of a site, whatever runs it: a process of this machine, or a container.
+"""The model server of a site, regardless of its runtime: a process on this machine, or a container.
 
-`site.serving.runtime` decides. One that an earlier site file's runtime started is found too: it is stopped, and never
-left beside another one.
+`site.serving.runtime` decides. A server that was started under an earlier `serving.runtime` is detected and can be
+stopped, so that two servers never run at once.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from eugenie_cli.workspace import Workspace
 
 
 def start(site: HasServing, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
-    """Start the server unless it runs, and wait until it answers. `offline`: no image is pulled.
+    """Start the server unless it runs, and wait until it answers. `offline`: do not pull an image.
 
-    With `serving.address` nothing is started: the server there must answer. Raises EugenieError as the runtime's own
-    `start` does, and when the server of another runtime still runs.
+    With `serving.address`, start nothing: the server at that address must answer. Raises EugenieError as the runtime's
+    own `start` does, and when a server of another runtime is still running.
     """
     if site.serving.address is not None:
         return local.start(site, progress)
     _check_alone(site)
     if _runtime(site) == DOCKER:
-        found: ServingStatus = _containers().start(site, progress, offline=offline)
+        started_status: ServingStatus = _containers().start(site, progress, offline=offline)
     else:
-        found = local.start(site, progress)
-    found = _explained(site, found)
-    for words in found.unserved:
-        progress.say(words)
-    return found
+        started_status = local.start(site, progress)
+    started_status = _with_unserved(site, started_status)
+    for reason in started_status.unserved:
+        progress.say(reason)
+    return started_status
 
 
 def revive(site: HasServing, progress: Progress = SILENT) -> bool:
-    """Start the site's own server again if it died; False when it runs, was stopped, or is not eugenie's."""
+    """Restart the site's own server if it died. False when it runs, was stopped, or is not managed by eugenie."""
     if site.serving.address is None and _runtime(site) == DOCKER:
         return bool(_containers().revive(site, progress))
     return local.revive(site, progress)
@@ -52,20 +52,20 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
 def stop(site: HasServing, progress: Progress = SILENT) -> bool:
     """Stop the site's own server: requests in flight are answered first. True when it ran."""
     if site.serving.address is not None:
-        return local.stop(site, progress)  # which says whose it is
+        return local.stop(site, progress)  # raises: eugenie does not manage that server
     ran = end(site, progress)
-    progress.say("the model server is stopped" if ran else "no model server ran")
+    progress.say("the model server has stopped" if ran else "no model server was running")
     return ran
 
 
 def end(site: HasServing, progress: Progress = SILENT) -> bool:
-    """Stop whatever server eugenie started for the site, whatever the site file says now. True when one ran."""
+    """Stop any server that eugenie started for the site, even under an earlier site file. True when one ran."""
     workspace = workspace_of(site)
     ran = False
     if container_record.read(workspace) is not None:
         ran = bool(_containers().stop(workspace, progress))
     elif _is_containers(site):
-        with contextlib.suppress(EugenieError):  # of a first start that was killed; without an engine none is left
+        with contextlib.suppress(EugenieError):  # left by a killed first start; without an engine there is none
             ran = bool(_containers().stop(workspace, progress))
     if process.read_run_file(run_file(workspace, local.NAME)) is not None:
         ran = local.end(workspace) or ran
@@ -73,19 +73,19 @@ def end(site: HasServing, progress: Progress = SILENT) -> bool:
 
 
 def status(site: HasServing) -> ServingStatus:
-    """How the server is, and the model versions on it."""
-    found: ServingStatus = _containers().status(site) if _is_containers(site) else local.status(site)
-    return _explained(site, found)
+    """The status of the server and the model versions that it serves."""
+    current: ServingStatus = _containers().status(site) if _is_containers(site) else local.status(site)
+    return _with_unserved(site, current)
 
 
 def follow(site: HasServing) -> None:
-    """Let the server take up what is released now: the local one follows the file itself, a container its own copy."""
+    """Have the server load the current releases: a local server follows the file itself, a container its own copy."""
     if _is_containers(site):
         _containers().follow(site)
 
 
 def started(site: HasServing) -> bool | None:
-    """Whether the site's own server runs; None when it was not started, or was stopped since."""
+    """Whether the site's own server runs; None when it was never started, or has been stopped since."""
     workspace = workspace_of(site)
     if _is_containers(site):
         return bool(_containers().is_alive(workspace)) if container_record.read(workspace) is not None else None
@@ -94,17 +94,17 @@ def started(site: HasServing) -> bool | None:
 
 
 def logs(site: HasServing, lines: int = 100, follow: bool = False) -> Iterator[str]:
-    """The last `lines` of the server's log, and with `follow` what comes. Raises EugenieError: it has none."""
+    """The last `lines` of the server's log and, with `follow`, new lines. Raises EugenieError when it has no log."""
     if site.serving.address is not None:
         raise EugenieError(
-            f"the log of the model server at {site.serving.address} is where it was started",
-            "see there, or remove serving.address from the site file",
+            f"eugenie did not start the model server at {site.serving.address} and has no log of it",
+            "read the log where the server was started, or remove serving.address from the site file",
             ExitCode.USAGE,
         )
     if _runtime(site) == DOCKER:
-        from eugenie_cli.serving.container.logs import logs as of_container
+        from eugenie_cli.serving.container.logs import logs as container_logs
 
-        return of_container(site, lines, follow)
+        return container_logs(site, lines, follow)
     from eugenie_cli.engines.logfile import read
 
     file = log_file(workspace_of(site), local.NAME)
@@ -115,17 +115,17 @@ def logs(site: HasServing, lines: int = 100, follow: bool = False) -> Iterator[s
     return read(file, lines, follow)
 
 
-def _explained(site: HasServing, found: ServingStatus) -> ServingStatus:
-    """With what is not served of the site, by a server of its own."""
-    return found if site.serving.address is not None else replace(found, unserved=release_config.unserved(site))
+def _with_unserved(site: HasServing, current: ServingStatus) -> ServingStatus:
+    """Add what the site's own server does not serve; unchanged for a server that eugenie does not manage."""
+    return current if site.serving.address is not None else replace(current, unserved=release_config.unserved(site))
 
 
 def _runtime(site: HasServing) -> str:
     runtime = site.serving.runtime
     if runtime not in (LOCAL, DOCKER):
         raise EugenieError(
-            f"serving.runtime: {runtime} is not started from here",
-            "set serving.runtime to local or docker, or serving.address to a server that runs already",
+            f"serving.runtime: {runtime} cannot be started from this machine",
+            "set serving.runtime to local or docker, or serving.address to a running server",
             ExitCode.USAGE,
         )
     return runtime
@@ -136,7 +136,7 @@ def _is_containers(site: HasServing) -> bool:
 
 
 def _check_alone(site: HasServing) -> None:
-    """Two servers of a site would take each other's address."""
+    """Raise EugenieError if a server of the other runtime runs: two servers of a site would compete for one address."""
     workspace: Workspace = workspace_of(site)
     other = None
     if site.serving.runtime != LOCAL and process.identify(run_file(workspace, local.NAME)) is not None:
@@ -145,7 +145,7 @@ def _check_alone(site: HasServing) -> None:
         other = "in a container"
     if other is not None:
         raise EugenieError(
-            f"the model server of {site.site} runs {other}, and the site file says {site.serving.runtime} now",
+            f"the model server of {site.site} runs {other}, but serving.runtime is now {site.serving.runtime}",
             "eugenie serve stop, then eugenie serve start",
             ExitCode.REFUSED,
         )

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving reads at its start, rendered: which models, how requests are joined, where metrics are.
+"""Renders the files that TensorFlow Serving reads at start: the models, the batching parameters and the monitoring.
 
 The three files are text protos: ModelServerConfig, BatchingParameters and MonitoringConfig of TensorFlow Serving.
 """
@@ -15,41 +15,41 @@ from eugenie_cli.site.serving import Batching
 from eugenie_cli.tfserving.protos import config_pb2
 
 RELEASE = "2.20.0"
-"""The release that is built on the TensorFlow that exports the models (2.20). It reads what older ones wrote too."""
+"""Built on the TensorFlow release that exports the models (2.20). It also reads models that older releases wrote."""
 
 GRPC_PORT, REST_PORT = 8500, 8501
-"""Within a container, as TensorFlow Serving's images have them."""
+"""Ports inside a container: the defaults of TensorFlow Serving's images."""
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 """Where Prometheus finds the metrics, on the REST port."""
 
 
 def poll_seconds(site: HasServing) -> int:
-    """`serving.poll` for TensorFlow Serving, which counts whole seconds, and takes 0 for "look once"."""
+    """`serving.poll` rounded up to TensorFlow Serving's whole seconds, at least 1, because 0 means "poll once"."""
     return max(1, -(-site.serving.poll // 1_000))
 
 
 def image(site: HasServing) -> str:
-    """`serving.image`, or the image of the release that fits, with CUDA where the site asks for GPUs."""
+    """`serving.image`, or by default the image of `RELEASE`, with CUDA if the site requests GPUs."""
     gpu = "" if site.serving.gpus == "none" else "-gpu"
     return site.serving.image or f"tensorflow/serving:{RELEASE}{gpu}"
 
 
 def joins_requests(site: HasServing) -> bool:
-    """Whether TensorFlow Serving joins requests: only if the site file has a section `serving.batching`.
+    """Whether TensorFlow Serving batches requests: only if the site file has a section `serving.batching`.
 
-    It joins requests of one signature, and then refuses a batch whose segments differ in length (FAILED_PRECONDITION),
-    and a request that is larger than a batch. The stream sends segments of whatever length has gathered, already joined
-    over assets. Only who knows that all callers send equal lengths should have it.
+    TensorFlow Serving joins requests of one signature; it then rejects a batch whose segments differ in length
+    (FAILED_PRECONDITION), and a request larger than a batch. The stream sends segments of varying length, already
+    batched over assets. Enable batching only if all clients send segments of equal length.
     """
     return "batching" in site.serving.model_fields_set
 
 
 @dataclass(frozen=True)
 class ReleasedModel:
-    """A model that a server is to serve: these of its versions (empty: none is released), and other names of them.
+    """A model that a server must serve: its released versions (empty: none), and their labels.
 
-    `base_path` is where the server finds the folder of versions: absolute, or a URI.
+    `base_path` is the folder of versions as the server sees it: an absolute path or a URI.
     """
 
     name: str
@@ -59,9 +59,9 @@ class ReleasedModel:
 
 
 def model_config(models: Iterable[ReleasedModel]) -> config_pb2.ModelServerConfig:
-    """The configuration that serves these models and no other."""
+    """The configuration that serves exactly these models."""
     config = config_pb2.ModelServerConfig()
-    config.model_config_list.SetInParent()  # none of them is a configuration too
+    config.model_config_list.SetInParent()  # an empty list is a valid configuration
     for model in models:
         entry = config.model_config_list.config.add(
             name=model.name, base_path=model.base_path, model_platform="tensorflow"
@@ -74,7 +74,7 @@ def model_config(models: Iterable[ReleasedModel]) -> config_pb2.ModelServerConfi
 
 
 def released_models(config: config_pb2.ModelServerConfig) -> list[ReleasedModel]:
-    """The models of a configuration that `model_config` made."""
+    """The models in a configuration that `model_config` returned."""
     return [
         ReleasedModel(
             entry.name,
@@ -87,12 +87,12 @@ def released_models(config: config_pb2.ModelServerConfig) -> list[ReleasedModel]
 
 
 def model_config_text(models: Iterable[ReleasedModel]) -> str:
-    """`--model_config_file`."""
+    """The text of `--model_config_file`."""
     return text_format.MessageToString(model_config(models)) or "model_config_list {\n}\n"
 
 
 def batching_text(batching: Batching, threads: int) -> str:
-    """`--batching_parameters_file`. `threads`: batches that run at once, one a core or a GPU stream."""
+    """The text of `--batching_parameters_file`. `threads`: batches that run at once, one per core or GPU stream."""
     return (
         f"max_batch_size {{ value: {batching.max_batch} }}\n"
         f"batch_timeout_micros {{ value: {batching.timeout_us} }}\n"
@@ -102,5 +102,5 @@ def batching_text(batching: Batching, threads: int) -> str:
 
 
 def monitoring_text() -> str:
-    """`--monitoring_config_file`."""
+    """The text of `--monitoring_config_file`."""
     return f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n'

@@ -1,4 +1,4 @@
-"""What a model server is doing: the server itself, its container if it is in one, and the versions on it."""
+"""The status of a model server: its process, its container if it runs in one, and the versions that it serves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.tfserving.client import ModelServerError
 
 @dataclass(frozen=True)
 class GpuUse:
-    """A GPU as the server sees it. Memory in MiB; `utilisation` in percent, None where the GPU does not tell."""
+    """A GPU as the server sees it. Memory in MiB; `utilisation` in percent; None: the GPU does not report the value."""
 
     index: int
     uuid: str
@@ -27,7 +27,7 @@ class GpuUse:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A version on the server. `state`: START, LOADING, AVAILABLE, UNLOADING or END; `error`: why END."""
+    """A version on the server. `state`: START, LOADING, AVAILABLE, UNLOADING or END; `error`: the reason for END."""
 
     name: str
     version: int
@@ -37,8 +37,8 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class ContainerStatus:
-    """What an engine knows of the server's container. `health`: healthy, unhealthy or starting; `restarts`: by the
-    engine, since it was made; `rest`: `host:port` of the REST API, empty where it is not published."""
+    """The server's container as the engine reports it. `health`: healthy, unhealthy or starting; `restarts`: restarts
+    by the engine since the container was created; `rest`: `host:port` of the REST API, empty if it is not published."""
 
     id: str
     name: str
@@ -52,11 +52,11 @@ class ContainerStatus:
 
 @dataclass(frozen=True)
 class ServingStatus:
-    """The model server now. `state`: running, not answering, crashed, stopped, or restarting (of a container); of a
-    server that is not eugenie's (`serving.address`), reachable or unreachable. `socket`: `unix:/path`, empty without
-    one. `rest`: `http://host:port` of the REST API and the metrics, empty where they are not asked for. `why`: what
-    keeps it from answering, empty when it answers or does not run. `unserved`: why an exported class, or a released
-    version of one, is not served."""
+    """The current status of the model server. `state`: running, not answering, crashed, stopped, or restarting (a
+    container); for a server that eugenie does not manage (`serving.address`), reachable or unreachable. `socket`:
+    `unix:/path`, empty without one. `rest`: `http://host:port` of the REST API and the metrics, empty if they are not
+    enabled. `why`: why it does not answer, empty when it answers or does not run. `unserved`: why an exported class,
+    or a released version of one, is not served."""
 
     state: str
     pid: int | None
@@ -72,7 +72,7 @@ class ServingStatus:
 
 def served_models(address: str, site: HasServing) -> tuple[ServedModel, ...]:
     """The versions of the site's classes on the server at `address`. Raises EugenieError when it does not answer."""
-    found: list[ServedModel] = []
+    models: list[ServedModel] = []
     credentials = tls.credentials_of(site)
     with tls.client_of(credentials, address) as client:
         for name in sorted(site.classes):
@@ -82,7 +82,7 @@ def served_models(address: str, site: HasServing) -> tuple[ServedModel, ...]:
                 if error.code is grpc.StatusCode.NOT_FOUND:  # not exported yet
                     continue
                 raise EugenieError(
-                    tls.words_of(credentials, error), "eugenie serve status", ExitCode.UNREACHABLE
+                    tls.describe_error(credentials, error), "eugenie serve status", ExitCode.UNREACHABLE
                 ) from error
-            found += [ServedModel(name, each.version, each.state, each.error_message) for each in versions]
-    return tuple(found)
+            models += [ServedModel(name, found.version, found.state, found.error_message) for found in versions]
+    return tuple(models)

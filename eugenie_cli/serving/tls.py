@@ -1,4 +1,4 @@
-"""TLS between a site's model server and those who call it, as the site file says."""
+"""TLS between a site's model server and its clients, as the site file configures it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ HINT = "correct serving.tls in the site file, then eugenie config check"
 
 
 def credentials_of(site: HasServing) -> Credentials | None:
-    """What a caller of the site's model server needs on this machine; None: the server speaks no TLS."""
+    """The credentials of a client of the site's model server on this machine; None: the server does not use TLS."""
     tls = site.serving.tls
     if tls is None:
         return None
-    found = (tls.ca, tls.client_certificate, tls.client_key)
-    return Credentials(*(None if path is None else str(site.resolve(path)) for path in found))
+    paths = (tls.ca, tls.client_certificate, tls.client_key)
+    return Credentials(*(None if path is None else str(site.resolve(path)) for path in paths))
 
 
 def client_of(credentials: Credentials | None, address: str) -> PredictClient:
-    """A client of a model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
+    """Create a client of a model server. Raises EugenieError (INVALID_SITE) when a file cannot be read."""
     try:
         return PredictClient(address, credentials)
     except OSError as error:
@@ -34,8 +34,8 @@ def client_of(credentials: Credentials | None, address: str) -> PredictClient:
         ) from error
 
 
-def words_of(credentials: Credentials | None, error: ModelServerError) -> str:
-    """What a call failed by; where TLS kept it from coming about, why."""
+def describe_error(credentials: Credentials | None, error: ModelServerError) -> str:
+    """The message for a failed call, with a diagnosis when TLS is the cause."""
     if not error.tls:
         return str(error)
     why = tls_diagnosis.refusal(error.address, credentials, ASK_TIMEOUT_S) or error.tls
@@ -43,17 +43,17 @@ def words_of(credentials: Credentials | None, error: ModelServerError) -> str:
 
 
 def hint(why: str, otherwise: str) -> str:
-    """What to do about what `health.why_not_serving` says; `otherwise`: when it is away."""
+    """The hint for a reason of `health.why_not_serving`: `otherwise` for an unreachable server, else about TLS."""
     return otherwise if why in ("", NO_ANSWER) else HINT
 
 
 def server_arguments(site: HasServing) -> list[str]:
-    """What a server of the site's own is started with: paths. Raises EugenieError (INVALID_SITE) for unusable files."""
+    """The TLS flags, with paths, for the site's own server. Raises EugenieError (INVALID_SITE) for unusable files."""
     tls = site.serving.tls
     if tls is None:
         return []
-    wrong = [f"{'.'.join(map(str, path))}: {message}" for path, message in check_tls_files(site.serving, site.resolve)]
-    if wrong:
-        raise EugenieError("\n".join(wrong), "eugenie config check", ExitCode.INVALID_SITE)
+    errors = [f"{'.'.join(map(str, path))}: {message}" for path, message in check_tls_files(site.serving, site.resolve)]
+    if errors:
+        raise EugenieError("\n".join(errors), "eugenie config check", ExitCode.INVALID_SITE)
     flags = {"--tls-certificate": tls.certificate, "--tls-key": tls.key, "--tls-client-ca": tls.client_ca}
     return [part for flag, path in flags.items() if path is not None for part in (flag, str(site.resolve(path)))]

@@ -1,6 +1,7 @@
-"""Requests that a model server runs before a version answers, so that no caller waits for the first run of a graph.
+"""Warm-up requests: a model server runs them before a version becomes available, so no caller waits for the first run.
 
-TFRecords of PredictionLog in `assets.extra`, where TensorFlow Serving looks for them, and the local server too.
+They are stored as TFRecords of PredictionLog in `assets.extra`, where TensorFlow Serving and the local server read
+them.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ if TYPE_CHECKING:
 LOCATION = Path("assets.extra") / "tf_serving_warmup_requests"
 
 MAX_ASSETS = 256
-"""Assets of a class that the stream asks about in one warm-up request; more make it longer, and no warmer."""
+"""Maximum number of assets in one warm-up request; more assets take longer and add no benefit."""
 
 BEHIND_ROWS = 256
-"""Rows that a job which catches up asks about at once, of one asset."""
+"""Rows of one asset that a job sends in one request while it catches up."""
 
 MAX_RECORDS = 1_000
-"""TensorFlow Serving refuses more."""
+"""TensorFlow Serving's limit."""
 
 
 def shapes(detector: TrainedDetector) -> list[tuple[int, int]]:
-    """(assets, rows) of what the stream sends: a row of one asset, a row of each, many rows of one."""
+    """(assets, rows) of the stream's requests: one row of one asset, one row of each asset, many rows of one asset."""
     window = detector.window
     live = min(len(detector.assets), MAX_ASSETS)
     return sorted({(1, window), (live, window), (1, window + BEHIND_ROWS - 1)})
 
 
 def write(detector: TrainedDetector, directory: Path) -> None:
-    """The requests into the version's directory."""
+    """Write the warm-up requests into the version's directory."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(directory / LOCATION)) as records:
@@ -46,9 +47,9 @@ def write(detector: TrainedDetector, directory: Path) -> None:
 
 
 def read(directory: Path) -> Iterator[serving_pb2.PredictRequest]:
-    """The requests of a version's directory, none if it has none.
+    """Yield the warm-up requests in a version's directory; nothing when it has no such file.
 
-    Raises ValueError when a record is no request to predict, tf.errors.OpError when the file is damaged.
+    Raises ValueError when a record is not a predict request, tf.errors.OpError when the file is damaged.
     """
     import tensorflow as tf
 

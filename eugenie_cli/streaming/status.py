@@ -287,7 +287,7 @@ def _model_server(site: Site) -> ModelServer:
                 ]
             except ModelServerError as error:
                 if error.retryable:
-                    why = tls.words_of(credentials, error) if error.tls else error.code.name
+                    why = tls.describe_error(credentials, error) if error.tls else error.code.name
                     return ModelServer(address, False, f"{NO_SERVER} ({why})")
                 versions = []
             models[name] = max(versions, default=None)
@@ -305,7 +305,7 @@ def _unknown_assets(site: Site, server: ModelServer) -> list[str]:
         if not (folder / model_info.LOCATION).exists():
             continue
         try:
-            message = model_info.about_strangers(model_info.read(folder), site.assets_of(name))
+            message = model_info.unknown_assets_message(model_info.read(folder), site.assets_of(name))
         except EugenieError as error:  # damaged since it was loaded; the rest of the status is still valid
             message = error.reason
         messages += [f"{name}: {message}"] if message else []

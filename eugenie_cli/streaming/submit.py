@@ -182,7 +182,7 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
                 versions = [entry.version for entry in client.status(class_name) if entry.state == "AVAILABLE"]
             except ModelServerError as error:
                 hint = tls.hint(error.tls, f"eugenie export --class {class_name}")
-                raise EugenieError(tls.words_of(credentials, error), hint, ExitCode.UNREACHABLE) from None
+                raise EugenieError(tls.describe_error(credentials, error), hint, ExitCode.UNREACHABLE) from None
             if not versions:
                 raise EugenieError(
                     f"the model server at {address} has no version of {class_name} available",
@@ -193,7 +193,7 @@ def check_models(site: Site, progress: Progress = SILENT) -> None:
             if folder.exists():
                 info = model_info.read(folder)
                 model_info.check(info, site.fleet(class_name))
-                if message := model_info.about_strangers(info, site.assets_of(class_name)):
+                if message := model_info.unknown_assets_message(info, site.assets_of(class_name)):
                     progress.say(f"{class_name}: {message}")
 
 

@@ -499,7 +499,7 @@ def test_a_local_server_is_not_joined_by_a_container(site: Site) -> None:
     workspace = workspace_of(site)
     file = run_file(workspace, "serving")
     start_detached("serving", ["sleep", "600"], env=minimal_env(), log=workspace.logs / "serving.log", run_file=file)
-    with pytest.raises(EugenieError, match="runs as a local process, and the site file says docker now"):
+    with pytest.raises(EugenieError, match=r"runs as a local process, but serving\.runtime is now docker"):
         runtime.start(site)
     assert runtime.stop(site)
     assert read_run_file(file) is None

@@ -554,7 +554,7 @@ def test_what_cannot_be_started_is_refused_in_words(site: Site) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(EugenieError, match=f"port {port} of the model server is taken"):
             local.start(_with(site, port=port))
-    with pytest.raises(EugenieError, match="kubernetes is not started from here"):
+    with pytest.raises(EugenieError, match="kubernetes cannot be started from this machine"):
         runtime.start(_with(site, runtime="kubernetes"))
     with pytest.raises(EugenieError, match=r"127\.0\.0\.1:1 does not answer") as away:
         local.start(_with(site, address="127.0.0.1:1"))

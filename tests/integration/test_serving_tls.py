@@ -247,9 +247,9 @@ def test_a_site_that_calls_a_server_elsewhere_needs_the_callers_files_alone(
 @pytest.mark.parametrize("tls", ["none", "no ca", "no certificate", "gone"])
 def test_a_caller_that_is_not_let_in_is_told_so_with_exit_code_4(tmp_path: Path, own: Site, pki: Pki, tls: str) -> None:
     given, words = {
-        "none": ("", "it speaks TLS, and its callers must too"),
+        "none": ("", "it requires TLS"),
         "no ca": (of_a_caller(pki).split(", ", 1)[1], "its certificate is not signed by the system's authorities"),
-        "no certificate": (f"ca: {pki.ca}", "it asks for a certificate of its callers, and is shown none"),
+        "no certificate": (f"ca: {pki.ca}", "it requires a client certificate, but none was presented"),
         "gone": ("ca: gone.pem", "gone.pem cannot be read: No such file"),
     }[tls]
     site = external(tmp_path, own, given)

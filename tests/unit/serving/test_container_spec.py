@@ -195,7 +195,7 @@ def test_a_list_that_releases_nothing_is_never_taken_for_the_newest(tmp_path: Pa
     if text is not None:
         release_config.file_of(site).write_text(text)
     assert files.models(site) == []
-    assert "pump" in release_config.unserved(site)[0] or "is not there" in release_config.unserved(site)[0]
+    assert "pump" in release_config.unserved(site)[0] or "is missing" in release_config.unserved(site)[0]
 
 
 def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
     release_config.file_of(site).write_text('model_config_list { config { name: "pump"  base_path: ')
     with pytest.raises(EugenieError, match=r"models\.config is not a ModelServerConfig: 1:\d+"):
         files.write(site, "blue")
-    assert "a server that starts now serves nothing" in release_config.unserved(site)[0]
+    assert "a server started now would serve nothing" in release_config.unserved(site)[0]
 
 
 # -- where it listens --------------------------------------------------------------------------------------------

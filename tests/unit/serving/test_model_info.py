@@ -57,9 +57,9 @@ def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
 def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
     known = replace(INFO, assets=("pump-1",))
     model_info.check(known, SITE.fleet("pump"))
-    assert model_info.strangers(known, SITE.assets_of("pump")) == ("pump-2",)
-    assert "does not know pump-2: not scored until" in model_info.about_strangers(known, SITE.assets_of("pump"))
-    assert model_info.about_strangers(INFO, SITE.assets_of("pump")) == ""
+    assert model_info.unknown_assets(known, SITE.assets_of("pump")) == ("pump-2",)
+    assert "does not know pump-2: not scored until" in model_info.unknown_assets_message(known, SITE.assets_of("pump"))
+    assert model_info.unknown_assets_message(INFO, SITE.assets_of("pump")) == ""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_all_disagreements_are_named_at_once() -> None:
         ("{", "is not JSON"),
         ('{"schema": "other.v1"}', "schema must be 'eugenie.model.v1'"),
         ('{"schema": "eugenie.model.v1"}', "class is missing"),
-        (model_info.render(INFO).replace("120", '"120"'), "window must be of type int, it is '120'"),
+        (model_info.render(INFO).replace("120", '"120"'), "window must be of type int, not '120'"),
     ],
 )
 def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:

@@ -113,7 +113,7 @@ def test_what_is_wrong_with_the_servers_certificate_is_named(listen: Callable[..
     assert "the system's authorities, but by CN=plant-ca" in why_not_serving(address, credentials=Credentials())
     by_name = address.replace("127.0.0.1", "localhost")
     assert why_not_serving(by_name, credentials=pki.shown()) == (
-        "its certificate is for server, 127.0.0.1, and not for localhost"
+        "its certificate is for server, 127.0.0.1, not for localhost"
     )
     assert re.fullmatch(
         f"its certificate expired on {DAY}", why_not_serving(listen(pki.expired), credentials=pki.shown())
@@ -125,22 +125,22 @@ def test_what_is_wrong_with_the_servers_certificate_is_named(listen: Callable[..
 
 def test_what_the_server_has_against_its_caller_is_named(listen: Callable[..., str], pki: Pki) -> None:
     mutual = listen(pki.server, pki.ca)
-    none = "it asks for a certificate of its callers, and is shown none"
+    none = "it requires a client certificate, but none was presented"
     assert why_not_serving(mutual, credentials=pki.shown()) == none
     expired, stranger = pki.expired_caller.certificate, pki.stranger.certificate
     assert re.fullmatch(
-        f"it does not take {re.escape(str(expired))}, which expired on {DAY}",
+        f"it rejects {re.escape(str(expired))}, which expired on {DAY}",
         why_not_serving(mutual, credentials=pki.shown(pki.expired_caller)),
     )
     assert why_not_serving(mutual, credentials=pki.shown(pki.stranger)) == (
-        f"it does not take {stranger}: its authority may be unknown there"
+        f"it rejects {stranger}: it may not trust the authority that signed it"
     )
 
 
 def test_one_of_both_that_speaks_no_tls_is_named(listen: Callable[..., str], pki: Pki) -> None:
     assert why_not_serving(listen(), credentials=pki.shown()) == "it does not speak TLS"
     for address in (listen(pki.server), listen(pki.server, pki.ca)):
-        assert why_not_serving(address) == "it speaks TLS, and its callers must too"
+        assert why_not_serving(address) == "it requires TLS"
 
 
 def test_files_of_no_use_are_named(listen: Callable[..., str], pki: Pki, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_files_of_no_use_are_named(listen: Callable[..., str], pki: Pki, tmp_pat
     empty.write_text("nothing\n")
     assert f"{empty} holds no certificate" in why_not_serving(address, credentials=Credentials(str(empty)))
     swapped = Credentials(str(pki.ca), str(pki.caller.certificate), str(pki.server.key))
-    assert "are no certificate and its key" in why_not_serving(address, credentials=swapped)
+    assert "are not a certificate and its key" in why_not_serving(address, credentials=swapped)
     gone = Credentials(str(tmp_path / "gone.pem"))
     assert (
         why_not_serving(address, credentials=gone)
@@ -199,9 +199,9 @@ def alerting(pki: Pki, version: ssl.TLSVersion) -> Iterator[str]:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_what_a_server_itself_says_of_its_caller_is_passed_on(pki: Pki, version: ssl.TLSVersion) -> None:
     with alerting(pki, version) as address:
-        assert refusal(address, pki.shown(), 5) == "it asks for a certificate of its callers, and is shown none"
+        assert refusal(address, pki.shown(), 5) == "it requires a client certificate, but none was presented"
         said = refusal(address, pki.shown(pki.stranger), 5)
-        assert re.fullmatch(f"it does not take {pki.stranger.certificate} \\(.*unknown ca\\): .*", said), said
+        assert re.fullmatch(f"it rejects {pki.stranger.certificate} \\(.*unknown ca\\): .*", said), said
 
 
 # -- the commands ---------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def refused(request: pytest.FixtureRequest, tmp_path: Path, listen: Callable[...
     if request.param == "expired":
         return site_of(tmp_path, listen(pki.expired), pki), "its certificate expired on "
     if request.param == "not shown":
-        return site_of(tmp_path, listen(pki.server, pki.ca), pki), "it asks for a certificate of its callers"
+        return site_of(tmp_path, listen(pki.server, pki.ca), pki), "it requires a client certificate"
     address = listen(pki.stranger)
     return site_of(tmp_path, address, pki), f"its certificate is not signed by {pki.ca}, but by CN=other-ca"
 
