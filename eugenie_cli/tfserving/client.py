@@ -1,8 +1,8 @@
 """Clients of TensorFlow Serving's gRPC API. Ships to stream workers: numpy, grpcio and protobuf only.
 
-`PredictClient` is synchronous and may be shared by threads; `AsyncPredictClient` is for one event loop. Both
-take `host:port` or `unix:/path`, and the credentials for a port that speaks TLS. Neither retries:
-`ModelServerError.retryable` says when a caller may.
+`PredictClient` is synchronous and may be shared by threads; `AsyncPredictClient` belongs to one event loop. Both
+take `host:port` or `unix:/path`, and credentials for a TLS port. Neither retries: `ModelServerError.retryable` says
+whether the caller may.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from eugenie_cli.tfserving.protos import config_pb2, serving_pb2
 
 DEFAULT_SIGNATURE = "serving_default"
 DEFAULT_TIMEOUT_S = 30.0
-"""A segment of hours for a whole class takes seconds on two cores; more than this is a fault."""
+"""A segment of hours for a whole class takes seconds on two cores; a longer call is a fault."""
 
 RELOAD_TIMEOUT_S = 120.0
-"""A version is loaded in a second or two; a busy machine and several of them take longer."""
+"""A version loads in one or two seconds; several versions on a busy machine take longer."""
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """gRPC's own limit, 4 MiB, is 1,000 windows of 120 rows x 8 sensors; a backfill sends more at once."""
@@ -34,14 +34,14 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.enable_http_proxy", 0),  # a plant's web proxy knows no model server
+    ("grpc.enable_http_proxy", 0),  # a plant's web proxy cannot reach model servers
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),  # a restarted server is found within seconds, not minutes
     ("grpc.min_reconnect_backoff_ms", 5_000),  # for one attempt to connect
-    # A path that swallows all packets: what was sent and is not acknowledged within the time-out ends the connection
-    # (with keepalive, gRPC sets TCP_USER_TIMEOUT to it), and the next attempt makes a new one. Without, TCP tries for a
-    # quarter of an hour. Pings are for a server that hangs; stock servers send those away who ping more than twice in
-    # five minutes without data, so they are rare, only while calls wait, and never more than two in a row.
+    # If the network drops all packets, unacknowledged data ends the connection after the time-out (with keepalive, gRPC
+    # sets TCP_USER_TIMEOUT to it), and the next attempt connects again; otherwise TCP retries for a quarter of an hour.
+    # Pings detect a server that hangs. Stock servers disconnect callers that ping more than twice in five minutes
+    # without data, so pings are rare, sent only while calls wait, and at most two in a row.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 0),
@@ -49,7 +49,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 Version = int | str | None
-"""Which version of a model is asked: its number, a label, or None for the latest."""
+"""The requested version of a model: its number, a label, or None for the latest."""
 
 _RETRYABLE = frozenset(
     {
@@ -64,8 +64,8 @@ _RETRYABLE = frozenset(
 class ModelServerError(Exception):
     """A call that the model server refused or never answered.
 
-    `code` is a grpc.StatusCode, `details` the server's words. `retryable`: the same call may succeed later
-    (the server is away, slow or full); otherwise it is the request or the model that is wrong.
+    `code` is a grpc.StatusCode, `details` the server's message. `retryable`: the same call may succeed later
+    (the server is unreachable, slow or full); otherwise the request or the model is wrong.
     """
 
     def __init__(self, code: grpc.StatusCode, details: str, address: str = "", tls: str = "") -> None:
@@ -74,7 +74,7 @@ class ModelServerError(Exception):
         self.details = details
         self.address = address
         self.tls = tls
-        """What it has to do with TLS; empty: nothing."""
+        """The error's cause in TLS; empty: none."""
 
     def __str__(self) -> str:
         why = f"{self.tls} ({self.details})" if self.tls else self.details
@@ -94,14 +94,14 @@ class Prediction:
     contribution: np.ndarray
     """float32 [B, K, S]; non-negative, sums to 1 over the sensors."""
     expected: np.ndarray
-    """float32 [B, K, S]; the row as it was forecast, engineering units."""
+    """float32 [B, K, S]; the forecast row, in engineering units."""
     version: int
     """The model version that answered."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The outputs of any signature, by name, and the model version that computed them."""
+    """The outputs of a signature, by name, and the model version that computed them."""
 
     outputs: Mapping[str, np.ndarray]
     version: int
@@ -119,7 +119,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Type and shape of a tensor, as a signature declares it; None stands for any size, or for any shape."""
+    """Type and shape of a tensor in a signature; None stands for any size, or for any shape."""
 
     dtype: str
     shape: tuple[int | None, ...] | None
@@ -140,7 +140,7 @@ class Metadata:
 
 
 class PendingPrediction:
-    """A Predict call on its way."""
+    """A Predict call in flight."""
 
     def __init__(self, future: Any, address: str, credentials: Credentials | None = None) -> None:
         self._future = future
@@ -161,7 +161,7 @@ class PredictClient:
     """Synchronous client. Connects on the first call; a context manager."""
 
     def __init__(self, address: str, credentials: Credentials | None = None) -> None:
-        """Raises OSError when a file of the credentials cannot be read."""
+        """Raises OSError if a file of the credentials cannot be read."""
         self.address = address
         self._credentials = credentials
         self._channel = channel(address, credentials, CHANNEL_OPTIONS)
@@ -176,9 +176,9 @@ class PredictClient:
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Prediction:
-        """Score segments: `assets` has B names, `rows` is float32 [B, L, S], in units, NaN where missing.
+        """Score segments: `assets` has B names, `rows` is float32 [B, L, S] in engineering units, NaN where missing.
 
-        Raises ModelServerError, ValueError for shapes that cannot be right.
+        Raises ModelServerError; ValueError for invalid shapes.
         """
         return _prediction(self.call(model, _inputs(assets, rows), version, signature, timeout))
 
@@ -191,7 +191,7 @@ class PredictClient:
         signature: str = DEFAULT_SIGNATURE,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> PendingPrediction:
-        """`predict`, without waiting for the answer. Raises ValueError for shapes that cannot be right."""
+        """Like `predict`, without waiting for the answer. Raises ValueError for invalid shapes."""
         request = predict_request(model, assets, rows, version, signature)
         future = self._methods[protos.PREDICT].future(request, timeout=timeout)
         return PendingPrediction(future, self.address, self._credentials)
@@ -208,7 +208,7 @@ class PredictClient:
         return _answer(self._send(protos.PREDICT, _predict_request(model, inputs, version, signature), timeout))
 
     def status(self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S) -> list[VersionStatus]:
-        """The versions of `model` (or the one asked for), newest first. Raises ModelServerError."""
+        """The versions of `model` (or the requested one), newest first. Raises ModelServerError."""
         return _statuses(self._send(protos.GET_MODEL_STATUS, _status_request(model, version), timeout))
 
     def metadata(self, model: str, version: Version = None, timeout: float = DEFAULT_TIMEOUT_S) -> Metadata:
@@ -216,9 +216,9 @@ class PredictClient:
         return _metadata(self._send(protos.GET_MODEL_METADATA, _metadata_request(model, version), timeout))
 
     def reload(self, config: config_pb2.ModelServerConfig, timeout: float = RELOAD_TIMEOUT_S) -> None:
-        """Serve what `config` says from now on; returns when it is so.
+        """Make the server serve the models of `config`; returns once they are served.
 
-        Raises ModelServerError: a model or a version that a label is for does not come up. Nothing has changed then.
+        Raises ModelServerError if a model, or a version with a label, cannot be loaded; then nothing has changed.
         """
         self._send(protos.RELOAD_CONFIG, config_pb2.ReloadConfigRequest(config=config), timeout)
 
@@ -241,9 +241,9 @@ class PredictClient:
 
 
 class AsyncPredictClient:
-    """The same calls as coroutines. The channel is made on the first call, on the loop that is running then.
+    """The same calls as coroutines. The first call creates the channel, on the event loop that runs it.
 
-    Made on one thread and called on another's loop, it connects there; on a second loop it connects again.
+    A client may be created on one thread and used on another's loop; on a second loop it connects again.
     """
 
     def __init__(self, address: str, credentials: Credentials | None = None) -> None:
@@ -298,7 +298,7 @@ class AsyncPredictClient:
             raise _refused(error, self.address, self._credentials) from None
 
     async def close(self) -> None:
-        """Ends the calls in flight and closes the channel; the client connects anew when used again."""
+        """End the calls in flight and close the channel; the client connects again when used again."""
         channel, self._channel = self._channel, None
         if channel is not None and self._loop is asyncio.get_running_loop():
             await channel.close()
@@ -357,7 +357,7 @@ def predict_request(
     version: Version = None,
     signature: str = DEFAULT_SIGNATURE,
 ) -> serving_pb2.PredictRequest:
-    """What `predict` sends. Raises ValueError for shapes that cannot be right."""
+    """The request that `predict` sends. Raises ValueError for invalid shapes."""
     return _predict_request(model, _inputs(assets, rows), version, signature)
 
 
@@ -398,11 +398,11 @@ def _prediction(answer: Answer) -> Prediction:
 
 def _statuses(response: serving_pb2.GetModelStatusResponse) -> list[VersionStatus]:
     states = serving_pb2.ModelVersionStatus.State
-    found = [
-        VersionStatus(each.version, states.Name(each.state), each.status.error_code, each.status.error_message)
-        for each in response.model_version_status
+    statuses = [
+        VersionStatus(entry.version, states.Name(entry.state), entry.status.error_code, entry.status.error_message)
+        for entry in response.model_version_status
     ]
-    return sorted(found, key=lambda each: -each.version)
+    return sorted(statuses, key=lambda status: -status.version)
 
 
 def _metadata(response: serving_pb2.GetModelMetadataResponse) -> Metadata:
@@ -410,7 +410,10 @@ def _metadata(response: serving_pb2.GetModelMetadataResponse) -> Metadata:
     if packed.type_url != protos.SIGNATURE_DEF_MAP_URL:
         raise ValueError(f"signature_def is a {packed.type_url!r}, not {protos.SIGNATURE_DEF_MAP_URL!r}")
     definitions = serving_pb2.SignatureDefMap.FromString(packed.value).signature_def
-    signatures = {name: Signature(_specs(each.inputs), _specs(each.outputs)) for name, each in definitions.items()}
+    signatures = {
+        name: Signature(_specs(definition.inputs), _specs(definition.outputs))
+        for name, definition in definitions.items()
+    }
     return Metadata(response.model_spec.version.value, signatures)
 
 

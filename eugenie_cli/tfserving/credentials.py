@@ -1,4 +1,4 @@
-"""How a caller reaches a model server over TLS. Ships to stream workers: grpcio and the standard library only."""
+"""Channels to a model server, with TLS. Ships to stream workers: grpcio and the standard library only."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 import grpc
 
 UNIX = ("unix:", "unix-abstract:")
-"""Addresses of sockets: file permissions guard them, and they are never spoken to in TLS."""
+"""Addresses of unix sockets: file permissions guard them, and they never use TLS."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """PEM files, by path, so that no key is in a specification, a log or an argument; read for each channel.
+    """Paths of PEM files, so that no key is in a specification, a log or an argument. Each new channel reads them.
 
-    `ca`: authorities that the server's certificate is checked by; None: the system's. `certificate` and `key`: what the
-    caller shows to a server that asks for it (mTLS).
+    `ca`: authorities that verify the server's certificate; None: the system's. `certificate` and `key`: the caller's,
+    for servers that require one (mTLS).
     """
 
     ca: str | None = None
@@ -29,11 +29,11 @@ class Credentials:
 
     @property
     def authorities(self) -> str:
-        """By what the server is checked, in words."""
+        """The authorities that verify the server, for messages."""
         return self.ca or "the system's authorities"
 
     def read(self) -> grpc.ChannelCredentials:
-        """The contents of the files. Raises OSError that names the file."""
+        """Read the files. Raises OSError that names the file."""
         ca = self.ca or ssl.get_default_verify_paths().cafile
         return grpc.ssl_channel_credentials(*(_content(path) for path in (ca, self.key, self.certificate)))
 
@@ -44,9 +44,9 @@ def channel(
     options: Sequence[tuple[str, Any]],
     kind: ModuleType = grpc,
 ) -> Any:
-    """A channel of `kind` (grpc, or grpc.aio): over TLS with credentials, unless `address` is a unix socket.
+    """A channel of `kind` (grpc, or grpc.aio), over TLS if there are credentials and `address` is not a unix socket.
 
-    Raises OSError when a file of the credentials cannot be read.
+    Raises OSError if a file of the credentials cannot be read.
     """
     if credentials is None or address.startswith(UNIX):
         return kind.insecure_channel(address, options=options)
@@ -54,9 +54,9 @@ def channel(
 
 
 def trouble(details: str, address: str, credentials: Credentials | None) -> str:
-    """What a failed connection has to do with TLS, by gRPC's words for it; empty: nothing.
+    """The TLS cause of a failed connection, from gRPC's message; empty: none.
 
-    A server that speaks TLS hangs up on a caller that does not, and on one without the certificate that it asks for.
+    A TLS server hangs up on a caller that does not use TLS, and on one without the certificate that it requires.
     """
     if address.startswith(UNIX):
         return ""

@@ -1,7 +1,7 @@
-"""Names of files that a model server reads: TensorFlow's, and the one beside the models."""
+"""Names of the files that a model server reads: TensorFlow's, and the list of released versions."""
 
 MODELS_CONFIG = "models.config"
-"""Beside the models: which of their versions are released. A ModelServerConfig."""
+"""In the models' folder: a ModelServerConfig that lists the released versions."""
 
 SAVED_MODEL = "saved_model.pb"
-"""In a version's directory: its graph. What has none is half written, or no SavedModel."""
+"""In a version's directory: its graph. A directory without it is incomplete, or not a SavedModel."""

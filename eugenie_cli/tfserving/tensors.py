@@ -1,9 +1,9 @@
 """Numpy arrays to and from TensorProto. Ships to stream workers: numpy and protobuf only.
 
-Requests carry numbers as `tensor_content`, one copy of memory. Answers carry them in the typed fields (`float_val`), as
-TensorFlow Serving's do, because many of its callers read nothing else; both kinds are read. On the wire a packed
-`float_val` is the same memory, so floats are written and read there as such: element by element they would take a
-hundred times as long. Text is `string_val`.
+Requests carry numbers in `tensor_content`, a single copy of memory. Responses carry them in typed fields (`float_val`),
+like TensorFlow Serving's, because many of its callers read nothing else. Both forms can be read. A packed `float_val`
+has the same bytes on the wire, so floats are written and read there in one piece: element by element they would take a
+hundred times as long. Text is in `string_val`.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _TYPED_FIELD: Mapping[int, str] = {
     tensor_pb2.DT_BOOL: "bool_val",
     tensor_pb2.DT_STRING: "string_val",
 }
-_DEFAULT_FIELD = "int_val"  # the small integers share it
+_DEFAULT_FIELD = "int_val"  # shared by the small integer types
 
 _PACKED: Mapping[int, bytes] = {
     data_type: bytes([tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name[_TYPED_FIELD[data_type]].number << 3 | 2])
     for data_type in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE)
 }
-"""Fields that are their elements' memory on the wire, and the byte that such a field begins with."""
+"""Types whose field on the wire equals their elements' memory, and the byte that begins the field."""
 
 LARGEST_REPEATED = 64 * 1024
-"""Bytes of a tensor whose shape asks for more elements than the message carries. A constant of a few thousand rows is a
+"""Bytes of a tensor whose shape needs more elements than the message carries. A constant of a few thousand rows is a
 convenience; a message of 100 bytes that stands for gigabytes, or for minutes of work, is an attack."""
 
 MOST_DIMENSIONS, LARGEST_DIMENSION = 32, 2**31 - 1
@@ -64,11 +64,11 @@ if sys.byteorder != "little":  # pragma: no cover
 
 
 class TensorError(ValueError):
-    """A TensorProto that is no tensor: an unknown type or shape, or content of another length than its shape needs."""
+    """An invalid TensorProto: an unknown type or shape, or content whose length does not match the shape."""
 
 
 def numpy_type(data_type: int) -> np.dtype:
-    """The numpy type of a DataType; text is `object`. Raises TensorError for types that are not supported."""
+    """The numpy type of a DataType; `object` for text. Raises TensorError for unsupported types."""
     if data_type not in _NUMPY:
         raise TensorError(f"tensors of type {data_type_name(data_type)} are not supported")
     return _NUMPY[data_type]
@@ -83,7 +83,7 @@ def data_type_name(data_type: int) -> str:
 
 @lru_cache(maxsize=256)
 def data_type_of(dtype: np.dtype) -> int:
-    """The DataType of a numpy dtype; text of any kind is DT_STRING. Raises TensorError for what has none."""
+    """The DataType of a numpy dtype; DT_STRING for text of any kind. Raises TensorError if there is none."""
     if dtype.kind in "OSU":
         return tensor_pb2.DT_STRING
     try:
@@ -95,9 +95,9 @@ def data_type_of(dtype: np.dtype) -> int:
 def encode(
     array: np.ndarray, into: tensor_pb2.TensorProto | None = None, typed: bool = False
 ) -> tensor_pb2.TensorProto:
-    """An array -> TensorProto (a new one, or `into`, which must be empty). `str` elements become UTF-8.
+    """Convert an array to a TensorProto (a new one, or `into`, which must be empty). `str` elements become UTF-8.
 
-    `typed`: numbers go into the field of their type, `float_val` for example, instead of `tensor_content`.
+    `typed`: write numbers to the field of their type, for example `float_val`, instead of `tensor_content`.
     """
     proto = tensor_pb2.TensorProto() if into is None else into
     data_type = data_type_of(array.dtype)
@@ -123,18 +123,18 @@ def encode(
 
 @lru_cache(maxsize=1024)
 def _head(data_type: int, shape: tuple[int, ...]) -> bytes:
-    """Type and shape as they are written; a scalar has a shape too: the empty one."""
+    """Serialised type and shape. A scalar's shape is written too, as the empty one."""
     dims = [tensor_pb2.TensorShapeProto.Dim(size=size) for size in shape]
     proto = tensor_pb2.TensorProto(dtype=data_type, tensor_shape=tensor_pb2.TensorShapeProto(dim=dims))  # type: ignore[arg-type]
     return proto.SerializeToString()
 
 
 def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
-    """TensorProto -> array, read-only where it shares the message's memory. DT_STRING gives objects of bytes.
+    """Convert a TensorProto to an array, read-only if it shares the message's memory. DT_STRING gives bytes objects.
 
-    As TensorFlow reads it: a typed field with fewer elements than the shape needs repeats its last one, without any it
-    stands for zeros (or empty text), and elements beyond the shape are left out. Raises TensorError when the type or
-    the shape is not known, `tensor_content` does not fill the shape, or a few elements stand for very many.
+    As in TensorFlow, a typed field with too few elements for the shape repeats its last one, an empty field stands for
+    zeros (or empty text), and surplus elements are ignored. Raises TensorError if the type or the shape is unknown, if
+    `tensor_content` does not fill the shape, or if a few elements stand for too many.
     """
     dtype = _NUMPY.get(proto.dtype)
     if dtype is None:
@@ -154,9 +154,9 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
 
 
 def shape_of(proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
-    """The shape, before anything is made of it. Raises TensorError."""
+    """The shape, without allocating memory for it. Raises TensorError."""
     if len(proto.tensor_shape.dim) > MOST_DIMENSIONS:
-        raise TensorError(f"a tensor has {MOST_DIMENSIONS} dimensions at most, and not {len(proto.tensor_shape.dim)}")
+        raise TensorError(f"a tensor has at most {MOST_DIMENSIONS} dimensions, not {len(proto.tensor_shape.dim)}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         raise TensorError("a tensor needs a fully known shape")
@@ -181,13 +181,13 @@ def _decode_typed(proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int) ->
     elif proto.dtype == tensor_pb2.DT_HALF:
         given = np.array(values[:count] or [0], np.uint16).view(np.float16)
     else:
-        # left to itself numpy takes small numbers beside ones from 2**63 on for floats
+        # without a type, numpy converts a mix of small numbers and numbers above 2**63 to floats
         given = np.array(values[:count] or [0], dtype if dtype == np.uint64 else None).astype(dtype)
     return np.concatenate([given, np.repeat(given[-1:], max(0, count - len(given)))])[:count]
 
 
 def _packed(proto: tensor_pb2.TensorProto, size: int) -> memoryview | None:
-    """The memory of a packed field that ends the message, which it does when no field behind it is set; else None."""
+    """The memory of a packed field at the end of the message (no later field is set); otherwise None."""
     head = _PACKED[proto.dtype] + _varint(size)
     written = proto.SerializeToString()
     begin = len(written) - size
@@ -195,7 +195,7 @@ def _packed(proto: tensor_pb2.TensorProto, size: int) -> memoryview | None:
 
 
 def _texts(content: bytes, count: int) -> list[bytes]:
-    """Text in `tensor_content`: the lengths of all elements as varints, then their bytes. Raises TensorError."""
+    """Decode text in `tensor_content`: all lengths as varints, then all bytes. Raises TensorError."""
     lengths, at = [], 0
     try:
         for _ in range(count):
@@ -205,15 +205,17 @@ def _texts(content: bytes, count: int) -> list[bytes]:
             lengths.append(length | content[at] << shift)
             at += 1
     except IndexError:
-        raise TensorError(f"tensor_content has no lengths of {count} texts") from None
+        raise TensorError(f"tensor_content does not have the lengths of {count} texts") from None
     if at + sum(lengths) != len(content):
-        raise TensorError(f"tensor_content has {len(content) - at} bytes of text, and says {sum(lengths)}")
+        raise TensorError(f"tensor_content has {len(content) - at} bytes of text, but its lengths say {sum(lengths)}")
     ends = list(accumulate(lengths, initial=at))
     return [content[begin:end] for begin, end in pairwise(ends)]
 
 
 def _array_of(texts: Sequence[bytes]) -> np.ndarray:
-    return np.array(list(texts), object)  # bytes are no sequences to numpy: one dimension, even when all are as long
+    return np.array(
+        list(texts), object
+    )  # numpy does not treat bytes as sequences: one dimension, even if all have the same length
 
 
 def _varint(number: int) -> bytes:

@@ -1,8 +1,8 @@
 """Messages that are wire-compatible with TensorFlow Serving's gRPC API, without TensorFlow.
 
-The field numbers are TensorFlow's; the package name (`eugenie.wire`) is our own, because a process that also
-imports tensorflow already holds the official names in its descriptor pool. On the wire only field numbers and
-method paths count.
+The field numbers are TensorFlow's. The package name (`eugenie.wire`) is our own, because the descriptor pool of a
+process that imports tensorflow already contains the official names. Only field numbers and method paths matter on the
+wire.
 
 The `*_pb2.py` files are generated and committed. After a change to a `.proto`, from the project's root:
 

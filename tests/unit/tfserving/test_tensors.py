@@ -114,8 +114,11 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
     [
         (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_BFLOAT16), "bfloat16"),
         (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, tensor_content=b"abc"), "3 bytes"),
-        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x02a"), "1 bytes of text, and says 2"),
-        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x82"), "no lengths of 1"),
+        (
+            tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x02a"),
+            "1 bytes of text, but its lengths say 2",
+        ),
+        (tensor_pb2.TensorProto(dtype=tensor_pb2.DT_STRING, tensor_content=b"\x82"), "not have the lengths of 1"),
         (
             tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1], tensor_shape={"dim": [{"size": 10**12}]}),
             "larger than any tensor",
@@ -142,7 +145,7 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
             tensor_pb2.TensorProto(
                 dtype=tensor_pb2.DT_STRING, tensor_content=b"\x00" * 9, tensor_shape={"dim": [{"size": 50_000_000}]}
             ),
-            "no lengths of 50000000 texts",
+            "not have the lengths of 50000000 texts",
         ),
         (
             tensor_pb2.TensorProto(
@@ -152,7 +155,7 @@ def test_a_short_typed_field_repeats_its_last_element() -> None:
         ),
         (
             tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, tensor_shape={"dim": [{"size": 1}] * 100}),
-            "32 dimensions at most, and not 100",
+            "at most 32 dimensions, not 100",
         ),
         (
             tensor_pb2.TensorProto(
@@ -183,7 +186,7 @@ READ_BY_TENSORFLOW = [
     {"dtype": "DT_STRING", "tensor_shape": PAIR, "tensor_content": b"\x01\x02abc"},
     {"dtype": "DT_STRING", "tensor_shape": PAIR, "tensor_content": b"\x01\xac\x02a" + b"b" * 300},
 ]
-"""Of odd numbers of elements, of the wrong fields, and text that is packed."""
+"""Messages with too few or too many elements, wrong fields, and packed text."""
 
 
 def test_what_is_unusual_is_read_as_tensorflow_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
