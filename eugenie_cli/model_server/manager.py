@@ -214,7 +214,7 @@ class Manager:
             if not followed.chosen:
                 failed = [state for version, state in sorted(model.states.items()) if version in followed.there]
                 reasons = "; ".join(f"version {state.version}: {state.status.error_message}" for state in failed)
-                words = reasons or f"{followed.wanted.folder} contains none of the requested versions"
+                words = reasons or f"no requested version is in {followed.wanted.folder}"
                 raise Refusal(grpc.StatusCode.UNKNOWN, f"Servable {name} did not become available: {words}")
             for version in followed.wanted.labels.values():
                 if version not in model.serving:

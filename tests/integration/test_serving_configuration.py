@@ -129,7 +129,7 @@ def test_a_reload_that_cannot_be_followed_changes_nothing(tmp_path: Path, versio
     with served(tmp_path, "--model-config", str(file), "--allow-reload") as client:
         for wrong, code, words in [
             (config(folder, "specific { versions: 2 }", champion=3), "FAILED_PRECONDITION", "label to version 3 of"),
-            (config(other), "UNKNOWN", "Servable pump did not become available: no version"),
+            (config(other), "UNKNOWN", "Servable pump did not become available: no requested version"),
             (config(Path("relative")), "INVALID_ARGUMENT", "absolute path"),
             (config(folder).replace('"tensorflow"', '"caffe"'), "INVALID_ARGUMENT", "model_platform 'caffe'"),
             (config(folder)[:-1] + f' config {{ name: "pump" base_path: "{folder}" }} }}', "INVALID_ARGUMENT", "multi"),
@@ -193,7 +193,9 @@ def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Pat
                 lambda number=number: log.read_text().count("the last valid configuration stays in effect") >= number
             )
         file.unlink()
-        wait_until(lambda: "cannot be read: it is not there" in log.read_text())
+        wait_until(
+            lambda: "cannot be read: the file, which lists the versions to serve, does not exist" in log.read_text()
+        )
         assert (available(client), answering(client)) == ({1}, 1), "no newer version may be served"
 
         file.write_text(config(folder, "specific { versions: 9 }", champion=9))
@@ -213,7 +215,7 @@ def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Pat
 def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions: Path) -> None:
     folder = publish(versions, tmp_path / "models" / "pump", 1)
     with served(tmp_path, "--models", str(tmp_path / "models"), "--unreleased") as client:
-        (folder / "2").mkdir()  # half written
+        (folder / "2").mkdir()  # incomplete
         (folder / "2" / "variables").mkdir()
         shutil.copytree(versions / "3", folder / "003")
         (folder / "4").symlink_to(versions / "4")  # leads out of the folder
@@ -229,7 +231,15 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
         shutil.copytree(versions / "2", folder / "9")
         other = model_info.render(replace(model_info.read(folder / "9"), sensors=("a", "b")))
         (folder / "9" / model_info.LOCATION).write_text(other)
-        expected = {2: "half written", 3: "leading zeros", 4: "leads out", 5: "", 6: "", 8: "the class fan", 9: "takes"}
+        expected = {
+            2: "is incomplete",
+            3: "leading zeros",
+            4: "leads out",
+            5: "",
+            6: "",
+            8: "the class fan",
+            9: "takes",
+        }
         wait_until(lambda: set(states(client)) == {1, *expected} and "LOADING" not in states(client).values())
         statuses = {version.version: version for version in client.status("pump")}
         assert statuses[1].state == "AVAILABLE" and answering(client) == 1
@@ -240,7 +250,7 @@ def test_hostile_directories_are_named_and_stop_nothing(tmp_path: Path, versions
                 and status.error_message
                 and words in status.error_message
             )
-        # the half written version is complete now
+        # the incomplete version is complete now
         shutil.copytree(versions / "2", folder / "2", dirs_exist_ok=True)
         wait_until(lambda: 2 in available(client))
         assert answering(client) == 2
