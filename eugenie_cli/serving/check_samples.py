@@ -1,4 +1,4 @@
-"""Segments on which an export is checked: real rows of the history, with holes too, and an unknown asset."""
+"""Sample segments for checking an export: rows from history, with and without missing values, and an unknown asset."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from eugenie_cli.site.schema import Fleet
 
 UNKNOWN = "no asset of this site"
 MAX_ASSETS = 6
-"""Assets that take part: the reference scores window by window."""
+"""Maximum number of assets sampled; the reference is slow, because it scores one window at a time."""
 
 SCORED_ROWS = 16
 """Rows at the end of each segment that get a score."""
 
-_PLACES = (0.9, 0.5, 0.1)
-# of the asset's history: where a segment is looked for that has hardly a hole
+_POSITIONS = (0.9, 0.5, 0.1)
+# fractions of the asset's history at which to look for a segment with almost no missing rows
 _FULL_ENOUGH = 0.98
 _HOLES = 0.05
-# well under what makes a window unscorable
+# fraction of missing values, well below the limit at which a window cannot be scored
 
 
 @dataclass(frozen=True)
 class Samples:
-    """`assets`: B names; `rows` float32 [B, L, S], engineering units; `real`: how many are of the history."""
+    """`assets`: B names; `rows` float32 [B, L, S], engineering units; `real`: number of assets with real rows."""
 
     assets: tuple[str, ...]
     rows: NDArray[np.float32]
@@ -39,36 +39,40 @@ class Samples:
 def collect(fleet: Fleet, history: History, detector: TrainedDetector) -> Samples:
     """Segments of L = M + SCORED_ROWS - 1 rows of some of the detector's assets.
 
-    An asset without a stretch of history gets normal rows drawn from its own mean and deviation.
+    An asset without a suitable segment of history gets rows drawn from a normal distribution with its own mean and
+    deviation.
     """
     random = np.random.default_rng(0)
     length = detector.window + SCORED_ROWS - 1
     assets = _spread(detector.assets)
-    # the site may have changed since the training, and have an asset no more
-    found = {asset: _from_history(fleet, history, asset, length) if asset in fleet.assets else None for asset in assets}
+    # an asset may have been removed from the site since the training
+    real_rows = {
+        asset: _from_history(fleet, history, asset, length) if asset in fleet.assets else None for asset in assets
+    }
     segments = [
-        (asset, rows if rows is not None else _drawn(detector, asset, length, random)) for asset, rows in found.items()
+        (asset, rows if rows is not None else _drawn(detector, asset, length, random))
+        for asset, rows in real_rows.items()
     ]
     first, rows = segments[0]
     segments += [(first, holed) for holed in _holes(rows, random)] + [(UNKNOWN, rows)]
-    real = sum(rows is not None for rows in found.values())
+    real = sum(rows is not None for rows in real_rows.values())
     names, values = zip(*segments, strict=True)
     return Samples(names, np.stack(values).astype(np.float32), real)
 
 
 def _spread(assets: tuple[str, ...]) -> tuple[str, ...]:
-    places = np.unique(np.linspace(0, len(assets) - 1, min(MAX_ASSETS, len(assets))).astype(int))
-    return tuple(assets[place] for place in places)
+    indices = np.unique(np.linspace(0, len(assets) - 1, min(MAX_ASSETS, len(assets))).astype(int))
+    return tuple(assets[index] for index in indices)
 
 
 def _from_history(fleet: Fleet, history: History, asset: str, length: int) -> NDArray[np.float32] | None:
-    spans = {each.asset: (each.start_ms, each.end_ms) for each in history.summary()}
+    spans = {row.asset: (row.start_ms, row.end_ms) for row in history.summary()}
     if asset not in spans:
         return None
     step = fleet.equipment.step
     start, end = spans[asset]
-    for place in _PLACES:
-        last = start + int((end - start) * place)
+    for position in _POSITIONS:
+        last = start + int((end - start) * position)
         rows = load_grid(fleet, history, asset, last - length * step, last + step).rows[-length:]
         if len(rows) == length and np.isfinite(rows).any(axis=1).mean() >= _FULL_ENOUGH:
             return rows
@@ -82,7 +86,7 @@ def _drawn(detector: TrainedDetector, asset: str, length: int, random: np.random
 
 
 def _holes(rows: NDArray[np.float32], random: np.random.Generator) -> Iterator[NDArray[np.float32]]:
-    """Single values missing; rows missing; a whole sensor missing."""
+    """Yield copies of `rows` with scattered values missing, a block of rows missing, and a whole sensor missing."""
     scattered = np.where(random.random(rows.shape) < _HOLES, np.nan, rows)
     yield scattered
     gap = rows.copy()

@@ -1,4 +1,4 @@
-"""Export: a registered version is published, and served if it is its class's champion."""
+"""Export: publishes a registered version, and has it served if it is its class's champion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.training.registry import CHAMPION
 def export_classes(
     site: Site, class_names: Sequence[str] | None, version: int | None = None, progress: Progress = SILENT
 ) -> list[ExportedModel]:
-    """Export several classes (None: all of the site). A version number needs a single class."""
+    """Export several classes (None: all classes of the site). A version number requires a single class."""
     names = site.classes_named(class_names)
     if version is not None and len(names) != 1:
         raise EugenieError(
@@ -28,17 +28,17 @@ def export_classes(
 
 
 def export_class(site: Site, class_name: str, version: int | None = None, progress: Progress = SILENT) -> ExportedModel:
-    """Publish a version of a class (None: the champion), and let model servers serve the champion.
+    """Publish a version of a class (None: the champion), and have model servers serve it if it is the champion.
 
-    A version that is not the champion is published only: `promote` makes it serve. Raises EugenieError as
-    `publish_class`, `model_store.copy_to_store` and `promotion.release` do.
+    Any other version is only published; `promote` has it served. Raises EugenieError as `publish_class`,
+    `model_store.copy_to_store` and `promotion.release` do.
     """
     opened = open_class(site, class_name)
     registered = opened.registry.resolve(class_name, CHAMPION if version is None else version)
     if CHAMPION not in registered.aliases:
         published = publish_class(opened, registered.version, progress)
         progress.say(
-            f"{class_name} version {registered.version} serves once it is champion: "
+            f"{class_name} version {registered.version} is served once it is the champion: "
             f"`eugenie models promote {class_name} {registered.version}`"
         )
         return published

@@ -1,4 +1,4 @@
-"""Whether a model server answers, and what keeps it from that."""
+"""Checks whether a model server answers, and if not, why."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ NO_ANSWER = "nothing answers there"
 
 
 def is_serving(address: str, timeout_s: float = ASK_TIMEOUT_S, credentials: Credentials | None = None) -> bool:
-    """True when the server at `address` says that it answers requests."""
+    """True when the server at `address` reports that it serves requests."""
     return not why_not_serving(address, timeout_s, credentials)
 
 
 def why_not_serving(address: str, timeout_s: float = ASK_TIMEOUT_S, credentials: Credentials | None = None) -> str:
-    """Empty when the server at `address` says that it answers requests; else what keeps it, as far as it is known.
+    """Empty when the server at `address` reports that it serves requests; otherwise the reason, as far as it is known.
 
-    TensorFlow Serving has no health service: that it says so (UNIMPLEMENTED) shows that it is there.
+    TensorFlow Serving has no health service: its answer UNIMPLEMENTED shows that it is running.
     """
     try:
         with channel(address, credentials, [("grpc.enable_http_proxy", 0)]) as connected:
@@ -37,9 +37,10 @@ def why_not_serving(address: str, timeout_s: float = ASK_TIMEOUT_S, credentials:
     except grpc.RpcError as error:
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return ""
-        said = trouble(error.details() or "", address, credentials)
-        if error.code() is not grpc.StatusCode.UNAVAILABLE or not (said or credentials):
+        tls_error = trouble(error.details() or "", address, credentials)
+        if error.code() is not grpc.StatusCode.UNAVAILABLE or not (tls_error or credentials):
             return NO_ANSWER
-        guessed = said if credentials is not None else ""  # one that ends hangs up on a caller without TLS, too
-        return tls_diagnosis.refusal(address, credentials, timeout_s) or guessed or NO_ANSWER
+        # a server that shuts down also closes the connection of a client without TLS
+        guess = tls_error if credentials is not None else ""
+        return tls_diagnosis.refusal(address, credentials, timeout_s) or guess or NO_ANSWER
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NO_ANSWER

@@ -1,7 +1,7 @@
-"""The site's own model server: a detached process on the workspace's models, on the loopback interface.
+"""The site's own model server: a detached process that serves the workspace's models on the loopback interface.
 
-It is started, found and stopped by its run file (`run/serving.json`), keeps its port and its unix socket from start
-to start, so that a stream job finds it again, and is asked for its health by gRPC.
+Its run file (`run/serving.json`) identifies the process. Its port and unix socket persist across restarts, so that a
+stream job finds it again. Its health is queried by gRPC.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from eugenie_cli.workspace import Workspace
 
 NAME, REST_NAME = "serving", "serving_rest"
 REST = "rest"
-"""Of the run file's details: the address of the REST API."""
+"""Key in the run file's details: the address of the REST API."""
 
 LOCK = f".{NAME}.lock"
-"""In the run folder: one start or stop at a time."""
+"""Lock file in the run folder: it serializes starts and stops."""
 
 READY_WITHIN_S = 180.0
-"""TensorFlow alone takes 3 to 12 s to import on idle cores, several times that while others work."""
+"""Importing TensorFlow alone takes 3 to 12 s on idle cores, and several times that on a busy machine."""
 
 _READY_TIMEOUT_S = 0.5
 _POLL_S = 0.1
@@ -42,8 +42,8 @@ _POLL_S = 0.1
 def start(site: HasServing, progress: Progress = SILENT) -> ServingStatus:
     """Start the server unless it runs, and wait until it answers.
 
-    With `serving.address` nothing is started: the server there must answer. Raises EugenieError when
-    the port is taken, or the server ends or does not answer in time.
+    With `serving.address`, start nothing: the server at that address must answer. Raises EugenieError when the port is
+    in use, or the server exits or does not answer in time.
     """
     if site.serving.address is not None:
         return _external(site, progress)
@@ -57,10 +57,10 @@ def start(site: HasServing, progress: Progress = SILENT) -> ServingStatus:
 
 
 def revive(site: HasServing, progress: Progress = SILENT) -> bool:
-    """Start the site's own server again if it died, and wait until it answers.
+    """Restart the site's own server if it died, and wait until it answers.
 
-    False when it runs, was stopped meanwhile, or is not eugenie's. Raises EugenieError as `start` does; the server
-    still counts as started then, so that it can be tried again.
+    False when it runs, was stopped meanwhile, or is not managed by eugenie. Raises EugenieError as `start` does; the
+    server then still counts as started, so that the caller can retry.
     """
     if site.serving.address is not None:
         return False
@@ -82,7 +82,7 @@ def stop(site: HasServing, progress: Progress = SILENT) -> bool:
     """Stop the site's own server: requests in flight are answered first. True when it ran."""
     if site.serving.address is not None:
         raise EugenieError(
-            f"the model server at {site.serving.address} is not eugenie's to stop",
+            f"eugenie did not start the model server at {site.serving.address} and cannot stop it",
             "stop it where it was started, or remove serving.address from the site file",
             ExitCode.USAGE,
         )
@@ -92,7 +92,7 @@ def stop(site: HasServing, progress: Progress = SILENT) -> bool:
 
 
 def end(workspace: Workspace) -> bool:
-    """Stop the server that runs on this workspace, whatever the site file says now. True when one ran."""
+    """Stop the server of this workspace, even one started under an earlier site file. True when one ran."""
     with alone(workspace.run / LOCK):
         recorded = process.read_run_file(run_file(workspace, NAME))
         ran = process.stop(run_file(workspace, NAME))
@@ -102,7 +102,7 @@ def end(workspace: Workspace) -> bool:
 
 
 def status(site: HasServing) -> ServingStatus:
-    """How the server is, and the model versions on it."""
+    """The status of the server and the model versions that it serves."""
     if site.serving.address is not None:
         address, log, pid, socket, rest = site.serving.address, "", None, "", ""
         answering, silent = "reachable", "unreachable"
@@ -124,15 +124,15 @@ def status(site: HasServing) -> ServingStatus:
 
 
 def _external(site: HasServing, progress: Progress) -> ServingStatus:
-    found = status(site)
-    if found.state != "reachable":
+    current = status(site)
+    if current.state != "reachable":
         raise EugenieError(
-            f"the model server at {found.address} does not answer: {found.why}",
-            tls.hint(found.why, "start it, or correct serving.address in the site file"),
+            f"the model server at {current.address} does not answer: {current.why}",
+            tls.hint(current.why, "start it, or correct serving.address in the site file"),
             ExitCode.UNREACHABLE,
         )
-    progress.say(f"the model server at {found.address} answers; it is not eugenie's to start")
-    return found
+    progress.say(f"the model server at {current.address} answers; eugenie does not manage it")
+    return current
 
 
 def _serve(site: HasServing, workspace: Workspace, progress: Progress) -> process.Process | None:
@@ -143,11 +143,11 @@ def _serve(site: HasServing, workspace: Workspace, progress: Progress) -> proces
     if running is not None:
         why = why_not_serving(running.address, credentials=credentials)
         if not why:
-            progress.say(f"the model server runs already, at {running.address}")
+            progress.say(f"the model server is already running at {running.address}")
             return None
-        if why != NO_ANSWER:  # it runs well, as the site file was when it was started
+        if why != NO_ANSWER:  # it works, but with the settings that the site file had when it was started
             raise EugenieError(
-                f"the model server at {running.address} runs, and does not answer eugenie: {why}",
+                f"the model server at {running.address} runs but does not answer eugenie: {why}",
                 "if serving.tls was changed: eugenie serve stop, then eugenie serve start",
                 ExitCode.UNREACHABLE,
             )
@@ -155,7 +155,7 @@ def _serve(site: HasServing, workspace: Workspace, progress: Progress) -> proces
         if running is None:
             running = _launch(site, workspace, progress)
         _await_ready(running, file, credentials, progress)
-    except BaseException:  # an interrupt too: a server that nobody waits for is an orphan
+    except BaseException:  # including an interrupt: do not leave an orphaned server behind
         process.stop(file)
         raise
     return running
@@ -205,13 +205,13 @@ def _launch(site: HasServing, workspace: Workspace, progress: Progress) -> proce
 
 
 def _warn(site: HasServing, progress: Progress) -> None:
-    """Who else may call a server that does not listen on the loopback interface alone."""
-    given = site.serving.tls
-    if given is None or given.client_ca is None:
-        may = "ask for scores, and change what is served" if site.serving.reload else "ask for scores"
+    """Warn that other machines can call a server that listens on more than the loopback interface."""
+    tls_settings = site.serving.tls
+    if tls_settings is None or tls_settings.client_ca is None:
+        can = "request scores and change the served models" if site.serving.reload else "request scores"
         progress.say(
-            f"serving.host: {site.serving.host}: whoever reaches it may {may}; serving.tls with client_ca lets in"
-            " only callers with a certificate"
+            f"serving.host: {site.serving.host}: anyone who can reach the server can {can}; serving.tls with"
+            " client_ca admits only clients with a certificate"
         )
 
 
@@ -219,7 +219,7 @@ def _place(workspace: Workspace, progress: Progress) -> Path | None:
     try:
         return sockets.place(workspace)
     except OSError as error:
-        progress.say(f"the model server listens on its port alone: {error}")
+        progress.say(f"the model server listens only on its port, without a unix socket: {error}")
         return None
 
 
@@ -228,7 +228,7 @@ def _socket(recorded: process.Process) -> str:
 
 
 def _release(socket: str) -> None:
-    """A server that was killed leaves its socket behind; one that ended took it away."""
+    """Remove the socket that a killed server leaves behind; a server that exits normally removes its own."""
     if socket:
         with contextlib.suppress(OSError):
             sockets.release(sockets.path_of(socket), ports.RELEASE_S)
@@ -246,7 +246,7 @@ def _await_ready(running: process.Process, file: Path, credentials: Credentials 
                 )
             if process.identify(file) is None:
                 raise EugenieError(
-                    f"the model server ended while it started:\n{process.tail(Path(running.log))}",
+                    f"the model server exited during startup:\n{process.tail(Path(running.log))}",
                     f"see {running.log}",
                 )
             if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""The model store: `serving.models` of the site file, a folder or an object store, where model servers elsewhere look.
+"""The model store: `serving.models` in the site file, a folder or object store from which remote model servers load.
 
-It has the workspace's layout: `<class>/<version>/` and `models.config`. A version is put there file by file with its
-graph last, and is released after that: a server that follows `models.config` never asks for half of one, and one that
-looks at folders takes a version without a graph for what it is. What is fetched is checked against its SHA-256 sums.
+It has the workspace's layout: `<class>/<version>/` and `models.config`. A version is uploaded file by file with its
+graph last, and released afterwards: a server that follows `models.config` never loads a partial version, and a server
+that scans folders ignores a version without a graph. Fetched versions are checked against their SHA-256 sums.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 LEFT_ALONE = "EUGENIE_MODEL_STORE"
-"""Variable: `off` where another step publishes, as in a pipeline: its image needs no library or key of a store then."""
+"""Environment variable: `off` if another step publishes, as in a pipeline, whose image then needs no storage library
+or credentials."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfs", "az": "abfs"}
-"""Protocol -> the extra of eugenie that brings its library."""
+"""Protocol -> the extra of eugenie that installs its library."""
 
 
 class ModelStore:
-    """The versions and the `models.config` of a store. Methods raise EugenieError when it cannot be reached.
+    """The versions and the `models.config` of a store. Methods raise EugenieError when the store cannot be reached.
 
-    Credentials are the storage library's own: its environment variables, its files, the machine's role.
+    The storage library finds its credentials itself: in environment variables, its files or the machine's role.
     """
 
     def __init__(self, uri: str) -> None:
@@ -43,7 +44,10 @@ class ModelStore:
             self._files, self._root = _open(self.uri)
 
     def put(self, class_name: str, version: int, directory: Path, progress: Progress = SILENT) -> bool:
-        """Copy a version there; False when it is there already. Raises EugenieError (REFUSED) when another one is."""
+        """Copy a version into the store; False when the store already has it.
+
+        Raises EugenieError (REFUSED) when the store has a different export under the same version number.
+        """
         target = f"{self._root}/{class_name}/{version}"
         with _reached(self.uri):
             if self._files.exists(f"{target}/{SAVED_MODEL}"):
@@ -55,18 +59,18 @@ class ModelStore:
             )
             with progress.task(f"storing {class_name} version {version}", len(files), "files") as advance:
                 for path in files:
-                    there = f"{target}/{path.as_posix()}"
-                    self._files.makedirs(there.rpartition("/")[0], exist_ok=True)
-                    self._files.put_file(str(directory / path), there)
+                    stored = f"{target}/{path.as_posix()}"
+                    self._files.makedirs(stored.rpartition("/")[0], exist_ok=True)
+                    self._files.put_file(str(directory / path), stored)
                     advance(1)
-        progress.say(f"{class_name} version {version} is at {self.uri}/{class_name}/{version}")
+        progress.say(f"{class_name} version {version} is stored in {self.uri}/{class_name}/{version}")
         return True
 
     def fetch(self, class_name: str, version: int, models: Path, progress: Progress = SILENT) -> bool:
-        """Copy a version into `models/<class>/<version>`, whole or not at all; False when it is there already.
+        """Copy a version into `models/<class>/<version>`, atomically; False when the folder already has it.
 
-        Raises EugenieError (REFUSED) when a file is not as it was exported, the store has no such version, or what is
-        there already is another one of the same number. Of one without sums that cannot be said.
+        Raises EugenieError (REFUSED) when a file differs from the export, the store has no such version, or the folder
+        holds a different export under the same number. A local version without sums is not compared.
         """
         folder, source = models / class_name, f"{self._root}/{class_name}/{version}"
         with alone(folder / ".lock"):
@@ -87,31 +91,31 @@ class ModelStore:
         return True
 
     def read(self, name: str) -> str | None:
-        """A text file of the store, None when there is none."""
+        """The content of a text file in the store; None when the file does not exist."""
         with _reached(self.uri):
-            there = f"{self._root}/{name}"
-            return self._files.cat_file(there).decode("utf-8") if self._files.exists(there) else None
+            path = f"{self._root}/{name}"
+            return self._files.cat_file(path).decode("utf-8") if self._files.exists(path) else None
 
     def write(self, name: str, text: str) -> None:
-        """Replace a text file of the store: object stores show an object whole or not at all."""
+        """Replace a text file in the store. Object stores replace an object atomically."""
         with _reached(self.uri):
             self._files.makedirs(self._root, exist_ok=True)
             self._files.pipe_file(f"{self._root}/{name}", text.encode("utf-8"))
 
     def _check_same(self, shown: str, target: str, directory: Path) -> None:
         sums = directory / checksums.LOCATION
-        there = f"{target}/{checksums.LOCATION.as_posix()}"
-        if self._files.exists(there) and sums.exists() and self._files.cat_file(there) == sums.read_bytes():
+        stored_sums = f"{target}/{checksums.LOCATION.as_posix()}"
+        if self._files.exists(stored_sums) and sums.exists() and self._files.cat_file(stored_sums) == sums.read_bytes():
             return
         raise EugenieError(
-            f"{shown} is another export than {directory}",
-            "move away the one of the two that is not the registry's version, or train again: its number is new",
+            f"{shown} and {directory} are different exports",
+            "move the one that is not the registry's version elsewhere, or train again to get a new version number",
             ExitCode.REFUSED,
         )
 
 
 def of_site(site: HasServing) -> ModelStore | None:
-    """The store of `serving.models`; None where the workspace is the store, or somebody else publishes (LEFT_ALONE)."""
+    """The store in `serving.models`; None if the workspace is the store, or another step publishes (LEFT_ALONE)."""
     if site.serving.models is None or os.environ.get(LEFT_ALONE) == "off":
         return None
     return ModelStore(location(site.serving.models, site))
@@ -120,14 +124,14 @@ def of_site(site: HasServing) -> ModelStore | None:
 def copy_to_store(
     site: HasServing, class_name: str, version: int, directory: Path, progress: Progress = SILENT
 ) -> None:
-    """Put a published version into the site's store, if it has one. Raises EugenieError as `ModelStore.put` does."""
+    """Copy a published version into the site's store, if it has one. Raises EugenieError as `ModelStore.put` does."""
     store = of_site(site)
     if store is not None:
         store.put(class_name, version, directory, progress)
 
 
 def location(models: str, site: HasServing) -> str:
-    """`serving.models` as it is meant: a URI as it is, a folder made absolute."""
+    """`serving.models` resolved: a URI unchanged, a folder as an absolute path."""
     return models if "://" in models else str(site.resolve(models))
 
 
@@ -143,7 +147,9 @@ def _open(uri: str) -> tuple[AbstractFileSystem, str]:
         raise EugenieError(f"serving.models: {uri} needs a library: {error}", hint, ExitCode.USAGE) from error
     except ValueError as error:
         raise EugenieError(
-            f"serving.models: {uri}: {error}", "a folder, s3://..., gs://... or abfs://...", ExitCode.USAGE
+            f"serving.models: {uri}: {error}",
+            "use a folder, s3://..., gs://... or abfs://...",
+            ExitCode.USAGE,
         ) from error
     return files, str(root).rstrip("/")
 
@@ -154,10 +160,9 @@ def _reached(uri: str) -> Iterator[None]:
         yield
     except EugenieError:
         raise
-    except Exception as error:  # each storage library has errors of its own
-        words = f"{type(error).__name__}: {error}"
+    except Exception as error:  # each storage library raises its own errors
         raise EugenieError(
-            f"the model store {uri} cannot be used: {words}",
+            f"the model store {uri} cannot be used: {type(error).__name__}: {error}",
             "check serving.models in the site file, the network and the storage library's credentials",
             ExitCode.UNREACHABLE,
         ) from error
@@ -165,5 +170,5 @@ def _reached(uri: str) -> Iterator[None]:
 
 def _refused(reason: str) -> EugenieError:
     return EugenieError(
-        reason, "export it again under another version: eugenie train, then eugenie export", ExitCode.REFUSED
+        reason, "export it again as a new version: eugenie train, then eugenie export", ExitCode.REFUSED
     )

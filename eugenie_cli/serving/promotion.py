@@ -1,8 +1,8 @@
-"""Promotion: the model server and the registry change champions together, and no caller is ever without a version.
+"""Promotion: the model server and the registry change champions together, without a gap for callers.
 
-The order is that of a blue-green change: the new version is loaded and warmed beside the old one, the label moves, the
-registry's alias moves, and only then is the old version dropped. The server follows `models.config`, or is
-told; each step is confirmed by asking it. A step that fails takes back those before it.
+The order is that of a blue-green deployment: the server loads and warms the new version next to the old one, the label
+moves, the registry's alias moves, and only then is the old version unloaded. The server follows `models.config`, or
+its copy of it; each step is confirmed by querying the server. If a step fails, the earlier steps are undone.
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
 
 LOCK = ".release.lock"
-"""In the models folder: one change at a time."""
+"""Lock file in the models folder: it serializes changes of releases."""
 
 CONFIRMED_WITHIN_S = 180.0
-"""Loading takes seconds; a machine that is busy takes a minute. Beyond this it hangs."""
+"""Loading takes seconds, or a minute on a busy machine. A server that takes longer hangs."""
 
 FAILED_POLLS = 3
-"""Looks of the server after which a version that it could not load is not just about to be looked at again."""
+"""Polls by the server after which a version that it failed to load is not about to be retried."""
 
 _ASK_TIMEOUT_S = 5.0
 _NOT_LABELLED = frozenset(
     {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
 )
-_LOOK_S = 0.05
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """A class's champion changed. `confirmed`: a model server said that it serves it; False: none of ours runs."""
+    """A change of a class's champion. `before`: the previous champion; `confirmed`: the model server confirmed that it
+    serves the new one; False: eugenie's server is not running."""
 
     registered: RegisteredVersion
     before: int | None
@@ -55,10 +56,10 @@ class Promotion:
 
 
 def promote(site: Site, class_name: str, version: int, progress: Progress = SILENT) -> Promotion:
-    """Make a registered version champion: published if it is not, served, then crowned.
+    """Make a registered version champion: publish it if necessary, serve it, then move the registry's alias.
 
-    Raises EugenieError: REFUSED when it cannot be published or the server cannot load it; the champion before it is
-    then still champion, and serves.
+    Raises EugenieError: REFUSED when the version cannot be published or the server cannot load it; the previous
+    champion then stays champion and keeps serving.
     """
     opened = open_class(site, class_name)
     opened.registry.resolve(class_name, version)
@@ -66,14 +67,14 @@ def promote(site: Site, class_name: str, version: int, progress: Progress = SILE
 
 
 def rollback(site: Site, class_name: str, progress: Progress = SILENT) -> Promotion:
-    """Make the former champion champion again, as `promote` does."""
+    """Make the previous champion champion again, in the same way as `promote`."""
     opened = open_class(site, class_name)
     version = opened.registry.former_champion(class_name)
     return _change(site, opened, version, progress, lambda: opened.registry.rollback(class_name))
 
 
 def release(site: HasServing, class_name: str, version: int, progress: Progress = SILENT) -> bool:
-    """Let the model server serve a published version as the class's champion, and no other. True when it confirmed."""
+    """Have the model server serve a published version as the class's only version and champion. True if confirmed."""
     return _release(site, class_name, version, progress, lambda: None)
 
 
@@ -92,7 +93,7 @@ def _change(
 def _release(site: HasServing, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
     with alone(workspace_of(site).models / LOCK), _server(site) as server:
         before = release_config.read(site)
-        after = {**before, class_name: _one(class_name, version)}
+        after = {**before, class_name: _champion_only(class_name, version)}
         old = _champion(before.get(class_name))
         if server is None:
             crown()
@@ -104,7 +105,7 @@ def _release(site: HasServing, class_name: str, version: int, progress: Progress
                 server.confirm(class_name, version)
                 crown()
                 return True
-            progress.say(f"{class_name}: loading version {version} beside version {old}")
+            progress.say(f"{class_name}: loading version {version} alongside version {old}")
             _announce(site, {**before, class_name: _both(class_name, old, version, champion=old)})
             server.wait_until_loaded(class_name, version)
             progress.say(f"{class_name}: version {version} takes over")
@@ -118,7 +119,7 @@ def _release(site: HasServing, class_name: str, version: int, progress: Progress
 
 @contextmanager
 def _undone(site: HasServing, before: dict[str, ReleasedModel]) -> Iterator[None]:
-    """What is released is what it was before, if the block fails."""
+    """Restore the previous releases if the block fails."""
     try:
         yield
     except BaseException:
@@ -127,20 +128,20 @@ def _undone(site: HasServing, before: dict[str, ReleasedModel]) -> Iterator[None
 
 
 def _announce(site: HasServing, models: dict[str, ReleasedModel]) -> None:
-    """Write what is released, and see that the server learns of it."""
+    """Write the releases, and make sure that the server picks them up."""
     release_config.write(site, models)
     runtime.follow(site)
 
 
 class _Server:
-    """The site's own model server, asked whether it did what `models.config` says."""
+    """The site's own model server, queried for whether it has applied `models.config`."""
 
     def __init__(self, client: PredictClient, poll_ms: int) -> None:
         self._client = client
         self._failed_s = 1.0 + FAILED_POLLS * poll_ms / 1_000
 
     def wait_until_loaded(self, name: str, version: int) -> None:
-        """Raises EugenieError (REFUSED) with the server's words when it cannot load it."""
+        """Wait until the version is available. Raises EugenieError (REFUSED) with the server's error if it fails."""
         failing_since: float | None = None
 
         def loaded() -> bool:
@@ -153,7 +154,7 @@ class _Server:
             if time.monotonic() - failing_since > self._failed_s:
                 raise EugenieError(
                     f"the model server cannot load {name} version {version}: {status.error_message}",
-                    "nothing was changed; `eugenie serve status` shows what serves",
+                    "nothing was changed; `eugenie serve status` shows the served versions",
                     ExitCode.REFUSED,
                 )
             return False
@@ -161,7 +162,7 @@ class _Server:
         self._wait(loaded, f"{name} version {version} is not loaded")
 
     def confirm(self, name: str, version: int) -> None:
-        """Wait until the label `champion` is the version's."""
+        """Wait until the label `champion` refers to the version."""
         self.wait_until_loaded(name, version)
         self._wait(lambda: self._labelled(name) == version, f"{CHAMPION} of {name} is not version {version}")
 
@@ -174,14 +175,14 @@ class _Server:
 
     def _status(self, name: str) -> dict[int, VersionStatus]:
         try:
-            return {each.version: each for each in self._client.status(name, timeout=_ASK_TIMEOUT_S)}
+            return {status.version: status for status in self._client.status(name, timeout=_ASK_TIMEOUT_S)}
         except ModelServerError as error:
             if error.code is grpc.StatusCode.NOT_FOUND:
                 return {}
             raise _unreachable(error) from error
 
     def _labelled(self, name: str) -> int | None:
-        """By the metadata: TensorFlow Serving does not look at labels when it is asked for a status."""
+        """The version with the label `champion`. From the metadata: TensorFlow Serving's status call ignores labels."""
         try:
             return self._client.metadata(name, CHAMPION, timeout=_ASK_TIMEOUT_S).version
         except ModelServerError as error:
@@ -190,28 +191,30 @@ class _Server:
             raise _unreachable(error) from error
 
     def _wait(self, reached: Callable[[], bool], otherwise: str) -> None:
-        if not wait_until(reached, CONFIRMED_WITHIN_S, _LOOK_S):
+        if not wait_until(reached, CONFIRMED_WITHIN_S, _POLL_S):
             raise EugenieError(
-                f"the model server has not confirmed after {CONFIRMED_WITHIN_S:.0f} s: {otherwise}",
-                "`eugenie serve status` shows what it does",
+                f"the model server has not confirmed the change after {CONFIRMED_WITHIN_S:.0f} s: {otherwise}",
+                "`eugenie serve status` shows its state",
                 ExitCode.UNREACHABLE,
             )
 
 
 def _unreachable(error: ModelServerError) -> EugenieError:
-    return EugenieError(f"the model server went away: {error}", "start it again: `eugenie serve`", ExitCode.UNREACHABLE)
+    return EugenieError(
+        f"the model server became unreachable: {error}", "start it again: `eugenie serve start`", ExitCode.UNREACHABLE
+    )
 
 
 @contextmanager
 def _server(site: HasServing) -> Iterator[_Server | None]:
-    """The site's own server if it answers now. One that is not eugenie's is not followed: it has its own releases."""
+    """Yield the site's own server if it answers. A server that eugenie does not manage has its own releases: None."""
     if site.serving.address is not None:
         yield None
         return
     status = runtime.status(site)
     if status.why not in ("", NO_ANSWER):
         raise EugenieError(
-            f"the model server at {status.address} runs, and does not answer eugenie: {status.why}",
+            f"the model server at {status.address} runs but does not answer eugenie: {status.why}",
             tls.HINT,
             ExitCode.UNREACHABLE,
         )
@@ -226,7 +229,7 @@ def _champion(model: ReleasedModel | None) -> int | None:
     return None if model is None else model.labels.get(CHAMPION)
 
 
-def _one(name: str, version: int) -> ReleasedModel:
+def _champion_only(name: str, version: int) -> ReleasedModel:
     return ReleasedModel(name, "", (version,), {CHAMPION: version})
 
 

@@ -1,6 +1,6 @@
-"""Publish a registered version as a SavedModel: `models/<class>/<version>/`, whole or not at all.
+"""Publishes a registered version as a SavedModel in `models/<class>/<version>/`, atomically.
 
-It is written beside its place under a hidden name, checked against the trained network, and renamed.
+The SavedModel is written to a hidden sibling directory, checked against the trained network, and then renamed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A published version. `already`: it was there before; `largest_difference`: of its scores from the
-    trained network's, relative where they are above 1, as measured now; `released`: model servers serve it."""
+    """A published version. `already`: it was published earlier; `largest_difference`: the largest difference between
+    its scores and the trained network's, relative for scores above 1, measured by this call; `released`: model servers
+    serve it."""
 
     class_name: str
     version: int
@@ -37,12 +38,12 @@ class ExportedModel:
 def publish_class(
     opened: OpenClass, version: int | None = None, progress: Progress = SILENT, *, models: Path | None = None
 ) -> ExportedModel:
-    """Publish a version of a class (None: the champion). A version that is published already stays as it is.
+    """Publish a version of a class (None: the champion). A version that is already published is left unchanged.
 
-    `models` is where, by default the folder that the model server watches.
+    `models` is the target folder, by default the one that the model server watches.
 
-    Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest
-    difference and where), or when the directory holds the export of another training run.
+    Raises EugenieError: REFUSED when the SavedModel disagrees with the trained network (naming the largest difference
+    and its position), or when the directory holds the export of another training run.
     """
     class_name, fleet, registry = opened.name, opened.fleet, opened.registry
     registered = registry.resolve(class_name, CHAMPION if version is None else version)
@@ -51,18 +52,18 @@ def publish_class(
     with alone(folder / ".lock"):
         if target.exists():
             check_same(target, registered)
-            progress.say(f"{class_name} version {registered.version} is exported already")
+            progress.say(f"{class_name} version {registered.version} is already exported")
             _report_unknown_assets(model_info.read(target), fleet.assets, progress)
             return ExportedModel(class_name, registered.version, target, already=True)
-        for left in folder.glob(f"{STAGED}*"):  # of an export that was killed
-            shutil.rmtree(left)
+        for leftover in folder.glob(f"{STAGED}*"):  # from an export that was killed
+            shutil.rmtree(leftover)
         with progress.task(f"exporting {class_name} version {registered.version}"):
             detector = registry.load(registered)
-            with new_folder(target) as staged:  # readable by all: a model server may run as another user
+            with new_folder(target) as staged:  # world-readable: a model server may run as another user
                 run = run_record.of_run(registry.client, registered.run_id)
                 info = _info(registered, run, detector)
-                tried = check_samples.collect(fleet, opened.history, detector)
-                difference = _fill(detector, tried, info, staged)
+                samples = check_samples.collect(fleet, opened.history, detector)
+                difference = _write_checked(detector, samples, info, staged)
                 card = model_card.render(fleet.site_name, detector, run, version=info.version, difference=difference)
                 (staged / model_card.LOCATION).write_text(card, encoding="utf-8")
                 checksums.write(staged)
@@ -73,27 +74,29 @@ def publish_class(
 
 
 def _report_unknown_assets(info: model_info.ModelInfo, assets: Iterable[str], progress: Progress) -> None:
-    if words := model_info.unknown_assets_message(info, assets):
-        progress.say(f"{info.class_name}: {words}")
+    if message := model_info.unknown_assets_message(info, assets):
+        progress.say(f"{info.class_name}: {message}")
 
 
-def _fill(detector: TrainedDetector, tried: check_samples.Samples, info: model_info.ModelInfo, staged: Path) -> float:
-    """Write and check. Returns the largest difference of scores."""
+def _write_checked(
+    detector: TrainedDetector, samples: check_samples.Samples, info: model_info.ModelInfo, staged: Path
+) -> float:
+    """Write the SavedModel and compare it with the trained network. Returns the largest difference in score."""
     from eugenie_cli.serving import export_check
 
     _write(detector, info, staged)
-    found = export_check.compare(staged, detector, tried)
-    if not found.holds:
-        problem = f"largest difference {found.largest:.3g} times the allowed one: {found.where}"
-        if found.scored == 0:
-            problem = "no row of the samples has a score to compare"
+    agreement = export_check.compare(staged, detector, samples)
+    if not agreement.holds:
+        problem = f"the largest difference is {agreement.largest:.3g} times the tolerance: {agreement.where}"
+        if agreement.scored == 0:
+            problem = "no sample row has a score to compare"
         raise EugenieError(
             f"{info.class_name} version {info.version} is not published: the SavedModel and the trained "
             f"network disagree: {problem}",
             f"train it again: eugenie train --class {info.class_name}",
             ExitCode.REFUSED,
         )
-    return found.score_difference
+    return agreement.score_difference
 
 
 def _write(detector: TrainedDetector, info: model_info.ModelInfo, directory: Path) -> None:
@@ -127,26 +130,26 @@ def _info(
 
 
 def check_same(target: Path, registered: RegisteredVersion) -> None:
-    """Raise EugenieError (REFUSED) unless a published directory is the registered version, as it was exported."""
-    there = model_info.read(target)
-    if (there.class_name, there.version) != (registered.name, registered.version):
+    """Raise EugenieError (REFUSED) unless a published directory holds the registered version, exactly as exported."""
+    published = model_info.read(target)
+    if (published.class_name, published.version) != (registered.name, registered.version):
         raise EugenieError(
-            f"{target} holds version {there.version} of {there.class_name}, not version {registered.version} of "
-            f"{registered.name}",
-            f"move {target} away, then export again",
+            f"{target} holds version {published.version} of {published.class_name}, not version "
+            f"{registered.version} of {registered.name}",
+            f"move {target} elsewhere, then export again",
             ExitCode.REFUSED,
         )
-    if there.run_id != registered.run_id:
+    if published.run_id != registered.run_id:
         raise EugenieError(
-            f"{target} holds the export of run {there.run_id}, not of {registered.run_id}, which the "
+            f"{target} holds the export of run {published.run_id}, not of {registered.run_id}, which the "
             f"registry calls version {registered.version}",
-            f"the registry has begun anew: move {target.parent} away, then export again",
+            f"the registry was recreated: move {target.parent} elsewhere, then export again",
             ExitCode.REFUSED,
         )
     damaged = checksums.problems(target)
     if damaged:
         raise EugenieError(
-            f"{target} is not what was exported: {'; '.join(damaged)}",
-            f"move {target} away, then export again",
+            f"{target} differs from its export: {'; '.join(damaged)}",
+            f"move {target} elsewhere, then export again",
             ExitCode.REFUSED,
         )

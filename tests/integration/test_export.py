@@ -88,7 +88,7 @@ def test_a_model_card_and_checksums_travel_with_it(site: Site) -> None:
     (path / model_card.LOCATION).unlink()
     missing, changed = checksums.problems(path)
     assert missing == "assets.extra/model_card.md is missing"
-    assert changed.startswith("fingerprint.pb is not the file that was exported")
+    assert changed.startswith("fingerprint.pb has changed since the export")
 
 
 def test_a_graph_that_disagrees_is_refused_with_the_place_and_leaves_nothing(

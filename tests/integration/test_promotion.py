@@ -89,7 +89,7 @@ def test_champions_change_under_load_and_no_request_fails(serving: Site, tell: C
 def test_a_version_that_the_server_cannot_load_does_not_become_champion(serving: Site) -> None:
     broken = publish_class(open_class(serving, "pump"), 3).path / "saved_model.pb"
     broken.write_bytes(broken.read_bytes()[:100])
-    with pytest.raises(EugenieError, match=r"is not what was exported: saved_model\.pb"):
+    with pytest.raises(EugenieError, match=r"differs from its export: saved_model\.pb"):
         promotion.promote(serving, "pump", 3)
     checksums.write(broken.parent)  # as if it had been exported like this: only the server notices
     with pytest.raises(EugenieError, match="cannot load pump version 3") as refused:

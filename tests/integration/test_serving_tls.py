@@ -221,11 +221,11 @@ def test_a_server_that_runs_is_not_stopped_because_the_site_file_changed(own: Si
     before = local.status(own)
     for tls in (None, own.serving.tls.model_copy(update={"ca": str(pki.other_ca)}) if own.serving.tls else None):
         changed = own.model_copy(update={"serving": own.serving.model_copy(update={"tls": tls})})
-        with pytest.raises(EugenieError, match="runs, and does not answer eugenie: it") as refused:
+        with pytest.raises(EugenieError, match="runs but does not answer eugenie: it") as refused:
             local.start(changed)
         assert "eugenie serve stop" in (refused.value.hint or "")
         assert local.status(changed).state == "not answering"
-        with pytest.raises(EugenieError, match="runs, and does not answer eugenie: it"):
+        with pytest.raises(EugenieError, match="runs but does not answer eugenie: it"):
             promotion.release(changed, "pump", 1)
     assert local.start(own).pid == before.pid
 
