@@ -13,7 +13,7 @@ from benchmarks.common.plant import Plant
 from eugenie_cli.engines import process
 from eugenie_cli.engines.flink_rest import ENDED, FlinkRest
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.up import up
 from eugenie_cli.progress import Progress
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
@@ -25,7 +25,7 @@ LOADED_WITHIN_S = 60.0
 def start(site: Site, served: Plant, progress: Progress) -> None:
     """Start Kafka, Flink and the model server with a model for the assets of `served`; return once it is loaded."""
     model.publish(site, served, progress)
-    lifecycle.up(site, progress, only=("kafka", "flink"))
+    up(site, progress, only=("kafka", "flink"))
     local.start(site, progress)
     waiting.until(
         lambda: any(version.state == "AVAILABLE" for version in local.status(site).models),

@@ -33,7 +33,7 @@ from eugenie_cli.broker import topics
 from eugenie_cli.console import Console
 from eugenie_cli.engines import endpoints
 from eugenie_cli.engines.flink_rest import FlinkRest
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.down import down
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.stop import stop
@@ -78,7 +78,7 @@ def main() -> None:
         with report.failures_in_words(progress), engines.watched(site):
             figures = measure(site, plant, options, progress)
     finally:
-        lifecycle.down(site, progress)
+        down(site, progress)
         shutil.rmtree(folder, ignore_errors=True)
     report.finish("latency", figures)
 

@@ -19,7 +19,7 @@ from benchmarks.stream import runs, tags
 from benchmarks.stream.preload import preload
 from eugenie_cli.broker import topics
 from eugenie_cli.console import Console
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.down import down
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 
@@ -66,7 +66,7 @@ def main() -> None:
         with report.failures_in_words(progress), engines.watched(site):
             figures = measure(site, plant, options, progress)
     finally:
-        lifecycle.down(site, progress)
+        down(site, progress)
         if options.keep:
             progress.say(f"kept: {folder}")
         else:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from eugenie_cli.engines import endpoints
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.status import status
 from eugenie_cli.site.schema import Site
 
 SAMPLE_S = 0.5
@@ -61,7 +61,7 @@ class Meter:
     """CPU seconds (user and system) of a site's engines since they started, sampled while the `with` block runs."""
 
     def __init__(self, site: Site) -> None:
-        running = [engine for engine in lifecycle.status(site) if engine.pid is not None]
+        running = [engine for engine in status(site) if engine.pid is not None]
         self._engines = {engine.name: psutil.Process(engine.pid) for engine in running}
         self._flink = endpoints.flink(site)
         self._job: str | None = None

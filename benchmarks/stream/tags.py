@@ -15,7 +15,7 @@ from benchmarks.stream.preload import preload
 from eugenie_cli.broker import topics
 from eugenie_cli.engines import endpoints, flink, process
 from eugenie_cli.engines.launcher import run_file
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.up import up
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -61,4 +61,4 @@ def _beside(owner: Site, plant: Plant) -> Site:
 
 def _restart_taskmanager(owner: Site, progress: Progress) -> None:
     process.stop(run_file(workspace_of(owner), flink.TASKMANAGER))
-    lifecycle.up(owner, progress, only=("flink",))
+    up(owner, progress, only=("flink",))

@@ -11,7 +11,7 @@ from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
-    from eugenie_cli.operations.lifecycle import EngineStatus
+    from eugenie_cli.operations.status import EngineStatus
     from eugenie_cli.site.schema import Site
 
 OnlyOption = Annotated[
@@ -41,14 +41,15 @@ def up(
     output: OutputOption = Output.table,
 ) -> None:
     """Start the engines of the site that are not running: Kafka, Flink, MLflow."""
-    from eugenie_cli.operations import lifecycle, supervisor
+    from eugenie_cli.operations import supervisor
+    from eugenie_cli.operations.up import up as start_engines
     from eugenie_cli.site.load import open_site
 
     if down_on_exit and not supervise:
         raise typer.BadParameter("needs --supervise", param_hint="--down-on-exit")
     console, opened = Console(), open_site(site)
     parts = [part.strip() for part in (only or "").split(",") if part.strip()]
-    statuses = lifecycle.up(opened, console, parts)
+    statuses = start_engines(opened, console, parts)
     _keep_anomalies(opened, console, parts)
     _show(console, statuses, output)
     if supervise:
@@ -57,11 +58,11 @@ def up(
 
 def down(site: SiteOption = None) -> None:
     """Stop every engine of the site, including its model server. Data and models are kept."""
-    from eugenie_cli.operations import lifecycle
+    from eugenie_cli.operations.down import down as stop_engines
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    stopped = lifecycle.down(open_site(site), console)
+    stopped = stop_engines(open_site(site), console)
     if not stopped:
         console.say("no engine is running")
 
@@ -69,11 +70,11 @@ def down(site: SiteOption = None) -> None:
 def status(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show the engines of the site: whether they answer, where, and their logs. Exits with 4 if one is missing."""
     from eugenie_cli.errors import ExitCode
-    from eugenie_cli.operations import lifecycle
+    from eugenie_cli.operations.status import status as engine_statuses
     from eugenie_cli.site.load import open_site
 
     console = Console()
-    statuses = lifecycle.status(open_site(site))
+    statuses = engine_statuses(open_site(site))
     _show(console, statuses, output)
     missing = [status for status in statuses if not status.ok]
     for status in missing:

@@ -35,18 +35,18 @@ class Pipeline:
 
     def start_engines(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
         """`eugenie up` and `eugenie serve start`: the server loads models as they are exported."""
-        from eugenie_cli.operations import lifecycle
+        from eugenie_cli.operations.up import up
         from eugenie_cli.serving import runtime
 
-        lifecycle.up(self.site, progress)
+        up(self.site, progress)
         if not cancelled():
             runtime.start(self.site, progress)
 
     def stop_engines(self, progress: Progress) -> None:
         """`eugenie down`: stops all running engines."""
-        from eugenie_cli.operations import lifecycle
+        from eugenie_cli.operations.down import down
 
-        lifecycle.down(self.site, progress)
+        down(self.site, progress)
 
     def import_history(self, progress: Progress) -> None:
         """`eugenie import`. Raises EugenieError when an export was not read completely."""

@@ -1,4 +1,4 @@
-"""The interface of an engine for `operations.lifecycle`: its launch, its run file and its health check."""
+"""The interface of an engine for `operations`: its launch, its run file and its health check."""
 
 from __future__ import annotations
 

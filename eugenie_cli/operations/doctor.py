@@ -17,7 +17,8 @@ from eugenie_cli.engines import endpoints, jars
 from eugenie_cli.engines.finding import Check
 from eugenie_cli.engines.java import java
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.site_engines import external, needed
+from eugenie_cli.operations.status import REACHABLE, EngineStatus, status
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import cache_dir
 
@@ -40,13 +41,13 @@ def check(site: Site | None = None) -> list[Check]:
     from eugenie_cli.site.load import workspace_of
 
     checks.append(_disk(workspace_of(site).root))
-    checks.append(_guarded("jars", lambda: _jars(jars.folder_of(site), lifecycle.needed(lifecycle.external(site)))))
+    checks.append(_guarded("jars", lambda: _jars(jars.folder_of(site), needed(external(site)))))
     if site.serving.runtime == endpoints.DOCKER and site.serving.address is None:
         from eugenie_cli.serving.container import preflight
 
         checks += preflight.findings(site)
-    statuses = lifecycle.status(site)
-    if any(status.name == "kafka" and status.state in ("running", lifecycle.REACHABLE) for status in statuses):
+    statuses = status(site)
+    if any(status.name == "kafka" and status.state in ("running", REACHABLE) for status in statuses):
         checks.append(_guarded("anomalies topic", lambda: _anomalies(site)))
     return checks + [_engine(status) for status in statuses]
 
@@ -114,10 +115,10 @@ def _anomalies(site: Site) -> Check:
     if not lost:
         return Check("anomalies topic", True, f"{site.topics.anomalies} keeps all anomalies, or does not exist yet")
     mend = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site.kafka_access)
-    return Check("anomalies topic", False, f"{site.topics.anomalies} loses anomalies, even open ones: {lost}", mend)
+    return Check("anomalies topic", False, f"{site.topics.anomalies} deletes anomalies, even open ones: {lost}", mend)
 
 
-def _engine(status: lifecycle.EngineStatus) -> Check:
+def _engine(status: EngineStatus) -> Check:
     ok = status.ok or status.state == "stopped"  # eugenie's own engines may be stopped
     state = " ".join(filter(None, (status.state, status.address)))
     found = ": ".join(filter(None, (state, status.why)))

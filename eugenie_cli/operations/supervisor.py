@@ -22,7 +22,10 @@ from eugenie_cli import signals
 from eugenie_cli.engines import endpoints, flink_rest
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import refusing
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.down import down, settled
+from eugenie_cli.operations.site_engines import SERVING
+from eugenie_cli.operations.status import started
+from eugenie_cli.operations.up import revive
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings.backoff import pause_s
 from eugenie_cli.site.load import workspace_of
@@ -52,11 +55,11 @@ def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), do
     The engines keep running afterwards, unless `down_on_exit`. Raises EugenieError when the site is already supervised.
     """
     with _only_one(workspace_of(site)), signals.noted() as stop:
-        names = ", ".join(lifecycle.started(site, only)) or "no engines"
+        names = ", ".join(started(site, only)) or "no engines"
         progress.say(f"supervising {names}; Ctrl-C stops supervising")
         Supervisor(site, progress, only).run(stop)
     if down_on_exit:
-        lifecycle.down(site, progress)
+        down(site, progress)
 
 
 @dataclass
@@ -105,15 +108,15 @@ class Supervisor:
 
     def look(self) -> bool:
         """Runs one round; returns False when every engine was stopped, so that none is left to supervise."""
-        engines = lifecycle.started(self._site, self._only)
+        engines = started(self._site, self._only)
         if not engines:
             self._progress.say("all engines were stopped: nothing left to supervise")
             return False
         for name in (name for name, runs in engines.items() if not runs):
-            if name == lifecycle.SERVING:
+            if name == SERVING:
                 self._attempt(name, "died", self._start_server, waits=True)
             else:
-                self._attempt(name, "died", partial(lifecycle.revive, self._site, name))
+                self._attempt(name, "died", partial(revive, self._site, name))
         if not self._only or "flink" in self._only:
             self._missing = self._missing + 1 if self._job_is_missing() else 0
             if self._missing >= CONFIRMED:
@@ -148,7 +151,7 @@ class Supervisor:
     def _start_server(self) -> bool:
         from eugenie_cli.serving import runtime
 
-        lifecycle.settled(workspace_of(self._site))  # an unfinished `down` may have stopped it
+        settled(workspace_of(self._site))  # an unfinished `down` may have stopped it
         return runtime.revive(self._site)
 
     def _job_is_missing(self) -> bool:

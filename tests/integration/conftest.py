@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from eugenie_cli.engines import endpoints
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.down import down
+from eugenie_cli.operations.up import up
 from eugenie_cli.site.schema import Site
 
 SiteFactory = Callable[..., Site]
@@ -62,11 +63,11 @@ def site_factory(tmp_path_factory: pytest.TempPathFactory) -> SiteFactory:
 def engines(site_factory: SiteFactory) -> Iterator[Engines]:
     """Kafka and Flink, shared by the session's tests: choose unique names for topics and jobs."""
     owner = site_factory("shared", engines={"slots": 8, "taskmanager_memory": "2g"})
-    service.up(owner, only=("kafka", "flink"))
+    up(owner, only=("kafka", "flink"))
     try:
         yield Engines(endpoints.kafka(owner), endpoints.flink(owner), owner, site_factory)
     finally:
-        service.down(owner)
+        down(owner)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ from eugenie_cli.engines.job_record import save as save_job
 from eugenie_cli.engines.process import read_run_file
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.down import down
+from eugenie_cli.operations.status import started
 from eugenie_cli.progress import Advance, Silent
 from eugenie_cli.serving import model_info, promotion, runtime
 from eugenie_cli.serving.container import blue_green, image, launch, rendering
@@ -162,7 +163,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert endpoints.model_server(site) == first.address
     assert endpoints.model_socket(site) is None
     assert version_at(first.address) == 1
-    assert lifecycle.started(site) == {"serving": True}
+    assert started(site) == {"serving": True}
 
     same = runtime.start(site)
     assert same.container is not None and same.container.id == first.container.id, "a second start must do nothing"
@@ -188,7 +189,7 @@ def test_it_is_started_serves_new_versions_is_restarted_after_a_kill_and_stopped
     assert runtime.stop(site)
     assert not runtime.stop(site)
     assert runtime.status(site).state == "stopped"
-    assert lifecycle.started(site) == {}
+    assert started(site) == {}
     assert sorted(path.name for path in workspace_of(site).run.iterdir()) == [".serving.lock", "ports.json"]
     assert runtime.start(site).address == first.address, "the port must be kept across restarts"
 
@@ -419,11 +420,11 @@ def test_a_container_that_somebody_removed_is_revived_at_its_address(site: Site,
     first = runtime.start(site)
     container_of(engine, first).remove(force=True)
     assert runtime.status(site).state == "crashed"
-    assert lifecycle.started(site) == {"serving": False}
+    assert started(site) == {"serving": False}
     assert runtime.revive(site)
     assert runtime.status(site).address == first.address
-    assert lifecycle.down(site) == ["serving"]
-    assert lifecycle.started(site) == {}
+    assert down(site) == ["serving"]
+    assert started(site) == {}
 
 
 def test_a_class_that_is_exported_later_is_taken_up_without_a_new_start(site: Site, tmp_path: Path) -> None:

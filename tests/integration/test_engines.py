@@ -19,7 +19,9 @@ from support import foreground
 
 from eugenie_cli.engines import endpoints, process
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.down import down
+from eugenie_cli.operations.status import status
+from eugenie_cli.operations.up import up
 from eugenie_cli.site.load import workspace_of
 
 pytestmark = pytest.mark.integration
@@ -34,17 +36,17 @@ def site(site_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "/nonexistent")
         patch.delenv("JAVA_HOME", raising=False)
-        service.up(site)
+        up(site)
     yield site
-    service.down(site)
+    down(site)
 
 
 def pids(site) -> dict[str, int | None]:
-    return {engine.name: engine.pid for engine in service.status(site)}
+    return {engine.name: engine.pid for engine in status(site)}
 
 
 def states(site) -> dict[str, str]:
-    return {engine.name: engine.state for engine in service.status(site)}
+    return {engine.name: engine.state for engine in status(site)}
 
 
 def family(site) -> list[psutil.Process]:
@@ -105,7 +107,7 @@ def test_everything_listens_on_loopback_only(site):
 
 
 def test_prometheus_finds_the_metrics_of_both_flink_processes_on_one_page(site):
-    (page,) = (engine.address for engine in service.status(site) if engine.name == "flink-metrics")
+    (page,) = (engine.address for engine in status(site) if engine.name == "flink-metrics")
     deadline = time.monotonic() + 60  # they are pushed every ten seconds
     while not ((text := get(page).decode()).count("# TYPE flink_jobmanager") and "# TYPE flink_taskmanager" in text):
         assert time.monotonic() < deadline, text[:500]
@@ -200,7 +202,7 @@ def test_mlflow_answers_and_the_store_is_the_sites_own(site):
 
 def test_a_second_up_changes_nothing(site):
     before = pids(site)
-    service.up(site)
+    up(site)
     assert pids(site) == before
 
 
@@ -210,7 +212,7 @@ def test_up_restarts_only_what_died_at_the_same_address(site, name):
     os.kill(before[name], signal.SIGKILL)
     wait_until_gone(before[name])
     assert states(site)[name] == "crashed"
-    service.up(site)
+    up(site)
     after = pids(site)
     assert after.pop(name) != before.pop(name)
     assert after == before
@@ -226,7 +228,7 @@ def test_what_hangs_does_not_answer_although_its_port_is_open(site):
         os.kill(before[name], signal.SIGSTOP)
     try:
         wait_for_states(site, dict.fromkeys(hanging, "not answering"))
-        engines = {engine.name: engine for engine in service.status(site)}
+        engines = {engine.name: engine for engine in status(site)}
         assert [engines[name].ok for name in ("kafka", "flink-jobmanager", *hanging)] == [True, True, False, False]
         assert all("eugenie up" in engines[name].hint for name in hanging)
     finally:
@@ -249,7 +251,7 @@ def test_a_restarted_broker_has_its_records(site):
     producer.produce("durable", b"before")
     producer.flush(10)
     process.stop(workspace_of(site).run / "kafka.json")
-    service.up(site, only=["kafka"])
+    up(site, only=["kafka"])
     assert consume(settings, "durable", 1) == [b"before"]
 
 
@@ -259,9 +261,9 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
     process.stop(workspace_of(site).run / "flink-taskmanager.json")
     code = (
         "import sys; from pathlib import Path; from eugenie_cli.site.schema import Site;"
-        "from eugenie_cli.operations import lifecycle;"
+        "from eugenie_cli.operations.up import up;"
         "site = Site.model_validate_json(sys.argv[1]).model_copy(update={'base': Path(sys.argv[2])});"
-        "print('up', flush=True); lifecycle.up(site)"
+        "print('up', flush=True); up(site)"
     )
     argv = [sys.executable, "-c", code, site.model_dump_json(by_alias=True), str(site.base)]
     starting = foreground.start(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -279,23 +281,23 @@ def test_interrupting_up_leaves_what_ran_before_and_nothing_else(site):
 def test_an_engine_that_cannot_start_says_what_its_log_says(site_factory):
     site = site_factory("broken", engines={"kafka_heap": "1g2"})
     with pytest.raises(EugenieError, match="Invalid maximum heap size"):
-        service.up(site, only=["kafka"])
+        up(site, only=["kafka"])
     assert family(site) == []
 
 
 def test_an_external_engine_is_checked_and_never_started(site_factory):
     site = site_factory("external", kafka={"bootstrap": "127.0.0.1:9"}, stream={"flink": "http://127.0.0.1:9"})
     with pytest.raises(EugenieError, match=r"kafka does not answer at 127\.0\.0\.1:9") as raised:
-        service.up(site)
+        up(site)
     assert raised.value.exit_code is ExitCode.UNREACHABLE
     assert {state for name, state in states(site).items() if name in ("kafka", "flink")} == {"unreachable"}
     assert family(site) == []
 
 
 def test_down_leaves_no_process(site):
-    service.up(site)
+    up(site)
     assert len(family(site)) >= 4
-    service.down(site)
+    down(site)
     assert family(site) == []
     assert {state for name, state in states(site).items() if name in ENGINES} == {"stopped"}
     with pytest.raises(EugenieError, match="is not running") as raised:

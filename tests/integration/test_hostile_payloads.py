@@ -25,7 +25,7 @@ from support.small_models import ASSETS, WINDOW, release, sixteenths, write_vers
 from eugenie_cli.broker.client import bootstrap
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.episodes.records import iso
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.status import status
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
@@ -240,4 +240,4 @@ def check_unknown(judge: Judge, letters: list[dict]) -> None:
 
 
 def pids(owner: Site) -> dict[str, int | None]:
-    return {engine.name: engine.pid for engine in service.status(owner)}
+    return {engine.name: engine.pid for engine in status(owner)}

@@ -15,7 +15,8 @@ from support import foreground
 from support.small_models import ASSETS, SITE, release, write_version
 
 from eugenie_cli.engines import process
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.down import down
+from eugenie_cli.operations.status import status
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
@@ -35,7 +36,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     write_version(workspace_of(opened).models, "pump", 1, ASSETS)
     release(workspace_of(opened).models, "pump", 1)
     yield opened
-    lifecycle.down(opened)
+    down(opened)
 
 
 def wait_until(condition: Callable[[], bool], alive: subprocess.Popen) -> None:
@@ -48,11 +49,7 @@ def wait_until(condition: Callable[[], bool], alive: subprocess.Popen) -> None:
 
 def pids(site: Site) -> dict[str, int]:
     """Pids of the engines that answer."""
-    return {
-        engine.name: engine.pid
-        for engine in lifecycle.status(site)
-        if engine.state == "running" and engine.pid is not None
-    }
+    return {engine.name: engine.pid for engine in status(site) if engine.state == "running" and engine.pid is not None}
 
 
 def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
@@ -79,7 +76,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_stopped(site, tmp_path):
 
         supervisor.send_signal(signal.SIGTERM)
         assert supervisor.wait(WITHIN_S) == 0
-        assert {engine.state for engine in lifecycle.status(site)} == {"stopped"}
+        assert {engine.state for engine in status(site)} == {"stopped"}
         assert not any(process._family(workspace_of(site).run / f"{name}.json") for name in EVERY)
     finally:
         if supervisor.poll() is None:

@@ -49,8 +49,9 @@ from eugenie_cli.engines import endpoints, flink, job_record, process, temporary
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.down import down
 from eugenie_cli.operations.supervisor import JOB
+from eugenie_cli.operations.up import up
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -90,13 +91,13 @@ def chaos(site_factory) -> Iterator[Chaos]:
     site = plant(site_factory, "chaos")
     write_version(workspace_of(site).models, CLASS, 1, ASSETS, sixteenths)
     release(workspace_of(site).models, CLASS, 1)
-    service.up(site, only=("kafka", "flink"))
+    up(site, only=("kafka", "flink"))
     try:
         local.start(site)
         outgoing = messages(SEED, SECONDS)
         yield Chaos(site, outgoing, undisturbed(on_topics(site, "undisturbed"), outgoing))
     finally:
-        service.down(site)
+        down(site)
 
 
 def undisturbed(site: Site, outgoing: list[Message]) -> Outcome:

@@ -42,7 +42,8 @@ from eugenie_cli.flink_job.sensor_index import shard_of
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import app
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.status import status as engine_statuses
+from eugenie_cli.operations.up import up
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
@@ -298,7 +299,7 @@ def check_metrics(plant: Plant) -> None:
         "flink_taskmanager_job_task_busyTimeMsPerSecond",
         "flink_taskmanager_job_task_backPressuredTimeMsPerSecond",
     }
-    (page,) = (engine.address for engine in service.status(plant.owner) if engine.name == flink.METRICS)
+    (page,) = (engine.address for engine in engine_statuses(plant.owner) if engine.name == flink.METRICS)
     deadline = time.monotonic() + WITHIN_S  # they are pushed every ten seconds
     while missing := {name for name in names if name not in requests.get(page, timeout=10).text}:
         assert time.monotonic() < deadline, missing
@@ -380,7 +381,7 @@ def kill_the_jobmanager(plant: Plant) -> None:
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     assert is_missed(plant, "UNREACHABLE", "start the cluster")
-    service.up(plant.owner, only=("kafka", "flink"))
+    up(plant.owner, only=("kafka", "flink"))
     assert is_missed(plant, "STOPPED", "eugenie stream submit")
 
 

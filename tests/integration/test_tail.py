@@ -31,7 +31,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 from eugenie_cli.main import app
 from eugenie_cli.operations import doctor
-from eugenie_cli.operations import lifecycle as service
+from eugenie_cli.operations.status import status
 from eugenie_cli.progress import Silent
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
@@ -493,14 +493,14 @@ def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engi
     command.wait_for(b"\n")
     output = command.wait_until_said("last row scored")
     assert "stream job not RUNNING: STOPPED; next: eugenie stream submit" in output and "no contact" not in output
-    (pid,) = [engine.pid for engine in service.status(engines.owner) if engine.name == "kafka"]
+    (pid,) = [engine.pid for engine in status(engines.owner) if engine.name == "kafka"]
     os.kill(pid, signal.SIGSTOP)
     try:
         command.wait_until_said("no contact with Kafka since ")
         listed = CliRunner().invoke(app, ["anomalies", "list", "--site", str(tmp_path / "site.yaml")])
         assert isinstance(listed.exception, EugenieError)
         assert listed.exception.exit_code == ExitCode.UNREACHABLE
-        (broker,) = [engine for engine in service.status(engines.owner) if engine.name == "kafka"]
+        (broker,) = [engine for engine in status(engines.owner) if engine.name == "kafka"]
         assert (broker.state, broker.ok) == ("not answering", False) and "eugenie down" in broker.hint
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -526,7 +526,7 @@ def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_wat
 
 
 def test_brokers_that_answer_are_reachable(engines, site):
-    answers = {engine.name: (engine.state, engine.why) for engine in service.status(site)}
+    answers = {engine.name: (engine.state, engine.why) for engine in status(site)}
     assert (answers["kafka"], answers["flink"]) == (("reachable", ""), ("reachable", ""))
 
 

@@ -31,7 +31,7 @@ from eugenie_cli.broker import consume
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, kafka, process
 from eugenie_cli.engines.launcher import run_file
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.site_engines import SERVING
 from eugenie_cli.operations.supervisor import Supervisor
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import workspace_of
@@ -208,7 +208,7 @@ def workers(site: Site) -> list[psutil.Process]:
 
 def server_away(site: Site) -> None:
     """Kill the model server and restart it only after AWAY_S seconds."""
-    file = run_file(workspace_of(site), lifecycle.SERVING)
+    file = run_file(workspace_of(site), SERVING)
     running = process.identify(file)
     assert running is not None, "the model server is not running"
     file.unlink()  # before it dies, so that the supervisor takes it for stopped on purpose and does not restart it
@@ -236,7 +236,7 @@ FAULTS: dict[str, Callable[[Site], None]] = {
     "JobManager": lambda site: kill(site, flink.JOBMANAGER),
     "broker": lambda site: kill(site, kafka.NAME),
     "Python worker": kill_worker,
-    "model server": lambda site: kill(site, lifecycle.SERVING),
+    "model server": lambda site: kill(site, SERVING),
 }
 """Targets of kills. The supervisor restarts them; Flink does the rest."""
 

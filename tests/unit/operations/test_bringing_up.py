@@ -13,7 +13,7 @@ import pytest
 from eugenie_cli.engines import process
 from eugenie_cli.engines.launcher import Engine
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations import up
 from eugenie_cli.progress import SILENT
 
 
@@ -51,7 +51,7 @@ def test_a_running_engine_that_ends_meanwhile_is_restarted(tmp_path: Path) -> No
             return engine.healthy()
 
         watched = Engine(engine.name, engine.run_file, engine.launch, killed_when_asked)
-        lifecycle._bring_up([watched], [], SILENT)
+        up._bring_up([watched], [], SILENT)
         second = process.identify(engine.run_file)
         assert second is not None and second.pid != first.pid
     finally:
@@ -61,9 +61,9 @@ def test_a_running_engine_that_ends_meanwhile_is_restarted(tmp_path: Path) -> No
 def test_an_engine_that_fails_to_start_is_launched_once(tmp_path: Path) -> None:
     engine = program(tmp_path, "import sys; sys.exit('no licence')")
     with pytest.raises(EugenieError, match="engine ended while starting:\nno licence"):
-        lifecycle._bring_up([engine], [], SILENT)
+        up._bring_up([engine], [], SILENT)
     with pytest.raises(EugenieError, match="engine ended while starting:\nno licence"):
-        lifecycle._bring_up([engine], [engine], SILENT)
+        up._bring_up([engine], [engine], SILENT)
 
 
 def until_well(engine: Engine) -> None:

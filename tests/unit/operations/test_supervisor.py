@@ -13,8 +13,10 @@ from eugenie_cli.engines import job_record, process
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
-from eugenie_cli.operations import lifecycle, supervisor
+from eugenie_cli.operations import supervisor
+from eugenie_cli.operations.status import started
 from eugenie_cli.operations.supervisor import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Backoff, Supervisor
+from eugenie_cli.operations.up import revive
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 
@@ -76,22 +78,22 @@ def died(site: Site, name: str) -> Path:
 def test_dead_engines_are_distinguished_from_stopped_ones(site):
     died(site, "kafka")
     died(site, "serving")
-    assert lifecycle.started(site) == {"kafka": False, "serving": False}
-    assert lifecycle.started(site, only=["kafka"]) == {"kafka": False}
+    assert started(site) == {"kafka": False, "serving": False}
+    assert started(site, only=["kafka"]) == {"kafka": False}
     (workspace_of(site).run / "serving.json").unlink()
-    assert lifecycle.started(site) == {"kafka": False}
+    assert started(site) == {"kafka": False}
 
 
 def test_an_engine_that_was_stopped_is_not_revived(site):
-    assert lifecycle.revive(site, "kafka") is False
+    assert revive(site, "kafka") is False
 
 
 def test_an_engine_that_cannot_be_launched_still_counts_as_started(site, monkeypatch, tmp_path):
     file = died(site, "kafka")
     monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "no-such-folder"))
     with pytest.raises(EugenieError):
-        lifecycle.revive(site, "kafka")
-    assert file.exists() and lifecycle.started(site) == {"kafka": False}
+        revive(site, "kafka")
+    assert file.exists() and started(site) == {"kafka": False}
 
 
 def test_it_reports_each_attempt_and_pauses_between_them(site, monkeypatch, tmp_path):

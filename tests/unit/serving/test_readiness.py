@@ -24,7 +24,8 @@ from typer.testing import CliRunner
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
-from eugenie_cli.operations import lifecycle
+from eugenie_cli.operations.status import status
+from eugenie_cli.operations.up import up
 from eugenie_cli.serving import local, tls
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.tls_diagnosis import refusal
@@ -249,7 +250,7 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
     ]
     assert (finding["ok"], words in finding["found"], finding["hint"]) == (False, True, tls.HINT)
 
-    for ask in (local.start, check_models, lifecycle.up):
+    for ask in (local.start, check_models, up):
         with pytest.raises(EugenieError) as raised:
             ask(site)
         assert words in raised.value.reason and raised.value.exit_code is ExitCode.UNREACHABLE
@@ -259,5 +260,5 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
 
 def test_a_server_that_lets_the_site_in_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:
     site = site_of(tmp_path, listen(pki.server, pki.ca), pki, pki.caller)
-    (found,) = [one for one in lifecycle.status(site) if one.name == "serving"]
+    (found,) = [one for one in status(site) if one.name == "serving"]
     assert (found.state, found.why, found.hint) == ("reachable", "", "")
