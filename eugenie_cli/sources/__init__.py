@@ -1,1 +1,1 @@
-"""Where history comes from: a folder for each type of source, found by the entry points `eugenie.sources`."""
+"""Importers that fill the history: one folder per source type, found through the entry points `eugenie.sources`."""

@@ -1,4 +1,4 @@
-"""Importing: sources -> history. What is unchanged is left alone; what fails does not stop the rest."""
+"""Imports sources into the history. Unchanged items are skipped; an item that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, lef
 
 @dataclass
 class SourceReport:
-    """What an import of one source did, and what the source now holds.
+    """The result of importing one source.
 
-    Items are files, say. `readings`, `bad_quality`, `rejected` (by reason), `start_ms` and `end_ms`
-    (inclusive) are of all its items, imported now or before; `failed` are errors of items that could not be
-    read, each with what to do; `poor` says which items gave no readings, or fewer than they lost; `moved` of
-    the unchanged or changed ones were known by another name; `companions` are columns that look like part of
-    another (see `Tally`), with how many items have them; `left` is what history holds of the source that the
-    site file does not lead to. A source that the site file no longer has, has a report of its own if something
-    of it is left. `repeated` readings share asset, sensor and instant with another one of their item. `conflicts` are
-    instants of a sensor for which readings disagree, of one item or of several (of another source, too).
+    Items are files, for example. `new`, `changed` and `unchanged` count them. `readings`, `bad_quality`, `rejected`
+    (by reason), `start_ms` and `end_ms` (inclusive) cover all items, imported now or earlier. `failed`: errors of items
+    that could not be read, each with the next step. `poor`: items that gave no readings, or lost more than they gave.
+    `moved`: unchanged or changed items that were known under another name. `unknown_columns` and `companions` (columns
+    that look like part of another, see `Tally`): with the number of items that have them. `left`: items of the source
+    in the history that the site file no longer leads to; a source that is no longer in the site file has its own report
+    if any are left. `repeated`: readings that share asset, sensor and instant with another of their item. `conflicts`:
+    instants of a sensor at which readings disagree, within an item or between items (of any source).
     """
 
     source: str
@@ -57,16 +57,16 @@ class SourceReport:
 
     @property
     def whole(self) -> bool:
-        """Whether all of it came in, and most of each item."""
+        """Whether every item was imported, and most of each."""
         return not self.failed and not self.poor
 
     def fail(self, error: EugenieError, kept: int = 0) -> None:
-        """Note an item, or the whole source, that could not be read; history keeps the `kept` readings it had."""
-        told = error.reason + (f"; history keeps the {counted(kept, 'reading')} of its last import" if kept else "")
-        self.failed.append(f"{told} (next: {error.hint})" if error.hint else told)
+        """Record that an item, or the whole source, could not be read. `kept`: its readings that the history keeps."""
+        reason = error.reason + (f"; history keeps the {counted(kept, 'reading')} of its last import" if kept else "")
+        self.failed.append(f"{reason} (next: {error.hint})" if error.hint else reason)
 
     def take(self, key: str, item: Item) -> None:
-        """Add an item that history now holds."""
+        """Add an item that is now in the history."""
         self.readings += item.rows
         self.bad_quality += item.bad
         self.repeated += sum(part.repeated for part in item.parts)
@@ -76,13 +76,13 @@ class SourceReport:
         for column in item.state["unknown_columns"]:
             self.unknown_columns[column] = self.unknown_columns.get(column, 0) + 1
         for column, kind in item.state.get("companions", {}).items():
-            of_kind = self.companions.setdefault(kind, {})
-            of_kind[column] = of_kind.get(column, 0) + 1
+            counts = self.companions.setdefault(kind, {})
+            counts[column] = counts.get(column, 0) + 1
         if (poor := _poor(key, item)) is not None:
             self.poor.append(poor)
         for reason, examples in item.state["examples"].items():
-            known = self.examples.setdefault(reason, [])
-            known.extend(examples[: max(0, EXAMPLES_SHOWN - len(known))])
+            shown = self.examples.setdefault(reason, [])
+            shown.extend(examples[: max(0, EXAMPLES_SHOWN - len(shown))])
         for part in item.parts:
             for span in part.assets.values():
                 self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
@@ -95,10 +95,9 @@ EXAMPLES_SHOWN = 3  # of each reason and source
 def import_sources(
     site: Site, names: Sequence[str] = (), progress: Progress = SILENT, *, again: bool = False
 ) -> list[SourceReport]:
-    """Import the named sources of a site (none named: all), in the file's order.
+    """Import the named sources of a site (default: all), in the site file's order.
 
-    `again` reads everything anew. Raises EugenieError for a source that the site does not have, and when
-    nothing at all could be read.
+    `again`: also read unchanged items. Raises EugenieError for an unknown source, and if nothing could be read.
     """
     known = {source.name: source for source in site.sources}
     for name in names:
@@ -112,32 +111,32 @@ def import_sources(
     _add_leftovers(site, reports)
     if not any(report.new + report.changed + report.unchanged for report in reports):
         raise EugenieError(
-            "nothing could be imported: " + "; ".join(e for report in reports for e in report.failed),
+            "nothing could be imported: " + "; ".join(error for report in reports for error in report.failed),
             hint="; ".join(note.strip() for report in reports for note in leftover_notes(report.left)) or None,
         )
     return reports
 
 
 def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:
-    """Add what exports say against each other. What was imported stays imported where an older part cannot be read."""
+    """Add the disagreements between exports. An unreadable older part does not undo this import."""
     try:
-        found = open_history(site).look_into_overlaps()
-    except (EugenieError, OSError, ValueError) as error:  # a part that is gone; Arrow's errors are of the other two
-        reports[0].failed.append(f"exports that overlap could not be compared: {error}")
+        overlaps = open_history(site).look_into_overlaps()
+    except (EugenieError, OSError, ValueError) as error:  # a missing part; Arrow raises subclasses of the other two
+        reports[0].failed.append(f"overlapping exports could not be compared: {error}")
         return
     for report in reports:
-        report.conflicts += found.conflicts.get(report.source, 0)
-        report.repeated += found.repeated.get(report.source, 0)
+        report.conflicts += overlaps.conflicts.get(report.source, 0)
+        report.repeated += overlaps.repeated.get(report.source, 0)
 
 
 def _add_leftovers(site: Site, reports: list[SourceReport]) -> None:
-    """What history holds that the site file does not lead to: of every source, imported now or not."""
+    """Add the leftovers of every source, imported now or not, to the reports."""
     by_name = {report.source: report for report in reports}
-    for left in leftovers(site, open_history(site).sources()):
-        if left.source not in by_name:
-            by_name[left.source] = SourceReport(left.source)
-            reports.append(by_name[left.source])
-        by_name[left.source].left.append(left)
+    for leftover in leftovers(site, open_history(site).sources()):
+        if leftover.source not in by_name:
+            by_name[leftover.source] = SourceReport(leftover.source)
+            reports.append(by_name[leftover.source])
+        by_name[leftover.source].left.append(leftover)
 
 
 def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> SourceReport:
@@ -156,13 +155,13 @@ def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> 
         history.writer(source.name) as writer,
         progress.task(f"import {source.name}", total, "bytes") as advance,
     ):
-        known = Adoption(source.name, history.sources(), items, (one.name for one in site.sources))
-        run = _Run(importer, settings, again, known, writer, report, advance)
+        adoption = Adoption(source.name, history.sources(), items, (configured.name for configured in site.sources))
+        run = _Run(importer, settings, again, adoption, writer, report, advance)
         for item in items:
             try:
-                run.bring_in(item)
+                run.update(item)
             except EugenieError as error:
-                report.fail(error, known.readings(item))
+                report.fail(error, adoption.readings(item))
     report.seconds = round(time.monotonic() - began, 3)
     return report
 
@@ -179,14 +178,14 @@ class _Run:
     report: SourceReport
     advance: Advance
 
-    def bring_in(self, item: SourceItem) -> None:
+    def update(self, item: SourceItem) -> None:
         """Bring one item up to date, and count it."""
         known = self.adoption.by_name(item)
         if (
             known is not None
             and item.state
             and known.item.state["item"] == dict(item.state)
-            and self._as_now(known, item)
+            and self._reads_alike(known, item)
         ):
             self._keep(item, [known])
             return
@@ -194,13 +193,14 @@ class _Run:
         known = known or self.adoption.by_content(item, digest)
         replaced = [known] if known is not None else self.adoption.elsewhere(item, digest)
         known = next(iter(replaced), None)
-        same = known is not None and known.item.state["digest"] == digest
-        if known is not None and same and self._as_now(known, item):
+        same_content = known is not None and known.item.state["digest"] == digest
+        if known is not None and same_content and self._reads_alike(known, item):
             self._keep(item, replaced)
             return
         tally = Tally()
-        # the same content, touched, moved or read by other rules, is as old as it was: what counts must not change
-        exported = known.item.exported if known is not None and same else 0
+        # unchanged content keeps its age when it is touched, moved or read by other rules: the export that counts must
+        # not change
+        exported = known.item.exported if known is not None and same_content else 0
 
         def state() -> dict[str, Any]:
             return {
@@ -218,7 +218,8 @@ class _Run:
             }
 
         batches = self.importer.read(item, tally, self.advance)
-        imported = self.writer.replace(item.key, batches, state, instead_of=[(one.source, one.key) for one in replaced])
+        former = [(entry.source, entry.key) for entry in replaced]
+        imported = self.writer.replace(item.key, batches, state, instead_of=former)
         if known is None:
             self.report.new += 1
         else:
@@ -226,20 +227,20 @@ class _Run:
             self.report.moved += self._moved(known, item)
         self.report.take(item.key, imported)
 
-    def _as_now(self, known: Known, item: SourceItem) -> bool:
-        """Whether an item would be read today as it was."""
+    def _reads_alike(self, known: Known, item: SourceItem) -> bool:
+        """Whether reading the item now would give the same readings, if its content is the same."""
         return known.item.state["settings"] == self.settings and not self.again and same_names(known, item)
 
     def _keep(self, item: SourceItem, replaced: Sequence[Known]) -> None:
-        """Leave an item as the first of `replaced` has it, under today's key and with today's state."""
+        """Keep the readings of `replaced[0]`, under the item's current key and with its current state."""
         self.advance(item.size)
         known = replaced[0]
         kept = known.item
-        now = {"item": dict(item.state), "names": dict(item.names), "exported": kept.exported}
-        here = (known.source, known.key) == (self.report.source, item.key)
-        if not here or now != {name: kept.state.get(name) for name in now}:
-            kept = replace(kept, state={**kept.state, **now})
-            self.writer.keep(item.key, kept, instead_of=[(one.source, one.key) for one in replaced])
+        current = {"item": dict(item.state), "names": dict(item.names), "exported": kept.exported}
+        same_key = (known.source, known.key) == (self.report.source, item.key)
+        if not same_key or current != {name: kept.state.get(name) for name in current}:
+            kept = replace(kept, state={**kept.state, **current})
+            self.writer.keep(item.key, kept, instead_of=[(entry.source, entry.key) for entry in replaced])
         self.report.unchanged += 1
         self.report.moved += self._moved(known, item)
         self.report.take(item.key, kept)
@@ -249,19 +250,19 @@ class _Run:
 
 
 def _poor(key: str, item: Item) -> str | None:
-    """What to say of an item that gave nothing, or of which more was lost than taken; None for others."""
+    """A sentence about an item that gave no readings, or lost more than it gave; None for others."""
     state, name = item.state, printable(key)
-    if "records" not in state:  # imported by a version that did not count them
+    if "records" not in state:  # imported by a version that did not count records
         return None
     records, lost, rejected = state["records"], state["lost"], sum(state["rejected"].values())
     if not records:
         return f"{name} has a header and no rows"
     if not item.rows and not rejected:
-        return f"{name} gave no readings: its columns are no sensor or tag of the site, or they are empty"
+        return f"{name} gave no readings: its columns match no sensor or tag of the site, or are empty"
     if not item.rows:
         return f"{name} gave no readings: {counted(rejected, 'rejection')} in {counted(records, 'row')}"
     if 2 * lost > records:
         return f"{name}: {lost:,} of its {records:,} rows were rejected"
     if rejected > item.rows:
-        return f"{name}: {rejected:,} values were rejected, {item.rows:,} taken"
+        return f"{name}: {rejected:,} values were rejected, {item.rows:,} imported"
     return None

@@ -1,4 +1,4 @@
-"""What an importer is, and how one is found by its source's `type`."""
+"""The protocol of importers, and how the `type` of a source selects one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ EXAMPLES = 3  # of each reason: enough to find the cause, few enough to read
 
 @dataclass(frozen=True)
 class SourceItem:
-    """One thing that a source holds, imported as a whole: a file, say.
+    """The unit of import of a source, such as a file.
 
-    `key` names it for ever; `state` changes whenever its content may have changed, and is cheap to know.
-    `aliases`: keys that earlier versions gave it; `names`: what its name alone decides of its readings, such
+    `key` identifies it permanently; `state` changes whenever its content may have changed, and is cheap to compute.
+    `aliases`: keys that earlier versions gave it; `names`: what its name alone decides about its readings, such
     as their asset.
     """
 
@@ -38,11 +38,11 @@ class SourceItem:
 
 @dataclass
 class Tally:
-    """What happened to the records of one item.
+    """Counts of the records of one item.
 
-    `records`: how many there are; `lost`: those of which nothing was taken; `companions`: columns that look
-    like part of another, and what they look like: the "quality" or "instant" of a tag, the quality of a "row",
-    the "second" of one name, something without a name ("unnamed"), or nearly a tag ("spelling").
+    `records`: all of them; `lost`: those that gave no reading; `companions`: columns that look like part of another,
+    with their kind: the "quality" or "instant" of a tag, the quality of a "row", the "second" column of one name, a
+    column without a name ("unnamed"), or almost a tag ("spelling").
     """
 
     rejected: Counter[str] = field(default_factory=Counter)
@@ -53,37 +53,37 @@ class Tally:
     lost: int = 0
 
     def reject(self, reason: str, count: int) -> int:
-        """Count rejections; returns how many examples of the reason are still wanted."""
+        """Count rejections. Returns how many more examples of the reason to keep; may be negative."""
         self.rejected[reason] += count
         return EXAMPLES - len(self.examples.get(reason, ()))
 
     def example(self, reason: str, where: str, detail: str) -> None:
-        """Keep one rejection in full: `where` is `file:line`."""
+        """Keep one rejection as an example. `where`: `file:line`."""
         self.examples.setdefault(reason, []).append(f"{where}: {detail}")
 
 
 @runtime_checkable
 class Importer(Protocol):
-    """Reads one source. Made by what its type's `importer` names, from the source's settings and the site."""
+    """Reads one source. Created from the source's settings and the site by the callable that its type names."""
 
     def items(self) -> Sequence[SourceItem]:
-        """What there is to import now. Raises EugenieError when the source cannot be looked at."""
+        """The items that can be imported now. Raises EugenieError if the source cannot be accessed."""
 
     def missing(self, key: str) -> str:
-        """Why `items` does not have an item that was imported: "its file is gone", say."""
+        """Why `items` no longer contains an imported item, e.g. "its file is gone"."""
 
     def settings(self) -> Mapping[str, Any]:
-        """All that decides how an item is read: an item is read again when they change."""
+        """Everything that decides how an item is read; when it changes, items are read again."""
 
     def digest(self, item: SourceItem) -> str:
-        """A hash of the item's content, for one whose `state` changed."""
+        """A hash of the item's content; called only if its `state` has changed."""
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        """The item's readings, in bounded memory. Calls `advance` with bytes done. Raises EugenieError."""
+        """The item's readings, in bounded memory. Reports progress in bytes to `advance`. Raises EugenieError."""
 
 
 def importer_for(source: SourceSettings, site: Site) -> Importer:
-    """The importer of a source, by its type. Raises EugenieError that names the package where it cannot be used."""
+    """The importer of a source, by its type. Raises EugenieError that names the package if it is unusable."""
     make: Callable[[SourceSettings, Site], Importer] = importer_factory(source.type)
     if not callable(make):
         raise broken(source.type, "has an importer that cannot be called")
@@ -94,9 +94,9 @@ def importer_for(source: SourceSettings, site: Site) -> Importer:
 
 
 def settings_digest(importer: Importer) -> str:
-    """SHA-256 of an importer's settings and of the rules by which records become readings.
+    """SHA-256 of an importer's settings and the version of the mapping rules.
 
-    An item is read again when it changes.
+    When it changes, items are read again.
     """
     settings = {**importer.settings(), "rules": RULES_VERSION}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What history holds that the site file no longer leads to: it stays, and is used, until somebody drops it."""
+"""Items in the history that the site file no longer leads to. They stay in use until they are dropped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from eugenie_cli.sources.adoption import Adoption
 from eugenie_cli.sources.guard import open_importer
 from eugenie_cli.sources.interface import Importer, SourceItem, settings_digest
 
-SHOWN = 5  # items of one kind in a note
+SHOWN = 5  # items listed per source and reason
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """An item that history holds although its source would not give these readings now. `next`: what to do."""
+    """An item in the history whose source would no longer give the same readings. `next`: the next step."""
 
     source: str
     item: str
@@ -30,36 +30,36 @@ class Leftover:
 
 
 def leftovers(site: Site, sources: Sources) -> list[Leftover]:
-    """Items whose file or source is gone, and items that were imported with other settings than those of today.
+    """Items whose file or source is gone, and items that were imported with other settings than the current ones.
 
-    `sources`: what the manifest names.
+    `sources`: the items in the manifest.
     """
-    found: list[Leftover] = []
+    result: list[Leftover] = []
     configured = {source.name: source for source in site.sources}
     for name, items in sorted(sources.items()):
         if name not in configured:
-            again = f"`eugenie history drop {_quoted(name)}` removes it, or name a source of the site file {name} again"
-            found.extend(
-                Leftover(name, key, item.rows, "the site file no longer has its source", again)
+            step = f"`eugenie history drop {_quoted(name)}` removes it, or name a source in the site file {name} again"
+            result.extend(
+                Leftover(name, key, item.rows, "its source is no longer in the site file", step)
                 for key, item in sorted(items.items())
             )
             continue
         try:
             importer = open_importer(configured[name], site)
         except EugenieError:
-            continue  # a package that does not work is told by the import; what it would read is not known
+            continue  # the import reports a faulty package; what it would read is unknown
         try:
             listed = importer.items()
         except EugenieError:
-            listed = ()  # no file at all, or a folder that cannot be read: each item is looked for by itself
-        found.extend(_of_source(name, items, importer, listed))
-    return found
+            listed = ()  # no file, or an unreadable folder: `missing` then checks each item
+        result.extend(_of_source(name, items, importer, listed))
+    return result
 
 
 def _of_source(
     name: str, items: dict[str, Item], importer: Importer, listed: Sequence[SourceItem]
 ) -> Iterator[Leftover]:
-    adoption = Adoption(name, {name: items}, listed, (name,))  # what the next import knows again is not left
+    adoption = Adoption(name, {name: items}, listed, (name,))  # what the next import recognizes is not a leftover
     keys = {known.key for item in listed if (known := adoption.by_name(item)) is not None}
     settings = settings_digest(importer)
     for key, item in sorted(items.items()):
@@ -68,18 +68,20 @@ def _of_source(
             yield Leftover(name, key, item.rows, importer.missing(key), drop)
         elif item.state.get("settings") not in (None, settings):
             why = "it was imported with other settings (mapping, time zone or tags) than the site file has now"
-            yield Leftover(name, key, item.rows, why, f"`eugenie import {_quoted(name)}` reads it anew")
+            yield Leftover(name, key, item.rows, why, f"`eugenie import {_quoted(name)}` reads it again")
 
 
-def leftover_notes(found: Iterable[Leftover]) -> Iterator[str]:
-    """Sentences, a source and a reason at a time."""
-    for (source, why), group in groupby(found, key=lambda left: (left.source, left.why)):
+def leftover_notes(items_left: Iterable[Leftover]) -> Iterator[str]:
+    """Sentences for consecutive items of the same source and reason."""
+    for (source, why), group in groupby(items_left, key=lambda leftover: (leftover.source, leftover.why)):
         items = list(group)
-        readings = sum(left.readings for left in items)
+        readings = sum(leftover.readings for leftover in items)
         yield f"{source}: history still holds {counted(readings, 'reading')} of {counted(len(items), 'item')}: {why}"
-        yield from (f"  {printable(left.item)}: {counted(left.readings, 'reading')}" for left in items[:SHOWN])
+        yield from (
+            f"  {printable(leftover.item)}: {counted(leftover.readings, 'reading')}" for leftover in items[:SHOWN]
+        )
         if len(items) > SHOWN:
-            yield f"  and {len(items) - SHOWN:,} more (`eugenie history show -o json` has them all)"
+            yield f"  and {len(items) - SHOWN:,} more (`eugenie history show -o json` lists them all)"
         yield f"  next: {items[0].next}"
 
 

@@ -1,4 +1,4 @@
-"""History for people: rows of tables, and notes."""
+"""Table rows and notes that show imports and the history to users."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.importing import SourceReport
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 
-CLOCK_MS = 60_000  # by which the clock that wrote a file may be ahead of this machine's
-SHOWN_COLUMNS = 8  # unknown columns in a note
-SHOWN_NAME = 60  # of a column's name
-SHOWN_ITEMS = 5  # items of which little came in
+CLOCK_MS = 60_000  # how far the clock that wrote a file may be ahead of this machine's
+SHOWN_COLUMNS = 8  # unknown columns listed in a note
+SHOWN_NAME = 60  # characters of a column's name
+SHOWN_ITEMS = 5  # items listed that gave few or no readings
 
 
 @dataclass(frozen=True)
 class AssetView:
-    """An asset and what history has of it. Instants are inclusive, None without readings."""
+    """An asset and its readings in the history. Instants are inclusive; None without readings."""
 
     asset: str
     class_name: str | None
@@ -36,7 +36,7 @@ class AssetView:
 
 @dataclass(frozen=True)
 class HistoryView:
-    """A whole history: `fingerprint` changes with any reading; `left` is what the site file does not lead to."""
+    """A whole history. `fingerprint` changes with any reading; `left`: items that the site file no longer leads to."""
 
     fingerprint: str
     assets: tuple[AssetView, ...]
@@ -44,14 +44,16 @@ class HistoryView:
 
 
 def history_view(site: Site, history: History) -> HistoryView:
-    """Every asset of the site, with or without readings; then assets that only history knows."""
-    held = {summary.asset: summary for summary in history.summary()}
+    """Every asset of the site, with or without readings; then assets that are only in the history."""
+    summaries = {summary.asset: summary for summary in history.summary()}
     views = []
-    for name in [*site.assets, *(name for name in held if name not in site.assets)]:
+    for name in [*site.assets, *(name for name in summaries if name not in site.assets)]:
         class_name = site.assets[name].class_name if name in site.assets else None
-        if name in held:
-            kept = held[name]
-            views.append(AssetView(name, class_name, kept.readings, kept.start_ms, kept.end_ms, kept.sources))
+        if name in summaries:
+            summary = summaries[name]
+            views.append(
+                AssetView(name, class_name, summary.readings, summary.start_ms, summary.end_ms, summary.sources)
+            )
         else:
             views.append(AssetView(name, class_name, 0, None, None, ()))
     return HistoryView(history.fingerprint(), tuple(views), tuple(leftovers(site, history.sources())))
@@ -87,9 +89,9 @@ def import_rows(reports: Sequence[SourceReport]) -> Iterator[tuple[str, ...]]:
 
 
 def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> Iterator[str]:
-    """What went wrong, in full sentences: instants that cannot be, items that failed or gave little, columns that
-    nothing is made of, readings that meet at one instant, rejected records, and what history has beside the site file.
-    What matters most is said first. `now_ms`: of the clock; default: this machine's.
+    """Problems of an import, as sentences, the most important first: implausible instants, items that failed or gave
+    few readings, leftovers in the history, readings that share an instant, unused columns, and rejected records.
+    `now_ms`: the current time; default: this machine's clock.
     """
     now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     for report in reports:
@@ -98,12 +100,13 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
             yield f"{report.source}: failed: {error}"
         yield from (f"{report.source}: {poor}" for poor in report.poor[:SHOWN_ITEMS])
         if len(report.poor) > SHOWN_ITEMS:
-            yield f"{report.source}: and {len(report.poor) - SHOWN_ITEMS:,} more files like these (-o json names them)"
+            yield f"{report.source}: and {len(report.poor) - SHOWN_ITEMS:,} more files like these (-o json lists them)"
     for report in reports:
         yield from leftover_notes(report.left)
         if report.moved:
-            yield f"{report.source}: {report.moved:,} known by another place or name, and not imported twice"
-        yield from _meetings(report)
+            items = counted(report.moved, "item")
+            yield f"{report.source}: {items} known under another path or name, not imported twice"
+        yield from _overlap_notes(report)
         yield from (f"{report.source}: {note}" for note in _column_notes(report))
         for reason, examples in sorted(report.examples.items()):
             yield f"{report.source}: {report.rejected[reason]:,} {reason}, for example"
@@ -112,49 +115,50 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
 
 def _implausible(report: SourceReport, now_ms: int) -> Iterator[str]:
     hint = "check `unit`, `format` and `timezone` of `ts`"
+    dated = f"{report.source}: some readings are dated"
     if report.start_ms is not None and report.start_ms < FIRST_PLAUSIBLE:
-        yield f"{report.source}: there are readings of {instant(report.start_ms)}, before 1990: {hint}"
+        yield f"{dated} {instant(report.start_ms)}, before 1990: {hint}"
     if report.end_ms is not None and report.end_ms > now_ms + CLOCK_MS:
-        yield f"{report.source}: there are readings of {instant(report.end_ms)}, ahead of this machine's clock: {hint}"
+        yield f"{dated} {instant(report.end_ms)}, ahead of this machine's clock: {hint}"
 
 
-def _meetings(report: SourceReport) -> Iterator[str]:
+def _overlap_notes(report: SourceReport) -> Iterator[str]:
     if report.conflicts:
         instants = counted(report.conflicts, "instant")
         yield (
-            f"{report.source}: readings of one sensor disagree at {instants}: the export that was written last counts,"
-            " within one file the larger value (`eugenie history quality` shows which sensors)"
+            f"{report.source}: readings of one sensor disagree at {instants}: the export written last counts; within"
+            " one file, the larger value (`eugenie history quality` shows which sensors)"
         )
     if report.repeated:
         readings = counted(report.repeated, "reading")
         yield (
-            f"{report.source}: sensor and instant of {readings} are those of another in the same file, and one is kept:"
-            " export parts of a second if the signal is that fast"
+            f"{report.source}: {readings} had the same sensor and instant as another in the same file; one of each is"
+            " kept: export fractions of a second if the signal is that fast"
         )
 
 
-_LOOKS = {
-    "quality": "look like the quality of one tag: they cannot be mapped yet, so values are taken without their "
-    "quality, and bad ones are among them",
-    "instant": "look like the instant of one tag: they cannot be mapped yet, so values are taken with the instant of "
-    "their row",
-    "unnamed": "have values and no name in the header: they cannot be mapped yet, and are not imported",
-    "second": "have the name of a column before them: they are not imported",
-    "spelling": "are nearly a tag or sensor of the site, and not imported (upper and lower case count, and each sign): "
+_COLUMN_KINDS = {
+    "quality": "look like the quality of one tag: they cannot be mapped yet, so values are imported without their "
+    "quality, bad ones included",
+    "instant": "look like the timestamp of one tag: they cannot be mapped yet, so values are imported with the "
+    "timestamp of their row",
+    "unnamed": "have values but no name in the header: they cannot be mapped yet and are not imported",
+    "second": "repeat the name of an earlier column: they are not imported",
+    "spelling": "almost match a tag or sensor of the site, and are not imported (case and punctuation matter): "
     "correct `tags`",
-    "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are taken without it",
+    "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",
 }
 
 
 def _column_notes(report: SourceReport) -> Iterator[str]:
-    """Columns that nothing is made of. Those that belong to others are never advised away: they say what is bad."""
-    for kind, words in _LOOKS.items():
+    """Columns that give no readings. No note advises to ignore a companion column: it may mark values as bad."""
+    for kind, words in _COLUMN_KINDS.items():
         if columns := report.companions.get(kind):
             yield f"columns that {words}: {_listed(columns)}"
     if report.unknown_columns:
         yield (
-            "columns that are no sensor or tag of the site, not imported: "
-            f"{_listed(report.unknown_columns)} (list them under `ignore` to keep this quiet)"
+            "columns that match no sensor or tag of the site are not imported: "
+            f"{_listed(report.unknown_columns)} (list them under `ignore` to silence this note)"
         )
 
 
@@ -164,9 +168,9 @@ def _listed(columns: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN_COLUMNS]) + more
 
 
-def quality_rows(found: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
+def quality_rows(sensors: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
     """Rows: asset, sensor, readings, from, to, median period, bad, out of range, longest gap, flat, conflicts."""
-    for sensor in found:
+    for sensor in sensors:
         yield (
             sensor.asset,
             sensor.sensor,
@@ -188,7 +192,7 @@ def instant(milliseconds: int | None) -> str:
 
 
 def duration(milliseconds: int | None) -> str:
-    """A duration in the largest unit that keeps it above one; empty for None."""
+    """A duration in the largest unit in which it is at least 1; empty for None."""
     if milliseconds is None:
         return ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
@@ -198,5 +202,5 @@ def duration(milliseconds: int | None) -> str:
 
 
 def share(fraction: float) -> str:
-    """A share in percent; a little is not shown as nothing."""
+    """A share in percent; a small one is `<0.1 %`, never 0."""
     return "0" if fraction == 0 else "<0.1 %" if fraction < 0.001 else f"{fraction:.1%}".replace("%", " %")

@@ -1,7 +1,7 @@
-"""Columns that belong to another column: the quality or the instant of one tag, as wide exports write them.
+"""Companion columns: the quality or the timestamp of one tag, as wide exports contain them.
 
-They cannot be mapped (a record has one instant and one quality), so the report names them; it must never advise to
-ignore them, since then values that are bad, or of another instant, would be taken in silence.
+They cannot be mapped (a record has one timestamp and one quality), so the report names them. It must never advise
+ignoring them: values that are bad, or from another instant, would then be imported silently.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.interface import Tally
 
-# longest first, so that the whole word is taken off
+# longest first, so that the whole word is removed
 _QUALITY = (
     *("qualitycode", "opcquality", "statuscode", "qualitaet", "qualität", "quality", "qualité", "calidad", "kalite"),
     *("validity", "status", "durum", "valid", "qlty", "qual", "stat", "good", "flag", "qc", "q"),
 )
-_OF_A_TAG = ("badflag", "invalid", "isbad", "bad", "st")  # of a row they would be the other way round, or too little
+_OF_A_TAG = ("badflag", "invalid", "isbad", "bad", "st")  # for a whole row: inverted, or too vague
 _TIME = (
     *("sourcetimestamp", "servertimestamp", "zeitstempel", "horodatage", "timestamp", "datetime", "utctime", "uhrzeit"),
     *("tstamp", "fecha", "zaman", "tarih", "datum", "heure", "hora", "time", "date", "zeit", "ts", "t"),
 )
 _WORDS = {**dict.fromkeys((*_OF_A_TAG, *_QUALITY), "quality"), **dict.fromkeys(_TIME, "instant")}
 _VALUE = ("measuredvalue", "value", "val", "pv", "mv", "v")
-# a column that says so by its name alone, with no tag that the site knows
+# a column whose name alone says so, without a tag of the site
 _PLAIN = re.compile(r"(?:^|[\W_])(?:(quality|qual|opcquality)|(timestamp|tstamp|ts))\W*$", re.IGNORECASE)
 _UNNAMED = re.compile(r"^column \d+$")
 
@@ -36,8 +36,8 @@ _UNNAMED = re.compile(r"^column \d+$")
 _ROW_QUALITY = frozenset({*_QUALITY, "isgood", "goodquality", "dataquality", "qualitystatus"})
 
 
-class Told:
-    """What the columns of one file say that nothing is made of, once all of it was read."""
+class ColumnNotes:
+    """Collects the unused columns of one file for the report."""
 
     def __init__(self, reader: RecordReader, bases: frozenset[str], readings: ReadingsMapping) -> None:
         """`bases`: `bases_of` the site's tags and sensors."""
@@ -48,16 +48,16 @@ class Told:
         self._companions = {c: kind for c in self._unknown if (kind := kind_of(c, bases, self._names))}
         self._filled: set[str] = set()
 
-    def look(self, records: pa.RecordBatch) -> None:
-        """Note which columns without a name hold anything: a delimiter at the end of each line makes one."""
+    def inspect(self, records: pa.RecordBatch) -> None:
+        """Note which unnamed columns contain values: a delimiter at the end of each line makes an empty one."""
         for column, kind in self._companions.items():
             if kind == "unnamed" and column not in self._filled:
                 texts = records.column(self._names.index(column))
                 if pc.any(pc.not_equal(texts, "")).as_py():
                     self._filled.add(column)
 
-    def tell(self, tally: Tally) -> None:
-        """Hand over what the report says."""
+    def report(self, tally: Tally) -> None:
+        """Add the columns to `tally`, after the last block."""
         kinds = {c: k for c, k in self._companions.items() if k != "unnamed" or c in self._filled}
         tally.companions = {**kinds, **dict.fromkeys(self._row_quality, "row")}
         tally.unknown_columns.extend(c for c in self._unknown if c not in self._companions)
@@ -69,17 +69,17 @@ def is_row_quality(column: str) -> bool:
 
 
 def bases_of(names: Iterable[str]) -> frozenset[str]:
-    """What is left of names without their signs and the words for a value: `PT101_VALUE` -> pt101value, pt101."""
+    """Names without punctuation, with and without a word for a value: `PT101_VALUE` -> pt101value, pt101."""
     return frozenset(base for name in names for base in _without_value(_squeezed(name)))
 
 
 def kind_of(column: str, bases: frozenset[str], columns: Collection[str]) -> str | None:
-    """What a column looks like: a tag's "quality" or "instant", the "second" of its name, an "unnamed" one, or nearly
-    the "spelling" of a tag; None for none of these. `columns`: all of the file.
+    """What a column looks like: a tag's "quality" or "instant", the "second" of its name, an "unnamed" one, or the
+    "spelling" of a tag with other case or punctuation; None for none of these. `columns`: all columns of the file.
     """
     if _UNNAMED.match(column):
         return "unnamed"
-    first = re.sub(r" \d+$", "", column)  # the second of one name is called `name 2`
+    first = re.sub(r" \d+$", "", column)  # the second column of one name is called `name 2`
     plain = _squeezed(first)
     for word, kind in _WORDS.items():
         rests = (plain.removesuffix(word), plain.removeprefix(word))
@@ -93,7 +93,7 @@ def kind_of(column: str, bases: frozenset[str], columns: Collection[str]) -> str
 
 
 def _without_value(plain: str) -> set[str]:
-    """A squeezed name, and what is left of it without a word for a value."""
+    """A name without punctuation, with and without a word for a value at its end."""
     return {plain, *(plain.removesuffix(word) for word in _VALUE if plain.endswith(word))} - {""}
 
 

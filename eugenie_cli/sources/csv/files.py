@@ -1,4 +1,4 @@
-"""The files of a source: which there are, and what a file holds that is not the text that was expected."""
+"""Finds and opens the files of a source, and recognizes files that are not the expected text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KINDS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
 )
-_MARKS = (  # the longer first: UTF-32's begins with UTF-16's
+_MARKS = (  # byte order marks, the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, "UTF-32", "utf-32"),
     (codecs.BOM_UTF32_BE, "UTF-32", "utf-32"),
     (codecs.BOM_UTF16_LE, "UTF-16", "utf-16"),
@@ -45,21 +45,22 @@ _SUFFIXES = (".csv", ".gz", ".txt", ".tsv", ".dat", ".log")
 
 
 def matching(pattern: Path) -> list[Path]:
-    """What a pattern matches, sorted: files, and all that should be one (a broken link, a pipe, a folder `x.csv`).
+    """The paths that a pattern matches, sorted: files, and what ought to be one (a broken link, a pipe, a folder
+    `x.csv`).
 
-    Raises EugenieError for a folder that cannot be listed, and for what is no pattern.
+    Raises EugenieError if a folder cannot be listed, or the pattern is invalid.
     """
     parts = pattern.parts
-    fixed = next((place for place, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
+    fixed = next((index for index, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
     folder = Path(*parts[:fixed])
     try:
         if not folder.is_dir():
             return []
-        with os.scandir(folder):  # glob is silent where it may not look
+        with os.scandir(folder):  # glob ignores folders that it may not list
             pass
         if fixed == len(parts) - 1 and not any(sign in parts[-1] for sign in "*?["):
             return [pattern] if os.path.lexists(pattern) else []
-        found = list(folder.glob(str(Path(*parts[fixed:]))))
+        matches = list(folder.glob(str(Path(*parts[fixed:]))))
     except OSError as error:
         raise EugenieError(
             f"{printable(str(error.filename or folder))} cannot be listed: {error.strerror}",
@@ -67,12 +68,12 @@ def matching(pattern: Path) -> list[Path]:
         ) from error
     except ValueError as error:
         raise EugenieError(
-            f"{printable(str(pattern))} is no pattern: {error}",
-            hint="correct the source's `path`: ** stands alone between slashes, as in exports/**/*.csv",
+            f"{printable(str(pattern))} is not a valid pattern: {error}",
+            hint="correct the source's `path`: ** must stand alone between slashes, as in exports/**/*.csv",
         ) from error
-    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are no exports
+    named = parts[-1] not in ("*", "**")  # `exports/*` may match folders that are not exports
     return sorted(
-        path for path in found if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
+        path for path in matches if not _is_folder(path) or path.suffix.lower() in _SUFFIXES or (named and path.suffix)
     )
 
 
@@ -80,11 +81,11 @@ def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except OSError:
-        return False  # told when it is read
+        return False  # reading it raises the error
 
 
 def status_of(path: Path) -> os.stat_result:
-    """The status of a file. Raises EugenieError for what is not a file that can be read."""
+    """The status of a file. Raises EugenieError if it is not a regular file or cannot be accessed."""
     name = printable(str(path))
     try:
         status = path.stat()
@@ -109,8 +110,8 @@ def _permission(error: OSError) -> str:
     return "check the disk or the network share, then import again"
 
 
-class Counted(io.RawIOBase):
-    """A binary file that tells how far it was read."""
+class CountingFile(io.RawIOBase):
+    """A binary file that reports to `advance` how many bytes were read."""
 
     def __init__(self, file: BinaryIO, advance: Advance) -> None:
         self._file, self._advance = file, advance
@@ -125,25 +126,25 @@ class Counted(io.RawIOBase):
 
 
 def is_gzip(path: Path) -> bool:
-    """By its name."""
+    """Whether a file's name says that it is compressed with gzip."""
     return path.suffix.lower() == ".gz"
 
 
 def without_gz(path: Path) -> Path:
-    """The path of what a compressed file holds: `x.csv` of `x.csv.gz`."""
+    """A path without the suffix of gzip: `x.csv.gz` -> `x.csv`."""
     return path.with_suffix("") if is_gzip(path) else path
 
 
 @contextmanager
 def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
-    """A file's bytes, unpacked when its name ends in .gz. Raises EugenieError, also within the block, for a file that
-    cannot be read, is cut off, or is something else than text of the encoding by its first bytes.
+    """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
+    cannot be read, is cut off, or by its first bytes is not text in the encoding.
     """
     name = printable(str(path))
     status_of(path)
     try:
         with path.open("rb", buffering=0) as raw:
-            counted = io.BufferedReader(Counted(cast(BinaryIO, raw), advance), 1 << 20)
+            counted = io.BufferedReader(CountingFile(cast(BinaryIO, raw), advance), 1 << 20)
             begin = counted.peek(16)
             if is_gzip(path) and begin[:2] != b"\x1f\x8b" and begin:
                 raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
@@ -176,7 +177,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last two of odd names and versions
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last two: odd names and versions
         names = []
     if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
         return "a workbook (.xlsx)", "save its sheet as CSV"
@@ -186,7 +187,7 @@ def _zip_kind(path: Path) -> tuple[str, str]:
 
 
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:
-    """Refuse text that is plainly of another encoding."""
+    """Refuse text that is clearly in another encoding."""
     codec = codecs.lookup(encoding).name
     wide = codec.startswith(("utf-16", "utf-32"))
     if not wide:
@@ -207,6 +208,6 @@ def _check_encoding(name: str, head: bytes, encoding: str) -> None:
     elif codec in _NEED_MARK and head and not head.startswith(_NEED_MARK[codec]):
         order = "be" if head[:1] == b"\0" else "le"
         raise EugenieError(
-            f"{name} is {encoding} text without a byte order mark, or none at all",
-            hint=f"set the source's `encoding: {codec}-{order}`, if it is",
+            f"{name} is {encoding} text without a byte order mark, or not {encoding} text at all",
+            hint=f"if it is {encoding} text, set the source's `encoding: {codec}-{order}`",
         )

@@ -1,4 +1,4 @@
-"""The first line of a CSV file: the names of its columns, and what to do when it is not what the site file says."""
+"""The header of a CSV file: the names of its columns, and advice if it does not match the site file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from eugenie_cli.sources.csv.lines import LINE_END, Decoder
 from eugenie_cli.sources.csv.quotes import QuoteRules, line_count
 from eugenie_cli.sources.csv.settings import CsvSettings
 
-SHOWN_COLUMNS = 12  # in an error
-_SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # Excel's own first line
+SHOWN_COLUMNS = 12  # columns listed in an error
+_SEPARATOR_LINE = re.compile(r"""^"?sep=(.)"?\s*$""", re.IGNORECASE)  # the first line that Excel may write
 _DATA = re.compile(r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|^\s*[-+]?\d+(?:[.,]\d+)?\s*$")  # a date or a number
 _DELIMITERS = {";": ";", "\t": "\\t", ",": ",", "|": "|"}  # as a site file writes them
 
 
 @dataclass(frozen=True)
 class Header:
-    """`names` of the columns; `end`: where its line ends in the file's first bytes, `lines` further down; `spare`:
-    each row ends with a delimiter that the header does not have.
+    """`names`: of the columns; `end`: where the header ends in the file's first bytes, after `lines` lines; `spare`:
+    each row ends with a delimiter that the header lacks.
     """
 
     names: tuple[str, ...]
@@ -37,8 +37,8 @@ class Header:
 
 
 def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules, decoder: Decoder) -> Header:
-    """The header in the first bytes of a file, as UTF-8. Raises EugenieError where there is none, it is not of the
-    encoding, or the mapping needs a column that it does not have.
+    """The header in the first bytes of a file, given as UTF-8. Raises EugenieError if there is none, if it is not in
+    the encoding, or if it lacks a column that the mapping needs.
     """
     start = 0
     while True:  # blank lines, and Excel's `sep=;`
@@ -56,7 +56,10 @@ def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules,
     _check_encoding(where, head[start:end], source, decoder)
     line = 1 + line_count(head[:start])
     if end == len(head) == HEAD_BYTES:
-        raise EugenieError(f"{where}: its first line does not end", hint="export it again as CSV with a header line")
+        raise EugenieError(
+            f"{where}: its first line is longer than {HEAD_BYTES >> 20} MiB",
+            hint="export it again as CSV with a header line",
+        )
     if not text:
         raise EugenieError(f"{where}: the file is empty", hint="export it again, or remove it")
     fields = _fields(text, source.delimiter)
@@ -71,7 +74,7 @@ def read_header(where: str, head: bytes, source: CsvSettings, rules: QuoteRules,
 
 
 def _check_encoding(where: str, header: bytes, source: CsvSettings, decoder: Decoder) -> None:
-    """Refuse a header that is not of the encoding: its columns would have other names."""
+    """Refuse a header that is not in the encoding: its columns would get wrong names."""
     if not header.isascii() and (at := decoder.bad(header, 0)) >= 0:
         likely = header.decode("cp1252", "replace").rstrip("\r\n")
         raise EugenieError(
@@ -83,7 +86,9 @@ def _check_encoding(where: str, header: bytes, source: CsvSettings, decoder: Dec
 
 
 def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:
-    """Behind the header's line, or its lines where a cell holds line breaks; a quote that stays open takes none."""
+    """The end of the header's line, or of its lines if a quoted field contains line breaks. An unclosed quote does not
+    extend it.
+    """
     row, first = rules.row(head, start), _line_end(head, start)
     if row is None or not row.broken or not row.closed:
         return first
@@ -93,8 +98,8 @@ def _header_end(head: bytes, start: int, rules: QuoteRules) -> int:
 
 
 def _line_end(data: bytes, start: int) -> int:
-    found = LINE_END.search(data, start)
-    return found.end() if found else len(data)
+    match = LINE_END.search(data, start)
+    return match.end() if match else len(data)
 
 
 def _fields(text: str, delimiter: str) -> list[str]:
@@ -108,25 +113,25 @@ def _fields(text: str, delimiter: str) -> list[str]:
 
 
 def _clean(name: str) -> str:
-    """A name on one line, as a site file can write it."""
+    """A name on one line, as a site file can contain it."""
     return str(on_one_line(name)).strip()
 
 
 def _named(written: Sequence[str]) -> list[str]:
-    """Unnamed columns become `column 3`, and of several of one name the second `name 2`."""
+    """Unique names: an unnamed third column becomes `column 3`, the second column called `name` becomes `name 2`."""
     names: dict[str, None] = {}
-    for place, found in enumerate(written, 1):
-        name = plain = found or f"column {place}"
+    for position, given in enumerate(written, 1):
+        name = base = given or f"column {position}"
         number = 1
         while name in names:
             number += 1
-            name = f"{plain} {number}"
+            name = f"{base} {number}"
         names[name] = None
     return list(names)
 
 
 def _check(where: str, names: Sequence[str], written: Sequence[str], source: CsvSettings, head: bytes) -> None:
-    """Raise EugenieError when the mapping needs a column that the file does not have."""
+    """Raise EugenieError if the file lacks a column that the mapping needs."""
     readings = source.readings
     parts: dict[str, Part | None] = {"ts": readings.ts, "asset": readings.asset}
     if readings.shape == "long":
@@ -141,15 +146,16 @@ def _check(where: str, names: Sequence[str], written: Sequence[str], source: Csv
 
 
 def _mark_advice(text: str, source: CsvSettings) -> str:
-    """What to correct where a text begins with UTF-8's mark, read as another encoding; empty for others."""
+    """What to correct if a text begins with UTF-8's byte order mark but is read in another encoding; else empty."""
     utf = codecs.lookup(source.encoding).name.startswith("utf")
     if utf or not text.startswith(codecs.BOM_UTF8.decode(source.encoding, "replace")):
         return ""
-    return f"the file begins with UTF-8's mark: remove `encoding: {source.encoding}` of the source {source.name}"
+    wrong = f"`encoding: {source.encoding}` of the source {source.name}"
+    return f"the file begins with UTF-8's byte order mark: remove {wrong}"
 
 
-def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: bytes) -> str:
-    """What to correct, by how the first lines look."""
+def _advice(needed: str, written: Sequence[str], source: CsvSettings, head: bytes) -> str:
+    """What to correct, judging by the first lines. `needed`: the missing column."""
     text = head[:4096].decode("utf-8", "replace").lstrip("\ufeff")
     if marked := _mark_advice(text, source):
         return marked
@@ -159,7 +165,7 @@ def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: byte
         return "the file looks like HTML or XML: export it as CSV"
     first = text.lstrip("\r\n").splitlines()[0] if text.strip() else ""
     for delimiter, shown in _DELIMITERS.items():
-        if delimiter != source.delimiter and wanted in map(_clean, _fields(first, delimiter)):
+        if delimiter != source.delimiter and needed in map(_clean, _fields(first, delimiter)):
             return f'{shown} looks like the delimiter: set `delimiter: "{shown}"` of the source {source.name}'
     if len(written) == 1:
         counts = {delimiter: first.count(delimiter) for delimiter in _DELIMITERS if delimiter != source.delimiter}
@@ -168,12 +174,14 @@ def _advice(wanted: str, written: Sequence[str], source: CsvSettings, head: byte
             shown = _DELIMITERS[likely]
             return f'{shown} looks like the delimiter: set `delimiter: "{shown}"` of the source {source.name}'
     for name in written:
-        if name.casefold() == wanted.casefold():
-            return f"upper and lower case count: the column is called {name!r}"
+        if name.casefold() == needed.casefold():
+            return f"case matters: the column is called {name!r}"
     lines = text.splitlines()[1:]
     for number, line in enumerate(lines[:20], 2):
-        if wanted in map(_clean, _fields(line, source.delimiter)):
-            return f"line {number} looks like the header: remove the lines above it, the first line names the columns"
+        if needed in map(_clean, _fields(line, source.delimiter)):
+            return (
+                f"line {number} looks like the header: remove the lines above it; the first line must name the columns"
+            )
     if written and any(_DATA.match(field) for field in written):
         return "the first line looks like readings: a CSV file needs a header line that names its columns"
     return "correct `readings` or `delimiter` of the source in the site file"

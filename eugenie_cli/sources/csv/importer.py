@@ -1,4 +1,4 @@
-"""CSV files: historian exports, data loggers. Streamed, so memory does not grow with a file."""
+"""Imports CSV files: historian exports, data loggers. Files are streamed, so memory does not grow with their size."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings.mapping import bind_file
 from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.csv.companions import Told, bases_of
+from eugenie_cli.sources.csv.companions import ColumnNotes, bases_of
 from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, status_of, without_gz
 from eugenie_cli.sources.csv.headers import Header, read_header
 from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
 from eugenie_cli.sources.csv.quotes import QuoteRules
 from eugenie_cli.sources.csv.records import RecordReader
-from eugenie_cli.sources.csv.rejected_rows import Places, Ragged, rows_of
+from eugenie_cli.sources.csv.rejected_rows import Ragged, Rejections, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
 
-BLOCK_BYTES = 4 << 20  # of 1 to 8 MiB the quickest: what a block costs in itself is spread, memory stays small
+BLOCK_BYTES = 4 << 20  # the fastest of 1 to 8 MiB: the fixed cost of a block is amortized, memory stays small
 
 
 class CsvImporter:
@@ -43,7 +43,7 @@ class CsvImporter:
         self._router = router_of(site)
 
     def items(self) -> Sequence[SourceItem]:
-        """The files that match the source's path, sorted. One that cannot be read is among them: reading it tells."""
+        """The files that match the source's path, sorted, with unreadable ones: reading those raises the error."""
         pattern = self._site.resolve(self._source.path)
         paths = matching(pattern)
         if not paths:
@@ -54,7 +54,7 @@ class CsvImporter:
         return [self._item(path) for path in paths]
 
     def _item(self, path: Path) -> SourceItem:
-        """A file by its place in the site's folder, so that a folder that moves is known again."""
+        """A file, with a key relative to the site's folder, so that it is recognized after the folder was moved."""
         inside = path.is_relative_to(self._base)
         key = str(path.relative_to(self._base)) if inside else str(path)
         state = _state(path)
@@ -62,19 +62,19 @@ class CsvImporter:
         return SourceItem(key, state.get("size", 0), state, (str(path),) if inside else (), names)
 
     def _bound(self, path: Path) -> dict[str, Any]:
-        """The mapping of a file: its patterns are filled in."""
+        """The mapping of a file, with its patterns filled in."""
         return bind_file(self._mapping, str(without_gz(path)))
 
     def missing(self, key: str) -> str:
-        """Why `items` does not have an item that was imported."""
+        """Why `items` no longer contains an imported item."""
         try:
-            there = (self._base / key).exists()
+            exists = (self._base / key).exists()
         except OSError as error:
-            return f"its file cannot be looked at: {error.strerror}"
-        return "the source's `path` does not match it" if there else "its file is gone"
+            return f"its file cannot be accessed: {error.strerror}"
+        return "the source's `path` does not match it" if exists else "its file is gone"
 
     def settings(self) -> Mapping[str, Any]:
-        """The source's own settings, the time zone, and the names that readings are given."""
+        """The source's own settings, the time zone, and the routing table."""
         return {
             "source": self._source.model_dump(mode="json", exclude={"name", "path"}),
             "timezone": self._site.timezone,
@@ -82,7 +82,7 @@ class CsvImporter:
         }
 
     def digest(self, item: SourceItem) -> str:
-        """SHA-256 of the file. Raises EugenieError for one that cannot be read."""
+        """SHA-256 of the file. Raises EugenieError if it cannot be read."""
         path = self._base / item.key
         status_of(path)
         try:
@@ -94,13 +94,11 @@ class CsvImporter:
             ) from error
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
-        """The file's readings, block by block. Raises EugenieError for a file that cannot be read as
-        configured.
-        """
+        """The file's readings, block by block. Raises EugenieError if it cannot be read as configured."""
         path = self._base / item.key
         try:
             yield from self._read(path, tally, advance)
-        except UnicodeError as error:  # of a codec that takes no damaged text: idna, say
+        except UnicodeError as error:  # raised by codecs that cannot replace damaged text, such as idna
             raise EugenieError(
                 f"{printable(str(path))} cannot be read as {self._source.encoding} text: {printable(str(error), 200)}",
                 hint="correct the source's `encoding`: utf-8, utf-16, cp1252, latin-1, cp1254",
@@ -119,22 +117,22 @@ class CsvImporter:
         rules, decoder = QuoteRules(self._source.delimiter), self._decoder()
         with opened(path, self._source.encoding, advance) as file:
             head = decoder(file.read(HEAD_BYTES))
-            while head.endswith(b"\r") and (more := file.read(4)):  # the half of a line break
+            while head.endswith(b"\r") and (more := file.read(4)):  # perhaps half of a CRLF
                 head += decoder(more)
             while head.startswith(codecs.BOM_UTF8):
                 head = head.removeprefix(codecs.BOM_UTF8)
             header = read_header(printable(str(path)), head, self._source, rules, decoder)
             reader = self._reader(path, header)
-            told = Told(reader, self._bases, self._source.readings)
-            places = Places(tally, path.name)
+            column_notes = ColumnNotes(reader, self._bases, self._source.readings)
+            rejections = Rejections(tally, path.name)
             framer = Framer(rules, self._source.encoding, decoder, reader.is_row)
             for block in framer.blocks(partial(file.read, BLOCK_BYTES), head[header.end :], header.lines + 1):
                 records, ragged = self._parsed(block, header)
                 batch, refusals = reader.read(records)
-                told.look(records)
-                places.take(block, records, reader, refusals, ragged)
+                column_notes.inspect(records)
+                rejections.add(block, records, reader, refusals, ragged)
                 yield batch
-        told.tell(tally)
+        column_notes.report(tally)
 
     def _decoder(self) -> Decoder:
         try:
@@ -147,7 +145,7 @@ class CsvImporter:
 
     @cached_property
     def _bases(self) -> frozenset[str]:
-        """What the names of a tag's further columns begin or end with."""
+        """The normalized tags and sensors, with which the names of companion columns begin or end."""
         tags = {tag for asset in self._site.assets.values() for tag in asset.tags.values()}
         return bases_of(tags | {name for equipment in self._site.classes.values() for name in equipment.sensor_names})
 
@@ -164,7 +162,7 @@ class CsvImporter:
         return RecordReader(mapping, self._site.timezone, self._router, header.names)
 
     def _parsed(self, block: Block, header: Header) -> tuple[pa.RecordBatch, list[Ragged]]:
-        """A block's records, every column text exactly as written, and its rows of another number of fields."""
+        """A block's records, every column as text exactly as written, and its rows with a wrong number of fields."""
         ragged: list[Ragged] = []
         width = len(header.names) - header.spare
 
@@ -178,7 +176,7 @@ class CsvImporter:
             return empty, ragged
         table = pa_csv.read_csv(
             pa.BufferReader(block.data),
-            # one thread: only then does a malformed row say where it is
+            # one thread: only then is the position of a malformed row known
             pa_csv.ReadOptions(column_names=names, block_size=len(block.data) + 1, use_threads=False),
             pa_csv.ParseOptions(
                 delimiter=self._source.delimiter, invalid_row_handler=skip, newlines_in_values=bool(block.joined)
@@ -186,23 +184,23 @@ class CsvImporter:
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
         records = table.combine_chunks().to_batches()[0] if table.num_rows else empty
-        return self._without_more(records, ragged) if header.spare else (records, ragged)
+        return self._check_spare(records, ragged) if header.spare else (records, ragged)
 
-    def _without_more(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
-        """Rows that end with a delimiter, as the header does not: behind it must be nothing."""
-        more = pc.not_equal(records.column(records.num_columns - 1), "")
-        if not pc.any(more).as_py():
+    def _check_spare(self, records: pa.RecordBatch, ragged: list[Ragged]) -> tuple[pa.RecordBatch, list[Ragged]]:
+        """Turn rows with text after the trailing delimiter, which the header lacks, into ragged ones."""
+        filled = pc.not_equal(records.column(records.num_columns - 1), "")
+        if not pc.any(filled).as_py():
             return records, ragged
         rows = rows_of(records, ragged)
-        for record in np.flatnonzero(more.to_numpy(zero_copy_only=False)).tolist():
+        for record in np.flatnonzero(filled.to_numpy(zero_copy_only=False)).tolist():
             fields = [column[record].as_py() for column in records.columns]
             text = self._source.delimiter.join(fields)
             ragged.append(Ragged.of(int(rows[record]), len(fields), len(fields) - 1, text))
-        return records.filter(pc.invert(more)), sorted(ragged, key=lambda row: row.row)
+        return records.filter(pc.invert(filled)), sorted(ragged, key=lambda row: row.row)
 
 
 def _state(path: Path) -> dict[str, Any]:
-    """What changes whenever the file may have changed; nothing of one that cannot be read: told when it is read."""
+    """Changes whenever the file may have changed. Empty if it cannot be accessed: reading it raises the error."""
     try:
         status = status_of(path)
     except EugenieError:

@@ -1,7 +1,6 @@
 """Blocks of records, as columns of text -> readings, exactly as `readings.mapping` reads each record.
 
-Only what is rejected is ever made into records: the examples in a report are what `compile_mapping` says of
-them.
+Only rejected rows are turned into records: the examples in a report are the messages of `compile_mapping`.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
 
 _NOWHERE = -1  # series index: the site has no such asset, sensor or tag
-_UNNAMED = -2  # series index: the record does not say which
+_UNNAMED = -2  # series index: the record names none
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Records of a block, by place, that were turned away for one reason. Wide: `column` of the records."""
+    """Indices of records in a block that were rejected for one reason; for wide records, in one `column`."""
 
     reason: str
     records: NDArray[np.int64]
@@ -58,20 +57,20 @@ class RecordReader:
         used = {part["path"] for name in ("ts", "asset", "quality") if (part := mapping.get(name)) and part["path"]}
         self._measured = tuple(c for c in self.columns if c not in used and c not in mapping["ignore"])
         self._known = self._known_columns()
-        self.lost = 0  # records of the last block that gave nothing
+        self.lost = 0  # records of the last block that gave no readings
 
     def unknown_columns(self) -> tuple[str, ...]:
-        """Wide: columns, not read, that are no sensor or tag of any asset that the file may speak of."""
+        """Wide: unread columns, which match no sensor or tag of any asset that the file may be about."""
         return tuple(column for column in self._measured if column not in self._known) if self._wide else ()
 
     def unread(self) -> tuple[str, ...]:
-        """Columns that no part of the mapping names and no reading is made of."""
+        """Columns that the mapping does not name and that give no readings."""
         parts = ("ts", "asset", "sensor", "tag", "value", "quality")
         used = {part["path"] for name in parts if (part := self._mapping.get(name))}
         return tuple(c for c in self._measured if c not in used and c not in (self._known if self._wide else ()))
 
     def is_row(self, fields: Sequence[str]) -> bool:
-        """Whether these fields alone are a record: as many as there are columns, with an instant that can be read."""
+        """Whether these fields are a record: one per column, with a readable timestamp."""
         if len(fields) != len(self.columns):
             return False
         untimed = (reject_reasons.BAD_TIMESTAMP, reject_reasons.MISSING_FIELD)
@@ -90,15 +89,15 @@ class RecordReader:
         )
 
     def read(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
-        """The block's readings, and what was turned away."""
+        """The block's readings, and its rejected records."""
         return self._read_wide(block) if self._wide else self._read_long(block)
 
     def explain(self, block: pa.RecordBatch, record: int, column: str | None) -> str:
-        """What is wrong with a record (wide: in one column), in the mapping's words."""
-        fields = {name: block.column(place)[record].as_py() for place, name in enumerate(self.columns)}
+        """What is wrong with a record (wide: in one column), as the mapping reports it."""
+        fields = {name: block.column(index)[record].as_py() for index, name in enumerate(self.columns)}
         if column is not None:
-            keep = {part["path"] for name in ("ts", "asset", "quality") if (part := self._mapping.get(name))}
-            fields = {name: text for name, text in fields.items() if name in keep or name == column}
+            shared = {part["path"] for name in ("ts", "asset", "quality") if (part := self._mapping.get(name))}
+            fields = {name: text for name, text in fields.items() if name in shared or name == column}
         for outcome in self._record(fields):
             if isinstance(outcome, Rejected):
                 return outcome.detail
@@ -162,18 +161,18 @@ class RecordReader:
             (reject_reasons.BAD_VALUE, ~graded),
         )
         usable = _kept(block.num_rows, refusals)
-        refused, taken = ~usable, np.zeros(block.num_rows, bool)
+        refused, accepted = ~usable, np.zeros(block.num_rows, bool)
         indices, instants, values = [], [], []
         for column in self._known:
-            place = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
-            series = place[asset]
+            series_of = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
+            series = series_of[asset]
             texts = block.column(self.columns.index(column))
             value, valued = self._values.of_texts(texts)
             value[~good] = np.nan
-            # a table of several classes has a column for each sensor: what another class leaves empty says
-            # nothing
-            empty = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
-            silent = (series == _NOWHERE) & (np.diff(empty) == 0)
+            # a table of several classes has a column for each sensor: a cell that is empty because the asset has
+            # no such sensor is not a reading
+            offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+            silent = (series == _NOWHERE) & (np.diff(offsets) == 0)
             wrong = usable & good & ~valued
             lost = usable & (series == _NOWHERE) & ~silent & ~wrong
             for reason, mask in ((reject_reasons.BAD_VALUE, wrong), (reject_reasons.UNKNOWN_TAG, lost)):
@@ -182,11 +181,11 @@ class RecordReader:
                     refused |= mask
             keep = usable & ~wrong & (series >= 0)
             whole = keep.all()
-            taken |= keep
+            accepted |= keep
             indices.append(series if whole else series[keep])
             instants.append(ts if whole else ts[keep])
             values.append(value if whole else value[keep])
-        self.lost = int(np.count_nonzero(refused & ~taken))
+        self.lost = int(np.count_nonzero(refused & ~accepted))
         pairs = tuple(self._series)
         if not indices:
             return Batch(pairs, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
@@ -202,7 +201,7 @@ class RecordReader:
         return None
 
     def _names(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> Coded:
-        """Names as `mapping.text_of` has them: two of them may be equal once they are trimmed."""
+        """Names as `mapping.text_of` returns them; two may be equal after trimming."""
         if part and part.get("path") in self.columns:
             names, index = distinct(block.column(self.columns.index(part["path"])))
         else:
@@ -210,7 +209,7 @@ class RecordReader:
         return [name.strip(" \t") or None if name else None for name in names], index
 
     def _times(self, block: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """(ts, absent, read) of each record."""
+        """(ts, absent, read) of each record: the instant, whether it is missing, and whether it could be read."""
         texts = self._texts(block, self._mapping["ts"])
         if texts is None:
             none = np.zeros(block.num_rows, bool)
@@ -222,6 +221,7 @@ class RecordReader:
         return ts, absent, read
 
     def _grades(self, block: pa.RecordBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(good, known) of each record: whether its quality is good, and whether it could be read."""
         texts = self._texts(block, self._mapping.get("quality"))
         if texts is None:
             return np.ones(block.num_rows, bool), np.ones(block.num_rows, bool)
@@ -229,14 +229,14 @@ class RecordReader:
 
 
 def _first_reason(*checks: tuple[str, NDArray[np.bool_]]) -> list[Refusals]:
-    """Each record that fails goes to the first check that it fails."""
+    """Assign each record that fails to the first check that it fails."""
     refusals: list[Refusals] = []
-    gone = np.zeros(len(checks[0][1]), bool)
+    assigned = np.zeros(len(checks[0][1]), bool)
     for reason, fails in checks:
-        fails = fails & ~gone
+        fails = fails & ~assigned
         if fails.any():
             refusals.append(Refusals(reason, np.flatnonzero(fails)))
-            gone |= fails
+            assigned |= fails
     return refusals
 
 

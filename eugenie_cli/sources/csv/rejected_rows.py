@@ -1,4 +1,4 @@
-"""Where in a file the rows are that were turned away, and the first few of each reason in full."""
+"""Locates rejected rows in their file, and keeps the first few of each reason as examples."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from eugenie_cli.sources.csv.lines import Block
 from eugenie_cli.sources.csv.records import RecordReader, Refusals
 from eugenie_cli.sources.interface import EXAMPLES, Tally
 
-SHOWN_TEXT = 80  # of a malformed row
-SHOWN_DETAIL = 240  # of what is wrong with a field that may hold anything
+SHOWN_TEXT = 80  # characters of a malformed row
+SHOWN_DETAIL = 240  # characters of the explanation, which may quote a field of any length
 
 
 @dataclass(frozen=True)
 class Ragged:
-    """A row of too few or too many fields: its place in the block, from 0, and what to say of it."""
+    """A row with too few or too many fields: its index in the block, and a message."""
 
     row: int
     detail: str
 
     @staticmethod
     def of(row: int, fields: int, expected: int, text: str) -> Ragged:
-        """The usual words."""
+        """A row with the standard message."""
         return Ragged(row, f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}")
 
 
-class Places:
-    """Counts for one file. `name`: the file's, in examples."""
+class Rejections:
+    """Counts the records and rejections of one file. `name`: the file's name in examples."""
 
     def __init__(self, tally: Tally, name: str) -> None:
         self._tally, self._name = tally, printable(name)
 
-    def take(
+    def add(
         self,
         block: Block,
         records: pa.RecordBatch,
@@ -46,35 +46,35 @@ class Places:
         refusals: list[Refusals],
         ragged: list[Ragged],
     ) -> None:
-        """Count what a block has, and keep the first few rejections of each reason, by line."""
+        """Count a block's records, and keep the first few rejections of each reason, in the order of lines."""
         self._tally.records += records.num_rows + len(ragged) + len(block.refused)
         self._tally.lost += reader.lost + len(ragged) + len(block.refused)
         if not refusals and not ragged and not block.refused:
             return
-        wanted = {
+        remaining = {
             reason: self._tally.reject(reason, count) for reason, count in _counts(block, refusals, ragged).items()
         }
         examples: list[tuple[int, str, str, str]] = []
         for refused in block.refused:
-            if wanted[refused.reason] > 0:
+            if remaining[refused.reason] > 0:
                 text = printable(refused.text.decode("utf-8", "backslashreplace"), SHOWN_TEXT)
                 examples.append((refused.line, str(refused.line), refused.reason, f"{refused.why}: {text}"))
-        if wanted.get(reject_reasons.MISSING_FIELD, 0) > 0:
+        if remaining.get(reject_reasons.MISSING_FIELD, 0) > 0:
             for row in ragged[:EXAMPLES]:
                 examples.append((*block.place(row.row), reject_reasons.MISSING_FIELD, row.detail))
         rows = rows_of(records, ragged)
         for refusal in refusals:
-            for record in refusal.records[: max(0, wanted[refusal.reason])].tolist():
+            for record in refusal.records[: max(0, remaining[refusal.reason])].tolist():
                 detail = printable(reader.explain(records, record, refusal.column), SHOWN_DETAIL)
                 examples.append((*block.place(int(rows[record])), refusal.reason, detail))
         for _, place, reason, detail in sorted(examples):
-            if wanted[reason] > 0:
-                wanted[reason] -= 1
+            if remaining[reason] > 0:
+                remaining[reason] -= 1
                 self._tally.example(reason, f"{self._name}:{place}", detail)
 
 
 def rows_of(records: pa.RecordBatch, ragged: list[Ragged]) -> NDArray[np.int64]:
-    """The row of the block of each record, from 0: ragged rows are none of them."""
+    """The row number in the block (from 0) of each record; ragged rows are not records."""
     return np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
 
 

@@ -1,4 +1,6 @@
-"""The settings of a `csv` source, and the type itself. Light: every command that opens a site imports this."""
+"""The settings of a `csv` source, and the type itself. Every command that opens a site imports this module: keep it
+light.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of a tag's quality or instant are named as such, and no report advises to ignore them."""
+"""Columns with a tag's quality or timestamp are reported as such, and no report advises ignoring them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notes_of(tmp_path, header: str, row: str, **readings) -> list[str]:
         ),
         *((name, "look like the quality of one tag") for name in ("XX-9.Quality", "motor current quality")),
         *(
-            (name, "look like the instant of one tag")
+            (name, "look like the timestamp of one tag")
             for name in ("FT-2_TS", "FT2_TIMESTAMP", "FT-2.Time", "_TIMESTAMP")
         ),
         *(
@@ -38,26 +38,26 @@ def notes_of(tmp_path, header: str, row: str, **readings) -> list[str]:
             for name in ("FT-2 Qualität", "FT-2.ST", "FT-2_Flag", "FT-2.Valid", "FT-2 Bad", "FT-2.Invalid")
         ),
         *(
-            (name, "look like the instant of one tag")
+            (name, "look like the timestamp of one tag")
             for name in ("FT-2 Zeitstempel", "FT-2 Zeit", "FT-2.T", "FT-2 Horodatage", "FT-2_Tarih", "Uhrzeit FT-2")
         ),
         *((name, "look like the quality of a row") for name in ("Qualität", "Durum", "Flag", "Valid")),
         *((name, "look like the quality of a row") for name in ("_QUALITY", "Quality", "Status", "OPC Quality")),
-        *((name, "have the name of a column before") for name in ("FT-2",)),
-        *((name, "are nearly a tag or sensor") for name in ("ft-2 ", "FT2", "PT-2.PV")),
-        ("", "have values and no name"),
+        *((name, "repeat the name of an earlier column") for name in ("FT-2",)),
+        *((name, "almost match a tag or sensor") for name in ("ft-2 ", "FT2", "PT-2.PV")),
+        ("", "have values but no name"),
     ],
 )
-def test_a_column_that_belongs_to_a_tag_is_never_advised_away(tmp_path, column, words):
+def test_no_note_advises_ignoring_a_column_that_belongs_to_a_tag(tmp_path, column, words):
     (note,) = notes_of(tmp_path, f"time,FT-2,{column}", "2026-01-03T06:00:00Z,1,0")
     assert words in note
     assert (column.strip() or "column 3") in note
     assert "ignore" not in note
 
 
-def test_values_without_their_quality_are_said_to_be(tmp_path):
+def test_values_imported_without_their_quality_are_reported(tmp_path):
     (note,) = notes_of(tmp_path, "time,FT-2,FT-2.Quality", "2026-01-03T06:00:00Z,1,0")
-    assert "cannot be mapped yet, so values are taken without their quality" in note
+    assert "cannot be mapped yet, so values are imported without their quality" in note
 
 
 def test_other_columns_may_be_ignored(tmp_path):
@@ -67,12 +67,12 @@ def test_other_columns_may_be_ignored(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["Bad", "T", "operator", "FT-22", "FT-2.SP", "FT-2X", "TFT", "Batch", "Shift"])
-def test_a_column_that_only_resembles_one_is_an_ordinary_one(tmp_path, column):
+def test_a_column_that_only_resembles_a_tag_is_an_ordinary_one(tmp_path, column):
     (note,) = notes_of(tmp_path, f"time,FT-2,{column}", "2026-01-03T06:00:00Z,1,0")
     assert f"{column} (list them under `ignore`" in note
 
 
-def test_a_quality_that_a_long_file_has_and_the_mapping_does_not(tmp_path):
+def test_an_unmapped_quality_column_of_a_long_file_is_reported(tmp_path):
     header, row = "time,tag,value,Quality,area", "2026-01-03T06:00:00Z,FT-2,1,0,north"
     long = {"shape": "long", "tag": {"path": "tag"}}
     (note,) = notes_of(tmp_path, header, row, **long)

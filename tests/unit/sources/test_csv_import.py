@@ -1,4 +1,4 @@
-"""CSV files: what the vectorised reader makes of a file is what `compile_mapping` makes of each row."""
+"""CSV files: the vectorised reader gives the same readings as `compile_mapping` row by row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from eugenie_cli.sources.interface import Tally, importer_for, router_of
 
 @pytest.fixture(autouse=True, scope="module")
 def small_columns():
-    """A few texts are read like many: else the scalar rule would read them, which is quicker."""
+    """Use the vectorised reader for few texts too: normally the scalar rule, which is faster there, reads them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instants, "FEWEST", 1)
         yield
@@ -53,7 +53,7 @@ def import_file(path: Path, readings: dict, **source) -> tuple[list[tuple], Tall
 
 
 def by_the_rules(path: Path, readings: dict, unknown: list[str]) -> tuple[list[tuple], Counter]:
-    """Row by row with `compile_mapping`; wide columns that the site does not have are not looked at."""
+    """Row by row with `compile_mapping`; wide columns in `unknown` are ignored."""
     site = pump_site(path.parent, [{"name": "s", "type": "csv", "path": path.name, "readings": readings}])
     mapping = bind_file(site.sources[0].readings.model_dump(mode="json"), str(path))
     record_of, router = compile_mapping(mapping, site.timezone), router_of(site)
@@ -66,7 +66,7 @@ def by_the_rules(path: Path, readings: dict, unknown: list[str]) -> tuple[list[t
                     continue
                 place = router.route(outcome.asset, outcome.sensor, outcome.tag)
                 if place is None:
-                    # a wide table of several classes: another asset's empty column says nothing
+                    # a wide table of several classes: an empty cell in a column of another class is not a reading
                     rejected[reject_reasons.UNKNOWN_TAG] += mapping["shape"] == "long" or record[outcome.tag] != ""
                     continue
                 value = None if math.isnan(outcome.value) else outcome.value
@@ -241,11 +241,11 @@ def test_every_kind_of_instant_is_read_by_the_rules(tmp_path, ts, texts):
     expected, rejected = by_the_rules(path, readings, [])
     found, tally = import_file(path, readings)
     assert found == expected
-    assert found, "at least one of them is an instant"
+    assert found, "at least one text must be an instant"
     assert tally.rejected == rejected
 
 
-def test_rejects_are_shown_with_their_lines(tmp_path):
+def test_rejections_are_shown_with_their_lines(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text(
         "asset,sensor,tag,ts,value,q\n"
@@ -267,7 +267,7 @@ def test_rejects_are_shown_with_their_lines(tmp_path):
     }
 
 
-def test_a_wide_reject_names_its_column(tmp_path):
+def test_the_rejection_of_a_wide_record_names_its_column(tmp_path):
     path = tmp_path / "wide.csv"
     write(path, ["ts", "asset", "flow", "pressure"], [["2026-01-03T06:00:00Z", "p1", "1", "open"]])
     _, tally = import_file(path, {"shape": "wide", "asset": {"path": "asset"}})
@@ -284,7 +284,7 @@ def test_only_the_first_examples_are_kept_and_all_are_counted(tmp_path):
     ]
 
 
-def test_files_of_many_blocks_are_read_whole(tmp_path, monkeypatch):
+def test_files_of_many_blocks_are_read_completely(tmp_path, monkeypatch):
     monkeypatch.setattr("eugenie_cli.sources.csv.importer.BLOCK_BYTES", 1 << 18)
     path = tmp_path / "wide.csv"
     count = 60_000  # 2.7 MB: eleven blocks
@@ -319,14 +319,14 @@ def test_gzip_and_the_asset_from_the_files_name(tmp_path):
     assert rows == [("p2", "flow", 1767420000000, 1.5)]
 
 
-def test_a_file_of_an_asset_that_the_site_does_not_have_is_named(tmp_path):
+def test_the_file_of_an_asset_that_is_not_in_the_site_is_named(tmp_path):
     path = tmp_path / "p7.csv"
     path.write_text("ts,flow\n2026-01-03T06:00:00Z,1.5\n")
     with pytest.raises(EugenieError, match=r"p7\.csv: the site has no asset 'p7'"):
         import_file(path, {"shape": "wide", "asset": {"file": "{stem}"}})
 
 
-def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
+def test_a_column_without_a_name_is_named_by_its_position(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text(",flow\n2026-01-03T06:00:00Z,1.5\n")
     rows, _ = import_file(path, {"shape": "wide", "ts": {"path": "column 1"}, "asset": {"const": "p1"}})
@@ -341,7 +341,7 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
         (b"ts,fl\xff\n2026-01-03T06:00:00Z,1\n", r"wide\.csv is not utf-8 text: byte 6 of its header"),
     ],
 )
-def test_a_file_that_is_not_as_configured_is_named(tmp_path, content, message):
+def test_a_file_that_does_not_match_its_settings_is_named(tmp_path, content, message):
     path = tmp_path / "wide.csv"
     path.write_bytes(content)
     with pytest.raises(EugenieError, match=message):

@@ -1,4 +1,4 @@
-"""Files that are not what the site file says: each fails by its name with what to do next, and the others come in."""
+"""Files that do not match the site file: each fails with its name and the next step, and the others are imported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def archive(*names: str) -> bytes:
     return buffer.getvalue()
 
 
-def bring_in(folder: Path, **source):
+def import_exports(folder: Path, **source):
     site = pump_site(folder, [{"name": "s", "type": "csv", "path": "exports/*", "readings": WIDE, **source}])
     (report,) = import_sources(site)
     return report
@@ -55,7 +55,7 @@ def exports(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"\xef\xbb\xbf", "the file is empty"),
@@ -83,7 +83,7 @@ def exports(tmp_path):
         ("a.csv", 'ts,flow,"T\n[°C]"\n'.encode("cp1252"), "not utf-8 text: byte 13 of its header"),
         ("a.csv", GOOD.replace(b",", b";"), '; looks like the delimiter.*`delimiter: ";"`'),
         ("a.csv", GOOD.replace(b",", b"\t"), "\\\\t looks like the delimiter"),
-        ("a.csv", b"TS,flow\n1,2\n", "upper and lower case count: the column is called 'TS'"),
+        ("a.csv", b"TS,flow\n1,2\n", "case matters: the column is called 'TS'"),
         ("a.csv", b"Report,May\n\nts,flow\n1,2\n", "line 3 looks like the header"),
         ("a.csv", b"2026-01-03T06:00:00Z,1\n", "first line looks like readings"),
         ("a.csv", b"sep=;\nts;flow\n", "names ';' as its delimiter"),
@@ -91,77 +91,77 @@ def exports(tmp_path):
         ("a.htm", b"<html><table>", "looks like HTML"),
     ],
 )
-def test_a_file_that_is_something_else_fails_by_name_and_the_others_come_in(exports, name, content, told):
+def test_a_file_of_another_kind_fails_by_name_and_the_others_are_imported(exports, name, content, message):
     (exports / name).write_bytes(content)
-    report = bring_in(exports.parent)
+    report = import_exports(exports.parent)
     assert (report.new, report.readings, len(report.failed)) == (1, 4, 1)
     assert f"exports/{name}" in report.failed[0]
-    assert re.search(told, report.failed[0]), report.failed[0]
+    assert re.search(message, report.failed[0]), report.failed[0]
     assert not report.whole
     assert next(import_notes([report])).startswith("s: failed: ")
 
 
 @pytest.mark.parametrize(
-    ("encoding", "content", "told"),
+    ("encoding", "content", "message"),
     [
         ("utf-16", GOOD.decode().encode("utf-16-le"), "without a byte order mark.*utf-16-le`"),
         ("utf_16", GOOD.decode().encode("utf-16-be"), "without a byte order mark.*utf-16-be`"),
         ("utf-32", GOOD.decode().encode("utf-32-le"), "without a byte order mark.*utf-32-le`"),
-        ("utf-16", bytes(5000), "without a byte order mark, or none"),
+        ("utf-16", bytes(5000), "without a byte order mark, or not utf-16 text at all"),
         ("utf-16", GOOD, "is not utf-16 text"),
     ],
 )
-def test_wide_text_without_its_mark_fails_by_name_and_the_others_come_in(exports, encoding, content, told):
+def test_utf_16_or_32_without_its_mark_fails_by_name_and_the_others_are_imported(exports, encoding, content, message):
     (exports / "good.csv").write_bytes(GOOD.decode().encode(encoding))
     (exports / "a.csv").write_bytes(content)
-    report = bring_in(exports.parent, encoding=encoding)
+    report = import_exports(exports.parent, encoding=encoding)
     assert (report.new, report.readings, len(report.failed)) == (1, 4, 1)
-    assert "a.csv" in report.failed[0] and re.search(told, report.failed[0])
+    assert "a.csv" in report.failed[0] and re.search(message, report.failed[0])
 
 
 @pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "zip", "idna", "undefined", "no-such"])
-def test_what_is_no_encoding_of_text_is_said_with_what_to_write(exports, encoding):
-    with pytest.raises(EugenieError, match=r"nothing could be imported: .*(?i:encod).*`encoding`"):
-        bring_in(exports.parent, encoding=encoding)
+def test_a_codec_that_is_not_a_text_encoding_is_reported_with_the_next_step(exports, encoding):
+    with pytest.raises(EugenieError, match=r"nothing could be imported: .*(encoding|read as \w+ text).*`encoding`"):
+        import_exports(exports.parent, encoding=encoding)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf"])
 @pytest.mark.parametrize("name", ["ﾀｲﾑ", "（时间）", "ｔｉｍｅ", "ﾻ", "ts"])
-def test_a_header_whose_first_letters_begin_like_the_mark_keeps_them(tmp_path, mark, name):
+def test_a_header_that_begins_like_a_byte_order_mark_keeps_its_first_letters(tmp_path, mark, name):
     path = tmp_path / "a.csv"
     path.write_bytes(mark + GOOD.replace(b"ts,", f"{name},".encode()))
     assert len(read_file(path, {**WIDE, "ts": {"path": name}})[0]) == 4
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "latin-1", "shift-jis"])
-def test_a_mark_of_utf_8_under_another_encoding_is_named(exports, encoding):
+def test_a_utf_8_byte_order_mark_under_another_encoding_is_reported(exports, encoding):
     (exports / "good.csv").write_bytes(b"\xef\xbb\xbf" + GOOD)
-    with pytest.raises(EugenieError, match="UTF-8's mark: remove `encoding: " + encoding):
-        bring_in(exports.parent, encoding=encoding)
+    with pytest.raises(EugenieError, match="UTF-8's byte order mark: remove `encoding: " + encoding):
+        import_exports(exports.parent, encoding=encoding)
 
 
-def test_pipes_devices_broken_links_and_folders_fail_and_never_hang(exports):
+def test_pipes_devices_broken_links_and_folders_fail_without_hanging(exports):
     os.mkfifo(exports / "pipe.csv")
     (exports / "zero.csv").symlink_to("/dev/zero")
     (exports / "gone.csv").symlink_to("nowhere.csv")
     (exports / "folder.csv").mkdir()
     (exports / "archive").mkdir()  # an ordinary folder that `*` matches
-    report = bring_in(exports.parent)
+    report = import_exports(exports.parent)
     assert report.new == 1
-    words = {
+    kinds = {
         "pipe": "a pipe, socket or device",
         "zero": "a pipe",
         "gone": "a link to nowhere.csv",
         "folder": "a folder",
     }
-    assert len(report.failed) == len(words)
-    for name, kind in words.items():
+    assert len(report.failed) == len(kinds)
+    for name, kind in kinds.items():
         assert any(f"{name}.csv is {kind}" in error and "next:" in error for error in report.failed)
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
 @pytest.mark.parametrize("where", ["open", "stat"])
-def test_a_file_that_the_system_does_not_give_fails_by_name(exports, monkeypatch, error, where):
+def test_a_file_that_the_system_cannot_open_fails_by_name(exports, monkeypatch, error, where):
     (exports / "a.csv").write_bytes(GOOD)
     real = getattr(Path, where)
 
@@ -171,39 +171,39 @@ def test_a_file_that_the_system_does_not_give_fails_by_name(exports, monkeypatch
         return real(path, *arguments, **named)
 
     monkeypatch.setattr(Path, where, refuse)
-    report = bring_in(exports.parent)
+    report = import_exports(exports.parent)
     assert (report.new, report.readings) == (1, 4)
     assert error.strerror in report.failed[0]
     assert "exports/a.csv cannot be read" in report.failed[0]
 
 
-def test_a_folder_that_cannot_be_listed_is_said(exports, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_reported(exports, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files.os, "scandir", refuse)
     with pytest.raises(EugenieError, match="exports cannot be listed: Permission denied"):
-        bring_in(exports.parent)
+        import_exports(exports.parent)
 
 
-def test_a_folder_below_that_fails_to_be_listed_is_said(exports, monkeypatch):
+def test_a_subfolder_that_cannot_be_listed_is_reported(exports, monkeypatch):
     def fail(folder, pattern):
         raise OSError(5, "Input/output error", str(folder / "2025"))
 
     monkeypatch.setattr(Path, "glob", fail)
     with pytest.raises(EugenieError, match="exports/2025 cannot be listed: Input/output error"):
-        bring_in(exports.parent)
+        import_exports(exports.parent)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="is a pattern there")
-def test_what_is_no_pattern_is_said_with_what_to_write(exports):
-    with pytest.raises(EugenieError, match=r"exports/\*\*\.csv is no pattern.*exports/\*\*/\*\.csv"):
-        bring_in(exports.parent, path="exports/**.csv")
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="a valid pattern since Python 3.13")
+def test_an_invalid_pattern_is_reported_with_the_next_step(exports):
+    with pytest.raises(EugenieError, match=r"exports/\*\*\.csv is not a valid pattern.*exports/\*\*/\*\.csv"):
+        import_exports(exports.parent, path="exports/**.csv")
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
-def test_what_history_holds_of_a_folder_that_cannot_be_looked_into_is_told(exports, monkeypatch, error):
-    bring_in(exports.parent)
+def test_leftovers_of_a_folder_that_cannot_be_listed_are_reported(exports, monkeypatch, error):
+    import_exports(exports.parent)
 
     def refuse(path):
         raise error
@@ -213,39 +213,39 @@ def test_what_history_holds_of_a_folder_that_cannot_be_looked_into_is_told(expor
     monkeypatch.setattr(Path, "exists", lambda path: refuse(path) if path.name == "good.csv" else real(path))
     site = pump_site(exports.parent, [{"name": "s", "type": "csv", "path": "exports/*", "readings": WIDE}])
     (left,) = history_view(site, open_history(site)).left
-    assert (left.item, left.why) == ("exports/good.csv", f"its file cannot be looked at: {error.strerror}")
+    assert (left.item, left.why) == ("exports/good.csv", f"its file cannot be accessed: {error.strerror}")
 
 
 @pytest.mark.parametrize("change", ["grow", "vanish"])
-def test_a_file_that_changes_while_it_is_read_fails_and_keeps_what_history_had(exports, monkeypatch, change):
+def test_a_file_that_changes_while_it_is_read_fails_and_the_history_keeps_its_readings(exports, monkeypatch, change):
     path = exports / "a.csv"
     path.write_bytes(GOOD)
-    assert bring_in(exports.parent).readings == 8
+    assert import_exports(exports.parent).readings == 8
     path.write_bytes(GOOD + b"2026-01-03T06:00:02Z,5,6\n")
-    real = files.Counted.readinto
+    real = files.CountingFile.readinto
 
     def readinto(self, buffer):
         if path.exists() and path.stat().st_size > len(GOOD):
             path.unlink() if change == "vanish" else path.write_bytes(GOOD * 2)
         return real(self, buffer)
 
-    monkeypatch.setattr(files.Counted, "readinto", readinto)
-    report = bring_in(exports.parent)
+    monkeypatch.setattr(files.CountingFile, "readinto", readinto)
+    report = import_exports(exports.parent)
     assert "history keeps the 4 readings of its last import" in report.failed[0]
     assert "a.csv" in report.failed[0]
 
 
-def test_a_byte_far_down_that_is_not_of_the_encoding_costs_its_line(tmp_path):
+def test_a_byte_far_down_that_is_not_in_the_encoding_costs_only_its_line(tmp_path):
     rows = [b"2026-01-03T06:%02d:%02dZ,1.5,x" % divmod(second, 60) for second in range(600)]
     rows[300] = rows[300][:-1] + "gestört".encode("cp1252")
     path = tmp_path / "a.csv"
     path.write_bytes(b"\n".join([b"ts,flow,note", *rows]) + b"\n")
     for block in (None, 100, 1000):
-        found, tally = read_file(path, {**WIDE, "ignore": ["note"]}, block)
-        assert len(found) == 599
+        rows_read, tally = read_file(path, {**WIDE, "ignore": ["note"]}, block)
+        assert len(rows_read) == 599
         assert tally.examples == {
             "bad-value": [
-                "a.csv:302: not utf-8 text: set the source's `encoding` (cp1252 perhaps): "
+                "a.csv:302: not utf-8 text: set the source's `encoding` (perhaps cp1252): "
                 "2026-01-03T06:05:00Z,1.5,gest\\xf6rt"
             ]
         }
@@ -254,22 +254,22 @@ def test_a_byte_far_down_that_is_not_of_the_encoding_costs_its_line(tmp_path):
 
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=20), st.data())
-def test_the_next_byte_that_is_no_utf_8_is_found_whatever_is_looked_at_together(pieces, data):
+def test_the_next_byte_that_is_not_utf_8_is_found_with_any_piece_size(pieces, data):
     text = b"".join(pieces)
     at = data.draw(st.integers(0, len(text)))
     try:
         text[at:].decode()
-        wanted = -1
+        expected = -1
     except UnicodeDecodeError as error:
-        wanted = at + error.start
+        expected = at + error.start
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines_module, "_DECODED", data.draw(st.integers(4, 9)))
-        assert lines_module.Decoder("utf-8").bad(text, at) == wanted
+        assert lines_module.Decoder("utf-8").bad(text, at) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1254", "gb18030", "shift-jis"])
 @pytest.mark.parametrize("block", [None, 65])
-def test_encodings_are_read_whatever_the_blocks(tmp_path, encoding, block):
+def test_encodings_are_read_with_any_block_size(tmp_path, encoding, block):
     path = tmp_path / "a.csv"
     text = 'ts,"flow",note\r\n' + "".join(f'2026-01-03T06:00:{n:02d}Z,{n},"a\r\nb,c"\r\n' for n in range(20))
     path.write_bytes((text + "2026-01-03T06:00:20Z,kaputt,x\r\n").encode(encoding))
@@ -284,23 +284,23 @@ def test_encodings_are_read_whatever_the_blocks(tmp_path, encoding, block):
         (b"ts,flow\n", "exports/a.csv has a header and no rows"),
         (b"ts,flow\n\n\n", "exports/a.csv has a header and no rows"),
         (b"ts,flow\n13.01.2026,1\n13.01.2027,2\n", "exports/a.csv gave no readings: 2 rejections in 2 rows"),
-        (b"ts,FLOW\n2026-01-03T06:00:00Z,1\n", "exports/a.csv gave no readings: its columns are no sensor"),
+        (b"ts,FLOW\n2026-01-03T06:00:00Z,1\n", "exports/a.csv gave no readings: its columns match no sensor"),
         (
             b"ts,flow\n" + b"soon,1\n" * 3 + b"2026-01-03T06:00:00Z,1\n" * 2,
             "exports/a.csv: 3 of its 5 rows were rejected",
         ),
         (
             b"ts,flow,pressure\n2026-01-03T06:00:00Z,1;5,2;5\n2026-01-03T06:00:01Z,1;5,2\n",
-            "3 values were rejected, 1 taken",
+            "3 values were rejected, 1 imported",
         ),
         (b"ts,flow\nsoon,1\n2026-01-03T06:00:00Z,1\n", None),
         (b"ts,flow\n2026-01-03T06:00:00Z,Bad\n", None),
     ],
 )
-def test_a_file_of_which_most_is_lost_is_said_first_at_each_import(exports, content, poor):
+def test_a_file_that_lost_most_of_its_rows_is_reported_first_at_each_import(exports, content, poor):
     (exports / "a.csv").write_bytes(content)
     for _ in range(2):
-        report = bring_in(exports.parent)
+        report = import_exports(exports.parent)
         assert not report.failed
         assert report.whole == (poor is None)
         if poor is not None:
@@ -319,7 +319,7 @@ def test_rows_and_headers_that_end_with_a_delimiter(tmp_path):
         assert tally.unknown_columns == []
 
 
-def test_the_third_column_of_a_name_has_a_name_of_its_own(tmp_path):
+def test_the_third_column_with_the_same_name_gets_a_unique_name(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("ts,flow,flow,flow,flow 2\n2026-01-03T06:00:00Z,1,2,3,4\n")
     rows, tally = read_file(path, WIDE)
@@ -328,7 +328,7 @@ def test_the_third_column_of_a_name_has_a_name_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["p2.csv.gz", "p2.csv.GZ", "p2.csv", "p2.txt.gz"])
-def test_the_stem_of_a_compressed_file_is_that_of_what_it_holds(tmp_path, name):
+def test_the_stem_of_a_compressed_file_is_that_of_its_content(tmp_path, name):
     content = b"ts,FT-2\n2026-01-03T06:00:00Z,1.5\n"
     path = tmp_path / name
     path.write_bytes(content if name.endswith(".csv") else gzip.compress(content))
@@ -337,13 +337,13 @@ def test_the_stem_of_a_compressed_file_is_that_of_what_it_holds(tmp_path, name):
 
 
 @pytest.mark.parametrize("given", ["\\t", "\t", "tab"])
-def test_a_tab_is_a_tab_however_yaml_gives_it(tmp_path, given):
+def test_a_tab_is_a_tab_however_the_site_file_writes_it(tmp_path, given):
     path = tmp_path / "a.csv"
     path.write_text("ts\tflow\n2026-01-03T06:00:00Z\t1.5\n")
     assert len(read_file(path, WIDE, delimiter=given)[0]) == 1
 
 
 @pytest.mark.parametrize("given", ["", ";;", '"', "\n", "§"])
-def test_what_cannot_be_a_delimiter_is_refused(tmp_path, given):
+def test_an_invalid_delimiter_is_refused(tmp_path, given):
     with pytest.raises(ValueError, match="must be one ASCII character"):
         pump_site(tmp_path, [{"name": "s", "type": "csv", "path": "x", "delimiter": given}])

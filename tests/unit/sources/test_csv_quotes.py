@@ -1,4 +1,4 @@
-"""Quotes and line breaks in fields: no row is swallowed, none is made up, and each rejection has its line."""
+"""Quotes and line breaks in fields: no row is lost or invented, and each rejection has its line."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ QUOTING = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     st.lists(st.tuples(st.sampled_from(["1.5", "2", "kaputt"]), NOTES, ENDS, QUOTING), min_size=1, max_size=25),
     st.integers(20, 90),
 )
-def test_fields_that_are_quoted_as_they_should_be_are_read_as_python_reads_them(tmp_path, written, block):
-    """The reference is Python's `csv`: over any notes, line ends and edges of blocks."""
+def test_properly_quoted_fields_are_read_as_python_reads_them(tmp_path, written, block):
+    """The reference is Python's `csv`, for any notes, line ends and block boundaries."""
     text = io.StringIO(newline="")
     text.write(HEADER + "\n")
     for second, (value, note, end, quoting) in enumerate(written):
-        if "\r" in note or "\n" in note:  # of these, the writer quotes only the one that ends its lines
+        if "\r" in note or "\n" in note:  # the writer itself quotes only the one that ends its lines
             quoting = csv.QUOTE_ALL
         csv.writer(text, lineterminator=end, quoting=quoting).writerow([stamp(second), value, note])
     path = tmp_path / "notes.csv"
@@ -98,7 +98,7 @@ SOUND = st.sampled_from(
     st.integers(20, 200),
     st.booleans(),
 )
-def test_a_quote_that_stays_open_costs_its_own_line_and_no_other(tmp_path, written, end, block, last_end):
+def test_an_unclosed_quote_costs_only_its_own_line(tmp_path, written, end, block, last_end):
     lines, expected, places, line = [HEADER], [], [], 2
     for second, (sound, good, bad) in enumerate(written):
         row = (good if sound else bad).replace("{ts}", stamp(second))
@@ -115,18 +115,18 @@ def test_a_quote_that_stays_open_costs_its_own_line_and_no_other(tmp_path, writt
 
 @same_folder
 @given(st.text('",\n\r\ta1"', max_size=120), st.integers(13, 40))
-def test_any_text_is_read_alike_whatever_the_blocks(tmp_path, text, block):
+def test_any_text_is_read_alike_with_any_block_size(tmp_path, text, block):
     path = tmp_path / "soup.csv"
     path.write_bytes(f"{HEADER}\n{stamp(0)},1,a\n{text}\n{stamp(1)},2,b\n".encode())
-    whole, all_told = read_file(path, WIDE)
-    pieces, told = read_file(path, WIDE, block)
-    assert (pieces, told.rejected, told.examples) == (whole, all_told.rejected, all_told.examples)
-    assert (told.records, told.lost) == (all_told.records, all_told.lost)
+    expected, expected_tally = read_file(path, WIDE)
+    rows, tally = read_file(path, WIDE, block)
+    assert (rows, tally.rejected, tally.examples) == (expected, expected_tally.rejected, expected_tally.examples)
+    assert (tally.records, tally.lost) == (expected_tally.records, expected_tally.lost)
 
 
 @same_folder
 @given(st.lists(st.sampled_from(['"', 'x"', '"x', '"a,b', '",', 'x,"', '""', '"""']), max_size=8), st.data())
-def test_good_rows_are_read_whatever_stands_between_them(tmp_path, junk, data):
+def test_good_rows_are_read_whatever_is_between_them(tmp_path, junk, data):
     lines = [f"{stamp(second)},1,x" for second in range(12)]
     for piece in junk:
         lines.insert(data.draw(st.integers(0, len(lines))), piece)
@@ -146,7 +146,7 @@ def test_good_rows_are_read_whatever_stands_between_them(tmp_path, junk, data):
         ('x,"\nT1,2,\n",\nT2,3,\n', [1, 2], {"missing-field": ["f.csv:2: the quote of field 2", "f.csv:4: the quote"]}),
         ('T0,1,"open\nT1,2,x\nT2,3,closed"\nT3,4,\n', [1, 2, 3], {"missing-field": ["f.csv:2: the quote of field 3"]}),
         ('T0,1,"a\nb",more,fields\nT1,2,\n', [1], {"missing-field": ["f.csv:2-3: 5 fields, expected 3"]}),
-        ('T0,1,"never closed', [], {"missing-field": ["f.csv:2: the quote of field 3 does not close: 2026"]}),
+        ('T0,1,"never closed', [], {"missing-field": ["f.csv:2: the quote of field 3 is not closed: 2026"]}),
         ('T0,1,"a\\"b"\nT1,2,\n', [0, 1], {}),
         ('T0,1,x\n"""\nT1,2,\n', [0, 1], {"missing-field": ["f.csv:3: the quote of field 1"]}),
     ],
@@ -159,7 +159,7 @@ def test_each_kind_of_quote(tmp_path, body, expected, rejections):
     for block in (None, 16, 50):
         rows, tally = read_file(path, WIDE, block)
         assert seconds(rows) == expected
-        assert {reason: len(found) for reason, found in tally.examples.items()} == {
+        assert {reason: len(examples) for reason, examples in tally.examples.items()} == {
             reason: len(begins) for reason, begins in rejections.items()
         }
         for reason, begins in rejections.items():
@@ -178,7 +178,7 @@ def test_each_kind_of_quote(tmp_path, body, expected, rejections):
         ('ts,"flow', "flow"),
     ],
 )
-def test_headers_over_lines_with_marks_and_with_quotes(tmp_path, header, names):
+def test_headers_with_line_breaks_byte_order_marks_and_quotes(tmp_path, header, names):
     path = tmp_path / "f.csv"
     path.write_bytes(f"{header}\n{stamp(0)},1\n{stamp(1)},kaputt\n".encode())
     readings = {"shape": "wide", "tag": None, "asset": {"const": "p1"}}

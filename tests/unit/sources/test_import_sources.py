@@ -1,4 +1,4 @@
-"""`eugenie import`: what is new, what is left alone, what fails without stopping the rest."""
+"""`eugenie import`: new items are read, unchanged ones are skipped, and one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_a_second_import_changes_nothing(tmp_path):
     assert before == after
 
 
-def test_a_touched_file_of_the_same_content_is_unchanged(tmp_path):
+def test_a_touched_file_with_the_same_content_is_unchanged(tmp_path):
     path = export(tmp_path, "p1", "2026-01-03T06:00:00Z,1,2")
     site = site_of(tmp_path)
     import_sources(site)
     os.utime(path, (0, 0))
     assert import_sources(site)[0].unchanged == 1
-    assert import_sources(site)[0].unchanged == 1  # now known by its new time
+    assert import_sources(site)[0].unchanged == 1  # its new modification time is recorded
 
 
 def test_a_changed_file_replaces_its_own_readings(tmp_path):
@@ -66,7 +66,7 @@ def test_a_changed_file_replaces_its_own_readings(tmp_path):
     assert flows(site, "p2") == [3.0]
 
 
-def test_another_mapping_reads_the_files_anew(tmp_path):
+def test_a_changed_mapping_reads_the_files_again(tmp_path):
     export(tmp_path, "p1", "2026-01-03T06:00:00,1,2")
     import_sources(site_of(tmp_path))
     site = site_of(tmp_path, ts={"path": "ts", "timezone": "UTC"})
@@ -75,7 +75,7 @@ def test_another_mapping_reads_the_files_anew(tmp_path):
     assert open_history(site).read("p1").ts[0] == 1767420000000  # an hour later than Berlin's 06:00
 
 
-def test_again_reads_everything_anew(tmp_path):
+def test_again_reads_unchanged_files_too(tmp_path):
     export(tmp_path, "p1", "2026-01-03T06:00:00Z,1,2")
     import_sources(site_of(tmp_path))
     assert import_sources(site_of(tmp_path), again=True)[0].changed == 1
@@ -105,7 +105,7 @@ def test_nothing_readable_is_an_error(tmp_path):
         import_sources(pump_site(tmp_path))
 
 
-def test_the_report_counts_and_shows_what_was_turned_away(tmp_path):
+def test_the_report_counts_and_shows_rejections(tmp_path):
     export(tmp_path, "p1", "2026-01-03T06:00:00Z,1,Bad Input", "soon,1,2", "2026-01-03T06:00:01Z,open,3")
     (tmp_path / "exports" / "p2.csv").write_text("ts,flow,noise\n2026-01-03T06:00:05Z,1,9\n")
     site = site_of(tmp_path)

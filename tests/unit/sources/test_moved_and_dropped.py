@@ -1,4 +1,4 @@
-"""What was imported and is elsewhere now, is gone, or was read in another way: known again, told, or dropped."""
+"""Imported items that were moved, removed, or read with other settings: recognized, reported, or dropped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eugenie_cli.sources.tables import history_view, import_notes
 
 WIDE = {"shape": "wide", "asset": {"const": "p1"}}
 STEM = {"shape": "wide", "asset": {"file": "{stem}"}}
-NEW_STATE = ("names", "records", "lost", "companions")  # what an item's state has since items are known by their place
+NEW_STATE = ("names", "records", "lost", "companions")  # in an item's state only since version 1
 
 
 def export(folder: Path, name: str, second: int = 0, value: int = 1) -> Path:
@@ -33,7 +33,7 @@ def site_of(folder: Path, readings=WIDE, name: str = "s", path: str = "exports/*
 
 
 def as_before(folder: Path) -> None:
-    """Make a history what version 0 wrote: items by absolute paths, with less of a state."""
+    """Turn a history into what version 0 wrote: items with absolute paths and a smaller state."""
     (manifest,) = folder.glob(".eugenie/*/history/manifest.json")
     document = json.loads(manifest.read_text())
     for source, items in document["sources"].items():
@@ -49,12 +49,12 @@ def held(site) -> dict[str, list[str]]:
 
 
 def values(site, asset="p1") -> dict[str, list[float]]:
-    found = open_history(site).read(asset)
-    return {name: found.value[found.sensor == n].tolist() for n, name in enumerate(found.names)}
+    readings = open_history(site).read(asset)
+    return {name: readings.value[readings.sensor == index].tolist() for index, name in enumerate(readings.names)}
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
-def test_a_history_is_read_on_and_nothing_is_imported_twice(tmp_path, before):
+@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 wrote it"])
+def test_an_existing_history_is_used_and_nothing_is_imported_twice(tmp_path, before):
     export(tmp_path, "a.csv")
     export(tmp_path, "b.csv", 1)
     site = site_of(tmp_path)
@@ -70,7 +70,7 @@ def test_a_history_is_read_on_and_nothing_is_imported_twice(tmp_path, before):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
+@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 wrote it"])
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("keep_old", [False, True])
 @pytest.mark.parametrize("grown", [False, True])
@@ -95,9 +95,9 @@ def test_a_folder_that_moved_gives_the_right_values(tmp_path, before, again, kee
     assert import_sources(site)[0].unchanged == 1
 
 
-def test_a_renamed_file_is_known_by_its_content(tmp_path):
+def test_a_renamed_file_is_recognized_by_its_content(tmp_path):
     path = export(tmp_path, "a.csv")
-    export(tmp_path, "same.csv")  # the same content, and still there: it is itself
+    export(tmp_path, "same.csv")  # the same content, but not moved: it keeps its key
     site = site_of(tmp_path)
     import_sources(site)
     path.rename(path.with_name("z.csv"))
@@ -107,7 +107,7 @@ def test_a_renamed_file_is_known_by_its_content(tmp_path):
 
 
 @pytest.mark.parametrize("same", [False, True])
-def test_a_file_of_the_name_of_one_in_a_folder_that_is_gone_is_that_one_by_its_content_alone(tmp_path, same):
+def test_a_file_with_the_name_of_a_removed_one_is_the_same_item_only_if_its_content_is(tmp_path, same):
     path = export(tmp_path / "2025", "a.csv")
     site = site_of(tmp_path, path="**/exports/*.csv")
     import_sources(site)
@@ -118,8 +118,8 @@ def test_a_file_of_the_name_of_one_in_a_folder_that_is_gone_is_that_one_by_its_c
     assert values(site)["flow"] == ([1.0] if same else [1.0, 1.0])
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
-def test_a_file_whose_new_name_is_another_asset_is_read_anew(tmp_path, before):
+@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 wrote it"])
+def test_a_file_renamed_to_another_asset_is_read_again(tmp_path, before):
     path = export(tmp_path, "p1.csv")
     site = site_of(tmp_path, STEM)
     import_sources(site)
@@ -132,7 +132,7 @@ def test_a_file_whose_new_name_is_another_asset_is_read_anew(tmp_path, before):
     assert values(site, "p2")["flow"] == [1.0]
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 kept it"])
+@pytest.mark.parametrize("before", [False, True], ids=["now", "as version 0 wrote it"])
 @pytest.mark.parametrize("again", [False, True])
 def test_a_renamed_source_takes_its_files_with_it(tmp_path, before, again):
     export(tmp_path, "a.csv")
@@ -145,12 +145,12 @@ def test_a_renamed_source_takes_its_files_with_it(tmp_path, before, again):
     assert [report.source for report in reports] == ["dcs"]
     assert held(site) == {"dcs": ["exports/a.csv"]}
     assert values(site)["flow"] == [1.0]
-    import_sources(site)  # now files go that no manifest names
+    import_sources(site)  # removes files that no manifest names
     assert values(site)["flow"] == [1.0]
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
 
 
-def test_a_source_beside_another_one_keeps_its_readings_when_that_is_taken_out(tmp_path):
+def test_a_source_keeps_its_readings_when_another_of_the_same_files_is_removed(tmp_path):
     export(tmp_path, "a.csv")
     first, second = (
         {"name": name, "type": "csv", "path": "exports/*.csv", "readings": {**WIDE, "ignore": [ignored]}}
@@ -162,12 +162,12 @@ def test_a_source_beside_another_one_keeps_its_readings_when_that_is_taken_out(t
     assert held(site) == {"one": ["exports/a.csv"], "two": ["exports/a.csv"]}
     assert [(report.source, [left.why for left in report.left]) for report in reports] == [
         ("two", []),
-        ("one", ["the site file no longer has its source"]),
+        ("one", ["its source is no longer in the site file"]),
     ]
     assert "eugenie history drop one" in "\n".join(import_notes(reports))
 
 
-def test_what_is_left_is_told_at_each_import_with_the_next_step(tmp_path):
+def test_leftovers_are_reported_at_each_import_with_the_next_step(tmp_path):
     export(tmp_path, "it's a.csv")
     export(tmp_path, "b.csv", 1)
     site = site_of(tmp_path)
@@ -198,7 +198,9 @@ def test_a_drop_removes_readings_at_once_and_files_later(tmp_path):
     plan = plan_drop(site, history, "s", ["exports/a.csv", str(tmp_path / "exports" / "b.csv"), "exports/no.csv"])
     assert (plan.items, plan.readings, plan.absent) == (("exports/a.csv", "exports/b.csv"), 4, ("exports/no.csv",))
     assert plan_drop(site, history, "nope").held == ("s",)
-    assert plan_drop(site, history, "s", ["~$a.csv"]).absent == ("~$a.csv",)  # a lock file's name, and no one's home
+    assert plan_drop(site, history, "s", ["~$a.csv"]).absent == (
+        "~$a.csv",
+    )  # the name of a lock file, not a home directory
     history.drop("s", ["exports/a.csv"])
     history.drop("s", ["exports/a.csv"])  # nothing more to do
     assert values(site)["flow"] == [5.0]
@@ -209,7 +211,7 @@ def test_a_drop_removes_readings_at_once_and_files_later(tmp_path):
     assert import_sources(site)[0].new == 2
 
 
-def test_an_old_file_of_a_source_that_is_being_imported_is_left(tmp_path):
+def test_an_old_file_of_a_source_that_is_being_imported_is_not_removed(tmp_path):
     export(tmp_path, "a.csv")
     site = site_of(tmp_path)
     import_sources(site)
@@ -226,7 +228,7 @@ def test_an_old_file_of_a_source_that_is_being_imported_is_left(tmp_path):
     assert values(site)["flow"] == [1.0]
 
 
-def test_a_file_name_that_is_not_utf8_is_imported_and_told(tmp_path):
+def test_a_file_whose_name_is_not_utf8_is_imported_and_reported(tmp_path):
     folder = tmp_path / "exports"
     folder.mkdir()
     name = os.fsdecode(b"caf\xe9.csv")

@@ -1,6 +1,6 @@
 """Real exports: a testbed with semicolons, and a process historian with status texts in its numbers.
 
-They are not part of the project: `EUGENIE_DATA` names the folder that has them.
+The data are not part of the project: `EUGENIE_DATA` names their folder.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def test_testbed_runs(tmp_path):
     grid = load_grid(site.fleet("c"), open_history(site), "valve1-0")
     for row in (rows[0], rows[500], rows[-1]):
         edge = int(np.datetime64(row["datetime"]).astype("M8[ms]").astype(np.int64))
-        (found,) = grid.rows[grid.edges == edge]
-        np.testing.assert_array_equal(found, np.array([float(row[name]) for name in sensors], np.float32))
+        (grid_row,) = grid.rows[grid.edges == edge]
+        np.testing.assert_array_equal(grid_row, np.array([float(row[name]) for name in sensors], np.float32))
 
 
 @pytest.mark.slow

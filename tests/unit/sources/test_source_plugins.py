@@ -1,4 +1,4 @@
-"""Source types that other packages bring: one that is really installed, and packages that are broken in every way."""
+"""Source types from other packages: one that is really installed, and packages that are broken in every way."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ REST = SITE[SITE.index("classes:") :]
 CSV_SITE = f"site: plant\nsources: [{{name: a, type: csv, path: x, readings: {{tag: {{path: t}}}}}}]\n{REST}"
 
 
-# -- a package that is installed ----------------------------------------------------------------------------
+# -- an installed package -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with the plug-in, installed by uv without network or index."""
+    """A folder with the plug-in, installed by uv without a network or an index."""
     target = tmp_path_factory.mktemp("plugin")
     install = [BIN / "uv", "pip", "install", "--offline", "--no-index", "--no-deps", "--no-cache", "--quiet"]
     subprocess.run([*install, "--python", sys.executable, "--target", target, PLUGIN], check=True)
@@ -57,7 +57,7 @@ def installed(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def eugenie(installed, tmp_path):
-    """`eugenie("config", "check")` -> (exit code, stdout, stderr): a process of its own, in a site's folder."""
+    """`eugenie("config", "check")` -> (exit code, stdout, stderr), run as a process in a site's folder."""
     (tmp_path / "site-configs").mkdir()
     (tmp_path / "site-configs" / "plant.yaml").write_text(SITE, encoding="utf-8")
     (tmp_path / "data").mkdir()
@@ -117,7 +117,7 @@ def test_its_keys_are_in_the_schema_for_editors(eugenie):
         ("asset: {path: machine}", "asset: {const: pump-2}", "there is no asset pump-2 (did you mean pump-1?)"),
     ],
 )  # fmt: skip
-def test_its_problems_have_line_column_and_what_was_meant(eugenie, tmp_path, right, wrong, problem):
+def test_its_problems_have_line_column_and_suggestion(eugenie, tmp_path, right, wrong, problem):
     file = tmp_path / "site-configs" / "plant.yaml"
     file.write_text(SITE.replace(right, wrong, 1), encoding="utf-8")
     code, _, err = eugenie("config", "check")
@@ -145,7 +145,7 @@ def test_opening_a_site_imports_no_library_of_its_importers(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 
-# -- packages that are broken -------------------------------------------------------------------------------
+# -- broken packages ----------------------------------------------------------------------------------------
 
 GOOD = """
 from typing import Literal
@@ -204,7 +204,7 @@ NEXT = "install a version of odd-sources for this version of eugenie, with its d
         ),
     ],
 )
-def test_a_broken_package_is_named_with_what_to_do_and_costs_no_other_site(package, tmp_path, text, what):
+def test_a_broken_package_is_named_with_the_next_step_and_affects_no_other_site(package, tmp_path, text, what):
     package(text)
     with pytest.raises(SiteError) as raised:
         load_site(site_file(tmp_path, ODD_SITE))
@@ -214,7 +214,7 @@ def test_a_broken_package_is_named_with_what_to_do_and_costs_no_other_site(packa
     assert site_schema()["properties"]["sources"]["items"] == {"$ref": "#/$defs/CsvSettings"}
 
 
-def test_config_schema_says_what_it_leaves_out(package, monkeypatch, capsys):
+def test_config_schema_reports_what_it_omits(package, monkeypatch, capsys):
     from eugenie_cli.main import main
 
     package("1 / 0")
@@ -226,7 +226,7 @@ def test_config_schema_says_what_it_leaves_out(package, monkeypatch, capsys):
     assert "left out: source type odd of odd-sources 1.2 cannot be loaded" in streams.err and NEXT in streams.err
 
 
-def test_settings_that_no_schema_can_describe_are_left_out_of_it(package, tmp_path):
+def test_settings_that_no_schema_can_describe_are_omitted_from_it(package, tmp_path):
     made = "    of: Callable = len\nSOURCE = SourceType('odd', Settings, 'a:b')"
     package(f"from collections.abc import Callable\n{GOOD}{made}")
     (error,) = source_plugins.usable_source_types()[1]
@@ -235,7 +235,7 @@ def test_settings_that_no_schema_can_describe_are_left_out_of_it(package, tmp_pa
 
 
 @pytest.mark.parametrize("source", ["odd", "csv"])
-def test_a_type_of_two_packages_names_both(package, tmp_path, source):
+def test_a_type_that_two_packages_provide_names_both(package, tmp_path, source):
     good = f"{GOOD}SOURCE = SourceType('odd', Settings, 'a:b')"
     package(good, "odd-sources", source)
     package(good, "other-sources", source)
@@ -262,7 +262,7 @@ def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_pa
         ("odd_sources:make", "makes a dict, which lacks methods of an importer"),
     ],
 )
-def test_an_importer_that_cannot_be_used_is_told_when_the_source_is_read(package, tmp_path, importer, what):
+def test_an_unusable_importer_is_reported_when_the_source_is_read(package, tmp_path, importer, what):
     made = f"SOURCE = SourceType('odd', Settings, '{importer}')"
     package(f"{GOOD}NUMBER = 1\ndef make(source, site):\n    return {{}}\n{made}")
     site = pump_site(tmp_path, [{"name": "s", "type": "odd"}])
@@ -271,7 +271,7 @@ def test_an_importer_that_cannot_be_used_is_told_when_the_source_is_read(package
     assert raised.value.hint == NEXT
 
 
-def test_an_importer_that_cannot_be_used_does_not_stop_other_sources(package, tmp_path):
+def test_an_unusable_importer_does_not_stop_other_sources(package, tmp_path):
     package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'no_such_module:Importer')")
     csv = {"name": "a", "type": "csv", "path": "p1.csv", "readings": {"shape": "wide", "asset": {"file": "{stem}"}}}
     (tmp_path / "p1.csv").write_text("ts,flow\n2026-01-01T00:00:00Z,1\n")

@@ -1,1 +1,1 @@
-"""A source type of eugenie: a table of a SQLite database."""
+"""A source type for eugenie: a table of a SQLite database."""

@@ -1,4 +1,4 @@
-"""Reads the table of a `sqlite` source. Imported when the source is."""
+"""Reads the table of a `sqlite` source. This module is imported only when the source is read."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class SqliteImporter:
     def _routed(self, records: list[dict[str, Any]], to_readings: Any, tally: Tally) -> Iterator[tuple]:
         for record in records:
             tally.records += 1
-            for found in to_readings(record):
-                if isinstance(found, Rejected):
-                    self._reject(tally, found.reason, found.detail)
-                elif (route := self._router.route(found.asset, found.sensor, found.tag)) is None:
-                    self._reject(tally, "unknown-tag", f"{found.asset}, {found.sensor or found.tag}")
+            for outcome in to_readings(record):
+                if isinstance(outcome, Rejected):
+                    self._reject(tally, outcome.reason, outcome.detail)
+                elif (route := self._router.route(outcome.asset, outcome.sensor, outcome.tag)) is None:
+                    self._reject(tally, "unknown-tag", f"{outcome.asset}, {outcome.sensor or outcome.tag}")
                 else:
-                    asset, place = route
-                    yield asset, self._router.sensors_of(asset)[place], found.ts, found.value
+                    asset, index = route
+                    yield asset, self._router.sensors_of(asset)[index], outcome.ts, outcome.value
 
     def _reject(self, tally: Tally, reason: str, detail: str) -> None:
         if tally.reject(reason, 1) > 0:

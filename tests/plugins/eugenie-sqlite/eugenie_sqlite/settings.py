@@ -1,4 +1,4 @@
-"""What a site file says of a `sqlite` source. Light: whatever opens such a site imports this."""
+"""The settings of a `sqlite` source. Every command that opens such a site imports this module: keep it light."""
 
 from __future__ import annotations
 
