@@ -22,7 +22,9 @@ from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving import protos, tensors
-from eugenie_cli.tfserving.client import AsyncPredictClient, PredictClient, predict_request
+from eugenie_cli.tfserving.async_client import AsyncPredictClient
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.messages import predict_request
 from eugenie_cli.tfserving.protos import serving_pb2
 
 LARGE = 128

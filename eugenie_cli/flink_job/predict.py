@@ -15,7 +15,9 @@ from eugenie_cli.flink_job.batching import Work, joined
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.readings.backoff import pause_s
-from eugenie_cli.tfserving.client import ModelServerError, PendingPrediction, PredictClient, Prediction
+from eugenie_cli.tfserving.client import PendingPrediction, PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
+from eugenie_cli.tfserving.messages import Prediction
 
 log = logging.getLogger(__name__)
 

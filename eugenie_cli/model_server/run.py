@@ -26,7 +26,7 @@ from eugenie_cli.model_server.manager import Manager
 from eugenie_cli.model_server.rest import RestApi
 from eugenie_cli.model_server.servable import load
 from eugenie_cli.model_server.service import Service
-from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.tfserving.channel import MAX_MESSAGE_BYTES
 
 DRAIN_S = 10.0
 """Time for requests in flight to complete after TERM."""

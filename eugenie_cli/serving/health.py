@@ -6,7 +6,8 @@ import grpc
 
 from eugenie_cli.serving import tls_diagnosis
 from eugenie_cli.tfserving import protos
-from eugenie_cli.tfserving.credentials import Credentials, channel, trouble
+from eugenie_cli.tfserving.channel import channel
+from eugenie_cli.tfserving.credentials import Credentials, trouble
 from eugenie_cli.tfserving.protos import health_pb2
 
 ASK_TIMEOUT_S = 2.0

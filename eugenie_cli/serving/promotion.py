@@ -25,7 +25,9 @@ from eugenie_cli.serving.server_config import ReleasedModel
 from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient, VersionStatus
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
+from eugenie_cli.tfserving.messages import VersionStatus
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.registry import CHAMPION, RegisteredVersion
 

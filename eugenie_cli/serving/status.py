@@ -10,7 +10,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.serving import tls
 from eugenie_cli.serving.health import ASK_TIMEOUT_S
 from eugenie_cli.site.interfaces import HasServing
-from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.tfserving.errors import ModelServerError
 
 
 @dataclass(frozen=True)

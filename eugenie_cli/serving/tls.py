@@ -7,8 +7,9 @@ from eugenie_cli.serving import tls_diagnosis
 from eugenie_cli.serving.health import ASK_TIMEOUT_S, NO_ANSWER
 from eugenie_cli.site.checks.tls import check_tls_files
 from eugenie_cli.site.interfaces import HasServing
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
+from eugenie_cli.tfserving.errors import ModelServerError
 
 HINT = "correct serving.tls in the site file, then eugenie config check"
 

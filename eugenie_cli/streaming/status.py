@@ -24,7 +24,7 @@ from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
 from eugenie_cli.streaming.stack_trace import summary
-from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.tfserving.errors import ModelServerError
 
 STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
 RUNNING, INITIALIZING = "RUNNING", "INITIALIZING"

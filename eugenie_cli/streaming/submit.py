@@ -32,7 +32,7 @@ from eugenie_cli.streaming.start_position import (
 from eugenie_cli.streaming.stop import Stopped, conclude, stop_here
 from eugenie_cli.streaming.upload import DRIVER as DRIVER
 from eugenie_cli.streaming.upload import packaged
-from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.workspace import Workspace
 
 RUNNING = frozenset({"RUNNING"})

@@ -1,13 +1,10 @@
-"""Channels to a model server, with TLS. Ships to stream workers: grpcio and the standard library only."""
+"""TLS credentials for a model server. Ships to stream workers: grpcio and the standard library only."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import grpc
 
@@ -36,21 +33,6 @@ class Credentials:
         """Read the files. Raises OSError that names the file."""
         ca = self.ca or ssl.get_default_verify_paths().cafile
         return grpc.ssl_channel_credentials(*(_content(path) for path in (ca, self.key, self.certificate)))
-
-
-def channel(
-    address: str,
-    credentials: Credentials | None,
-    options: Sequence[tuple[str, Any]],
-    kind: ModuleType = grpc,
-) -> Any:
-    """A channel of `kind` (grpc, or grpc.aio), over TLS if there are credentials and `address` is not a unix socket.
-
-    Raises OSError if a file of the credentials cannot be read.
-    """
-    if credentials is None or address.startswith(UNIX):
-        return kind.insecure_channel(address, options=options)
-    return kind.secure_channel(address, credentials.read(), options=options)
 
 
 def trouble(details: str, address: str, credentials: Credentials | None) -> str:

@@ -31,7 +31,7 @@ from eugenie_cli.serving import export, model_info, publish
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.importing import import_sources
-from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.training import mlflow_store, model_card
 from eugenie_cli.training.build import build
 from eugenie_cli.training.classical import asset_rows

@@ -46,7 +46,8 @@ from eugenie_cli.serving.container.spec import HEALTH, REST_PORT, ContainerSpec,
 from eugenie_cli.serving.status import ServingStatus
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,9 @@ from support import FOLDER
 
 from eugenie_cli.serving import model_info
 from eugenie_cli.serving.server_config import ReleasedModel, model_config_text
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.async_client import AsyncPredictClient
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
 
 pytestmark = pytest.mark.integration
 

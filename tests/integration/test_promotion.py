@@ -18,7 +18,8 @@ from eugenie_cli.serving.export import export_class
 from eugenie_cli.serving.publish import publish_class
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.tfserving.client import PredictClient, Version
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.messages import Version
 from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
 

@@ -32,7 +32,9 @@ from eugenie_cli.serving.health import is_serving
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.tfserving import protos, tensors
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.async_client import AsyncPredictClient
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.tfserving.protos import config_pb2, serving_pb2, tensor_pb2
 
 pytestmark = pytest.mark.integration

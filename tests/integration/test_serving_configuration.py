@@ -20,7 +20,9 @@ from support.small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving import model_info
 from eugenie_cli.tfserving import protos
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient, Version
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
+from eugenie_cli.tfserving.messages import Version
 from eugenie_cli.tfserving.protos import config_pb2
 
 pytestmark = pytest.mark.integration

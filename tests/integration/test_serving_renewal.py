@@ -19,8 +19,9 @@ from support.model_server import READY, publish, served, wait_until
 from support.small_models import ASSETS, SENSORS, WINDOW, write_version
 
 from eugenie_cli.serving.health import is_serving, why_not_serving
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
+from eugenie_cli.tfserving.errors import ModelServerError
 
 pytestmark = pytest.mark.integration
 

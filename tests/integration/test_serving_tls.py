@@ -34,8 +34,10 @@ from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
 from eugenie_cli.streaming.status import _model_server
 from eugenie_cli.streaming.submit import check_models
-from eugenie_cli.tfserving.client import AsyncPredictClient, ModelServerError, PredictClient
+from eugenie_cli.tfserving.async_client import AsyncPredictClient
+from eugenie_cli.tfserving.client import PredictClient
 from eugenie_cli.tfserving.credentials import Credentials
+from eugenie_cli.tfserving.errors import ModelServerError
 
 pytestmark = pytest.mark.integration
 

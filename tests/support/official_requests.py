@@ -16,7 +16,7 @@ import numpy as np
 
 from eugenie_cli.serving import server_config
 from eugenie_cli.serving.server_config import ReleasedModel
-from eugenie_cli.tfserving.client import MAX_MESSAGE_BYTES
+from eugenie_cli.tfserving.channel import MAX_MESSAGE_BYTES
 from support.small_models import ASSETS, SENSORS, WINDOW
 
 MODEL = "mixer"

@@ -19,7 +19,8 @@ from eugenie_cli.serving.local import READY_WITHIN_S
 from eugenie_cli.serving.status import GpuUse, ServedModel, served_models
 from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
-from eugenie_cli.tfserving.client import ModelServerError, PredictClient
+from eugenie_cli.tfserving.client import PredictClient
+from eugenie_cli.tfserving.errors import ModelServerError
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -18,7 +18,7 @@ from eugenie_cli.flink_job.batching import LARGE
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.tfserving import protos, tensors
-from eugenie_cli.tfserving.client import ModelServerError
+from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.tfserving.protos import serving_pb2
 
 from .conftest import build_spec

@@ -10,7 +10,7 @@ Caused by: java.util.concurrent.ExecutionException: java.lang.RuntimeException: 
 Traceback (most recent call last):
   File "/opt/site-packages/apache_beam/runners/worker/sdk_worker.py", line 311, in _execute
     response = task()
-eugenie_cli.tfserving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]
+eugenie_cli.tfserving.errors.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]
 
 \tat java.base/java.util.concurrent.CompletableFuture.reportGet(CompletableFuture.java:396)
 Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 7
@@ -28,7 +28,7 @@ Caused by: java.nio.file.FileSystemException: No space left on device
 
 def test_a_python_exception_takes_precedence_over_its_java_wrapper():
     assert summary(PYTHON) == (
-        "eugenie_cli.tfserving.client.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]"
+        "eugenie_cli.tfserving.errors.ModelServerError: model server m:8500: INVALID_ARGUMENT: rows must be [B, L, 3]"
     )
 
 

@@ -206,6 +206,7 @@ def test_a_dtype_that_no_tensor_has_is_refused() -> None:
 def test_the_client_loads_nothing_heavy() -> None:
     code = """
         import sys
+        import eugenie_cli.tfserving.async_client
         import eugenie_cli.tfserving.client
         heavy = {"tensorflow", "keras", "pandas", "pyarrow", "pydantic", "typer", "rich", "mlflow", "yaml"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
