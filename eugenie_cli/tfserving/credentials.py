@@ -46,15 +46,15 @@ def trouble(details: str, address: str, credentials: Credentials | None) -> str:
         checked_by = (credentials or Credentials()).authorities
         return f"its certificate is not signed by {checked_by}, or has expired"
     if "is not in peer certificate" in details:
-        return "its certificate is for other names than this"
+        return "its certificate is for other names"
     if "WRONG_VERSION_NUMBER" in details:
         return "it does not speak TLS"
     if "failed to connect" in details and "Socket closed" in details:
         if credentials is None:
             return "it hung up: it may speak TLS"
         if credentials.certificate is None:
-            return "it hung up: it may ask for a certificate of its callers"
-        return f"it hung up: it may not take {credentials.certificate}"
+            return "it hung up: it may require a certificate from its callers"
+        return f"it hung up: it may reject {credentials.certificate}"
     return ""
 
 

@@ -26,7 +26,7 @@ from eugenie_cli.tfserving.errors import ModelServerError
 pytestmark = pytest.mark.integration
 
 ROWS = np.ones((1, WINDOW, SENSORS), np.float32)
-OLD_CALLERS = "it does not take"
+OLD_CALLERS = "it rejects"
 
 
 @dataclass(frozen=True)

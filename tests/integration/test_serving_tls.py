@@ -125,12 +125,12 @@ def test_those_who_are_not_are_told_why(server, pki: Pki) -> None:
     assert "the system's authorities" in refusal(address, Credentials()).tls
     assert refusal(address, None).tls == "it hung up: it may speak TLS"
     by_name = address.replace("127.0.0.1", "localhost")
-    assert refusal(by_name, ca).tls == "its certificate is for other names than this"
+    assert refusal(by_name, ca).tls == "its certificate is for other names"
     assert str(refusal(by_name, ca)).startswith(f"model server {by_name}: UNAVAILABLE: its certificate is for")
     if mutual:
-        assert refusal(address, pki.shown()).tls == "it hung up: it may ask for a certificate of its callers"
+        assert refusal(address, pki.shown()).tls == "it hung up: it may require a certificate from its callers"
         stranger = pki.shown(pki.stranger)
-        assert refusal(address, stranger).tls == f"it hung up: it may not take {pki.stranger.certificate}"
+        assert refusal(address, stranger).tls == f"it hung up: it may reject {pki.stranger.certificate}"
 
 
 def test_rest_is_https_with_the_same_certificates(server, pki: Pki) -> None:
