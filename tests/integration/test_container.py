@@ -301,7 +301,9 @@ def test_another_image_takes_over_at_another_port_without_a_gap(site: Site, engi
     assert (second.container.image, second.state) == (NEWER, "running")
     assert second.address != first.address and second.container.id != first.container.id
     assert len(engine.containers.list(all=True)) == 1
-    assert progress.lines[-1] == f"the model server answers at {second.address}; it was {first.address} before"
+    assert (
+        progress.lines[-1] == f"the model server answers at {second.address}; the previous address was {first.address}"
+    )
     assert answered > 10
     assert failures == []
     runtime.stop(newer)
@@ -398,7 +400,7 @@ def test_gpus_that_are_not_there_are_named_and_nothing_is_left(site: Site, engin
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("this machine has a GPU")
     greedy = with_serving(site, gpus="all", image=IMAGE)
-    with pytest.raises(EugenieError, match="asks for all GPUs, and this machine has no NVIDIA driver loaded"):
+    with pytest.raises(EugenieError, match="requests all GPUs, but no NVIDIA driver is loaded on this machine"):
         runtime.start(greedy)
     # the driver disappears between check and start: the engine's own error, as a message
     spec: ContainerSpec = specify(greedy).reached_at({8500: 28500, 8501: 28501})

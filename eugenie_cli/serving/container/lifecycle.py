@@ -1,4 +1,4 @@
-"""The container of a site's model server: started, upgraded, looked at and stopped, by one command at a time."""
+"""Starts, upgrades, inspects and stops the container of a site's model server, one command at a time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 ALIVE = frozenset({"running", "restarting", "paused"})
-"""States in which the engine itself looks after a container."""
+"""States in which the engine manages a container."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The container of the record, as the engine has it; None when it has it no more."""
+    """The recorded container. `container` is None when the engine no longer has it."""
 
     record: ContainerRecord
     container: Container | None
@@ -52,24 +52,25 @@ class _Found:
 
 
 def start(site: HasServing, progress: Progress = SILENT, *, offline: bool = False) -> ServingStatus:
-    """Make the site's container run as the site file says, and wait until it answers.
+    """Run the site's container as the site file specifies, and wait until it answers.
 
-    What runs so already is left alone, but for its list of models. One of another image or configuration is replaced
-    once the new one has proved itself (`blue_green`). `offline`: no image is pulled.
+    A matching container keeps running and only gets its list of models updated. A container with another image or
+    configuration is replaced once the new one has proved itself (`blue_green`). `offline`: do not pull an image.
 
-    Raises EugenieError: something lacks (`preflight`), or the container does not come up; of a start that fails
-    nothing is left, and after an upgrade that fails the old container serves.
+    Raises EugenieError when a prerequisite is missing (`preflight`) or the container does not start. A failed start
+    leaves nothing behind; after a failed upgrade the old container keeps serving.
     """
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
-        _make_so(site, workspace, progress, offline=offline)
+        _reconcile(site, workspace, progress, offline=offline)
     return status(site)
 
 
 def revive(site: HasServing, progress: Progress = SILENT) -> bool:
-    """Start the site's container again if it is there no more, or ended and the engine leaves it so.
+    """Start the site's container again if it is gone, or has exited and the engine does not restart it.
 
-    False when it runs, or was stopped meanwhile. Raises EugenieError as `start` does; it still counts as started then.
+    False when it runs, or was stopped meanwhile. Raises EugenieError as `start` does; the container then still counts
+    as started.
     """
     workspace = workspace_of(site)
     with alone(workspace.run / LOCK):
@@ -77,7 +78,7 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
         if before is None or is_alive(workspace):
             return False
         try:
-            _make_so(site, workspace, progress, offline=True)
+            _reconcile(site, workspace, progress, offline=True)
         except BaseException:
             container_record.write(workspace, before)
             raise
@@ -85,14 +86,14 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
 
 
 def stop(workspace: Workspace, progress: Progress = SILENT) -> bool:
-    """Stop and remove the site's container, and what earlier ones left. True when one ran."""
+    """Stop and remove the site's container and any leftovers of earlier ones. True when one ran."""
     with alone(workspace.run / LOCK):
         client, _ = _engine(container_record.read(workspace))
-        found = _of_workspace(client, workspace)
-        ran = any(each.status in ALIVE for each in found)
+        containers = _of_workspace(client, workspace)
+        ran = any(container.status in ALIVE for container in containers)
         with progress.task("stopping the model server"):
-            for each in found:
-                launch.retire(each)
+            for container in containers:
+                launch.retire(container)
         for colour in (BLUE, GREEN):
             files.remove(workspace, colour)
         container_record.remove(workspace)
@@ -100,71 +101,71 @@ def stop(workspace: Workspace, progress: Progress = SILENT) -> bool:
 
 
 def status(site: HasServing) -> ServingStatus:
-    """How the container is, the model versions on it, and its GPUs. Raises EugenieError: the engine is away."""
+    """The status of the container, its model versions and its GPUs. Raises EugenieError: the engine is unreachable."""
     workspace = workspace_of(site)
-    kept = container_record.read(workspace)
-    if kept is None:
+    record = container_record.read(workspace)
+    if record is None:
         return ServingStatus("stopped", None, "", "", ())
-    found = _found(docker.connect(kept.engine), kept)
-    log = f"docker logs {kept.name}"
+    found = _found(docker.connect(record.engine), record)
+    log = f"docker logs {record.name}"
     if found is None or found.container is None:
-        return ServingStatus("crashed", None, kept.address, log, ())
+        return ServingStatus("crashed", None, record.address, log, ())
     container = found.container
     state = _state(found)
     running = state in ("running", "not answering")
     details = ContainerStatus(
         container.short_id,
-        kept.name,
+        record.name,
         container.attrs["Config"]["Image"],
         container.attrs["Image"],
         launch.health(container),
         launch.restarts_of(container),
-        kept.rest,
+        record.rest,
         launch.gpu_use(container) if running and site.serving.gpus != "none" else (),
     )
-    models = served_models(kept.address, site) if state == "running" else ()
+    models = served_models(record.address, site) if state == "running" else ()
     pid = container.attrs["State"].get("Pid") or None
-    return ServingStatus(state, pid, kept.address, log, models, container=details)
+    return ServingStatus(state, pid, record.address, log, models, container=details)
 
 
 def is_alive(workspace: Workspace) -> bool:
-    """Whether the engine looks after the site's container now. False when the engine is away too."""
-    kept = container_record.read(workspace)
-    if kept is None:
+    """Whether the engine currently manages the site's container. False also when the engine is unreachable."""
+    record = container_record.read(workspace)
+    if record is None:
         return False
     try:
-        found = _found(docker.connect(kept.engine), kept)
+        found = _found(docker.connect(record.engine), record)
     except EugenieError:
         return False
     return found is not None and found.state in ALIVE
 
 
-def _make_so(site: HasServing, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
-    """`start`, by one at a time."""
+def _reconcile(site: HasServing, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
+    """Bring the container in line with the site file. The caller holds the lock."""
     before = container_record.read(workspace)
     client, url = _engine(before)
     host = preflight.look(client)
     release_config.fetch(site, progress)
     preflight.check(site, host)
     found = _found(client, before)
-    picture = image.provide(client, server_config.image(site), progress, offline=offline)
+    server_image = image.provide(client, server_config.image(site), progress, offline=offline)
     _clear(client, workspace, keep=found)
     spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
     if found is None or found.container is None or found.state != "running":
         _first(client, url, site, spec, found, progress)
-    elif _differs(found.container, spec, picture):
+    elif _differs(found.container, spec, server_image):
         _replace(client, url, site, found.record, found.container, host.gives_gpus_by_cdi, progress)
     else:
         _refresh(site, found.record, found.container, progress)
 
 
-def _engine(kept: ContainerRecord | None) -> tuple[DockerClient, str]:
-    """The engine that has the container, and its URL; the one of DOCKER_HOST when there is none, or it is gone."""
-    now = docker.url_of_engine()
-    if kept is not None and kept.engine != now:
+def _engine(record: ContainerRecord | None) -> tuple[DockerClient, str]:
+    """The recorded container's engine and its URL; without a record, or if it is unreachable, the current engine."""
+    current = docker.url_of_engine()
+    if record is not None and record.engine != current:
         with contextlib.suppress(EugenieError):
-            return docker.connect(kept.engine), kept.engine
-    return docker.connect(now), now
+            return docker.connect(record.engine), record.engine
+    return docker.connect(current), current
 
 
 def _state(found: _Found) -> str:
@@ -173,15 +174,15 @@ def _state(found: _Found) -> str:
     return "restarting" if found.state == "restarting" else "crashed"
 
 
-def _found(client: DockerClient, kept: ContainerRecord | None) -> _Found | None:
+def _found(client: DockerClient, record: ContainerRecord | None) -> _Found | None:
     from docker.errors import NotFound
 
-    if kept is None:
+    if record is None:
         return None
     try:
-        return _Found(kept, client.containers.get(kept.container))
+        return _Found(record, client.containers.get(record.container))
     except NotFound:
-        return _Found(kept, None)
+        return _Found(record, None)
 
 
 def _of_workspace(client: DockerClient, workspace: Workspace) -> list[Container]:
@@ -190,21 +191,21 @@ def _of_workspace(client: DockerClient, workspace: Workspace) -> list[Container]
 
 
 def _clear(client: DockerClient, workspace: Workspace, keep: _Found | None) -> None:
-    """Remove what a start that was killed has left beside the container that serves."""
-    kept = keep.container.id if keep is not None and keep.container is not None else None
-    for each in _of_workspace(client, workspace):
-        if each.id != kept:
-            launch.discard(each)
+    """Remove the containers that a killed start left behind, except the one that serves."""
+    serving_id = keep.container.id if keep is not None and keep.container is not None else None
+    for container in _of_workspace(client, workspace):
+        if container.id != serving_id:
+            launch.discard(container)
 
 
-def _differs(container: Container, spec: ContainerSpec, picture: Image) -> bool:
-    return container.labels.get(LABEL_HASH) != spec.config_hash or container.attrs["Image"] != picture.id
+def _differs(container: Container, spec: ContainerSpec, server_image: Image) -> bool:
+    return container.labels.get(LABEL_HASH) != spec.config_hash or container.attrs["Image"] != server_image.id
 
 
 def _first(
     client: DockerClient, url: str, site: HasServing, spec: ContainerSpec, found: _Found | None, progress: Progress
 ) -> None:
-    """The only container: nobody is answered meanwhile."""
+    """Start the only container; no requests are served until it is ready."""
     workspace = workspace_of(site)
     if found is not None and found.container is not None:
         launch.discard(found.container)
@@ -226,49 +227,49 @@ def _replace(
     client: DockerClient,
     url: str,
     site: HasServing,
-    kept: ContainerRecord,
+    record: ContainerRecord,
     container: Container,
     cdi: bool,
     progress: Progress,
 ) -> None:
-    """The new container of the other colour takes over from the one that serves."""
+    """Replace the running container with a new one of the other colour."""
     workspace = workspace_of(site)
-    spec = specify(site, GREEN if kept.colour == BLUE else BLUE, cdi=cdi)
-    old = Old(container, kept.address, _outside(container))
-    plan = ports.after(workspace, spec, old.ports, held=ports.is_held(workspace, kept.address))
+    spec = specify(site, GREEN if record.colour == BLUE else BLUE, cdi=cdi)
+    old = Old(container, record.address, _host_ports(container))
+    plan = ports.after(workspace, spec, old.ports, held=ports.is_held(workspace, record.address))
     spec = spec.reached_at(plan.ports)
     if plan.spare is None:
-        progress.say(f"the old container serves at {kept.address} until the new one does")
+        progress.say(f"the old container keeps serving at {record.address} until the new one is ready")
         new = blue_green.move(client, site, old, spec, progress)
     else:
-        progress.say("the address stays: the new container is rehearsed beside the old one first")
+        progress.say("the address must stay the same: the new container is first rehearsed on spare ports")
         new = blue_green.swap(client, site, old, spec, plan.spare, progress)
     _take_over(site, new, spec, url)
     address = launch.address_of(spec, GRPC_PORT)
-    moved = f"; it was {kept.address} before" if address != kept.address else ""
+    moved = f"; the previous address was {record.address}" if address != record.address else ""
     progress.say(f"the model server answers at {address}{moved}")
     launch.retire(container)
-    files.remove(workspace, kept.colour)
+    files.remove(workspace, record.colour)
 
 
 def follow(site: HasServing) -> None:
-    """Let the container that serves take up what is released now: it follows a file."""
-    kept = container_record.read(workspace_of(site))
-    if kept is not None:
-        _tell(site, kept)
+    """Have the running container load the current releases, by updating the file that it follows."""
+    record = container_record.read(workspace_of(site))
+    if record is not None:
+        _update_models(site, record)
 
 
-def _refresh(site: HasServing, kept: ContainerRecord, container: Container, progress: Progress) -> None:
-    """It runs as it should. What was released since is taken up without a new start."""
-    launch.await_answer(container, kept.address)
-    if _tell(site, kept):
-        progress.say("the model server takes up the models that are released now")
-    progress.say(f"the model server runs already, at {kept.address}")
+def _refresh(site: HasServing, record: ContainerRecord, container: Container, progress: Progress) -> None:
+    """The running container matches the site file: load newly released models without a restart."""
+    launch.await_answer(container, record.address)
+    if _update_models(site, record):
+        progress.say("the model server loads the newly released models")
+    progress.say(f"the model server is already running at {record.address}")
 
 
-def _tell(site: HasServing, kept: ContainerRecord) -> bool:
-    """Write the list of models that the server follows. False when it has that list."""
-    file = files.folder(workspace_of(site), kept.colour) / files.MODELS_CONFIG
+def _update_models(site: HasServing, record: ContainerRecord) -> bool:
+    """Write the list of models that the server follows. False when the list is unchanged."""
+    file = files.folder(workspace_of(site), record.colour) / files.MODELS_CONFIG
     text = files.models_text(site)
     if file.exists() and file.read_text(encoding="utf-8") == text:
         return False
@@ -277,15 +278,15 @@ def _tell(site: HasServing, kept: ContainerRecord) -> bool:
 
 
 def _take_over(site: HasServing, container: Container, spec: ContainerSpec, url: str) -> None:
-    """From now on this one answers for the site."""
+    """Record this container as the one that serves the site."""
     workspace = workspace_of(site)
-    ports.settled(workspace, {each.inside: each.port for each in spec.published})
+    ports.settled(workspace, {published.inside: published.port for published in spec.published})
     address = launch.address_of(spec, GRPC_PORT)
-    kept = ContainerRecord(str(container.id), spec.name, spec.colour, address, launch.rest_of(spec), url)
-    container_record.write(workspace, kept)
+    record = ContainerRecord(str(container.id), spec.name, spec.colour, address, launch.rest_of(spec), url)
+    container_record.write(workspace, record)
 
 
-def _outside(container: Container) -> dict[int, int]:
-    """The published ports, as the engine was told: inside -> outside."""
-    bound = container.attrs["HostConfig"]["PortBindings"] or {}
-    return {int(inside.partition("/")[0]): int(given[0]["HostPort"]) for inside, given in bound.items() if given}
+def _host_ports(container: Container) -> dict[int, int]:
+    """The published ports as configured in the engine: container port -> host port."""
+    bindings = container.attrs["HostConfig"]["PortBindings"] or {}
+    return {int(inside.partition("/")[0]): int(hosts[0]["HostPort"]) for inside, hosts in bindings.items() if hosts}

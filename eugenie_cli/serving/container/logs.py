@@ -1,4 +1,4 @@
-"""The log of the container, as its engine keeps it."""
+"""The container's log, read from its engine."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _POLL_S = 0.5
 def logs(
     site: HasServing, lines: int = 100, follow: bool = False, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[str]:
-    """The last `lines`, and with `follow` what comes, until the server is stopped or `stopped()`.
+    """Yield the last `lines` and, with `follow`, new lines until the server is stopped or `stopped()` returns True.
 
-    It goes on with the container that takes over. Raises EugenieError: no container was started.
+    After an upgrade, the log continues with the new container. Raises EugenieError when no container was started.
     """
     workspace = workspace_of(site)
-    kept = container_record.read(workspace)
-    if kept is None:
-        raise EugenieError(f"no container of {site.site} runs", "eugenie serve start", ExitCode.UNREACHABLE)
-    client, tail = docker.connect(kept.engine), lines
+    record = container_record.read(workspace)
+    if record is None:
+        raise EugenieError(f"no container of {site.site} is running", "eugenie serve start", ExitCode.UNREACHABLE)
+    client, tail = docker.connect(record.engine), lines
     since = None
     while True:
-        container = _get(client, kept.container)
+        container = _get(client, record.container)
         if container is not None:
             began = time.time()
-            yield from _lines(_said(container, follow, tail, since))
+            yield from _lines(_read(container, follow, tail, since))
             since = began if not follow else time.time()
         if not follow or stopped():
             return
@@ -43,9 +43,9 @@ def logs(
         latest = container_record.read(workspace)
         if latest is None:
             return
-        if latest.container != kept.container:
-            kept, since = latest, None
-        tail = -1  # all of it from here on
+        if latest.container != record.container:
+            record, since = latest, None
+        tail = -1  # from now on, all lines
 
 
 def _get(client: object, name: str) -> Container | None:
@@ -57,20 +57,20 @@ def _get(client: object, name: str) -> Container | None:
         return None
 
 
-def _said(container: Container, follow: bool, tail: int, since: float | None) -> Iterable[bytes]:
+def _read(container: Container, follow: bool, tail: int, since: float | None) -> Iterable[bytes]:
     options: dict[str, object] = {"tail": tail if tail >= 0 else "all"}
     if since is not None:
         options["since"] = since
     if follow:
-        found: Iterable[bytes] = container.logs(stream=True, follow=True, **options)
-        return found
+        stream: Iterable[bytes] = container.logs(stream=True, follow=True, **options)
+        return stream
     return [container.logs(**options)]
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     rest = b""
     for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in whole)
+        *complete, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in complete)
     if rest:
         yield rest.decode("utf-8", "replace")

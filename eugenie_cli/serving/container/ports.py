@@ -1,4 +1,4 @@
-"""At which ports of this machine a container is reached: those of the site file, or free ones that are kept."""
+"""The host ports of a container: those of the site file, or free ports that persist across starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.serving.container.spec import GRPC_PORT, REST_PORT, ContainerSp
 from eugenie_cli.workspace import Workspace
 
 _KEPT = {GRPC_PORT: "serving", REST_PORT: "serving_rest"}
-"""In `run/ports.json`. The first is the local server's too: who changes the runtime keeps the address."""
+"""Keys in `run/ports.json`. The local server shares them, so that a change of runtime keeps the address."""
 
 _SPARE = "_next"
 _KEYS = {GRPC_PORT: "serving.port", REST_PORT: "serving.rest_port"}
@@ -19,28 +19,30 @@ _KEYS = {GRPC_PORT: "serving.port", REST_PORT: "serving.rest_port"}
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a new container listens. `spare`: where it is rehearsed first, None when it need not be."""
+    """Where a new container listens. `spare`: the ports for its rehearsal, None when it needs none."""
 
     ports: Mapping[int, int]
     spare: Mapping[int, int] | None = None
 
 
 def first(workspace: Workspace, spec: ContainerSpec) -> Mapping[int, int]:
-    """Of a container that is the only one. Raises EugenieError when a port of the site file is taken."""
-    for each in spec.published:
-        if each.port:
-            ports.check_free(each.port, "the model server", _KEYS[each.inside])
+    """The ports of the site's only container. Raises EugenieError when a port of the site file is in use."""
+    for published in spec.published:
+        if published.port:
+            ports.check_free(published.port, "the model server", _KEYS[published.inside])
     return _chosen(workspace, spec, _KEPT)
 
 
 def after(workspace: Workspace, spec: ContainerSpec, old: Mapping[int, int], *, held: bool) -> Plan:
-    """Of a container that takes over from one at the ports `old`. `held`: somebody relies on its gRPC address."""
+    """The ports of a container that replaces one on the ports `old`. `held`: a job relies on its gRPC address."""
     spare = _chosen(
         workspace, spec.reached_at(dict.fromkeys(_KEPT, 0)), {key: f"{name}{_SPARE}" for key, name in _KEPT.items()}
     )
-    wanted = {each.inside: each.port for each in spec.published}
-    stays = held and not wanted[GRPC_PORT]
-    final = {inside: port or (old.get(inside) if stays else None) or spare[inside] for inside, port in wanted.items()}
+    specified = {published.inside: published.port for published in spec.published}
+    stays = held and not specified[GRPC_PORT]
+    final = {
+        inside: port or (old.get(inside) if stays else None) or spare[inside] for inside, port in specified.items()
+    }
     if set(final.values()) & set(old.values()):
         return Plan(final, spare)
     for inside, port in final.items():
@@ -50,12 +52,12 @@ def after(workspace: Workspace, spec: ContainerSpec, old: Mapping[int, int], *, 
 
 
 def settled(workspace: Workspace, taken: Mapping[int, int]) -> None:
-    """The ports that the site is reached at now are kept; those of before are the spare ones."""
+    """Record the ports on which the site now listens; the previous ports become the spare ones."""
     ports.keep(workspace.run / "ports.json", {_KEPT[inside]: port for inside, port in taken.items()}, _SPARE)
 
 
 def is_held(workspace: Workspace, address: str) -> bool:
-    """Whether a stream job that was not stopped calls this address: it would not find another one by itself."""
+    """Whether a stream job that was not stopped calls this address; it would not detect a change of address."""
     last = stream_record.load(workspace)
     if last is None or last.savepoint is not None or last.drained:
         return False
@@ -63,6 +65,6 @@ def is_held(workspace: Workspace, address: str) -> bool:
 
 
 def _chosen(workspace: Workspace, spec: ContainerSpec, names: Mapping[int, str]) -> dict[int, int]:
-    free = {names[each.inside]: 0 for each in spec.published if not each.port}
+    free = {names[published.inside]: 0 for published in spec.published if not published.port}
     assigned = ports.assign(workspace.run / "ports.json", free, in_use=())
-    return {each.inside: each.port or assigned[names[each.inside]] for each in spec.published}
+    return {published.inside: published.port or assigned[names[published.inside]] for published in spec.published}

@@ -1,4 +1,4 @@
-"""What must be so before a container is made. Each thing that lacks is an EugenieError that says what to do."""
+"""Checks the prerequisites of a container. Each missing one raises an EugenieError that says what to do."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
-"""One of them is there when the NVIDIA driver is loaded; the second within Windows' Linux."""
+"""One of these exists when the NVIDIA driver is loaded; the second one under WSL."""
 
 _NUMBER = re.compile(r"\d+(:\d+)?")
-# a GPU by its index, or a MIG device by the GPU's index and its own
+# a GPU's index, or a MIG device as GPU index:device index
 
 _TOOLKIT = "install the NVIDIA Container Toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker, and restart"
 _ASK_TIMEOUT_S = 30.0
@@ -34,21 +34,21 @@ _ASK_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Host:
-    """What an engine and its machine have."""
+    """The capabilities of an engine and its machine."""
 
     runtimes: tuple[str, ...] = ()
     security: tuple[str, ...] = ()
     cdi: tuple[str, ...] = ()
-    """CDI devices, `nvidia.com/gpu=0`."""
+    """CDI devices, for example `nvidia.com/gpu=0`."""
     hook: bool = False
-    """The toolkit's hook is on the path: the engine's own `--gpus` works by it, with no runtime of that name."""
+    """The toolkit's hook is on the path: the engine's `--gpus` then works without the runtime nvidia."""
     driver: bool = False
     listed: str = ""
-    """What `nvidia-smi -L` says, empty without it."""
+    """Output of `nvidia-smi -L`; empty without it."""
 
     @property
     def gives_gpus_by_cdi(self) -> bool:
-        """CDI is the way where there is no other."""
+        """Whether to use CDI: only if the engine provides GPUs in no other way."""
         return "nvidia" not in self.runtimes and not self.hook and bool(self.nvidia_cdi)
 
     @property
@@ -57,12 +57,12 @@ class Host:
 
 
 def look(client: DockerClient) -> Host:
-    """Ask the engine, and look at this machine, which is its."""
+    """Query the engine and this machine, on which it runs."""
     return host_of(client.info(), hook=bool(shutil.which("nvidia-container-runtime-hook")), listed=_nvidia_smi())
 
 
 def host_of(info: Mapping[str, Any], *, hook: bool, listed: str) -> Host:
-    """What the answer to `docker info` says."""
+    """Build a `Host` from the response to `docker info`."""
     return Host(
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
         security=tuple(info.get("SecurityOptions") or ()),
@@ -74,7 +74,7 @@ def host_of(info: Mapping[str, Any], *, hook: bool, listed: str) -> Host:
 
 
 def check(site: HasServing, host: Host) -> None:
-    """Raise EugenieError for the first thing that keeps the container from working. Nothing is made."""
+    """Raise EugenieError for the first missing prerequisite of the container. Creates nothing."""
     check_supported(site)
     check_readable(files.models_folder(workspace_of(site)), host)
     request = gpus.request(site.serving.gpus, cdi=host.gives_gpus_by_cdi)
@@ -83,50 +83,53 @@ def check(site: HasServing, host: Host) -> None:
 
 
 def check_supported(site: HasServing) -> None:
-    """What the site file asks for and this runtime does not do."""
+    """Raise EugenieError for settings of the site file that this runtime does not support."""
     if site.serving.tls is not None:
         raise EugenieError(
-            "serving.tls is not for serving.runtime: docker, whose port would be without it",
-            "leave serving.tls out and serving.host at 127.0.0.1",
+            "serving.tls is not supported with serving.runtime: docker, whose port does not use TLS",
+            "remove serving.tls and leave serving.host at 127.0.0.1",
             ExitCode.USAGE,
         )
 
 
 def check_readable(models: Path, host: Host) -> None:
-    """The server runs as nobody when root starts it, and as a stranger on an engine with users of its own."""
-    remapped = any("rootless" in each or "userns" in each for each in host.security)
+    """Raise EugenieError unless the server can read the models.
+
+    The server runs as nobody when root starts it, and as another user on an engine that maps users.
+    """
+    remapped = any("rootless" in option or "userns" in option for option in host.security)
     if not remapped and not user().startswith(f"{NOBODY}:"):
         return
     closed = closed_to_others(models)
     if closed is not None:
-        why = "the engine maps users" if remapped else "the server of root runs as nobody"
+        why = "the engine maps users" if remapped else "started by root, the server runs as nobody"
         raise EugenieError(
-            f"the server could not read {closed}: {why}",
+            f"the server cannot read {closed}: {why}",
             f"chmod -R o+rX {models}",
             ExitCode.REFUSED,
         )
 
 
 def check_gpus(request: GpuRequest, host: Host) -> None:
-    """A driver, a way to give a container its devices, and as many GPUs as are asked for."""
+    """Raise EugenieError unless the host has a driver, can pass GPUs to a container, and has the requested GPUs."""
     if not host.driver:
         raise EugenieError(
-            f"serving.gpus asks for {request.words}, and this machine has no NVIDIA driver loaded",
+            f"serving.gpus requests {request.words}, but no NVIDIA driver is loaded on this machine",
             "install the driver (nvidia-smi must list the GPU), or set serving.gpus to none",
             ExitCode.REFUSED,
         )
     if request.cdi:
-        lacking = [name for name in request.ids if name not in host.nvidia_cdi]
-        if lacking:
+        missing = [name for name in request.ids if name not in host.nvidia_cdi]
+        if missing:
             raise EugenieError(
-                f"the engine knows no CDI device {', '.join(lacking)}; it has {', '.join(host.nvidia_cdi)}",
+                f"the engine has no CDI device {', '.join(missing)}; it has {', '.join(host.nvidia_cdi)}",
                 "correct serving.gpus, or: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
                 ExitCode.REFUSED,
             )
         return
     if "nvidia" not in host.runtimes and not host.hook:
         raise EugenieError(
-            "the Docker engine can give a container no GPU: it has neither the runtime nvidia nor CDI devices",
+            "the Docker engine cannot pass GPUs to a container: it has neither the runtime nvidia nor CDI devices",
             f"{_TOOLKIT} the engine",
             ExitCode.REFUSED,
         )
@@ -135,33 +138,33 @@ def check_gpus(request: GpuRequest, host: Host) -> None:
 
 
 def check_visible(request: GpuRequest, listed: str, *, inside: bool = False) -> None:
-    """Compare what is asked for with what `nvidia-smi -L` lists on this machine, or `inside` the container.
+    """Compare the request with the output of `nvidia-smi -L` on this machine, or `inside` the container.
 
-    Inside, the GPUs that it was given are numbered anew: there only UUIDs and how many they are can be compared.
+    The container renumbers its GPUs, so only their UUIDs and their number can be compared inside.
     """
-    ids = [each.removeprefix(f"{gpus.CDI_KIND}=") for each in request.ids if not each.endswith("=all")]
-    by_number = [each for each in ids if _NUMBER.fullmatch(each)]
-    wanted = {each for each in ids if each not in by_number}
+    ids = [name.removeprefix(f"{gpus.CDI_KIND}=") for name in request.ids if not name.endswith("=all")]
+    by_index = [name for name in ids if _NUMBER.fullmatch(name)]
+    requested = {name for name in ids if name not in by_index}
     if not inside:
-        wanted |= {each.partition(":")[0] for each in by_number}
-    lacking = sorted(wanted - gpus.identities(listed))
-    number, needed = gpus.count(listed), max(1, request.count, len({each.partition(":")[0] for each in by_number}))
-    if not lacking and number >= needed:
+        requested |= {name.partition(":")[0] for name in by_index}
+    missing = sorted(requested - gpus.identities(listed))
+    number, needed = gpus.count(listed), max(1, request.count, len({name.partition(":")[0] for name in by_index}))
+    if not missing and number >= needed:
         return
     where = "the container" if inside else "this machine"
-    reason = f"{where} shows no GPU {', '.join(lacking)}" if lacking else f"{where} shows {number} of {needed} GPUs"
+    reason = f"{where} has no GPU {', '.join(missing)}" if missing else f"{where} has {number} of {needed} GPUs"
     raise EugenieError(
-        f"serving.gpus asks for {request.words}: {reason}",
+        f"serving.gpus requests {request.words}: {reason}",
         "compare with `nvidia-smi -L`, then correct serving.gpus or the NVIDIA Container Toolkit",
         ExitCode.REFUSED,
     )
 
 
 def closed_to_others(folder: Path) -> Path | None:
-    """The first thing in `folder` that users other than its owner cannot read; None when they can read all."""
+    """The first path in `folder` that users other than its owner cannot read; None when they can read everything."""
     for path in [folder, *sorted(folder.rglob("*"))] if folder.exists() else ():
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue  # locks, and exports that are being written: no server looks at them
+            continue  # locks and exports in progress, which no server reads
         needed = 0o005 if path.is_dir() else 0o004
         if path.stat().st_mode & needed != needed:
             return path
@@ -169,7 +172,7 @@ def closed_to_others(folder: Path) -> Path | None:
 
 
 def findings(site: HasServing) -> list[Check]:
-    """All of it for `eugenie doctor`. Never raises for what it finds; pulls and makes nothing."""
+    """The results of all checks, for `eugenie doctor`. Never raises for a failed check; pulls and creates nothing."""
     try:
         check_supported(site)
         client = docker.connect()
@@ -177,27 +180,27 @@ def findings(site: HasServing) -> list[Check]:
         version = client.version()["Version"]
     except EugenieError as error:
         return [Check("docker", False, error.reason, error.hint or "")]
-    found = [Check("docker", True, f"engine {version} at {docker.url_of_engine()}")]
+    checks = [Check("docker", True, f"engine {version} at {docker.url_of_engine()}")]
     name = server_config.image(site)
-    there = image.present(client, name)
-    words = f"{name}, {there.short_id}" if there is not None else f"{name}: `eugenie serve start` pulls it"
-    found.append(Check("image", True, words))
+    local_image = image.present(client, name)
+    detail = f"{name}, {local_image.short_id}" if local_image is not None else f"{name}: `eugenie serve start` pulls it"
+    checks.append(Check("image", True, detail))
     try:
         check(site, host)
     except EugenieError as error:
-        return [*found, Check("container", False, error.reason, error.hint or "")]
-    return [*found, Check("container", True, _words(site, host))]
+        return [*checks, Check("container", False, error.reason, error.hint or "")]
+    return [*checks, Check("container", True, _describe_gpus(site, host))]
 
 
-def _words(site: HasServing, host: Host) -> str:
+def _describe_gpus(site: HasServing, host: Host) -> str:
     request = gpus.request(site.serving.gpus, cdi=host.gives_gpus_by_cdi)
-    way = "CDI" if host.gives_gpus_by_cdi else "the runtime nvidia"
-    return "no GPU asked for" if request is None else f"{request.words}, by {way}"
+    mechanism = "CDI" if host.gives_gpus_by_cdi else "the runtime nvidia"
+    return "no GPUs requested" if request is None else f"{request.words}, through {mechanism}"
 
 
 def _nvidia_smi() -> str:
     try:
-        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=_ASK_TIMEOUT_S, check=False)
+        smi = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=_ASK_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return smi.stdout if smi.returncode == 0 else ""

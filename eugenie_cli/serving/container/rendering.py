@@ -1,4 +1,4 @@
-"""A `ContainerSpec` in two languages: what the SDK is called with, and the `docker run` that does the same."""
+"""Renders a `ContainerSpec` as arguments for the Docker SDK and as the equivalent `docker run` command."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from eugenie_cli.serving.container.gpus import GpuRequest
 from eugenie_cli.serving.container.spec import NANOSECOND, ContainerSpec, Health, Mount, Published
 
 LOG_DRIVER = "json-file"
-"""The one whose size is limited by what we say, and that `eugenie serve logs` can read on every engine."""
+"""This driver honours the size limits in `log_options`, and `eugenie serve logs` can read it on every engine."""
 
 _GPU = [["gpu"]]
-"""The capability by which an engine finds the driver of a device."""
+"""The capability by which an engine selects the device driver."""
 
 
 def sdk_arguments(spec: ContainerSpec) -> dict[str, Any]:
-    """Keyword arguments of `client.containers.create`."""
+    """The keyword arguments for `client.containers.create`."""
     from docker import types
 
     return {
@@ -30,8 +30,8 @@ def sdk_arguments(spec: ContainerSpec) -> dict[str, Any]:
         "user": spec.user,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
-        "mounts": [types.Mount(each.target, each.source, type="bind", read_only=True) for each in spec.mounts],
-        "ports": {f"{each.inside}/tcp": (each.host, each.port) for each in spec.published},
+        "mounts": [types.Mount(mount.target, mount.source, type="bind", read_only=True) for mount in spec.mounts],
+        "ports": {f"{port.inside}/tcp": (port.host, port.port) for port in spec.published},
         "read_only": spec.read_only,
         "tmpfs": dict(spec.tmpfs),
         "cap_drop": list(spec.dropped),
@@ -45,12 +45,12 @@ def sdk_arguments(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def command_line(spec: ContainerSpec) -> list[str]:
-    """The words of the `docker run` that starts the same container."""
+    """The arguments of the `docker run` command that starts the same container."""
     return ["docker", "run", "--detach", *_options(spec), spec.image, *spec.arguments]
 
 
 def shell_line(spec: ContainerSpec) -> str:
-    """`command_line` for a shell: quoted, an option a line."""
+    """`command_line` quoted for a shell, with one option per line."""
     options = [shlex.join(option) for option in _pairs(spec)]
     return " \\\n  ".join(["docker run --detach", *options, *map(shlex.quote, [spec.image, *spec.arguments])])
 
@@ -98,7 +98,7 @@ def _gpus(request: GpuRequest) -> Iterator[tuple[str, ...]]:
         for name in request.ids:
             yield "--device", name
     elif request.ids:
-        yield "--gpus", f'"device={",".join(request.ids)}"'  # its value is a line of CSV
+        yield "--gpus", f'"device={",".join(request.ids)}"'  # Docker parses the value as CSV
     else:
         yield "--gpus", "all" if request.count < 0 else str(request.count)
 
@@ -124,7 +124,7 @@ def _healthcheck(health: Health) -> dict[str, Any]:
 
 
 def _mount(mount: Mount) -> str:
-    """A line of CSV too: a folder's name may have commas and quotes in it."""
+    """The value of `--mount`, which Docker parses as CSV: a folder's name may contain commas and quotes."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(
         ["type=bind", f"source={mount.source}", f"target={mount.target}", "readonly"]

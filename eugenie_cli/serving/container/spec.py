@@ -1,4 +1,4 @@
-"""What the container of a site's model server is: one object, of which `rendering` makes calls and command lines."""
+"""The specification of a site's model server container: `rendering` turns it into an SDK call or a command line."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 
 MODELS, CONFIG = "/models", "/config"
-"""Within the container: the models, and the files that the server reads at its start."""
+"""Folders in the container: the models, and the files that the server reads at start."""
 
 NOBODY = 65534
-"""Who the server is when its starter is root: a user that owns nothing. `nobody` of every distribution."""
+"""User ID of the server when root starts it: a user that owns nothing, `nobody` in every distribution."""
 
 PIDS = 4096
-"""Processes and threads. TensorFlow starts a few pools of threads a core: some hundred on a large machine."""
+"""Limit for processes and threads. TensorFlow starts a few thread pools per core: hundreds of threads on a large
+machine."""
 
 TMP = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
-"""The one place that the server can write to, in memory. It needs none; libraries expect that there is one."""
+"""The only writable folder, in memory. The server does not need it, but libraries expect it."""
 
 LOG_SIZE, LOG_FILES = "10m", 3
 
@@ -34,10 +35,10 @@ HEALTH = (
     '&& printf "GET /v1/models/_ HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n" >&3 '
     '|| exit; read -r -t 4 -d "" said <&3; [[ $said == HTTP/1.* ]]\''
 )
-"""TensorFlow Serving's images have bash, and neither curl nor Python. That the REST API answers at all is what counts:
-it listens after the gRPC port does, which listens once the models of the start are loaded. A model that cannot be
-loaded is in the status; a new start would not mend it. The answer is read to its end, or the server would log that its
-caller went away."""
+"""TensorFlow Serving's images have bash, but neither curl nor Python. The check passes if the REST API answers at all:
+it listens after the gRPC port, which opens once the initial models are loaded. A model that cannot be loaded is
+reported in the status; a restart would not help. The response is read to its end, because otherwise the server logs a
+closed connection."""
 
 NANOSECOND = 1_000_000_000
 
@@ -45,24 +46,24 @@ LABEL_SITE, LABEL_WORKSPACE, LABEL_HASH = "eugenie.site", "eugenie.workspace", "
 LABEL_COLOUR = "eugenie.colour"
 
 BLUE, GREEN = "blue", "green"
-"""The two containers of an upgrade. Names and folders end in the colour, so the new one never disturbs the old."""
+"""The two containers of an upgrade. Their names and folders end in the colour, so they never collide."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """How the engine asks the server whether it is well. Times in seconds."""
+    """The engine's health check of the server. Times in seconds."""
 
     command: str = HEALTH.format(port=REST_PORT)
     interval_s: int = 10
     timeout_s: int = 5
     retries: int = 3
     start_s: int = 180
-    """Until then a refusal is no illness: large models take minutes to load."""
+    """Start period, in which failures do not count: large models take minutes to load."""
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder of this machine, seen by the server and not written by it."""
+    """A folder of this machine, mounted read-only into the container."""
 
     source: str
     target: str
@@ -70,7 +71,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Published:
-    """A port of the container, and where it is reached from outside."""
+    """A port of the container, and the host address and port that it is published on."""
 
     inside: int
     host: str
@@ -79,21 +80,21 @@ class Published:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """All that decides what the container is and may."""
+    """Everything that determines what the container is and what it is allowed to do."""
 
     name: str
     image: str
     user: str
     """uid:gid."""
     arguments: tuple[str, ...]
-    """Of tensorflow_model_server."""
+    """Arguments of tensorflow_model_server."""
     mounts: tuple[Mount, ...]
     published: tuple[Published, ...]
     labels: Mapping[str, str]
     environment: Mapping[str, str] = field(default_factory=dict)
     gpus: GpuRequest | None = None
     entrypoint: str = "tensorflow_model_server"
-    """Not the script of the image: that stays as process 1, and passes no signal on."""
+    """Not the image's script: it remains process 1 and does not forward signals."""
     health: Health = Health()
     read_only: bool = True
     tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": TMP})  # noqa: S108 - the container's own
@@ -105,7 +106,7 @@ class ContainerSpec:
 
     @property
     def config_hash(self) -> str:
-        """Of everything but where it is reached: two containers with the same are interchangeable."""
+        """Hash of everything except the container's address: containers with equal hashes are interchangeable."""
         return self.labels[LABEL_HASH]
 
     @property
@@ -114,15 +115,15 @@ class ContainerSpec:
         return self.labels[LABEL_COLOUR]
 
     def reached_at(self, ports: Mapping[int, int]) -> ContainerSpec:
-        """The same server at other ports of the host: inside -> outside."""
-        moved = tuple(replace(each, port=ports.get(each.inside, each.port)) for each in self.published)
+        """The same server on other host ports. `ports`: container port -> host port."""
+        moved = tuple(replace(port, port=ports.get(port.inside, port.port)) for port in self.published)
         return replace(self, published=moved)
 
 
 def specify(site: HasServing, colour: str = BLUE, *, cdi: bool = False) -> ContainerSpec:
-    """The container of a site, without having asked anything but the file system.
+    """The specification of a site's container, from the site file and the file system alone.
 
-    Ports are those of the site file, 0 where any will do. `cdi`: the engine gives GPUs as CDI devices.
+    Ports are those of the site file; 0 means any free port. `cdi`: the engine provides GPUs as CDI devices.
     """
     serving, workspace = site.serving, workspace_of(site)
     request = gpus.request(serving.gpus, cdi=cdi)
@@ -147,34 +148,34 @@ def specify(site: HasServing, colour: str = BLUE, *, cdi: bool = False) -> Conta
 
 
 def user(uid: int | None = None, gid: int | None = None) -> str:
-    """uid:gid of the server: the caller's, or nobody's when that is root."""
+    """uid:gid of the server: the caller's, or nobody's if the caller is root."""
     uid, gid = os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid
     return f"{NOBODY}:{NOBODY}" if uid == 0 else f"{uid}:{gid}"
 
 
 def _arguments(site: HasServing) -> tuple[str, ...]:
     serving = site.serving
-    given = [
+    arguments = [
         f"--port={GRPC_PORT}",
         f"--rest_api_port={REST_PORT}",
         f"--model_config_file={CONFIG}/{files.MODELS_CONFIG}",
-        # a file that is followed, and no HandleReloadConfigRequest: whoever may call that may serve anything
+        # poll a file instead of using HandleReloadConfigRequest: any client of that call could serve any model
         f"--model_config_file_poll_wait_seconds={server_config.poll_seconds(site)}",
         f"--monitoring_config_file={CONFIG}/{files.MONITORING}",
         f"--file_system_poll_wait_seconds={server_config.poll_seconds(site)}",
         "--allow_version_labels_for_unavailable_models=true",
     ]
     if server_config.joins_requests(site):
-        given += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/{files.BATCHING}"]
+        arguments += ["--enable_batching=true", f"--batching_parameters_file={CONFIG}/{files.BATCHING}"]
     if serving.memory_fraction is not None:
-        given.append(f"--per_process_gpu_memory_fraction={serving.memory_fraction}")
-    return tuple(given)
+        arguments.append(f"--per_process_gpu_memory_fraction={serving.memory_fraction}")
+    return tuple(arguments)
 
 
 def _hash(spec: ContainerSpec, contents: Mapping[str, str], colour: str) -> str:
-    """Of the specification and the files that the server reads once; the colour is not a difference."""
+    """Hash of the specification and the files that the server reads at start; it does not depend on the colour."""
     document = asdict(replace(spec, name="", labels={}))
-    document["mounts"] = [[each.source.removesuffix(colour), each.target] for each in spec.mounts]
+    document["mounts"] = [[mount.source.removesuffix(colour), mount.target] for mount in spec.mounts]
     return _short(json.dumps([document, dict(contents)], sort_keys=True, default=str), 16)
 
 

@@ -135,11 +135,11 @@ def test_doctor_tells_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("asked", "host", "words"),
     [
-        ("all", Host(), "asks for all GPUs, and this machine has no NVIDIA driver loaded -> install the driver"),
+        ("all", Host(), "requests all GPUs, but no NVIDIA driver is loaded on this machine -> install the driver"),
         (2, Host(driver=True), "neither the runtime nvidia nor CDI devices -> install the NVIDIA Container Toolkit"),
-        (3, DRIVEN, "asks for 3 GPUs: this machine shows 2 of 3 GPUs -> compare with `nvidia-smi -L`"),
-        (("5",), DRIVEN, "asks for GPU 5: this machine shows no GPU 5"),
-        (("GPU-5e1c2f00-aaaa", "GPU-0"), DRIVEN, "this machine shows no GPU GPU-0"),
+        (3, DRIVEN, "requests 3 GPUs: this machine has 2 of 3 GPUs -> compare with `nvidia-smi -L`"),
+        (("5",), DRIVEN, "requests GPU 5: this machine has no GPU 5"),
+        (("GPU-5e1c2f00-aaaa", "GPU-0"), DRIVEN, "this machine has no GPU GPU-0"),
     ],
 )
 def test_what_a_gpu_needs_is_named(asked: Any, host: Host, words: str) -> None:
@@ -165,9 +165,9 @@ def test_a_gpu_that_the_container_was_not_given_is_noticed() -> None:
     preflight.check_visible(GpuRequest(count=-1), one, inside=True)
     preflight.check_visible(GpuRequest(ids=("nvidia.com/gpu=all",), cdi=True), one, inside=True)
     for request in (GpuRequest(count=2), GpuRequest(ids=("0", "1")), GpuRequest(ids=("GPU-5e1c2f00-aaaa",))):
-        with pytest.raises(EugenieError, match="the container shows"):
+        with pytest.raises(EugenieError, match="the container has"):
             preflight.check_visible(request, one, inside=True)
-    with pytest.raises(EugenieError, match="the container shows 0 of 1 GPUs"):
+    with pytest.raises(EugenieError, match="the container has 0 of 1 GPUs"):
         preflight.check_visible(GpuRequest(count=-1), "", inside=True)
 
 
@@ -187,7 +187,7 @@ def test_cdi_is_the_way_where_the_engine_has_no_runtime(tmp_path: Path) -> None:
     preflight.check_gpus(everything, host)
     two = gpus.request(2, cdi=True)
     assert two is not None and two.ids == ("nvidia.com/gpu=0", "nvidia.com/gpu=1")
-    with pytest.raises(EugenieError, match=r"knows no CDI device nvidia\.com/gpu=1; it has nvidia\.com/gpu=0"):
+    with pytest.raises(EugenieError, match=r"has no CDI device nvidia\.com/gpu=1; it has nvidia\.com/gpu=0"):
         preflight.check_gpus(two, host)
 
 
@@ -216,7 +216,9 @@ def test_models_that_the_server_cannot_read_are_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     preflight.check_readable(models, Host())
     (version / "saved_model.pb").chmod(0o600)
-    with pytest.raises(EugenieError, match=r"could not read .*saved_model\.pb: the server of root runs as") as refused:
+    with pytest.raises(
+        EugenieError, match=r"cannot read .*saved_model\.pb: started by root, the server runs as"
+    ) as refused:
         preflight.check_readable(models, Host())
     assert refused.value.hint == f"chmod -R o+rX {models}"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -227,7 +229,7 @@ def test_models_that_the_server_cannot_read_are_named(tmp_path: Path, monkeypatc
 
 def test_a_certificate_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
     site = site_of(tmp_path, tls={"certificate": "a.pem", "key": "b.pem"})
-    with pytest.raises(EugenieError, match=r"serving\.tls is not for serving\.runtime: docker"):
+    with pytest.raises(EugenieError, match=r"serving\.tls is not supported with serving\.runtime: docker"):
         preflight.check_supported(site)
 
 
