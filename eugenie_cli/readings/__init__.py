@@ -1,11 +1,11 @@
-"""Readings: from what a gateway or an export says to (asset, sensor, instant, value, quality).
+"""Readings: turns the records of gateways and exports into (asset, sensor, instant, value, quality).
 
-These modules ship to stream workers: they need the standard library and numpy, `columns` also pyarrow and orjson, Avro
-fastavro. All are pure but `schema_registry`, which asks a schema registry. `payload` reads a whole message, `mapping`
-one record of it. Every rule is a rule on *text* (a JSON number is the shortest text of it). Rules, in the order in
-which they apply:
+These modules ship to stream workers. They need the standard library and numpy; `columns` also needs pyarrow and orjson,
+Avro needs fastavro. All are pure except `schema_registry`, which queries a schema registry. `payload` reads a whole
+message, `mapping` one of its records. Every rule applies to *text* (for a JSON number, its shortest representation).
+The rules, in the order in which they apply:
 
-1. identity: `sensor` or `tag` must be there, and an asset beside a sensor; otherwise `missing-field`;
+1. identity: `sensor` or `tag` must be present, and an asset with a sensor; otherwise `missing-field`;
 2. instant (`timestamps`): absent is `missing-field`, unreadable is `bad-timestamp`;
 3. quality (`quality`): absent is good, unreadable is `bad-value`; a reading of bad quality needs no value;
 4. value (`values`): absent is `missing-field`, null, empty or a status text is bad quality, other text is
@@ -13,4 +13,4 @@ which they apply:
 """
 
 RULES_VERSION = 2
-"""Raised whenever a rule changes what a record becomes: what was imported by older rules is then read again."""
+"""Increased whenever a rule change affects readings: items that were imported by older rules are then read again."""

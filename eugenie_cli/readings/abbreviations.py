@@ -1,7 +1,7 @@
-"""Abbreviations of time zones, `CET` and `CEST`: their offsets, as the mapping's own zone has them.
+"""Abbreviations of time zones, such as `CET` and `CEST`: their offsets in the mapping's zone.
 
-An abbreviation means nothing alone (CST is Chicago, Havana or Shanghai), and what a machine takes one for depends on
-the zone that it is set to. So UTC, GMT and Z are known everywhere, any other only if the mapping's zone uses it.
+An abbreviation alone is ambiguous (CST is Chicago, Havana or Shanghai), and how a machine interprets it depends on its
+own zone. So UTC, GMT and Z are always known; any other abbreviation, only if the mapping's zone uses it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from eugenie_cli.readings.format_check import UTC_WORDS
 
 
 def offset_reader(zone: tzinfo) -> Callable[[str, datetime], int]:
-    """(abbreviation, naive local time) -> its offset from UTC in ms, where the text stands in a record of `zone`.
+    """(abbreviation, naive local time) -> offset from UTC in ms, for a record from `zone`.
 
-    In the hour that comes twice the abbreviation says which one is meant. One that is not in force at that time, CET in
-    July, means what it says: +01:00. Raises ValueError for one that the zone does not use in that year.
+    In the hour that occurs twice, the abbreviation says which one is meant. One that is not in force at that time (CET
+    in July) is taken literally: +01:00. Raises ValueError for one that the zone does not use in that year.
     """
     known: dict[int, dict[str, set[int]]] = {}
 
@@ -38,7 +38,7 @@ def offset_reader(zone: tzinfo) -> Callable[[str, datetime], int]:
         if offsets:
             raise ValueError(f"{local.isoformat()} {abbreviation} occurs twice in {zone}: send an offset or UTC")
         names = ", ".join(sorted({*known[local.year], *UTC_WORDS}))
-        raise ValueError(f"{abbreviation!r} is no abbreviation of {zone} (known: {names}): send an offset or UTC")
+        raise ValueError(f"{abbreviation!r} is not an abbreviation of {zone} (known: {names}): send an offset or UTC")
 
     return read
 

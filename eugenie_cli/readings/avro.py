@@ -1,7 +1,7 @@
-"""Avro as gateways and Kafka Connect write it: one byte 0, the schema's number, the body.
+"""Avro messages as gateways and Kafka Connect write them: a zero byte, the schema id, the body.
 
-The framing is Confluent's wire format: magic byte, schema id as a 4-byte big-endian number, Avro binary. What an
-Avro message says is brought into the shape that a JSON one has, so that one mapping's rules hold for both.
+The framing is Confluent's wire format: magic byte, schema id as a 4-byte big-endian number, Avro binary. A message is
+converted to the form of a JSON message, so that the same mapping rules apply to both.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from eugenie_cli.readings.reading import Rejected
 
 _FRAME = struct.Struct(">bI")  # magic byte, schema id
 _MAGIC = 0
-# What fastavro raises for a body or a schema that is not what it says.
+# What fastavro raises for an invalid body or schema.
 _UNREADABLE = (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError, RecursionError)
 
 SchemaOf: TypeAlias = "Callable[[int], Sequence[Any]]"
-"""Schema id -> Avro schemas as JSON: those that the last one refers to, in order, then the message's own.
+"""Schema id -> Avro schemas as JSON: those that the message's schema references, in order, then that schema.
 
-Raises UnknownSchema for an id that does not exist; whatever else it raises goes through to the caller.
+Raises UnknownSchema for an id that does not exist; other exceptions propagate to the caller.
 """
 
 
-class UnknownSchema(Exception):  # noqa: N818 - says what is known, and is no failure of the program
-    """The registry has no Avro schema of that number. Its text says why."""
+class UnknownSchema(Exception):  # noqa: N818 - states a fact, not a failure of the program
+    """The registry has no Avro schema with that id. The message says why."""
 
 
 def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any] | list[Any] | Rejected]:
-    """The reader of framed Avro: payload -> message, as if JSON had been parsed.
+    """The reader of framed Avro: payload -> message, as if parsed from JSON.
 
-    Schemas are compiled once each. `bad-avro` for what is not framed, has an unknown schema, does not fit its
-    schema, has a schema without bounds (`avro_shape`) or is neither a record, a map nor an array; `too-large` above
-    `MAX_PAYLOAD` bytes. Raises ValueError where fastavro is not installed.
+    Each schema is compiled once. `bad-avro` for a payload that is not framed, has an unknown schema, does not match its
+    schema, has an unbounded schema (`avro_shape`) or is neither a record, a map nor an array; `too-large` above
+    `MAX_PAYLOAD` bytes. Raises ValueError if fastavro is not installed.
     """
     try:
         from fastavro import parse_schema, schemaless_reader
@@ -63,7 +63,7 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
         if len(payload) > MAX_PAYLOAD:
             return Rejected(reject_reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
         if len(payload) < _FRAME.size or payload[0] != _MAGIC:
-            return _bad("does not begin with a byte 0 and the number of a schema")
+            return _bad("does not begin with a zero byte and a schema id")
         number = _FRAME.unpack_from(payload)[1]
         try:
             writer = schema(number)
@@ -76,21 +76,20 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
         try:
             message = plain(schemaless_reader(body, writer, None))
         except _UNREADABLE as error:
-            return _bad(f"the body is not of schema {number}: {_short(error)}")
+            return _bad(f"the body does not match schema {number}: {_short(error)}")
         if body.tell() != len(payload):
             return _bad(f"{len(payload) - body.tell()} bytes follow a body of schema {number}")
         if not isinstance(message, (dict, list)):
-            return _bad(f"schema {number} is of a {type(message).__name__}, not of a record")
+            return _bad(f"schema {number} describes a {type(message).__name__}, not a record")
         return message
 
     return of_payload
 
 
 def plain(value: Any) -> Any:
-    """An Avro value as JSON would have it: instants, dates and times as ISO 8601, decimals and UUIDs as text.
+    """An Avro value as it would be in JSON: instants, dates and times as ISO 8601, decimals and UUIDs as text.
 
-    Bytes become an array of numbers, which is neither a name nor a value: their digits must not be taken for
-    one.
+    Bytes become an array of numbers, which is neither a name nor a value, so that digits in them are not read as one.
     """
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items()}

@@ -1,7 +1,7 @@
-"""Names of months and days: in a table, so that no machine's locale decides.
+"""Names of months and days, in a table, so that the result does not depend on the machine's locale.
 
-Exports carry the language of the machine that wrote them. Names are looked up without case, without accents, and
-without the point that some languages put after an abbreviation. No name here means two months: a test holds that.
+Exports use the language of the machine that wrote them. Names are looked up without case, accents, and the period that
+some languages put after an abbreviation. No name here means two months; a test ensures that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 
 
 def key(name: str) -> str:
-    """A name as the tables have it."""
+    """A name in the form in which the tables hold it."""
     folded = unicodedata.normalize("NFKD", name.rstrip(".").casefold()).replace("ı", "i")
     return "".join(character for character in folded if not unicodedata.combining(character))
 

@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 
 
 class Limits:
-    """Lowest and highest values of a class's sensors, both inclusive; None is no limit."""
+    """Lowest and highest values of a class's sensors, both inclusive; None: no limit."""
 
     def __init__(self, low: Sequence[float | None], high: Sequence[float | None]) -> None:
         self.low = np.array([-np.inf if value is None else value for value in low], np.float64)
         self.high = np.array([np.inf if value is None else value for value in high], np.float64)
 
     def outside(self, sensor: NDArray[np.int32], value: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """bool [N]: which values are beyond the limits of their sensor (an index into low and high). NaN
-        never is.
-        """
+        """bool [N]: whether each value is outside the limits of its sensor (index into low and high); False for NaN."""
         return (value < self.low[sensor]) | (value > self.high[sensor])
 
     def apply(self, sensor: NDArray[np.int32], value: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64 [N]: the values, NaN where they are outside."""
+        """float64 [N]: the values, with NaN for those outside the limits."""
         return np.where(self.outside(sensor, value), np.nan, value)

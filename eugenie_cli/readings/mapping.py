@@ -1,12 +1,12 @@
-"""The `readings` mapping of a site file, compiled: record -> readings.
+"""Compiles the `readings` mapping of a site file: record -> readings.
 
-A record is a JSON object or a CSV row (column -> text). `long` is one reading a record; `wide` is one record
-an instant, a member for each sensor or tag. Paths name a member exactly, or, where none has that name,
-`a.b.c` descends. Members that are not there, null, empty, objects or arrays are *absent*: only a value tells
-these apart (null is a reading of bad quality).
+A record is a JSON object or a CSV row (column -> text). `long`: one reading per record; `wide`: one record per instant,
+with a member for each sensor or tag. A path names a member exactly; if no member has that name, `a.b.c` descends. A
+member that is missing, null, empty, an object or an array is *absent*; only a value distinguishes these (null is a
+reading of bad quality).
 
-Where a message holds an array of records, `payload` gives each of them with its message: what the record
-itself does not have is looked for there.
+If a message contains an array of records, `payload` passes each record with its message: members that the record lacks
+are looked up there.
 """
 
 from __future__ import annotations
@@ -24,17 +24,15 @@ from eugenie_cli.readings.values import compile_value
 Outcome: TypeAlias = "Reading | Rejected"
 Record: TypeAlias = Mapping[str, Any]
 ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
-"""(record, the message round it or None) -> its outcomes."""
+"""(record, the enclosing message or None) -> its outcomes."""
 
-MAX_PAYLOAD = 1_000_000  # characters; Kafka's own default limit of a message is a megabyte
+MAX_PAYLOAD = 1_000_000  # characters; Kafka's default limit for a message is a megabyte
 MISSING = object()
 _BLANKS = " \t"
 
 
 def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
-    """The mapping with its `file` patterns (`valve1-{stem}`) filled in; `{stem}` and `{parent}` are names of
-    `file`.
-    """
+    """The mapping with its `file` patterns (`valve1-{stem}`) filled in; `{stem}` and `{parent}` are those of `file`."""
     path = PurePath(file)
     bound = dict(mapping)
     for key in ("ts", "asset", "sensor", "tag", "value", "quality"):
@@ -46,7 +44,7 @@ def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str | None:
-    """A member as trimmed text; None when it is absent (null, empty, an object or an array)."""
+    """A member as trimmed text; None if it is absent (missing, null, empty, an object or an array)."""
     if value is None or value is MISSING or isinstance(value, (dict, list)):
         return None
     if isinstance(value, bool):
@@ -56,30 +54,30 @@ def text_of(value: Any) -> str | None:
 
 
 def member(record: Record, path: str) -> Any:
-    """The member called `path`, else the one that its dots lead to; MISSING when there is none."""
+    """The member named `path`, or else the nested one that its dots lead to; MISSING if there is none."""
     if path in record:
         return record[path]
-    here: Any = record
+    value: Any = record
     for name in path.split("."):
-        if not isinstance(here, dict) or name not in here:
+        if not isinstance(value, dict) or name not in value:
             return MISSING
-        here = here[name]
-    return here
+        value = value[name]
+    return value
 
 
 def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
     """The mapping as a pure function: record -> its readings and rejections, in the record's order.
 
-    `mapping`: `ReadingsMapping.model_dump(mode="json")`, `bind_file` applied where it has file patterns; its
-    `format` and `records` are `payload.compile_payload`'s matter. `timezone`: the site's, of local times
-    without an offset. The function takes the record and, optionally, the message round it. Raises ValueError
-    for a zone, unit or pattern that does not exist.
+    `mapping`: `ReadingsMapping.model_dump(mode="json")`, after `bind_file` if it has file patterns; its `format` and
+    `records` are handled by `payload.compile_payload`. `timezone`: the site's, for local times without an offset. The
+    function takes the record and, optionally, the enclosing message. Raises ValueError for an unknown zone, unit or
+    pattern.
     """
     rules = _Rules(mapping, timezone)
     return rules.wide if mapping.get("shape") == "wide" else rules.long
 
 
-class _Refused(Exception):  # noqa: N818 - control flow within this module, not an error of the program
+class _Refused(Exception):  # noqa: N818 - control flow within this module, not a program error
     def __init__(self, reason: str, detail: str) -> None:
         self.rejected = Rejected(reason, detail)
 
@@ -102,7 +100,7 @@ class _Rules:
         self.is_good: IsGood = SCHEMES[(self.quality or {}).get("scheme") or "words"]
         self.ignore = frozenset(mapping.get("ignore") or ())
 
-    # -- one reading a record ----------------------------------------------------------------------
+    # -- one reading per record --------------------------------------------------------------------
 
     def long(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
@@ -118,7 +116,7 @@ class _Rules:
             return [refused.rejected]
         return [Reading(asset, sensor, tag, ts, value, value == value)]
 
-    # -- one record an instant ---------------------------------------------------------------------
+    # -- one record per instant --------------------------------------------------------------------
 
     def wide(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
@@ -140,9 +138,7 @@ class _Rules:
         return outcomes
 
     def _columns(self, record: Record, message: Record | None) -> Iterator[tuple[str, Any]]:
-        """The members of a wide record that are measurements: those of the object at the value's path, or its
-        own.
-        """
+        """The measurements of a wide record: the members of the object at the value's path, or of the record."""
         inner = _raw(record, message, self.value)
         if isinstance(inner, dict):
             yield from ((name, raw) for name, raw in inner.items() if name not in self.ignore)
@@ -164,7 +160,7 @@ class _Rules:
 
     def _good(self, record: Record, message: Record | None) -> bool:
         raw = None if self.quality is None else _raw(record, message, self.quality)
-        if isinstance(raw, (dict, list)):  # OPC UA's {"Code": ..., "Symbol": ...}, say: not for us to call good
+        if isinstance(raw, (dict, list)):  # e.g. OPC UA's {"Code": ..., "Symbol": ...}, which must not count as good
             detail = "a quality is a number or text, not an object or array: name its member, as in path: q.Code"
             raise _Refused(reject_reasons.BAD_VALUE, detail)
         text = text_of(raw)
@@ -187,12 +183,12 @@ class _Rules:
 
 
 def _raw(record: Record, message: Record | None, part: Mapping[str, Any]) -> Any:
-    """What a part says: its member of the record, else of the message round it, or its constant."""
+    """The raw value of a part: its member of the record, or else of the enclosing message, or its constant."""
     path = part.get("path")
     if path is None:
         return part["const"] if part.get("const") is not None else MISSING
-    found = member(record, path)
-    return member(message, path) if found is MISSING and message is not None else found
+    value = member(record, path)
+    return member(message, path) if value is MISSING and message is not None else value
 
 
 def _text(record: Record, message: Record | None, part: Mapping[str, Any] | None) -> str | None:

@@ -1,7 +1,7 @@
-"""A message's payload -> readings: the reference that a faster reader of messages must agree with.
+"""A message's payload -> readings: the reference with which the faster column reader must agree.
 
-A message is one record, or it holds an array of them (`records`). A record is looked up first, then the message
-round it: gateways write the time or the machine once and the measurements many times.
+A message is one record, or contains an array of them (`records`). A member is looked up in the record first, then in
+the enclosing message: gateways write the time or the machine once, for many measurements.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def compile_payload(
 ) -> Callable[[bytes | None], list[Outcome]]:
     """The mapping as a pure function: payload -> its outcomes, in the message's order.
 
-    `mapping` and `timezone` as for `compile_mapping`, which see for what is raised. `schema_of`: the schemas of
-    format avro; what it raises, beside UnknownSchema, the function raises. A payload None, which deletes a key
-    in Kafka, is `bad-json` or `bad-avro`. An empty array of records has no outcome at all.
+    `mapping`, `timezone` and errors: as for `compile_mapping`. `schema_of`: the schemas, for format avro; except
+    UnknownSchema, what it raises propagates. The payload None, which deletes a key in Kafka, is `bad-json` or
+    `bad-avro`. An empty array of records has no outcomes.
     """
     of_message = compile_message(mapping, timezone)
     read = _reader(mapping.get("format") or "json", schema_of)
@@ -44,11 +44,11 @@ def _reader(format: str, schema_of: SchemaOf | None) -> Callable[[bytes | None],
         return parse_message
     if format == "avro" and schema_of is not None:
         return compile_avro(schema_of)
-    raise ValueError(f"a message cannot be of format {format}" if schema_of else f"format {format}: no schema registry")
+    raise ValueError(f"a message cannot have format {format}" if schema_of else f"format {format}: no schema registry")
 
 
 def compile_message(mapping: Mapping[str, Any], timezone: str) -> Callable[[Message], list[Outcome]]:
-    """As `compile_payload`, for a payload that is decoded already."""
+    """As `compile_payload`, for an already decoded payload."""
     of_record, records = compile_mapping(mapping, timezone), mapping.get("records")
 
     def of_message(message: Message) -> list[Outcome]:
@@ -69,19 +69,20 @@ def _of_records(message: Message, records: str, of_record: ToReadings) -> list[O
     else:
         return [Rejected(reject_reasons.BAD_JSON, f"records at {records!r} are in a JSON object, not in a list")]
     if not isinstance(elements, list):
-        what = "nothing" if elements is MISSING else f"{type(elements).__name__}, no array,"
+        what = "nothing" if elements is MISSING else f"{type(elements).__name__}, not an array,"
         where = "as the message" if records == WHOLE else f"at {records!r}"
         return [Rejected(reject_reasons.MISSING_FIELD, f"no records: {what} {where}")]
     outcomes: list[Outcome] = []
-    for place, element in enumerate(elements):
+    for index, element in enumerate(elements):
         if isinstance(element, dict):
-            found = of_record(element, around)
+            of_element = of_record(element, around)
         else:
-            found = [Rejected(reject_reasons.BAD_JSON, f"a record is a JSON object, not {type(element).__name__}")]
-        at = f"{'' if records == WHOLE else records}[{place}]"
+            detail = f"a record is a JSON object, not {type(element).__name__}"
+            of_element = [Rejected(reject_reasons.BAD_JSON, detail)]
+        at = f"{'' if records == WHOLE else records}[{index}]"
         outcomes += [
             Rejected(outcome.reason, f"{at}: {outcome.detail}") if isinstance(outcome, Rejected) else outcome
-            for outcome in found
+            for outcome in of_element
         ]
     return outcomes
 
@@ -90,9 +91,7 @@ def _of_records(message: Message, records: str, of_record: ToReadings) -> list[O
 
 
 def parse_message(payload: str | bytes | None) -> Message | Rejected:
-    """A payload as a JSON object or array; `bad-json` when it is neither, `too-large` above `MAX_PAYLOAD`
-    characters.
-    """
+    """A payload as a JSON object or array; `bad-json` if it is neither, `too-large` above `MAX_PAYLOAD` characters."""
     if payload is None:
         return Rejected(reject_reasons.BAD_JSON, "a message without a payload")
     try:
@@ -100,7 +99,7 @@ def parse_message(payload: str | bytes | None) -> Message | Rejected:
         if len(text) > MAX_PAYLOAD:
             return Rejected(reject_reasons.TOO_LARGE, f"{len(text)} characters, at most {MAX_PAYLOAD}")
         message = json.loads(text, parse_constant=_refuse_constant)
-        if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair is no text, and could not be written on
+        if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair is not text, and could not be written to Kafka
             json.dumps(message, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         return Rejected(reject_reasons.BAD_JSON, str(error))

@@ -1,8 +1,8 @@
-"""Data quality: what gateways and historians say -> good or bad.
+"""Data quality: the codes of gateways and historians -> good or bad.
 
 *Uncertain counts as good*: the value is the device's best knowledge, and a sensor that is always "uncertain"
-(a substituted or locally overridden input) would otherwise never be seen. A code that its scheme does not define
-is never good: what a standard reserves or another system uses for its errors is bad, anything else is refused.
+(a substituted or locally overridden input) would otherwise be ignored. A code that its scheme does not define is never
+good: codes that a standard reserves, or that other systems use for errors, are bad; any other code is refused.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable
 from eugenie_cli.readings.quality_words import is_good_word
 
 INTEGER_PATTERN = r"^(?:(-?[0-9]{1,10})(?:[.,]0*)?|0[xX]([0-9A-Fa-f]{1,8}))$"
-"""A whole number, in decimal (pandas writes 192.0 where a cell was empty) or in hexadecimal."""
+"""An integer, decimal (pandas writes 192.0 if the column has empty cells) or hexadecimal."""
 CODE_PATTERN = r"^(.*?)[ \t]*\(0[xX]([0-9A-Fa-f]{1,8})\)$"
-"""Words, and the status code after them: `The operation succeeded. StatusGood (0x0)`."""
+"""Words followed by a status code: `The operation succeeded. StatusGood (0x0)`."""
 TRUE_PATTERN = r"^(?:true|1(?:[.,]0*)?)$"
 FALSE_PATTERN = r"^(?:false|0(?:[.,]0*)?)$"
 
@@ -23,17 +23,17 @@ OPC_DA_LARGEST = 0xFF  # QQSSSSLL: quality, substatus and limit; OPC DA 3.0, 6.8
 OPC_DA_MASK = 0xC0
 OPC_DA_GOOD = 0xC0
 OPC_DA_UNCERTAIN = 0x40
-OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug says 500 for stale, Ignition 256 to 902 for errors
+OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug uses 500 for stale, Ignition 256 to 902 for errors
 
 OPC_UA_SEVERITY_SHIFT = 30  # OPC 10000-4, 7.39: 00 good, 01 uncertain, 10 bad, 11 reserved
 OPC_UA_RESERVED = 0x3000_3060  # bits that a code must not have
-OPC_UA_INFO = 0x0000_0C00  # what the info bits are: 00 nothing, 01 of a data value, else reserved
+OPC_UA_INFO = 0x0000_0C00  # the type of the info bits: 00 unused, 01 of a data value, else reserved
 OPC_UA_OF_DATA_VALUE = 0x0000_0400
 OPC_UA_INFO_BITS = 0x0000_03FF
 OPC_UA_SUB_CODE_SHIFT = 16
-OPC_UA_GOOD_NO_DATA = 0x00A5  # the answer is fine, and there is no value in it
+OPC_UA_GOOD_NO_DATA = 0x00A5  # a successful response without a value
 
-GOOD = 192  # what history stores; OPC DA's code
+GOOD = 192  # as stored in the history; OPC DA's code
 BAD = 0
 
 IsGood = Callable[[str], bool]
@@ -46,10 +46,10 @@ _FALSE = re.compile(FALSE_PATTERN, re.IGNORECASE)
 
 
 def opcda(text: str) -> bool:
-    """OPC DA: a number whose bits 6 and 7 are the quality. Above 255 it is no OPC DA quality, and bad.
+    """OPC DA: a number whose bits 6 and 7 are the quality. Numbers above 255 are not OPC DA qualities, and are bad.
 
-    A vendor may use the high byte, but those that do put the codes of their own errors there: read by its low byte
-    alone, Sparkplug's 500 (stale) would be good.
+    Vendors may use the high byte; those that do put their own error codes there. By its low byte alone, Sparkplug's 500
+    (stale) would be good.
     """
     code = _integer(text)
     if code is None or not 0 <= code <= OPC_DA_VENDOR:
@@ -58,7 +58,7 @@ def opcda(text: str) -> bool:
 
 
 def ignition(text: str) -> bool:
-    """Ignition: OPC DA's numbers, and errors above 255; from 8.0 on bit 31 is for errors, 30 for uncertain; words."""
+    """Ignition: OPC DA's numbers, and errors above 255; since 8.0, bit 31 for errors and 30 for uncertain; words."""
     code = _integer(text)
     if code is None:
         return words(text)
@@ -71,7 +71,7 @@ def ignition(text: str) -> bool:
 def opcua(text: str) -> bool:
     """OPC UA: a 32-bit status code, signed or not, whose top two bits are the severity; or its name; or both.
 
-    A good or uncertain code with bits that the standard reserves is refused: 192 and 500 are other systems' codes.
+    A good or uncertain code with reserved bits is refused: 192 and 500 are codes of other systems.
     """
     code = _integer(text)
     if code is not None:
@@ -84,7 +84,7 @@ def opcua(text: str) -> bool:
 
 
 def words(text: str) -> bool:
-    """Words: good, uncertain, bad and their common synonyms, in any case."""
+    """Words: good, uncertain, bad and common synonyms, case-insensitive."""
     named = _CODE.match(text)
     if named is not None and named[1]:
         return is_good_word(named[1].rpartition(".")[2]) and _status_code(text, int(named[2], 16))
@@ -110,7 +110,7 @@ def _integer(text: str) -> int | None:
 
 
 def _is_good_byte(code: int) -> bool:
-    """Whether a number from 0 on is a quality of OPC DA, and good or uncertain."""
+    """Whether a non-negative number is a good or uncertain OPC DA quality."""
     return code <= OPC_DA_LARGEST and code & OPC_DA_MASK in (OPC_DA_GOOD, OPC_DA_UNCERTAIN)
 
 
@@ -126,13 +126,13 @@ def _status_code(text: str, code: int) -> bool:
     kind = code & OPC_UA_INFO
     if code & OPC_UA_RESERVED or (code & OPC_UA_INFO_BITS if not kind else kind != OPC_UA_OF_DATA_VALUE):
         raise ValueError(
-            f"quality {text!r} is no OPC UA status code (good is 0, bad 2147483648 and above){_other(text)}"
+            f"quality {text!r} is not an OPC UA status code (good is 0, bad 2147483648 and above){_other(text)}"
         )
     return code >> OPC_UA_SUB_CODE_SHIFT != OPC_UA_GOOD_NO_DATA
 
 
 def _agrees(text: str) -> bool:
-    """False where the words beside a good code call the reading bad; a sentence that says neither changes nothing."""
+    """False if the words next to a good code call the reading bad; any other text does not matter."""
     try:
         return is_good_word(text)
     except ValueError:
@@ -140,7 +140,7 @@ def _agrees(text: str) -> bool:
 
 
 def _other(text: str) -> str:
-    """Which scheme the text may be of, where that can be told."""
+    """A hint that names the scheme to which the text may belong; empty if that is unclear."""
     code = _integer(text)
     if code is None:
         if text.lower() in ("true", "false"):
@@ -150,7 +150,7 @@ def _other(text: str) -> str:
         return ": `scheme: opcda` reads OPC DA's numbers, where 192 is good"
     if code < 0 or code > OPC_DA_VENDOR:
         return ": `scheme: opcua` reads OPC UA's status codes, `ignition` those of Ignition"
-    return ": name the `scheme` of its numbers, opcda, ignition, opcua or boolean"
+    return ": set `scheme` to that of its numbers: opcda, ignition, opcua or boolean"
 
 
 SCHEMES: dict[str, IsGood] = {

@@ -1,4 +1,4 @@
-"""The words of quality: good, uncertain, bad, and what historians, gateways and standards write for them."""
+"""Words for quality: good, uncertain, bad, and their synonyms in historians, gateways and standards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD_PHRASES = frozenset(
     ["local override", "last known", "last known value", "last usable value", "not bad", "sub normal", "subnormal"]
 )
 NO_VALUE = frozenset({"goodnodata", "goodnodatavalue", "good no data", "good nodata"})
-"""OPC UA's words for an answer without a value in it: a number beside it is a filler."""
+"""OPC UA's words for a response without a value: a number next to them is a placeholder."""
 BAD_WORDS = frozenset(
     [
         "bad",
@@ -53,7 +53,7 @@ BAD_WORDS = frozenset(
         "b",
     ]
 )
-"""Where one of these is a word of the text, the reading is bad."""
+"""A text that contains one of these words means a bad reading."""
 BAD_PHRASES = frozenset(
     """not good, not connected, not found, not available, out of service, out of range, out of serv, no data,
     no value, no communication, access denied, demo expired, last known bad""".replace("\n    ", " ").split(", ")
@@ -64,10 +64,10 @@ _SEVERITY = re.compile(r"^(?:[Ss]tatus)?(?:(?i:good|uncertain)$|(?:Good|Uncertai
 
 
 def is_good_word(text: str) -> bool:
-    """Text that says how good a reading is -> whether it is. Raises ValueError for text that says nothing known.
+    """Whether a quality text means good. Raises ValueError for an unknown text.
 
     The names of OPC UA (GoodClamped, BadNodeIdUnknown) and of Ignition (Good_Unspecified, Error_ExpressionEval) begin
-    with their severity. Whatever is called bad anywhere else is bad.
+    with their severity. A text that contains a bad word anywhere else is bad.
     """
     text = text.strip(" \t")
     tokens = _TOKEN.findall(text)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Reading(NamedTuple):
-    """One measurement. `sensor` is the class's name for it, `tag` the plant's address; one of the two is set."""
+    """One measurement. `sensor`: the class's name for it; `tag`: the plant's address. At least one of them is set."""
 
     asset: str | None
     sensor: str | None
@@ -14,12 +14,12 @@ class Reading(NamedTuple):
     ts: int
     """Milliseconds since 1970-01-01T00:00:00Z, rounded down."""
     value: float
-    """In engineering units; NaN when the quality is bad."""
+    """In engineering units; NaN if the quality is bad."""
     good: bool
 
 
 class Rejected(NamedTuple):
-    """Why a record, or one value of it, is no reading. `reason` is one of `reject_reasons.REASONS`."""
+    """Why a record, or one of its values, is not a reading. `reason`: one of `reject_reasons.REASONS`."""
 
     reason: str
     detail: str

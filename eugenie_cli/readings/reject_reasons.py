@@ -1,11 +1,11 @@
-"""Why readings are turned away: the closed list that imports, dead letters and their counts share."""
+"""Why readings are rejected: the closed list that imports, dead letters and their counts share."""
 
 from __future__ import annotations
 
-BAD_JSON = "bad-json"  # not JSON, or not the object (or array of them) that a message is
-BAD_AVRO = "bad-avro"  # not framed, of a schema that nobody knows, or not of its schema
-TOO_LARGE = "too-large"  # the payload is longer than anything that a gateway sends
-MISSING_FIELD = "missing-field"  # no instant, sensor, tag, asset or value where the mapping looks for it
+BAD_JSON = "bad-json"  # not JSON, or neither an object nor an array of objects
+BAD_AVRO = "bad-avro"  # not framed, with an unknown schema, or not matching its schema
+TOO_LARGE = "too-large"  # the payload is longer than any that a gateway sends
+MISSING_FIELD = "missing-field"  # no timestamp, sensor, tag, asset or value where the mapping looks for it
 BAD_TIMESTAMP = "bad-timestamp"  # unreadable, or a local time that occurs twice or never
 BAD_VALUE = "bad-value"  # a value or quality that is neither a number nor a known text
 UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not have

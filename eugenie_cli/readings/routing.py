@@ -1,8 +1,7 @@
-"""Routing: (asset, sensor, tag) of a reading -> the asset and the place of the sensor in its class.
+"""Routing: (asset, sensor, tag) of a reading -> the asset and the index of the sensor in its class.
 
-A sensor is looked up by its name on the asset. A tag is looked up among the asset's tags, then among its
-sensor names (so a wide export may use either); without an asset it must belong to exactly one asset of the
-site.
+A sensor is looked up by its name on the asset. A tag is looked up among the asset's tags, then among its sensor names
+(so a wide export may use either); without an asset it must belong to exactly one asset of the site.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ from typing import Any, NamedTuple
 
 
 class Route(NamedTuple):
-    """A line of the routing table. `asset` is None where a tag alone is enough; exactly one of `sensor`,
-    `tag` is set.
-    """
+    """A row of the routing table. `asset` is None if the tag alone suffices; exactly one of `sensor`, `tag` is set."""
 
     asset: str | None
     sensor: str | None
@@ -27,8 +24,8 @@ class Route(NamedTuple):
 class Router:
     """The assets of a site, by name and by tag.
 
-    `assets`: asset -> `{"class": name, "tags": {sensor: tag}}`; a sensor that is not in `tags` has its own
-    name as tag. `sensors`: class -> sensor names, in order. A tag that several assets have leads nowhere alone.
+    `assets`: asset -> `{"class": name, "tags": {sensor: tag}}`; the tag of a sensor that is not in `tags` is its name.
+    `sensors`: class -> sensor names, in order. A tag of several assets is not routed without an asset.
     """
 
     def __init__(self, assets: Mapping[str, Mapping[str, Any]], sensors: Mapping[str, Sequence[str]]) -> None:
@@ -36,7 +33,7 @@ class Router:
         self._sensors = {name: tuple(names) for name, names in sensors.items()}
         self._by_sensor: dict[tuple[str, str], int] = {}
         self._by_tag: dict[tuple[str, str], int] = {}
-        alone: dict[str, set[tuple[str, int]]] = {}
+        by_tag_alone: dict[str, set[tuple[str, int]]] = {}
         for asset, entry in assets.items():
             tags = entry.get("tags") or {}
             names = self._sensors[self._class[asset]]
@@ -46,15 +43,15 @@ class Router:
             for index, sensor in enumerate(names):  # after all tags: a tag wins over another sensor's name
                 self._by_tag.setdefault((asset, sensor), index)
         for (asset, tag), index in self._by_tag.items():
-            alone.setdefault(tag, set()).add((asset, index))
-        self._alone = {tag: next(iter(places)) for tag, places in alone.items() if len(places) == 1}
+            by_tag_alone.setdefault(tag, set()).add((asset, index))
+        self._by_tag_alone = {tag: next(iter(routes)) for tag, routes in by_tag_alone.items() if len(routes) == 1}
 
     def route(self, asset: str | None, sensor: str | None, tag: str | None) -> tuple[str, int] | None:
-        """(asset, index of the sensor in its class), or None for what the site does not have. A sensor goes
-        before a tag.
+        """(asset, index of the sensor in its class), or None if the site has no such sensor. A sensor takes precedence
+        over a tag.
         """
         if asset is None:
-            return self._alone.get(tag) if sensor is None and tag is not None else None
+            return self._by_tag_alone.get(tag) if sensor is None and tag is not None else None
         if sensor is not None:
             index = self._by_sensor.get((asset, sensor))
         else:
@@ -63,7 +60,7 @@ class Router:
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """The assets there are."""
+        """The names of the assets."""
         return tuple(self._class)
 
     def sensors_of(self, asset: str) -> tuple[str, ...]:
@@ -71,10 +68,10 @@ class Router:
         return self._sensors[self._class[asset]]
 
     def table(self) -> Iterator[Route]:
-        """Every route there is, for a join. `route` is a look-up in exactly these lines."""
+        """All routes, for a join. `route` looks up exactly these rows."""
         for (asset, sensor), index in self._by_sensor.items():
             yield Route(asset, sensor, None, asset, self._class[asset], index)
         for (asset, tag), index in self._by_tag.items():
             yield Route(asset, None, tag, asset, self._class[asset], index)
-        for tag, (asset, index) in self._alone.items():
+        for tag, (asset, index) in self._by_tag_alone.items():
             yield Route(None, None, tag, asset, self._class[asset], index)

@@ -1,6 +1,6 @@
-"""The client of a schema registry: the one module here that uses the network.
+"""The client of a schema registry; the only module of this package that uses the network.
 
-It speaks two requests of Confluent's REST interface, which Apicurio, Karapace and Redpanda answer too.
+It sends two requests of Confluent's REST API, which Apicurio, Karapace and Redpanda also support.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
 from eugenie_cli.readings.backoff import pause_s
 
 TIMEOUT_S = 10.0
-MAX_ANSWER = 8_000_000  # bytes; a schema has some thousands
-UNKNOWN_FOR_S = 60.0  # a schema may be registered late; until then one request a minute is enough
-MAX_UNKNOWN = 10_000  # numbers remembered; garbage has many
-MAX_DEPTH = 20  # of references to references: beyond it they run in a circle
+MAX_ANSWER = 8_000_000  # bytes; a schema has a few thousand
+UNKNOWN_FOR_S = 60.0  # a schema may be registered late; until then, one request per minute is enough
+MAX_UNKNOWN = 10_000  # unknown schema ids kept; garbage may contain many
+MAX_DEPTH = 20  # levels of references; deeper ones are circular
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
-# Subject, version, schema not found. Another 404 comes from something that is no registry: a wrong address, say.
+# Subject, version, schema not found. Any other 404 does not come from a registry: the address may be wrong.
 _NOT_FOUND = (40401, 40402, 40403)
 
 
 class RetryableError(Exception):
-    """The registry cannot answer now: nothing is known about the schema, so nothing may be rejected."""
+    """The registry cannot answer now. The schema may exist, so no message may be rejected."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the password to another host."""
+    """Refuses redirects, which would send the password to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class SchemaRegistry:
-    """Schemas by number, fetched once each: a `SchemaOf`.
+    """Schemas by id, each fetched once: a `SchemaOf`.
 
-    `url`: of the registry, with its path if it has one. `ca`: a PEM file of the authority that signed its
-    certificate; default: the system's. `clock`: seconds that only grow.
+    `url`: of the registry, with its path if it has one. `ca`: a PEM file with the CA that signed its certificate;
+    default: the system's CAs. `clock`: monotonic, in seconds.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SchemaRegistry:
         self._unknown: dict[int, tuple[float, str]] = {}
 
     def __call__(self, number: int) -> tuple[Any, ...]:
-        """The schema and, before it, those it refers to. Raises UnknownSchema or RetryableError."""
+        """The schema, preceded by those that it references. Raises UnknownSchema or RetryableError."""
         known = self._schemas.get(number)
         if known is not None:
             return known
@@ -87,29 +87,29 @@ class SchemaRegistry:
         return schemas
 
     def check(self) -> None:
-        """Raises RetryableError, saying why, unless a registry answers and lets us in."""
+        """Raise RetryableError with the reason unless a registry answers and accepts the credentials."""
         try:
             self._get("/schemas/types")
-        except UnknownSchema as refused:  # it speaks as a registry does, and knows no types
+        except UnknownSchema as refused:  # a registry's error, but for a path that every registry has
             raise RetryableError(f"{self.url}: {refused}") from None
 
     def _with_references(self, answer: Any, what: str, depth: int) -> tuple[Any, ...]:
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
-            raise RetryableError(f"{self.url} answered without a schema when asked for {what}")
+            raise RetryableError(f"{self.url} returned no schema for {what}")
         kind = answer.get("schemaType") or "AVRO"
         if kind != "AVRO":
             raise UnknownSchema(f"{what} is a {kind} schema, not an Avro one")
         if depth > MAX_DEPTH:
-            raise UnknownSchema(f"{what} is referred to in a circle")
+            raise UnknownSchema(f"{what} is part of a circular reference")
         schemas: list[Any] = []
         for reference in answer.get("references") or ():
             try:
                 subject, version = str(reference["subject"]), int(reference["version"])
             except (KeyError, TypeError, ValueError):
-                raise RetryableError(f"{self.url} answered with a reference to nothing in {what}") from None
-            found = self._get(f"/subjects/{quote(subject, safe='')}/versions/{version}")
-            for schema in self._with_references(found, f"{subject}, version {version},", depth + 1):
-                if schema not in schemas:  # two may refer to the same third one
+                raise RetryableError(f"{self.url} returned an incomplete reference in {what}") from None
+            referenced = self._get(f"/subjects/{quote(subject, safe='')}/versions/{version}")
+            for schema in self._with_references(referenced, f"{subject}, version {version},", depth + 1):
+                if schema not in schemas:  # two schemas may reference the same third one
                     schemas.append(schema)
         try:
             return (*schemas, json.loads(answer["schema"]))
@@ -125,14 +125,14 @@ class SchemaRegistry:
                 response = refused
             with response:
                 status, body = response.status, response.read(MAX_ANSWER)
-        except (OSError, HTTPException) as error:  # nobody there, no name, no trust, too slow, no HTTP
+        except (OSError, HTTPException) as error:  # refused, unknown host, untrusted certificate, time-out, not HTTP
             raise RetryableError(f"{self.url} does not answer: {getattr(error, 'reason', error)}") from None
         if status != 200:
             self._refused(path, status, body)
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
-            raise RetryableError(f"{self.url}{path} answered with something else than JSON") from None
+            raise RetryableError(f"{self.url}{path} did not return JSON") from None
 
     def _refused(self, path: str, status: int, body: bytes) -> NoReturn:
         try:
@@ -142,14 +142,16 @@ class SchemaRegistry:
             code, message = 0, ""
         if status == 404 and code in _NOT_FOUND:
             raise UnknownSchema(f"{path.rpartition('/')[2]}: {message}"[:200])
-        why = "refuses the user name or password" if status in (401, 403) else f"answered {status}"
+        why = "rejected the user name or password" if status in (401, 403) else f"returned status {status}"
         raise RetryableError(f"{self.url}{path} {why}")
 
 
-def patient(schema_of: SchemaOf, told: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> SchemaOf:
-    """`schema_of` that waits while the registry is away, without end: the messages are safe in Kafka meanwhile.
+def patient(
+    schema_of: SchemaOf, on_wait: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+) -> SchemaOf:
+    """Wrap `schema_of` to retry without limit while the registry is unreachable: the messages are safe in Kafka.
 
-    `told` is called with the reason before each pause.
+    `on_wait` is called with the reason before each pause.
     """
 
     def waiting(number: int) -> Any:
@@ -157,8 +159,8 @@ def patient(schema_of: SchemaOf, told: Callable[[str], None], sleep: Callable[[f
         while True:
             try:
                 return schema_of(number)
-            except RetryableError as away:
-                told(str(away))
+            except RetryableError as error:
+                on_wait(str(error))
             failures += 1
             sleep(pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S))
 

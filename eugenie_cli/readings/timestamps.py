@@ -1,7 +1,7 @@
-"""Instants: text of many kinds -> int milliseconds since 1970-01-01T00:00:00Z, rounded down.
+"""Instants: text in many formats -> int milliseconds since 1970-01-01T00:00:00Z, rounded down.
 
-Local times follow the named zone. A local time that occurs twice (clocks set back) or never (clocks set
-forward) is refused, never guessed: both readings of the doubled hour would otherwise fall onto each other.
+Local times are read in the named zone. A local time that occurs twice (clocks set back) or never (clocks set forward)
+is refused, not guessed: otherwise the readings of the repeated hour would get the same instants.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ ISO_PATTERN = (
 )
 EPOCH_PATTERN = r"^[+-]?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?$"
 
-# A clock that was never set shows years before 1970; beyond 9999 no calendar here can write it.
+# A clock that was never set shows years before 1970; Python's calendar ends with 9999.
 MIN_INSTANT = 0
 MAX_INSTANT = 253_402_300_799_999
-# Instants of measurements: what lies outside was read with the wrong unit, or from a clock that was never set.
+# Plausible instants of measurements: one outside was read in the wrong unit, or comes from a clock that was never set.
 FIRST_PLAUSIBLE = 631_152_000_000  # 1990-01-01
 LAST_PLAUSIBLE = 4_102_444_800_000  # 2100-01-01
-NO_ZONES = ("localtime", "posixrules", "Factory")  # files beside the zones: the machine's own setting
+NO_ZONES = ("localtime", "posixrules", "Factory")  # files next to the zones: the machine's own setting
 
 _ISO = re.compile(ISO_PATTERN)
 _EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
@@ -36,11 +36,11 @@ _EXCEL_1970, _EXCEL_LAST = Decimal(25_569), Decimal(2_958_465)
 _MS_A_DAY = 86_400_000
 
 ToInstant = Callable[[str], int]
-"""Trimmed, non-empty text -> milliseconds. Raises ValueError, saying why."""
+"""Trimmed, non-empty text -> milliseconds. Raises ValueError with the reason."""
 
 
 def zone(name: str) -> tzinfo:
-    """The IANA time zone `name`. Raises ValueError when there is none."""
+    """The IANA time zone `name`. Raises ValueError if it does not exist."""
     if name in ("UTC", "Z", "Etc/UTC"):
         return timezone.utc
     try:
@@ -58,7 +58,7 @@ def wall_ms(local: datetime) -> int:
 
 
 def utc_offset_ms(local: datetime, zone: tzinfo) -> int:
-    """The offset from UTC of a naive local time. Raises ValueError where it occurs twice or never."""
+    """The offset from UTC of a naive local time. Raises ValueError if the time occurs twice or never."""
     first = local.replace(tzinfo=zone, fold=0).utcoffset()
     second = local.replace(tzinfo=zone, fold=1).utcoffset()
     if first is None or second is None:
@@ -73,8 +73,8 @@ def compile_instant(unit: str = "iso", format: str | None = None, timezone: str 
     """The reader of one timestamp field.
 
     `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
-    1899-12-30, local time). `format`: as `timestamp_formats.compile_format` reads it, which then comes first.
-    `timezone`: of local times that carry no offset.
+    1899-12-30, local time). `format`: for `timestamp_formats.compile_format`; overrides `unit`. `timezone`: of local
+    times without an offset.
     """
     local_zone = zone(timezone)
     if format is not None:
@@ -99,7 +99,7 @@ def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
 
 
 def _other_unit(number: str, before: str) -> str:
-    """The unit in which a number would be an instant of our time, in words; nothing where there is none."""
+    """A hint that names the unit in which a number would be a plausible instant; empty if there is none."""
     for unit, factor in _MS_PER_UNIT.items():
         milliseconds = Decimal(number) * factor
         if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
@@ -111,16 +111,16 @@ def _other_unit(number: str, before: str) -> str:
     return ""
 
 
-def _from_local(said: Local, local_zone: tzinfo) -> int:
-    local, milliseconds, offset = said
+def _from_local(fields: Local, local_zone: tzinfo) -> int:
+    local, milliseconds, offset = fields
     return wall_ms(local) + milliseconds - (utc_offset_ms(local, local_zone) if offset is None else offset)
 
 
 def _iso(text: str, local_zone: tzinfo) -> int:
     match = _ISO.match(text)
     if match is None:
-        meant = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
-        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{meant}")
+        hint = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
+        raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{hint}")
     year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
     try:
         local = datetime(year, month, day, hour, minute, int(match[6] or 0))
@@ -132,7 +132,7 @@ def _iso(text: str, local_zone: tzinfo) -> int:
 
 def _epoch(text: str, ms_per_unit: Decimal) -> int:
     if _EPOCH_NUMBER.match(text) is None:
-        raise ValueError(f"{text!r} is not a number of seconds or parts of a second since 1970")
+        raise ValueError(f"{text!r} is not a number of seconds or fractions of a second since 1970")
     return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
 
 

@@ -1,4 +1,4 @@
-"""Values: text -> float, with the words that historians write in the place of a number."""
+"""Values: text -> float, including the words that historians write in place of a number."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
-# No thousands separators: `1.012,5` and `1,012.5` are refused rather than guessed at.
+# No thousands separators: `1.012,5` and `1,012.5` are refused instead of guessed.
 NUMBER_PATTERN = {
     ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$",
     ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?$",
 }
-# Rows are float32: a larger magnitude (infinity included) is no measurement.
+# Rows are float32: a larger magnitude (including infinity) is not a measurement.
 MAX_VALUE = 3.4028234663852886e38
 
 _STATUS_TEXTS = """
@@ -30,29 +30,29 @@ bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf,
 +infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
 #ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
 """
-# Lower case, trimmed. The states of process historians, then what spreadsheets and data loggers write.
+# Lower case, trimmed: the states of process historians, then the texts of spreadsheets and data loggers.
 STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
 TRUE_TEXTS = frozenset({"true", "on"})
 FALSE_TEXTS = frozenset({"false", "off"})
 
 ToValue = Callable[[str], float]
-"""Trimmed text -> value, NaN meaning bad quality. Raises ValueError for text that is no value."""
+"""Trimmed text -> value; NaN means bad quality. Raises ValueError for text that is not a value."""
 
 
 def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
-    """The reader of one value field: `decimal` is "." or ",", `status` more texts that mean bad quality.
+    """The reader of one value field. `decimal`: "." or ","; `status`: additional texts that mean bad quality.
 
-    A status that is a number, -9999 say, means that number however it is written.
+    A status that is a number, such as -9999, matches that number in any notation.
     """
     number = re.compile(NUMBER_PATTERN[decimal])
     status = [text.strip(" \t") for text in status]
     bad = STATUS_TEXTS | {""} | {text.lower() for text in status}
-    never = frozenset(sentinels(decimal, status))
+    bad_numbers = frozenset(sentinels(decimal, status))
 
     def to_value(text: str) -> float:
         if number.match(text):
             value = float(text.replace(",", "."))
-            return value if abs(value) <= MAX_VALUE and value not in never else math.nan
+            return value if abs(value) <= MAX_VALUE and value not in bad_numbers else math.nan
         word = text.lower()
         if word in bad:
             return math.nan
@@ -66,9 +66,9 @@ def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
 
 
 def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:
-    """The numbers among status texts: what writes -9999 where nothing was measured means no value by it.
+    """The numbers among the status texts: some loggers write -9999 if there is no measurement.
 
-    In the site file a number has its point, whatever the decimal sign of the records.
+    In the site file a number may have a decimal point, regardless of the decimal sign of the records.
     """
     patterns = [re.compile(NUMBER_PATTERN[sign]) for sign in {".", decimal}]
     texts = [text.strip(" \t") for text in status]

@@ -1,7 +1,7 @@
-"""Many records at once: columns of readings, with the same result for each as the scalar rules one package above.
+"""Reads many records at once, as columns, with the same result for each as the scalar rules of the parent package.
 
 Imports and the stream read columns with `instants`, `values`, `qualities` and, for names, `distinct`. `reader` reads
-whole messages: `field_paths` where a record has its parts · `long`, `wide` records as columns · `flat_json` flat
-objects through Arrow · `sensor_index` the places of names. Ships to stream workers: standard library, numpy, pyarrow
-and orjson.
+whole messages: `field_paths` locates the parts of a record; `long` and `wide` turn records into columns; `flat_json`
+parses flat objects with Arrow; `sensor_index` maps names to places. Ships to stream workers: needs the standard
+library, numpy, pyarrow and orjson.
 """

@@ -1,4 +1,4 @@
-"""Columns as indices into their distinct texts, so that a name or a code is looked at once and not once a record."""
+"""Columns as indices into their distinct texts, so that each name or code is processed once, not once per record."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 LARGEST_TABLE = 1 << 20
-"""Combinations that are counted in a table; of more the column is sorted."""
+"""The largest number of combinations for which a table is used; above, the column is sorted."""
 
 Coded = tuple[list[Any], "NDArray[np.int64]"]
 """D distinct values, and the index int64 [N] of each record's."""
 
 
 def distinct(column: pa.Array) -> Coded:
-    """A column's distinct values as they stand; if it has nulls, None is the first of them."""
+    """A column's distinct values, unchanged; if it has nulls, None is the first."""
     encoded = column.dictionary_encode()
     values, codes = encoded.dictionary.to_pylist(), encoded.indices
     if codes.null_count:
@@ -26,7 +26,7 @@ def distinct(column: pa.Array) -> Coded:
 
 
 def combined(columns: Sequence[Coded]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
-    """Several columns -> C combinations of their values that occur, and the index int64 [N] of each record's."""
+    """Several columns -> the C combinations of values that occur, and the index int64 [N] of each record's."""
     size = 1
     code = np.zeros(len(columns[0][1]), np.int64)
     for values, codes in columns:
@@ -39,11 +39,11 @@ def combined(columns: Sequence[Coded]) -> tuple[list[tuple[Any, ...]], NDArray[n
         index = places[code]
     else:
         present, index = np.unique(code, return_inverse=True)
-    found = []
+    combinations = []
     for rest in present.tolist():
         combination = []
         for values, _ in reversed(columns):
             rest, place = divmod(rest, len(values))
             combination.append(values[place])
-        found.append(tuple(reversed(combination)))
-    return found, index
+        combinations.append(tuple(reversed(combination)))
+    return combinations, index

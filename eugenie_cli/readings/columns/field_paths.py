@@ -1,4 +1,4 @@
-"""Where a record has its parts: the mapping's paths and constants as functions. A missing part is a KeyError."""
+"""Locates the parts of a record: the mapping's paths and constants as functions. A missing part raises KeyError."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from eugenie_cli.readings.payload import WHOLE
 
 Getter = Callable[[Any], Any]
 Elements = Callable[[Any], "tuple[list[Any], dict[str, Any] | None]"]
-"""A message -> its records, and the object round them."""
+"""A message -> its records, and the enclosing object."""
 
 
 def getter(part: Mapping[str, Any]) -> Getter:
-    """One part of a record: a member by its exact name, else the one that the path's dots lead to."""
+    """One part of a record: the member with that exact name, or else the nested one that the path's dots lead to."""
     path = part.get("path")
     if path is None:
         const = part.get("const")
@@ -36,12 +36,12 @@ def getter(part: Mapping[str, Any]) -> Getter:
 
 
 def is_plain(part: Mapping[str, Any]) -> bool:
-    """True for a member of the record itself, found by its name alone."""
+    """Whether a part is a member of the record itself, found by its name alone."""
     return part.get("path") is not None and "." not in part["path"]
 
 
 def around(get: Getter) -> Getter:
-    """(record, the object round it) -> a part: the record's own, else that of the object round it."""
+    """(record, the enclosing object) -> a part: of the record, or else of the enclosing object."""
 
     def find(pair: tuple[Any, Any]) -> Any:
         record, outer = pair
@@ -56,7 +56,7 @@ def around(get: Getter) -> Getter:
 
 
 def optional(get: Getter) -> Getter:
-    """None in the place of a part that is missing."""
+    """None in place of a missing part."""
 
     def find(record: Any) -> Any:
         try:
@@ -68,7 +68,7 @@ def optional(get: Getter) -> Getter:
 
 
 def elements_of(records: str | None) -> Elements:
-    """The records of a message. TypeError when they are not objects, or not where they should be."""
+    """The records of a message. Raises TypeError if they are not objects, or not where they should be."""
     if records is None:
         return lambda message: ([_object(message)], None)
     if records == WHOLE:

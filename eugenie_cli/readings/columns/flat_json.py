@@ -1,8 +1,8 @@
-"""Flat JSON objects, a reading each, parsed by Arrow: no Python object for a message, let alone for its parts.
+"""Flat JSON objects with one reading each, parsed by Arrow, without a Python object per message or member.
 
-Arrow reads objects one after another and does not say where one began. So only payloads are taken that cannot run into
-each other: one opening brace at the beginning, one closing brace at the end, no line break. What a batch holds beside
-such objects, or a member of an unexpected type, makes `read` return None: then the batch is read in the general way.
+Arrow reads consecutive objects and does not report where each begins. So only payloads are accepted that cannot run
+into each other: one opening brace at the beginning, one closing brace at the end, no line break. If a batch contains
+anything else, or a member of an unexpected type, `read` returns None: then the batch is read by the general reader.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _QUALITY_TYPES = {
 }
 
 FEWEST = 4_000
-"""Messages of a batch from which on this is faster: a call of Arrow costs as much as parsing two thousand."""
+"""The smallest batch for which this is faster: a call of Arrow costs as much as parsing 2,000 messages."""
 
 LONGEST_PAUSE = 256
-"""Batches: a site whose messages are not of this kind pays for a look in vain once in so many."""
+"""Batches after a failed attempt before the next one, at most: limits the cost for sites with other messages."""
 
 
 class FlatColumns(NamedTuple):
-    """N messages: place, instant (ms) and value of each, and a mask of those that are read; the others are not."""
+    """Place, instant (ms) and value of each of N messages; `fine`: mask of those that could be read."""
 
     place: NDArray[np.int64]
     ts: NDArray[np.int64]
@@ -50,11 +50,11 @@ class FlatColumns(NamedTuple):
 
 
 class FlatJson:
-    """Reads batches whose messages are all flat and alike in their types."""
+    """Reads batches whose messages are all flat, with the same types."""
 
     @staticmethod
     def can_read(mapping: Mapping[str, Any]) -> bool:
-        """Whether the mapping asks for nothing but members of flat objects."""
+        """Whether the mapping uses only members of flat objects."""
         parts = [mapping[name] for name in (*NAMES, "ts", "value", "quality") if mapping.get(name) is not None]
         paths = [part.get("path") for part in parts]
         value, ts = mapping.get("value") or {}, mapping.get("ts") or {}
@@ -65,7 +65,7 @@ class FlatJson:
             and all(map(is_plain, parts))
             and len(set(paths)) == len(paths)
             and (value.get("decimal") or ".") == "."
-            and "%Z" not in (ts.get("format") or "")  # an abbreviation of a zone is read one by one
+            and "%Z" not in (ts.get("format") or "")  # abbreviations of zones are read one by one
         )
 
     def __init__(
@@ -88,7 +88,7 @@ class FlatJson:
         self._pause, self._next_pause = 0, 1
 
     def read(self, payloads: Sequence[bytes | None]) -> FlatColumns | None:
-        """All messages of a batch, or None when they are not all of this kind."""
+        """All messages of a batch; None if some are of another kind, or the batch is small."""
         if len(payloads) < FEWEST:
             return None
         if self._pause:
@@ -116,7 +116,7 @@ class FlatJson:
         place = self._place(table, count)
         ts, fine = self._instant(table.column(self._ts).combine_chunks())
         value = table.column(self._value).to_numpy()
-        fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # NaN, which is null or missing, is not
+        fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # False for NaN, which means null or missing
         value = self._values.without_sentinels(value)
         if self._quality is not None:
             good, readable = self._qualities.of_column(table.column(self._quality).combine_chunks())
@@ -125,7 +125,7 @@ class FlatJson:
         return FlatColumns(place, ts, value, fine)
 
     def _place(self, table: pa.Table, count: int) -> NDArray[np.int64]:
-        """Names are looked up once for each combination that the batch has."""
+        """Names are looked up once for each combination in the batch."""
         nothing = [None], np.zeros(count, np.int64)
         columns = [
             distinct(table.column(self._names[name]).combine_chunks()) if name in self._names else nothing

@@ -1,8 +1,8 @@
-"""A column of instants: what `timestamps.compile_instant` reads one by one, as arrays. Imports and the stream use it.
+"""A column of instants: the same results as `timestamps.compile_instant`, as arrays. Used by imports and the stream.
 
-Gateways and historians write the same few layouts over and over. Texts of one length are read layout by layout, by
-digit arithmetic on a matrix of characters, with the same checks as the calendar makes; what has no layout, and local
-times close to a change of the clocks, go through `compile_instant`.
+Gateways and historians write few different layouts. Texts of one length are read layout by layout, by digit arithmetic
+on a matrix of characters, with the same checks as the calendar's. Texts without a layout, and local times close to a
+clock change, go through `compile_instant`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Read = tuple["NDArray[np.int64]", "NDArray[np.bool_]"]
 """N instants in ms since 1970 UTC, and a mask [N] of those that could be read; the others are 0."""
 
 ATTEMPTS = 8
-"""Layouts that are tried on texts of one length."""
+"""Layouts tried on texts of one length."""
 FEWEST = 16
-"""Texts for which one more layout is quicker than the scalar rule."""
+"""The smallest number of texts for which another layout is faster than the scalar rule."""
 REMEMBERED = 1_000
-"""Layouts that are remembered: a gateway writes a few, a hostile message could bring any number."""
+"""Layouts kept in memory: a gateway uses few, but hostile messages could bring any number."""
 
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 _BLANKS = " \t"
@@ -36,9 +36,9 @@ _DAY_MS = 86_400_000  # no local time is further from UTC
 
 
 class Instants:
-    """Reads columns of one timestamp field. Arguments and errors as `compile_instant` has them.
+    """Reads columns of one timestamp field. Arguments and errors: as for `compile_instant`.
 
-    What it reads is what `compile_instant` reads, and what it does not read `compile_instant` refuses, or is no text.
+    It reads exactly the texts that `compile_instant` reads, with the same results.
     """
 
     def __init__(self, unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> None:
@@ -49,7 +49,7 @@ class Instants:
         self._integers = UNITS.get(unit) if format is None else None
 
     def of_members(self, members: Sequence[Any]) -> Read:
-        """Members [N] of messages: texts, numbers, and anything else, which is no instant."""
+        """Members [N] of messages: texts, numbers, or other types, which are not instants."""
         kinds = set(map(type, members))
         if self._integers is not None and kinds == {int}:
             ts, read = _of_integers(members, *self._integers)
@@ -61,13 +61,13 @@ class Instants:
         return self._by_rule(ts, read, rest, [_text(members[row]) for row in rest])
 
     def of_texts(self, texts: pa.StringArray) -> Read:
-        """A column of texts, as Arrow has them; a null is no instant."""
+        """An Arrow column of texts; a null is not an instant."""
         ts, read = self.of_plain_texts(texts)
         rest = np.flatnonzero(~read)
         return self._by_rule(ts, read, rest.tolist(), texts.take(pa.array(rest)).to_pylist() if len(rest) else [])
 
     def of_plain_texts(self, texts: pa.StringArray) -> Read:
-        """As `of_texts`; what only the scalar rule could read is left out."""
+        """As `of_texts`, without the texts that only the scalar rule can read."""
         return self._of_blocks(blocks_of_column(texts), len(texts))
 
     def _by_rule(
@@ -99,7 +99,7 @@ class Instants:
         return ts, read
 
     def _layout(self, sample: bytes) -> Layout | None:
-        """The layout of texts that are like this one."""
+        """The layout of texts like this one."""
         kind = sample.translate(_ANY_DIGIT)
         layout = self._layouts.get(kind)
         if layout is None and self._layout_of is not None and sample.isascii() and sample == sample.strip(b" \t"):
@@ -109,14 +109,14 @@ class Instants:
         return layout
 
     def _read(self, characters: NDArray[np.uint8], ts: NDArray[np.int64], read: NDArray[np.bool_]) -> None:
-        """Fill in what texts of one length, uint8 [length, N], say by one of their layouts."""
+        """Fill in the instants of texts of one length, uint8 [length, N], that match one of their layouts."""
         left: NDArray[np.int64] | None = None
         for attempt in range(ATTEMPTS):
             own = characters if left is None else characters[:, left]
             count = own.shape[1]
             if count < FEWEST:
                 return
-            # samples from all over the column: garbage at its beginning must not cost the rest its layout
+            # samples from the whole column, so that garbage at its beginning does not hide the layout of the rest
             sample = bytes(own[:, attempt * count // ATTEMPTS])
             layout = self._layout(sample)
             if layout is None:
@@ -133,7 +133,7 @@ class Instants:
 
 
 def _text(member: Any) -> str:
-    """A member as the scalar rule would have it, empty for what is neither text nor a number."""
+    """A member as text for the scalar rule; empty for anything other than text or a number."""
     kind = type(member)
     return member if kind is str else repr(member) if kind is int or kind is float else ""
 

@@ -1,4 +1,4 @@
-"""Many local times at once -> UTC, by `timestamps.utc_offset_ms`: asked once for an hour instead of once for a text."""
+"""Many local times -> UTC, by `timestamps.utc_offset_ms`, called once per hour instead of once per text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eugenie_cli.readings.columns.runs import mapped
 from eugenie_cli.readings.timestamps import utc_offset_ms
 
 REMEMBERED = 100_000
-"""Hours whose offset is remembered, more than eleven years: hostile messages could bring any hour of 10,000 years."""
+"""Hours whose offset is kept in memory, over eleven years: hostile messages could bring any hour of 10,000 years."""
 
 _HOUR_MS = 3_600_000
 _UNCLEAR = np.iinfo(np.int64).min
@@ -25,9 +25,9 @@ class LocalTime:
         self._offsets: dict[int, int] = {}
 
     def to_utc(self, wall: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Local times, ms since 1970 on that clock [N] -> (ms since 1970 UTC [N], mask [N] of those that are clear).
+        """Local times, ms since 1970 on that clock [N] -> (ms since 1970 UTC [N], mask [N] of the unambiguous ones).
 
-        Unclear is every time in an hour in which the offset changes, or that occurs twice or never, if only in part.
+        Every time is ambiguous in an hour in which the offset changes, or of which a part occurs twice or never.
         """
         if self._zone is timezone.utc:
             return wall, np.ones(len(wall), bool)
@@ -36,7 +36,7 @@ class LocalTime:
         return wall - np.where(clear, offset, 0), clear
 
     def _of_hour(self, hour: int) -> int:
-        """The offset from UTC all through an hour of local time, in ms."""
+        """The offset from UTC, in ms, throughout an hour of local time."""
         offset = self._offsets.get(hour)
         if offset is None:
             offset = self._look_up(hour)
@@ -49,6 +49,6 @@ class LocalTime:
             start = datetime(1970, 1, 1) + timedelta(hours=hour)
             first = utc_offset_ms(start, self._zone)
             last = utc_offset_ms(start + timedelta(hours=1, microseconds=-1), self._zone)
-        except (ValueError, OverflowError):  # the latter beyond the years that a datetime has
+        except (ValueError, OverflowError):  # the latter beyond the range of `datetime`
             return _UNCLEAR
         return first if first == last else _UNCLEAR

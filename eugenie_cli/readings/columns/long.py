@@ -1,4 +1,4 @@
-"""Records of one reading each, as columns."""
+"""Records with one reading each, as columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REQUIRED = ("ts", "value")
 
 
 class RawColumns(NamedTuple):
-    """Members of N records as they stand there. `quality` is None where the mapping has none."""
+    """Members of N records, unchanged. `quality` is None if the mapping has none."""
 
     message: NDArray[np.int64]
     identity: list[Any]
@@ -28,7 +28,7 @@ class RawColumns(NamedTuple):
 
 
 class LongRows:
-    """Takes messages apart, a part at a time where they are alike."""
+    """Splits messages into columns; those with the same members together."""
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         self._parts: dict[str, Mapping[str, Any]] = {
@@ -44,8 +44,8 @@ class LongRows:
         }
 
     def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
-        """Decoded messages and their numbers -> columns, and the numbers of those that have not all parts."""
-        found: dict[str, list[Any]] = {part: [] for part in PARTS}
+        """Decoded messages and their numbers -> columns, and the numbers of those that lack a part."""
+        columns: dict[str, list[Any]] = {part: [] for part in PARTS}
         message: list[int] = []
         refused: list[int] = []
         for numbers, parts in self._simple(index, messages) if self._is_simple else self._any(index, messages):
@@ -53,16 +53,16 @@ class LongRows:
                 refused += numbers
                 continue
             message += numbers
-            for name, column in found.items():
+            for name, column in columns.items():
                 column += parts.get(name) or repeat(None, len(numbers))
-        identity = list(zip(*(found[name] for name in NAMES), strict=True))
-        quality = found["quality"] if "quality" in self._parts else None
-        return RawColumns(np.array(message, np.int64), identity, found["ts"], found["value"], quality), refused
+        identity = list(zip(*(columns[name] for name in NAMES), strict=True))
+        quality = columns["quality"] if "quality" in self._parts else None
+        return RawColumns(np.array(message, np.int64), identity, columns["ts"], columns["value"], quality), refused
 
     def _simple(
         self, index: Sequence[int], messages: Sequence[Any]
     ) -> Iterator[tuple[Sequence[int], dict[str, list[Any]] | None]]:
-        """Flat objects: those that have the same members go together, through loops in C."""
+        """Flat objects: those with the same members are processed together, by loops in C."""
         for names, (numbers, alike) in _by_layout(index, messages).items():
             if names is None or any(self._parts[part]["path"] not in names for part in REQUIRED):
                 yield numbers, None
@@ -87,7 +87,7 @@ class LongRows:
 def _by_layout(
     index: Sequence[int], messages: Sequence[Any]
 ) -> dict[tuple[str, ...] | None, tuple[Sequence[int], Sequence[Any]]]:
-    """Names of the members -> the messages that have them; None -> those that are no objects."""
+    """Names of the members -> the messages with exactly these; None -> those that are not objects."""
     if set(map(type, messages)) == {dict}:
         layouts: list[tuple[str, ...] | None] = list(map(tuple, messages))
         if len(set(layouts)) == 1:

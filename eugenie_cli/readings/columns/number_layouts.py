@@ -1,4 +1,4 @@
-"""Layouts of instants that are one number: seconds since 1970 or parts of them, and the days of a spreadsheet."""
+"""Layouts of instants that are one number: seconds since 1970 or fractions of them, and the days of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 from eugenie_cli.readings.timestamps import MAX_INSTANT
 
 UNITS = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
-"""Unit -> (milliseconds in one of it, how many of it are a millisecond)."""
+"""Unit -> (milliseconds per unit, units per millisecond); one of the two is 1."""
 
 _EPOCH = re.compile(r"([0-9]{1,18})(?:\.([0-9]*))?")
-_DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,11}))?")  # of more digits the product below does not fit 63 bits
+_DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,11}))?")  # with more digits, the product below does not fit 63 bits
 _EXCEL_1970, _EXCEL_LAST = 25_569, 2_958_465
 _DAY_MS = 86_400_000
 
 
 class Layout(Protocol):
-    """Texts of one length that are alike."""
+    """Texts of one length that differ only in their digits."""
 
     @property
     def is_local(self) -> bool:
         """Whether the clock is that of the mapping's zone."""
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those of this layout)."""
+        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those that match the layout)."""
 
 
 def number_of(digits: NDArray[np.uint8]) -> NDArray:
-    """The number that D rows of digits make, unsigned [N]; of what are no digits anything."""
+    """The number given by D rows of digits, unsigned [N]; arbitrary if they are not digits."""
     if len(digits) <= 2:
         return digits[0] if len(digits) == 1 else digits[0] * np.uint8(10) + digits[1]
     kind = np.uint32 if len(digits) <= 9 else np.uint64
@@ -43,20 +43,20 @@ def number_of(digits: NDArray[np.uint8]) -> NDArray:
 
 
 def epoch_layout(text: str, unit: str) -> Layout | None:
-    """The layout of a plain number, `1767225600.25` say."""
+    """The layout of a plain number, such as `1767225600.25`."""
     match = _EPOCH.fullmatch(text)
     return None if match is None else EpochLayout(len(match[1]), len(text), unit)
 
 
 def serial_day_layout(text: str) -> Layout | None:
-    """The layout of days since 1899-12-30, `46035,2083333333` say."""
+    """The layout of days since 1899-12-30, such as `46035,2083333333`."""
     match = _DAYS.fullmatch(text)
     return None if match is None else SerialDayLayout(len(match[1]), len(text), text[len(match[1]) :][:1].encode())
 
 
 @dataclass(frozen=True)
 class EpochLayout:
-    """`whole` digits and, in a longer text, a point and further digits."""
+    """`whole` digits and, if the text is longer, a point and further digits."""
 
     whole: int
     length: int
@@ -64,7 +64,7 @@ class EpochLayout:
     is_local: bool = False
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """As `Layout` has it."""
+        """See `Layout`."""
         digits, fits = _digits(characters, self.whole, b".")
         times, over = UNITS[self.unit]
         number = number_of(digits[: self.whole]).astype(np.int64)
@@ -78,7 +78,7 @@ class EpochLayout:
 
 @dataclass(frozen=True)
 class SerialDayLayout:
-    """`whole` digits and, in a longer text, `point` and further digits."""
+    """`whole` digits and, if the text is longer, `point` and further digits."""
 
     whole: int
     length: int
@@ -86,10 +86,12 @@ class SerialDayLayout:
     is_local: bool = True
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """As `Layout` has it. Rounded to the millisecond, half to even."""
+        """See `Layout`. Rounded to the millisecond, half to even."""
         digits, fits = _digits(characters, self.whole, self.point)
         days = number_of(digits[: self.whole]).astype(np.int64)
-        fits &= (days >= _EXCEL_1970) & (days < _EXCEL_LAST)  # of the last day no more than its beginning would do
+        fits &= (days >= _EXCEL_1970) & (
+            days < _EXCEL_LAST
+        )  # the scalar rule accepts only the beginning of the last day
         instants = (days - _EXCEL_1970) * _DAY_MS
         count = self.length - self.whole - 1
         if count > 0:
@@ -100,7 +102,7 @@ class SerialDayLayout:
 
 
 def _digits(characters: NDArray[np.uint8], point: int, sign: bytes) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Characters [length, N] as digits, and a mask [N]: all are digits but `sign` at the place `point`."""
+    """Characters [length, N] as digits, and a mask [N]: all are digits, except `sign` at the index `point`."""
     digits = characters - np.uint8(ord("0"))
     fits = digits[:point].max(axis=0) <= 9
     if len(characters) > point:

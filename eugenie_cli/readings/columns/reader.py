@@ -1,8 +1,8 @@
 """Payloads -> columns of readings, each already routed to its place in the site.
 
-What gateways normally send is read column by column. A message that is anything else (a member that is missing, of
-another type, too large or unreadable) goes whole through `payload.compile_payload`, the reference: so both say the same
-of every message, and nothing here knows a reason for a rejection.
+Typical messages of gateways are read column by column. Any other message (with a member that is missing, of another
+type, too large or unreadable) is read as a whole by `payload.compile_payload`, the reference: so both give the same
+outcome for every message, and nothing here decides on a rejection.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from eugenie_cli.readings.reading import Rejected
 
 @dataclass(frozen=True)
 class Columns:
-    """N readings of a batch of messages, in no particular order, and what were none."""
+    """N readings of a batch of messages, in no particular order, and the rejections."""
 
     message: NDArray[np.int64]
-    """[N]: index of the message that each came in."""
+    """[N]: index of the message that contained the reading."""
     place: NDArray[np.int64]
-    """[N]: where the site has it; -1 - k for what the site does not have and `unknown[k]` names."""
+    """[N]: the sensor's place in the site; -1 - k for the unknown identity `unknown[k]`."""
     ts: NDArray[np.int64]
     """[N]: ms since 1970 UTC."""
     value: NDArray[np.float64]
-    """[N]: engineering units, NaN when the quality is bad."""
+    """[N]: engineering units; NaN if the quality is bad."""
     unknown: list[Identity]
     rejected: list[tuple[int, Rejected]]
-    """(index of the message, why): messages, or measurements of one, that are no readings."""
+    """(index of the message, rejection): messages, or measurements in one, that are not readings."""
 
     def after(
         self,
@@ -51,7 +51,7 @@ class Columns:
         ts: NDArray[np.int64],
         value: NDArray[np.float64],
     ) -> Columns:
-        """These columns behind others of the same batch."""
+        """These columns appended to others of the same batch."""
         return Columns(
             np.concatenate([message, self.message]),
             np.concatenate([place, self.place]),
@@ -68,7 +68,7 @@ ReadColumns = Callable[[Sequence["bytes | None"]], Columns]
 def compile_columns(
     mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None = None
 ) -> ReadColumns:
-    """The mapping as a function of many payloads. Other arguments and errors as `compile_payload` has them."""
+    """The mapping as a function of many payloads. Other arguments and errors: as for `compile_payload`."""
     return _Reader(mapping, timezone, place_of, schema_of).read
 
 
@@ -91,20 +91,20 @@ class _Reader:
             self._flat = FlatJson(mapping, self._places, self._instants, self._values, self._qualities)
 
     def read(self, payloads: Sequence[bytes | None]) -> Columns:
-        """Payloads, None for a message without one, as columns."""
+        """Payloads as columns; None for a message without a payload."""
         self._places.begin()
-        everything = np.arange(len(payloads))
+        all_numbers = np.arange(len(payloads))
         flat = None if self._flat is None else self._flat.read(payloads)
         if flat is None:
-            return self._general(payloads, everything)
+            return self._general(payloads, all_numbers)
         place, ts, value, fine = flat
         if fine.all():
-            return Columns(everything, place, ts, value, self._places.unknown(), [])
+            return Columns(all_numbers, place, ts, value, self._places.unknown(), [])
         rest = self._general(payloads, np.flatnonzero(~fine))
-        return rest.after(everything[fine], place[fine], ts[fine], value[fine])
+        return rest.after(all_numbers[fine], place[fine], ts[fine], value[fine])
 
     def _general(self, payloads: Sequence[bytes | None], numbers: NDArray[np.int64]) -> Columns:
-        """The messages that `numbers` name, whatever they are."""
+        """The messages with these numbers, of any kind."""
         index, messages, unread = self._messages(payloads, numbers.tolist())
         raw, refused = self._rows.read(index, messages)
         ts, fine = self._instants.of_members(raw.ts)
@@ -122,13 +122,13 @@ class _Reader:
         return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
 
     def _messages(self, payloads: Sequence[bytes | None], numbers: list[int]) -> tuple[list[int], list[Any], list[int]]:
-        """Decoded messages, their numbers before them, and the numbers of those that could not be decoded."""
+        """The numbers of the decoded messages, these messages, and the numbers of those that could not be decoded."""
         chosen = payloads if len(numbers) == len(payloads) else [payloads[number] for number in numbers]
         try:
             if max(map(len, chosen), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
                 return numbers, list(map(self._decode, chosen)), []  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            pass  # one of thousands: then one by one
+            pass  # at least one is unreadable: decode them one by one
         index, messages, unread = [], [], []
         for number, payload in zip(numbers, chosen, strict=True):
             try:
@@ -143,15 +143,15 @@ class _Reader:
     def _by_reference(self, payloads: Sequence[bytes | None], numbers: list[int]) -> Columns:
         """The outcomes of the messages that only the reference reads."""
         rejected: list[tuple[int, Rejected]] = []
-        found: list[tuple[int, int, int, float]] = []
+        rows: list[tuple[int, int, int, float]] = []
         for number in numbers:
             for outcome in self._reference(payloads[number]):
                 if isinstance(outcome, Rejected):
                     rejected.append((number, outcome))
                 else:
                     at = self._places.of((outcome.asset, outcome.sensor, outcome.tag))
-                    found.append((number, at, outcome.ts, outcome.value))
-        message, place, ts, value = ([row[column] for row in found] for column in range(4))
+                    rows.append((number, at, outcome.ts, outcome.value))
+        message, place, ts, value = ([row[column] for row in rows] for column in range(4))
         return Columns(
             np.array(message, np.int64),
             np.array(place, np.int64),

@@ -1,4 +1,4 @@
-"""Columns in which neighbours are mostly equal, such as the dates of readings: work done once for a run of them."""
+"""Columns in which neighbours are mostly equal, such as the dates of readings: each run is processed once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORTH_IT = 4
-"""Rows of a run, on average, from which on runs are quicker than sorting."""
+"""The average run length, in rows, from which runs are faster than sorting."""
 
 
 def mapped(keys: NDArray[np.integer], of: Callable[[int], int]) -> NDArray[np.int64]:
-    """`of` each of N keys, int64 [N], called once for a run of equal keys, or once for each key that there is."""
+    """`of` each of N keys, int64 [N]; called once for each run of equal keys, or once for each distinct key."""
     is_new = keys[1:] != keys[:-1]
     if not is_new.any():
         return np.full(len(keys), of(int(keys[0])) if len(keys) else 0, np.int64)

@@ -1,4 +1,4 @@
-"""A column of identities: the places that they have in the site."""
+"""A column of identities -> their places in the site."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ Identity = tuple["str | None", "str | None", "str | None"]
 """(asset, sensor, tag) as the message names them."""
 
 PlaceOf = Callable[["str | None", "str | None", "str | None"], "int | None"]
-"""Identity -> the place of that sensor among all of the site, None for what the site does not have."""
+"""Identity -> the place of that sensor among all sensors of the site; None if the site has no such sensor."""
 
 UNREAD = int(np.iinfo(np.int64).min)
-"""In the place of a place: no identity that this module reads, the reference decides."""
+"""Instead of a place: an identity that this module cannot read, so the reference decides."""
 
 
 class Places:
-    """Looks identities up: once if the site has them; numbered anew in every batch if not."""
+    """Looks identities up: known ones once; unknown ones are numbered within each batch."""
 
     def __init__(self, place_of: PlaceOf) -> None:
         self._place_of = place_of
-        # bounded by the site and how it is spelled: what the site does not have is not remembered
+        # bounded by the site's sensors and their spellings, because unknown identities are not kept
         self._known: dict[Any, int] = {}
         self._strange: dict[Identity, int] = {}
 
     def begin(self) -> None:
-        """A new batch."""
+        """Begin a new batch."""
         self._strange = {}
 
     def unknown(self) -> list[Identity]:
-        """Identities of this batch that the site does not have: place -1 - k is the k-th."""
+        """Identities of this batch that are not in the site: the k-th has the place -1 - k."""
         return list(self._strange)
 
     def of(self, identity: Identity) -> int:
@@ -41,16 +41,16 @@ class Places:
         return -1 - self._strange.setdefault(identity, len(self._strange)) if place is None else place
 
     def of_column(self, identities: Sequence[Any]) -> NDArray[np.int64]:
-        """Identities [N] as they stand in the records -> places int64 [N]."""
+        """Identities [N], unchanged from the records -> places int64 [N]."""
         try:
-            found = list(map(self._known.get, identities))
-        except TypeError:  # an object or array in the place of a name
-            found = [None] * len(identities)
-        if None in found:
-            found = [
-                self._look_up(raw) if place is None else place for raw, place in zip(identities, found, strict=True)
+            places = list(map(self._known.get, identities))
+        except TypeError:  # an object or array in place of a name
+            places = [None] * len(identities)
+        if None in places:
+            places = [
+                self._look_up(raw) if place is None else place for raw, place in zip(identities, places, strict=True)
             ]
-        return np.array(found, np.int64)
+        return np.array(places, np.int64)
 
     def _look_up(self, raw: Any) -> int:
         if any(part is not None and type(part) is not str for part in raw):

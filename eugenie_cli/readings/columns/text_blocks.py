@@ -1,7 +1,7 @@
 """Texts of one length as a matrix of characters: position by position, each a contiguous row of bytes.
 
-Reading such a matrix is three times as fast as reading text by text. Longer texts than `LONGEST_TEXT` and texts with
-other characters than ASCII are in no block: what reads blocks leaves them to the scalar rule.
+Reading such a matrix is three times as fast as reading text by text. Texts longer than `LONGEST_TEXT` and texts with
+non-ASCII characters are in no block: they are left to the scalar rule.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 LONGEST_TEXT = 80
-"""Characters: JavaScript writes instants of 63; a longer text is not worth a column of the matrix."""
+"""Characters: JavaScript's timestamps have 63; a longer text is not worth a column of the matrix."""
 
 Blocks = Iterator[tuple["NDArray[np.int64] | None", "NDArray[np.uint8]"]]
 """(rows int64 [n], characters uint8 [length, n]) of the texts of each length; rows None: all N texts."""
@@ -39,7 +39,7 @@ def blocks_of_members(texts: Sequence[str]) -> Blocks:
 
 
 def blocks_of_column(texts: pa.StringArray) -> Blocks:
-    """The blocks of a column of Arrow's; a null is in none."""
+    """The blocks of an Arrow column; a null is in none."""
     if not len(texts):
         return
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]

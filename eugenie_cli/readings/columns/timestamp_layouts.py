@@ -1,8 +1,8 @@
-"""Layouts of timestamps: where the parts of an instant stand in texts that differ in their digits alone.
+"""Layouts of timestamps: the positions of the parts in texts that differ only in their digits.
 
-The pattern of the scalar rule says where they stand in one text. It asks of digits that they are digits, never which
-(`timestamp_formats` refuses formats in which numbers run together), so it takes any text apart in the same way that has
-digits in the same places and the same other characters. Names of months, AM and PM are among these.
+The pattern of the scalar rule gives the positions in one text. It only requires digits to be digits, whatever their
+values (`timestamp_formats` refuses formats in which numbers run together). So it splits every text in the same way that
+has digits at the same positions and the same other characters, including names of months, AM and PM.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MIN
 from eugenie_cli.readings.timestamps import ISO_PATTERN
 
 LayoutOf = Callable[[str], "Layout | None"]
-"""A trimmed ASCII text -> the layout of it and of those that are like it; None where only the scalar rule reads it."""
+"""A trimmed ASCII text -> the layout of this text and similar ones; None if only the scalar rule reads it."""
 
 _ISO = re.compile(ISO_PATTERN)
 _ISO_PARTS = "YmdHMSfz"
@@ -37,7 +37,7 @@ Span = tuple[int, int]
 
 
 def layouts(unit: str, format: str | None) -> LayoutOf | None:
-    """The layouts of one timestamp field; arguments as `timestamps.compile_instant` has them. None: there are none."""
+    """The layouts of one timestamp field, or None. Arguments: as for `timestamps.compile_instant`."""
     if format is not None:
         return _format_layouts(format)
     if unit == "iso":
@@ -51,7 +51,7 @@ def _format_layouts(format: str) -> LayoutOf | None:
     parts = pieces(format)
     letters = [part.letter for part in parts]
     literal_digits = any(not part.letter and any(map(str.isdigit, part.text)) for part in parts)
-    if literal_digits and "z" in letters[:-1]:  # whether +0100 is an offset or +01 and more: the digits would decide
+    if literal_digits and "z" in letters[:-1]:  # the digits would decide whether +0100 is an offset, or +01 and more
         return None
     pattern, in_utc = format_pattern(format), says_utc(format)
     groups = {letter: letter for letter in letters if letter}
@@ -59,7 +59,7 @@ def _format_layouts(format: str) -> LayoutOf | None:
 
 
 class Said(NamedTuple):
-    """What the characters of a layout say that are no digits."""
+    """The meaning of the characters of a layout that are not digits."""
 
     month: int | None
     weekday: int | None
@@ -72,13 +72,13 @@ class CalendarLayout:
     """A date with or without a time of day."""
 
     def __init__(self, text: str, numbers: Mapping[str, Span], said: Said) -> None:
-        """`numbers`: directive -> its digits in the text; every other character is as it stands there."""
+        """`numbers`: directive -> the span of its digits in `text`; every other character must match exactly."""
         self._said, self._numbers = said, numbers
         places = [place for span in numbers.values() for place in range(*span)]
         others = [place for place in range(len(text)) if place not in places]
         self._places, self._others = np.array(places), np.array(others, np.int64)
         self._characters = np.frombuffer(text.encode("ascii"), np.uint8)[self._others][:, None]
-        # two digits are read for all parts at once, and a year is two times two
+        # all two-digit numbers are read at once, and a year counts as two of them
         pairs = {name: span[0] for name, span in numbers.items() if span[1] - span[0] == 2 and name != "f"}
         if "Y" in numbers:
             pairs |= {"century": numbers["Y"][0], "y": numbers["Y"][0] + 2}
@@ -93,8 +93,8 @@ class CalendarLayout:
         return self._said.sign is None
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those of this layout)."""
-        digits = characters - np.uint8(ord("0"))  # what is below "0" wraps around to above 9
+        """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those that match the layout)."""
+        digits = characters - np.uint8(ord("0"))  # characters below "0" wrap around to above 9
         fits = digits[self._places].max(axis=0) <= 9
         fits &= (characters[self._others] == self._characters).all(axis=0)
         pairs = digits[self._tens] * np.uint8(10) + digits[self._tens + 1]
@@ -128,7 +128,7 @@ class CalendarLayout:
     def _time_of_day(
         self, number: Mapping[str, NDArray], digits: NDArray[np.uint8], fits: NDArray[np.bool_]
     ) -> NDArray[np.int32]:
-        """Milliseconds since midnight [N]; `fits` loses what no clock shows."""
+        """Milliseconds since midnight [N]; clears `fits` for times that do not exist."""
         hour = number.get("H", np.zeros(len(fits), np.uint8))
         if "I" in number:
             hour = number["I"]
@@ -155,7 +155,7 @@ def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int
     words = {name: text[slice(*span)] for name, span in said.items()}
     if "Z" in said:
         if words["Z"].upper() not in UTC_WORDS or "z" in said:
-            return None  # what an abbreviation means depends on the date
+            return None  # the meaning of an abbreviation depends on the date
         sign = 0
     if "z" in said:
         start, end = said["z"]
@@ -176,7 +176,7 @@ def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int
 
 
 def _day_of_year(key: int) -> int:
-    """YYYYDDD -> days since 1970-01-01, _NO_DAY for what no year has."""
+    """YYYYDDD -> days since 1970-01-01; _NO_DAY if there is no such day."""
     year, day = divmod(key, 1_000)
     first, next_first = _day_of_date(year * 10_000 + 101), _day_of_date((year + 1) * 10_000 + 101)
     valid = first != _NO_DAY and 1 <= day <= (next_first - first if next_first != _NO_DAY else 365)
@@ -184,7 +184,7 @@ def _day_of_year(key: int) -> int:
 
 
 def _day_of_date(key: int) -> int:
-    """YYYYMMDD -> days since 1970-01-01, _NO_DAY for what no calendar has."""
+    """YYYYMMDD -> days since 1970-01-01; _NO_DAY if there is no such date."""
     try:
         return date(key // 10_000, key // 100 % 100, key % 100).toordinal() - _DAY_OF_1970
     except ValueError:

@@ -1,6 +1,6 @@
-"""A column of values: what `values.compile_value` reads one by one, as an array. Imports and the stream use it.
+"""A column of values: the same results as `values.compile_value`, as an array. Used by imports and the stream.
 
-The common case is one conversion of all; what it cannot take goes through the scalar rule, each distinct text once.
+Normally a single conversion reads the whole column; other texts go through the scalar rule, each distinct one once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLANKS = " \t"
 
 
 class Values:
-    """Reads values by the rules of the mapping's value part; None: by the default ones."""
+    """Reads values by the rules of the mapping's value part; None: the default rules."""
 
     def __init__(self, part: Mapping[str, Any] | None) -> None:
         part = part or {}
@@ -33,9 +33,9 @@ class Values:
         self._sentinels = sentinels(self._decimal, status)
 
     def of_members(self, members: Sequence[Any], good: NDArray[np.bool_] | None) -> Read:
-        """Members [N] of messages and their qualities (None: all good) -> values, NaN where the quality is bad too.
+        """Members [N] of messages and their qualities (None: all good) -> values; NaN also if the quality is bad.
 
-        Too large a number is not read: what it was in the message decides.
+        Numbers that are too large are not read here: the reference decides by their text in the message.
         """
         kinds = set(map(type, members))
         if kinds <= _NUMBERS or len(kinds) == 1:
@@ -47,31 +47,31 @@ class Values:
                 value[rows], readable[rows] = self._of_kind(kind, [members[row] for row in rows])
         if good is not None:
             value[~good] = np.nan
-            readable |= ~good  # the value of a bad reading is not asked for
+            readable |= ~good  # a bad reading needs no readable value
         return value, readable
 
     def of_texts(self, texts: pa.StringArray) -> Read:
-        """A column of texts, as Arrow has them, without nulls."""
+        """An Arrow column of texts, without nulls."""
         value, plain = self._numbers(texts)
-        read = plain & (np.abs(value) <= MAX_VALUE)  # NaN compares false: whatever is not finite is read again
+        read = plain & (np.abs(value) <= MAX_VALUE)  # false for NaN: values that are not finite go through the rule
         value[~read] = np.nan
         value = self.without_sentinels(value)
         rest = np.flatnonzero(~read)
         if len(rest):
-            different, index = distinct(texts.take(pa.array(rest)))
-            values = [self._or_none(text) for text in different]
-            value[rest] = np.array([np.nan if one is None else one for one in values], np.float64)[index]
-            read[rest] = np.array([one is not None for one in values], bool)[index]
+            distinct_texts, index = distinct(texts.take(pa.array(rest)))
+            values = [self._or_none(text) for text in distinct_texts]
+            value[rest] = np.array([np.nan if number is None else number for number in values], np.float64)[index]
+            read[rest] = np.array([number is not None for number in values], bool)[index]
         return value, read
 
     def without_sentinels(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values [N], NaN in the place of the numbers that mean bad quality."""
+        """Values [N], with NaN for the numbers that mean bad quality."""
         for sentinel in self._sentinels:
             value = np.where(value == sentinel, np.nan, value)
         return value
 
     def _of_kind(self, kind: type, members: Sequence[Any]) -> Read:
-        """Members of one type; of numbers both."""
+        """Members of a single type; int and float count as one."""
         if kind in _NUMBERS and self._decimal == ".":
             value = np.array(members, np.float64)
             return self.without_sentinels(value), ~(np.abs(value) > MAX_VALUE)
@@ -81,7 +81,7 @@ class Values:
             return self.of_texts(pa.array(list(map(repr, members)), pa.string()))
         if kind is bool:
             return np.where(members, self._to_value("true"), self._to_value("false")), np.ones(len(members), bool)
-        # null is a reading of bad quality; an object or array is none
+        # null is a reading of bad quality; an object or array is not a reading
         return np.full(len(members), np.nan), np.full(len(members), kind is type(None))
 
     def _numbers(self, texts: pa.StringArray) -> Read:
@@ -89,9 +89,9 @@ class Values:
             try:
                 return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(len(texts), bool)
             except pa.ArrowInvalid:
-                pass  # some text is no number: find out which
+                pass  # some texts are not numbers: find out which
         plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self._decimal])
-        # "+1" is a number to the rule and not to the cast: left to the rule
+        # "+1" is a number for the rule but not for the cast: left to the rule
         plain = pc.and_(plain, pc.invert(pc.starts_with(texts, "+")))
         numbers = pc.if_else(plain, texts, None)
         if self._decimal == ",":

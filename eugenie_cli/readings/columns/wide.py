@@ -1,4 +1,4 @@
-"""Records of one instant each, a member for each sensor or tag, as columns."""
+"""Records with one instant each and a member for each sensor or tag, as columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from eugenie_cli.readings.columns.field_paths import around, elements_of, getter
 from eugenie_cli.readings.columns.long import RawColumns
 
 REMEMBERED = 10_000
-"""Layouts (an asset and the names in its records) that are remembered: about as many as there are assets."""
+"""Layouts (an asset and the names in its records) kept in memory: normally about one per asset."""
 
 
 class WideRows:
-    """Takes messages apart, one row for each measurement."""
+    """Splits messages into columns, one row per measurement."""
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
         self._ts = around(getter(mapping.get("ts") or {"path": "ts"}))
@@ -31,12 +31,12 @@ class WideRows:
 
     def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
         """Decoded messages and their numbers -> columns, and the numbers of those that the reference must read."""
-        found = RawColumns(np.empty(0, np.int64), [], [], [], [] if self._quality is not None else None)
+        columns = RawColumns(np.empty(0, np.int64), [], [], [], [] if self._quality is not None else None)
         message: list[int] = []
         refused: list[int] = []
-        for number, one in zip(index, messages, strict=True):
+        for number, decoded in zip(index, messages, strict=True):
             try:
-                records, outer = self._elements(one)
+                records, outer = self._elements(decoded)
                 rows = [self._row(record, outer) for record in records]
             except (KeyError, TypeError):
                 refused.append(number)
@@ -44,12 +44,12 @@ class WideRows:
             for identity, ts, values, quality in rows:
                 count = len(identity)
                 message += [number] * count
-                found.identity.extend(identity)
-                found.ts.extend([ts] * count)
-                found.value.extend(values)
-                if found.quality is not None:
-                    found.quality.extend([quality] * count)
-        return found._replace(message=np.array(message, np.int64)), refused
+                columns.identity.extend(identity)
+                columns.ts.extend([ts] * count)
+                columns.value.extend(values)
+                if columns.quality is not None:
+                    columns.quality.extend([quality] * count)
+        return columns._replace(message=np.array(message, np.int64)), refused
 
     def _row(self, record: Any, outer: Any) -> tuple[list[Any], Any, list[Any], Any]:
         asset = self._asset((record, outer)) if self._asset is not None else None
@@ -67,7 +67,7 @@ class WideRows:
         return identity, ts, list(inner.values()) if chosen is None else [inner[name] for name in chosen], quality
 
     def _measurements(self, record: Any, outer: Any) -> Any:
-        """The object that holds the measurements: what is at the value's path, or the record itself."""
+        """The object with the measurements: the one at the value's path, or the record itself."""
         if self._inner is not None:
             try:
                 inner = self._inner((record, outer))
@@ -78,15 +78,15 @@ class WideRows:
         return record
 
     def _layout(self, asset: Any, inner: dict[str, Any], nested: bool) -> tuple[list[Any], list[str] | None]:
-        """Identities of the measurements, and their names unless every member is one."""
+        """Identities of the measurements, and their names; None if every member is a measurement."""
         if self._asset is not None and (type(asset) is not str or not asset.strip(" \t")):
-            raise TypeError("the reference says what is wrong with this asset")
+            raise TypeError("the reference reports what is wrong with this asset")
         other = set(self._ignored)
         if not nested:
             other |= {path if path in inner else path.split(".")[0] for path in self._paths}
         chosen = [name for name in inner if name not in other]
         if not chosen:
-            raise TypeError("the reference says whether anything is wrong with a record without measurements")
+            raise TypeError("the reference decides on a record without measurements")
         identity = [(asset, None, name) for name in chosen]
         if any(not name.strip(" \t") for name in chosen):
             raise TypeError("a measurement without a name")

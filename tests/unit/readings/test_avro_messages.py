@@ -1,4 +1,4 @@
-"""Avro messages: what a body says is what JSON would have said, and no body breaks the reader."""
+"""Avro messages: they give the same readings as JSON, and no body breaks the reader."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ READ = compile_avro(schemas_in({"1": [READING]}))
 TO_READINGS = compile_payload(dumped(format="avro"), "UTC", schemas_in({"1": [READING]}))
 
 
-def test_logical_types_become_what_json_would_say():
+def test_logical_types_become_their_json_form():
     utc = dt.timezone.utc
     value = {
         "instant": dt.datetime(2026, 1, 3, 6, 0, 0, 250_000, tzinfo=utc),
@@ -90,7 +90,7 @@ def test_logical_types_become_what_json_would_say():
     json.dumps(plain(value))
 
 
-def test_bytes_are_no_value_whatever_their_digits():
+def test_bytes_are_not_a_value_whatever_their_digits():
     schema = {
         "type": "record",
         "name": "R",
@@ -105,15 +105,15 @@ def test_bytes_are_no_value_whatever_their_digits():
     assert refused.reason == "bad-value"
 
 
-def test_bytes_are_no_name():
+def test_bytes_are_not_a_name():
     schema = {"type": "record", "name": "R", "fields": [{"name": "sensor", "type": "bytes"}]}
     read = compile_payload(dumped(format="avro", asset={"const": "p"}), "UTC", schemas_in({"1": [schema]}))
     (refused,) = read(framed(schema, {"sensor": b"42"}))
     assert refused.reason == "missing-field"
 
 
-def test_a_body_spelled_out_by_the_specification():
-    """Zigzag varints, lengths before text, the branch before a union: no writer of ours had a hand in it."""
+def test_a_body_written_by_hand_from_the_specification():
+    """Zigzag varints, lengths before text, the branch before a union: independent of any Avro writer."""
     schema = {"type": "record", "name": "R", "fields": [
         {"name": "n", "type": "long"}, {"name": "s", "type": "string"}, {"name": "u", "type": ["null", "double"]},
         {"name": "a", "type": {"type": "array", "items": "int"}},
@@ -124,31 +124,31 @@ def test_a_body_spelled_out_by_the_specification():
     }  # fmt: skip
 
 
-def test_a_schema_is_compiled_once_and_asked_for_once():
-    asked = []
+def test_a_schema_is_requested_and_compiled_once():
+    requested = []
 
     def schema_of(number: int):
-        asked.append(number)
+        requested.append(number)
         return [READING]
 
     read = compile_avro(schema_of)
     assert read(framed(READING, reading())) == read(framed(READING, reading()))
-    assert asked == [1]
+    assert requested == [1]
 
 
-def test_a_registry_that_is_away_is_the_callers_affair():
-    def away(number: int):
-        raise ConnectionError("away")
+def test_the_error_of_an_unreachable_registry_reaches_the_caller():
+    def unreachable(number: int):
+        raise ConnectionError("unreachable")
 
     with pytest.raises(ConnectionError):
-        compile_payload(dumped(format="avro"), "UTC", away)(framed(READING, reading()))
+        compile_payload(dumped(format="avro"), "UTC", unreachable)(framed(READING, reading()))
 
 
 def test_a_body_larger_than_a_message_is_refused():
     assert READ(b"\0" * 1_000_001).reason == "too-large"
 
 
-def test_without_fastavro_it_says_what_to_install(monkeypatch):
+def test_without_fastavro_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "fastavro", None)
     with pytest.raises(ValueError, match=r"pip install 'eugenie\[avro\]'"):
         compile_avro(schemas_in({}))
@@ -168,17 +168,17 @@ MEMBERS = st.fixed_dictionaries(
 
 
 @given(MEMBERS)
-def test_avro_says_what_json_says(members):
+def test_avro_gives_the_same_outcome_as_json(members):
     record = reading(**members)
     as_json = {**record, "seen": "x", "raw": []}
     if as_json["value"] != as_json["value"] or as_json["value"] in (float("inf"), float("-inf")):
-        as_json["value"] = str(as_json["value"])  # JSON has no such number: gateways write its name
+        as_json["value"] = str(as_json["value"])  # JSON has no such number: gateways write its name as text
     outcome = TO_READINGS(framed(READING, record))
     assert repr(outcome) == repr(compile_payload(dumped(), "UTC")(json.dumps(as_json).encode()))
 
 
 @given(MEMBERS, st.lists(st.tuples(st.integers(0, 80), st.binary(max_size=4)), max_size=3), st.integers(0, 80))
-def test_no_body_is_anything_but_readings_and_reasons(members, noise, cut):
+def test_any_body_gives_only_readings_and_rejections(members, noise, cut):
     payload = framed(READING, reading(**members))
     for at, bytes_ in noise:
         payload = payload[:at] + bytes_ + payload[at + len(bytes_) :]

@@ -1,13 +1,13 @@
-"""Pauses between attempts: doubled up to a limit, for as long as something is away."""
+"""Pauses between attempts: doubled up to a limit, for any number of failures."""
 
 from __future__ import annotations
 
 from eugenie_cli.readings.backoff import pause_s
 
 
-def test_the_first_attempt_comes_at_once_and_pauses_double():
+def test_the_first_attempt_is_immediate_and_pauses_double():
     assert [pause_s(failures, 0.1, 5.0) for failures in range(8)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
 
 
-def test_what_is_away_for_years_is_asked_at_the_longest_pause():
+def test_after_very_many_failures_the_pause_is_the_longest():
     assert pause_s(10**9, 1.0, 60.0) == 60.0

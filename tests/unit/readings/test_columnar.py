@@ -1,4 +1,4 @@
-"""The reader of many payloads says of each what the reference says of it."""
+"""The reader of many payloads gives the same outcome for each as the reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLACES = {
 
 @pytest.fixture(autouse=True, scope="module")
 def small_columns():
-    """A few texts are read like many: else the scalar rule would read them, which is quicker."""
+    """Use the vectorised reader for few texts too: normally the scalar rule, which is faster there, reads them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instants, "FEWEST", 1)
         yield
@@ -119,7 +119,7 @@ def records(inner: Any) -> Any:
 INNER = st.one_of(SCALARS, records(SCALARS), st.lists(records(SCALARS), max_size=3), st.lists(SCALARS, max_size=2))
 MESSAGES = st.one_of(
     records(INNER),
-    # what a gateway means to send
+    # a typical message of a gateway
     st.fixed_dictionaries(
         {
             "ts": st.sampled_from(["2026-03-01T00:00:00Z", "2026-03-01T00:00:00.5Z", 1767225600]),
@@ -139,43 +139,43 @@ def place_of(asset: str | None, sensor: str | None, tag: str | None) -> int | No
 
 
 def outcomes(columns: Columns, index: int) -> tuple[list[Any], list[Rejected]]:
-    """What the columns say of one message."""
-    found = []
+    """The outcomes of one message in the columns."""
+    readings = []
     for row in range(len(columns.message)):
         if columns.message[row] == index:
             place, value = int(columns.place[row]), float(columns.value[row])
             where = columns.unknown[-1 - place] if place < 0 else place
-            found.append((str(where), int(columns.ts[row]), "bad" if math.isnan(value) else value))
-    return sorted(found, key=repr), [rejected for message, rejected in columns.rejected if message == index]
+            readings.append((str(where), int(columns.ts[row]), "bad" if math.isnan(value) else value))
+    return sorted(readings, key=repr), [rejected for message, rejected in columns.rejected if message == index]
 
 
 def expected(mapping: dict[str, Any], payload: bytes | None) -> tuple[list[Any], list[Rejected]]:
-    found, rejected = [], []
-    for one in compile_payload(mapping, "UTC")(payload):
-        if isinstance(one, Rejected):
-            rejected.append(one)
+    readings, rejected = [], []
+    for outcome in compile_payload(mapping, "UTC")(payload):
+        if isinstance(outcome, Rejected):
+            rejected.append(outcome)
         else:
-            identity = (one.asset, one.sensor, one.tag)
+            identity = (outcome.asset, outcome.sensor, outcome.tag)
             where = PLACES.get(identity, identity)
-            found.append((str(where), one.ts, one.value if one.good else "bad"))
-    return sorted(found, key=repr), rejected
+            readings.append((str(where), outcome.ts, outcome.value if outcome.good else "bad"))
+    return sorted(readings, key=repr), rejected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MAPPINGS)
 @settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(PAYLOADS, max_size=12))
-def test_says_what_the_reference_says(name, payloads):
+def test_columns_agree_with_the_reference(name, payloads):
     mapping = MAPPINGS[name]
     read = compile_columns(mapping, "UTC", place_of)
-    for _again in range(2):  # the second time from what it remembers
+    for _again in range(2):  # the second time with filled caches
         columns = read(payloads)
         for index, payload in enumerate(payloads):
             assert outcomes(columns, index) == expected(mapping, payload), payload
 
 
 @pytest.mark.parametrize("value", [True, False, "on", "off", "true", 1, 1.0, 0, -0.0, "1", 2.5, "2.50", 3, 1e39])
-def test_a_number_that_means_bad_is_no_word(value):
+def test_a_number_that_means_bad_does_not_match_words(value):
     message = {"ts": "2026-03-01T00:00:00Z", "asset": "p-1", "sensor": "flow", "value": value, "q": "good"}
     mapping, payload = MAPPINGS["numbers that mean bad"], json.dumps(message).encode()
     assert outcomes(compile_columns(mapping, "UTC", place_of)([payload]), 0) == expected(mapping, payload)
@@ -227,7 +227,7 @@ def test_flat_messages_are_read_by_arrow_with_the_same_outcome(name, odd, data):
     )
     names = st.sampled_from(["p-1", "flow", "pressure", "PT-1.PV", " ", "zz"])
     message = st.fixed_dictionaries({"ts": unit, "asset": names, "sensor": names}, optional=optional)
-    payloads = [json.dumps(one).encode() for one in data.draw(st.lists(message, min_size=1, max_size=12))]
+    payloads = [json.dumps(drawn).encode() for drawn in data.draw(st.lists(message, min_size=1, max_size=12))]
     payloads += data.draw(st.lists(st.sampled_from(ODD_FLAT), max_size=odd))
     payloads = data.draw(st.permutations(payloads))
     with pytest.MonkeyPatch.context() as patch:
@@ -237,24 +237,24 @@ def test_flat_messages_are_read_by_arrow_with_the_same_outcome(name, odd, data):
         assert outcomes(columns, index) == expected(FLAT[name], payload), payload
 
 
-def test_arrow_reads_what_gateways_send(monkeypatch):
+def test_arrow_reads_typical_messages(monkeypatch):
     monkeypatch.setattr(flat_json, "FEWEST", 1)
     reader = compile_columns(LONG, "UTC", place_of).__self__
-    monkeypatch.setattr(reader, "_messages", None)  # the general way: not needed
+    monkeypatch.setattr(reader, "_messages", None)  # the general reader is not needed
     good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
     columns = reader.read([good, good.replace(b', "q": "good"', b""), good.replace(b'"good"', b'"bad"')])
     assert columns.place.tolist() == [1] * 3 and columns.ts.tolist() == [1772323200500] * 3
     assert columns.value.tolist()[:2] == [1.5, 1.5] and math.isnan(columns.value[2])
 
 
-def test_what_gateways_send_is_read_without_the_reference(monkeypatch):
+def test_typical_messages_are_read_without_the_reference(monkeypatch):
     read = compile_columns(LONG, "UTC", place_of)
     refused = b'{"asset": "p-1"}'
     good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
-    asked = []
+    by_reference = []
     reader = read.__self__
-    monkeypatch.setattr(reader, "_reference", lambda payload: asked.append(payload) or [])
+    monkeypatch.setattr(reader, "_reference", lambda payload: by_reference.append(payload) or [])
     columns = read([good, refused, good.replace(b', "q": "good"', b"")])
-    assert asked == [refused]
+    assert by_reference == [refused]
     assert columns.message.tolist() == [0, 2] and columns.place.tolist() == [1, 1]
     assert columns.ts.tolist() == [1772323200500] * 2 and columns.value.tolist() == [1.5, 1.5]

@@ -1,7 +1,7 @@
-"""Columns of instants: of every text they say what the scalar rule says, and most texts never reach that rule.
+"""Columns of instants: every text is read like the scalar rule reads it, and most texts never reach that rule.
 
-The tables are drawn with a seed: instants at random and close to each change of the clocks, written as gateways write
-them, then spoiled letter by letter.
+The tables are generated from a seed: random instants and instants close to each clock change, formatted like those of
+gateways, then corrupted by one character.
 """
 
 from __future__ import annotations
@@ -59,38 +59,39 @@ LETTERS = "0123456789 .:-+/TZtzAPMapm,\n\0é٣"
 
 
 def instants(zone: str, chance: random.Random) -> list[datetime]:
-    """Naive local times, a third of them within two hours of a change of the clocks."""
-    change = [datetime(2026, 1, 1) + timedelta(hours=hour) for hour in range(1, 24 * 365)]
-    offset = [ZoneInfo(zone).utcoffset(one) for one in change]
-    near = [one for one, before, after in zip(change[1:], offset, offset[1:], strict=False) if before != after]
-    assert len(near) == (2 if zone not in ("UTC", "Asia/Kolkata") else 0)
-    found = [one + timedelta(minutes=minutes) for one in near for minutes in range(-120, 121, 5)]
-    found += [datetime(1970, 1, 1) + timedelta(seconds=chance.random() * 4e9) for _ in range(120)]
-    found += [datetime(2026, 7, 3, 6, 0, 0, 120_000) + timedelta(milliseconds=250 * step) for step in range(120)]
-    return found
+    """Naive local times, a third of them within two hours of a clock change."""
+    hours = [datetime(2026, 1, 1) + timedelta(hours=hour) for hour in range(1, 24 * 365)]
+    offset = [ZoneInfo(zone).utcoffset(hour) for hour in hours]
+    changes = [hour for hour, before, after in zip(hours[1:], offset, offset[1:], strict=False) if before != after]
+    assert len(changes) == (2 if zone not in ("UTC", "Asia/Kolkata") else 0)
+    walls = [change + timedelta(minutes=minutes) for change in changes for minutes in range(-120, 121, 5)]
+    walls += [datetime(1970, 1, 1) + timedelta(seconds=chance.random() * 4e9) for _ in range(120)]
+    walls += [datetime(2026, 7, 3, 6, 0, 0, 120_000) + timedelta(milliseconds=250 * step) for step in range(120)]
+    return walls
 
 
 def texts(written: str, zone: str, chance: random.Random) -> list[str]:
-    """Instants as they are written, some without their leading zeros, and as many spoiled ones."""
-    found = []
+    """Formatted instants, some without leading zeros, and the same number of corrupted ones."""
+    formatted = []
     for wall in instants(zone, chance):
         aware = wall.replace(tzinfo=ZoneInfo(zone) if "%Z" in written else timezone(timedelta(hours=-3, minutes=-30)))
         text = aware.strftime(written)
         if "%f" in written:
             fraction = f"{wall.microsecond:06d}"
             text = text.replace(fraction, (fraction + "789")[: chance.choice([3, 3, 3, 1, 6, 7, 9])], 1)
-        found.append(text.replace(" 0", " ").replace(".0", ".").replace("/0", "/") if chance.random() < 0.3 else text)
-    spoiled = []
-    for text in found:
-        place, letter = chance.randrange(len(text) + 1), chance.choice(LETTERS)
-        spoiled.append(text[:place] + letter + text[place + chance.randrange(3) :])
-    return found + spoiled + [f" {found[0]}\t", *STRANGE]
+        short = text.replace(" 0", " ").replace(".0", ".").replace("/0", "/")
+        formatted.append(short if chance.random() < 0.3 else text)
+    corrupted = []
+    for text in formatted:
+        position, letter = chance.randrange(len(text) + 1), chance.choice(LETTERS)
+        corrupted.append(text[:position] + letter + text[position + chance.randrange(3) :])
+    return formatted + corrupted + [f" {formatted[0]}\t", *STRANGE]
 
 
 def by_the_rule(unit: str, format: str | None, zone: str, members: list) -> list[int | None]:
     rule = compile_instant(unit, format, zone)
 
-    def one(member: object) -> int | None:
+    def read(member: object) -> int | None:
         if not isinstance(member, (str, int, float)) or isinstance(member, bool):
             return None
         try:
@@ -98,98 +99,101 @@ def by_the_rule(unit: str, format: str | None, zone: str, members: list) -> list
         except ValueError:
             return None
 
-    return [one(member) for member in members]
+    return [read(member) for member in members]
 
 
-def said(answer: tuple[np.ndarray, np.ndarray]) -> list[int | None]:
-    ts, read = answer
+def instants_of(result: tuple[np.ndarray, np.ndarray]) -> list[int | None]:
+    ts, read = result
     assert not ts[~read].any()
-    return [int(one) if is_read else None for one, is_read in zip(ts, read, strict=True)]
+    return [int(instant) if is_read else None for instant, is_read in zip(ts, read, strict=True)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("unit", "format", "written"), FIELDS)
-def test_columns_say_of_every_text_what_the_rule_says(unit, format, written, zone):
+def test_columns_read_every_text_like_the_rule(unit, format, written, zone):
     chance = random.Random(f"{written} {zone}")
     columns, table = Instants(unit, format, zone), texts(written, zone, chance)
-    wanted = by_the_rule(unit, format, zone, table)
-    assert 0 < sum(one is not None for one in wanted) < len(wanted)
+    expected = by_the_rule(unit, format, zone, table)
+    assert 0 < sum(instant is not None for instant in expected) < len(expected)
     for _again in range(2):
-        assert said(columns.of_members(table)) == wanted
-        assert said(columns.of_texts(pa.array(table, pa.string()))) == wanted
+        assert instants_of(columns.of_members(table)) == expected
+        assert instants_of(columns.of_texts(pa.array(table, pa.string()))) == expected
         # part of a longer column, with nulls
         column = pa.array([None, *table, None], pa.string())
-        assert said(columns.of_texts(column.slice(1))) == [*wanted, None]
-        plain = said(columns.of_plain_texts(column))
-        assert all(one is None or one == other for one, other in zip(plain, [None, *wanted, None], strict=True))
+        assert instants_of(columns.of_texts(column.slice(1))) == [*expected, None]
+        plain = instants_of(columns.of_plain_texts(column))
+        assert all(
+            instant is None or instant == rule for instant, rule in zip(plain, [None, *expected, None], strict=True)
+        )
         order = chance.sample(range(len(table)), len(table))
-        table, wanted = [table[place] for place in order], [wanted[place] for place in order]
-    for text, one in zip(table[:40], wanted, strict=False):
-        assert said(columns.of_members([text])) == [one], text
-        assert said(columns.of_members([text] * FEWEST)) == [one] * FEWEST, text
+        table, expected = [table[row] for row in order], [expected[row] for row in order]
+    for text, instant in zip(table[:40], expected, strict=False):
+        assert instants_of(columns.of_members([text])) == [instant], text
+        assert instants_of(columns.of_members([text] * FEWEST)) == [instant] * FEWEST, text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "excel", "iso"])
-def test_columns_say_of_every_number_what_the_rule_says(unit, zone):
+def test_columns_read_every_number_like_the_rule(unit, zone):
     chance = random.Random(f"{unit} {zone}")
     scale = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}.get(unit, 1 / 86_400)
     start = 25_569 if unit == "excel" else 0
     numbers: list = [start + scale * chance.random() * 4e9 for _ in range(200)]
     numbers += [start + scale * 1.774e9 + scale * step * 0.125 for step in range(100)]
-    numbers += [round(one, chance.randrange(12)) for one in numbers]
-    members = [*numbers, *map(int, numbers), *map(str, numbers), *(str(one).replace(".", ",") for one in numbers[:200])]
-    members += [*(str(int(one)) for one in numbers), *(f"{one:.0f}." for one in numbers[:20])]
+    numbers += [round(number, chance.randrange(12)) for number in numbers]
+    members = [*numbers, *map(int, numbers), *map(str, numbers)]
+    members += [str(number).replace(".", ",") for number in numbers[:200]]
+    members += [*(str(int(number)) for number in numbers), *(f"{number:.0f}." for number in numbers[:20])]
     members += [*("-1", "+5", "1e9", "1.5e9", "0", "00", "9" * 18, "9" * 19, "9" * 21, "253402300799", "253402300800")]
     members += [*("253402300799999.9", "2958465", "2958465.5", "2958464,999999999", "25569", "25568.9999", "1.", ".5")]
     members += [*("46035.00000000578703703", "46035.5000000057", None, True, [], {}, -1, 2**63, 10**30, 1e300, "x", "")]
-    wanted = by_the_rule(unit, None, zone, members)
+    expected = by_the_rule(unit, None, zone, members)
     columns = Instants(unit, None, zone)
     chance.shuffle(order := list(range(len(members))))
-    assert said(columns.of_members([members[place] for place in order])) == [wanted[place] for place in order]
+    assert instants_of(columns.of_members([members[row] for row in order])) == [expected[row] for row in order]
     for kind in (int, float, str):
-        rows = [place for place, member in enumerate(members) if type(member) is kind]
-        assert said(columns.of_members([members[place] for place in rows])) == [wanted[place] for place in rows]
-    column = pa.array([members[place] for place in rows], pa.string())
-    assert said(columns.of_texts(column)) == [wanted[place] for place in rows]
+        rows = [row for row, member in enumerate(members) if type(member) is kind]
+        assert instants_of(columns.of_members([members[row] for row in rows])) == [expected[row] for row in rows]
+    column = pa.array([members[row] for row in rows], pa.string())
+    assert instants_of(columns.of_texts(column)) == [expected[row] for row in rows]
 
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("unit", "format", "written"), FIELDS)
-def test_what_gateways_write_never_reaches_the_scalar_rule(unit, format, written, zone, monkeypatch):
+def test_texts_of_gateways_never_reach_the_scalar_rule(unit, format, written, zone, monkeypatch):
     walls = [datetime(2026, 7, 3, 10, 0, 0, 120_000) + timedelta(milliseconds=250 * step) for step in range(400)]
     table = [wall.replace(tzinfo=timezone.utc).strftime(written) for wall in walls]
-    wanted = by_the_rule(unit, format, zone, table)
+    expected = by_the_rule(unit, format, zone, table)
     columns = Instants(unit, format, zone)
-    if written not in ("%z1 %Y-%m-%d %H:%M", "%d日%m月%Y %H:%M"):  # digits after an offset; other characters than ASCII
+    if written not in ("%z1 %Y-%m-%d %H:%M", "%d日%m月%Y %H:%M"):  # digits after an offset; non-ASCII characters
         monkeypatch.setattr(columns, "_scalar", None)
-    # one text in ten of other kinds, the first ones among them: the others are read as fast
-    for place in range(0, len(table), 10):
-        table[place], wanted[place] = "", None
-    assert said(columns.of_members(table)) == wanted
-    assert said(columns.of_texts(pa.array(table, pa.string()))) == wanted
+    # every tenth text is of another kind, beginning with the first: the others must still be read by layouts
+    for row in range(0, len(table), 10):
+        table[row], expected[row] = "", None
+    assert instants_of(columns.of_members(table)) == expected
+    assert instants_of(columns.of_texts(pa.array(table, pa.string()))) == expected
 
 
 def test_a_column_without_rows_is_read():
     for unit in ("iso", "s", "excel"):
         columns = Instants(unit, None, "Europe/Berlin")
-        assert said(columns.of_members([])) == said(columns.of_texts(pa.array([], pa.string()))) == []
+        assert instants_of(columns.of_members([])) == instants_of(columns.of_texts(pa.array([], pa.string()))) == []
         assert (
-            said(columns.of_members(["", None]))
-            == said(columns.of_texts(pa.array(["", None], pa.string())))
+            instants_of(columns.of_members(["", None]))
+            == instants_of(columns.of_texts(pa.array(["", None], pa.string())))
             == [None] * 2
         )
 
 
-def test_one_very_long_text_costs_no_matrix_of_its_length():
+def test_one_very_long_text_does_not_widen_the_matrix():
     texts = ["2026-01-03T06:00:00Z"] * 10_000 + ["2" * 900_000]  # as a matrix: nine gigabytes
     ts, read = Instants("iso", None, "UTC").of_members(texts)
     assert read[:-1].all() and not read[-1] and (ts[:-1] == 1767420000000).all()
 
 
-def test_hours_are_asked_for_once_and_only_so_many_are_remembered(monkeypatch):
+def test_the_offsets_of_a_limited_number_of_hours_are_kept(monkeypatch):
     monkeypatch.setattr(local_time, "REMEMBERED", 10)
     berlin = LocalTime(ZoneInfo("Europe/Berlin"))
     wall = wall_ms(datetime(2026, 7, 3, 6)) + 60_000 * np.arange(100_000)
@@ -201,9 +205,11 @@ def test_hours_are_asked_for_once_and_only_so_many_are_remembered(monkeypatch):
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-def test_a_text_that_is_nearly_an_instant_costs_only_itself(zone):
-    """`2026-1-03T06:00:00Z`, of nineteen characters, once ended the job that read it."""
+def test_a_text_that_is_almost_an_instant_does_not_affect_others(zone):
+    """`2026-1-03T06:00:00Z`, with nineteen characters, once crashed the job that read it."""
     for text in ("2026-1-03T06:00:00Z", "2026-01-03T06:00Z", "2026-01-03T06:00:00", "2026-01-03T06:00:0+01:00"):
         for end in range(len(text) + 1):
             for table in ([text[:end]], [text[:end]] * 20, ["2026-01-03T06:00:00Z", text[end:], text[:end] + "Z"]):
-                assert said(Instants("iso", None, zone).of_members(table)) == by_the_rule("iso", None, zone, table)
+                assert instants_of(Instants("iso", None, zone).of_members(table)) == by_the_rule(
+                    "iso", None, zone, table
+                )

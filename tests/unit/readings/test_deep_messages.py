@@ -1,4 +1,4 @@
-"""Messages that nest without end, in JSON and in Avro: dead letters, and never an exception or a signal."""
+"""Deeply nested messages, in JSON and in Avro: they become dead letters and never raise or crash the process."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_deep_json_is_a_dead_letter_for_both_readers(mapping: dict[str, Any], de
     for message in deep_messages(depth):
         outcomes = reference(message)
         if depth > 2_000:
-            assert {one.reason for one in outcomes if isinstance(one, Rejected)} <= {
+            assert {outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)} <= {
                 reject_reasons.BAD_JSON, reject_reasons.TOO_LARGE,
             }  # fmt: skip
         columns([message, good])
 
 
 def schema_of(fields: list[Any], **more: Any) -> dict[str, Any]:
-    named = [{"name": f"f{place}", "type": kind} for place, kind in enumerate(fields)]
+    named = [{"name": f"f{index}", "type": kind} for index, kind in enumerate(fields)]
     return {"type": "record", "name": "N", "fields": named, **more}
 
 
@@ -63,19 +63,19 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ([schema_of(["null", ["null", "N"]])], "holds itself"),
-        ([schema_of([["null", "a.b.N"]], namespace="a.b")], "holds itself"),
-        ([schema_of([{"type": "array", "items": "N"}])], "holds itself"),
+        ([schema_of(["null", ["null", "N"]])], "contains itself"),
+        ([schema_of([["null", "a.b.N"]], namespace="a.b")], "contains itself"),
+        ([schema_of([{"type": "array", "items": "N"}])], "contains itself"),
         ([schema_of([{"type": "record", "name": "M", "fields": [{"name": "n", "type": ["null", "N"]}]}])], "itself"),
         ([nested(3_000)], "nested more than 64 deep"),
         ([schema_of([nested(40)]), {"type": "record", "name": "M", "fields": [
             {"name": "x", "type": {"type": "array", "items": nested(30) | {"items": "N"}}}]}], None),
-        ([{"type": "array", "items": "null"}], "take no byte"),
-        ([schema_of(["null", "null"]), {"type": "array", "items": "N"}], "take no byte"),
-        ([{"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}], "take no byte"),
+        ([{"type": "array", "items": "null"}], "array of zero-length values"),
+        ([schema_of(["null", "null"]), {"type": "array", "items": "N"}], "array of zero-length values"),
+        ([{"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}], "array of zero-length values"),
     ],
 )  # fmt: skip
-def test_a_schema_without_bounds_is_refused(parts: list[Any], words: str | None):
+def test_an_unbounded_schema_is_refused(parts: list[Any], words: str | None):
     if words is None:
         return check_shape(parts)
     with pytest.raises(ValueError, match=words):
@@ -87,8 +87,8 @@ def test_a_schema_without_bounds_is_refused(parts: list[Any], words: str | None)
     return None
 
 
-def test_what_gateways_write_is_bounded():
+def test_schemas_of_gateways_are_bounded():
     check_shape([schema_of(["string", "double", {"type": "map", "values": ["null", "double", "string"]}])])
     check_shape([nested(MAX_DEPTH - 1)])
     other = schema_of(["string"], namespace="other")
-    check_shape([other, schema_of(["other.N"], namespace="own")])  # of the same name, elsewhere
+    check_shape([other, schema_of(["other.N"], namespace="own")])  # the same name in another namespace

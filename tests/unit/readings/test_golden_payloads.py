@@ -1,4 +1,4 @@
-"""Golden payloads: what each gateway's messages become, whoever reads them."""
+"""Golden payloads: the readings of each gateway's messages, for every reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def reference(golden: Golden):
     return compile_payload(golden.mapping, golden.timezone, golden.schema_of)
 
 
-# Each takes a Golden and gives payload -> outcomes. All must agree with the files.
+# Each maps a Golden to a function payload -> outcomes. All must agree with the files.
 READERS = {"reference": reference}
 
 CASES = [
@@ -25,25 +25,25 @@ CASES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(("golden", "case"), CASES)
-def test_payload_becomes_what_the_golden_file_says(golden, case, reader):
+def test_a_payload_gives_the_outcomes_in_the_golden_file(golden, case, reader):
     read = READERS[reader](golden)
     assert [shown(outcome) for outcome in read(payload_of(case))] == case["expect"]
 
 
 @pytest.mark.parametrize("golden", goldens(), ids=lambda golden: golden.name)
-def test_many_at_once_become_what_the_golden_file_says(golden):
+def test_a_batch_gives_the_outcomes_in_the_golden_file(golden):
     names: dict = {}
     read = compile_columns(
         golden.mapping, golden.timezone, lambda *identity: names.setdefault(identity, len(names)), golden.schema_of
     )
-    cases = golden.cases * 2  # the second half from what the first left in the caches
+    cases = golden.cases * 2  # the second half uses the caches that the first filled
     columns = read([payload_of(case) for case in cases])
     identities = list(names)
-    found: list[list] = [[] for _ in cases]
+    outcomes_of: list[list] = [[] for _ in cases]
     for message, place, ts, value in zip(columns.message, columns.place, columns.ts, columns.value, strict=True):
         reading = Reading(*identities[place], int(ts), float(value), bool(value == value))
-        found[message].append(shown(reading))
+        outcomes_of[message].append(shown(reading))
     for message, rejected in columns.rejected:
-        found[message].append(shown(rejected))
-    for case, outcomes in zip(cases, found, strict=True):
+        outcomes_of[message].append(shown(rejected))
+    for case, outcomes in zip(cases, outcomes_of, strict=True):
         assert sorted(outcomes, key=repr) == sorted(case["expect"], key=repr), case["about"]

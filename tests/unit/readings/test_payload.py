@@ -1,4 +1,4 @@
-"""Whole messages: arrays of records, and payloads that are none."""
+"""Whole messages: arrays of records, and payloads that are not messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reasons_of(outcomes) -> list[str]:
     return [outcome.reason for outcome in outcomes]
 
 
-def test_a_rejection_says_which_record_it_is_of():
+def test_a_rejection_names_its_record():
     message = {"ts": "2026-01-01T00:00:00Z", "of": [{"asset": "p", "sensor": "s", "value": "open"}, 5]}
     value, shape = OF_LONG(json.dumps(message).encode())
     assert value.detail.startswith("of[0]: 'open' is neither a number")
@@ -40,10 +40,10 @@ def test_a_rejection_says_which_record_it_is_of():
     assert WHOLE(b"[[]]") == [Rejected("bad-json", "[0]: a record is a JSON object, not list")]
 
 
-def test_what_is_missing_is_named_with_its_place():
-    assert OF_LONG(b'{"of": {}}') == [Rejected("missing-field", "no records: dict, no array, at 'of'")]
+def test_missing_records_are_reported_with_their_path():
+    assert OF_LONG(b'{"of": {}}') == [Rejected("missing-field", "no records: dict, not an array, at 'of'")]
     assert OF_LONG(b"{}") == [Rejected("missing-field", "no records: nothing at 'of'")]
-    assert WHOLE(b"{}") == [Rejected("missing-field", "no records: dict, no array, as the message")]
+    assert WHOLE(b"{}") == [Rejected("missing-field", "no records: dict, not an array, as the message")]
 
 
 def test_a_message_without_a_payload_is_refused():
@@ -51,10 +51,10 @@ def test_a_message_without_a_payload_is_refused():
         assert reasons_of(read(None)) == ["bad-json"]
 
 
-def test_half_a_surrogate_pair_is_no_text():
+def test_half_a_surrogate_pair_is_not_text():
     assert reasons_of(WHOLE(rb'[{"asset": "\uDC00"}]')) == ["bad-json"]
     assert reasons_of(WHOLE(rb'[{"\ud800": 1}]')) == ["bad-json"]
-    assert reasons_of(WHOLE(rb'[{"asset": "\\ud800"}]')) == ["missing-field"]  # a backslash, then text
+    assert reasons_of(WHOLE(rb'[{"asset": "\\ud800"}]')) == ["missing-field"]  # an escaped backslash, then text
 
 
 def test_arrays_deeper_than_any_stack_are_refused():
@@ -66,13 +66,13 @@ def test_a_payload_larger_than_a_message_is_refused():
     assert WHOLE(b"[" + b" " * 999_998 + b"]") == []
 
 
-def test_one_record_is_an_object():
+def test_a_single_record_must_be_an_object():
     assert parse_message(b"1") == Rejected("bad-json", "a record is a JSON object, not int")
     assert parse_message(b'{"a": 1}') == {"a": 1}
     assert reasons_of(compile_payload(dumped(**LONG), "UTC")(b"[]")) == ["bad-json"]
 
 
-def test_a_format_that_no_message_has_is_refused():
+def test_a_format_that_messages_cannot_have_is_refused():
     with pytest.raises(ValueError, match="csv"):
         compile_payload(dumped(format="csv", **LONG), "UTC")
     with pytest.raises(ValueError, match="registry"):
@@ -89,27 +89,29 @@ VALUES = st.one_of(
 RECORDS = st.dictionaries(st.sampled_from(["asset", "sensor", "ts", "value", "q", "other"]), VALUES)
 
 
-def prefixed(outcomes, place: int) -> list[str]:
-    """Comparable: NaN is itself in text."""
+def prefixed(outcomes, index: int) -> list[str]:
+    """Outcomes as text, in which NaN equals NaN."""
     return [
-        repr(Rejected(outcome.reason, f"of[{place}]: {outcome.detail}") if isinstance(outcome, Rejected) else outcome)
+        repr(Rejected(outcome.reason, f"of[{index}]: {outcome.detail}") if isinstance(outcome, Rejected) else outcome)
         for outcome in outcomes
     ]
 
 
 @pytest.mark.slow
 @given(st.lists(RECORDS, max_size=4), RECORDS)
-def test_a_long_record_is_itself_upon_the_message_round_it(elements, around):
+def test_a_long_record_is_read_as_if_merged_into_its_message(elements, around):
     of_record = compile_mapping(dumped(**LONG), "UTC")
     message = {**around, "of": elements}
-    expected = [shown for place, one in enumerate(elements) for shown in prefixed(of_record({**message, **one}), place)]
+    expected = [
+        text for index, element in enumerate(elements) for text in prefixed(of_record({**message, **element}), index)
+    ]
     assert [repr(outcome) for outcome in OF_LONG(json.dumps(message).encode())] == expected
 
 
 @given(st.lists(RECORDS, max_size=4))
-def test_wide_records_of_an_array_are_read_as_if_each_came_alone(elements):
+def test_wide_records_of_an_array_are_read_as_if_each_were_a_message(elements):
     of_record = compile_mapping(dumped(**WIDE), "UTC")
-    expected = [shown for place, one in enumerate(elements) for shown in prefixed(of_record(one), place)]
+    expected = [text for index, element in enumerate(elements) for text in prefixed(of_record(element), index)]
     assert [repr(outcome) for outcome in OF_WIDE(json.dumps({"of": elements}).encode())] == expected
 
 
@@ -125,7 +127,7 @@ MANGLED = st.tuples(
 
 @pytest.mark.slow
 @given(st.one_of(st.binary(), MANGLED))
-def test_no_payload_is_anything_but_readings_and_reasons(payload):
+def test_any_payload_gives_only_readings_and_rejections(payload):
     if isinstance(payload, tuple):
         message, noise, at = payload
         text = json.dumps(message).encode()

@@ -1,4 +1,4 @@
-"""Quality codes, scheme by scheme: what the scheme does not define is bad or refused, never good."""
+"""Quality codes, scheme by scheme: a code that the scheme does not define is bad or refused, never good."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ PHRASES = {
 }
 
 
-def answer(scheme: str, text: str) -> str:
+def verdict_on(scheme: str, text: str) -> str:
     try:
         return GOOD if SCHEMES[scheme](text) else BAD
     except ValueError:
@@ -74,42 +74,44 @@ def answer(scheme: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", TABLE)
-def test_a_code_is_what_its_scheme_says(scheme):
-    wanted = {text: verdict for verdict, texts in TABLE[scheme].items() for text in texts.split()}
-    assert {text: answer(scheme, text) for text in wanted} == wanted
+def test_codes_are_read_as_their_scheme_defines(scheme):
+    expected = {text: verdict for verdict, texts in TABLE[scheme].items() for text in texts.split()}
+    assert {text: verdict_on(scheme, text) for text in expected} == expected
 
 
-def test_phrases_are_what_they_say():
-    wanted = {text: verdict for verdict, texts in PHRASES.items() for text in texts}
-    assert {text: answer("words", text) for text in wanted} == wanted
+def test_phrases_are_read_by_their_words():
+    expected = {text: verdict for verdict, texts in PHRASES.items() for text in texts}
+    assert {text: verdict_on("words", text) for text in expected} == expected
 
 
 @pytest.mark.parametrize("scheme", ["opcda", "ignition"])
 def test_no_number_between_a_byte_and_the_errors_of_32_bits_is_good(scheme):
     assert [
-        code for code in (*range(256, 70_000), *range(2**31, 2**31 + 2000)) if answer(scheme, str(code)) == GOOD
+        code for code in (*range(256, 70_000), *range(2**31, 2**31 + 2000)) if verdict_on(scheme, str(code)) == GOOD
     ] == []
 
 
-def test_no_code_of_another_system_is_a_good_status_code():
-    """What OPC DA, Sparkplug and Ignition number from 1 to 1023 is none of OPC UA's."""
-    assert {answer("opcua", str(code)) for code in range(1, 1024)} == {REFUSED}
+def test_no_code_of_another_system_is_a_valid_status_code():
+    """The codes 1 to 1023 of OPC DA, Sparkplug and Ignition are not OPC UA status codes."""
+    assert {verdict_on("opcua", str(code)) for code in range(1, 1024)} == {REFUSED}
 
 
 @settings(deadline=None)
 @given(code=st.integers(0, 2**32 - 1))
 @example(code=0x8000_0000)
 @example(code=0xC000_0000)
-def test_a_code_means_the_same_in_every_way_of_writing_it(code):
+def test_a_code_means_the_same_in_every_notation(code):
     signed = code - 2**32 if code >= 2**31 else code
     for scheme in ("opcua", "ignition"):
-        answers = {answer(scheme, text) for text in (str(code), str(signed), f"{code}.0", hex(code), f"0x{code:08X}")}
+        answers = {
+            verdict_on(scheme, text) for text in (str(code), str(signed), f"{code}.0", hex(code), f"0x{code:08X}")
+        }
         assert len(answers) == 1, (scheme, code)
         if code >= 2**31:
             assert answers == {BAD}
 
 
-TEXTS = sorted({text for each in TABLE.values() for texts in each.values() for text in texts.split()})
+TEXTS = sorted({text for verdicts in TABLE.values() for texts in verdicts.values() for text in texts.split()})
 MEMBERS = st.one_of(
     st.sampled_from([*TEXTS, "", " 192 ", *(text for texts in PHRASES.values() for text in texts)]),
     st.sampled_from([192, 0, 500, 256, 64, 1, -2147483136, 192.0, 0.0, 1.0, 500.0, 64.5, True, False, None]),
@@ -122,20 +124,20 @@ MEMBERS = st.one_of(
 @pytest.mark.parametrize("scheme", TABLE)
 @settings(deadline=None)
 @given(members=st.lists(MEMBERS, max_size=8))
-def test_import_and_stream_say_of_a_quality_what_the_rule_says(scheme, members):
+def test_columns_read_qualities_like_the_rule(scheme, members):
     mapping = {"asset": {"const": "a"}, "tag": {"const": "t"}, "quality": {"path": "q", "scheme": scheme}}
-    read, wanted = compile_payload(mapping, "UTC"), []
+    read, expected = compile_payload(mapping, "UTC"), []
     for member in members:
         payload = json.dumps({"ts": "2026-01-01T00:00:00Z", "value": 1.5, "q": member})
         (outcome,) = read(payload.encode())
-        wanted.append(REFUSED if isinstance(outcome, Rejected) else BAD if math.isnan(outcome.value) else GOOD)
+        expected.append(REFUSED if isinstance(outcome, Rejected) else BAD if math.isnan(outcome.value) else GOOD)
     qualities = Qualities(mapping["quality"])
     for _again in range(2):
         good, readable = qualities.of_members(members)
-        for verdict, is_good, is_read, member in zip(wanted, good, readable, members, strict=True):
-            # what the columns do not read is left to the rule
+        for verdict, is_good, is_read, member in zip(expected, good, readable, members, strict=True):
+            # qualities that the columns do not read are left to the rule
             assert verdict == (GOOD if is_good else BAD) if is_read else not is_good, member
     texts = [member for member in members if isinstance(member, str)]
     good, readable = qualities.of_column(pa.array(texts, pa.string()))
-    expected = [verdict for verdict, member in zip(wanted, members, strict=True) if isinstance(member, str)]
-    assert np.where(readable, np.where(good, GOOD, BAD), REFUSED).tolist() == expected
+    of_texts = [verdict for verdict, member in zip(expected, members, strict=True) if isinstance(member, str)]
+    assert np.where(readable, np.where(good, GOOD, BAD), REFUSED).tolist() == of_texts

@@ -1,4 +1,4 @@
-"""Where a reading belongs, and which values are impossible."""
+"""Routing of readings to sensors, and engineering limits."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ ASSETS = {
 
 
 @pytest.mark.parametrize(
-    ("asset", "sensor", "tag", "place"),
+    ("asset", "sensor", "tag", "route"),
     [
         ("p1", "flow", None, ("p1", 0)),
         ("p1", None, "PT-1", ("p1", 1)),
-        ("p1", None, "flow", ("p1", 0)),  # a sensor's name will do where a tag is looked for
+        ("p1", None, "flow", ("p1", 0)),  # a sensor's name is accepted as a tag
         ("p2", None, "pressure", ("p2", 1)),  # without tags the sensor names are the tags
         (None, None, "FT-1", ("p1", 0)),
-        (None, None, "flow", None),  # p1, p2 and t1 all have it
-        ("p1", "flow", "PT-1", ("p1", 0)),  # a sensor goes before a tag
+        (None, None, "flow", None),  # ambiguous: p1, p2 and t1 have it
+        ("p1", "flow", "PT-1", ("p1", 0)),  # a sensor takes precedence over a tag
         ("p1", "level", None, None),
-        ("p1", "FT-1", None, None),  # a tag is no sensor's name
+        ("p1", "FT-1", None, None),  # a tag is not accepted as a sensor's name
         ("p9", "flow", None, None),
         (None, "flow", None, None),
         ("p1", None, None, None),
     ],
 )
-def test_route(asset, sensor, tag, place):
+def test_route(asset, sensor, tag, route):
 
-    assert Router(ASSETS, SENSORS).route(asset, sensor, tag) == place
+    assert Router(ASSETS, SENSORS).route(asset, sensor, tag) == route
 
 
 def test_a_tag_wins_over_another_sensors_name():
@@ -47,15 +47,15 @@ def test_a_tag_wins_over_another_sensors_name():
     assert router.route("p1", "flow", None) == ("p1", 0)
 
 
-def test_the_table_says_what_route_says():
+def test_the_table_agrees_with_route():
     router = Router(ASSETS, SENSORS)
-    assert router.route(None, None, "flow") is None  # of several assets: alone it leads nowhere
+    assert router.route(None, None, "flow") is None  # a tag of several assets is not routed without an asset
     for line in router.table():
         assert router.route(line.asset, line.sensor, line.tag) == (line.to_asset, line.to_index)
         assert ASSETS[line.to_asset]["class"] == line.to_class
 
 
-def test_limits_are_inclusive_and_leave_missing_values_alone():
+def test_limits_are_inclusive_and_do_not_apply_to_missing_values():
     limits = Limits([0.0, None], [10.0, None])
     sensor = np.array([0, 0, 0, 0, 0, 1], np.int32)
     value = np.array([0.0, 10.0, -0.1, 10.1, np.nan, 1e9])

@@ -1,4 +1,4 @@
-"""The client of a schema registry, against a server that gives the answers of Confluent's REST interface."""
+"""The client of a schema registry, against a server that answers like Confluent's REST API."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ ANSWERS = {
 
 
 class Registry(ThreadingHTTPServer):
-    """`asked`: (path, Authorization) of every request."""
+    """`requests`: (path, Authorization) of every request."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.answers = dict(ANSWERS)
         self.scheme = "http"
 
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Registry
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers["Authorization"]))
+        self.server.requests.append((self.path, self.headers["Authorization"]))
         status, body = self.server.answers.get(self.path, NOT_FOUND)
         payload = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
@@ -105,10 +105,10 @@ def registry():
 def test_a_schema_is_fetched_once(registry):
     schemas = SchemaRegistry(registry.url + "/")
     assert schemas(1) == schemas(1) == ("double",)
-    assert registry.asked == [("/schemas/ids/1", None)]
+    assert registry.requests == [("/schemas/ids/1", None)]
 
 
-def test_what_a_schema_refers_to_comes_before_it(registry):
+def test_referenced_schemas_come_first(registry):
     assert SchemaRegistry(registry.url)(2) == (INSTANT, READING)
 
 
@@ -122,19 +122,19 @@ def test_a_message_is_read_by_its_schema(registry):
     assert rejected == ("bad-avro", "77: Schema not found")
 
 
-def test_name_and_password_go_along_and_show_nowhere(registry):
+def test_name_and_password_are_sent_and_never_shown(registry):
     schemas = SchemaRegistry(registry.url, username="eugenie", password="pässword")
     schemas(1)
-    assert registry.asked == [("/schemas/ids/1", "Basic ZXVnZW5pZTpww6Rzc3dvcmQ=")]
-    with pytest.raises(RetryableError, match="refuses the user name or password") as refused:
+    assert registry.requests == [("/schemas/ids/1", "Basic ZXVnZW5pZTpww6Rzc3dvcmQ=")]
+    with pytest.raises(RetryableError, match="rejected the user name or password") as refused:
         schemas(22)
     assert "pässword" not in f"{refused.value}{schemas!r}"
 
 
 def test_a_redirect_is_not_followed_with_the_password(registry):
-    with pytest.raises(RetryableError, match="answered 302"):
+    with pytest.raises(RetryableError, match="returned status 302"):
         SchemaRegistry(registry.url, username="eugenie", password="x")(28)
-    assert [path for path, _ in registry.asked] == ["/schemas/ids/28"]
+    assert [path for path, _ in registry.requests] == ["/schemas/ids/28"]
 
 
 @pytest.mark.parametrize(
@@ -143,70 +143,72 @@ def test_a_redirect_is_not_followed_with_the_password(registry):
         (7, "7: Schema not found"),
         (3, "schema 3 is a PROTOBUF schema"),
         (4, "schema 4 is not JSON"),
-        (5, "is referred to in a circle"),
+        (5, "is part of a circular reference"),
         (6, "1: Version not found"),
     ],
 )
-def test_a_registry_that_has_no_such_schema(registry, number, why):
+def test_a_registry_without_the_schema(registry, number, why):
     with pytest.raises(UnknownSchema, match=why):
         SchemaRegistry(registry.url)(number)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(20, 28))
-def test_an_answer_that_says_nothing_of_the_schema_rejects_nothing(registry, number):
+def test_an_answer_that_does_not_concern_the_schema_rejects_nothing(registry, number):
     schemas = SchemaRegistry(registry.url)
-    for _again in range(2):  # it is asked again: nothing is known
+    for _again in range(2):  # it is requested again: nothing is known
         with pytest.raises(RetryableError, match=registry.url):
             schemas(number)
-    assert len({path for path, _ in registry.asked}) < len(registry.asked)
+    assert len({path for path, _ in registry.requests}) < len(registry.requests)
 
 
-def test_an_unknown_schema_is_asked_for_again_after_a_minute(registry):
+def test_an_unknown_schema_is_requested_again_after_a_minute(registry):
     now = [0.0]
     schemas = SchemaRegistry(registry.url, clock=lambda: now[0])
     for moment in (0.0, 59.0, 61.0):
         now[0] = moment
         with pytest.raises(UnknownSchema, match="Schema not found"):
             schemas(7)
-    assert len(registry.asked) == 2
+    assert len(registry.requests) == 2
     registry.answers["/schemas/ids/7"] = answer("long")
     now[0] = 200.0
     assert schemas(7) == ("long",)
 
 
-def test_a_registry_that_is_away():
+def test_an_unreachable_registry():
     gone = Registry()
     gone.server_close()
     with pytest.raises(RetryableError, match="does not answer"):
         SchemaRegistry(gone.url)(1)
 
 
-@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
-def test_something_that_is_no_registry(said):
-    """It says nothing for longer than anybody waits, speaks another protocol, or breaks off."""
-    waited = Event()
+@pytest.mark.parametrize(
+    "response", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
+)
+def test_a_server_that_is_not_a_registry(response):
+    """It does not answer before the time-out, uses another protocol, or closes the connection early."""
+    timed_out = Event()
 
     class Odd(Registry):
         def finish_request(self, request, *_) -> None:
-            request.sendall(said)
-            if not said:
-                waited.wait()
+            request.sendall(response)
+            if not response:
+                timed_out.wait()
 
     server = Odd()
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         with pytest.raises(RetryableError, match=server.url):
-            SchemaRegistry(server.url, timeout_s=0.2 if not said else 60)(1)
+            SchemaRegistry(server.url, timeout_s=0.2 if not response else 60)(1)
     finally:
-        waited.set()
+        timed_out.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_check_asks_whether_a_registry_is_there(registry):
+def test_check_requires_a_registry_that_accepts_the_credentials(registry):
     SchemaRegistry(registry.url).check()
     registry.answers["/schemas/types"] = (403, "")
     with pytest.raises(RetryableError, match="user name or password"):
@@ -215,28 +217,28 @@ def test_check_asks_whether_a_registry_is_there(registry):
         SchemaRegistry(f"{registry.url}/wrong").check()
 
 
-def test_a_patient_caller_waits_longer_and_longer_and_goes_on():
-    pauses, told, left = [], [], [8]
+def test_a_patient_caller_waits_with_growing_pauses_until_the_registry_answers():
+    pauses, reasons, failures_left = [], [], [8]
 
     def schema_of(number: int):
         if number == 2:
             raise UnknownSchema("2")
-        if left[0]:
-            left[0] -= 1
-            raise RetryableError("away")
+        if failures_left[0]:
+            failures_left[0] -= 1
+            raise RetryableError("unreachable")
         return ("double",)
 
-    waiting = patient(schema_of, told.append, pauses.append)
+    waiting = patient(schema_of, reasons.append, pauses.append)
     assert waiting(1) == ("double",)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert told == ["away"] * 8
+    assert reasons == ["unreachable"] * 8
     with pytest.raises(UnknownSchema):
         waiting(2)
 
 
 @pytest.fixture
 def authority(tmp_path):
-    """A PEM file with a certificate of 127.0.0.1 that signed itself, and one with its key."""
+    """PEM files with a self-signed certificate for 127.0.0.1 and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -256,7 +258,7 @@ def authority(tmp_path):
     return tmp_path / "ca.pem", tmp_path / "key.pem"
 
 
-def test_the_plants_own_authority(registry, authority):
+def test_a_certificate_of_the_plants_own_authority(registry, authority):
     certificate, key = authority
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

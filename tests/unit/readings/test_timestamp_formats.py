@@ -1,4 +1,4 @@
-"""Timestamp formats: one that names no instant is refused; what is read depends on the text and its zone alone."""
+"""Timestamp formats: one that determines no instant is refused; results depend only on the text and the zone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eugenie_cli.readings.timestamps import compile_instant
 from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 
-REFUSED = {  # format -> what is to be written
+REFUSED = {  # format -> part of the message, mostly what to write
     "%m/%d/%Y %H:%M:%S %p": "%I",
     "%I:%M %p %m/%d/%Y %H": "%I",
     "%m/%d/%Y %I:%M:%S": "%p",
@@ -35,7 +35,7 @@ REFUSED = {  # format -> what is to be written
     "%m/%Y %H:%M": "%d",
     "%Y-%m-%d %H:%S": "%M",
     "%Y-%m-%d %H:%M.%f": "%S",
-    "%Y-%m-%d %H:%M:%Q": "%Q is no directive",
+    "%Y-%m-%d %H:%M:%Q": "%Q is not a directive",
     "%Y-%m-%d %H:%M:%i": "%M",
     "%-d.%-m.%Y %H:%M:%S": "%d",
     "%Y-%m-%d %T": "%H:%M:%S",
@@ -94,19 +94,19 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("format", REFUSED)
-def test_a_format_that_names_no_instant_is_refused_with_what_to_write(format):
-    told = list(problems(format))
-    assert any(REFUSED[format] in problem for problem in told), told
+def test_a_format_that_determines_no_instant_is_refused_with_what_to_write(format):
+    messages = list(problems(format))
+    assert any(REFUSED[format] in message for message in messages), messages
     with pytest.raises(ValueError, match="format"):
         compile_instant(format=format)
     for of_file in (True, False):
         mapping = ReadingsMapping.model_validate({"tag": {"path": "tag"}, "ts": {"path": "ts", "format": format}})
-        found = [path for path, _ in check_mapping(mapping, of_file=of_file)]
-        assert found and set(found) == {("ts", "format")}
+        paths = [path for path, _ in check_mapping(mapping, of_file=of_file)]
+        assert paths and set(paths) == {("ts", "format")}
 
 
 @pytest.mark.parametrize("format", ACCEPTED)
-def test_a_format_that_names_an_instant_is_accepted(format):
+def test_a_format_that_determines_an_instant_is_accepted(format):
     assert list(problems(format)) == []
     compile_instant(format=format)
 
@@ -115,7 +115,7 @@ def test_a_format_that_names_an_instant_is_accepted(format):
 
 DAY = datetime(2026, 1, 13, 17, 4, 5, 250_000)
 """A Tuesday."""
-TEXTS = {  # format -> (text of DAY, its milliseconds are in it, and its seconds)
+TEXTS = {  # format -> text of DAY
     "%d.%m.%Y %H:%M:%S": "13.1.2026 17:4:5",
     "%d.%m.%Y %H:%M:%S,%f": "13.01.2026 17:04:05,2500000",
     "%m/%d/%Y %I:%M:%S %p": "1/13/2026 5:04:05 PM",
@@ -129,7 +129,7 @@ TEXTS = {  # format -> (text of DAY, its milliseconds are in it, and its seconds
     "%H:%M:%S %d/%m/%Y": "17:04:05 13/01/2026",
     "%Y-%m-%dT%H:%M:%S": "2026-01-13t17:04:05",
 }
-OF_DAY = {
+NOT_OF_FORMAT = {
     "%d.%m.%Y %H:%M:%S": [
         "31.02.2026 00:00:00",
         "13.01.2026 24:00:00",
@@ -150,7 +150,7 @@ ZONES = ["UTC", "Europe/Berlin", "Europe/Istanbul", "America/St_Johns", "Austral
 def readers(format: str | None, zone: str, unit: str = "iso"):
     scalar, columns = compile_instant(unit, format, zone), Instants(unit, format, zone)
 
-    def one(text: str) -> int | None:
+    def of_one(text: str) -> int | None:
         try:
             return scalar(text)
         except ValueError:
@@ -165,7 +165,7 @@ def readers(format: str | None, zone: str, unit: str = "iso"):
         ts, read = columns.of_members([text] * FEWEST)
         return int(ts[0]) if read[0] else None
 
-    return one, of_import, of_stream
+    return of_one, of_import, of_stream
 
 
 def in_ms(instant: datetime) -> int:
@@ -174,21 +174,21 @@ def in_ms(instant: datetime) -> int:
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("format", TEXTS)
-def test_a_text_is_the_instant_that_the_calendar_says(format, zone):
-    wanted = in_ms((DAY if "%f" in format else DAY.replace(microsecond=0)).replace(tzinfo=ZoneInfo(zone)))
-    assert [read(TEXTS[format]) for read in readers(format, zone)] == [wanted] * 3
+def test_a_text_is_read_as_the_calendar_says(format, zone):
+    expected = in_ms((DAY if "%f" in format else DAY.replace(microsecond=0)).replace(tzinfo=ZoneInfo(zone)))
+    assert [read(TEXTS[format]) for read in readers(format, zone)] == [expected] * 3
 
 
-@pytest.mark.parametrize("format", OF_DAY)
-def test_a_text_that_is_not_of_its_format_is_refused(format):
-    for text in OF_DAY[format]:
+@pytest.mark.parametrize("format", NOT_OF_FORMAT)
+def test_a_text_that_does_not_match_its_format_is_refused(format):
+    for text in NOT_OF_FORMAT[format]:
         assert [read(text) for read in readers(format, "UTC")] == [None] * 3, text
 
 
-def test_a_text_that_ends_with_its_date_is_midnight_where_the_time_would_follow():
+def test_a_text_that_ends_after_its_date_is_midnight_if_the_time_comes_last():
     for format, text in (("%d.%m.%Y %H:%M:%S", "13.01.2026"), ("%m/%d/%Y %I:%M:%S %p", "1/13/2026")):
-        wanted = in_ms(datetime(2026, 1, 13, tzinfo=ZoneInfo("Europe/Berlin")))
-        assert [read(text) for read in readers(format, "Europe/Berlin")] == [wanted] * 3
+        expected = in_ms(datetime(2026, 1, 13, tzinfo=ZoneInfo("Europe/Berlin")))
+        assert [read(text) for read in readers(format, "Europe/Berlin")] == [expected] * 3
     for format, text in (
         ("%H:%M %d.%m.%Y", "13.01.2026"),
         ("%d.%m.%Y %H:%M %z", "13.01.2026"),
@@ -200,7 +200,7 @@ def test_a_text_that_ends_with_its_date_is_midnight_where_the_time_would_follow(
 # -- zones -----------------------------------------------------------------------------------------------
 
 FORMAT = "%Y-%m-%d %H:%M:%S %Z"
-NAMED = [  # zone, text, offset in hours or None where it is refused
+NAMED = [  # zone, text, offset in hours or None if it is refused
     *(("Europe/Istanbul", f"2026-01-13 05:00:00 {word}", 0) for word in ("UTC", "GMT", "Z", "utc")),
     ("Europe/Istanbul", "2026-01-13 05:00:00 +03", 3),
     ("Europe/Istanbul", "2026-01-13 05:00:00 TRT", None),
@@ -223,34 +223,34 @@ NAMED = [  # zone, text, offset in hours or None where it is refused
 ]
 
 
-def test_an_abbreviation_is_that_of_the_mappings_zone_whatever_the_machine_is_set_to(monkeypatch):
+def test_an_abbreviation_is_read_in_the_mappings_zone_whatever_the_machines_zone(monkeypatch):
     try:
         for machine in ("UTC", "Europe/Berlin", "America/New_York", "EST5EDT", "Asia/Shanghai", "XYZ-7"):
             monkeypatch.setenv("TZ", machine)
             time.tzset()
             for zone, text, hours in NAMED:
                 wall = datetime.strptime(text[:19], "%Y-%m-%d %H:%M:%S")
-                wanted = None if hours is None else in_ms(wall.replace(tzinfo=timezone(timedelta(hours=hours))))
-                assert [read(text) for read in readers(FORMAT, zone)] == [wanted] * 3, (machine, zone, text)
+                expected = None if hours is None else in_ms(wall.replace(tzinfo=timezone(timedelta(hours=hours))))
+                assert [read(text) for read in readers(FORMAT, zone)] == [expected] * 3, (machine, zone, text)
     finally:
         monkeypatch.undo()
         time.tzset()
 
 
 def test_a_literal_utc_at_the_end_is_utc():
-    wanted = in_ms(datetime(2026, 1, 13, 5, tzinfo=timezone.utc))
+    expected = in_ms(datetime(2026, 1, 13, 5, tzinfo=timezone.utc))
     for format, text in (
         ("%Y-%m-%dT%H:%M:%SZ", "2026-01-13T05:00:00Z"),
         ("%d.%m.%Y %H:%M:%S UTC", "13.1.2026 5:00:00 UTC"),
         ("%d.%m.%Y %H:%M:%S GMT", "13.01.2026 05:00:00 GMT"),
     ):
-        assert [read(text) for read in readers(format, "Europe/Istanbul")] == [wanted] * 3
+        assert [read(text) for read in readers(format, "Europe/Istanbul")] == [expected] * 3
     javascript = "%a %b %d %Y %H:%M:%S GMT%z (Coordinated Universal Time)"
     text = "Tue Jan 13 2026 05:00:00 GMT+0000 (Coordinated Universal Time)"
-    assert [read(text) for read in readers(javascript, "Europe/Istanbul")] == [wanted] * 3
+    assert [read(text) for read in readers(javascript, "Europe/Istanbul")] == [expected] * 3
 
 
-def test_the_files_beside_the_zones_are_no_zones():
+def test_files_next_to_the_zones_are_not_zones():
     for name in ("localtime", "posixrules"):
         with pytest.raises(ValueError, match="is not a time zone"):
             compile_instant(timezone=name)
@@ -266,8 +266,8 @@ def test_every_reader_agrees_with_the_calendar(wall, zone, format):
     if "%y" in format and not 1990 <= wall.year <= 2068:
         wall = wall.replace(year=2026, day=min(wall.day, 28))
     early, late = (wall.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
-    wanted = in_ms(early) if early.utcoffset() == late.utcoffset() else None
-    assert [read(wall.strftime(format)) for read in readers(format, zone)] == [wanted] * 3
+    expected = in_ms(early) if early.utcoffset() == late.utcoffset() else None
+    assert [read(wall.strftime(format)) for read in readers(format, zone)] == [expected] * 3
 
 
 # -- names and numbers -----------------------------------------------------------------------------------
@@ -285,8 +285,8 @@ def test_no_name_means_two_months():
      ("ARALIK", 12), ("KASIM", 11), ("gen", 1), ("Dez", 12), ("ene", 1), ("out", 10), ("paź", 10), ("EKİ", 10)],
 )  # fmt: skip
 def test_months_of_other_languages_are_known(name, month):
-    wanted = in_ms(datetime(2026, month, 13, 5, tzinfo=timezone.utc))
-    assert compile_instant(format="%d-%b-%Y %H:%M:%S")(f"13-{name}-2026 05:00:00") == wanted
+    expected = in_ms(datetime(2026, month, 13, 5, tzinfo=timezone.utc))
+    assert compile_instant(format="%d-%b-%Y %H:%M:%S")(f"13-{name}-2026 05:00:00") == expected
 
 
 def test_no_locale_changes_what_is_read():
@@ -302,19 +302,19 @@ def test_no_locale_changes_what_is_read():
 
 def test_serial_days_of_a_spreadsheet():
     five = in_ms(datetime(2026, 1, 13, 5, tzinfo=ZoneInfo("Europe/Berlin")))
-    wanted = {
+    expected = {
         "46035.2083333333": five,
         "46035,2083449074": five + 1_000,
         "46035": five - 5 * 3_600_000,
         "46035.5": None,
     }
-    wanted["46035.5"] = five + 7 * 3_600_000
-    wanted |= dict.fromkeys(["25568.9", "2958466", "soon", "-1", "1768280400"])
-    for text, instant in wanted.items():
+    expected["46035.5"] = five + 7 * 3_600_000
+    expected |= dict.fromkeys(["25568.9", "2958466", "soon", "-1", "1768280400"])
+    for text, instant in expected.items():
         assert [read(text) for read in readers(None, "Europe/Berlin", "excel")] == [instant] * 3, text
 
 
-def test_a_number_in_another_unit_is_refused_with_the_unit_that_it_may_be_of():
+def test_a_number_in_another_unit_is_refused_with_the_likely_unit():
     with pytest.raises(ValueError, match="with `unit: ms` it would be 2026-01-13T05:00:00Z"):
         compile_instant("s")("1768280400000")
     with pytest.raises(ValueError, match="a number: with `unit: s` it would be 2026-01-13T05:00:00Z"):
