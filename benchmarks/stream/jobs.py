@@ -19,7 +19,7 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import lag, package
-from eugenie_cli.streaming.submit import DRIVER
+from eugenie_cli.streaming.upload import DRIVER
 
 POLL_S = 0.5
 STALLED_S = 120.0

@@ -27,8 +27,8 @@ from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.kafka import KafkaSecurity
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
-from eugenie_cli.streaming.parallelism import check_partitions
-from eugenie_cli.streaming.submit import DRIVER, check_shards
+from eugenie_cli.streaming.parallelism import check_partitions, check_shards
+from eugenie_cli.streaming.upload import DRIVER
 from eugenie_cli.tfserving.credentials import Credentials
 from eugenie_cli.workspace import shipped
 

@@ -18,7 +18,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.liveness import Facts, Liveness, judge
-from eugenie_cli.streaming.status import STOPPED
+from eugenie_cli.streaming.problems import STOPPED
 
 EVERY_S = 2.0
 FLINK_S = 3.0

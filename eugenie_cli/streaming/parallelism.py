@@ -1,4 +1,4 @@
-"""Refuses a parallelism above the number of partitions of the readings topic."""
+"""Refuses a parallelism above the number of shards, or of partitions of the readings topic."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def check_partitions(spec: JobSpec, *, of_site_file: bool = False) -> None:
         f"{fewer}; or {more}",
         ExitCode.REFUSED,
     )
+
+
+def check_shards(spec: JobSpec) -> None:
+    """Refuse a parallelism above the number of shards, into which assets are grouped."""
+    if spec.parallelism > spec.shards:
+        raise EugenieError(
+            f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards into which assets are grouped:"
+            " the remaining tasks would have nothing to do",
+            f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
+            ExitCode.REFUSED,
+        )

@@ -8,59 +8,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eugenie_cli.broker import health as broker_health
-from eugenie_cli.broker import positions, topics
-from eugenie_cli.engines import endpoints, flink, flink_rest, job_record, process
-from eugenie_cli.engines.flink_rest import ENDED, FlinkRest, state_of
+from eugenie_cli.broker import positions
+from eugenie_cli.engines import endpoints, flink_rest, job_record
+from eugenie_cli.engines.flink_rest import FlinkRest, state_of
 from eugenie_cli.engines.job_record import JobRecord
-from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.serving import tls
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, offsets
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
+from eugenie_cli.streaming.problems import STOPPED, SUBMIT, Problem, kafka_problem, next_step
+from eugenie_cli.streaming.served_models import ModelServer, query_models, server_problem, unknown_assets
 from eugenie_cli.streaming.stack_trace import summary
-from eugenie_cli.tfserving.errors import ModelServerError
 
-STOPPED, UNREACHABLE = "STOPPED", "UNREACHABLE"
+UNREACHABLE = "UNREACHABLE"
 RUNNING, INITIALIZING = "RUNNING", "INITIALIZING"
 
 FLINK_S = 5.0
 """How long Flink may take to answer from memory."""
 
-SERVER_S = 2.0
-"""How long the model server may take to answer; a reachable one answers within milliseconds."""
-
 INTERRUPTED = "a submission was interrupted, and Flink has not accepted its job: `eugenie stream submit` repeats it"
-SUBMIT = "eugenie stream submit"
-SERVER = "start the model server, or correct serving.address in the site file"
 HANGS = "eugenie status; `eugenie stream logs` shows the TaskManager's log"
 CLUSTER = "start the cluster, or correct stream.flink in the site file"
-BROKERS = "start the brokers, or correct kafka: in the site file"
-
-NO_SERVER = "unreachable: readings wait in Kafka, nothing is lost"
-
-
-@dataclass(frozen=True)
-class ModelServer:
-    """The state of the model server now. `models`: class -> the version served; None if none is."""
-
-    address: str | None
-    reachable: bool
-    detail: str
-    models: dict[str, int | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that the stream needs and lacks, and what to do next."""
-
-    what: str
-    next: str
 
 
 @dataclass(frozen=True)
@@ -114,11 +86,11 @@ class StreamStatus:
 def status(site: Site) -> StreamStatus:
     """Query all three and wait for fresh figures. Reports whatever does not answer as a problem."""
     with ThreadPoolExecutor(2) as pool:
-        kafka, server = pool.submit(_kafka, site), pool.submit(_model_server, site)
+        kafka, server = pool.submit(kafka_problem, site), pool.submit(query_models, site)
         result = _job(site, lambda: kafka.result() is None)
         no_kafka, models = kafka.result(), server.result()
-    problems = (*result.problems, *filter(None, (no_kafka, _server_problem(site, models))))
-    notes = (*result.notes, *_unknown_assets(site, models))
+    problems = (*result.problems, *filter(None, (no_kafka, server_problem(site, models))))
+    notes = (*result.notes, *unknown_assets(site, models))
     return replace(result, model_server=models, problems=problems, notes=notes)
 
 
@@ -150,11 +122,11 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
     job = rest.job(job_id) if job_id is not None else None
     savepoint = last.savepoint if last is not None else None
     if job is None or job_id is None:
-        problem = Problem(f"the stream job of {site.site} is not running", _next(site, rest, STOPPED))
+        problem = Problem(f"the stream job of {site.site} is not running", next_step(site, rest, STOPPED))
         return StreamStatus(STOPPED, None, rest.address, savepoint=savepoint, notes=tuple(notes), problems=(problem,))
     state = state_of(job)
     if job["state"] == INITIALIZING:  # until its JobMaster exists, Flink refuses all other queries about the job
-        problem = Problem(f"the stream job is {state}", _next(site, rest, state))
+        problem = Problem(f"the stream job is {state}", next_step(site, rest, state))
         page = f"{rest.address}/#/job/{job_id}/overview"
         return StreamStatus(state, job_id, page, job["duration"] / 1000, notes=tuple(notes), problems=(problem,))
     failed = rest.last_failure(job_id)
@@ -166,7 +138,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
     if at_work and (age is None or age > STALE_S):
         how_old = "of an unknown age" if age is None else f"{age:.0f} s old"
         notes.append(f"Flink's figures are {how_old} and may be out of date")
-    problems = [] if at_work else [Problem(f"the stream job is {state}", _next(site, rest, state))]
+    problems = [] if at_work else [Problem(f"the stream job is {state}", next_step(site, rest, state))]
     if unheard:
         problems = [
             Problem(
@@ -204,44 +176,6 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
     )
 
 
-def _next(site: Site, rest: FlinkRest, state: str) -> str:
-    """What to do about a job that is not running."""
-    if state == STOPPED or state in ENDED:
-        return SUBMIT
-    if rest.task_managers():
-        return "wait and check again; `eugenie stream logs` shows what fails"
-    if site.stream.flink != endpoints.EMBEDDED:
-        return "start a TaskManager: Flink has none"
-    if process.identify(run_file(workspace_of(site), flink.TASKMANAGER)) is not None:
-        return "wait and check again; if no TaskManager registers: eugenie down, then eugenie up"
-    return "eugenie up: no TaskManager is running"
-
-
-def _kafka(site: Site) -> Problem | None:
-    """A problem with the brokers or their topics, if any."""
-    hint = endpoints.START if site.kafka.bootstrap == endpoints.EMBEDDED else BROKERS
-    why = broker_health.why_no_kafka(site.kafka_access)
-    if why:
-        return Problem(f"Kafka does not answer: {why}", hint)
-    try:
-        missing = topics.missing(site.kafka_access)
-    except EugenieError as error:
-        return Problem(error.reason, error.hint or hint)
-    return Problem(f"Kafka has no topic {', '.join(missing)}", SUBMIT) if missing else None
-
-
-def _server_problem(site: Site, server: ModelServer) -> Problem | None:
-    lacking = [name for name, version in server.models.items() if version is None]
-    if not server.reachable:
-        own = site.serving.address is None
-        state = f"at {server.address} is {server.detail}" if server.address else f"of {site.site} is not running"
-        return Problem(f"the model server {state}", endpoints.SERVE if own else SERVER)
-    if lacking:
-        what = f"the model server has no version of {', '.join(lacking)}"
-        return Problem(what, f"eugenie export --class {lacking[0]}, then eugenie serve status")
-    return None
-
-
 def _checkpoints(statistics: dict[str, Any]) -> dict[str, Any]:
     latest = (statistics.get("latest") or {}).get("completed") or {}
     duration = latest.get("end_to_end_duration")
@@ -270,46 +204,6 @@ def _lag(
     except EugenieError as error:  # the job runs but reads nothing
         problems.append(Problem(error.reason, error.hint or SUBMIT))
     return behind(topic.end, read)
-
-
-def _model_server(site: Site) -> ModelServer:
-    try:
-        address = endpoints.model_server(site)
-    except EugenieError as error:
-        return ModelServer(None, False, f"{NO_SERVER}; {error.reason}, next: {error.hint}")
-    models: dict[str, int | None] = {}
-    credentials = tls.credentials_of(site)
-    with tls.client_of(credentials, address) as client:
-        for name in (name for name in site.classes if site.assets_of(name)):
-            try:
-                versions = [
-                    entry.version for entry in client.status(name, timeout=SERVER_S) if entry.state == "AVAILABLE"
-                ]
-            except ModelServerError as error:
-                if error.retryable:
-                    why = tls.describe_error(credentials, error) if error.tls else error.code.name
-                    return ModelServer(address, False, f"{NO_SERVER} ({why})")
-                versions = []
-            models[name] = max(versions, default=None)
-    missing = [name for name, version in models.items() if version is None]
-    return ModelServer(address, True, f"no version of {', '.join(missing)}" if missing else "reachable", models)
-
-
-def _unknown_assets(site: Site, server: ModelServer) -> list[str]:
-    """A message for each class whose served version does not know every asset."""
-    from eugenie_cli.serving import model_info
-
-    messages = []
-    for name, version in server.models.items():
-        folder = workspace_of(site).models / name / str(version)
-        if not (folder / model_info.LOCATION).exists():
-            continue
-        try:
-            message = model_info.unknown_assets_message(model_info.read(folder), site.assets_of(name))
-        except EugenieError as error:  # damaged since it was loaded; the rest of the status is still valid
-            message = error.reason
-        messages += [f"{name}: {message}"] if message else []
-    return messages
 
 
 def _since(instant_ms: int | None) -> float | None:

@@ -16,13 +16,13 @@ from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import launch, package, resume_point, slots, start_position
+from eugenie_cli.streaming.compatibility import START_OVER, check_state, check_upgrade, listed
 from eugenie_cli.streaming.job import SiteJob, job_of
-from eugenie_cli.streaming.parallelism import check_partitions
+from eugenie_cli.streaming.parallelism import check_partitions, check_shards
 from eugenie_cli.streaming.resume_point import Place
-from eugenie_cli.streaming.spec_diff import STATE_BACKEND, Change, changes, shape_of
+from eugenie_cli.streaming.spec_diff import Change, changes, shape_of
 from eugenie_cli.streaming.start_position import (
     AUTO,
-    CHECKPOINT,
     GROUP_OFFSETS,
     SAVEPOINT,
     SAVEPOINT_DIR,
@@ -30,13 +30,9 @@ from eugenie_cli.streaming.start_position import (
     Start,
 )
 from eugenie_cli.streaming.stop import Stopped, conclude, stop_here
-from eugenie_cli.streaming.upload import DRIVER as DRIVER
 from eugenie_cli.streaming.upload import packaged
 from eugenie_cli.tfserving.errors import ModelServerError
 from eugenie_cli.workspace import Workspace
-
-RUNNING = frozenset({"RUNNING"})
-STARTED_WITHIN_S = 90.0
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"
 
@@ -44,7 +40,6 @@ DIGEST = 12
 """Hex digits kept of the program's digest: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-START_OVER = "`eugenie stream stop`, then `eugenie stream submit --start-at latest`, to start with empty windows"
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ def submit(
     with job_record.changing(job.workspace):
         submission = _submit(site, job, requested, progress, upgrade, lost)
     if submission.started:
-        _wait_until_running(job.rest, submission.job_id, progress)
+        launch.wait_until_running(job.rest, submission.job_id, progress)
     return submission
 
 
@@ -121,7 +116,7 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
         temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / launcher.LOCK)
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
-        changed = _check_upgrade(running, last, shape)
+        changed = check_upgrade(running, last, shape)
         if not changed:
             progress.say(f"the stream job of {job.site_name} is already running as the site file specifies")
             return Submission(running, _page(rest, running), False, None, "")
@@ -133,7 +128,7 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
         place = resume_point.find(job.kafka, rest, last, requested, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and requested.path is None:
-            _check_state(place.state, changed)
+            check_state(place.state, changed)
         _say_origin(last, requested, place.state, progress)
 
     spec = replace(spec, start_offsets=_by_text(place.start_offsets), made_until=place.made_until)
@@ -212,17 +207,6 @@ def _specify(site: Site, kafka: KafkaAccess, requested: Start) -> JobSpec:
     return replace(spec, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
 
 
-def check_shards(spec: JobSpec) -> None:
-    """Refuse a parallelism above the number of shards, into which assets are grouped."""
-    if spec.parallelism > spec.shards:
-        raise EugenieError(
-            f"a parallelism of {spec.parallelism} is more than the {spec.shards} shards into which assets are grouped:"
-            " the remaining tasks would have nothing to do",
-            f"choose at most {spec.shards}: --parallelism, or stream.parallelism in the site file",
-            ExitCode.REFUSED,
-        )
-
-
 def _origin(requested: Start, state: Snapshot | None) -> str:
     if state is not None:
         return state.kind
@@ -253,7 +237,7 @@ def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, 
         else:
             differences = changes(last.shape, shape_of(spec, package.code_digest()[:DIGEST]))
     if differences:
-        progress.say("the site file differs from the job:\n" + _listed(differences))
+        progress.say("the site file differs from the job:\n" + listed(differences))
         state_is_lost = any(not change.compatible for change in differences)
         progress.say(f"next: {START_OVER}" if state_is_lost else f"next: {UPGRADE}")
     return Submission(running, _page(job.rest, running), False, None, "", differences)
@@ -261,42 +245,6 @@ def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, 
 
 def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
     return Submission(last.job_id if last is not None else "", rest.address, False, None, "")
-
-
-def _check_upgrade(running: str, last: JobRecord | None, shape: dict) -> tuple[Change, ...]:
-    """What an upgrade changes. Raises EugenieError (REFUSED) when the state cannot be kept or is unknown."""
-    if last is None or last.job_id != running or not last.shape:
-        raise EugenieError(
-            f"the specification of job {running} is unknown: it was submitted from another workspace",
-            "stop it and submit it from here: `eugenie stream stop`, then `eugenie stream submit`",
-            ExitCode.REFUSED,
-        )
-    differences = changes(last.shape, shape)
-    refused = [change for change in differences if not change.compatible]
-    if refused:
-        raise EugenieError(
-            f"the running job's state no longer fits the site file, so it keeps running:\n{_listed(refused)}",
-            f"undo these changes; or {START_OVER}",
-            ExitCode.REFUSED,
-        )
-    return differences
-
-
-def _check_state(state: Snapshot, changed: tuple[Change, ...]) -> None:
-    # another backend can read a savepoint, but not a checkpoint, which is in its backend's own format
-    unreadable = STATE_BACKEND if state.kind == CHECKPOINT else None
-    refused = [change for change in changed if not change.compatible or change.what == unreadable]
-    if refused:
-        raise EugenieError(
-            f"the last job's {state.kind} no longer fits the site file:\n{_listed(refused)}",
-            "undo these changes; or start with empty windows: `eugenie stream submit --start-at latest`, earliest or"
-            " an instant",
-            ExitCode.REFUSED,
-        )
-
-
-def _listed(differences: tuple[Change, ...] | list[Change]) -> str:
-    return "\n".join(f"  {change}" for change in differences)
 
 
 # -- running --------------------------------------------------------------------------------------------------
@@ -333,14 +281,3 @@ def _by_text(offsets: dict[int, int]) -> dict[str, int]:
 
 def _page(rest: FlinkRest, job_id: str) -> str:
     return f"{rest.address}/#/job/{job_id}/overview"
-
-
-def _wait_until_running(rest: FlinkRest, job_id: str, progress: Progress) -> None:
-    with progress.task("waiting for the job to run"):
-        state = rest.wait(job_id, RUNNING, STARTED_WITHIN_S)
-    if state not in RUNNING:
-        cause = rest.exceptions(job_id)
-        raise EugenieError(
-            f"the job did not start: it is {state} after at most {STARTED_WITHIN_S:.0f} s\n{(cause or '')[:2000]}",
-            f"see {rest.address}/#/job/{job_id}/exceptions and `eugenie stream logs`",
-        )

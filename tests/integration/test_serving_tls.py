@@ -32,7 +32,7 @@ from eugenie_cli.serving.health import is_serving
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import package
-from eugenie_cli.streaming.status import _model_server
+from eugenie_cli.streaming.served_models import query_models
 from eugenie_cli.streaming.submit import check_models
 from eugenie_cli.tfserving.async_client import AsyncPredictClient
 from eugenie_cli.tfserving.client import PredictClient
@@ -243,7 +243,7 @@ def test_a_site_that_calls_a_server_elsewhere_needs_the_callers_files_alone(
     site = external(tmp_path, own, of_a_caller(pki))
     assert local.start(site).state == "reachable"
     check_models(site)
-    assert _model_server(site).models == {"pump": 1}
+    assert query_models(site).models == {"pump": 1}
 
 
 @pytest.mark.parametrize("tls", ["none", "no ca", "no certificate", "gone"])

@@ -31,7 +31,7 @@ from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
 from eugenie_cli.serving.tls_diagnosis import refusal
 from eugenie_cli.site.load import load_site
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming.status import _model_server
+from eugenie_cli.streaming.served_models import query_models
 from eugenie_cli.streaming.submit import check_models
 from eugenie_cli.tfserving.credentials import Credentials
 
@@ -255,7 +255,7 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
             ask(site)
         assert words in raised.value.reason and raised.value.exit_code is ExitCode.UNREACHABLE
         assert raised.value.hint == tls.HINT
-    assert words in _model_server(site).detail
+    assert words in query_models(site).detail
 
 
 def test_a_server_that_lets_the_site_in_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:

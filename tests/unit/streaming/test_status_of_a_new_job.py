@@ -19,6 +19,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.serving import model_info
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.streaming import status
+from eugenie_cli.streaming.served_models import ModelServer, unknown_assets
 from eugenie_cli.streaming.status import _read_job
 
 JOB = {"jid": "a1", "name": "eugenie plant", "state": "INITIALIZING", "duration": 1_500, "vertices": []}
@@ -59,8 +60,8 @@ def test_a_model_damaged_after_loading_is_reported_as_a_note(site_of):
     file = workspace_of(site).models / "pump" / "3" / model_info.LOCATION
     file.parent.mkdir(parents=True)
     file.write_text('{"schema": ')
-    server = status.ModelServer("models:8500", True, "reachable", {"pump": 3, "fan.v2": None})
-    (note,) = status._unknown_assets(site, server)
+    server = ModelServer("models:8500", True, "reachable", {"pump": 3, "fan.v2": None})
+    (note,) = unknown_assets(site, server)
     assert note.startswith("pump: ") and "is not JSON" in note
 
 

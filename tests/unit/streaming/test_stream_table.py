@@ -11,7 +11,9 @@ from eugenie_cli.commands.stream_table import check_replay, duration, show
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.streaming.metrics import OperatorLoad
-from eugenie_cli.streaming.status import NO_SERVER, ModelServer, Problem, StreamStatus
+from eugenie_cli.streaming.problems import Problem
+from eugenie_cli.streaming.served_models import NO_SERVER, ModelServer
+from eugenie_cli.streaming.status import StreamStatus
 
 RUNNING = StreamStatus(
     state="RUNNING",
