@@ -109,7 +109,7 @@ class Batcher:
         self._waiting_windows = 0
         self._held = 0
         self._running = 0
-        self._gathering = BatchDelay()
+        self._delay = BatchDelay()
         self._ready = threading.Condition()
         self._closing = False
         self._threads: list[threading.Thread] = []
@@ -200,7 +200,7 @@ class Batcher:
         if not self._lanes or self._running:
             return None
         # if several lanes wait, a new request could join only one of them
-        return 0.0 if len(self._lanes) > 1 else self._gathering.wait_s(self._waiting_windows, time.monotonic())
+        return 0.0 if len(self._lanes) > 1 else self._delay.wait_s(self._waiting_windows, time.monotonic())
 
     def _ran(self, lane: _Lane, batch: list[_Piece], began: float) -> None:
         with self._ready:
@@ -208,7 +208,7 @@ class Batcher:
             if self._running == 0:
                 now = time.monotonic()
                 joinable = self._waiting_windows if list(self._lanes) == [lane.key] else 0
-                self._gathering.ran(sum(piece.windows for piece in batch), joinable, now - began, now)
+                self._delay.ran(sum(piece.windows for piece in batch), joinable, now - began, now)
 
     def _work(self) -> None:
         assert self._loop is not None  # noqa: S101

@@ -52,14 +52,14 @@ class JsonPool:
         """See rest_codec.read. Raises Refusal."""
         if len(body) <= LARGE_BODY:
             return rest_codec.read(body, signatures)
-        request: Read = await self._aside(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
+        request: Read = await self._in_process(Task(READ, (body, dict(signatures))), once=len(body) > VERY_LARGE_BODY)
         return request
 
     async def write(self, by_rows: bool, outputs: Mapping[str, np.ndarray]) -> bytes:
         """See rest_codec.write. Raises Refusal."""
         if sum(array.size for array in outputs.values()) <= LARGE_ANSWER:
             return rest_codec.write(by_rows, outputs)
-        written: bytes = await self._aside(Task(WRITE, (by_rows, dict(outputs))))
+        written: bytes = await self._in_process(Task(WRITE, (by_rows, dict(outputs))))
         return written
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class JsonPool:
         while self._idle:
             await _end(self._idle.pop())
 
-    async def _aside(self, task: Task, *, once: bool = False) -> Any:
+    async def _in_process(self, task: Task, *, once: bool = False) -> Any:
         """Run a task in a process. `once`: end the process afterwards."""
         async with self._free:
             self._idle = [process for process in self._idle if process.returncode is None]

@@ -50,7 +50,7 @@ _NO_MODEL = _Model()
 """Stands for every unknown model. Never changed."""
 
 
-def _asked(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
+def _requested_version(spec: serving_pb2.ModelSpec, model: _Model) -> int | None:
     """The requested version's number, given directly or by a label; None for the latest. Raises Refusal."""
     choice = spec.WhichOneof("version_choice")
     if choice is None:
@@ -97,7 +97,7 @@ class Manager:
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name, _NO_MODEL)
-        version = _asked(spec, model)
+        version = _requested_version(spec, model)
         if version is None:
             if model.latest is None:
                 raise not_found(f"Servable not found for request: Latest({spec.name})")
@@ -109,7 +109,7 @@ class Manager:
     def statuses(self, spec: serving_pb2.ModelSpec) -> list[serving_pb2.ModelVersionStatus]:
         """The states of all versions of a model, or of the requested one. Raises Refusal."""
         model = self._models.get(spec.name, _NO_MODEL)
-        version = _asked(spec, model)
+        version = _requested_version(spec, model)
         if version is not None:
             if version not in model.states:
                 raise not_found(f"Could not find version {version} of model {spec.name}")

@@ -86,9 +86,9 @@ class RestApi:
     into responses.
     """
 
-    def __init__(self, service: Service, aside: JsonPool) -> None:
+    def __init__(self, service: Service, json_pool: JsonPool) -> None:
         self._service = service
-        self._aside = aside
+        self._json_pool = json_pool
         self._bodies = RequestBodies()
         routes = [
             self._route(":predict", "POST", "Predict", self._predict),  # first, because it is requested most
@@ -180,9 +180,9 @@ class RestApi:
                 return await while_there(receive, self._answered(servable, content))
 
     async def _answered(self, servable: Servable, body: bytes) -> bytes:
-        request = await self._aside.read(body, servable.signatures)
+        request = await self._json_pool.read(body, servable.signatures)
         outputs = await self._service.run(servable, request.signature, request.inputs)
-        return await self._aside.write(request.by_rows, outputs)
+        return await self._json_pool.write(request.by_rows, outputs)
 
 
 class _Endpoint:

@@ -80,8 +80,8 @@ async def serve(settings: Settings) -> None:
     catalog, batcher = Manager(settings.wanted, load), Batcher(settings.workers)
     service = Service(catalog, batcher, allow_reload=settings.allow_reload)
     server, port = _listen(settings, service)
-    aside = JsonPool(settings.workers)
-    rest = _listen_for_http(settings, RestApi(service, aside))
+    json_pool = JsonPool(settings.workers)
+    rest = _listen_for_http(settings, RestApi(service, json_pool))
     await catalog.refresh()
     # objects loaded so far live as long as the process: exclude them from later collections
     gc.collect()
@@ -113,7 +113,7 @@ async def serve(settings: Settings) -> None:
             settings.ready_file.unlink(missing_ok=True)
         ending = [server.stop(DRAIN_S)] if rest is None else [server.stop(DRAIN_S), rest.stop()]
         await asyncio.gather(*ending)
-        await aside.close()
+        await json_pool.close()
         batcher.stop()
         catalog.close()
     await asyncio.gather(*watches, return_exceptions=True)

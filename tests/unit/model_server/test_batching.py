@@ -66,7 +66,7 @@ async def queued(batcher: Batcher, model: Doubling, requests: list) -> list:
     model.gate.clear()
     first = asyncio.ensure_future(batcher.predict(model, "double", column(0)))
     await asyncio.sleep(0.05)
-    rest = [asyncio.ensure_future(batcher.predict(model, "double", each)) for each in requests]
+    rest = [asyncio.ensure_future(batcher.predict(model, "double", inputs)) for inputs in requests]
     await asyncio.sleep(0.05)
     model.gate.set()
     await first
@@ -264,7 +264,7 @@ def test_stop_finishes_what_waits() -> None:
         waiting = [asyncio.ensure_future(batcher.predict(model, "double", column(n))) for n in range(50)]
         await asyncio.sleep(0)
         batcher.stop()
-        assert [(await each)["y"].item() for each in waiting] == [2 * n for n in range(50)]
+        assert [(await answer)["y"].item() for answer in waiting] == [2 * n for n in range(50)]
 
     with_batcher(scenario)
 
@@ -339,6 +339,6 @@ def test_the_end_of_the_server_ends_the_wait() -> None:
         model = Stepping()
         put_off = await crowded(batcher, model)
         await asyncio.to_thread(batcher.stop)
-        assert [each["y"].item() for each in await asyncio.gather(*put_off)] == [2, 2]
+        assert [answer["y"].item() for answer in await asyncio.gather(*put_off)] == [2, 2]
 
     with_batcher(scenario, workers=2)

@@ -36,11 +36,11 @@ def run(act: Callable[[JsonPool], Awaitable[None]]) -> None:
     """Run with at most one process, which has ended afterwards."""
 
     async def running() -> None:
-        aside = JsonPool(1)
+        json_pool = JsonPool(1)
         try:
-            await act(aside)
+            await act(json_pool)
         finally:
-            await aside.close()
+            await json_pool.close()
         assert workers() == []
 
     asyncio.run(running())
@@ -55,28 +55,28 @@ def workers() -> list[psutil.Process]:
     return processes
 
 
-async def value_of(aside: JsonPool, content: bytes) -> float:
-    return float((await aside.read(content, SIGNATURES)).inputs["rows"][0, 0, 0])
+async def value_of(json_pool: JsonPool, content: bytes) -> float:
+    return float((await json_pool.read(content, SIGNATURES)).inputs["rows"][0, 0, 0])
 
 
 def test_what_is_small_needs_no_process() -> None:
-    async def act(aside: JsonPool) -> None:
-        assert await value_of(aside, body(1, large=False)) == 1
-        assert await aside.write(False, {"score": np.zeros(LARGE_ANSWER, np.float32)})
+    async def act(json_pool: JsonPool) -> None:
+        assert await value_of(json_pool, body(1, large=False)) == 1
+        assert await json_pool.write(False, {"score": np.zeros(LARGE_ANSWER, np.float32)})
         assert workers() == []
 
     run(act)
 
 
 def test_what_is_large_is_read_and_written_as_what_is_small() -> None:
-    async def act(aside: JsonPool) -> None:
-        found, expected = await aside.read(body(2), SIGNATURES), rest_codec.read(body(2, large=False), SIGNATURES)
+    async def act(json_pool: JsonPool) -> None:
+        found, expected = await json_pool.read(body(2), SIGNATURES), rest_codec.read(body(2, large=False), SIGNATURES)
         assert (found.signature, found.by_rows) == (expected.signature, expected.by_rows)
         for name, array in expected.inputs.items():
             assert found.inputs[name].dtype == array.dtype
             np.testing.assert_array_equal(found.inputs[name], array)
         outputs = {"score": np.arange(2.0 * LARGE_ANSWER, dtype=np.float32), "name": np.array([b"\xff"] * 2, object)}
-        assert await aside.write(False, outputs) == rest_codec.write(False, outputs)
+        assert await json_pool.write(False, outputs) == rest_codec.write(False, outputs)
         assert len(workers()) == 1
 
     run(act)
@@ -90,13 +90,13 @@ def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
     with pytest.raises(Refusal) as expected:
         rest_codec.read(wrong, SIGNATURES)
 
-    async def act(aside: JsonPool) -> None:
+    async def act(json_pool: JsonPool) -> None:
         with pytest.raises(Refusal) as refused:
-            await aside.read(wrong + b" " * LARGE_BODY, SIGNATURES)
+            await json_pool.read(wrong + b" " * LARGE_BODY, SIGNATURES)
         assert refused.value.code is expected.value.code
         assert refused.value.words.split(":")[0] == expected.value.words.split(":")[0]
         before = workers()
-        assert await value_of(aside, body(3)) == 3
+        assert await value_of(json_pool, body(3)) == 3
         assert workers() == before
 
     run(act)
@@ -104,12 +104,12 @@ def test_refusals_are_the_same_and_the_process_stays(wrong: bytes) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
-    async def act(aside: JsonPool) -> None:
-        assert await value_of(aside, body(4)) == 4
+    async def act(json_pool: JsonPool) -> None:
+        assert await value_of(json_pool, body(4)) == 4
         (process,) = workers()
         process.suspend()
-        held = asyncio.create_task(value_of(aside, body(5)))
-        waiting = asyncio.create_task(value_of(aside, body(6)))
+        held = asyncio.create_task(value_of(json_pool, body(5)))
+        waiting = asyncio.create_task(value_of(json_pool, body(6)))
         await asyncio.sleep(0)  # both have begun: the first fills the pipe, the second waits for its turn
         process.kill()
         with pytest.raises(Refusal, match="the process that was to read the JSON ended with code -9") as lost:
@@ -122,16 +122,16 @@ def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
 
 @pytest.mark.slow
 def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() -> None:
-    async def act(aside: JsonPool) -> None:
-        assert await value_of(aside, body(7)) == 7
+    async def act(json_pool: JsonPool) -> None:
+        assert await value_of(json_pool, body(7)) == 7
         (process,) = workers()
         process.suspend()
-        given_up = asyncio.create_task(value_of(aside, body(8)))
+        given_up = asyncio.create_task(value_of(json_pool, body(8)))
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-        assert await value_of(aside, body(9)) == 9
+        assert await value_of(json_pool, body(9)) == 9
         psutil.wait_procs([process], 60)
         assert process not in workers()
 
@@ -140,9 +140,9 @@ def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() ->
 
 @pytest.mark.slow
 def test_a_process_that_read_very_much_does_not_keep_its_memory() -> None:
-    async def act(aside: JsonPool) -> None:
-        assert await value_of(aside, body(10) + b" " * VERY_LARGE_BODY) == 10
+    async def act(json_pool: JsonPool) -> None:
+        assert await value_of(json_pool, body(10) + b" " * VERY_LARGE_BODY) == 10
         assert workers() == []
-        assert await value_of(aside, body(11)) == 11
+        assert await value_of(json_pool, body(11)) == 11
 
     run(act)

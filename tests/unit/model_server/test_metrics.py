@@ -36,16 +36,18 @@ def samples(monitor: Monitor) -> list[Sample]:
 
 def test_requests_are_counted_by_model_and_status(monitor: Monitor) -> None:
     # the parser calls a counter ..._total, as OpenMetrics does; the page does not
-    counts = {tuple(one.labels.values()): one.value for one in samples(monitor) if one.name == f"{REQUESTS}_total"}
+    counts = {
+        tuple(sample.labels.values()): sample.value for sample in samples(monitor) if sample.name == f"{REQUESTS}_total"
+    }
     assert counts == {("pump", "OK"): 2, (HOSTILE, "OK"): 1, ("pump", "NOT_FOUND"): 1, ("pump", "INTERNAL"): 1}
 
 
 def test_latencies_are_counted_in_tensorflow_serving_s_buckets(monitor: Monitor) -> None:
     labels = {"model_name": "pump", "API": "Predict", "entrypoint": GRPC}
     buckets = {
-        one.labels["le"]: one.value
-        for one in samples(monitor)
-        if one.name == f"{LATENCY}_bucket" and one.labels.items() >= labels.items()
+        sample.labels["le"]: sample.value
+        for sample in samples(monitor)
+        if sample.name == f"{LATENCY}_bucket" and sample.labels.items() >= labels.items()
     }
     assert len(buckets) == len(BOUNDS_US) + 1
     assert list(buckets)[:4] == ["10", "18", "32.4", "58.32"] and list(buckets)[-1] == "+Inf"
@@ -53,7 +55,7 @@ def test_latencies_are_counted_in_tensorflow_serving_s_buckets(monitor: Monitor)
         le: 3 if float(le) > 500 else 0 for le in buckets if float(le) < 700
     }
     assert buckets["+Inf"] == 3
-    totals = {one.name: one.value for one in samples(monitor) if one.labels == labels}
+    totals = {sample.name: sample.value for sample in samples(monitor) if sample.labels == labels}
     assert totals == {f"{LATENCY}_sum": pytest.approx(1500), f"{LATENCY}_count": 3}
 
 
@@ -73,6 +75,6 @@ def test_the_lines_are_those_of_tensorflow_serving(monitor: Monitor) -> None:
 
 
 def test_the_process_is_measured(monitor: Monitor) -> None:
-    values = {one.name: one.value for one in samples(monitor)}
+    values = {sample.name: sample.value for sample in samples(monitor)}
     assert values["process_cpu_seconds_total"] > 0 and math.isfinite(values["process_cpu_seconds_total"])
     assert values["process_resident_memory_bytes"] > 2**20
