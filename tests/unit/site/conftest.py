@@ -21,7 +21,7 @@ assets:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
-    """`write(more)`: the least site file with `more` after it; `write(text, whole=True)`: just that text."""
+    """`write(more)`: a minimal site file followed by `more`; `write(text, whole=True)`: only that text."""
 
     def to_file(text: str = "", *, whole: bool = False) -> Path:
         path = tmp_path / "site-configs" / "plant.yaml"
@@ -34,7 +34,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def problems(write: Callable[..., Path]) -> Callable[..., list[str]]:
-    """The problems of a file, without its name: `line:column: path: message`."""
+    """The problems of a file, without the file's name: `line:column: path: message`."""
     from eugenie_cli.site.load import load_site
 
     def of(text: str = "", *, whole: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""`eugenie config` and `eugenie init`, as a shell sees them: stdout, stderr, exit code."""
+"""`eugenie config` and `eugenie init` as seen by a shell: stdout, stderr, exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
-def test_a_valid_file_is_summed_up(run, write):
+def test_a_valid_file_is_summarized(run, write):
     write()
     code, out, _ = run("config", "check", "-o", "json")
     assert code == 0
@@ -54,7 +54,7 @@ def test_problems_go_to_stderr_and_exit_with_3(run, write):
     assert "site-configs/plant.yaml:8:20: serving.runtime: must be" in err
 
 
-def test_problems_are_data_too(run, write):
+def test_problems_are_in_the_json_output(run, write):
     write("kafka: {topc: x}")
     code, out, err = run("config", "check", "-o", "json")
     assert code == 3 and "kafka.topc" in err
@@ -85,6 +85,6 @@ def test_init_then_check(run):
     assert run("init", "plant-a")[0] == 5
 
 
-def test_without_a_site_the_way_to_one_is_named(run):
+def test_without_a_site_the_error_names_init(run):
     code, _, err = run("config", "check")
     assert code == 2 and "eugenie init" in err

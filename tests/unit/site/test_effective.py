@@ -1,4 +1,4 @@
-"""A site as it is in force: values, origins, schema, new sites."""
+"""The effective settings of a site: values, origins, schema, new sites."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ TEMPLATE = PROJECT / "templates" / "new-site" / "site.yaml"
 
 
 def origins(path) -> dict[str, tuple[object, str]]:
-    return {one.path: (one.value, one.origin) for one in settings(*read_site(path))}
+    return {setting.path: (setting.value, setting.origin) for setting in settings(*read_site(path))}
 
 
-def test_each_value_says_where_it_was_written_or_that_it_is_a_default(write, monkeypatch):
+def test_the_origin_of_each_value_is_its_position_or_default(write, monkeypatch):
     monkeypatch.setenv("EUGENIE_TEST_JARS", "/jars")
-    found = origins(write("kafka: broker:9092\nengines:\n  jars: ${env:EUGENIE_TEST_JARS}\n"))
-    assert found["site"] == ("plant", "plant.yaml:1:7")
-    assert found["classes.pump.sensors[1].name"] == ("current", "plant.yaml:4:51")
-    assert found["kafka.bootstrap"] == ("broker:9092", "plant.yaml:7:8")
-    assert found["engines.jars"] == ("/jars", "plant.yaml:9:9 ${env:EUGENIE_TEST_JARS}")
-    assert found["classes.pump.step"] == ("1s", "default")
-    assert found["kafka.partitions"] == (1, "default")
+    shown = origins(write("kafka: broker:9092\nengines:\n  jars: ${env:EUGENIE_TEST_JARS}\n"))
+    assert shown["site"] == ("plant", "plant.yaml:1:7")
+    assert shown["classes.pump.sensors[1].name"] == ("current", "plant.yaml:4:51")
+    assert shown["kafka.bootstrap"] == ("broker:9092", "plant.yaml:7:8")
+    assert shown["engines.jars"] == ("/jars", "plant.yaml:9:9 ${env:EUGENIE_TEST_JARS}")
+    assert shown["classes.pump.step"] == ("1s", "default")
+    assert shown["kafka.partitions"] == (1, "default")
 
 
-def test_defaults_that_depend_on_others_are_shown_as_they_are_in_force(write):
+def test_derived_defaults_are_shown_with_their_effective_values(write):
     shown = in_force(load_site(write()))
     assert shown["kafka"]["topics"]["dead_letters"] == "plant.dead-letters"
     assert shown["workspace"] == ".eugenie/plant"
@@ -63,7 +63,7 @@ def test_no_secret_is_shown(write, monkeypatch):
     assert "hunter2" not in text and "me:********@mlflow" in text
 
 
-def test_the_schema_describes_what_a_file_may_hold_and_nothing_else():
+def test_the_schema_describes_exactly_what_a_file_may_contain():
     schema = site_schema()
     assert set(schema["properties"]) >= {"site", "classes", "assets", "kafka"}
     assert not {"base", "file"} & set(schema["properties"])
@@ -73,7 +73,7 @@ def test_the_schema_describes_what_a_file_may_hold_and_nothing_else():
 
 
 def schema_errors(text: str) -> list[str]:
-    """What an editor finds, which reads YAML 1.2: no dates, `no` is text."""
+    """The errors that an editor finds. It reads YAML 1.2: dates and `no` are text."""
     jsonschema = pytest.importorskip("jsonschema")
 
     class Editor(yaml.SafeLoader):
@@ -89,7 +89,7 @@ def schema_errors(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "file", [*sorted((PROJECT / "site-configs").glob("*.yaml")), TEMPLATE], ids=lambda path: path.stem
 )
-def test_the_schema_accepts_what_is_valid(file):
+def test_the_schema_accepts_valid_files(file):
     assert schema_errors(file.read_text(encoding="utf-8")) == []
 
 
@@ -97,7 +97,7 @@ def test_the_schema_accepts_what_is_valid(file):
 @pytest.mark.parametrize(
     "more", ["kafak: embedded", "stream: {checkpoint: 5}", "serving: {port: x}", "engines: {slots: 0}"]
 )
-def test_the_schema_refuses_what_is_not(more):
+def test_the_schema_refuses_invalid_files(more):
     good = TEMPLATE.read_text(encoding="utf-8").partition("# -- engines")[0]
     assert schema_errors(good) == []
     assert len(schema_errors(good + more)) == 1
@@ -119,7 +119,7 @@ def test_the_schema_knows_which_settings_a_type_has(model, valid):
     assert (schema_errors(text) == []) is valid
 
 
-def test_a_new_site_is_valid_and_has_the_folders_name(tmp_path):
+def test_a_new_site_is_valid_and_is_named_after_its_folder(tmp_path):
     folder = tmp_path / "Water Works"
     site_file, gitignore = create_site(folder)
     assert site_file == folder / "site-configs" / "water-works.yaml"
@@ -131,7 +131,7 @@ def test_a_new_site_is_valid_and_has_the_folders_name(tmp_path):
     ]
 
 
-def test_nothing_that_is_there_is_overwritten(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
     (tmp_path / ".gitignore").write_text("mine")
     assert [path.name for path in create_site(tmp_path, "a")] == ["a.yaml"]
     assert (tmp_path / ".gitignore").read_text() == "mine"
@@ -143,7 +143,7 @@ def test_nothing_that_is_there_is_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a b", "-a", "a/b", "ü"])
-def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+def test_an_invalid_site_name_is_refused(tmp_path, name):
     with pytest.raises(EugenieError, match="is not a valid site name"):
         create_site(tmp_path, name)
     assert list(tmp_path.iterdir()) == []

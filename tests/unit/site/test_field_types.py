@@ -15,7 +15,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @given(st.integers(0, 10**12))
-def test_a_duration_that_is_shown_is_read_back(milliseconds):
+def test_a_shown_duration_is_read_back(milliseconds):
     assert parse_duration(show_duration(milliseconds)) == milliseconds
 
 
@@ -26,7 +26,7 @@ def test_a_duration_without_a_unit_is_refused(value):
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), st.integers(-720, 720))
-def test_an_instant_has_one_number_whatever_its_offset(instant, minutes):
+def test_an_instant_has_the_same_number_with_any_offset(instant, minutes):
     utc = instant.replace(tzinfo=timezone.utc)
     elsewhere = utc.astimezone(timezone(timedelta(minutes=minutes)))
     assert to_ms(parse_instant(elsewhere.isoformat())) == to_ms(utc)
@@ -38,7 +38,7 @@ def test_fractions_of_any_length_are_read(fraction):
     assert to_ms(instant) % 1000 == int(float(f"0{fraction}") * 1000)
 
 
-def test_a_local_time_takes_the_zone_and_one_with_an_offset_keeps_it():
+def test_a_local_time_gets_the_zone_and_a_time_with_an_offset_keeps_it():
     assert localize(datetime(2026, 7, 1, 12), BERLIN).isoformat() == "2026-07-01T12:00:00+02:00"
     assert localize(datetime(2026, 7, 1, 12, tzinfo=timezone.utc), BERLIN).isoformat() == "2026-07-01T12:00:00+00:00"
 
@@ -47,6 +47,6 @@ def test_a_local_time_takes_the_zone_and_one_with_an_offset_keeps_it():
     ("local", "why"),
     [(datetime(2026, 3, 29, 2, 30), "does not exist"), (datetime(2026, 10, 25, 2, 30), "occurs twice")],
 )
-def test_local_times_around_a_change_of_clocks_are_never_guessed(local, why):
+def test_ambiguous_local_times_around_a_clock_change_are_refused(local, why):
     with pytest.raises(ValueError, match=why):
         localize(local, BERLIN)

@@ -1,4 +1,4 @@
-"""References in texts, and secrets that nobody sees."""
+"""References in texts, and secrets, which are never shown."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_references_are_replaced(text, value):
         ("${env:B", "a reference is not closed"),
     ],
 )
-def test_what_cannot_be_replaced_is_said(text, message):
+def test_a_reference_that_cannot_be_replaced_is_an_error(text, message):
     with pytest.raises(ValueError, match=message):
         expand(text, HERE, {})
 
@@ -56,11 +56,11 @@ def test_a_file_is_read_without_its_last_line_break(tmp_path):
 
 
 @given(st.text().filter(lambda text: "${" not in text))
-def test_text_without_references_is_left_alone(text):
+def test_text_without_references_is_unchanged(text):
     assert expand(text, HERE, {}) == anchor(text, HERE) == text
 
 
-def test_a_secret_is_read_when_it_is_used_and_wherever_that_is(tmp_path, monkeypatch):
+def test_a_secret_is_read_when_it_is_used_from_any_working_directory(tmp_path, monkeypatch):
     (tmp_path / "kafka").write_text("first\n")
     secret = SecretStr(anchor("${file:kafka}", tmp_path))
     monkeypatch.chdir("/")
@@ -69,7 +69,7 @@ def test_a_secret_is_read_when_it_is_used_and_wherever_that_is(tmp_path, monkeyp
     assert reveal(secret) == "second"
 
 
-def test_a_secret_that_is_missing_is_named_without_its_text(monkeypatch):
+def test_a_missing_secret_is_named_without_its_text(monkeypatch):
     monkeypatch.delenv("EUGENIE_TEST_SECRET", raising=False)
     with pytest.raises(EugenieError) as caught:
         reveal(SecretStr("prefix-${env:EUGENIE_TEST_SECRET}"))
@@ -88,7 +88,7 @@ def test_a_secret_that_is_missing_is_named_without_its_text(monkeypatch):
         ("$${env:PASSWORD}", "********"),
     ],
 )
-def test_a_secret_shows_where_it_comes_from_and_never_what_it_is(written, shown):
+def test_a_secret_shows_its_source_and_never_its_value(written, shown):
     assert show_secret(SecretStr(written)) == shown
 
 

@@ -1,4 +1,4 @@
-"""Secrets planted in every key of a site file that can hold one, and looked for in all that eugenie leaves behind."""
+"""Secrets planted in every key of a site file that can contain one, and searched in all output and files of eugenie."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def site_file(folder: Path, kind: str, **changes: str) -> Path:
 
 
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: Path, words: str) -> str:
-    """What a command says on both streams, however it ends."""
+    """The output of a command on both streams, regardless of how it ends."""
     monkeypatch.setattr(sys, "argv", ["eugenie", *words.split(), "--site", str(file)])
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back at the test's end
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # restored at the end of the test
     try:
         main()
     except SystemExit:
         pass
-    except Exception as error:  # noqa: BLE001 - a traceback is what a user would see, too
+    except Exception as error:  # noqa: BLE001 - a user would also see the traceback
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         sys.excepthook = sys.__excepthook__
@@ -105,16 +105,16 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file
 
 
 def left_behind(folder: Path) -> dict[str, set[bytes]]:
-    """Files that hold a secret, but for those of the plant and those that need one: for their owner alone."""
-    found = {}
+    """Files that contain a secret, except the plant's own and those that need one and only their owner can read."""
+    exposed = {}
     for path in folder.rglob("*"):
         own = path.relative_to(folder).parts[0] in ("secrets", "sec.yaml")
         if own or not path.is_file() or path.is_symlink():
             continue
         hits = set(CANARY.findall(path.read_bytes()))
         if hits and not (path.name in ("spec.json",) and path.stat().st_mode & 0o077 == 0):
-            found[str(path.relative_to(folder))] = hits
-    return found
+            exposed[str(path.relative_to(folder))] = hits
+    return exposed
 
 
 @pytest.mark.slow
@@ -122,14 +122,14 @@ def left_behind(folder: Path) -> dict[str, set[bytes]]:
 def test_no_command_shows_or_keeps_a_secret(planted, capfd, monkeypatch, kind):
     file = site_file(planted, kind)
     for words in COMMANDS:
-        said = run(capfd, monkeypatch, file, words)
-        assert said.strip(), f"{words} says nothing"
-        assert not CANARY.search(said.encode()), f"eugenie {words}: {said}"
+        output = run(capfd, monkeypatch, file, words)
+        assert output.strip(), f"{words} prints nothing"
+        assert not CANARY.search(output.encode()), f"eugenie {words}: {output}"
     assert left_behind(planted) == {}
 
 
-def test_what_fails_in_a_thread_of_a_command_shows_no_secret(planted, capfd, monkeypatch):
-    """As the sign of life beside a tail, or the submission of a keeper."""
+def test_a_failure_in_a_thread_of_a_command_shows_no_secret(planted, capfd, monkeypatch):
+    """For example, in the heartbeat of a tail or in a submission by the supervisor."""
     run(capfd, monkeypatch, site_file(planted, "inline"), "config check")
 
     def fail() -> None:
@@ -138,12 +138,12 @@ def test_what_fails_in_a_thread_of_a_command_shows_no_secret(planted, capfd, mon
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
-    said = capfd.readouterr().err
-    assert "RuntimeError: cannot reach http://me:********@host" in said and not CANARY.search(said.encode())
+    stderr = capfd.readouterr().err
+    assert "RuntimeError: cannot reach http://me:********@host" in stderr and not CANARY.search(stderr.encode())
 
 
 @pytest.mark.slow
-def test_a_training_keeps_the_site_in_force_without_secrets(planted, capfd, monkeypatch):
+def test_a_training_run_keeps_the_effective_site_without_secrets(planted, capfd, monkeypatch):
     file = site_file(planted, "inline", tracking="{uri: local}")
     for words in ("import", "train", "models list", "models list -o json"):
         assert not CANARY.search(run(capfd, monkeypatch, file, words).encode())
@@ -155,7 +155,7 @@ def test_a_training_keeps_the_site_in_force_without_secrets(planted, capfd, monk
     assert document["stream"]["flink"] == "http://f:********@127.0.0.1:1"
 
 
-def test_the_site_in_force_says_where_a_secret_comes_from(planted):
+def test_the_effective_site_shows_the_source_of_a_secret(planted):
     document = yaml.safe_load(in_force_text(load_site(site_file(planted, "by reference"))))
     assert document["kafka"]["security"]["password"] == "${env:PLANTED}"
     assert document["kafka"]["readings"]["registry"]["password"] == f"${{file:{planted}/secrets/registry}}"
@@ -189,12 +189,12 @@ def test_the_site_in_force_says_where_a_secret_comes_from(planted):
         ("window=120, key=4, basic authentication", "window=120, key=4, basic authentication"),
     ],
 )
-def test_texts_are_masked_and_what_is_no_secret_is_not(text, shown):
+def test_secrets_in_texts_are_masked_and_other_text_is_not(text, shown):
     assert mask(text) == shown
     assert mask(shown) == shown
 
 
-def test_a_secret_that_was_read_is_found_in_any_text(planted, capsys):
+def test_a_secret_that_was_read_is_masked_in_any_text(planted, capsys):
     from eugenie_cli.site.secrets import reveal
 
     site = load_site(site_file(planted, "by reference"))
@@ -204,23 +204,23 @@ def test_a_secret_that_was_read_is_found_in_any_text(planted, capsys):
 
 
 @pytest.mark.parametrize("tag", ["ns=2;s=TokenRing.Level=3", "ns=2;s=L1;code=7", "Secretary=1", "plain", "eugenie-101"])
-def test_what_the_plant_calls_its_things_is_left_as_it_is(planted, capsys, tag):
+def test_the_plants_own_names_are_not_masked(planted, capsys, tag):
     from eugenie_cli.site.secrets import reveal
 
     file = site_file(planted, "by reference")
     file.write_text(file.read_text().replace("{class: pump}", f'{{class: pump, tags: {{a: "{tag}"}}}}'))
-    (planted / "secrets" / "registry").write_text("eugenie")  # a password that is a part of names, and a program
+    (planted / "secrets" / "registry").write_text("eugenie")  # a password that is also part of names, and a program
     site = load_site(file)
     assert reveal(site.kafka.readings.registry.password) == "eugenie"
     assert in_force(site)["assets"]["p1"]["tags"]["a"] == tag
     Console().json({"tag": tag})
     Console().error("no such tag", "eugenie config check")
-    said = capsys.readouterr()
-    assert yaml.safe_load(said.out)["tag"] == tag
-    assert "next: eugenie config check" in said.err
+    streams = capsys.readouterr()
+    assert yaml.safe_load(streams.out)["tag"] == tag
+    assert "next: eugenie config check" in streams.err
 
 
-def test_a_secret_that_holds_another_is_hidden_whole_and_as_addresses_spell_it(planted):
+def test_a_secret_that_contains_another_is_masked_completely_also_percent_encoded(planted):
     from eugenie_cli.masking import remember
 
     for secret in ("C4N4RY+a", "C4N4RY+a/b c"):

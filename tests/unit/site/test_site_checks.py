@@ -1,4 +1,4 @@
-"""What must agree within a site file: each case is one thing that is wrong, and the problem that says so."""
+"""Consistency checks of a site file: each case is one mistake and the problem that is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
         "engines: {kafka_port: 0, flink_port: 0}",
     ],
 )
-def test_what_agrees_is_no_problem(problems, good):
+def test_consistent_settings_are_no_problem(problems, good):
     assert problems(good) == []
 
 
@@ -148,9 +148,9 @@ def test_what_agrees_is_no_problem(problems, good):
         ("file: x", "file: unknown key"),
     ],
 )
-def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem):
-    (found,) = problems(more)
-    assert problem in found
+def test_each_contradiction_is_one_problem_at_its_key(problems, more, problem):
+    (reported,) = problems(more)
+    assert problem in reported
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,11 @@ def test_each_contradiction_is_one_problem_at_its_place(problems, more, problem)
     ],
 )
 def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):
-    found = problems(
+    (reported,) = problems(
         f"site: p\nclasses: {{c: {{sensors: [{{name: s}}], {settings}}}}}\nassets: {{a: {{class: c}}}}",
         whole=True,
     )
-    assert len(found) == 1
-    assert problem.split(": ", 1)[1] in found[0] and problem.split(":")[0] in found[0]
+    assert problem.split(": ", 1)[1] in reported and problem.split(":")[0] in reported
 
 
 @pytest.mark.parametrize(
@@ -219,27 +218,27 @@ def test_settings_of_a_class_agree_with_each_other(problems, settings, problem):
         ("{'a b': {class: c}, b: {class: c}}", "assets.a b: is not a name: use letters, digits"),
     ],
 )
-def test_assets_fit_their_class(problems, assets, problem):
-    (found,) = problems(
+def test_assets_match_their_class(problems, assets, problem):
+    (reported,) = problems(
         f"site: p\nclasses: {{c: {{sensors: [{{name: s}}, {{name: t}}]}}}}\nassets: {assets}", whole=True
     )
-    assert problem in found
+    assert problem in reported
 
 
 def test_a_class_without_assets_is_a_problem(problems):
-    (found,) = problems(
+    (reported,) = problems(
         "site: p\nclasses:\n  c: {sensors: [{name: s}]}\n  d: {sensors: [{name: s}]}\nassets: {a: {class: c}}",
         whole=True,
     )
-    assert found == "4:3: classes.d: this class has no asset"
+    assert reported == "4:3: classes.d: this class has no asset"
 
 
-def test_what_only_follows_from_a_wrong_value_is_not_reported_beside_it(problems):
-    found = problems(
+def test_consequences_of_a_wrong_value_are_not_reported_too(problems):
+    (reported,) = problems(
         "site: p\nclasses: {c: {sensors: [{name: s}], step: 1, max_gap: 500ms}}\nassets: {a: {class: c}}",
         whole=True,
     )
-    assert len(found) == 1 and "classes.c.step" in found[0]
+    assert "classes.c.step" in reported
 
 
 def test_a_running_rule_names_a_sensor_of_the_class(problems):
@@ -247,6 +246,6 @@ def test_a_running_rule_names_a_sensor_of_the_class(problems):
         "site: p\nclasses: {c: {sensors: [{name: current}], running: {sensor: %s, above: 5}}}\nassets: {a: {class: c}}"
     )
     assert problems(document % "current", whole=True) == []
-    (found,) = problems(document % "curent", whole=True)
-    assert "classes.c.running.sensor: there is no sensor curent" in found
-    assert "current" in found.split("curent", 1)[1]
+    (reported,) = problems(document % "curent", whole=True)
+    assert "classes.c.running.sensor: there is no sensor curent" in reported
+    assert "current" in reported.split("curent", 1)[1]

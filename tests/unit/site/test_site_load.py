@@ -1,4 +1,4 @@
-"""A site file becomes a Site, or a list of everything that is wrong with it."""
+"""Loading a site file gives a Site, or a list of all its problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[3]
 GOLDEN = PROJECT / "tests" / "golden" / "site"
 
 
-def test_every_problem_of_a_file_is_reported_at_once_each_with_its_place(monkeypatch):
+def test_all_problems_of_a_file_are_reported_at_once_with_their_positions(monkeypatch):
     monkeypatch.chdir(GOLDEN)
     monkeypatch.delenv("EUGENIE_TEST_UNSET", raising=False)
     with pytest.raises(SiteError) as caught:
@@ -26,7 +26,7 @@ def test_every_problem_of_a_file_is_reported_at_once_each_with_its_place(monkeyp
 
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "site-configs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_site_that_travels_with_eugenie_is_valid(file):
+def test_every_site_that_is_shipped_with_eugenie_is_valid(file):
     assert load_site(file).site == file.stem
 
 
@@ -67,7 +67,7 @@ def test_variables_work_in_any_text_and_in_numbers(write, monkeypatch):
     assert (site.engines.kafka_port, site.engines.jars) == (9101, "jars")
 
 
-def test_passwords_are_resolved_late_and_shown_nowhere(write, monkeypatch):
+def test_passwords_are_resolved_late_and_never_shown(write, monkeypatch):
     security = "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
     monkeypatch.delenv("EUGENIE_TEST_PASSWORD", raising=False)
     registry = "{url: 'http://r', username: me, password: '${env:EUGENIE_TEST_PASSWORD}'}"
@@ -84,7 +84,7 @@ def test_a_password_of_the_wrong_kind_is_not_repeated_in_the_error(problems):
     assert "hunter2" not in problem
 
 
-def test_relative_paths_start_beside_site_configs_or_in_the_files_own_folder(write, tmp_path):
+def test_relative_paths_start_next_to_site_configs_or_in_the_files_own_folder(write, tmp_path):
     path = write()
     assert load_site(path).resolve("exports") == tmp_path / "exports"
     assert workspace_of(load_site(path)).root == tmp_path / ".eugenie" / "plant"
@@ -94,7 +94,7 @@ def test_relative_paths_start_beside_site_configs_or_in_the_files_own_folder(wri
     assert workspace_of(load_site(write("workspace: /data/ws"))).root == Path("/data/ws")
 
 
-def test_a_file_that_is_no_section_or_no_text_is_said_so(problems, write, tmp_path):
+def test_a_file_that_is_not_a_section_or_not_text_is_reported(problems, write, tmp_path):
     assert problems("- a", whole=True) == ["1:1: a site file is a section of keys: site, classes, assets ..."]
     assert problems("", whole=True) == ["1:1: a site file is a section of keys: site, classes, assets ..."]
     path = write()
@@ -122,15 +122,15 @@ class TestFindSite:
         assert caught.value.exit_code == ExitCode.USAGE
         return caught.value
 
-    def test_the_only_file_is_meant_when_nothing_is_said(self):
+    def test_the_only_file_is_the_default(self):
         self.add("a.yaml", "README.md")
         assert find_site(None) == Path("site-configs/a.yaml")
 
-    def test_a_name_means_the_file_of_that_name(self):
+    def test_a_name_selects_the_file_with_that_name(self):
         self.add("a.yaml", "b.yml")
         assert find_site("b") == Path("site-configs/b.yml")
 
-    def test_a_path_means_that_file(self, tmp_path):
+    def test_a_path_selects_that_file(self, tmp_path):
         (tmp_path / "elsewhere.yaml").write_text("site: x")
         assert find_site("elsewhere.yaml") == Path("elsewhere.yaml")
         assert find_site(str(tmp_path / "elsewhere.yaml")).is_file()
@@ -146,7 +146,7 @@ class TestFindSite:
         self.add("plant.yaml", "other.yaml")
         assert "did you mean plant?" in self.error("plnt").reason
 
-    def test_a_path_that_is_not_there_is_said_so(self):
+    def test_a_path_that_does_not_exist_is_reported(self):
         assert "site file nowhere/x.yaml does not exist" in self.error("nowhere/x.yaml").reason
 
     def test_open_site_finds_and_loads(self):

@@ -1,4 +1,4 @@
-"""The model server's certificates in a site file: what must agree, and what `config check` sees in the files."""
+"""The model server's certificates in a site file: consistency, and what `config check` finds in the files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tls(keys: str, address: str = "") -> str:
         tls("", "host:8500"),
     ],
 )
-def test_what_agrees_is_no_problem(problems: Callable[..., list[str]], good: str) -> None:
+def test_consistent_settings_are_no_problem(problems: Callable[..., list[str]], good: str) -> None:
     assert problems(good) == []
 
 
@@ -55,14 +55,14 @@ def test_what_agrees_is_no_problem(problems: Callable[..., list[str]], good: str
         ),
     ],
 )
-def test_what_does_not_agree_is_named(problems: Callable[..., list[str]], wrong: str, problem: str) -> None:
-    (found,) = problems(wrong)
-    assert problem in found
+def test_inconsistent_settings_are_named(problems: Callable[..., list[str]], wrong: str, problem: str) -> None:
+    (reported,) = problems(wrong)
+    assert problem in reported
 
 
 @pytest.fixture
 def pki(tmp_path: Path) -> Authority:
-    """`pki/` beside `site-configs/`: plant.pem has signed server and caller."""
+    """`pki/` next to `site-configs/`: plant.pem has signed server and caller."""
     plant = Authority(tmp_path / "pki", "plant")
     plant.sign("server")
     plant.sign("caller")
@@ -74,11 +74,11 @@ def wrong_files(path: Path) -> list[str]:
         load_site(path, files=True)
     except SiteError as error:
         assert error.exit_code is ExitCode.INVALID_SITE
-        return [f"{each['path']}: {each['message']}" for each in error.listing()]
+        return [f"{problem['path']}: {problem['message']}" for problem in error.listing()]
     return []
 
 
-def test_good_files_are_no_problem_and_callers_are_told_where_they_are(
+def test_good_files_are_no_problem_and_callers_get_their_paths(
     write: Callable[..., Path], pki: Authority, tmp_path: Path
 ) -> None:
     path = write(tls(f"{MUTUAL}, {CALLER}"))
@@ -91,7 +91,7 @@ def test_good_files_are_no_problem_and_callers_are_told_where_they_are(
     assert credentials_of(load_site(write("serving: {}"))) is None
 
 
-def test_what_is_wrong_with_a_file_is_said_at_its_key(
+def test_a_problem_with_a_file_is_reported_at_its_key(
     write: Callable[..., Path], pki: Authority, tmp_path: Path
 ) -> None:
     folder = tmp_path / "pki"
@@ -109,17 +109,17 @@ def test_what_is_wrong_with_a_file_is_said_at_its_key(
         (f"{OWN}, ca: pki/server.key", "ca: contains no certificate in PEM"),
         (f"{MUTUAL}, client_certificate: pki/server.pem, client_key: pki/caller.key", "client_key: does not belong"),
     ]:
-        (found,) = wrong_files(write(tls(keys)))
-        assert found.startswith("serving.tls." + problem.format(folder)), found
-    (found,) = wrong_files(write(tls("certificate: pki/old.pem, key: pki/old.key")))
-    assert found.startswith("serving.tls.certificate: expired on 20") and found.endswith(" UTC")
+        (reported,) = wrong_files(write(tls(keys)))
+        assert reported.startswith("serving.tls." + problem.format(folder)), reported
+    (reported,) = wrong_files(write(tls("certificate: pki/old.pem, key: pki/old.key")))
+    assert reported.startswith("serving.tls.certificate: expired on 20") and reported.endswith(" UTC")
 
 
-def test_files_of_a_server_that_is_not_eugenies_are_not_needed_here(write: Callable[..., Path], pki: Authority) -> None:
+def test_files_of_another_server_are_not_needed_here(write: Callable[..., Path], pki: Authority) -> None:
     assert wrong_files(write(tls("certificate: gone.pem, key: gone.key, ca: pki/plant.pem", "host:8500"))) == []
-    (found,) = wrong_files(write(tls("ca: gone.pem", "host:8500")))
-    assert found.startswith("serving.tls.ca: ")
+    (reported,) = wrong_files(write(tls("ca: gone.pem", "host:8500")))
+    assert reported.startswith("serving.tls.ca: ")
 
 
-def test_a_site_is_loaded_where_its_certificates_are_not(write: Callable[..., Path]) -> None:
+def test_a_site_is_loaded_without_its_certificates(write: Callable[..., Path]) -> None:
     assert load_site(write(tls(OWN))).serving.tls is not None

@@ -1,4 +1,4 @@
-"""YAML as written: text stays text, every value knows its place."""
+"""YAML as written: text stays text, and every value has its position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def messages(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "written", ["no", "0123", "12:30:00", "1e3", "0x10", "1_000", "on", "2026-01-03", "1.10", "=", "<"]
 )
-def test_plain_values_stay_what_was_written(written):
+def test_plain_values_stay_as_written(written):
     assert parse(f"key: {written}").value == {"key": written}
 
 
@@ -35,11 +35,11 @@ def test_keys_are_text_too():
     assert parse("101: a\nno: b").value == {"101": "a", "no": "b"}
 
 
-def test_values_and_keys_know_their_places():
+def test_values_and_keys_have_their_positions():
     document = parse("a:\n  b: [1, {c: x}]\n")
     assert document.position(("a", "b", 1, "c")) == Position(2, 14)
     assert document.position(("a", "b", 1, "c"), key=True) == Position(2, 11)
-    assert document.position(("a", "b")) == Position(2, 3)  # of a section or list: its key
+    assert document.position(("a", "b")) == Position(2, 3)  # for a section or list: its key
     assert document.position(("a", "missing")) == Position(1, 1)  # the section that lacks it
 
 
@@ -72,7 +72,7 @@ def test_every_duplicate_key_is_reported_with_the_first_ones_line():
         ("a: \x07", "f:1:4: not valid YAML: the character U+0007 is not allowed"),
     ],
 )
-def test_what_is_no_yaml_is_reported_with_its_place(text, message):
+def test_invalid_yaml_is_reported_with_its_position(text, message):
     assert messages(text) == [message]
 
 
@@ -96,15 +96,15 @@ _PLAIN = st.recursive(
 
 
 @given(_PLAIN.filter(lambda value: not isinstance(value, str)))
-def test_any_quoted_yaml_is_read_back_and_every_value_is_where_it_is_said_to_be(value):
+def test_any_quoted_yaml_is_read_back_and_the_position_of_every_value_is_right(value):
     text = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)
     document = parse(text)
     assert document.value == value and document.problems == []
     lines = text.split("\n")
     for path, position in document.values.items():
-        here = lines[position.line - 1][position.column - 1 :]
-        found = value
+        written = lines[position.line - 1][position.column - 1 :]
+        member = value
         for part in path:
-            found = found[part]
-        if isinstance(found, str):
-            assert here.startswith('"')
+            member = member[part]
+        if isinstance(member, str):
+            assert written.startswith('"')

@@ -1,4 +1,4 @@
-"""Site files that nobody wrote in earnest: refused in words with their line, and never by a signal."""
+"""Malicious site files: refused with a message and a line, without crashing the process."""
 
 from __future__ import annotations
 
@@ -59,23 +59,23 @@ def indented(levels: int, key: str = "k:") -> str:
     ],
     ids=range(24),
 )
-def test_what_is_too_deep_too_large_or_no_yaml_is_a_problem_with_its_line(text, line, words):
+def test_a_file_that_is_too_deep_too_large_or_not_yaml_is_a_problem_with_its_line(text, line, words):
     document = parse(text)
     if words is None:
         return
-    told = [problem for problem in document.problems if words in problem.message]
-    assert told, [problem.message for problem in document.problems][:3]
-    assert line is None or line in [problem.position.line for problem in told]
+    reported = [problem for problem in document.problems if words in problem.message]
+    assert reported, [problem.message for problem in document.problems][:3]
+    assert line is None or line in [problem.position.line for problem in reported]
 
 
-def test_what_is_just_within_the_limits_is_read():
+def test_a_file_just_within_the_limits_is_read():
     value = parse("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert not value.problems
     rows = "a: &a [1, 2, 3, 4]\nb: [" + ", ".join(["*a"] * 1_000) + "]\n"
     assert len(parse(rows).value["b"]) == 1_000 < MAX_VALUES
 
 
-def test_merged_sections_give_way_to_what_is_written_and_to_those_before_them():
+def test_written_keys_and_earlier_merged_sections_take_precedence():
     document = parse(
         "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: &c {<<: *b, w: 3}\n"
         "d:\n  x: 4\n  <<: [*a, *c]\n  v: 4\n"
@@ -85,7 +85,7 @@ def test_merged_sections_give_way_to_what_is_written_and_to_those_before_them():
     assert lines == {"x": 5, "y": 1, "z": 2, "w": 3, "v": 7}
 
 
-def test_merging_a_section_many_times_costs_no_more_than_writing_it_out():
+def test_merging_a_section_many_times_costs_no_more_than_writing_it_each_time():
     text = "a: &a {x: {k: 1}, y: 1}\n" + "".join(f"b{number}: {{<<: *a, x: {{k: 2}}}}\n" for number in range(2_000))
     value = parse(text).value
     assert value["b1999"] == {"x": {"k": "2"}, "y": "1"}
@@ -112,5 +112,5 @@ def test_the_command_ends_with_exit_code_3(tmp_path: Path, content: bytes):
     assert f"{file}:" in done.stderr and "next: " in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_good_file_is_good(tmp_path: Path):
+def test_a_good_file_has_no_problems(tmp_path: Path):
     assert parse(GOOD).problems == []
