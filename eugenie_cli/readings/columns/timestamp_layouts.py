@@ -58,8 +58,8 @@ def _format_layouts(format: str) -> LayoutOf | None:
     return lambda text: _calendar_layout(pattern.fullmatch(text), groups, in_utc)
 
 
-class Said(NamedTuple):
-    """The meaning of the characters of a layout that are not digits."""
+class Literals(NamedTuple):
+    """The meaning of a layout's characters that are not digits."""
 
     month: int | None
     weekday: int | None
@@ -71,9 +71,9 @@ class Said(NamedTuple):
 class CalendarLayout:
     """A date with or without a time of day."""
 
-    def __init__(self, text: str, numbers: Mapping[str, Span], said: Said) -> None:
+    def __init__(self, text: str, numbers: Mapping[str, Span], literals: Literals) -> None:
         """`numbers`: directive -> the span of its digits in `text`; every other character must match exactly."""
-        self._said, self._numbers = said, numbers
+        self._literals, self._numbers = literals, numbers
         places = [place for span in numbers.values() for place in range(*span)]
         others = [place for place in range(len(text)) if place not in places]
         self._places, self._others = np.array(places), np.array(others, np.int64)
@@ -90,7 +90,7 @@ class CalendarLayout:
     @property
     def is_local(self) -> bool:
         """Whether the clock is that of the mapping's zone."""
-        return self._said.sign is None
+        return self._literals.sign is None
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Texts uint8 [length, N] -> (ms since 1970 on their clock [N], mask [N] of those that match the layout)."""
@@ -103,14 +103,14 @@ class CalendarLayout:
         number |= {name: number_of(digits[slice(*self._numbers[name])]) for name in self._singles}
         days = mapped(self._date(number), _day_of_year if "j" in number else _day_of_date)
         fits &= days != _NO_DAY
-        if self._said.weekday is not None:
-            fits &= (days + 3) % 7 == self._said.weekday  # 1970-01-01 was a Thursday
+        if self._literals.weekday is not None:
+            fits &= (days + 3) % 7 == self._literals.weekday  # 1970-01-01 was a Thursday
         instants = days * _DAY_MS
         instants += self._time_of_day(number, digits, fits)
-        if self._said.sign:
+        if self._literals.sign:
             minutes = number["zh"].astype(np.int32) * 60 + number.get("zm", np.uint8(0))
             fits &= minutes <= MAX_OFFSET_MINUTES
-            instants -= self._said.sign * 60_000 * minutes.astype(np.int64)
+            instants -= self._literals.sign * 60_000 * minutes.astype(np.int64)
         return instants, fits
 
     def _date(self, number: Mapping[str, NDArray]) -> NDArray[np.int32]:
@@ -122,7 +122,7 @@ class CalendarLayout:
             year = short + np.where(short >= CENTURY_TURNS, np.int32(1900), np.int32(2000))
         if "j" in number:
             return year * 1_000 + number["j"].astype(np.int32)
-        month = number["m"] if self._said.month is None else np.uint8(self._said.month)
+        month = number["m"] if self._literals.month is None else np.uint8(self._literals.month)
         return (year * 100 + month) * 100 + number["d"]
 
     def _time_of_day(
@@ -133,7 +133,7 @@ class CalendarLayout:
         if "I" in number:
             hour = number["I"]
             fits &= hour >= 1
-            hour = hour % 12 + (12 if self._said.is_afternoon else 0)
+            hour = hour % 12 + (12 if self._literals.is_afternoon else 0)
         time = hour.astype(np.int32) * 60
         for name in "MS":
             if name in number:
@@ -149,16 +149,16 @@ class CalendarLayout:
 def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int], in_utc: bool) -> Layout | None:
     if match is None:
         return None
-    said = {name: match.span(group) for name, group in groups.items() if match[group] is not None}
-    numbers = {name: span for name, span in said.items() if name in _NUMBERS}
+    spans = {name: match.span(group) for name, group in groups.items() if match[group] is not None}
+    numbers = {name: span for name, span in spans.items() if name in _NUMBERS}
     text, sign = match.string, 0 if in_utc else None
-    words = {name: text[slice(*span)] for name, span in said.items()}
-    if "Z" in said:
-        if words["Z"].upper() not in UTC_WORDS or "z" in said:
+    words = {name: text[slice(*span)] for name, span in spans.items()}
+    if "Z" in spans:
+        if words["Z"].upper() not in UTC_WORDS or "z" in spans:
             return None  # the meaning of an abbreviation depends on the date
         sign = 0
-    if "z" in said:
-        start, end = said["z"]
+    if "z" in spans:
+        start, end = spans["z"]
         sign = {"+": 1, "-": -1}.get(text[start], 0)
         if sign:
             numbers["zh"] = (start + 1, start + 3)
@@ -172,7 +172,7 @@ def _calendar_layout(match: re.Match[str] | None, groups: Mapping[str, str | int
     if name := words.get("a") or words.get("A"):
         weekday = WEEKDAYS.get(key(name))
     is_afternoon = words.get("p", "")[:1] in ("P", "p")
-    return CalendarLayout(text, numbers, Said(month, weekday, is_afternoon, sign))
+    return CalendarLayout(text, numbers, Literals(month, weekday, is_afternoon, sign))
 
 
 def _day_of_year(key: int) -> int:

@@ -1,1 +1,1 @@
-"""CSV files, compressed or not: found, cut into records, read as columns."""
+"""CSV files, compressed or not: finds them, splits them into records, and reads these as columns."""

@@ -176,8 +176,8 @@ def test_long_files_are_read_by_the_rules(tmp_path, rows):
     path = tmp_path / "long.csv"
     write(path, ["asset", "sensor", "tag", "ts", "value", "q"], rows)
     expected, rejected = by_the_rules(path, LONG, [])
-    found, tally = import_file(path, LONG)
-    assert found == expected
+    imported, tally = import_file(path, LONG)
+    assert imported == expected
     assert tally.rejected == rejected
 
 
@@ -194,8 +194,8 @@ def test_wide_files_are_read_by_the_rules(tmp_path, rows):
     path = tmp_path / "wide.csv"
     write(path, ["asset", "ts", "q", "flow", "PT-2", "motor current", "label", "other"], rows)
     expected, rejected = by_the_rules(path, WIDE, ["other"])
-    found, tally = import_file(path, WIDE)
-    assert Counter(found) == Counter(expected)
+    imported, tally = import_file(path, WIDE)
+    assert Counter(imported) == Counter(expected)
     assert tally.rejected == rejected
     assert tally.unknown_columns == ["other"]
 
@@ -239,9 +239,9 @@ def test_every_kind_of_instant_is_read_by_the_rules(tmp_path, ts, texts):
         [["p1", "flow", "", text, "1", ""] for text in texts],
     )
     expected, rejected = by_the_rules(path, readings, [])
-    found, tally = import_file(path, readings)
-    assert found == expected
-    assert found, "at least one text must be an instant"
+    imported, tally = import_file(path, readings)
+    assert imported == expected
+    assert imported, "at least one text must be an instant"
     assert tally.rejected == rejected
 
 
@@ -294,9 +294,9 @@ def test_files_of_many_blocks_are_read_completely(tmp_path, monkeypatch):
     ]
     rows[-1][1] = "open"
     write(path, ["ts", "flow", "label"], rows)
-    found, tally = import_file(path, {**WIDE, "asset": {"const": "p1"}, "quality": None})
-    assert len(found) == count - 1
-    assert found[12_345][3] == pytest.approx(12_345 / 7, abs=1e-6)
+    imported, tally = import_file(path, {**WIDE, "asset": {"const": "p1"}, "quality": None})
+    assert len(imported) == count - 1
+    assert imported[12_345][3] == pytest.approx(12_345 / 7, abs=1e-6)
     assert tally.examples["bad-value"][0].startswith(f"wide.csv:{count + 1}: flow")
 
 

@@ -60,8 +60,8 @@ def test_properly_quoted_fields_are_read_as_python_reads_them(tmp_path, written,
     rows, tally = read_file(path, WIDE, block)
     assert seconds(rows) == expected
     assert sum(tally.rejected.values()) == len(places)
-    found = [example.split(": ")[0].removeprefix("notes.csv:") for example in tally.examples.get("bad-value", [])]
-    assert found == places[:3]
+    shown = [example.split(": ")[0].removeprefix("notes.csv:") for example in tally.examples.get("bad-value", [])]
+    assert shown == places[:3]
 
 
 DAMAGED = st.sampled_from(
