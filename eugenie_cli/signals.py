@@ -45,7 +45,7 @@ def noted() -> Iterator[threading.Event]:
 def _handled(numbers: Collection[signal.Signals], handler: Handler) -> Iterator[None]:
     """Outside the main thread nothing changes: Python handles signals in the main thread only.
 
-    A SIGHUP that is ignored stays ignored: `nohup` keeps the process alive after its terminal closes.
+    A SIGHUP that is ignored stays ignored: nohup keeps the process alive after its terminal closes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
