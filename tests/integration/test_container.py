@@ -314,7 +314,7 @@ def test_an_image_that_does_not_serve_leaves_the_old_one_serving(site: Site, eng
     first = runtime.start(site)
     with pytest.raises(EugenieError) as failed:
         runtime.start(with_serving(site, image=BROKEN))
-    assert f"the old container serves on at {first.address}" in failed.value.reason
+    assert f"the old container keeps serving at {first.address}" in failed.value.reason
     assert "there is no such flag" in failed.value.reason, "the container's log must be shown"
     now = runtime.status(site)
     assert now.state == "running" and now.pid == first.pid
@@ -357,7 +357,7 @@ def test_a_first_start_that_fails_leaves_nothing(site: Site, engine: docker.Dock
     with pytest.raises(EugenieError, match="cannot be pulled") as absent:
         runtime.start(with_serving(site, image="127.0.0.1:1/no-such-image:1"))
     assert "docker load" in str(absent.value.hint)
-    with pytest.raises(EugenieError, match="is not there, and --offline pulls nothing") as offline:
+    with pytest.raises(EugenieError, match="is not present locally, and --offline forbids pulling it") as offline:
         runtime.start(with_serving(site, image="no-such-image:1"), offline=True)
     assert "docker load -i" in str(offline.value.hint)
     assert_nothing_left(site, engine)

@@ -1,6 +1,6 @@
-"""The model server as a container of a Docker engine: TensorFlow Serving on the site's models, with GPUs or without.
+"""The model server as a Docker container: TensorFlow Serving on the site's models, with or without GPUs.
 
-site -> specification (spec)  ->  preflight  ->  image  ->  created, started, waited for (launch)  ->  record
+site -> specification (spec)  ->  preflight  ->  image  ->  create, start and wait (launch)  ->  record
 
-What an engine is told and what `--dry-run` prints come from the same `ContainerSpec` (`rendering`).
+The call to the engine and the output of `--dry-run` are rendered from the same `ContainerSpec` (`rendering`).
 """

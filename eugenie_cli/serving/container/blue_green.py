@@ -1,9 +1,10 @@
-"""Another image or configuration, while the old one serves: the new container proves itself first.
+"""Upgrades to another image or configuration while the old container serves: the new container proves itself first.
 
-Two containers cannot publish one port. So where the new one may listen elsewhere the address *moves*: it is started on
-spare ports, is healthy, answers, is recorded, and only then the old one is stopped. Where the address must stay (a port
-of the site file, or one that a running stream job holds) the two *swap*: the new one is rehearsed on spare ports, then
-the old one is stopped and the new one started in its place, for which callers wait. A swap that fails is turned back.
+Two containers cannot publish the same port. If the new one may listen on another port, the address *moves*: the new
+container starts on spare ports, becomes healthy, answers and is recorded, and only then the old one stops. If the
+address must stay (a port of the site file, or one that a running stream job uses), the two *swap*: the new container is
+rehearsed on spare ports; then the old one stops and the new one starts in its place, while callers wait. A failed swap
+is rolled back.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-SWAPPING = "stopping the old container, starting the new one in its place"
+SWAPPING = "stopping the old container and starting the new one in its place"
 
 
 @dataclass(frozen=True)
 class Old:
-    """The container that serves now, and where. `ports`: inside -> outside."""
+    """The container that currently serves, and its address. `ports`: container port -> host port."""
 
     container: Container
     address: str
@@ -37,16 +38,16 @@ class Old:
 
 
 def move(client: DockerClient, site: HasServing, old: Old, spec: ContainerSpec, progress: Progress) -> Container:
-    """Start `spec` beside the old one, which is left as it is. Returns the container that can take over.
+    """Start `spec` alongside the unchanged old container. Returns the new container, which is ready to take over.
 
-    Raises EugenieError: nothing of the new one is left, and the old one serves on.
+    Raises EugenieError when the new container fails: it is removed, and the old one keeps serving.
     """
     served = served_models(old.address, site)
     try:
         return _proven(client, site, spec, served, progress)
     except EugenieError as error:
         raise EugenieError(
-            f"the upgrade failed, and the old container serves on at {old.address}: {error.reason}",
+            f"the upgrade failed; the old container keeps serving at {old.address}: {error.reason}",
             error.hint,
             error.exit_code,
         ) from error
@@ -55,9 +56,9 @@ def move(client: DockerClient, site: HasServing, old: Old, spec: ContainerSpec, 
 def swap(
     client: DockerClient, site: HasServing, old: Old, spec: ContainerSpec, spare: Mapping[int, int], progress: Progress
 ) -> Container:
-    """Rehearse `spec` on `spare` ports, then put it in the old one's place. The old one is stopped then, not removed.
+    """Rehearse `spec` on `spare` ports, then start it in the old container's place. The old one stops but is kept.
 
-    Raises EugenieError: nothing of the new one is left, and the old one serves on, or again.
+    Raises EugenieError when the new container fails: it is removed, and the old one keeps serving or is restarted.
     """
     launch.discard(move(client, site, old, spec.reached_at(spare), progress))
     new: Container | None = None
@@ -71,7 +72,7 @@ def swap(
         if new is not None:
             launch.discard(new)
         files.remove(workspace_of(site), spec.colour)
-        _back(old, error, progress)
+        _roll_back(old, error, progress)
         raise
     return new
 
@@ -79,11 +80,11 @@ def swap(
 def _proven(
     client: DockerClient, site: HasServing, spec: ContainerSpec, served: tuple[ServedModel, ...], progress: Progress
 ) -> Container:
-    """A container that is healthy, answers, and serves all that was served."""
+    """Start a container and check that it is healthy, answers, and serves every class that was served before."""
     new = begin(client, site, spec, progress)
     try:
-        found = launch.check_answers(site, launch.address_of(spec, GRPC_PORT))
-        lost = _available(served) - _available(found)
+        now_served = launch.check_answers(site, launch.address_of(spec, GRPC_PORT))
+        lost = _available(served) - _available(now_served)
         if lost:
             raise EugenieError(f"the new container does not serve {', '.join(sorted(lost))}", "eugenie serve status")
     except BaseException:
@@ -94,14 +95,14 @@ def _proven(
 
 
 def begin(client: DockerClient, site: HasServing, spec: ContainerSpec, progress: Progress) -> Container:
-    """Files written, container made, started, healthy. Of one that does not come so far nothing is left."""
+    """Write the files, then create and start the container and wait until it is healthy. A failure leaves nothing."""
     workspace = workspace_of(site)
     container: Container | None = None
     try:
         files.write(site, spec.colour)
         container = launch.create(client, spec)
         launch.start(container, spec, progress)
-    except BaseException:  # an interrupt too
+    except BaseException:  # including an interrupt
         if container is not None:
             launch.discard(container)
         files.remove(workspace, spec.colour)
@@ -109,24 +110,24 @@ def begin(client: DockerClient, site: HasServing, spec: ContainerSpec, progress:
     return container
 
 
-def _back(old: Old, error: BaseException, progress: Progress) -> None:
-    """Start the old one again, which has its port and its files still."""
+def _roll_back(old: Old, error: BaseException, progress: Progress) -> None:
+    """Start the old container again, which still has its ports and files."""
     progress.say("the new container failed in the old one's place: starting the old one again")
     old.container.start()
     try:
         launch.await_answer(old.container, old.address)
-    except EugenieError as again:
+    except EugenieError as restart_error:
         raise EugenieError(
-            f"the upgrade failed, and the old container does not come back: {again.reason}",
+            f"the upgrade failed, and the old container does not start again: {restart_error.reason}",
             "eugenie serve logs, then eugenie serve start",
         ) from error
     if isinstance(error, EugenieError):
         raise EugenieError(
-            f"the upgrade failed, and the old container serves again at {old.address}: {error.reason}",
+            f"the upgrade failed; the old container serves again at {old.address}: {error.reason}",
             error.hint,
             ExitCode.REFUSED if error.exit_code is ExitCode.FAILED else error.exit_code,
         ) from error
 
 
 def _available(served: tuple[ServedModel, ...]) -> set[str]:
-    return {each.name for each in served if each.state == "AVAILABLE"}
+    return {model.name for model in served if model.state == "AVAILABLE"}

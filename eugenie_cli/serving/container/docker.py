@@ -1,4 +1,4 @@
-"""The Docker engine of this machine: reached, or in words why not."""
+"""Connects to the Docker engine of this machine, or explains why it cannot."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 DEFAULT = "unix:///var/run/docker.sock"
 
 TIMEOUT_S = 120
-"""An engine that removes or creates containers on a busy disk takes its time."""
+"""Creating or removing containers on a busy disk can be slow."""
 
 
 def url_of_engine() -> str:
-    """DOCKER_HOST, or the system's engine."""
+    """The URL in DOCKER_HOST, or that of the system's engine."""
     return os.environ.get("DOCKER_HOST") or DEFAULT
 
 
 def connect(url: str | None = None) -> DockerClient:
-    """A client of the engine at `url` (default: `url_of_engine`), which has answered.
+    """Connect to the engine at `url` (default: `url_of_engine`), and return a client once the engine has answered.
 
-    Raises EugenieError (UNREACHABLE) that says what keeps it away: not installed, not running, not permitted; USAGE
-    for an engine of another machine, which sees neither the models nor the loopback interface of this one.
+    Raises EugenieError: UNREACHABLE when the engine is not installed, not running or not permitted; USAGE for an engine
+    on another machine, which can access neither the models nor the loopback interface of this one.
     """
     import docker
     from docker.errors import DockerException
@@ -42,8 +42,8 @@ def connect(url: str | None = None) -> DockerClient:
         client = docker.DockerClient(base_url=url, timeout=TIMEOUT_S, version="auto")
     except DockerException as error:
         raise EugenieError(
-            f"what listens on {socket_path} does not answer as a Docker engine: {error}",
-            "see `docker version`; DOCKER_HOST names another engine",
+            f"the program that listens on {socket_path} does not answer as a Docker engine: {error}",
+            "see `docker version`, or set DOCKER_HOST to another engine",
             ExitCode.UNREACHABLE,
         ) from error
     return client
@@ -52,16 +52,16 @@ def connect(url: str | None = None) -> DockerClient:
 def _socket_of(url: str) -> Path:
     if not url.startswith("unix://"):
         raise EugenieError(
-            f"the Docker engine at {url} is on another machine, and the models are on this one",
-            "unset DOCKER_HOST, or name a unix socket in it; elsewhere start TensorFlow Serving yourself and name it "
-            "in serving.address",
+            f"the Docker engine at {url} is on another machine, but the models are on this one",
+            "unset DOCKER_HOST or set it to a unix socket; to serve on another machine, start TensorFlow Serving there "
+            "and set serving.address",
             ExitCode.USAGE,
         )
     return Path(url.removeprefix("unix://"))
 
 
 def _probe(path: Path) -> None:
-    """Connect once, so that the reason is the kernel's own."""
+    """Connect to the socket once, to report the kernel's error. Raises EugenieError."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5.0)
         try:
@@ -72,7 +72,7 @@ def _probe(path: Path) -> None:
             raise _not_permitted(path) from None
         except OSError as error:
             raise EugenieError(
-                f"the Docker engine does not run: nobody listens on {path} ({error.strerror or error})",
+                f"the Docker engine is not running: nothing listens on {path} ({error.strerror or error})",
                 "start it: sudo systemctl start docker",
                 ExitCode.UNREACHABLE,
             ) from None
@@ -81,13 +81,13 @@ def _probe(path: Path) -> None:
 def _not_there(path: Path) -> EugenieError:
     if shutil.which("dockerd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin") is None:
         return EugenieError(
-            f"no Docker engine is installed: there is no {path}, and no dockerd",
+            f"no Docker engine is installed: neither {path} nor dockerd exists",
             "install one (Debian, Ubuntu: sudo apt-get install docker.io), or set serving.runtime to local",
             ExitCode.UNREACHABLE,
         )
     return EugenieError(
-        f"the Docker engine does not run: there is no {path}",
-        "start it: sudo systemctl start docker; one of your own: DOCKER_HOST=unix://$XDG_RUNTIME_DIR/docker.sock",
+        f"the Docker engine is not running: {path} does not exist",
+        "start it: sudo systemctl start docker; for a rootless engine: DOCKER_HOST=unix://$XDG_RUNTIME_DIR/docker.sock",
         ExitCode.UNREACHABLE,
     )
 
@@ -102,7 +102,7 @@ def _not_permitted(path: Path) -> EugenieError:
         group = str(gid)
     user = getpass.getuser()
     return EugenieError(
-        f"{user} may not use the Docker engine: {path} is for root and the group {group}",
-        f"sudo usermod --append --groups {group} {user}, then log in again (the group is as mighty as root)",
+        f"{user} may not use the Docker engine: {path} is accessible only to root and the group {group}",
+        f"sudo usermod --append --groups {group} {user}, then log in again (the group is as powerful as root)",
         ExitCode.UNREACHABLE,
     )

@@ -1,4 +1,4 @@
-"""What `eugenie serve start --dry-run` shows: the container, without an engine and without a trace."""
+"""`eugenie serve start --dry-run`: shows the container without using an engine or writing any file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from eugenie_cli.site.load import workspace_of
 
 @dataclass(frozen=True)
 class DryRun:
-    """`command`: the words of the `docker run`; `shell`: the same, quoted, an option a line; `files`: the folder
-    that `eugenie serve start` writes before, for the container's /config."""
+    """`command`: the arguments of the `docker run`; `shell`: the same, quoted, one option per line; `files`: the folder
+    that `eugenie serve start` writes first, for the container's /config."""
 
     command: tuple[str, ...]
     shell: str
@@ -23,15 +23,15 @@ class DryRun:
 
 
 def dry_run(site: HasServing) -> DryRun:
-    """The `docker run` that does what `eugenie serve start` would. Raises EugenieError: the site has no container."""
+    """The `docker run` command equivalent to `eugenie serve start`. Raises EugenieError: the site uses no container."""
     if site.serving.address is not None or site.serving.runtime != "docker":
         raise EugenieError(
-            "--dry-run shows a container, and the site's model server is none",
+            "--dry-run shows a container, but the site's model server does not run in one",
             "set serving.runtime to docker",
             ExitCode.USAGE,
         )
     preflight.check_supported(site)
-    kept = container_record.read(workspace_of(site))
-    spec = specify(site, kept.colour if kept is not None else BLUE)
+    record = container_record.read(workspace_of(site))
+    spec = specify(site, record.colour if record is not None else BLUE)
     files = next(mount.source for mount in spec.mounts if mount.target == CONFIG)
     return DryRun(tuple(rendering.command_line(spec)), rendering.shell_line(spec), files)

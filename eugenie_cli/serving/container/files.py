@@ -1,4 +1,4 @@
-"""The files that the server in the container reads: rendered from the site, a folder for each container."""
+"""The files that the server in the container reads, rendered from the site file into one folder per container."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ _FOLDER = "serving"
 
 
 def models_folder(workspace: Workspace) -> Path:
-    """The folder of this machine whose models are served: what a model store has is fetched into it."""
+    """The folder on this machine that is served; models of a model store are fetched into it."""
     return workspace.models.absolute()
 
 
 def folder(workspace: Workspace, colour: str) -> Path:
-    """Where the files of a container lie."""
+    """The folder with the files of a container."""
     return workspace.run / f"{_FOLDER}-{colour}"
 
 
 def models(site: HasServing) -> list[ReleasedModel]:
-    """The released versions of each class, under the server's own path; no version that nobody released.
+    """The released versions of each class, with their path in the container.
 
-    Only versions that are there: TensorFlow Serving listens when every model of its first configuration is loaded, so
-    one that is not there would keep the rest away. What is left out is said by `release_config.unserved`. Raises
-    EugenieError when models.config cannot be read: what was told before then holds.
+    Missing versions are left out, because TensorFlow Serving listens only once every model of its initial configuration
+    is loaded; `release_config.unserved` reports them. Raises EugenieError when models.config cannot be read; the
+    server then keeps its previous list.
     """
-    found = release_config.servable(site)
-    return [replace(found[name], base_path=f"/models/{name}") for name in sorted(found)]
+    servable = release_config.servable(site)
+    return [replace(servable[name], base_path=f"/models/{name}") for name in sorted(servable)]
 
 
 def fixed(site: HasServing) -> dict[str, str]:
-    """The files that the server reads at its start alone: name -> text."""
-    found = {MONITORING: server_config.monitoring_text()}
+    """The files that the server reads only at start: name -> text."""
+    texts = {MONITORING: server_config.monitoring_text()}
     if server_config.joins_requests(site):
         threads = len(os.sched_getaffinity(0))
-        found[BATCHING] = server_config.batching_text(site.serving.batching, threads)
-    return found
+        texts[BATCHING] = server_config.batching_text(site.serving.batching, threads)
+    return texts
 
 
 def models_text(site: HasServing) -> str:
-    """The models as they are released now. A running server follows the file."""
+    """The text of models.config for the current releases. A running server follows the file."""
     return server_config.model_config_text(models(site))
 
 
 def write(site: HasServing, colour: str) -> Path:
-    """Write all of them, for any user to read: a site file's secrets are not in them."""
+    """Write all files, readable by any user: they contain no secrets of the site file. Returns the folder."""
     workspace = workspace_of(site)
-    models_folder(workspace).mkdir(parents=True, exist_ok=True)  # an engine mounts nothing that is not there
+    models_folder(workspace).mkdir(parents=True, exist_ok=True)  # an engine cannot mount a missing folder
     target = folder(workspace, colour)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -71,11 +71,11 @@ def write(site: HasServing, colour: str) -> Path:
 
 def put(file: Path, text: str) -> None:
     """Replace a file that the server reads."""
-    write_atomically(file, text, mode=0o644)  # for any user
+    write_atomically(file, text, mode=0o644)  # readable by any user
 
 
 def remove(workspace: Workspace, colour: str) -> None:
-    """When their container is gone."""
+    """Remove the files of a container that no longer exists."""
     shutil.rmtree(folder(workspace, colour), ignore_errors=True)
 
 

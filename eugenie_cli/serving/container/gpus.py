@@ -1,4 +1,4 @@
-"""GPUs: what the site file asks for, how an engine is asked, and what is seen of them."""
+"""GPUs: the site file's request, its form for an engine, and the output of nvidia-smi."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import yaml
 from eugenie_cli.serving.status import GpuUse
 
 ENVIRONMENT: Mapping[str, str] = {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
-"""`utility` is nvidia-smi, which tells what the server uses."""
+"""`utility` provides nvidia-smi, which reports what the server uses."""
 
 CDI_KIND = "nvidia.com/gpu"
 
 QUERY = "index,uuid,name,memory.used,memory.total,utilization.gpu"
-"""Fields of nvidia-smi, in the order of `GpuUse`."""
+"""Fields queried from nvidia-smi, in the order of `GpuUse`."""
 
 
 @dataclass(frozen=True)
 class GpuRequest:
-    """`ids`: of these GPUs (or CDI devices). `count`: so many, -1 all; 0 with ids."""
+    """A request for GPUs. `ids`: specific GPUs or CDI devices. `count`: number of GPUs, -1 for all; 0 with ids."""
 
     count: int = 0
     ids: tuple[str, ...] = ()
@@ -38,60 +38,60 @@ class GpuRequest:
         return "all GPUs" if self.count < 0 else f"{self.count} GPU{'s' if self.count > 1 else ''}"
 
 
-def request(asked: str | int | Sequence[str], *, cdi: bool = False) -> GpuRequest | None:
-    """`serving.gpus` as a request; None for none. With CDI every GPU is a device of its own name."""
-    if asked == "none":
+def request(setting: str | int | Sequence[str], *, cdi: bool = False) -> GpuRequest | None:
+    """`serving.gpus` as a request; None for no GPUs. With CDI, every GPU is a named device."""
+    if setting == "none":
         return None
-    if isinstance(asked, str):
+    if isinstance(setting, str):
         return GpuRequest(ids=(f"{CDI_KIND}=all",), cdi=True) if cdi else GpuRequest(count=-1)
-    if isinstance(asked, int):
-        wanted: Iterable[str] = (str(index) for index in range(asked))
-        return GpuRequest(ids=_devices(wanted), cdi=True) if cdi else GpuRequest(count=asked)
-    return GpuRequest(ids=_devices(asked), cdi=True) if cdi else GpuRequest(ids=tuple(asked))
+    if isinstance(setting, int):
+        indices: Iterable[str] = (str(index) for index in range(setting))
+        return GpuRequest(ids=_devices(indices), cdi=True) if cdi else GpuRequest(count=setting)
+    return GpuRequest(ids=_devices(setting), cdi=True) if cdi else GpuRequest(ids=tuple(setting))
 
 
 def cdi_devices(folders: Iterable[str]) -> list[str]:
-    """The devices that CDI specifications in these folders describe, as `nvidia.com/gpu=0`; other files are passed."""
-    found: set[str] = set()
+    """The devices in the CDI specifications in these folders, as `nvidia.com/gpu=0`; other files are ignored."""
+    names: set[str] = set()
     for folder in map(Path, folders):
         for file in sorted([*folder.glob("*.json"), *folder.glob("*.yaml")]) if folder.is_dir() else ():
             document = _document(file)
             kind, devices = document.get("kind"), document.get("devices")
             if isinstance(kind, str) and isinstance(devices, list):
-                found.update(f"{kind}={each.get('name')}" for each in devices if isinstance(each, dict))
-    return sorted(found)
+                names.update(f"{kind}={device.get('name')}" for device in devices if isinstance(device, dict))
+    return sorted(names)
 
 
-def use(said: str) -> list[GpuUse]:
-    """What `nvidia-smi --query-gpu=QUERY --format=csv,noheader,nounits` printed."""
-    found = []
-    for row in csv.reader(said.splitlines(), skipinitialspace=True):
+def use(output: str) -> list[GpuUse]:
+    """Parse the output of `nvidia-smi --query-gpu=QUERY --format=csv,noheader,nounits`."""
+    uses = []
+    for row in csv.reader(output.splitlines(), skipinitialspace=True):
         if len(row) == len(QUERY.split(",")):
             index, uuid, name, used, total, busy = (cell.strip() for cell in row)
-            found.append(GpuUse(int(index), uuid, name, _number(used), _number(total), _number(busy)))
-    return found
+            uses.append(GpuUse(int(index), uuid, name, _number(used), _number(total), _number(busy)))
+    return uses
 
 
-def identities(said: str) -> set[str]:
-    """The GPUs and MIG devices that `nvidia-smi -L` printed, by index and UUID."""
-    found: set[str] = set()
-    for line in said.splitlines():
+def identities(output: str) -> set[str]:
+    """The indices of GPUs and the UUIDs of GPUs and MIG devices in the output of `nvidia-smi -L`."""
+    names: set[str] = set()
+    for line in output.splitlines():
         head, _, tail = line.strip().partition("(UUID: ")
         if not tail:
             continue
-        found.add(tail.rstrip(")"))
+        names.add(tail.rstrip(")"))
         if head.startswith("GPU "):
-            found.add(head.removeprefix("GPU ").partition(":")[0])
-    return found
+            names.add(head.removeprefix("GPU ").partition(":")[0])
+    return names
 
 
-def count(said: str) -> int:
-    """The GPUs among what `nvidia-smi -L` printed."""
-    return sum(line.startswith("GPU ") for line in said.splitlines())
+def count(output: str) -> int:
+    """The number of GPUs in the output of `nvidia-smi -L`."""
+    return sum(line.startswith("GPU ") for line in output.splitlines())
 
 
 def _devices(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"{CDI_KIND}={each}" for each in ids)
+    return tuple(f"{CDI_KIND}={name}" for name in ids)
 
 
 def _document(file: Path) -> dict[str, Any]:

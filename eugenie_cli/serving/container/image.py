@@ -1,4 +1,4 @@
-"""The image of the server: which one, and how it gets here."""
+"""Finds or pulls the image of the model server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MIB = 2**20
 
 
 def present(client: DockerClient, name: str) -> Image | None:
-    """The image, when the engine has it."""
+    """The image if the engine has it, otherwise None."""
     from docker.errors import ImageNotFound
 
     try:
@@ -25,27 +25,27 @@ def present(client: DockerClient, name: str) -> Image | None:
 
 
 def provide(client: DockerClient, name: str, progress: Progress, *, offline: bool) -> Image:
-    """The image, pulled when it is not there. Raises EugenieError: it cannot be had, and what to do."""
-    found = present(client, name)
-    if found is not None:
-        return found
+    """The image, pulled if the engine does not have it. Raises EugenieError, with a hint, when it is unavailable."""
+    image = present(client, name)
+    if image is not None:
+        return image
     if offline:
         raise absent(name)
     _pull(client, name, progress)
-    found = present(client, name)
-    if found is None:
-        raise EugenieError(f"image {name} was pulled, and is not there", "docker image ls")
-    return found
+    image = present(client, name)
+    if image is None:
+        raise EugenieError(f"image {name} was pulled, but the engine does not have it", "docker image ls")
+    return image
 
 
 def absent(name: str) -> EugenieError:
-    """What to say when the engine has it not and must not pull it."""
-    # a file of images keeps tags and forgets digests
-    given = name.partition("@")[0]
-    digest = " (loaded images are known by their tag: name that in serving.image)" if "@" in name else ""
+    """The error when the engine does not have the image and may not pull it."""
+    # docker save keeps tags but not digests
+    tagged = name.partition("@")[0]
+    digest = " (a loaded image has only its tag: set serving.image to it)" if "@" in name else ""
     return EugenieError(
-        f"image {name} is not there, and --offline pulls nothing",
-        f"on a machine that has it: docker save {given} -o serving.tar; here: docker load -i serving.tar{digest}",
+        f"image {name} is not present locally, and --offline forbids pulling it",
+        f"on a machine that has it: docker save {tagged} -o serving.tar; here: docker load -i serving.tar{digest}",
         ExitCode.UNREACHABLE,
     )
 
@@ -55,13 +55,13 @@ def _pull(client: DockerClient, name: str, progress: Progress) -> None:
 
     try:
         with progress.task(f"pulling {name}", unit="MiB") as advance:
-            counted: dict[str, int] = {}
-            # a name without a tag is its `latest`, and not all of its tags
+            downloaded: dict[str, int] = {}
+            # for a name without a tag, pull `latest` instead of all tags
             repository, tag = _parts(name)
-            for said in client.api.pull(repository, tag=tag, stream=True, decode=True):
-                if "error" in said:
-                    raise _not_pulled(name, said["error"])
-                advance(_step(counted, said))
+            for event in client.api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in event:
+                    raise _not_pulled(name, event["error"])
+                advance(_step(downloaded, event))
     except NotFound as error:
         raise _not_pulled(name, error.explanation or str(error)) from error
     except APIError as error:
@@ -69,26 +69,26 @@ def _pull(client: DockerClient, name: str, progress: Progress) -> None:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Repository, and tag or digest. Of `name:tag@digest` the digest counts; a port of a registry is no tag."""
-    given, _, digest = name.partition("@")
-    repository, colon, tag = given.rpartition(":")
+    """Repository, and tag or digest. In `name:tag@digest` the digest wins; a registry's port is not a tag."""
+    tagged, _, digest = name.partition("@")
+    repository, colon, tag = tagged.rpartition(":")
     if not colon or "/" in tag:
-        repository, tag = given, "latest"
+        repository, tag = tagged, "latest"
     return repository, digest or tag
 
 
-def _step(counted: dict[str, int], said: dict[str, Any]) -> float:
-    """MiB that came since the last report of this layer."""
-    if said.get("status") != "Downloading" or "current" not in said.get("progressDetail", {}):
+def _step(downloaded: dict[str, int], event: dict[str, Any]) -> float:
+    """MiB downloaded since the previous event of this layer."""
+    if event.get("status") != "Downloading" or "current" not in event.get("progressDetail", {}):
         return 0.0
-    layer, current = said["id"], said["progressDetail"]["current"]
-    before, counted[layer] = counted.get(layer, 0), current
+    layer, current = event["id"], event["progressDetail"]["current"]
+    before, downloaded[layer] = downloaded.get(layer, 0), current
     return max(0, current - before) / _MIB
 
 
 def _not_pulled(name: str, reason: str) -> EugenieError:
     return EugenieError(
         f"image {name} cannot be pulled: {reason}",
-        "correct serving.image, log in (docker login), or load it (docker load) and start with --offline",
+        "correct serving.image, log in (docker login), or load the image (docker load) and start with --offline",
         ExitCode.UNREACHABLE,
     )

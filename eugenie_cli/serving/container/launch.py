@@ -1,4 +1,4 @@
-"""A container made, started and waited for; or nothing of it left, and the reason in words."""
+"""Creates and starts a container and waits until it is ready; failures raise an EugenieError with the reason."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 STOP_S = 10
-"""From TERM to KILL. TensorFlow Serving does not hear TERM: what it is asked before KILL it answers, and it is asked
-nothing that takes longer."""
+"""Time from TERM to KILL. TensorFlow Serving ignores TERM: until KILL it keeps answering requests, none of which takes
+longer."""
 
 FIRST_ANSWER_S = 120.0
-"""A GPU compiles its kernels at the first request."""
+"""On a GPU, the first request compiles the kernels."""
 
 LAST_LINES = 15
 _POLL_S = 0.3
@@ -40,7 +40,7 @@ _ALL_INTERFACES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bou
 
 
 def create(client: DockerClient, spec: ContainerSpec) -> Container:
-    """Made, not started. Raises EugenieError."""
+    """Create the container without starting it. Raises EugenieError."""
     from docker.errors import APIError
 
     try:
@@ -50,7 +50,7 @@ def create(client: DockerClient, spec: ContainerSpec) -> Container:
 
 
 def start(container: Container, spec: ContainerSpec, progress: Progress) -> None:
-    """Start it, and wait until it is well and answers. Raises EugenieError, with its last log lines if it has any."""
+    """Start the container and wait until it is healthy and answers. Raises EugenieError with its last log lines."""
     from docker.errors import APIError
 
     try:
@@ -64,11 +64,10 @@ def start(container: Container, spec: ContainerSpec, progress: Progress) -> None
 
 
 def await_ready(container: Container, address: str, check: str, restarts: int = 0) -> None:
-    """Wait until it passes its own health check, and answers at `address`.
+    """Wait until the container passes its own health check `check` and answers at `address`.
 
-    The check is made here and now: the engine makes its first after the interval, and by then a caller has waited for
-    nothing. Raises EugenieError: it ended, was restarted more often than the `restarts` times of before, or takes too
-    long.
+    The check runs here directly, because the engine runs its first one only after the interval, which would delay the
+    caller. Raises EugenieError when the container exits, is restarted more than `restarts` times, or takes too long.
     """
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
@@ -76,7 +75,7 @@ def await_ready(container: Container, address: str, check: str, restarts: int = 
         state = container.attrs["State"]
         if state["Status"] in _ENDED or restarts_of(container) > restarts:
             code = state.get("ExitCode", 0)
-            raise _failed(container, f"the model server ended while it started (exit code {code})")
+            raise _failed(container, f"the model server exited during startup (exit code {code})")
         if is_serving(address, timeout_s=0.5) and _passes(container, check):
             return
         if time.monotonic() > deadline:
@@ -85,53 +84,55 @@ def await_ready(container: Container, address: str, check: str, restarts: int = 
 
 
 def await_answer(container: Container, address: str) -> None:
-    """Wait until one that runs answers at `address`: the engine may have restarted it a moment ago."""
+    """Wait until a running container answers at `address`: the engine may have just restarted it."""
     container.reload()
     check = container.attrs["Config"]["Healthcheck"]["Test"][1]
     await_ready(container, address, check, restarts_of(container))
 
 
 def restarts_of(container: Container) -> int:
-    """By the engine, since it was made."""
+    """The number of restarts by the engine since the container was created."""
     return int(container.attrs.get("RestartCount", 0))
 
 
 def check_answers(site: HasServing, address: str) -> tuple[ServedModel, ...]:
-    """Ask every model that is served once: what loads need not run, on a GPU least of all.
+    """Send one request to every served model: a model that loads may still fail to run, especially on a GPU.
 
-    Returns what is served. Raises EugenieError with the server's words.
+    Returns the served models. Raises EugenieError with the server's error.
     """
     served = served_models(address, site)
     with PredictClient(address) as client:
-        for each in (model for model in served if model.state == "AVAILABLE"):
-            folder = files.models_folder(workspace_of(site)) / each.name / str(each.version)
+        for model in served:
+            if model.state != "AVAILABLE":
+                continue
+            folder = files.models_folder(workspace_of(site)) / model.name / str(model.version)
             if not (folder / model_info.LOCATION).exists():
-                continue  # not of eugenie's making: nobody knows what it takes
+                continue  # not exported by eugenie: its inputs are unknown
             info = model_info.read(folder)
             rows = np.zeros((1, info.window, len(info.sensors)), np.float32)
             try:
-                client.predict(each.name, [info.assets[0]], rows, each.version, timeout=FIRST_ANSWER_S)
+                client.predict(model.name, [info.assets[0]], rows, model.version, timeout=FIRST_ANSWER_S)
             except ModelServerError as error:
                 raise EugenieError(
-                    f"{each.name} version {each.version} is loaded and does not answer: {error}",
-                    "eugenie serve logs; another serving.image may do",
+                    f"{model.name} version {model.version} is loaded but does not answer: {error}",
+                    "see eugenie serve logs, or try another serving.image",
                 ) from error
     return served
 
 
 def health(container: Container) -> str:
-    """healthy, unhealthy or starting, as the engine last found; empty of a container without a check."""
+    """healthy, unhealthy or starting, by the engine's last check; empty for a container without a health check."""
     return str(container.attrs["State"].get("Health", {}).get("Status", ""))
 
 
 def gpu_use(container: Container) -> tuple[GpuUse, ...]:
-    """What nvidia-smi says within the container; empty where there is none."""
+    """The GPUs that nvidia-smi reports inside the container; empty if there are none."""
     command = ["nvidia-smi", f"--query-gpu={gpus.QUERY}", "--format=csv,noheader,nounits"]
     return tuple(gpus.use(_inside(container, command)))
 
 
 def retire(container: Container) -> None:
-    """Stop it, so that requests in flight end, and remove it."""
+    """Stop the container, so that requests in flight complete, and remove it."""
     from docker.errors import NotFound
 
     with contextlib.suppress(NotFound):
@@ -140,7 +141,7 @@ def retire(container: Container) -> None:
 
 
 def discard(container: Container) -> None:
-    """Remove it at once: nobody's requests are on it."""
+    """Remove the container immediately: it serves no requests."""
     from docker.errors import NotFound
 
     with contextlib.suppress(NotFound):
@@ -148,16 +149,16 @@ def discard(container: Container) -> None:
 
 
 def last_lines(container: Container, lines: int = LAST_LINES) -> str:
-    """The end of its log."""
+    """The last lines of the container's log."""
     return container.logs(tail=lines).decode("utf-8", "replace").strip()
 
 
 def address_of(spec: ContainerSpec, inside: int) -> str:
-    """Where this machine reaches a port of the container; empty when it is not published."""
-    for each in spec.published:
-        if each.inside == inside:
-            host = ports.LOOPBACK if each.host in _ALL_INTERFACES else each.host
-            return f"[{host}]:{each.port}" if ":" in host else f"{host}:{each.port}"
+    """The address of container port `inside` on this machine; empty if the port is not published."""
+    for published in spec.published:
+        if published.inside == inside:
+            host = ports.LOOPBACK if published.host in _ALL_INTERFACES else published.host
+            return f"[{host}]:{published.port}" if ":" in host else f"{host}:{published.port}"
     return ""
 
 
@@ -170,59 +171,63 @@ def _passes(container: Container, check: str) -> bool:
 
     try:
         code, _ = container.exec_run(["/bin/sh", "-c", check])
-    except APIError:  # it has just ended, which the next look tells
+    except APIError:  # it has just exited; the next poll detects that
         return False
     return bool(code == 0)
 
 
 def _inside(container: Container, command: list[str]) -> str:
-    """What a command prints in the container; nothing when it fails or is not there."""
+    """The output of a command in the container; empty when the command fails or does not exist."""
     from docker.errors import APIError
 
     try:
-        code, said = container.exec_run(command, stderr=False)
+        code, output = container.exec_run(command, stderr=False)
     except APIError:
         return ""
-    return said.decode("utf-8", "replace") if code == 0 else ""
+    return output.decode("utf-8", "replace") if code == 0 else ""
 
 
-def _failed(container: Container, what: str) -> EugenieError:
+def _failed(container: Container, reason: str) -> EugenieError:
     lines = last_lines(container)
-    return EugenieError(f"{what}:\n{lines}" if lines else what, "see the lines above, or another serving.image")
+    return EugenieError(f"{reason}:\n{lines}" if lines else reason, "see the lines above, or try another serving.image")
 
 
-def _refused(spec: ContainerSpec, said: str) -> EugenieError:
-    """The engine's reason, in words that say what to do."""
+def _refused(spec: ContainerSpec, engine_error: str) -> EugenieError:
+    """The engine's error, with a hint that says what to do."""
     known = [
         (
             "could not select device driver",
-            f"the Docker engine has no driver for {spec.gpus.words if spec.gpus else 'GPUs'}: {said}",
+            f"the Docker engine has no driver for {spec.gpus.words if spec.gpus else 'GPUs'}: {engine_error}",
             "install the NVIDIA Container Toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker, and "
             "restart the engine; or set serving.gpus to none",
         ),
         (
             "CDI",
-            f"the Docker engine cannot give the container its GPUs: {said}",
+            f"the Docker engine cannot pass the GPUs to the container: {engine_error}",
             "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
         ),
-        ("nvidia-container", f"the container gets no GPU: {said}", "see that nvidia-smi works on this machine"),
+        (
+            "nvidia-container",
+            f"the container cannot use the GPUs: {engine_error}",
+            "check that nvidia-smi works on this machine",
+        ),
         (
             "port is already allocated",
-            f"a port of the model server is taken: {said}",
-            "end that program, or choose another serving.port or serving.rest_port in the site file (0: any free one)",
+            f"a port of the model server is in use: {engine_error}",
+            "stop the program that uses it, or set another serving.port or serving.rest_port (0: any free port)",
         ),
         (
             "address already in use",
-            f"a port of the model server is taken: {said}",
-            "end that program, or choose another serving.port or serving.rest_port in the site file (0: any free one)",
+            f"a port of the model server is in use: {engine_error}",
+            "stop the program that uses it, or set another serving.port or serving.rest_port (0: any free port)",
         ),
         (
             f'"{spec.entrypoint}"',
-            f"image {spec.image} has no program {spec.entrypoint}: {said}",
-            "name an image of TensorFlow Serving in serving.image",
+            f"image {spec.image} has no program {spec.entrypoint}: {engine_error}",
+            "set serving.image to an image of TensorFlow Serving",
         ),
     ]
-    for mark, reason, hint in known:
-        if mark in said:
+    for pattern, reason, hint in known:
+        if pattern in engine_error:
             return EugenieError(reason, hint, ExitCode.REFUSED)
-    return EugenieError(f"the Docker engine refuses the container: {said}", "see its log: journalctl -u docker")
+    return EugenieError(f"the Docker engine rejects the container: {engine_error}", "see its log: journalctl -u docker")

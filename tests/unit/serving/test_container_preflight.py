@@ -46,7 +46,7 @@ def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_an_engine_is_installed_and_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker.shutil, "which", lambda *_, **__: "/usr/sbin/dockerd")
-    with pytest.raises(EugenieError, match="the Docker engine does not run: there is no") as refused:
+    with pytest.raises(EugenieError, match=r"the Docker engine is not running: .* does not exist") as refused:
         docker.connect(f"unix://{tmp_path}/docker.sock")
     assert "systemctl start docker" in str(refused.value.hint)
 
@@ -54,7 +54,7 @@ def test_an_engine_is_installed_and_does_not_run(tmp_path: Path, monkeypatch: py
 def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "docker.sock"))
-    with pytest.raises(EugenieError, match=r"nobody listens on .*docker\.sock \(Connection refused\)"):
+    with pytest.raises(EugenieError, match=r"nothing listens on .*docker\.sock \(Connection refused\)"):
         docker.connect(f"unix://{tmp_path}/docker.sock")
 
 
@@ -63,7 +63,7 @@ def test_a_socket_of_a_group_that_the_user_is_not_in(tmp_path: Path) -> None:
     path.touch()
     group = docker.grp.getgrgid(path.stat().st_gid).gr_name
     words = said(docker._not_permitted(path))
-    assert f"{path} is for root and the group {group}" in words
+    assert f"{path} is accessible only to root and the group {group}" in words
     assert f"usermod --append --groups {group}" in words
 
 
@@ -118,7 +118,7 @@ def test_something_else_listens_there(stranger: Path) -> None:
 
 @pytest.mark.parametrize("url", ["tcp://engines:2375", "ssh://root@engines", "http://engines:2375"])
 def test_an_engine_of_another_machine_is_refused(url: str) -> None:
-    with pytest.raises(EugenieError, match="is on another machine, and the models are on this one"):
+    with pytest.raises(EugenieError, match="is on another machine, but the models are on this one"):
         docker.connect(url)
 
 
@@ -245,13 +245,13 @@ def test_a_certificate_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
         ),
         ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=9", "nvidia-ctk cdi generate"),
         ("driver failed programming: Bind for 127.0.0.1:8500 failed: port is already allocated", "a port of the model"),
-        ("listen tcp4 127.0.0.1:8500: bind: address already in use", "choose another serving.port"),
+        ("listen tcp4 127.0.0.1:8500: bind: address already in use", "set another serving.port"),
         (
             'exec: "tensorflow_model_server": executable file not found in $PATH',
             "has no program tensorflow_model_server",
         ),
-        ("nvidia-container-cli: initialization error", "the container gets no GPU"),
-        ("something new", "the Docker engine refuses the container: something new"),
+        ("nvidia-container-cli: initialization error", "the container cannot use the GPUs"),
+        ("something new", "the Docker engine rejects the container: something new"),
     ],
 )
 def test_the_engines_answer_is_turned_into_words(tmp_path: Path, answer: str, words: str) -> None:

@@ -138,7 +138,7 @@ def test_a_name_is_a_repository_and_a_tag_or_digest(name: str, parts: tuple[str,
 
 def test_an_absent_image_is_loaded_by_its_tag() -> None:
     hint = str(image.absent("plant/serving:3@sha256:00").hint)
-    assert "docker save plant/serving:3 -o" in hint and "docker load -i" in hint and "name that" in hint
+    assert "docker save plant/serving:3 -o" in hint and "docker load -i" in hint and "has only its tag" in hint
 
 
 def test_the_server_is_never_root() -> None:
