@@ -1,4 +1,4 @@
-"""Requests of a few bytes whose shapes claim much: refused before any memory is made for what they claim."""
+"""Small requests that declare huge shapes are rejected before any memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURE = SignatureSpec(
 
 
 def claiming(shape: tuple[int, ...], assets: int = 1, **fields: object) -> serving_pb2.PredictRequest:
-    """`fields`: what is to fill the shape of `rows`; one text fills the shape of `asset`."""
+    """A request with `rows` of the given shape. `fields`: values of `rows`; `asset` has one value for its shape."""
     request = serving_pb2.PredictRequest()
     request.inputs["rows"].MergeFrom(tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, **fields))
     for size in shape:
@@ -48,7 +48,9 @@ def claiming(shape: tuple[int, ...], assets: int = 1, **fields: object) -> servi
         claiming((1, 8, SENSORS), 50_000_000, float_val=[1.0]),
     ],
 )
-def test_it_is_an_invalid_argument_and_costs_nothing(request_: serving_pb2.PredictRequest) -> None:
+def test_a_huge_declared_shape_is_an_invalid_argument_and_allocates_nothing(
+    request_: serving_pb2.PredictRequest,
+) -> None:
     assert len(request_.SerializeToString()) < 2_000
     tracemalloc.start()
     try:
@@ -60,6 +62,6 @@ def test_it_is_an_invalid_argument_and_costs_nothing(request_: serving_pb2.Predi
     assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_constant_of_some_rows_is_still_a_convenience() -> None:
+def test_a_single_value_still_fills_a_shape_of_moderate_size() -> None:
     arrays = SIGNATURE.read(claiming((1, 1_000, SENSORS), float_val=[0.5]))
     assert arrays["rows"].shape == (1, 1_000, SENSORS) and (arrays["rows"] == 0.5).all()

@@ -1,4 +1,4 @@
-"""What keeps a container from working, in words."""
+"""Each missing prerequisite of a container is reported with a reason and a hint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-99)
 DRIVEN = Host(runtimes=("nvidia", "runc"), driver=True, listed=LISTED)
 
 
-def said(error: EugenieError) -> str:
+def reason_and_hint(error: EugenieError) -> str:
     return f"{error.reason} -> {error.hint}"
 
 
@@ -44,31 +44,31 @@ def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert refused.value.exit_code == ExitCode.UNREACHABLE
 
 
-def test_an_engine_is_installed_and_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_engine_that_is_not_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker.shutil, "which", lambda *_, **__: "/usr/sbin/dockerd")
     with pytest.raises(EugenieError, match=r"the Docker engine is not running: .* does not exist") as refused:
         docker.connect(f"unix://{tmp_path}/docker.sock")
     assert "systemctl start docker" in str(refused.value.hint)
 
 
-def test_a_socket_that_nobody_listens_on(tmp_path: Path) -> None:
+def test_a_socket_without_a_listener(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "docker.sock"))
     with pytest.raises(EugenieError, match=r"nothing listens on .*docker\.sock \(Connection refused\)"):
         docker.connect(f"unix://{tmp_path}/docker.sock")
 
 
-def test_a_socket_of_a_group_that_the_user_is_not_in(tmp_path: Path) -> None:
+def test_a_socket_of_a_group_without_the_user(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     path.touch()
     group = docker.grp.getgrgid(path.stat().st_gid).gr_name
-    words = said(docker._not_permitted(path))
+    words = reason_and_hint(docker._not_permitted(path))
     assert f"{path} is accessible only to root and the group {group}" in words
     assert f"usermod --append --groups {group}" in words
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_the_kernel_says_that_it_is_not_permitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
+def test_the_kernel_denies_access_to_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "docker.sock"))
         listening.listen()
@@ -90,8 +90,8 @@ def test_the_kernel_says_that_it_is_not_permitted(tmp_path: Path, monkeypatch: p
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Iterator[Path]:
-    """A socket at which something else answers."""
+def other_program(tmp_path: Path) -> Iterator[Path]:
+    """A socket on which a program other than Docker answers."""
     path = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
@@ -111,22 +111,22 @@ def stranger(tmp_path: Path) -> Iterator[Path]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def test_something_else_listens_there(stranger: Path) -> None:
+def test_a_socket_of_another_program(other_program: Path) -> None:
     with pytest.raises(EugenieError, match="does not answer as a Docker engine"):
-        docker.connect(f"unix://{stranger}")
+        docker.connect(f"unix://{other_program}")
 
 
 @pytest.mark.parametrize("url", ["tcp://engines:2375", "ssh://root@engines", "http://engines:2375"])
-def test_an_engine_of_another_machine_is_refused(url: str) -> None:
+def test_an_engine_on_another_machine_is_refused(url: str) -> None:
     with pytest.raises(EugenieError, match="is on another machine, but the models are on this one"):
         docker.connect(url)
 
 
-def test_doctor_tells_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_checks_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    found = {one.name: one for one in doctor(site_of(tmp_path))}
-    assert not found["docker"].ok and found["docker"].hint
-    assert "docker" not in {one.name for one in doctor(site_of(tmp_path, runtime="local"))}
+    checks = {check.name: check for check in doctor(site_of(tmp_path))}
+    assert not checks["docker"].ok and checks["docker"].hint
+    assert "docker" not in {check.name for check in doctor(site_of(tmp_path, runtime="local"))}
 
 
 # -- GPUs --------------------------------------------------------------------------------------------------------
@@ -142,36 +142,36 @@ def test_doctor_tells_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (("GPU-5e1c2f00-aaaa", "GPU-0"), DRIVEN, "this machine has no GPU GPU-0"),
     ],
 )
-def test_what_a_gpu_needs_is_named(asked: Any, host: Host, words: str) -> None:
+def test_a_missing_prerequisite_of_gpus_is_named(asked: Any, host: Host, words: str) -> None:
     request = gpus.request(asked)
     assert request is not None
     with pytest.raises(EugenieError) as refused:
         preflight.check_gpus(request, host)
-    assert words in said(refused.value)
+    assert words in reason_and_hint(refused.value)
     assert refused.value.exit_code == ExitCode.REFUSED
 
 
 @pytest.mark.parametrize("asked", ["all", 1, 2, ("0", "1"), ("GPU-99",), ("MIG-7a00-bbbb",), ("0:0",)])
-def test_gpus_that_are_there_will_do(asked: Any) -> None:
+def test_existing_gpus_pass(asked: Any) -> None:
     request = gpus.request(asked)
     assert request is not None
     preflight.check_gpus(request, DRIVEN)
     preflight.check_gpus(request, Host(driver=True, hook=True, listed=LISTED))
 
 
-def test_a_gpu_that_the_container_was_not_given_is_noticed() -> None:
-    one = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-99)\n"
-    preflight.check_visible(GpuRequest(ids=("1",)), one, inside=True)  # the second of the machine is its first
-    preflight.check_visible(GpuRequest(count=-1), one, inside=True)
-    preflight.check_visible(GpuRequest(ids=("nvidia.com/gpu=all",), cdi=True), one, inside=True)
+def test_a_gpu_missing_from_the_container_is_detected() -> None:
+    one_gpu = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-99)\n"
+    preflight.check_visible(GpuRequest(ids=("1",)), one_gpu, inside=True)  # renumbered: GPU 0 in the container
+    preflight.check_visible(GpuRequest(count=-1), one_gpu, inside=True)
+    preflight.check_visible(GpuRequest(ids=("nvidia.com/gpu=all",), cdi=True), one_gpu, inside=True)
     for request in (GpuRequest(count=2), GpuRequest(ids=("0", "1")), GpuRequest(ids=("GPU-5e1c2f00-aaaa",))):
         with pytest.raises(EugenieError, match="the container has"):
-            preflight.check_visible(request, one, inside=True)
+            preflight.check_visible(request, one_gpu, inside=True)
     with pytest.raises(EugenieError, match="the container has 0 of 1 GPUs"):
         preflight.check_visible(GpuRequest(count=-1), "", inside=True)
 
 
-def test_cdi_is_the_way_where_the_engine_has_no_runtime(tmp_path: Path) -> None:
+def test_cdi_is_used_if_the_engine_has_no_nvidia_runtime(tmp_path: Path) -> None:
     (tmp_path / "nvidia.yaml").write_text("kind: nvidia.com/gpu\ndevices: [{name: '0'}, {name: all}]\n")
     (tmp_path / "other.json").write_text('{"kind": "vendor.com/nic", "devices": [{"name": "a"}]}')
     (tmp_path / "broken.yaml").write_text("kind: [")
@@ -191,13 +191,13 @@ def test_cdi_is_the_way_where_the_engine_has_no_runtime(tmp_path: Path) -> None:
         preflight.check_gpus(two, host)
 
 
-def test_what_nvidia_smi_prints_is_read() -> None:
-    printed = (
+def test_the_output_of_nvidia_smi_is_parsed() -> None:
+    output = (
         "0, GPU-5e, NVIDIA H100 80GB HBM3, 1536, 81559, 37\n"
         "1, GPU-99, NVIDIA H100, [N/A], [Insufficient Permissions], [N/A]\n"
         "No devices were found\n"
     )
-    first, second = gpus.use(printed)
+    first, second = gpus.use(output)
     assert (first.index, first.name, first.used_mib, first.total_mib, first.utilisation) == (
         0, "NVIDIA H100 80GB HBM3", 1536, 81559, 37,
     )  # fmt: skip
@@ -207,7 +207,7 @@ def test_what_nvidia_smi_prints_is_read() -> None:
 # -- files and the site file ---------------------------------------------------------------------------------------
 
 
-def test_models_that_the_server_cannot_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_model_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = tmp_path / "models"
     version = models / "pump" / "1"
     version.mkdir(parents=True)
@@ -227,13 +227,13 @@ def test_models_that_the_server_cannot_read_are_named(tmp_path: Path, monkeypatc
         preflight.check_readable(models, Host(security=("name=rootless",)))
 
 
-def test_a_certificate_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_that_the_runtime_would_ignore_is_refused(tmp_path: Path) -> None:
     site = site_of(tmp_path, tls={"certificate": "a.pem", "key": "b.pem"})
     with pytest.raises(EugenieError, match=r"serving\.tls is not supported with serving\.runtime: docker"):
         preflight.check_supported(site)
 
 
-# -- what the engine itself says -------------------------------------------------------------------------------------
+# -- errors of the engine itself -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -254,5 +254,5 @@ def test_a_certificate_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
         ("something new", "the Docker engine rejects the container: something new"),
     ],
 )
-def test_the_engines_answer_is_turned_into_words(tmp_path: Path, answer: str, words: str) -> None:
-    assert words in said(launch._refused(specify(site_of(tmp_path, gpus="all")), answer))
+def test_an_error_of_the_engine_is_explained(tmp_path: Path, answer: str, words: str) -> None:
+    assert words in reason_and_hint(launch._refused(specify(site_of(tmp_path, gpus="all")), answer))

@@ -1,4 +1,4 @@
-"""The container of a site, as its specification says it: to the SDK, on a command line, and by its hash."""
+"""The specification of a site's container: its SDK arguments, its command line and its hash."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def site_of(base: Path, **serving: Any) -> Site:
 
 @pytest.fixture
 def caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is run by an ordinary user."""
+    """An ordinary user runs the command."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "getegid", lambda: 1001)
 
 
 @pytest.mark.usefixtures("caller")
 def test_the_command_line_of_a_site_with_everything() -> None:
-    asked = {"port": 8500, "rest_port": 8501, "gpus": ["0", "GPU-5e1c"], "memory_fraction": 0.4, "poll": "5s"}
-    site = site_of(Path("/plants/north works"), **asked)
-    said = shell_line(specify(site)) + "\n"
-    assert said == (GOLDEN / "docker-run.txt").read_text()
-    assert shlex.split(said.replace("\\\n", " ")) == command_line(specify(site)), "a shell reads the same words"
+    settings = {"port": 8500, "rest_port": 8501, "gpus": ["0", "GPU-5e1c"], "memory_fraction": 0.4, "poll": "5s"}
+    site = site_of(Path("/plants/north works"), **settings)
+    command = shell_line(specify(site)) + "\n"
+    assert command == (GOLDEN / "docker-run.txt").read_text()
+    assert shlex.split(command.replace("\\\n", " ")) == command_line(specify(site)), "a shell parses the same arguments"
 
 
-def test_no_part_of_the_specification_is_said_in_one_language_alone(tmp_path: Path) -> None:
+def test_every_field_of_the_specification_is_rendered_in_both_forms(tmp_path: Path) -> None:
     spec = specify(site_of(tmp_path, port=8500))
     others: dict[str, Any] = {
         "name": "other",
@@ -104,17 +104,17 @@ def test_no_part_of_the_specification_is_said_in_one_language_alone(tmp_path: Pa
         ),
     ],
 )
-def test_gpus_are_asked_for_as_an_engine_reads_them(
+def test_gpus_are_requested_in_the_form_that_an_engine_reads(
     tmp_path: Path, request_: GpuRequest, words: list[str], sdk: dict[str, Any]
 ) -> None:
     spec = replace(specify(site_of(tmp_path)), gpus=request_)
     line = command_line(spec)
     assert line[line.index(words[0]) : line.index(words[0]) + len(words)] == words
-    (asked,) = sdk_arguments(spec)["device_requests"]
-    assert {key: value for key, value in asked.items() if value} == sdk
+    (device_request,) = sdk_arguments(spec)["device_requests"]
+    assert {key: value for key, value in device_request.items() if value} == sdk
 
 
-def test_the_image_is_the_release_that_fits_unless_one_is_named(tmp_path: Path) -> None:
+def test_the_default_image_is_the_matching_release(tmp_path: Path) -> None:
     assert server_config.image(site_of(tmp_path)) == "tensorflow/serving:2.20.0"
     assert server_config.image(site_of(tmp_path, gpus=1)) == "tensorflow/serving:2.20.0-gpu"
     digest = "plant/serving@sha256:" + "0" * 64
@@ -146,10 +146,10 @@ def test_the_server_is_never_root() -> None:
     assert user(0, 0) == "65534:65534"
 
 
-def test_the_hash_tells_what_needs_a_new_container(tmp_path: Path) -> None:
+def test_the_hash_changes_when_a_new_container_is_needed(tmp_path: Path) -> None:
     plain = specify(site_of(tmp_path)).config_hash
     assert specify(site_of(tmp_path)).config_hash == plain
-    assert specify(site_of(tmp_path), GREEN).config_hash == plain, "the colour is no difference"
+    assert specify(site_of(tmp_path), GREEN).config_hash == plain, "the hash does not depend on the colour"
     for change in (
         {"image": "other:1"}, {"gpus": 1}, {"port": 8500}, {"rest_port": 0}, {"host": "0.0.0.0"}, {"poll": "5s"},
         {"memory_fraction": 0.5}, {"batching": {}},
@@ -158,27 +158,27 @@ def test_the_hash_tells_what_needs_a_new_container(tmp_path: Path) -> None:
     some, more = ({"batching": {"max_batch": number}} for number in (8, 16))
     assert specify(site_of(tmp_path, **some)).config_hash != specify(site_of(tmp_path, **more)).config_hash
     (workspace_of(site_of(tmp_path)).models / "pump" / "1").mkdir(parents=True)
-    assert specify(site_of(tmp_path)).config_hash == plain, "a server takes new models as it runs"
+    assert specify(site_of(tmp_path)).config_hash == plain, "a running server loads new models"
 
 
-def test_the_files_name_what_is_released_and_there(tmp_path: Path) -> None:
+def test_the_files_name_the_released_versions_that_exist(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     models = workspace_of(site).models
     (models / "pump" / "3").mkdir(parents=True)
     (models / "fan" / ".staged-3").mkdir(parents=True)
-    of_pump = ReleasedModel("pump", "", (3, 4), {"champion": 3, "challenger": 4})
-    release_config.write(site, {"pump": of_pump, "fan": ReleasedModel("fan", "", (3,), {"champion": 3})})
+    pump = ReleasedModel("pump", "", (3, 4), {"champion": 3, "challenger": 4})
+    release_config.write(site, {"pump": pump, "fan": ReleasedModel("fan", "", (3,), {"champion": 3})})
     folder = files.write(site, "blue")
-    assert [one.partition(":")[0] for one in release_config.unserved(site)] == ["fan", "pump"]
+    assert [reason.partition(":")[0] for reason in release_config.unserved(site)] == ["fan", "pump"]
     assert files.models(site) == [ReleasedModel("pump", "/models/pump", (3,), {"champion": 3})]
     config = text_format.Parse((folder / "models.config").read_text(), config_pb2.ModelServerConfig())
-    assert [(each.name, each.base_path) for each in config.model_config_list.config] == [("pump", "/models/pump")]
+    assert [(entry.name, entry.base_path) for entry in config.model_config_list.config] == [("pump", "/models/pump")]
     assert sorted(path.name for path in folder.iterdir()) == ["models.config", "monitoring.config"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
     assert "batching.config" in {path.name for path in files.write(site_of(tmp_path, batching={}), "blue").iterdir()}
 
 
-def test_what_is_released_is_served_and_not_the_newest(tmp_path: Path) -> None:
+def test_the_released_version_is_served_not_the_newest(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     for version in (1, 2):
         (workspace_of(site).models / "pump" / str(version)).mkdir(parents=True)
@@ -189,7 +189,7 @@ def test_what_is_released_is_served_and_not_the_newest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", [None, "model_config_list {}", 'model_config_list { config { name: "pump" base_path: "/models/pump" } }']
 )
-def test_a_list_that_releases_nothing_is_never_taken_for_the_newest(tmp_path: Path, text: str | None) -> None:
+def test_an_empty_list_never_serves_the_newest_version(tmp_path: Path, text: str | None) -> None:
     site = site_of(tmp_path)
     (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
     if text is not None:
@@ -198,7 +198,7 @@ def test_a_list_that_releases_nothing_is_never_taken_for_the_newest(tmp_path: Pa
     assert "pump" in release_config.unserved(site)[0] or "is missing" in release_config.unserved(site)[0]
 
 
-def test_a_broken_list_writes_no_files_for_a_server(tmp_path: Path) -> None:
+def test_no_files_are_written_from_a_broken_list(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     (workspace_of(site).models / "pump" / "1").mkdir(parents=True)
     release_config.file_of(site).write_text('model_config_list { config { name: "pump"  base_path: ')
@@ -214,7 +214,7 @@ def test_a_new_container_moves_when_it_may_and_swaps_when_it_must(tmp_path: Path
     free = site_of(tmp_path, rest_port=0)
     old = dict(ports.first(workspace_of(free), specify(free)))
     ports.settled(workspace_of(free), old)
-    assert ports.first(workspace_of(free), specify(free)) == old, "kept from start to start"
+    assert ports.first(workspace_of(free), specify(free)) == old, "the ports persist across starts"
 
     moved = ports.after(workspace_of(free), specify(free), old, held=False)
     assert moved.spare is None and not set(moved.ports.values()) & set(old.values())
@@ -229,7 +229,7 @@ def test_a_new_container_moves_when_it_may_and_swaps_when_it_must(tmp_path: Path
     ports.settled(workspace_of(free), moved.ports)
     assert ports.first(workspace_of(free), specify(free)) == moved.ports
     back = ports.after(workspace_of(free), specify(free), moved.ports, held=False)
-    assert back.ports == old, "the two pairs take turns"
+    assert back.ports == old, "the two pairs of ports alternate"
 
 
 @pytest.mark.parametrize(
@@ -266,14 +266,14 @@ def test_a_dry_run_needs_no_engine_and_touches_nothing(tmp_path: Path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["north.yaml"]
 
 
-def test_a_dry_run_shows_the_container_that_serves_now(tmp_path: Path) -> None:
+def test_a_dry_run_shows_the_current_container(tmp_path: Path) -> None:
     site = site_of(tmp_path)
-    kept = ContainerRecord("id", "name", GREEN, "127.0.0.1:1", "", "unix:///docker.sock")
-    write_record(workspace_of(site), kept)
+    record = ContainerRecord("id", "name", GREEN, "127.0.0.1:1", "", "unix:///docker.sock")
+    write_record(workspace_of(site), record)
     assert dry_run.dry_run(site).files.endswith("/run/serving-green")
 
 
-def test_a_dry_run_of_a_process_is_refused(tmp_path: Path) -> None:
+def test_a_dry_run_is_refused_for_a_local_process(tmp_path: Path) -> None:
     with pytest.raises(EugenieError, match="shows a container") as refused:
         dry_run.dry_run(site_of(tmp_path, runtime="local"))
     assert refused.value.exit_code == ExitCode.USAGE

@@ -1,4 +1,4 @@
-"""eugenie.json: written, read back, and compared with the site that wants to use the model."""
+"""eugenie.json is written, read back, and compared with the site that uses the model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write(directory: Path, text: str) -> Path:
     return directory
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_a_written_document_is_read_back(tmp_path: Path) -> None:
     assert model_info.read(write(tmp_path, model_info.render(INFO))) == INFO
 
 
@@ -54,7 +54,7 @@ def test_a_model_of_this_class_fits_even_when_it_knows_more_assets() -> None:
     model_info.check(INFO, SITE.fleet("pump"))
 
 
-def test_a_new_machine_locks_nobody_out_and_is_named() -> None:
+def test_a_new_asset_does_not_block_the_others_and_is_named() -> None:
     known = replace(INFO, assets=("pump-1",))
     model_info.check(known, SITE.fleet("pump"))
     assert model_info.unknown_assets(known, SITE.assets_of("pump")) == ("pump-2",)
@@ -97,7 +97,7 @@ def test_all_disagreements_are_named_at_once() -> None:
         (model_info.render(INFO).replace("120", '"120"'), "window must be of type int, not '120'"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_document_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(EugenieError) as refused:
         model_info.read(write(tmp_path, text))
     assert words in refused.value.reason
@@ -105,6 +105,6 @@ def test_what_is_no_manifest_is_refused_with_the_file_and_the_key(tmp_path: Path
     assert refused.value.exit_code == ExitCode.REFUSED
 
 
-def test_a_directory_without_one_was_not_exported_by_eugenie(tmp_path: Path) -> None:
+def test_a_directory_without_the_document_was_not_exported_by_eugenie(tmp_path: Path) -> None:
     with pytest.raises(EugenieError, match="not exported by eugenie"):
         model_info.read(tmp_path)

@@ -1,6 +1,6 @@
-"""What keeps a caller from a model server over TLS is named: by the readiness check, and by every command that asks.
+"""The reason why a TLS client cannot connect to a model server is named by the readiness check and by every command.
 
-The servers are gRPC's own, with real certificates, and no models: what is asked for is a connection.
+The servers are gRPC's own, with real certificates and without models: only the connection is tested.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DAY = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 @dataclass(frozen=True)
 class Pki:
-    """What an authority signed, and what another one did."""
+    """Certificates that one authority signed, and one that another authority signed."""
 
     ca: Path
     other_ca: Path
@@ -74,7 +74,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 @pytest.fixture(scope="module")
 def listen() -> Iterator[Callable[..., str]]:
-    """Starts a gRPC server: `listen(pair, client_ca)` -> its address; without a pair it speaks no TLS."""
+    """`listen(pair, client_ca)` starts a gRPC server and returns its address; without a pair it does not use TLS."""
     started: list[grpc.Server] = []
 
     def start(pair: Pair | None = None, client_ca: Path | None = None) -> str:
@@ -94,7 +94,7 @@ def listen() -> Iterator[Callable[..., str]]:
         server.stop(None)
 
 
-def test_nothing_is_wrong_with_a_server_that_lets_its_caller_in(listen: Callable[..., str], pki: Pki) -> None:
+def test_a_server_that_accepts_its_client_has_no_problem(listen: Callable[..., str], pki: Pki) -> None:
     open_to_all, mutual = listen(pki.server), listen(pki.server, pki.ca)
     for address, credentials in (
         (open_to_all, pki.shown()),
@@ -106,7 +106,7 @@ def test_nothing_is_wrong_with_a_server_that_lets_its_caller_in(listen: Callable
     assert why_not_serving(listen()) == ""
 
 
-def test_what_is_wrong_with_the_servers_certificate_is_named(listen: Callable[..., str], pki: Pki) -> None:
+def test_a_problem_with_the_servers_certificate_is_named(listen: Callable[..., str], pki: Pki) -> None:
     address, stranger = listen(pki.server), Credentials(str(pki.other_ca))
     assert why_not_serving(address, credentials=stranger) == (
         f"its certificate is not signed by {pki.other_ca}, but by CN=plant-ca"
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_the_servers_certificate_is_named(listen: Callable[..
     )
 
 
-def test_what_the_server_has_against_its_caller_is_named(listen: Callable[..., str], pki: Pki) -> None:
+def test_the_reason_why_the_server_rejects_its_client_is_named(listen: Callable[..., str], pki: Pki) -> None:
     mutual = listen(pki.server, pki.ca)
     none = "it requires a client certificate, but none was presented"
     assert why_not_serving(mutual, credentials=pki.shown()) == none
@@ -138,13 +138,13 @@ def test_what_the_server_has_against_its_caller_is_named(listen: Callable[..., s
     )
 
 
-def test_one_of_both_that_speaks_no_tls_is_named(listen: Callable[..., str], pki: Pki) -> None:
+def test_a_server_or_client_without_tls_is_named(listen: Callable[..., str], pki: Pki) -> None:
     assert why_not_serving(listen(), credentials=pki.shown()) == "it does not speak TLS"
     for address in (listen(pki.server), listen(pki.server, pki.ca)):
         assert why_not_serving(address) == "it requires TLS"
 
 
-def test_files_of_no_use_are_named(listen: Callable[..., str], pki: Pki, tmp_path: Path) -> None:
+def test_unusable_files_are_named(listen: Callable[..., str], pki: Pki, tmp_path: Path) -> None:
     address, empty = listen(pki.server), tmp_path / "empty.pem"
     empty.write_text("nothing\n")
     assert f"{empty} holds no certificate" in why_not_serving(address, credentials=Credentials(str(empty)))
@@ -157,9 +157,9 @@ def test_files_of_no_use_are_named(listen: Callable[..., str], pki: Pki, tmp_pat
     )
 
 
-def test_nobody_there_has_nothing_to_do_with_tls(pki: Pki) -> None:
+def test_a_port_without_a_listener_is_not_a_tls_problem(pki: Pki) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert why_not_serving(address, credentials=pki.shown(pki.caller)) == NO_ANSWER
     assert refusal("unix:/nowhere.sock", pki.shown(), 1) == ""
@@ -167,7 +167,7 @@ def test_nobody_there_has_nothing_to_do_with_tls(pki: Pki) -> None:
 
 @contextmanager
 def alerting(pki: Pki, version: ssl.TLSVersion) -> Iterator[str]:
-    """A server that says what it has against a caller, as those do that are not gRPC's (a proxy in front)."""
+    """A server that sends an alert when it rejects a client, as servers other than gRPC's do (for example a proxy)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.server.certificate, pki.server.key)
     context.load_verify_locations(pki.ca)
@@ -182,8 +182,8 @@ def alerting(pki: Pki, version: ssl.TLSVersion) -> Iterator[str]:
                 return
             with connected:
                 try:
-                    with context.wrap_socket(connected, server_side=True) as spoken:
-                        spoken.recv(1)
+                    with context.wrap_socket(connected, server_side=True) as tls_socket:
+                        tls_socket.recv(1)
                 except OSError:
                     pass
 
@@ -198,19 +198,19 @@ def alerting(pki: Pki, version: ssl.TLSVersion) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_what_a_server_itself_says_of_its_caller_is_passed_on(pki: Pki, version: ssl.TLSVersion) -> None:
+def test_the_alert_of_a_server_is_reported(pki: Pki, version: ssl.TLSVersion) -> None:
     with alerting(pki, version) as address:
         assert refusal(address, pki.shown(), 5) == "it requires a client certificate, but none was presented"
-        said = refusal(address, pki.shown(pki.stranger), 5)
-        assert re.fullmatch(f"it rejects {pki.stranger.certificate} \\(.*unknown ca\\): .*", said), said
+        reason = refusal(address, pki.shown(pki.stranger), 5)
+        assert re.fullmatch(f"it rejects {pki.stranger.certificate} \\(.*unknown ca\\): .*", reason), reason
 
 
 # -- the commands ---------------------------------------------------------------------------------------------
 
 
 def site_of(folder: Path, address: str, pki: Pki, *pair: Pair) -> Site:
-    """A site whose model server is elsewhere, reached with the authority and a certificate, or none."""
-    shown = "".join(f", client_certificate: {each.certificate}, client_key: {each.key}" for each in pair)
+    """A site with an external model server, which is called with the authority and optionally a certificate."""
+    shown = "".join(f", client_certificate: {client.certificate}, client_key: {client.key}" for client in pair)
     file = folder / "small.yaml"
     file.write_text(f"{SITE}serving: {{address: '{address}', tls: {{ca: {pki.ca}{shown}}}}}\n")
     return load_site(file)
@@ -218,7 +218,7 @@ def site_of(folder: Path, address: str, pki: Pki, *pair: Pair) -> Site:
 
 @pytest.fixture(params=["expired", "not shown", "unknown authority"])
 def refused(request: pytest.FixtureRequest, tmp_path: Path, listen: Callable[..., str], pki: Pki) -> tuple[Site, str]:
-    """(site, the words for what keeps it from its model server)."""
+    """(site, the expected reason why it cannot reach its model server)."""
     if request.param == "expired":
         return site_of(tmp_path, listen(pki.expired), pki), "its certificate expired on "
     if request.param == "not shown":
@@ -232,21 +232,21 @@ def run(*words: str) -> Any:
 
 
 @pytest.mark.slow
-def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
+def test_every_command_that_calls_the_server_names_the_reason(refused: tuple[Site, str]) -> None:
     site, words = refused
     file = str(site.file)
     status = json.loads(run("serve", "status", "--site", file, "-o", "json").stdout)
     assert (status["state"], words in status["why"]) == ("unreachable", True), status
     assert words in " ".join(run("serve", "status", "--site", file).stdout.split())
 
-    (found,) = [
-        one for one in json.loads(run("status", "--site", file, "-o", "json").stdout) if one["name"] == "serving"
+    (service,) = [
+        part for part in json.loads(run("status", "--site", file, "-o", "json").stdout) if part["name"] == "serving"
     ]
-    assert (found["state"], words in found["why"], found["hint"]) == ("unreachable", True, tls.HINT)
+    assert (service["state"], words in service["why"], service["hint"]) == ("unreachable", True, tls.HINT)
     assert words in " ".join(run("status", "--site", file).stdout.split())
 
     (finding,) = [
-        one for one in json.loads(run("doctor", "--site", file, "-o", "json").stdout) if one["name"] == "serving"
+        check for check in json.loads(run("doctor", "--site", file, "-o", "json").stdout) if check["name"] == "serving"
     ]
     assert (finding["ok"], words in finding["found"], finding["hint"]) == (False, True, tls.HINT)
 
@@ -258,7 +258,7 @@ def test_every_command_that_asks_names_it(refused: tuple[Site, str]) -> None:
     assert words in query_models(site).detail
 
 
-def test_a_server_that_lets_the_site_in_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:
+def test_a_server_that_accepts_the_site_is_reachable(tmp_path: Path, listen: Callable[..., str], pki: Pki) -> None:
     site = site_of(tmp_path, listen(pki.server, pki.ca), pki, pki.caller)
     (found,) = [one for one in status(site) if one.name == "serving"]
     assert (found.state, found.why, found.hint) == ("reachable", "", "")

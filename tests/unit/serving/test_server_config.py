@@ -1,8 +1,8 @@
-"""The files that TensorFlow Serving reads at its start, read as it reads them.
+"""The files that TensorFlow Serving reads at start, parsed as it parses them.
 
-ModelServerConfig is in its published Python package: the integration tests parse the file with that. Neither of the
-other two messages is published as a package, so they are built here of what their .proto files say: names, numbers and
-types of their single fields (tensorflow_serving/servables/tensorflow/session_bundle_config.proto and
+ModelServerConfig is in its published Python package, which the integration tests use to parse the file. The other two
+messages are not published, so the tests build them from the names, numbers and types of the fields in their .proto
+files (tensorflow_serving/servables/tensorflow/session_bundle_config.proto and
 tensorflow_serving/config/monitoring_config.proto).
 """
 
@@ -48,10 +48,10 @@ def pool() -> descriptor_pool.DescriptorPool:
         for field, (number, kind) in fields.items():
             named = {"type_name": kind, "type": _Field.TYPE_MESSAGE} if isinstance(kind, str) else {"type": kind}
             message.field.add(name=field, number=number, label=_Field.LABEL_OPTIONAL, **named)
-    made = descriptor_pool.DescriptorPool()
-    made.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    made.AddSerializedFile(file.SerializeToString())
-    return made
+    messages_pool = descriptor_pool.DescriptorPool()
+    messages_pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    messages_pool.AddSerializedFile(file.SerializeToString())
+    return messages_pool
 
 
 def parsed(pool: descriptor_pool.DescriptorPool, message: str, text: str) -> Any:
@@ -62,7 +62,7 @@ def parsed(pool: descriptor_pool.DescriptorPool, message: str, text: str) -> Any
 def test_batching_parameters(pool: descriptor_pool.DescriptorPool) -> None:
     batching = Batching(max_batch=512, timeout_us=0, max_waiting=16)
     read = parsed(pool, "BatchingParameters", server_config.batching_text(batching, threads=3))
-    assert read.HasField("batch_timeout_micros"), "0 is said, not left to a default"
+    assert read.HasField("batch_timeout_micros"), "0 is written explicitly, not left to the default"
     assert (
         read.max_batch_size.value,
         read.batch_timeout_micros.value,
@@ -76,7 +76,7 @@ def test_monitoring(pool: descriptor_pool.DescriptorPool) -> None:
     assert (read.enable, read.path) == (True, "/monitoring/prometheus/metrics")
 
 
-def test_a_field_that_does_not_exist_would_be_seen(pool: descriptor_pool.DescriptorPool) -> None:
+def test_an_unknown_field_is_a_parse_error(pool: descriptor_pool.DescriptorPool) -> None:
     with pytest.raises(text_format.ParseError, match="max_batch"):
         parsed(pool, "BatchingParameters", "max_batch { value: 1 }")
 
