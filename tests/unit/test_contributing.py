@@ -23,6 +23,9 @@ PAGES = sorted(DECISIONS.glob("[0-9]*.md"))
 LONGEST = 45
 """Lines of a decision: about a page."""
 
+LONGEST_MODULE = 300
+"""Lines: one idea fits into them."""
+
 
 def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -58,6 +61,14 @@ def test_every_folder_is_on_the_map():
 def test_the_package_is_typed_for_those_who_import_it():
     assert (Path(eugenie_cli.__file__).parent / "py.typed").is_file()
     assert 'packages = ["eugenie_cli"]' in PYPROJECT  # a wheel has all that lies in it
+
+
+def test_no_module_is_over_300_lines():
+    root = Path(eugenie_cli.__file__).parent
+    modules = (file for file in root.rglob("*.py") if not file.name.endswith("_pb2.py"))  # those are generated
+    lengths = {str(file.relative_to(root)): len(text(file).splitlines()) for file in modules}
+    assert [name for name, lines in lengths.items() if lines > LONGEST_MODULE] == []
+    assert f"at most {LONGEST_MODULE} lines" in CONTRIBUTING
 
 
 def test_the_changelog_has_the_words_of_keep_a_changelog():

@@ -11,7 +11,9 @@ import yaml
 
 from eugenie_cli.console import shown
 from eugenie_cli.deploy import flink_application
-from eugenie_cli.deploy.flink_application import manifests, specification
+from eugenie_cli.deploy.flink_deployment import manifests
+from eugenie_cli.deploy.flink_image import flink_version
+from eugenie_cli.deploy.flink_specification import specification
 from eugenie_cli.deploy.names import site_label
 from eugenie_cli.engines import jars, pyflink_program
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -44,7 +46,7 @@ def test_the_deployment_runs_the_job_of_the_image_on_the_mounted_specification(s
         "job",
     }  # fmt: skip
     assert spec["image"] == "registry/eugenie:1"
-    assert spec["flinkVersion"] == "v" + "_".join(flink_application.flink_version().split(".")[:2])
+    assert spec["flinkVersion"] == "v" + "_".join(flink_version().split(".")[:2])
     job = spec["job"]
     assert (job["parallelism"], job["upgradeMode"], job["state"]) == (2, "savepoint", "running")
     assert job["entryClass"].endswith(".PythonDriver") and job["jarURI"].startswith("local:///opt/flink/opt/")
@@ -164,7 +166,7 @@ def test_the_files_of_the_image_are_those_that_the_dockerfile_copies(site_of, tm
         if path.is_file() and not path.name.startswith(".rendered")
     } == names
     dockerfile = (tmp_path / "out" / "Dockerfile").read_text()
-    assert f"FROM flink:{flink_application.flink_version()}-" in dockerfile and "@" not in dockerfile
+    assert f"FROM flink:{flink_version()}-" in dockerfile and "@" not in dockerfile
     copied = [line.split()[1].rstrip("/") for line in dockerfile.splitlines() if line.startswith("COPY")]
     assert {name.split("/")[0] for name in names} - {"Dockerfile", "deployment.yaml"} == set(copied)
     users = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("USER")]

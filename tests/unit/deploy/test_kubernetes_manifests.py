@@ -10,8 +10,8 @@ import yaml
 from support.rendered_sites import request_of, site_of
 
 from eugenie_cli.deploy import kubernetes
-from eugenie_cli.deploy.flink_application import manifests as stream_manifests
-from eugenie_cli.deploy.flink_application import specification
+from eugenie_cli.deploy.flink_deployment import manifests as stream_manifests
+from eugenie_cli.deploy.flink_specification import specification
 from eugenie_cli.deploy.request import Request
 from eugenie_cli.serving.server_config import METRICS_PATH
 

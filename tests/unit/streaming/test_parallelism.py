@@ -9,7 +9,7 @@ import yaml
 from support.operated_sites import DOCUMENT
 from typer.testing import CliRunner
 
-from eugenie_cli.deploy.flink_application import specification
+from eugenie_cli.deploy.flink_specification import specification
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.main import app
 from eugenie_cli.streaming.parallelism import check_partitions
