@@ -554,7 +554,7 @@ def test_what_cannot_be_started_is_refused_in_words(site: Site) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(EugenieError, match=f"port {port} of the model server is taken"):
+        with pytest.raises(EugenieError, match=f"port {port} of the model server is in use"):
             local.start(_with(site, port=port))
     with pytest.raises(EugenieError, match="kubernetes cannot be started from this machine"):
         runtime.start(_with(site, runtime="kubernetes"))

@@ -342,7 +342,7 @@ def check_what_cannot_be_kept_is_refused_while_the_job_runs_on(plant: Plant) -> 
     moved = site.model_copy(update={"kafka": site.kafka.model_copy(update={"topics": topics})})
     with pytest.raises(EugenieError, match=r"kafka.topics.scores: operated.scores -> operated.elsewhere") as raised:
         submit(moved, upgrade=True)
-    assert raised.value.exit_code is ExitCode.REFUSED and "it runs on" in raised.value.reason
+    assert raised.value.exit_code is ExitCode.REFUSED and "it keeps running" in raised.value.reason
     with pytest.raises(EugenieError, match="9 is more than the 8 shards"):
         submit(site, parallelism=9, upgrade=True)
     with pytest.raises(EugenieError, match="3 is more than the 2 partitions of the topic") as raised:

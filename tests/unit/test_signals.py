@@ -13,6 +13,17 @@ from eugenie_cli import signals
 ALL = (signal.SIGINT, *signals.ENDING)
 
 
+@pytest.fixture(autouse=True)
+def default_handlers():
+    """Under nohup, or in the background of a script, SIGHUP and SIGINT are ignored in the tests' process, too."""
+    before = {number: signal.getsignal(number) for number in ALL}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def handlers():
     return [signal.getsignal(number) for number in ALL]
 
