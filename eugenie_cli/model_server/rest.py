@@ -34,8 +34,9 @@ from eugenie_cli.tfserving.protos import serving_pb2
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
-LONGEST_VERSION = 18
-"""Digits of a version: a number of 64 bits."""
+LARGEST_VERSION = 2**63 - 1
+_LONGEST_VERSION = 64
+"""Digits of a version in a path, leading zeros included."""
 
 _STATUS = {
     grpc.StatusCode.CANCELLED: 499,
@@ -65,7 +66,7 @@ class _ModelName(StringConvertor):
 class _Choice(StringConvertor):
     """Which version of the model; empty: the default one."""
 
-    regex = rf"(?:/versions/\d{{1,{LONGEST_VERSION}}}|/labels/[^/:]+)?"
+    regex = rf"(?:/versions/[0-9]{{1,{_LONGEST_VERSION}}}|/labels/[^/:]+)?"
 
 
 class _End(StringConvertor):
@@ -123,6 +124,8 @@ class RestApi:
             if choice := parameters["choice"]:
                 _, kind, value = choice.split("/")
                 if kind == "versions":
+                    if int(value) > LARGEST_VERSION:
+                        raise _malformed_request(scope)
                     spec.version.value = int(value)
                 else:
                     spec.version_label = value
