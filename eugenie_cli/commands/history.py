@@ -93,11 +93,13 @@ def drop(
     from eugenie_cli.history.dropping import drop_notes, plan_drop
     from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
+    from eugenie_cli.site.names import named
     from eugenie_cli.sources.leftovers import counted
 
     console = Console()
     opened = open_site(site)
     history = open_history(opened)
+    named("source", source, dict.fromkeys([*history.sources(), *(item.name for item in opened.sources)]), opened.site)
     plan = plan_drop(opened, history, source, item or ())
     for note in drop_notes(plan):
         console.say(note)

@@ -55,8 +55,8 @@ def drop_notes(plan: Drop) -> Iterator[str]:
     """Notes on what the drop removes, one line per item, and on absent items."""
     if not plan.items and not plan.absent:
         yield (
-            f"history has no readings of {printable(plan.source)}, so there is nothing to remove; its sources: "
-            f"{', '.join(plan.held) or 'none'}"
+            f"nothing to remove: the history has no readings from {printable(plan.source)} "
+            f"(its sources: {', '.join(plan.held) or 'none'})"
         )
     yield from (f"history has no item {printable(item)} of {printable(plan.source)}" for item in plan.absent)
     yield from (f"  {printable(item)}" for item in plan.items[:SHOWN])

@@ -27,7 +27,7 @@ def named(what: str, name: str, known: Mapping[str, T], site: str) -> T:
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
     """`there is no class pumpe (did you mean pump?)`."""
-    return f"there is no {what} {printable(name)}{did_you_mean(name, known)}"
+    return f"there is no {what} {printable(name) or repr(name)}{did_you_mean(name, known)}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -84,9 +84,16 @@ def test_control_characters_are_escaped_in_messages(run):
     assert code == 2 and "\x1b" not in err and "there is no class pu\\x1b[2Jmp" in err
 
 
-def test_a_source_that_the_site_does_not_have(run, tmp_path):
+@pytest.mark.parametrize(("words", "what"), [(("train", ""), "class"), (("history", "quality", ""), "asset")])
+def test_an_empty_name_is_quoted(run, words, what):
+    code, _, err = run(words)
+    assert code == 2 and f"there is no {what} ''" in err
+
+
+@pytest.mark.parametrize("words", [("import", "exprot"), ("history", "drop", "exprot")], ids=" ".join)
+def test_a_source_that_the_site_does_not_have(run, tmp_path, words):
     file = tmp_path / "site-configs" / "plant.yaml"
     file.write_text("sources: [{name: export, type: csv, path: x, readings: {tag: {path: t}}}]\n" + file.read_text())
-    code, _, err = run(("import", "exprot"))
+    code, _, err = run(words)
     assert code == 2 and "there is no source exprot (did you mean export?)" in err
     assert "sources of site plant: export" in err

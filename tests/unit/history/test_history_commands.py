@@ -79,7 +79,7 @@ def test_history_drop_has_a_dry_run_and_can_be_repeated(plant):
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 2
     report = json.loads(run("history", "drop", "exports", "exports/p1.csv", "-o", "json").stdout)
     assert (report["done"], report["items"], report["readings"]) == (True, ["exports/p1.csv"], 2)
-    assert "history has no readings of exports" in run("history", "drop", "exports", "--yes").stderr
+    assert "the history has no readings from exports" in run("history", "drop", "exports", "--yes").stderr
     assert json.loads(run("history", "show", "-o", "json").stdout)["assets"][0]["readings"] == 0
 
 
@@ -89,7 +89,7 @@ def test_a_drop_asks_only_at_a_terminal(plant, monkeypatch):
     result = CliRunner().invoke(app, ["history", "drop", "exports"], input="n\n")
     assert (result.exit_code, "nothing was removed" in result.stderr) == (1, True)
     assert CliRunner().invoke(app, ["history", "drop", "exports"], input="y\n").exit_code == 0
-    assert "history has no readings of exports" in run("history", "drop", "exports").stderr
+    assert "the history has no readings from exports" in run("history", "drop", "exports").stderr
 
 
 def test_leftover_items_are_shown_with_the_next_step(plant):
