@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.progress import Advance
-from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_plugins import broken
-from eugenie_cli.site.source_types import SourceSettings
-from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally
 
 
-def open_importer(source: SourceSettings, site: Site) -> Importer:
-    """The guarded importer of a source. Raises EugenieError, naming the type's package, if it cannot be made."""
-    with _guarded(source.type, "opening the source"):
-        return GuardedImporter(importer_for(source, site), source.type)
+def open_importer(make: Callable[[], Importer], source_type: str) -> Importer:
+    """The guarded importer that `make` returns. Raises EugenieError, naming the type's package, if that fails."""
+    with _guarded(source_type, "opening the source"):
+        return GuardedImporter(make(), source_type)
 
 
 class GuardedImporter:

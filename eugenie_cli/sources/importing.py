@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
@@ -17,7 +18,7 @@ from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption, Known, same_names
 from eugenie_cli.sources.guard import open_importer
-from eugenie_cli.sources.interface import Importer, SourceItem, Tally, settings_digest
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally, importer_for, settings_digest
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 
 
@@ -143,7 +144,7 @@ def _import_source(site: Site, source: Any, progress: Progress, again: bool) -> 
     report = SourceReport(source.name)
     began = time.monotonic()
     try:
-        importer = open_importer(source, site)
+        importer = open_importer(partial(importer_for, source, site), source.type)
         items = importer.items()
         settings = settings_digest(importer)
     except EugenieError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from eugenie_cli.errors import EugenieError
@@ -13,7 +14,7 @@ from eugenie_cli.printable import printable
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption
 from eugenie_cli.sources.guard import open_importer
-from eugenie_cli.sources.interface import Importer, SourceItem, settings_digest
+from eugenie_cli.sources.interface import Importer, SourceItem, importer_for, settings_digest
 
 SHOWN = 5  # items listed per source and reason
 
@@ -45,7 +46,7 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
             )
             continue
         try:
-            importer = open_importer(configured[name], site)
+            importer = open_importer(partial(importer_for, configured[name], site), configured[name].type)
         except EugenieError:
             continue  # the import reports a faulty package; what it would read is unknown
         try:
