@@ -33,7 +33,7 @@ def source_type(name: str) -> SourceType:
         )
     try:
         loaded = points[0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broken(name, f"cannot be loaded: {type(error).__name__}: {error}") from error
     if problem := _problem(name, loaded):
         raise broken(name, f"cannot be used: {points[0].value} {problem}")
@@ -64,7 +64,7 @@ def usable_source_types() -> tuple[list[SourceType], list[EugenieError]]:
 def _with_json_schema(usable: SourceType) -> SourceType:
     try:
         usable.settings.model_json_schema()
-    except Exception as error:  # a package that is not ours may raise anything
+    except (Exception, SystemExit) as error:  # a package that is not ours may raise anything
         raise broken(usable.name, f"has settings without a JSON schema: {type(error).__name__}: {error}") from error
     return usable
 
@@ -75,7 +75,7 @@ def importer_factory(name: str) -> Any:
         return pkgutil.resolve_name(source_type(name).importer)
     except EugenieError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broken(name, f"has an importer that cannot be loaded: {type(error).__name__}: {error}") from error
 
 

@@ -50,7 +50,7 @@ def _validate(given: Any, info: core_schema.ValidationInfo) -> SourceSettings:
         raise
     except EugenieError as error:
         raise _at_type(name, error) from error
-    except Exception as problem:  # another package's code may raise anything
+    except (Exception, SystemExit) as problem:  # another package's code may raise anything
         fault = broken(name, f"fails on this source: {type(problem).__name__}: {problem}")
         raise _at_type(name, fault) from problem
 

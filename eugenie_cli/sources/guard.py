@@ -24,7 +24,7 @@ def open_importer(make: Callable[[], Importer], source_type: str) -> Importer:
 class GuardedImporter:
     """An importer whose exceptions other than EugenieError become one that names the package of its type.
 
-    With `--debug` they are passed on unchanged, with their traceback.
+    With `--debug` they are passed on unchanged, with their traceback, except SystemExit, which would end the command.
     """
 
     def __init__(self, importer: Importer, source_type: str) -> None:
@@ -72,7 +72,7 @@ def _guarded(source_type: str, doing: str) -> Iterator[None]:
         yield
     except EugenieError:
         raise
-    except Exception as error:
-        if os.environ.get("EUGENIE_DEBUG") == "1":
+    except (Exception, SystemExit) as error:
+        if os.environ.get("EUGENIE_DEBUG") == "1" and not isinstance(error, SystemExit):
             raise
         raise broken(source_type, f"failed {doing}: {type(error).__name__}: {error}") from error

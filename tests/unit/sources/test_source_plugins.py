@@ -194,6 +194,7 @@ NEXT = "install a version of odd-sources for this version of eugenie, with its d
     [
         ("import no_such_library", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_library'"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
+        ("raise SystemExit(0)", "cannot be loaded: SystemExit: 0"),
         ("SOURC = 1", "cannot be loaded: AttributeError"),
         ("SOURCE = 1", "cannot be used: odd_sources:SOURCE is not a SourceType"),
         (f"{GOOD}SOURCE = SourceType('even', Settings, 'a:b')", "is named even, but its entry point odd"),
@@ -245,11 +246,12 @@ def test_a_type_that_two_packages_provide_names_both(package, tmp_path, source):
         load_site(site_file(tmp_path, SITE.replace("sqlite", source)))
 
 
-def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_path):
-    validator = "    def model_post_init(self, context):\n        1 / 0\n"
+@pytest.mark.parametrize(("statement", "error"), [("1 / 0", "ZeroDivisionError"), ("raise SystemExit", "SystemExit")])
+def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_path, statement, error):
+    validator = f"    def model_post_init(self, context):\n        {statement}\n"
     package(f"{GOOD}{validator}SOURCE = SourceType('odd', Settings, 'a:b')")
     lean = ODD_SITE.partition("    path:")[0] + REST
-    with pytest.raises(SiteError, match=r"4:11: .*odd-sources 1.2 fails on this source: ZeroDivisionError"):
+    with pytest.raises(SiteError, match=f"4:11: .*odd-sources 1.2 fails on this source: {error}"):
         load_site(site_file(tmp_path, lean))
 
 
@@ -258,6 +260,7 @@ def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_pa
     [
         ("no_such_module:Importer", "has an importer that cannot be loaded: ModuleNotFoundError"),
         ("odd_sources:Importer", "has an importer that cannot be loaded: AttributeError"),
+        ("odd_ending:Importer", "has an importer that cannot be loaded: SystemExit: 0"),
         ("odd_sources:NUMBER", "has an importer that cannot be called"),
         ("odd_sources:make", "makes a dict, which lacks methods of an importer"),
     ],
@@ -265,6 +268,7 @@ def test_a_settings_class_that_raises_is_an_error_of_its_package(package, tmp_pa
 def test_an_unusable_importer_is_reported_when_the_source_is_read(package, tmp_path, importer, what):
     made = f"SOURCE = SourceType('odd', Settings, '{importer}')"
     package(f"{GOOD}NUMBER = 1\ndef make(source, site):\n    return {{}}\n{made}")
+    (tmp_path / "odd-sources" / "odd_ending.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
     site = pump_site(tmp_path, [{"name": "s", "type": "odd"}])
     with pytest.raises(EugenieError, match=f"source type odd of odd-sources 1.2 {what}") as raised:
         importer_for(site.sources[0], site)
@@ -298,11 +302,13 @@ class Importer:
     ("replaced", "by", "what"),
     [
         ("pass", "1 / 0", "opening the source: ZeroDivisionError"),
+        ("pass", "raise SystemExit(0)", "opening the source: SystemExit: 0"),
         ('return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]', "1 / 0", "listing its items: Zero"),
         ("return {}", "return {'a': object()}", "describing its settings: TypeError"),
         ("return item.key", "return {'good': 'x'}[item.key]", "hashing item: KeyError"),
         ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
         ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
+        ("yield from ()", "yield from ([] if item.key == 'good' else exit())", "reading item: SystemExit"),
     ],
 )
 def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, tmp_path, replaced, by, what):
@@ -320,6 +326,21 @@ def test_with_debug_what_an_importer_raises_keeps_its_traceback(package, tmp_pat
     monkeypatch.setenv("EUGENIE_DEBUG", "1")
     package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace('pass', '1 / 0')}")
     with pytest.raises(ZeroDivisionError):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
+def test_with_debug_an_importer_that_exits_is_still_an_error_of_its_package(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("EUGENIE_DEBUG", "1")
+    ending = IMPORTER.replace("pass", "raise SystemExit(0)")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{ending}")
+    with pytest.raises(EugenieError, match=r"odd-sources 1\.2 failed opening the source: SystemExit: 0"):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
+def test_an_interrupt_in_an_importer_ends_the_import(package, tmp_path):
+    interrupted = IMPORTER.replace("yield from ()", "raise KeyboardInterrupt; yield")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{interrupted}")
+    with pytest.raises(KeyboardInterrupt):
         import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
 
 
