@@ -1,4 +1,4 @@
-"""Turns what an importer raises unexpectedly into an error of its source, so that other sources are still imported."""
+"""Turns what an importer raises or returns unexpectedly into an error of its source, so that others are imported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.progress import Advance
 from eugenie_cli.site.source_plugins import broken
+from eugenie_cli.sources.contract import fault_of_batch, fault_of_items
 from eugenie_cli.sources.interface import Importer, SourceItem, Tally
 
 
@@ -25,6 +26,7 @@ class GuardedImporter:
     """An importer whose exceptions other than EugenieError become one that names the package of its type.
 
     With `--debug` they are passed on unchanged, with their traceback, except SystemExit, which would end the command.
+    A result that does not follow the interface is such an error, too.
     """
 
     def __init__(self, importer: Importer, source_type: str) -> None:
@@ -33,34 +35,49 @@ class GuardedImporter:
 
     def items(self) -> Sequence[SourceItem]:
         with self._guarded("listing its items"):
-            return self._importer.items()
+            items = self._importer.items()
+            self._check(fault_of_items(items), "listing its items")
+        return items
 
     def missing(self, key: str) -> str:
         try:
             with self._guarded("explaining what is missing"):
-                return self._importer.missing(key)
+                why = self._importer.missing(key)
+                self._check_text(why, "explaining what is missing")
         except EugenieError as error:
             return error.reason
+        return why
 
     def settings(self) -> Mapping[str, Any]:
         with self._guarded("describing its settings"):
             settings = self._importer.settings()
-            json.dumps(settings, sort_keys=True)  # as `settings_digest` does
+            json.dumps({**settings, "rules": ""}, sort_keys=True)  # as `settings_digest` does
         return settings
 
     def digest(self, item: SourceItem) -> str:
         with self._guarded(f"hashing {item.key}"):
-            return self._importer.digest(item)
+            digest = self._importer.digest(item)
+            self._check_text(digest, f"hashing {item.key}")
+        return digest
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         with self._guarded(f"reading {item.key}"):
             batches = iter(self._importer.read(item, tally, advance))
         while True:
             with self._guarded(f"reading {item.key}"):
-                batch = next(batches, None)
-            if batch is None:
-                return
+                try:
+                    batch = next(batches)
+                except StopIteration:
+                    return
+                self._check(fault_of_batch(batch), f"reading {item.key}")
             yield batch  # outside the guard: what the writer raises is not the importer's
+
+    def _check(self, fault: str | None, doing: str) -> None:
+        if fault is not None:
+            raise broken(self._source_type, f"failed {doing}: it returned {fault}")
+
+    def _check_text(self, text: object, doing: str) -> None:
+        self._check(None if isinstance(text, str) else f"{type(text).__name__} instead of text", doing)
 
     def _guarded(self, doing: str) -> AbstractContextManager[None]:
         return _guarded(self._source_type, doing)

@@ -47,22 +47,22 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
             continue
         try:
             importer = open_importer(partial(importer_for, configured[name], site), configured[name].type)
+            settings = settings_digest(importer)
         except EugenieError:
             continue  # the import reports a faulty package; what it would read is unknown
         try:
             listed = importer.items()
         except EugenieError:
             listed = ()  # no file, or an unreadable folder: `missing` then checks each item
-        result.extend(_of_source(name, items, importer, listed))
+        result.extend(_of_source(name, items, importer, listed, settings))
     return result
 
 
 def _of_source(
-    name: str, items: dict[str, Item], importer: Importer, listed: Sequence[SourceItem]
+    name: str, items: dict[str, Item], importer: Importer, listed: Sequence[SourceItem], settings: str
 ) -> Iterator[Leftover]:
     adoption = Adoption(name, {name: items}, listed, (name,))  # what the next import recognizes is not a leftover
     keys = {known.key for item in listed if (known := adoption.by_name(item)) is not None}
-    settings = settings_digest(importer)
     for key, item in sorted(items.items()):
         if key not in keys:
             drop = f"`eugenie history drop {_quoted(name)} {_quoted(key)}` removes its readings"

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from support.history_sites import pump_site
+from support.odd_package import GOOD, NEXT
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
-from eugenie_cli.site import source_plugins, source_union
+from eugenie_cli.site import source_plugins
 from eugenie_cli.site.diagnostics import SiteError
 from eugenie_cli.site.json_schema import site_schema
 from eugenie_cli.site.load import load_site
@@ -147,36 +148,6 @@ def test_opening_a_site_imports_no_library_of_its_importers(tmp_path):
 
 # -- broken packages ----------------------------------------------------------------------------------------
 
-GOOD = """
-from typing import Literal
-from eugenie_cli.site.source_types import SourceSettings, SourceType
-class Settings(SourceSettings):
-    type: Literal["odd"]
-"""
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """`package("module text")` puts a distribution with the source type `odd` on the path."""
-    caches = (source_plugins._points, source_plugins.source_type, source_union._adapter)
-
-    def put(text: str, name: str = "odd-sources", source: str = "odd") -> None:
-        folder, module = tmp_path / name, name.replace("-", "_")
-        metadata = folder / f"{module}-1.2.dist-info"
-        metadata.mkdir(parents=True)
-        (folder / f"{module}.py").write_text(text, encoding="utf-8")
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n", encoding="utf-8")
-        (metadata / "entry_points.txt").write_text(f"[eugenie.sources]\n{source} = {module}:SOURCE\n", encoding="utf-8")
-        monkeypatch.syspath_prepend(str(folder))
-        monkeypatch.delitem(sys.modules, module, raising=False)
-        for cached in caches:
-            cached.cache_clear()
-
-    yield put
-    monkeypatch.undo()
-    for cached in caches:
-        cached.cache_clear()
-
 
 def site_file(folder: Path, text: str) -> Path:
     file = folder / "plant.yaml"
@@ -185,7 +156,6 @@ def site_file(folder: Path, text: str) -> Path:
 
 
 ODD_SITE = SITE.replace("sqlite", "odd")
-NEXT = "install a version of odd-sources for this version of eugenie, with its dependencies, or uninstall it"
 
 
 @pytest.mark.slow
@@ -284,64 +254,6 @@ def test_an_unusable_importer_does_not_stop_other_sources(package, tmp_path):
     assert "cannot be loaded" in broken.failed[0] and (good.new, good.readings, good.failed) == (1, 1, [])
     open_history(site).commit("s", [Batch.of([("p1", "flow", 0, 1.0)])], key="item")
     assert leftovers(site, open_history(site).sources()) == []
-
-
-IMPORTER = """
-from eugenie_cli.sources.interface import SourceItem
-class Importer:
-    def __init__(self, source, site): pass
-    def items(self): return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]
-    def missing(self, key): return "gone"
-    def settings(self): return {}
-    def digest(self, item): return item.key
-    def read(self, item, tally, advance): yield from ()
-"""
-
-
-@pytest.mark.parametrize(
-    ("replaced", "by", "what"),
-    [
-        ("pass", "1 / 0", "opening the source: ZeroDivisionError"),
-        ("pass", "raise SystemExit(0)", "opening the source: SystemExit: 0"),
-        ('return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]', "1 / 0", "listing its items: Zero"),
-        ("return {}", "return {'a': object()}", "describing its settings: TypeError"),
-        ("return item.key", "return {'good': 'x'}[item.key]", "hashing item: KeyError"),
-        ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
-        ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
-        ("yield from ()", "yield from ([] if item.key == 'good' else exit())", "reading item: SystemExit"),
-    ],
-)
-def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, tmp_path, replaced, by, what):
-    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace(replaced, by)}")
-    csv = {"name": "a", "type": "csv", "path": "p1.csv", "readings": {"shape": "wide", "asset": {"file": "{stem}"}}}
-    (tmp_path / "p1.csv").write_text("ts,flow\n2026-01-01T00:00:00Z,1\n")
-    site = pump_site(tmp_path, [{"name": "s", "type": "odd"}, csv])
-    odd, good = import_sources(site)
-    assert f"source type odd of odd-sources 1.2 failed {what}" in odd.failed[0] and NEXT in odd.failed[0]
-    assert odd.new == (1 if "item" in what.split(":")[0].split() else 0)
-    assert (good.new, good.readings, good.failed) == (1, 1, [])
-
-
-def test_with_debug_what_an_importer_raises_keeps_its_traceback(package, tmp_path, monkeypatch):
-    monkeypatch.setenv("EUGENIE_DEBUG", "1")
-    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace('pass', '1 / 0')}")
-    with pytest.raises(ZeroDivisionError):
-        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
-
-
-def test_with_debug_an_importer_that_exits_is_still_an_error_of_its_package(package, tmp_path, monkeypatch):
-    monkeypatch.setenv("EUGENIE_DEBUG", "1")
-    ending = IMPORTER.replace("pass", "raise SystemExit(0)")
-    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{ending}")
-    with pytest.raises(EugenieError, match=r"odd-sources 1\.2 failed opening the source: SystemExit: 0"):
-        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
-
-
-def test_an_interrupt_in_an_importer_ends_the_import(package, tmp_path):
-    interrupted = IMPORTER.replace("yield from ()", "raise KeyboardInterrupt; yield")
-    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{interrupted}")
-    with pytest.raises(KeyboardInterrupt):
-        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
 
 
 def test_secrets_of_its_settings_stay_secret(package, tmp_path):

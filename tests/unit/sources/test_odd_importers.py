@@ -1,0 +1,149 @@
+"""Importers of other packages that raise, end the process, or return what the interface does not allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.history_sites import pump_site
+from support.odd_package import GOOD, NEXT
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.sources.importing import SourceReport, import_sources
+
+IMPORTER = """
+import numpy as np
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.sources.interface import SourceItem
+def batch(index=0, ts=0, value=1.0):
+    return Batch([("p1", "flow")], np.array([index]), np.array([ts]), np.array([value]))
+class Importer:
+    def __init__(self, source, site): pass
+    def items(self): return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]
+    def missing(self, key): return "gone"
+    def settings(self): return {}
+    def digest(self, item): return item.key
+    def read(self, item, tally, advance): yield from ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "what"),
+    [
+        ("pass", "1 / 0", "opening the source: ZeroDivisionError"),
+        ("pass", "raise SystemExit(0)", "opening the source: SystemExit: 0"),
+        ('return [SourceItem("good", 1, {}), SourceItem("item", 1, {})]', "1 / 0", "listing its items: Zero"),
+        ("return {}", "return {'a': object()}", "describing its settings: TypeError"),
+        ("return item.key", "return {'good': 'x'}[item.key]", "hashing item: KeyError"),
+        ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
+        ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
+        ("yield from ()", "yield from ([] if item.key == 'good' else exit())", "reading item: SystemExit"),
+    ],
+)
+def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, tmp_path, replaced, by, what):
+    odd = import_with_csv(package, tmp_path, IMPORTER.replace(replaced, by))
+    assert f"source type odd of odd-sources 1.2 failed {what}" in odd.failed[0] and NEXT in odd.failed[0]
+    assert odd.new == (1 if "item" in what.split(":")[0].split() else 0)
+
+
+GIVEN_ITEMS = 'SourceItem("good", 1, {}), SourceItem("item", 1, {})'
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "what"),
+    [
+        (f"[{GIVEN_ITEMS}]", "iter(())", "listing its items: it returned tuple_iterator instead of a sequence"),
+        (f"[{GIVEN_ITEMS}]", "['item']", "listing its items: it returned str instead of a SourceItem"),
+        (GIVEN_ITEMS, f"{GIVEN_ITEMS}, {GIVEN_ITEMS}", "it returned several items with the key good"),
+        (GIVEN_ITEMS, "SourceItem(7, 1, {})", "listing its items: it returned a key or alias of 7 that is not text"),
+        (GIVEN_ITEMS, "SourceItem('x', None, {})", "listing its items: it returned a size of x that is not a number"),
+        (GIVEN_ITEMS, "SourceItem('x', 1, {'a': {1}})", "a state or names of x that are not JSON: Object of type set"),
+        (GIVEN_ITEMS, "SourceItem('x', 1, [1])", "a state or names of x that are not JSON"),
+        (GIVEN_ITEMS, "SourceItem('x', 1, {}, (), {'a': 1j})", "a state or names of x that are not JSON"),
+        (GIVEN_ITEMS, "SourceItem('x', 1, {'mtime_ns': '1'})", "it returned an mtime_ns of x that is not a number"),
+        ("return {}", "return ['a']", "describing its settings: TypeError"),
+        ("return {}", "return {1: 2}", "describing its settings: TypeError"),
+        ("return item.key", "return item.key if item.key == 'good' else 7", "hashing item: it returned int instead"),
+    ],
+)
+def test_an_importer_that_returns_something_else_fails_its_item_or_source_and_no_other(
+    package, tmp_path, replaced, by, what
+):
+    assert replaced in IMPORTER
+    odd = import_with_csv(package, tmp_path, IMPORTER.replace(replaced, by))
+    assert what in odd.failed[0] and NEXT in odd.failed[0]
+    assert odd.new == (1 if what.startswith("hashing") else 0)
+
+
+@pytest.mark.parametrize(
+    ("yielded", "what"),
+    [
+        ("None", "NoneType instead of a Batch"),
+        ("('p1', 'flow', 0, 1.0)", "tuple instead of a Batch"),
+        ("batch(ts=-1)", "a batch with an instant before 0 or after 253402300799999 ms since 1970 UTC"),
+        ("batch(ts=253_402_300_800_000)", "a batch with an instant before 0 or after"),
+        ("batch(ts=1.5)", "a batch with index, ts and value of type int64, float64 and float64"),
+        ("batch(ts=[0])", "a batch with index, ts and value of shape (1,), (1, 1) and (1,)"),
+        ("batch(index=1)", "a batch with an index outside of its 1 series"),
+        ("batch(index=-1)", "a batch with an index outside of its 1 series"),
+        ("batch(value=np.inf)", "a batch with an infinite value"),
+        ("batch(value=-np.inf)", "a batch with an infinite value"),
+    ],
+)
+def test_an_importer_that_yields_something_else_than_readings_fails_its_item_and_no_other(
+    package, tmp_path, yielded, what
+):
+    read = f"\n        yield batch(value=np.nan)\n        if item.key == 'item': yield {yielded}"
+    odd = import_with_csv(package, tmp_path, IMPORTER.replace("yield from ()", read))
+    assert f"odd-sources 1.2 failed reading item: it returned {what}" in odd.failed[0] and NEXT in odd.failed[0]
+    assert (odd.new, odd.readings, odd.bad_quality) == (1, 1, 1)
+
+
+def import_with_csv(package, folder: Path, importer: str) -> SourceReport:
+    """The report of a source with this importer, after an import in which a CSV source was read as well."""
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{importer}")
+    csv = {"name": "a", "type": "csv", "path": "p1.csv", "readings": {"shape": "wide", "asset": {"file": "{stem}"}}}
+    (folder / "p1.csv").write_text("ts,flow\n2026-01-01T00:00:00Z,1\n")
+    odd, good = import_sources(pump_site(folder, [{"name": "s", "type": "odd"}, csv]))
+    assert (good.new, good.readings, good.failed) == (1, 1, [])
+    return odd
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "why"),
+    [
+        ('return "gone"', "return 7", ["failed explaining what is missing: it returned int instead of text"]),
+        ('return "gone"', "1 / 0", ["failed explaining what is missing: ZeroDivisionError"]),
+        ("return {}", "1 / 0", []),
+        ("return {}", "return 7", []),
+    ],
+)
+def test_what_an_importer_left_is_listed_although_it_fails(package, tmp_path, replaced, by, why):
+    open_history(pump_site(tmp_path)).commit("s", [Batch.of([("p1", "flow", 0, 1.0)])], key="former")
+    report = import_with_csv(package, tmp_path, IMPORTER.replace(replaced, by))
+    assert len(report.left) == len(why)
+    assert all(text in left.why for text, left in zip(why, report.left, strict=True))
+
+
+def test_with_debug_what_an_importer_raises_keeps_its_traceback(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("EUGENIE_DEBUG", "1")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace('pass', '1 / 0')}")
+    with pytest.raises(ZeroDivisionError):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
+def test_with_debug_an_importer_that_exits_is_still_an_error_of_its_package(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("EUGENIE_DEBUG", "1")
+    ending = IMPORTER.replace("pass", "raise SystemExit(0)")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{ending}")
+    with pytest.raises(EugenieError, match=r"odd-sources 1\.2 failed opening the source: SystemExit: 0"):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
+def test_an_interrupt_in_an_importer_ends_the_import(package, tmp_path):
+    interrupted = IMPORTER.replace("yield from ()", "raise KeyboardInterrupt; yield")
+    package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{interrupted}")
+    with pytest.raises(KeyboardInterrupt):
+        import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
