@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings import RULES_VERSION
+from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.source_plugins import broken, importer_factory
@@ -53,7 +54,12 @@ class Tally:
     lost: int = 0
 
     def reject(self, reason: str, count: int) -> int:
-        """Count rejections. Returns how many more examples of the reason to keep; may be negative."""
+        """Count rejections. Returns how many more examples of the reason to keep; may be negative.
+
+        Raises ValueError for a reason that is not one of `reject_reasons.REASONS`.
+        """
+        if reason not in REASONS:
+            raise ValueError(f"unknown reason {reason!r}: use one of {', '.join(REASONS)}")
         self.rejected[reason] += count
         return EXAMPLES - len(self.examples.get(reason, ()))
 

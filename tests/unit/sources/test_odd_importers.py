@@ -11,7 +11,9 @@ from support.odd_package import GOOD, NEXT
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.sources.importing import SourceReport, import_sources
+from eugenie_cli.sources.interface import EXAMPLES, Tally
 
 IMPORTER = """
 import numpy as np
@@ -40,6 +42,11 @@ class Importer:
         ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
         ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
         ("yield from ()", "yield from ([] if item.key == 'good' else exit())", "reading item: SystemExit"),
+        (
+            "yield from ()",
+            "yield from ([] if item.key == 'good' else tally.reject('odd', 1))",
+            "reading item: ValueError: unknown reason 'odd': use one of bad-json, ",
+        ),
     ],
 )
 def test_an_importer_that_raises_fails_its_item_or_source_and_no_other(package, tmp_path, replaced, by, what):
@@ -147,3 +154,17 @@ def test_an_interrupt_in_an_importer_ends_the_import(package, tmp_path):
     package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{interrupted}")
     with pytest.raises(KeyboardInterrupt):
         import_sources(pump_site(tmp_path, [{"name": "s", "type": "odd"}]))
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_of_the_list_is_counted(reason):
+    tally = Tally()
+    assert [tally.reject(reason, 2), tally.rejected] == [EXAMPLES, {reason: 2}]
+
+
+@pytest.mark.parametrize("reason", ["", "BAD-VALUE", "bad value", "unknown_tag"])
+def test_another_reason_is_refused_and_not_counted(reason):
+    tally = Tally()
+    with pytest.raises(ValueError, match="unknown reason"):
+        tally.reject(reason, 1)
+    assert not tally.rejected
