@@ -256,13 +256,13 @@ def _poor(key: str, item: Item) -> str | None:
     if "records" not in state:  # imported by a version that did not count records
         return None
     records, lost, rejected = state["records"], state["lost"], sum(state["rejected"].values())
-    if not records:
-        return f"{name} has a header and no rows"
+    if not records and not item.rows and not rejected:
+        return f"{name} contains no rows"
     if not item.rows and not rejected:
         return f"{name} gave no readings: its columns match no sensor or tag of the site, or are empty"
     if not item.rows:
         return f"{name} gave no readings: {counted(rejected, 'rejection')} in {counted(records, 'row')}"
-    if 2 * lost > records:
+    if records and 2 * lost > records:  # without records the importer does not count them
         return f"{name}: {lost:,} of its {records:,} rows were rejected"
     if rejected > item.rows:
         return f"{name}: {rejected:,} values were rejected, {item.rows:,} imported"

@@ -25,9 +25,9 @@ EXAMPLES = 3  # of each reason: enough to find the cause, few enough to read
 class SourceItem:
     """The unit of import of a source, such as a file.
 
-    `key` identifies it permanently; `state` changes whenever its content may have changed, and is cheap to compute.
-    `aliases`: keys that earlier versions gave it; `names`: what its name alone decides about its readings, such
-    as their asset.
+    `key` identifies it permanently; `size`: bytes, for the progress; `state` changes whenever its content may have
+    changed, and is cheap to compute. `aliases`: keys that earlier versions gave it; `names`: what its name alone
+    decides about its readings, such as their asset.
     """
 
     key: str

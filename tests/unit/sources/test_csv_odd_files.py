@@ -281,8 +281,8 @@ def test_encodings_are_read_with_any_block_size(tmp_path, encoding, block):
 @pytest.mark.parametrize(
     ("content", "poor"),
     [
-        (b"ts,flow\n", "exports/a.csv has a header and no rows"),
-        (b"ts,flow\n\n\n", "exports/a.csv has a header and no rows"),
+        (b"ts,flow\n", "exports/a.csv contains no rows"),
+        (b"ts,flow\n\n\n", "exports/a.csv contains no rows"),
         (b"ts,flow\n13.01.2026,1\n13.01.2027,2\n", "exports/a.csv gave no readings: 2 rejections in 2 rows"),
         (b"ts,FLOW\n2026-01-03T06:00:00Z,1\n", "exports/a.csv gave no readings: its columns match no sensor"),
         (

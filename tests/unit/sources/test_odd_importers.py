@@ -134,6 +134,25 @@ def test_what_an_importer_left_is_listed_although_it_fails(package, tmp_path, re
     assert all(text in left.why for text, left in zip(why, report.left, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("read", "poor"),
+    [
+        ("yield batch()", []),
+        ("tally.lost += 1; yield batch()", []),
+        ("tally.records += 2; tally.lost += 1; yield batch()", []),
+        ("tally.records += 2; tally.lost += 2; yield batch()", ["item: 2 of its 2 rows were rejected"]),
+        ("tally.reject('late', 3); yield batch()", ["item: 3 values were rejected, 1 imported"]),
+        ("tally.reject('late', 3); yield from ()", ["item gave no readings: 3 rejections in 0 rows"]),
+        ("tally.records += 1; yield from ()", ["item gave no readings: its columns match no sensor or tag of the"]),
+        ("yield from ()", ["item contains no rows"]),
+    ],
+)
+def test_an_item_with_readings_is_not_poor_although_its_records_are_not_counted(package, tmp_path, read, poor):
+    importer = IMPORTER.replace("yield from ()", read).replace(GIVEN_ITEMS, 'SourceItem("item", 1, {})')
+    odd = import_with_csv(package, tmp_path, importer)
+    assert [text[: len(start)] for text, start in zip(odd.poor, poor, strict=True)] == poor
+
+
 def test_with_debug_what_an_importer_raises_keeps_its_traceback(package, tmp_path, monkeypatch):
     monkeypatch.setenv("EUGENIE_DEBUG", "1")
     package(f"{GOOD}SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')\n{IMPORTER.replace('pass', '1 / 0')}")
