@@ -24,6 +24,7 @@ from eugenie_cli.site.interpolation import anchor, expand
 from eugenie_cli.site.introspection import LOADER_KEYS, secret_keys
 from eugenie_cli.site.partial import parts_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.site.secrets import remember_written
 from eugenie_cli.site.source_plugins import settings_of
 from eugenie_cli.site.yaml_document import Document, parse
 from eugenie_cli.site.yaml_limits import MAX_CHARACTERS
@@ -31,6 +32,9 @@ from eugenie_cli.workspace import Workspace
 
 FOLDER = "site-configs"
 _SUFFIXES = (".yaml", ".yml")
+
+_WITHOUT_SECRETS = ("classes", "assets")
+"""Sections that cannot contain secrets, and may have thousands of entries."""
 
 
 def find_site(name_or_path: str | None) -> Path:
@@ -96,6 +100,7 @@ def read_site(path: str | Path, *, files: bool = False) -> tuple[Site, Document]
     site, wrong = None, []
     try:
         site = Site.model_validate(data, context=context)
+        remember_written([value for key, value in site if key not in _WITHOUT_SECRETS])
     except ValidationError as error:
         known = {problem.path for problem in problems}
         wrong = [problem for problem in problems_of(error, document) if problem.path not in known]

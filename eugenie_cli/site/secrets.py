@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.masking import REDACTED, mask, remember
@@ -22,6 +24,24 @@ def reveal(secret: SecretStr) -> str:
         raise EugenieError(f"a secret of the site file: {error}", "set it, then run the command again") from None
     remember(value)
     return value
+
+
+def remember_written(value: Any) -> None:
+    """Register the secrets that the site file itself contains, at any depth of `value`, so that `mask` hides them.
+
+    Needed for importers, which may read a secret without `reveal`. References are not read.
+    """
+    if isinstance(value, SecretStr):
+        written = value.get_secret_value()
+        if not is_reference(written):
+            remember(written)
+    elif isinstance(value, BaseModel):
+        remember_written((*vars(value).values(), *(value.model_extra or {}).values()))
+    elif isinstance(value, Mapping):
+        remember_written(tuple(value.values()))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            remember_written(item)
 
 
 def show_secret(secret: SecretStr) -> str:

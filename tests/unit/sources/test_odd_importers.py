@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from support.history_sites import pump_site
 from support.odd_package import GOOD, NEXT
 
+from eugenie_cli import masking
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
+from eugenie_cli.main import main
 from eugenie_cli.readings.reject_reasons import REASONS
+from eugenie_cli.site.secrets import remember_written
 from eugenie_cli.sources.importing import SourceReport, import_sources
 from eugenie_cli.sources.interface import EXAMPLES, Tally
 
@@ -187,3 +193,65 @@ def test_another_reason_is_refused_and_not_counted(reason):
     with pytest.raises(ValueError, match="unknown reason"):
         tally.reject(reason, 1)
     assert not tally.rejected
+
+
+SECRET = "C4N4RYwritten"
+SETTINGS_WITH_SECRETS = f"""
+from pydantic import BaseModel, SecretStr
+{GOOD}
+    class Login(BaseModel):
+        token: SecretStr | None = None
+    password: SecretStr | None = None
+    login: Login | None = None
+    logins: tuple[Login, ...] = ()
+    tokens: dict[str, list[SecretStr]] = {{}}
+SOURCE = SourceType('odd', Settings, 'odd_sources:Importer')
+"""
+KAFKA = "kafka: {bootstrap: 'h:1', "
+SASL = "security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: u, password: C4N4RYwritten}"
+AVRO = "{format: avro, asset: {path: a}, sensor: {path: s}, registry: {url: 'http://h:1', username: u, password: %s}}"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("setting", "section"),
+    [
+        ("password: C4N4RYwritten", ""),
+        ("password: '${env:EUGENIE_TEST_UNSET:-C4N4RYwritten}'", ""),
+        ("login: {token: C4N4RYwritten}", ""),
+        ("logins: [{}, {token: C4N4RYwritten}]", ""),
+        ("tokens: {a: [short, C4N4RYwritten]}", ""),
+        ("", f"{KAFKA}{SASL}}}"),
+        ("", f"{KAFKA}readings: {AVRO % SECRET}}}"),
+        ("", "tracking: {uri: 'http://h:1', token: C4N4RYwritten}"),
+        ("", "tracking: {uri: 'http://h:1', username: u, password: C4N4RYwritten}"),
+    ],
+)
+def test_a_secret_of_the_site_file_is_masked_in_what_an_importer_raises(
+    package, tmp_path, monkeypatch, capsys, setting, section, debug
+):
+    raised = setting.split("'")[1] if ":-" in setting else SECRET  # the text that the importer is given
+    failing = IMPORTER.replace("pass", f"raise RuntimeError('denied: {raised}')")
+    package(f"{SETTINGS_WITH_SECRETS}{failing}")
+    source = ", ".join(filter(None, ("name: s", "type: odd", setting)))
+    rest = f"classes: {{p: {{sensors: [{{name: flow}}]}}}}\nassets: {{p1: {{class: p}}}}\n{section}\n"
+    (tmp_path / "plant.yaml").write_text(f"site: plant\nsources: [{{{source}}}]\n{rest}")
+    monkeypatch.setattr(masking, "_read", set())
+    monkeypatch.setenv("EUGENIE_DEBUG", "0")
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    words = ["--debug"] * debug + ["import", "--site", str(tmp_path / "plant.yaml")]
+    monkeypatch.setattr(sys, "argv", ["eugenie", *words])
+    with pytest.raises(RuntimeError if debug else SystemExit) as ended:
+        main()
+    if debug:
+        sys.excepthook(ended.type, ended.value, ended.tb)
+    streams = capsys.readouterr()
+    assert "denied: ********" in streams.err
+    assert "C4N4RY" not in streams.out + streams.err
+
+
+def test_references_are_not_remembered_as_secrets(monkeypatch):
+    monkeypatch.setattr(masking, "_read", set())
+    remember_written([SecretStr("${env:EUGENIE_TEST_UNSET}"), {"a": SecretStr("${file:/no/such/file}")}, 7, None])
+    assert masking._read == set()
