@@ -170,3 +170,14 @@ def test_a_folder_in_the_place_of_a_file_is_not_overwritten(tmp_path):
         write(tmp_path, "compose", DOCUMENTS)
     with pytest.raises(EugenieError, match="cannot write to"):
         write(tmp_path, "compose", DOCUMENTS, force=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_lock_that_is_a_link_creates_nothing_outside_the_folder(tmp_path, force):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / output.LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EugenieError, match=r"\.rendered\.lock is a symbolic link") as raised:
+        write(tmp_path / "out", "compose", DOCUMENTS, force)
+    assert raised.value.exit_code is ExitCode.REFUSED
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [output.LOCK]
