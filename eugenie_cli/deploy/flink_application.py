@@ -6,7 +6,6 @@ reads the file itself (its DirectoryConfigProvider), so the password is in no sp
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -59,9 +58,7 @@ def render(
     check_shards(spec)
     check_partitions(spec, of_site_file=True)
     documents = manifests(site, spec, name, image, state, secret)
-    with tempfile.TemporaryDirectory() as staging:
-        for_image = image_files(jars.folder_of(site), spec, Path(staging), progress)
-        contents = {file.relative_to(staging).as_posix(): file.read_bytes() for file in for_image}
+    contents = image_files(jars.folder_of(site), spec, progress)
     contents["deployment.yaml"] = yaml.safe_dump_all(documents, sort_keys=False, width=120).encode()
     written = output.write_files(folder, "stream", contents, force)
     files = tuple(file.path for file in written if file.state != "removed")

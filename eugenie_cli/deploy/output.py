@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,8 @@ from eugenie_cli.files import write_atomically
 from eugenie_cli.locks import alone
 
 LOCK = ".rendered.lock"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,21 @@ def write(folder: Path, target: str, documents: Sequence[Document], force: bool 
 
 def write_files(folder: Path, target: str, files: Mapping[str, bytes], force: bool = False) -> tuple[WrittenFile, ...]:
     """`write` for arbitrary files: path below the folder -> content."""
-    try:
+    with explained(f"cannot write to {folder}", "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         with alone(folder / LOCK):
             return _write(folder, target, files, force)
+
+
+@contextmanager
+def explained(what: str, instead: str) -> Iterator[None]:
+    """Turns an OSError of the block into an EugenieError. `what`: what cannot be done, with the folder; `instead`: what
+    to do, unless space is all that it needs."""
+    try:
+        yield
     except OSError as error:
-        raise EugenieError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
+        space = "free space there, raise the limit on the size of files (ulimit -f), or " * (error.errno in _FULL)
+        raise EugenieError(f"{what}: {error.strerror or error}", f"{space}{instead}") from error
 
 
 def _write(folder: Path, target: str, files: Mapping[str, bytes], force: bool) -> tuple[WrittenFile, ...]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,7 @@ import pytest
 import yaml
 
 from eugenie_cli.console import shown
-from eugenie_cli.deploy import flink_application
+from eugenie_cli.deploy import flink_application, output
 from eugenie_cli.deploy.flink_deployment import manifests
 from eugenie_cli.deploy.flink_image import flink_version
 from eugenie_cli.deploy.flink_specification import specification
@@ -18,6 +23,7 @@ from eugenie_cli.deploy.names import site_label
 from eugenie_cli.engines import jars, pyflink_program
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.streaming import package
 
 SECURITY = {
     "protocol": "SASL_SSL",
@@ -207,6 +213,66 @@ def test_a_folder_with_a_file_of_the_same_name_is_refused_untouched(site_of, tmp
         flink_application.render(site_of(**SECURE), tmp_path)
     assert (tmp_path / "job" / "job.py").read_text() == "my own job"
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["job"]
+
+
+FULL = "free space there, raise the limit on the size of files (ulimit -f), or "
+
+
+@pytest.mark.parametrize(
+    ("broken", "number", "reason", "hint"),
+    [
+        ("file", errno.EFBIG, "cannot write to {0}/out: File too large", f"{FULL}choose another folder"),
+        ("file", errno.EACCES, "cannot write to {0}/out: Permission denied", "choose another folder"),
+        ("jars", errno.ENOSPC, "cannot write to {0}/cache: No space", f"{FULL}set EUGENIE_CACHE to another folder"),
+        ("own jars", errno.EACCES, "cannot read the jars in {0}/own: Perm", "let the user that runs eugenie read them"),
+        ("program", errno.EROFS, "cannot write to {0}/cache: Read-only", "set EUGENIE_CACHE to another folder"),
+        ("job", errno.EDQUOT, "cannot write to {0}/tmp: Disk quota", f"{FULL}set TMPDIR to another folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named_with_the_next_step(
+    site_of, tmp_path, monkeypatch, broken, number, reason, hint
+):
+    jar = tmp_path / "connector.jar"
+    jar.write_bytes(b"jar")
+
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setenv("EUGENIE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("EUGENIE_JARS", str(tmp_path / "own") if broken == "own jars" else "")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(jars, "provide", fails if "jars" in broken else lambda *_: {"flink": [jar]})
+    monkeypatch.setattr(pyflink_program, "on_loopback", fails if broken == "program" else lambda: jar)
+    if broken == "file":
+        monkeypatch.setattr(output, "write_atomically", fails)
+    if broken == "job":
+        monkeypatch.setattr(package, "write", fails)
+    with pytest.raises(EugenieError) as raised:
+        flink_application.render(site_of(**SECURE), tmp_path / "out")
+    assert raised.value.reason.startswith(reason.format(tmp_path)) and raised.value.hint == hint
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_limit_on_the_size_of_files_is_an_error_and_no_traceback(tmp_path):
+    """As with `ulimit -f`."""
+    (tmp_path / "connector.jar").write_bytes(bytes(1 << 20))
+    code = f"""
+import resource, sys
+from pathlib import Path
+from eugenie_cli.deploy.output import write_files
+from eugenie_cli.errors import EugenieError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, 1 << 18))
+try:
+    write_files(Path({str(tmp_path / "out")!r}), "stream", {{"lib/a.jar": Path("connector.jar").read_bytes()}})
+except EugenieError as error:
+    print(error.reason, error.hint, sep="; ")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"cannot write to {tmp_path}/out: File too large; {FULL}choose another folder\n"
+    left = [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.tmp")]
+    assert left == []
 
 
 def test_certificates_of_the_model_server_are_a_mounted_secret(site_of, tmp_path):
