@@ -47,7 +47,11 @@ class Importer:
         ("return item.key", "return {'good': 'x'}[item.key]", "hashing item: KeyError"),
         ("yield from ()", "yield from ([] if item.key == 'good' else (1 / 0,))", "reading item: ZeroDivisionError"),
         ("yield from ()", "return None if item.key == 'item' else iter(())", "reading item: TypeError"),
-        ("yield from ()", "yield from ([] if item.key == 'good' else exit())", "reading item: SystemExit"),
+        (
+            "yield from ()",
+            "yield from ([] if item.key == 'good' else __import__('sys').exit())",
+            "reading item: SystemExit",
+        ),
         (
             "yield from ()",
             "yield from ([] if item.key == 'good' else tally.reject('odd', 1))",
