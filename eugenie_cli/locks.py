@@ -13,7 +13,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 
 
 @contextmanager
-def alone(lock_file: Path) -> Iterator[None]:
+def exclusive(lock_file: Path) -> Iterator[None]:
     """Hold the lock during the `with` block, after waiting for its present holder."""
     with _opened(lock_file) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -21,7 +21,7 @@ def alone(lock_file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def free(lock_file: Path) -> Iterator[bool]:
+def try_lock(lock_file: Path) -> Iterator[bool]:
     """Try to hold the lock during the `with` block; yields False if another process holds it."""
     with _opened(lock_file) as lock:
         try:
@@ -35,7 +35,7 @@ def free(lock_file: Path) -> Iterator[bool]:
 @contextmanager
 def refusing(lock_file: Path, reason: str, hint: str, exit_code: ExitCode = ExitCode.REFUSED) -> Iterator[None]:
     """Hold the lock during the `with` block. Raises EugenieError (`reason`, `hint`) if another process holds it."""
-    with free(lock_file) as held:
+    with try_lock(lock_file) as held:
         if not held:
             raise EugenieError(reason, hint, exit_code)
         yield

@@ -34,7 +34,7 @@ def ignored() -> Iterator[None]:
 
 
 @contextmanager
-def noted() -> Iterator[threading.Event]:
+def stop_event() -> Iterator[threading.Event]:
     """Yields an event that SIGINT, SIGTERM and SIGHUP set instead of ending the process."""
     stop = threading.Event()
     with _handled((signal.SIGINT, *ENDING), lambda _signal, _frame: stop.set()):

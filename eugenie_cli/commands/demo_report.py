@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def report(result: Result, kept: bool, console: Console) -> None:
     """Prints the demo's tables to stdout and its closing messages to stderr."""
-    found = sum(verdict.detected is not None for verdict in result.verdicts)
+    detected = sum(verdict.detected is not None for verdict in result.verdicts)
     right = sum(verdict.right for verdict in result.verdicts)
     console.table(
         ["fault", "asset", "injected", "detected", "delay", "sensors named", ""],
         [_row(verdict) for verdict in result.verdicts],
         title="Faults",
         right=["delay"],
-        caption=f"{found} of {len(result.verdicts)} found, {right} with a right sensor among the first three",
+        caption=f"{detected} of {len(result.verdicts)} found, {right} with a right sensor among the first three",
     )
     if result.false_alarms:
         console.table(

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from eugenie_cli.deploy.request import Document
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import write_atomically
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 
 LOCK = ".rendered.lock"
 
@@ -47,7 +47,7 @@ def write_files(folder: Path, target: str, files: Mapping[str, bytes], force: bo
     """`write` for arbitrary files: path below the folder -> content."""
     with explained(f"cannot write to {folder}", "choose another folder"):
         folder.mkdir(parents=True, exist_ok=True)
-        with alone(folder / LOCK):
+        with exclusive(folder / LOCK):
             return _write(folder, target, files, force)
 
 

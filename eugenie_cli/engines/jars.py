@@ -17,7 +17,7 @@ from pathlib import Path
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import sha256
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.schema import Site
 from eugenie_cli.workspace import cache_dir
@@ -111,7 +111,7 @@ def check_folder(jars: Sequence[Jar], folder: Path) -> None:
 def _fill(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
     if not _lacking(jars, folder):
         return
-    with alone(folder / ".lock"):
+    with exclusive(folder / ".lock"):
         lacking = _lacking(jars, folder)  # another process may have filled it meanwhile
         if not lacking:
             return

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from eugenie_cli.files import write_atomically
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.workspace import Workspace
 
 
@@ -53,7 +53,7 @@ class JobRecord:
 
 def changing(workspace: Workspace) -> AbstractContextManager[None]:
     """The lock for submitting or stopping the job: two commands would resume from one state and share one package."""
-    return alone(workspace.run / ".stream.lock")
+    return exclusive(workspace.run / ".stream.lock")
 
 
 def load(workspace: Workspace) -> JobRecord | None:

@@ -14,7 +14,7 @@ from eugenie_cli.engines import health
 from eugenie_cli.engines.launcher import Engine, log_file, run_file
 from eugenie_cli.engines.ports import LOOPBACK
 from eugenie_cli.engines.process import Process, minimal_env, start_detached
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.workspace import Workspace
 
 NAME = "mlflow"
@@ -82,7 +82,7 @@ def _launch(workspace: Workspace, address: str) -> Process:
 
 def main(store: str, arguments: list[str]) -> None:
     """Creates the store if needed, and becomes the server."""
-    with alone(lock_of(Path(store))):
+    with exclusive(lock_of(Path(store))):
         if not Path(store).exists():
             from mlflow import MlflowClient
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from eugenie_cli.engines.flink import home
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.workspace import cache_dir
 
 CLASS = "org/apache/beam/sdk/fn/server/ServerFactory$InetSocketAddressServerFactory.class"
@@ -50,7 +50,7 @@ def provide(jar: Path, folder: Path) -> Path:
     patched = folder / f"{jar.stem}-loopback-{jar.stat().st_size}.jar"
     if patched.exists():
         return patched
-    with alone(folder / ".lock"):
+    with exclusive(folder / ".lock"):
         if not patched.exists():
             for leftover in folder.glob(f"{_SCRATCH}*"):  # of a killed process
                 shutil.rmtree(leftover, ignore_errors=True)

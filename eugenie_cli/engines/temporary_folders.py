@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eugenie_cli.engines.launcher import run_file
 from eugenie_cli.engines.process import identify
-from eugenie_cli.locks import free
+from eugenie_cli.locks import try_lock
 from eugenie_cli.workspace import Workspace
 
 DETAIL = "scratch"
@@ -55,7 +55,7 @@ def sweep_all(workspace: Workspace, engines: Iterable[str]) -> None:
 
 def sweep_if_free(workspace: Workspace, engines: Iterable[str], lock: Path) -> None:
     """Runs `sweep_all`, unless an `up` or `down` is in progress, which does so itself."""
-    with free(lock) as acquired:
+    with try_lock(lock) as acquired:
         if acquired:
             sweep_all(workspace, engines)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.files import replace_file
-from eugenie_cli.locks import alone, refusing
+from eugenie_cli.locks import exclusive, refusing
 
 SCHEMA = "eugenie.history.v1"
 
@@ -114,7 +114,7 @@ def _encode(item: Item) -> dict[str, Any]:
 
 def update_manifest(path: Path, change: Callable[[Sources], Sources]) -> Sources:
     """Commit: replace the manifest with the result of `change` on its current state. Other writers wait."""
-    with alone(path.with_suffix(".lock")):
+    with exclusive(path.with_suffix(".lock")):
         sources = change(read_manifest(path))
         encoded = {name: {key: _encode(item) for key, item in items.items()} for name, items in sources.items()}
         text = json.dumps({"schema": SCHEMA, "sources": encoded}, separators=(",", ":"), sort_keys=True)

@@ -20,7 +20,7 @@ import grpc
 from eugenie_cli.model_server.aspired_versions import AspiredModel, AspiredVersions
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.status_error import Refusal, invalid, not_found, wrong
-from eugenie_cli.model_server.version_source import Found, scan
+from eugenie_cli.model_server.version_source import VersionDirectory, scan
 from eugenie_cli.tfserving.protos import serving_pb2
 
 KEPT_ENDED = 8
@@ -36,8 +36,8 @@ class _Model:
     """One model: the versions that serve, those that failed to load, the reported states, and the labels."""
 
     def __init__(self) -> None:
-        self.serving: dict[int, tuple[Found, Servable]] = {}
-        self.failed: set[Found] = set()
+        self.serving: dict[int, tuple[VersionDirectory, Servable]] = {}
+        self.failed: set[VersionDirectory] = set()
         self.states: dict[int, serving_pb2.ModelVersionStatus] = {}
         self.labels: dict[str, int] = {}
 
@@ -66,7 +66,7 @@ def _requested_version(spec: serving_pb2.ModelSpec, model: _Model) -> int | None
 class _Followed:
     """A model to serve, as of the last scan: the versions on disk, and those chosen by the policy that serve."""
 
-    wanted: AspiredModel
+    aspired: AspiredModel
     there: set[int]
     chosen: set[int] = field(default_factory=set)
 
@@ -74,8 +74,8 @@ class _Followed:
 class Manager:
     """The models that answer. Its methods belong to one event loop; loading happens on a thread."""
 
-    def __init__(self, wanted: AspiredVersions, load: Loader) -> None:
-        self._wanted = wanted
+    def __init__(self, aspired: AspiredVersions, load: Loader) -> None:
+        self._aspired = aspired
         self._load = load
         self._models: dict[str, _Model] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -134,13 +134,13 @@ class Manager:
         version that does not serve (FAILED_PRECONDITION). The previous versions and labels then stay in effect.
         """
         async with self._changing:
-            before, self._wanted = self._wanted, self._wanted.replaced(models)
-            known = {name: followed.wanted for name, followed in self._followed.items()}
+            before, self._aspired = self._aspired, self._aspired.replaced(models)
+            known = {name: followed.aspired for name, followed in self._followed.items()}
             try:
-                scanned = [await self._look(wanted) for wanted in (await self._listed()).values()]
-                self._check(followed for followed in scanned if known.get(followed.wanted.name) != followed.wanted)
+                scanned = [await self._look(aspired) for aspired in (await self._listed()).values()]
+                self._check(followed for followed in scanned if known.get(followed.aspired.name) != followed.aspired)
             except BaseException:
-                self._wanted = before
+                self._aspired = before
                 raise
             finally:  # also unloads versions that a refused configuration loaded
                 await self._refresh()
@@ -154,55 +154,55 @@ class Manager:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _refresh(self) -> None:
-        """For each model: load the wanted versions, move the labels, unload the rest."""
+        """For each model: load the aspired versions, move the labels, unload the rest."""
         models = await self._listed()
-        for name, wanted in models.items():
-            self._followed[name] = await self._look(wanted)
+        for name, aspired in models.items():
+            self._followed[name] = await self._look(aspired)
             self._settle(name)
         for name in self._models.keys() - models.keys():
             self._followed.pop(name, None)
             self._settle(name)
 
     async def _listed(self) -> Mapping[str, AspiredModel]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._wanted.models)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._aspired.models)
 
-    async def _look(self, wanted: AspiredModel) -> _Followed:
+    async def _look(self, aspired: AspiredModel) -> _Followed:
         """Load the versions that the policy chooses among the loadable ones."""
-        found = await asyncio.get_running_loop().run_in_executor(self._thread, scan, wanted.folder)
-        followed = _Followed(wanted, {version.version for version in found})
-        lacking = wanted.policy.lacking(followed.there)
-        if not found and not lacking and wanted.name not in self._models:
+        on_disk = await asyncio.get_running_loop().run_in_executor(self._thread, scan, aspired.folder)
+        followed = _Followed(aspired, {version.version for version in on_disk})
+        lacking = aspired.policy.lacking(followed.there)
+        if not on_disk and not lacking and aspired.name not in self._models:
             return followed
-        model = self._models.setdefault(wanted.name, _Model())
-        self._say_lacking(wanted, model, lacking)
-        model.failed &= set(found)
-        for candidate in found:
-            is_wanted = wanted.policy.wants(candidate.version, len(followed.chosen))
-            if is_wanted and await self._serve(wanted.name, model, candidate):
+        model = self._models.setdefault(aspired.name, _Model())
+        self._say_lacking(aspired, model, lacking)
+        model.failed &= set(on_disk)
+        for candidate in on_disk:
+            is_aspired = aspired.policy.wants(candidate.version, len(followed.chosen))
+            if is_aspired and await self._serve(aspired.name, model, candidate):
                 followed.chosen.add(candidate.version)
         return followed
 
-    def _say_lacking(self, wanted: AspiredModel, model: _Model, lacking: Iterable[int]) -> None:
+    def _say_lacking(self, aspired: AspiredModel, model: _Model, lacking: Iterable[int]) -> None:
         """Report versions that the policy names but the disk lacks: in their status, and once in the log."""
         for version in lacking:
-            words = f"version {version} is not in {wanted.folder}"
+            words = f"version {version} is not in {aspired.folder}"
             before = model.states.get(version)
             if version in model.serving or (before is not None and before.status.error_message == words):
                 continue
-            _LOG.error("%s: %s, but the configuration requires it", wanted.name, words)
-            self._mark(wanted.name, version, State.END, grpc.StatusCode.NOT_FOUND, words)
+            _LOG.error("%s: %s, but the configuration requires it", aspired.name, words)
+            self._mark(aspired.name, version, State.END, grpc.StatusCode.NOT_FOUND, words)
 
     def _settle(self, name: str) -> None:
-        """Move the labels if all their versions serve, and unload versions that are neither wanted nor labelled."""
+        """Move the labels if all their versions serve, and unload versions that are neither aspired nor labelled."""
         model, followed = self._models.get(name), self._followed.get(name)
         if model is None:
             return
-        labels = {} if followed is None else followed.wanted.labels
+        labels = {} if followed is None else followed.aspired.labels
         if all(version in model.serving for version in labels.values()):
             model.labels = dict(labels)
         kept: set[int] = set()
         if followed is not None:  # versions that cannot be loaded, or are not on disk, replace nothing that serves
-            lacking = followed.wanted.policy.lacking(followed.there)
+            lacking = followed.aspired.policy.lacking(followed.there)
             otherwise = followed.there if not lacking else model.serving.keys()
             kept = (followed.chosen or set(otherwise)) | (followed.there & set(model.labels.values()))
         for version in sorted(model.serving.keys() - kept):
@@ -210,23 +210,23 @@ class Manager:
 
     def _check(self, changed: Iterable[_Followed]) -> None:
         for followed in changed:
-            name, model = followed.wanted.name, self._models.get(followed.wanted.name, _NO_MODEL)
+            name, model = followed.aspired.name, self._models.get(followed.aspired.name, _NO_MODEL)
             if not followed.chosen:
                 failed = [state for version, state in sorted(model.states.items()) if version in followed.there]
                 reasons = "; ".join(f"version {state.version}: {state.status.error_message}" for state in failed)
-                words = reasons or f"no requested version is in {followed.wanted.folder}"
+                words = reasons or f"no requested version is in {followed.aspired.folder}"
                 raise Refusal(grpc.StatusCode.UNKNOWN, f"Servable {name} did not become available: {words}")
-            for version in followed.wanted.labels.values():
+            for version in followed.aspired.labels.values():
                 if version not in model.serving:
                     raise wrong(
                         f"Request to assign label to version {version} of model {name}, "
                         "which is not currently available for inference"
                     )
 
-    async def _serve(self, name: str, model: _Model, found: Found) -> bool:
+    async def _serve(self, name: str, model: _Model, candidate: VersionDirectory) -> bool:
         """Load a version unless its current files already serve. True if the version serves, even with old files."""
-        version = found.version
-        if found in model.failed or (version in model.serving and model.serving[version][0] == found):
+        version = candidate.version
+        if candidate in model.failed or (version in model.serving and model.serving[version][0] == candidate):
             return version in model.serving
         loop = asyncio.get_running_loop()
         if version not in model.serving:
@@ -234,19 +234,19 @@ class Manager:
         _LOG.info("loading %s version %d", name, version)
         begin = loop.time()
         try:
-            if found.problem:
-                raise wrong(found.problem)
-            servable = await loop.run_in_executor(self._thread, self._load, name, version, found.directory)
+            if candidate.problem:
+                raise wrong(candidate.problem)
+            servable = await loop.run_in_executor(self._thread, self._load, name, version, candidate.directory)
         except Exception as error:  # noqa: BLE001 - a SavedModel can raise anything; status and log report it
             words = error.words if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
             _LOG.error("%s version %d cannot be loaded: %s", name, version, words)
-            model.failed.add(found)
+            model.failed.add(candidate)
             if version not in model.serving:
                 code = error.code if isinstance(error, Refusal) else grpc.StatusCode.INTERNAL
                 self._mark(name, version, State.END, code, words)
             return version in model.serving
         before = model.serving.get(version)
-        model.serving[version] = (found, servable)
+        model.serving[version] = (candidate, servable)
         self._mark(name, version, State.AVAILABLE)
         _LOG.info("serving %s version %d (%.2f s)", name, version, loop.time() - begin)
         if before is not None:

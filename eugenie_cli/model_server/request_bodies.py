@@ -69,7 +69,7 @@ def check_length(headers: Iterable[tuple[bytes, bytes]]) -> None:
             raise _too_large()
 
 
-async def while_there(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
+async def until_disconnected(receive: Receive, work: Coroutine[Any, Any, bytes]) -> bytes:
     """The result of `work`, which is cancelled if the caller hangs up. Raises Refusal in that case."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
     try:

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eugenie_cli.model_server.json_pool import JsonPool
 from eugenie_cli.model_server.metrics import CONTENT_TYPE, REST
-from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, while_there
+from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, until_disconnected
 from eugenie_cli.model_server.servable import Servable
 from eugenie_cli.model_server.service import Service
 from eugenie_cli.model_server.status_error import Refusal, from_number, invalid
@@ -178,9 +178,9 @@ class RestApi:
     async def _predict(self, spec: serving_pb2.ModelSpec, receive: Receive) -> bytes:
         with self._bodies.one() as body:
             content = await body.read(receive)
-            servable = self._service.catalog.find(spec)
+            servable = self._service.manager.find(spec)
             with servable.in_use():
-                return await while_there(receive, self._answered(servable, content))
+                return await until_disconnected(receive, self._answered(servable, content))
 
     async def _answered(self, servable: Servable, body: bytes) -> bytes:
         request = await self._json_pool.read(body, servable.signatures)

@@ -49,7 +49,7 @@ _LOG = logging.getLogger(__name__)
 class Settings:
     """Settings from the command line."""
 
-    wanted: AspiredVersions
+    aspired: AspiredVersions
     host: str
     port: int
     poll_s: float
@@ -77,12 +77,12 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    catalog, batcher = Manager(settings.wanted, load), Batcher(settings.workers)
-    service = Service(catalog, batcher, allow_reload=settings.allow_reload)
+    manager, batcher = Manager(settings.aspired, load), Batcher(settings.workers)
+    service = Service(manager, batcher, allow_reload=settings.allow_reload)
     server, port = _listen(settings, service)
     json_pool = JsonPool(settings.workers)
     rest = _listen_for_http(settings, RestApi(service, json_pool))
-    await catalog.refresh()
+    await manager.refresh()
     # objects loaded so far live as long as the process: exclude them from later collections
     gc.collect()
     gc.freeze()
@@ -90,7 +90,7 @@ async def serve(settings: Settings) -> None:
     await server.start()
     if rest is not None:
         await rest.start()
-    watches = [asyncio.create_task(catalog.watch(settings.poll_s))]
+    watches = [asyncio.create_task(manager.watch(settings.poll_s))]
     if settings.tls is not None:
         watches.append(asyncio.create_task(settings.tls.watch(settings.poll_s)))
     addresses = {"address": f"{settings.host}:{port}"}
@@ -99,7 +99,7 @@ async def serve(settings: Settings) -> None:
     if rest is not None:
         scheme = "http" if settings.tls is None else "https"
         addresses["rest"] = f"{scheme}://{settings.host}:{rest.port}"
-    _LOG.info("ready on %s: %s", ", ".join(addresses.values()), ", ".join(catalog.models) or "no models yet")
+    _LOG.info("ready on %s: %s", ", ".join(addresses.values()), ", ".join(manager.models) or "no models yet")
     if settings.ready_file is not None:
         _tell(settings.ready_file, addresses)
     try:
@@ -115,7 +115,7 @@ async def serve(settings: Settings) -> None:
         await asyncio.gather(*ending)
         await json_pool.close()
         batcher.stop()
-        catalog.close()
+        manager.close()
     await asyncio.gather(*watches, return_exceptions=True)
     _LOG.info("ended")
 

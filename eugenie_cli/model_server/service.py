@@ -46,8 +46,8 @@ Method = Callable[[Any], Awaitable[Any]]
 class Service:
     """Answers requests with the servables of a manager, through a batcher."""
 
-    def __init__(self, catalog: Manager, batcher: Batcher, *, allow_reload: bool = False) -> None:
-        self.catalog = catalog
+    def __init__(self, manager: Manager, batcher: Batcher, *, allow_reload: bool = False) -> None:
+        self.manager = manager
         self._allow_reload = allow_reload
         self.monitor = Monitor()
         self._batcher = batcher
@@ -55,7 +55,7 @@ class Service:
 
     async def predict(self, request: serving_pb2.PredictRequest) -> serving_pb2.PredictResponse:
         _need_spec(request)
-        servable = self.catalog.find(request.model_spec)
+        servable = self.manager.find(request.model_spec)
         spec = chosen(servable.signatures, request.model_spec.signature_name)
         inputs = spec.read(request)
         output_names = spec.chosen(request.output_filter)
@@ -78,7 +78,7 @@ class Service:
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")
-        servable = self.catalog.find(request.model_spec)
+        servable = self.manager.find(request.model_spec)
         definitions = serving_pb2.SignatureDefMap(signature_def=servable.definitions)
         response = serving_pb2.GetModelMetadataResponse()
         _name_version(response.model_spec, servable)
@@ -89,13 +89,13 @@ class Service:
 
     async def status(self, request: serving_pb2.GetModelStatusRequest) -> serving_pb2.GetModelStatusResponse:
         _need_spec(request)
-        statuses = self.catalog.statuses(request.model_spec)
+        statuses = self.manager.statuses(request.model_spec)
         return serving_pb2.GetModelStatusResponse(model_version_status=statuses)
 
     async def reload(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
         if not self._allow_reload:  # a configuration can name any folder of this machine
             raise Refusal(grpc.StatusCode.PERMISSION_DENIED, RELOAD_OFF)
-        await self.catalog.configure(aspired_versions.read(request.config))
+        await self.manager.configure(aspired_versions.read(request.config))
         return config_pb2.ReloadConfigResponse(status=serving_pb2.StatusProto())
 
     async def health(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
@@ -148,7 +148,7 @@ class Service:
         spec = getattr(request, "model_spec", None)
         if spec is None:
             return nullcontext()
-        return self.monitor.request(spec.name if self.catalog.serves(spec.name) else "", api, entrypoint)
+        return self.monitor.request(spec.name if self.manager.serves(spec.name) else "", api, entrypoint)
 
 
 def _need_spec(request: Any) -> None:

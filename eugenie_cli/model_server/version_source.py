@@ -13,7 +13,7 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True)
-class Found:
+class VersionDirectory:
     """A version directory. `identity` changes with any file in it; `problem`: why it cannot be served."""
 
     version: int
@@ -22,12 +22,12 @@ class Found:
     problem: str = ""
 
 
-def scan(folder: Path) -> list[Found]:
+def scan(folder: Path) -> list[VersionDirectory]:
     """The versions of the model in `folder`, newest first, without hidden directories.
 
     Directories may appear and disappear meanwhile. Raises OSError if the disk cannot be read: that is not "none".
     """
-    versions: dict[int, Found] = {}
+    versions: dict[int, VersionDirectory] = {}
     for directory in sorted(directories(folder), key=lambda path: (len(path.name), path.name)):
         name = directory.name
         if name.isascii() and name.isdigit() and int(name) not in versions:  # 7 before 007
@@ -44,7 +44,7 @@ def directories(parent: Path) -> list[Path]:
         return []
 
 
-def _version(folder: Path, directory: Path) -> Found:
+def _version(folder: Path, directory: Path) -> VersionDirectory:
     version, identity = int(directory.name), _identity(directory)
     problem = ""
     if str(version) != directory.name:
@@ -53,7 +53,7 @@ def _version(folder: Path, directory: Path) -> Found:
         problem = f"{directory} is a link that leads out of the model's folder, to {directory.resolve()}"
     elif SAVED_MODEL not in {name for name, _, _, _ in identity}:
         problem = f"{directory} has no {SAVED_MODEL}: it is incomplete, or not a SavedModel"
-    return Found(version, directory, identity, problem)
+    return VersionDirectory(version, directory, identity, problem)
 
 
 def _identity(directory: Path) -> tuple[tuple[str, int, int, int], ...]:

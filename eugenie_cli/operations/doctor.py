@@ -121,5 +121,5 @@ def _anomalies(site: Site) -> Check:
 def _engine(status: EngineStatus) -> Check:
     ok = status.ok or status.state == "stopped"  # eugenie's own engines may be stopped
     state = " ".join(filter(None, (status.state, status.address)))
-    found = ": ".join(filter(None, (state, status.why)))
-    return Check(status.name, ok, found, "" if ok else status.hint)
+    condition = ": ".join(filter(None, (state, status.why)))
+    return Check(status.name, ok, condition, "" if ok else status.hint)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eugenie_cli.engines import flink, flink_rest, kafka, mlflow, process, temporary_folders
 from eugenie_cli.engines.launcher import LOCK, run_file
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.operations.site_engines import SERVING
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.interfaces import HasServing
@@ -17,7 +17,7 @@ from eugenie_cli.workspace import Workspace
 def down(site: HasServing, progress: Progress = SILENT) -> list[str]:
     """Stops every engine of the site, including its model server. Returns the names of those that were running."""
     workspace = workspace_of(site)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         jobs = _jobs(workspace)
         if jobs:
             progress.say(f"stopping without a savepoint: {', '.join(jobs)} (`eugenie stream stop` takes one)")
@@ -34,7 +34,7 @@ def down(site: HasServing, progress: Progress = SILENT) -> list[str]:
 
 def settled(workspace: Workspace) -> None:
     """Waits until no `up` or `down` of the site is in progress."""
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         pass
 
 

@@ -54,7 +54,7 @@ def keep(site: Site, progress: Progress = SILENT, only: Collection[str] = (), do
 
     The engines keep running afterwards, unless `down_on_exit`. Raises EugenieError when the site is already supervised.
     """
-    with _only_one(workspace_of(site)), signals.noted() as stop:
+    with _only_one(workspace_of(site)), signals.stop_event() as stop:
         names = ", ".join(started(site, only)) or "no engines"
         progress.say(f"supervising {names}; Ctrl-C stops supervising")
         Supervisor(site, progress, only).run(stop)

@@ -17,7 +17,7 @@ from eugenie_cli.engines import flink, jars, kafka, mlflow, ports, process, temp
 from eugenie_cli.engines.java import java
 from eugenie_cli.engines.launcher import LOCK, Engine, JavaRuntime, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.operations.site_engines import NAMES, check_parts, external, needed
 from eugenie_cli.operations.status import ELSEWHERE, REACHABLE, EngineStatus, status, status_of_external
 from eugenie_cli.progress import SILENT, Progress
@@ -39,7 +39,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
     """
     check_parts(only)
     workspace = workspace_of(site)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         for name, address in external(site, only).items():
             current = status_of_external(site, name, address)
             if current.state != REACHABLE:
@@ -64,7 +64,7 @@ def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
     workspace = workspace_of(site)
     (part,) = (part for part, names in NAMES.items() if name in names)
     file = run_file(workspace, name)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         before = process.read_run_file(file)
         if before is None or process.identify(file) is not None:
             return False

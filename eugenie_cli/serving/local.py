@@ -15,7 +15,7 @@ from eugenie_cli.engines import ports, process, sockets
 from eugenie_cli.engines.endpoints import SOCKET
 from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, tls
 from eugenie_cli.serving.health import NO_ANSWER, why_not_serving
@@ -48,7 +48,7 @@ def start(site: HasServing, progress: Progress = SILENT) -> ServingStatus:
     if site.serving.address is not None:
         return _external(site, progress)
     workspace = workspace_of(site)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         release_config.fetch(site, progress)
         running = _serve(site, workspace, progress)
     if running is not None:
@@ -66,7 +66,7 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
         return False
     workspace = workspace_of(site)
     file = run_file(workspace, NAME)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         before = process.read_run_file(file)
         if before is None or process.identify(file) is not None:
             return False
@@ -93,7 +93,7 @@ def stop(site: HasServing, progress: Progress = SILENT) -> bool:
 
 def end(workspace: Workspace) -> bool:
     """Stop the server of this workspace, even one started under an earlier site file. True when one ran."""
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         recorded = process.read_run_file(run_file(workspace, NAME))
         ran = process.stop(run_file(workspace, NAME))
         if recorded is not None:

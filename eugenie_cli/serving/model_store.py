@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import new_folder
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import checksums
 from eugenie_cli.site.interfaces import HasServing
@@ -73,7 +73,7 @@ class ModelStore:
         holds a different export under the same number. A local version without sums is not compared.
         """
         folder, source = models / class_name, f"{self._root}/{class_name}/{version}"
-        with alone(folder / ".lock"):
+        with exclusive(folder / ".lock"):
             target = folder / str(version)
             if target.exists():
                 if (target / checksums.LOCATION).exists():

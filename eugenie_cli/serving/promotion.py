@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import grpc
 
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import model_store, release_config, runtime, tls
@@ -93,7 +93,7 @@ def _change(
 
 
 def _release(site: HasServing, class_name: str, version: int, progress: Progress, crown: Callable[[], None]) -> bool:
-    with alone(workspace_of(site).models / LOCK), _server(site) as server:
+    with exclusive(workspace_of(site).models / LOCK), _server(site) as server:
         before = release_config.read(site)
         after = {**before, class_name: _champion_only(class_name, version)}
         old = _champion(before.get(class_name))

@@ -13,7 +13,7 @@ from pathlib import Path
 from eugenie_cli.detection.detector import TrainedDetector
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.files import STAGED, new_folder
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import check_samples, checksums, model_info, warm_up
 from eugenie_cli.training import model_card, run_record
@@ -49,7 +49,7 @@ def publish_class(
     registered = registry.resolve(class_name, CHAMPION if version is None else version)
     folder = (models or opened.workspace.models) / class_name
     target = folder / str(registered.version)
-    with alone(folder / ".lock"):
+    with exclusive(folder / ".lock"):
         if target.exists():
             check_same(target, registered)
             progress.say(f"{class_name} version {registered.version} is already exported")

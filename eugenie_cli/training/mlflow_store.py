@@ -13,7 +13,7 @@ import requests
 
 from eugenie_cli.engines.mlflow import database, lock_of, store_uri
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.site.interfaces import HasTracking
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.secrets import without_password
@@ -98,7 +98,7 @@ def client(site: HasTracking) -> MlflowClient:
     if is_local(site):
         artifact_root(site).mkdir(parents=True, exist_ok=True)
     try:
-        with alone(lock_of(database(workspace_of(site)))) if is_local(site) else nullcontext():
+        with exclusive(lock_of(database(workspace_of(site)))) if is_local(site) else nullcontext():
             local_client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             local_client.search_registered_models(max_results=1)
     except MlflowException as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from eugenie_cli.detection.detector import AssetCalibration, TrainedDetector
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import Progress
 from eugenie_cli.site import effective
 from eugenie_cli.site.schema import Site
@@ -51,7 +51,7 @@ def train_class(
     equipment, registry = opened.fleet.equipment, opened.registry
     ancestor = ancestor_of(registry, opened.fleet) if options.from_champion else None
     folder = opened.workspace.training
-    with alone(folder / f"{class_name}.lock"):
+    with exclusive(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
         grids = load_rows.normal_grids(opened.fleet, opened.history, arrays, progress)
         fingerprint = datasets.fingerprint(grids)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.training import mlflow_model, mlflow_store, spool
 from eugenie_cli.training.registry import RegisteredVersion, Registry
 
@@ -60,7 +60,7 @@ class Delivery:
 
     def complete(self) -> RegisteredVersion:
         """Uploads all of a complete run, registers its version and removes its folder from the spool."""
-        with alone(self._run.folder.parent / spool.LOCK):
+        with exclusive(self._run.folder.parent / spool.LOCK):
             ended = self._run.ended
             if ended is None:  # another process has uploaded it in the meantime
                 return self._version()

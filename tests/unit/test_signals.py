@@ -1,4 +1,4 @@
-"""What ends a process from outside ends it as Ctrl-C does, is noted, or waits: for the length of a block."""
+"""For the length of a block, signals that end a process raise KeyboardInterrupt, set an event or are ignored."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_term_and_hup_are_as_ctrl_c(number):
 
 
 @pytest.mark.parametrize("number", ALL)
-def test_what_is_noted_ends_nothing(number):
+def test_a_signal_that_sets_the_stop_event_ends_nothing(number):
     before = handlers()
-    with signals.noted() as stop:
+    with signals.stop_event() as stop:
         assert not stop.is_set()
         os.kill(os.getpid(), number)
         assert stop.wait(5)
@@ -55,7 +55,7 @@ def test_what_is_ignored_is_lost(number):
     assert handlers() == before
 
 
-@pytest.mark.parametrize("block", [signals.interrupting, signals.ignored, signals.noted])
+@pytest.mark.parametrize("block", [signals.interrupting, signals.ignored, signals.stop_event])
 def test_under_nohup_a_closed_terminal_ends_nothing(block):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -72,7 +72,7 @@ def test_another_thread_changes_nothing():
     before, seen = handlers(), []
 
     def look():
-        with signals.interrupting(), signals.ignored(), signals.noted():
+        with signals.interrupting(), signals.ignored(), signals.stop_event():
             seen.append(handlers())
 
     thread = threading.Thread(target=look)

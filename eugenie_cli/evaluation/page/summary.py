@@ -128,13 +128,13 @@ def _faults(report: EvaluationReport) -> Iterator[Sentence]:
     else:
         missed = events.total - events.detected
         verdict = GOOD if not missed else FAIR if missed <= max(1, FAIR_MISSED * events.total) else POOR
-        found = "all" if not missed else f"{events.detected:,}"
+        detected = "all" if not missed else f"{events.detected:,}"
         late = ""
         if events.detected:
             half, most = duration(events.delay_median), duration(events.delay_p90)
             late = f", half of them within {half} and nine in ten within {most}"
         rest = "" if not missed else f" {counted(missed, 'was', 'were')} missed."
-        yield Sentence(verdict, f"Of {counted(events.total, 'known fault')} the model found {found}{late}.{rest}")
+        yield Sentence(verdict, f"Of {counted(events.total, 'known fault')} the model found {detected}{late}.{rest}")
         already = sum(event.detected is not None and event.detected < event.start for event in report.findings.events)
         if already:
             yield Sentence(

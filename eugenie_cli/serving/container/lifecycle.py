@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eugenie_cli.engines import container_record
 from eugenie_cli.engines.container_record import ContainerRecord
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import release_config, server_config
 from eugenie_cli.serving.container import blue_green, docker, files, image, launch, ports, preflight
@@ -40,7 +40,7 @@ ALIVE = frozenset({"running", "restarting", "paused"})
 
 
 @dataclass(frozen=True)
-class _Found:
+class _RecordedContainer:
     """The recorded container. `container` is None when the engine no longer has it."""
 
     record: ContainerRecord
@@ -61,7 +61,7 @@ def start(site: HasServing, progress: Progress = SILENT, *, offline: bool = Fals
     leaves nothing behind; after a failed upgrade the old container keeps serving.
     """
     workspace = workspace_of(site)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         _reconcile(site, workspace, progress, offline=offline)
     return status(site)
 
@@ -73,7 +73,7 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
     as started.
     """
     workspace = workspace_of(site)
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         before = container_record.read(workspace)
         if before is None or is_alive(workspace):
             return False
@@ -87,7 +87,7 @@ def revive(site: HasServing, progress: Progress = SILENT) -> bool:
 
 def stop(workspace: Workspace, progress: Progress = SILENT) -> bool:
     """Stop and remove the site's container and any leftovers of earlier ones. True when one ran."""
-    with alone(workspace.run / LOCK):
+    with exclusive(workspace.run / LOCK):
         client, _ = _engine(container_record.read(workspace))
         containers = _of_workspace(client, workspace)
         ran = any(container.status in ALIVE for container in containers)
@@ -106,12 +106,12 @@ def status(site: HasServing) -> ServingStatus:
     record = container_record.read(workspace)
     if record is None:
         return ServingStatus("stopped", None, "", "", ())
-    found = _found(docker.connect(record.engine), record)
+    recorded = _recorded(docker.connect(record.engine), record)
     log = f"docker logs {record.name}"
-    if found is None or found.container is None:
+    if recorded is None or recorded.container is None:
         return ServingStatus("crashed", None, record.address, log, ())
-    container = found.container
-    state = _state(found)
+    container = recorded.container
+    state = _state(recorded)
     running = state in ("running", "not answering")
     details = ContainerStatus(
         container.short_id,
@@ -134,10 +134,10 @@ def is_alive(workspace: Workspace) -> bool:
     if record is None:
         return False
     try:
-        found = _found(docker.connect(record.engine), record)
+        recorded = _recorded(docker.connect(record.engine), record)
     except EugenieError:
         return False
-    return found is not None and found.state in ALIVE
+    return recorded is not None and recorded.state in ALIVE
 
 
 def _reconcile(site: HasServing, workspace: Workspace, progress: Progress, *, offline: bool) -> None:
@@ -147,16 +147,16 @@ def _reconcile(site: HasServing, workspace: Workspace, progress: Progress, *, of
     host = preflight.look(client)
     release_config.fetch(site, progress)
     preflight.check(site, host)
-    found = _found(client, before)
+    recorded = _recorded(client, before)
     server_image = image.provide(client, server_config.image(site), progress, offline=offline)
-    _clear(client, workspace, keep=found)
-    spec = specify(site, found.record.colour if found is not None else BLUE, cdi=host.gives_gpus_by_cdi)
-    if found is None or found.container is None or found.state != "running":
-        _first(client, url, site, spec, found, progress)
-    elif _differs(found.container, spec, server_image):
-        _replace(client, url, site, found.record, found.container, host.gives_gpus_by_cdi, progress)
+    _clear(client, workspace, keep=recorded)
+    spec = specify(site, recorded.record.colour if recorded is not None else BLUE, cdi=host.gives_gpus_by_cdi)
+    if recorded is None or recorded.container is None or recorded.state != "running":
+        _first(client, url, site, spec, recorded, progress)
+    elif _differs(recorded.container, spec, server_image):
+        _replace(client, url, site, recorded.record, recorded.container, host.gives_gpus_by_cdi, progress)
     else:
-        _refresh(site, found.record, found.container, progress)
+        _refresh(site, recorded.record, recorded.container, progress)
 
 
 def _engine(record: ContainerRecord | None) -> tuple[DockerClient, str]:
@@ -168,21 +168,21 @@ def _engine(record: ContainerRecord | None) -> tuple[DockerClient, str]:
     return docker.connect(current), current
 
 
-def _state(found: _Found) -> str:
-    if found.state == "running":
-        return "running" if is_serving(found.record.address) else "not answering"
-    return "restarting" if found.state == "restarting" else "crashed"
+def _state(recorded: _RecordedContainer) -> str:
+    if recorded.state == "running":
+        return "running" if is_serving(recorded.record.address) else "not answering"
+    return "restarting" if recorded.state == "restarting" else "crashed"
 
 
-def _found(client: DockerClient, record: ContainerRecord | None) -> _Found | None:
+def _recorded(client: DockerClient, record: ContainerRecord | None) -> _RecordedContainer | None:
     from docker.errors import NotFound
 
     if record is None:
         return None
     try:
-        return _Found(record, client.containers.get(record.container))
+        return _RecordedContainer(record, client.containers.get(record.container))
     except NotFound:
-        return _Found(record, None)
+        return _RecordedContainer(record, None)
 
 
 def _of_workspace(client: DockerClient, workspace: Workspace) -> list[Container]:
@@ -190,7 +190,7 @@ def _of_workspace(client: DockerClient, workspace: Workspace) -> list[Container]
     return client.containers.list(all=True, filters={"label": label})
 
 
-def _clear(client: DockerClient, workspace: Workspace, keep: _Found | None) -> None:
+def _clear(client: DockerClient, workspace: Workspace, keep: _RecordedContainer | None) -> None:
     """Remove the containers that a killed start left behind, except the one that serves."""
     serving_id = keep.container.id if keep is not None and keep.container is not None else None
     for container in _of_workspace(client, workspace):
@@ -203,12 +203,17 @@ def _differs(container: Container, spec: ContainerSpec, server_image: Image) -> 
 
 
 def _first(
-    client: DockerClient, url: str, site: HasServing, spec: ContainerSpec, found: _Found | None, progress: Progress
+    client: DockerClient,
+    url: str,
+    site: HasServing,
+    spec: ContainerSpec,
+    recorded: _RecordedContainer | None,
+    progress: Progress,
 ) -> None:
     """Start the only container; no requests are served until it is ready."""
     workspace = workspace_of(site)
-    if found is not None and found.container is not None:
-        launch.discard(found.container)
+    if recorded is not None and recorded.container is not None:
+        launch.discard(recorded.container)
     container_record.remove(workspace)
     spec = spec.reached_at(ports.first(workspace, spec))
     container = blue_green.begin(client, site, spec, progress)

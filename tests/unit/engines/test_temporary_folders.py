@@ -11,7 +11,7 @@ import pytest
 
 from eugenie_cli.engines import process, temporary_folders
 from eugenie_cli.engines.launcher import run_file
-from eugenie_cli.locks import alone
+from eugenie_cli.locks import exclusive
 from eugenie_cli.workspace import Workspace
 
 ENGINES = ("flink-jobmanager", "flink-taskmanager")
@@ -83,7 +83,7 @@ def test_a_shared_folder_stays_while_one_of_its_processes_lives(workspace, live)
 def test_nothing_is_removed_while_engines_are_started(workspace):
     temporary_folders.make(workspace, ENGINES[0])
     lock = workspace.run / ".lock"
-    with alone(lock):  # during a launch whose run file is not written yet
+    with exclusive(lock):  # during a launch whose run file is not written yet
         temporary_folders.sweep_if_free(workspace, ENGINES, lock)
         assert left(workspace)
     temporary_folders.sweep_if_free(workspace, ENGINES, lock)

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from eugenie_cli.model_server import request_bodies
-from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, while_there
+from eugenie_cli.model_server.request_bodies import RequestBodies, check_length, until_disconnected
 from eugenie_cli.model_server.status_error import Refusal
 
 
@@ -78,7 +78,7 @@ def test_work_ends_when_its_caller_hangs_up() -> None:
         return b""
 
     with pytest.raises(Refusal, match="went away") as gone:
-        asyncio.run(while_there(receiving([], hangs_up=True), work()))
+        asyncio.run(until_disconnected(receiving([], hangs_up=True), work()))
     assert gone.value.code is grpc.StatusCode.CANCELLED and ended == [True]
 
 
@@ -90,6 +90,6 @@ def test_work_of_a_caller_who_stays_is_answered() -> None:
     async def fails() -> bytes:
         raise Refusal(grpc.StatusCode.NOT_FOUND, "no such model")
 
-    assert asyncio.run(while_there(receiving([]), work())) == b"answer"
+    assert asyncio.run(until_disconnected(receiving([]), work())) == b"answer"
     with pytest.raises(Refusal, match="no such model"):
-        asyncio.run(while_there(receiving([]), fails()))
+        asyncio.run(until_disconnected(receiving([]), fails()))

@@ -26,7 +26,7 @@ class Service:
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.monitor = SimpleNamespace(page=lambda: "a page\n")
-        self.catalog = SimpleNamespace(find=self._find)
+        self.manager = SimpleNamespace(find=self._find)
 
     def counted(self, request: serving_pb2.GetModelStatusRequest, api: str, _entrypoint: str) -> Any:
         spec = request.model_spec
