@@ -1,4 +1,4 @@
-"""The specification of a stream job in pods: its addresses within the cluster, and references in place of secrets."""
+"""The specification of a stream job in pods: its addresses within the cluster, and references instead of secrets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROVIDER = "org.apache.flink.kafka.shaded.org.apache.kafka.common.config.provid
 
 
 def specification(site: Site) -> JobSpec:
-    """The job's specification, with references for the Kafka client in the place of secrets."""
+    """The job's specification, with references for the Kafka client instead of secrets."""
     for key, is_external, engine in (
         ("kafka.bootstrap", site.kafka.bootstrap != endpoints.EMBEDDED, "Kafka"),
         ("serving.address", site.serving.address is not None, "the model server"),

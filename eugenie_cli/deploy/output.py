@@ -1,4 +1,4 @@
-"""Writes rendered documents into a folder: each file completely or not at all, and never over files of others.
+"""Writes rendered documents into a folder: each file completely or not at all, never overwriting other people's files.
 
 The folder also holds a record, `.rendered-<target>.sha256`, in the format of `sha256sum --check`: a file whose digest
 differs was created or changed by someone else. Files that the record does not name, and files behind a symbolic link,
@@ -37,7 +37,7 @@ def write(folder: Path, target: str, documents: Sequence[Document], force: bool 
     """Writes each document by one rename, and removes files that only an earlier rendering wrote.
 
     Before anything is written, raises EugenieError (REFUSED) if a file exists that this command did not write or that
-    was changed since, unless `force`; and always if a link or a file is in the place of a folder.
+    was changed since, unless `force`; and always if a link or a file is where a folder is needed.
     """
     contents = {document.name: document.content for document in documents}
     return write_files(folder, target, contents, force)
@@ -109,7 +109,7 @@ def _check_ways(folder: Path, names: Mapping[str, bytes]) -> None:
 
 
 def _obstacle(folder: Path, name: str) -> Path | None:
-    """The first link or file in the place of a folder between `folder` and the file."""
+    """The first link or file between `folder` and the file where a folder is needed."""
     for parent in reversed(PurePosixPath(name).parents[:-1]):
         path = folder / parent
         if path.is_symlink() or (path.exists() and not path.is_dir()):

@@ -103,7 +103,7 @@ def evaluate_class(
 
     Rows with a value are judged, except those in the asset's listed normal periods, which trained and calibrated the
     model. With a candidate, rows that it or the version learnt from, according to their training runs, are also left
-    out; if that leaves no row of the period, all rows are judged, and a note says so. Rows without a score count as not
+    out; if no row of the period is left, all rows are evaluated and a note is added. Rows without a score count as not
     flagged. The baselines learn from the same normal rows, set thresholds by the same budget and raise alarms by the
     same rule. Assets are scored one by one.
 

@@ -61,7 +61,7 @@ def alone(report: Report, rule: PromotionGate) -> Iterator[Condition]:
     for key, name in (("alarm_time_fraction", "quiet time in alarm"), ("flagged", "quiet rows above 1")):
         value = quiet.get(key)
         if value is not None and value > rule.most_alarm_time:
-            yield Condition(False, f"{name}: {value:.1%}, never more than {rule.most_alarm_time:.0%} is allowed")
+            yield Condition(False, f"{name}: {value:.1%}, at most {rule.most_alarm_time:.0%} is allowed")
     highest = report.get("highest_score")
     scored = (report.get("coverage") or 0.0) * report["judged_rows"]
     if highest is not None and highest < DEAF and scored >= ENOUGH_TO_HEAR:

@@ -233,7 +233,7 @@ def _line(refused: Refused) -> int:
 
 
 def last_line_end(data: bytes) -> int:
-    """The offset after the last line break; 0 if there is none. A CR at the very end does not count: LF may follow."""
+    """The index just after the last line break; 0 if there is none. A trailing CR may be half of a CRLF."""
     end = data.rfind(b"\n") + 1
     if b"\r" in data:
         end = max(end, data.rfind(b"\r", 0, len(data) - 1) + 1)
