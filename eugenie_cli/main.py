@@ -27,6 +27,7 @@ from eugenie_cli.commands import (
     stream,
     train,
 )
+from eugenie_cli.commands.command import Command
 from eugenie_cli.commands.renamed import with_old_spellings
 from eugenie_cli.console import Console
 from eugenie_cli.errors import EugenieError, ExitCode
@@ -61,9 +62,9 @@ def _root(
         os.environ["EUGENIE_DEBUG"] = "1"
 
 
-app.command("init")(init.init)
+app.command("init", cls=Command)(init.init)
 app.add_typer(config.app)
-app.command("import")(import_.import_)
+app.command("import", cls=Command)(import_.import_)
 app.add_typer(history.app)
 app.command("train", cls=with_old_spellings("train"))(train.train)
 app.command("evaluate", cls=with_old_spellings("evaluate"))(evaluate.evaluate)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eugenie_cli.commands.command import Command
 from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="anomalies", help="Follow and list anomalies.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def tail(
     assets: AssetArgument = None,
     site: SiteOption = None,
@@ -60,7 +61,7 @@ def tail(
         pass  # the normal end of a tail
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     assets: AssetArgument = None,
     site: SiteOption = None,

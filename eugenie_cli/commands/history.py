@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from eugenie_cli.commands.command import Command
 from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, OutputOption, SiteOption, both
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
@@ -44,7 +45,7 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
             console.say(note)
 
 
-@app.command()
+@app.command(cls=Command)
 def quality(
     assets: AssetArgument = None,
     site: SiteOption = None,
@@ -66,7 +67,7 @@ def quality(
         console.table(QUALITY_COLUMNS, quality_rows(report), right=("readings", *SHARES))
 
 
-@app.command()
+@app.command(cls=Command)
 def drop(
     source: Annotated[
         str,

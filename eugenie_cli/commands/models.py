@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eugenie_cli.commands.command import Command
 from eugenie_cli.commands.options import (
     ClassArgument,
     ClassOption,
@@ -27,7 +28,7 @@ OneClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Equipmen
 VersionArgument = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Registered version.")]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_versions(
     classes: ClassArgument = None,
     site: SiteOption = None,
@@ -46,7 +47,7 @@ def list_versions(
     _show(versions, output)
 
 
-@app.command()
+@app.command(cls=Command)
 def promote(
     class_name: OneClassArgument,
     version: VersionArgument,
@@ -69,7 +70,7 @@ def promote(
     _show([done.promotion.registered], output)
 
 
-@app.command()
+@app.command(cls=Command)
 def rollback(class_name: OneClassArgument, site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Make the former champion champion again, as `promote` does."""
     from eugenie_cli.serving.promotion import rollback
@@ -98,7 +99,7 @@ def sync(site: SiteOption = None, output: OutputOption = Output.table) -> None:
         raise typer.Exit(ExitCode.PARTLY if done.sent else ExitCode.FAILED)
 
 
-@app.command()
+@app.command(cls=Command)
 def drift(
     classes: ClassArgument = None,
     site: SiteOption = None,

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand
-
+from eugenie_cli.commands.command import Command
 from eugenie_cli.console import Console
 
 if TYPE_CHECKING:
@@ -30,16 +29,16 @@ RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
 """Command -> old name -> its replacement."""
 
 
-def with_old_spellings(path: str) -> type[TyperCommand]:
+def with_old_spellings(path: str) -> type[Command]:
     """The class for the command `eugenie <path>`, which also accepts the old names."""
     old = RENAMED[path]
 
-    class Command(TyperCommand):
+    class Renaming(Command):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             taking = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
             return super().parse_args(ctx, list(_renewed(args, old, taking)))
 
-    return Command
+    return Renaming
 
 
 def _renewed(args: Sequence[str], old: Mapping[str, tuple[str, ...]], taking: set[str]) -> Iterator[str]:

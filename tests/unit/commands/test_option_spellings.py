@@ -111,8 +111,8 @@ def test_an_option_takes_the_same_kind_of_value_everywhere():
 
 def test_values_have_english_names_in_the_help():
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^ +(?:-\w, )?--[\w-]+ (<[^>]+>)", page, re.MULTILINE)
-    assert set(lines) == {CHOICE}
+    assert set(re.findall(r"<[^>]+>", page)) == {CHOICE}
+    assert not re.findall(r"^Usage: .*[{}].*", page, re.MULTILINE)
 
 
 def test_commands_that_take_classes_or_assets_as_options_take_them_as_arguments_too():
