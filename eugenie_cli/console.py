@@ -59,7 +59,7 @@ class Console:
 
     @property
     def asks(self) -> bool:
-        """True when somebody at a terminal can answer a question."""
+        """True when a user at a terminal can answer a question."""
         return sys.stdin.isatty() and self.err.isatty()
 
     def _rich(self, stream: TextIO) -> Any:

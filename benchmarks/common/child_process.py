@@ -47,7 +47,7 @@ class Child:
         self._reader.start()
 
     def check(self) -> None:
-        """Return while the process runs. Raises DeadProcessError once it has ended, whatever its exit status."""
+        """Return while the process runs. Raises DeadProcessError once it has ended, with any exit status."""
         if self._process.poll() is not None:
             raise self.death()
 

@@ -7,7 +7,7 @@ grid's step and the wait for late readings are excluded from the time between th
     latency = Kafka's time of the score - Kafka's time of the first reading with ts >= edge + out_of_orderness
 
 Both times are the broker's, which stamps each record that it accepts (LogAppendTime); everything runs on one machine.
-The gateway is a separate process and keeps pace with the clock whatever the job does. With exactly-once, a score counts
+The gateway is a separate process and keeps pace with the clock regardless of the job. With exactly-once, a score counts
 when a consumer of committed records has it: until then, nobody can read it.
 """
 

@@ -1,4 +1,4 @@
-"""Smoothed statistics of an asset's normal rows, from which baselines and thresholds are learnt."""
+"""Smoothed statistics of an asset's normal rows, from which baselines and thresholds are computed."""
 
 from __future__ import annotations
 

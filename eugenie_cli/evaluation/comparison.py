@@ -55,7 +55,7 @@ class Candidate:
     difference: Mapping[str, Difference]
     """By figure: the candidate's minus the champion's."""
     learnt: TrainingRowCount | None = None
-    """Judged rows that it learnt from; None if not examined."""
+    """Judged rows used to train it; None if not examined."""
 
 
 class Comparison:

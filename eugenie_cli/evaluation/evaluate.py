@@ -51,9 +51,9 @@ class Evaluation:
     candidate: Candidate | None = None
     """The version that was judged beside it, if requested."""
     learnt: TrainingRowCount | None = None
-    """Judged rows that the version learnt from; None if not examined."""
+    """Judged rows used to train the version; None if not examined."""
     left_out: int = 0
-    """Rows left out because the version or the candidate learnt from them."""
+    """Rows left out because the version or the candidate was trained on them."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"class", "version", "point", "events", ..., "baselines": {NAME: the same}}`."""
@@ -102,8 +102,8 @@ def evaluate_class(
     """Score the class's rows with start_ms <= edge < end_ms, and judge the scores by the labels, if any.
 
     Rows with a value are judged, except those in the asset's listed normal periods, which trained and calibrated the
-    model. With a candidate, rows that it or the version learnt from, according to their training runs, are also left
-    out; if no row of the period is left, all rows are evaluated and a note is added. Rows without a score count as not
+    model. With a candidate, rows used to train it or the version, according to their training runs, are also left out;
+    if no row of the period is left, all rows are evaluated and a note is added. Rows without a score count as not
     flagged. The baselines learn from the same normal rows, set thresholds by the same budget and raise alarms by the
     same rule. Assets are scored one by one.
 

@@ -14,11 +14,11 @@ from eugenie_cli.site.promotion import PromotionGate
 
 FEW_ON_AN_ASSET = 3
 """Alarms of one asset that are too few to compare: twice one alarm is only two."""
-DEAF = 0.1
+INSENSITIVE = 0.1
 """A detector whose highest score stays below this does not even respond to normal operation: a threshold is only a
 small multiple of the .999 quantile of normal rows, so the highest of a thousand normal scores comes near 1."""
-ENOUGH_TO_HEAR = 1_000
-"""Scored rows from which a low highest score means that the version is deaf."""
+ENOUGH_SCORES = 1_000
+"""Scored rows from which a low highest score means that the version is insensitive."""
 WINDOWS = 2
 """Windows of quiet rows that the gate needs, unless the site file sets a duration."""
 
@@ -64,10 +64,11 @@ def alone(report: Report, rule: PromotionGate) -> Iterator[Condition]:
             yield Condition(False, f"{name}: {value:.1%}, at most {rule.most_alarm_time:.0%} is allowed")
     highest = report.get("highest_score")
     scored = (report.get("coverage") or 0.0) * report["judged_rows"]
-    if highest is not None and highest < DEAF and scored >= ENOUGH_TO_HEAR:
+    if highest is not None and highest < INSENSITIVE and scored >= ENOUGH_SCORES:
         yield Condition(
             False,
-            f"the highest of {scored:,.0f} scores is {highest:.2g}: it is deaf, even normal rows score closer to 1",
+            f"the highest of {scored:,.0f} scores is {highest:.2g}: it is insensitive; even normal rows should "
+            "score closer to 1",
         )
     yield from _enough(report, rule)
     if (report.get("events") or {}).get("total") == 0:
@@ -79,22 +80,22 @@ def new_rows(*reports: Report) -> Iterator[Condition]:
     left_out = max(report.get("left_out_rows") or 0 for report in reports)
     judged = reports[0]["judged_rows"]
     if left_out and judged:
-        yield Condition(True, f"{judged:,} rows are judged; {left_out:,} rows that a version learnt from are left out")
+        yield Condition(True, f"{judged:,} rows are judged; {left_out:,} rows used to train a version are left out")
     for report in reports:
         learnt_rows = report.get("learnt") or {}
         if learnt_rows.get("rows"):
             part = "all" if learnt_rows["rows"] == judged else f"{learnt_rows['rows']:,} of the"
             yield Condition(
                 False,
-                f"version {report['version']} learnt from {part} {judged:,} judged rows, so they prove nothing about "
-                "it: judge on rows that are new to both versions (promotion.last or start in the site file, or "
-                "`eugenie evaluate --candidate VERSION` with --from and --to); if there are none, import newer history "
-                "first",
+                f"version {report['version']} was trained on {part} {judged:,} judged rows, which therefore say "
+                "nothing about its quality: judge on rows that are new to both versions (promotion.last or start in "
+                "the site file, or `eugenie evaluate --candidate VERSION` with --from and --to); if there are none, "
+                "import newer history first",
             )
         elif learnt_rows.get("unknown"):
             yield Condition(
                 True,
-                f"the rows that version {report['version']} learnt from are unknown ({learnt_rows['unknown']}): if "
+                f"the rows used to train version {report['version']} are unknown ({learnt_rows['unknown']}): if "
                 "they include the judged rows, its figures mean little",
             )
 
@@ -133,7 +134,7 @@ def _faults(challenger: Report, champion: Report, rule: PromotionGate) -> Iterat
 
 
 def _delay(challenger: Report, champion: Report, rule: PromotionGate) -> Iterator[Condition]:
-    """Compare delays only of faults that both found: a late find of a fault that the champion missed is no worse."""
+    """Compare delays only of faults that both found: finding a fault late that the champion missed is not worse."""
     new, old = _delays(challenger), _delays(champion)
     both = new.keys() & old.keys()
     if not both:
@@ -220,7 +221,7 @@ def _alarm_rows(report: Report) -> int:
 
 
 def _silent(challenger: Report, champion: Report, budget: float) -> Iterator[Condition]:
-    """Without labels, a good quiet version looks like one that learnt the fault or that detects nothing."""
+    """Without labels, a good quiet version looks like one that was trained on the fault or that detects nothing."""
     if challenger.get("false_alarms_per_asset_day") is not None or challenger.get("flagged") != 0:
         return
     old = champion.get("flagged") or 0.0
@@ -228,9 +229,9 @@ def _silent(challenger: Report, champion: Report, budget: float) -> Iterator[Con
     if old > budget or alarms > FEW_ON_AN_ASSET:
         yield Condition(
             False,
-            f"it scores no row above 1, where the champion has {old:.2%} and {alarms:,} alarms: without labels, nobody "
-            "can tell whether it is right or deaf; set promotion.labels to a file of the period's known faults, which "
-            "may list none",
+            f"it scores no row above 1, where the champion has {old:.2%} and {alarms:,} alarms: without labels, "
+            "it is unknown whether it is right or insensitive; set promotion.labels to a file of the period's known "
+            "faults, which may list none",
         )
 
 

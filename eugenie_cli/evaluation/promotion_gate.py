@@ -77,7 +77,7 @@ def _nothing(report: Report) -> Verdict:
     reason = "the history has no rows to judge the new version by"
     if report.get("left_out_rows"):
         reason = (
-            f"the versions learnt from every row of the period ({report['left_out_rows']:,}), so no row is left to "
+            f"the versions were trained on every row of the period ({report['left_out_rows']:,}), so no row is left to "
             "judge the new version by: import newer history, or choose another period (promotion.last or start in the "
             "site file)"
         )

@@ -99,8 +99,8 @@ def notes_on(
         notes.append("Rows in listed normal periods are not judged: they trained and calibrated the model.")
     if unlisted:
         notes.append(
-            f"{len(unlisted)} of {len(assets)} assets list no normal period, so the model learnt from all their rows "
-            "that are not excluded, including judged ones: expect worse figures on new rows."
+            f"{len(unlisted)} of {len(assets)} assets list no normal period, so the model was trained on all their "
+            "rows that are not excluded, including judged ones: expect worse figures on new rows."
         )
     if labels is None:
         notes.append(

@@ -1,4 +1,4 @@
-"""The rows that a model version learnt from: judging it on these rows proves nothing new."""
+"""The rows used to train a model version, on which its quality cannot be judged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrainingRows:
     """Why the rows are not fully known; empty if they are."""
 
     def among(self, asset: str, edges: Ints) -> Bools:
-        """bool [T]: edges that the version learnt from, as far as known."""
+        """bool [T]: edges of rows used to train the version, as far as known."""
         learnt = np.zeros(len(edges), bool)
         for start, end in self.spans.get(asset, ()):
             learnt[np.searchsorted(edges, start) : np.searchsorted(edges, end, side="right")] = True
@@ -39,7 +39,7 @@ class TrainingRows:
 
 @dataclass(frozen=True)
 class TrainingRowCount:
-    """How many of the judged rows a version learnt from; a lower bound if `unknown` gives a reason."""
+    """How many of the judged rows were used to train a version; a lower bound if `unknown` gives a reason."""
 
     rows: int
     unknown: str = ""
@@ -49,7 +49,7 @@ class TrainingRowCount:
 
 
 def learnt_by(registry: Registry, class_name: str, version: int | str) -> TrainingRows:
-    """The rows that a registered version learnt from. Never raises for an unreadable record: `unknown` says why."""
+    """The rows used to train a registered version. Never raises for an unreadable record: `unknown` says why."""
     from mlflow.exceptions import MlflowException
 
     from eugenie_cli.training import mlflow_store, run_record
@@ -65,7 +65,7 @@ def learnt_by(registry: Registry, class_name: str, version: int | str) -> Traini
             if recorded is None:
                 return TrainingRows(
                     spans,
-                    f"run {run_id} does not record the rows that it learnt from, because an older eugenie made it",
+                    f"run {run_id} does not record its training rows, because an older eugenie made it",
                 )
             for asset, spans_of_run in recorded.items():
                 spans.setdefault(asset, []).extend(spans_of_run)
@@ -80,7 +80,7 @@ def learnt_by(registry: Registry, class_name: str, version: int | str) -> Traini
 def leaves_something(
     fleet: Fleet, history: History, start_ms: int | None, end_ms: int | None, learnt: Iterable[TrainingRows]
 ) -> bool:
-    """Whether any asset has history in the period that none of the versions learnt from, judged by time alone.
+    """Whether any asset has history in the period that was not used to train any of the versions, judged by time alone.
 
     Assets that the first version never saw do not count, because it is not judged on them.
     """

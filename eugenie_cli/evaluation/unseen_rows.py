@@ -1,4 +1,4 @@
-"""Selects the rows to judge versions by: those that none of them learnt from, if the period has any."""
+"""Selects the rows to judge versions by: those not used to train any of them, if the period has any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eugenie_cli.training.open_class import OpenClass
 
 
 class UnseenRows:
-    """Tracks which rows the versions of an evaluation learnt from, and so which rows are judged."""
+    """Tracks which rows were used to train the versions of an evaluation, and so which rows are judged."""
 
     def __init__(self, opened: OpenClass, options: EvaluationOptions) -> None:
         self._assets = opened.fleet.assets
@@ -38,17 +38,17 @@ class UnseenRows:
         return judged
 
     def count(self, index: int) -> TrainingRowCount:
-        """Judged rows that the version (0) or the candidate (1) learnt from."""
+        """Judged rows used to train the version (0) or the candidate (1)."""
         return TrainingRowCount(self._rows[index], self._learnt[index].unknown)
 
     def notes(self) -> Iterator[str]:
         if self.left_out:
-            yield f"{self.left_out:,} rows are left out because one of the two versions learnt from them."
+            yield f"{self.left_out:,} rows are left out because one of the two versions was trained on them."
         elif len(self._learnt) > 1 and any(self._rows):
             yield (
-                "One of the two versions learnt from every row of this period, so the figures do not show which is "
+                "One of the two versions was trained on every row of this period, so the figures do not show which is "
                 "better on new rows: judge them on a later period."
             )
         for name, learnt in zip(("the version", "the candidate"), self._learnt, strict=False):
             if learnt.unknown and len(self._learnt) > 1:
-                yield f"The rows that {name} learnt from are unknown: {learnt.unknown}"
+                yield f"The rows used to train {name} are unknown: {learnt.unknown}"

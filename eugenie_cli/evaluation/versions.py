@@ -13,7 +13,8 @@ def exported(opened: OpenClass, version: str | int, progress: Progress) -> Path:
 
     Only the champion is exported to where the model server would load it: evaluating a challenger does not serve it.
     A version number alone proves nothing, because a recreated registry counts from 1 again. So the directory must come
-    from the run that the registry records for the version. If the tracking server is unreachable, a number is not checked; a message reports it.
+    from the run that the registry records for the version. If the tracking server is unreachable, a number is not
+    checked; a message reports it.
 
     Raises:
         EugenieError: the version does not exist, the export refuses it, or (REFUSED) the directory is from another run.

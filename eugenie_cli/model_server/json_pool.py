@@ -33,7 +33,8 @@ LARGE_ANSWER = 10_000
 """Values. They take 10 ms to write (1 us each, for any model)."""
 
 _BUFFER = 4 * 1024 * 1024
-"""Bytes of a message written at once: copying them blocks nobody, and hundreds of MiB take few writes."""
+"""Bytes of a message written at once: copying them does not block the event loop, and hundreds of MiB take few
+writes."""
 
 _PROGRAM = f"from {json_pool_worker.__name__} import main; main()"
 # not -m: the worker's classes would belong to __main__, and pickle could not find them here

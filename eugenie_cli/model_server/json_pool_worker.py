@@ -58,7 +58,7 @@ def packed(message: Task | Done) -> bytes:
 
 
 def unpacked(content: bytes) -> Any:
-    """The message in bytes from `packed`. Both processes are the same program, and nobody else has their pipes."""
+    """The message in bytes from `packed`. Both processes are the same program, and no other process has their pipes."""
     return pickle.loads(content)  # noqa: S301
 
 

@@ -89,7 +89,7 @@ async def _left(receive: Receive) -> None:
 
 
 def _gone() -> Refusal:
-    return Refusal(grpc.StatusCode.CANCELLED, "the caller went away")
+    return Refusal(grpc.StatusCode.CANCELLED, "the caller disconnected")
 
 
 def _too_large() -> Refusal:

@@ -17,7 +17,7 @@ class Refusal(Exception):  # noqa: N818 - the caller's error, not the server's
 
 
 def invalid(words: str) -> Refusal:
-    """INVALID_ARGUMENT: the request is invalid, whatever the server's state."""
+    """INVALID_ARGUMENT: the request is invalid, regardless of the server's state."""
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, words)
 
 

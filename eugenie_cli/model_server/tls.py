@@ -64,5 +64,5 @@ class ServerTls:
 
 
 def _no_password() -> str:
-    """Refuse a key with a password, which nobody could type."""
+    """Refuse a key with a password, which cannot be entered at start."""
     raise ssl.SSLError("the key has a password: use one without, readable only by its owner")

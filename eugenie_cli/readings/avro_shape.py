@@ -38,7 +38,7 @@ def _shape(schema: Any, space: str, known: dict[str, _Shape], within: tuple[str,
     if kind in ("array", "map"):
         depth, empty = _shape(schema.get("items" if kind == "array" else "values"), space, known, within, above + 1)
         if kind == "array" and empty:
-            raise ValueError("it has an array of zero-length values, of which a short body may claim any number")
+            raise ValueError("it has an array of zero-length values, and a short body may claim any number of them")
         return depth + 1, False
     if kind in ("enum", "fixed"):
         known[_full(schema, space)[0]] = (1, kind == "fixed" and not schema.get("size"))

@@ -1,6 +1,6 @@
 """The typed, frozen schema of the site file. One YAML file describes a site; nothing else configures eugenie.
 
-Every duration is an int in milliseconds, whatever unit the file uses. Every instant is an aware datetime after
+Every duration is an int in milliseconds, regardless of the unit in the file. Every instant is an aware datetime after
 `load.load_site` has applied the site's time zone.
 """
 

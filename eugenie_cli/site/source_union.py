@@ -16,7 +16,7 @@ from eugenie_cli.site.source_types import SourceSettings
 
 
 class _ByType:
-    """A union, for pydantic, of all installed types, of which only those in use are loaded."""
+    """A union, for pydantic, of all installed types; only those in use are loaded."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(_validate)

@@ -21,7 +21,7 @@ from eugenie_cli.detection.detectors.options import BURN_IN
 # windows in which a whole sensor is missing from some row onwards.
 HIDDEN_VALUES = 0.02
 HIDDEN_SENSOR_WINDOWS = 0.1
-# Batches that are cut, and learnt from, in one call, which pays a step's overhead once for all of them. At most this
+# Batches that are cut, and trained on, in one call, which pays a step's overhead once for all of them. At most this
 # many values, which is 16 MB.
 TOGETHER = 8
 MOST_VALUES = 1 << 22
@@ -48,7 +48,7 @@ class Batches(NamedTuple):
     inputs: Floats
     """float32 [K, M, b, S], NaN where missing."""
     target: Floats
-    """float32 [K, M + longest horizon, b, S], NaN where a value is no target."""
+    """float32 [K, M + longest horizon, b, S], NaN where a value is not a target."""
     targets: Floats
     """float32 [K]: the number of targets of a batch over all horizons; at least 1."""
 

@@ -43,7 +43,7 @@ class NormalGrid:
     rows: Floats
     part: Ints
     doubts: tuple[str, ...] = ()
-    """Messages about problems in the rows: see `mend`."""
+    """Messages about problems in the rows: see `repair`."""
 
     @property
     def learnt(self) -> Bools:
@@ -122,12 +122,12 @@ def split(grid: Grid, normal: Bools, calibration: float, sensors: Sequence[Senso
     the last are for validation and the others for training."""
     rows = np.where(normal[:, None], grid.rows, np.float32(np.nan))
     part = (normal & np.isfinite(grid.rows).any(axis=1)).astype(np.int8)
-    doubts = mend(rows, part, grid.edges, sensors)
+    doubts = repair(rows, part, grid.edges, sensors)
     divide(part, calibration)
     return NormalGrid(grid.asset, grid.edges, rows, part, doubts)
 
 
-def mend(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tuple[str, ...]:
+def repair(rows: Floats, part: Ints, edges: Ints, sensors: Sequence[Sensor]) -> tuple[str, ...]:
     """Removes values that no measurement can have made from the usable rows, and converts those measured in another
     unit, in place; rows left empty become UNUSED. -> a message about each change. Without `sensors`, no sensor has
     limits."""

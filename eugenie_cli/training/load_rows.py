@@ -86,7 +86,7 @@ def normal_grid(fleet: Fleet, history: History, summary: AssetSummary, arrays: M
     if begin >= end:
         return None
     own = edges[begin:end], rows[begin:end], part[begin:end]
-    doubts = datasets.mend(own[1], own[2], own[0], equipment.sensors)
+    doubts = datasets.repair(own[1], own[2], own[0], equipment.sensors)
     datasets.divide(own[2], equipment.model.calibration)
     return NormalGrid(summary.asset, *own, doubts)
 

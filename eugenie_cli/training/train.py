@@ -45,7 +45,7 @@ def train_class(
 
     Raises EugenieError for an unknown class, too little normal history, contradictory settings, or a tracking server
     that denies access; REFUSED with `options.from_champion` when the champion's network has another shape. An
-    unreachable server is no error: the run waits in the spool, and the next training run uploads it.
+    unreachable server is not an error: the run waits in the spool, and the next training run uploads it.
     """
     opened = open_class(site, class_name)
     equipment, registry = opened.fleet.equipment, opened.registry

@@ -12,7 +12,7 @@ import tensorflow as tf
 @cache
 def works() -> bool:
     """Whether XLA can compile, tried on a trivial function. TensorFlow logs the first compilation of a process to
-    stderr whatever TF_CPP_MIN_LOG_LEVEL says, so stderr is redirected meanwhile."""
+    stderr regardless of TF_CPP_MIN_LOG_LEVEL, so stderr is redirected meanwhile."""
     stderr = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:

@@ -27,7 +27,7 @@ GATE = "\n    promotion: {labels: %s, most_alarm_time: 1}\nassets:"
 
 
 def register(site: Site, deafness: float, learnt: tuple[str, str] | None = None) -> int:
-    """The champion's detector with its thresholds multiplied; it claims to have learnt from these rows."""
+    """The champion's detector with its thresholds multiplied; it claims to have been trained on these rows."""
     detector = sample_detector.detector()
     with tracking.training_run(open_class(site, "pump")) as run:
         folder = workspace_of(site).root / f"detector-{run.id}"
@@ -90,10 +90,10 @@ def test_the_gate_refuses_is_overruled_and_lets_pass(tmp_path: Path, monkeypatch
     forgets = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z"))
     code, output = promote(forgets)
     assert (code, champion()) == (ExitCode.REFUSED, same)
-    assert f"version {forgets} learnt from " in output
+    assert f"version {forgets} was trained on " in output
     partly = register(site, 1.0, ("2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z"))
     assert promote(partly)[0] == 0
-    assert "that a version learnt from are left out" in tags(opened, partly)["reasons"]
+    assert "used to train a version are left out" in tags(opened, partly)["reasons"]
     assert json.loads(tags(opened, partly)["figures"])["champion"]["left_out_rows"] == 60
     Registry(site).promote("pump", same)
 

@@ -104,7 +104,7 @@ class Fitted:
 def fit(
     kind: type[Statistic], options: Options, assets: Sequence[AssetRows], roles: Sequence[str], budget: float
 ) -> Fitted:
-    """Learn and calibrate like the forecaster: thresholds come from rows that nothing was learnt from.
+    """Learn and calibrate like the forecaster: thresholds come from rows that were not used for training.
 
     Raises ValueError if no sensor is scored, or no asset has a row to calibrate on.
     """

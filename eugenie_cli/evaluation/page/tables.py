@@ -135,7 +135,7 @@ def gaps(assets: Sequence[AssetFinding], clock: Clock) -> Mapping[str, Any]:
 
 
 def identity(report: EvaluationReport) -> Sequence[tuple[str, str]]:
-    """The version, and what it learnt from."""
+    """The version, and the data that it was trained on."""
     evaluation, provenance = report.evaluation, report.provenance
     lines = [
         ("site, class, version", f"{report.site}, {evaluation.class_name}, {evaluation.version}"),

@@ -27,7 +27,7 @@ class LocalTime:
     def to_utc(self, wall: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Local times, ms since 1970 on that clock [N] -> (ms since 1970 UTC [N], mask [N] of the unambiguous ones).
 
-        Every time is ambiguous in an hour in which the offset changes, or of which a part occurs twice or never.
+        Every time is ambiguous in an hour in which the offset changes, or that partly occurs twice or never.
         """
         if self._zone is timezone.utc:
             return wall, np.ones(len(wall), bool)

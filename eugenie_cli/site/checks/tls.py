@@ -97,7 +97,7 @@ def _wrong_key(content: bytes, chain: tuple[Certificate, ...]) -> str:
     try:
         key = load_pem_private_key(content, password=None)
     except TypeError:
-        return "has a password, which nobody can enter when the server starts"
+        return "has a password, which cannot be entered when the server starts"
     except (ValueError, UnsupportedAlgorithm):
         return "contains no private key in PEM"
     if chain and chain[0].public_key() != key.public_key():

@@ -232,7 +232,7 @@ def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
     of_unlisted = evaluate_class(
         open_class(unlisted, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False)
     )
-    assert of_unlisted.notes == evaluation.notes  # a version has not learnt from an asset that it does not know
+    assert of_unlisted.notes == evaluation.notes  # a version was not trained on an asset that it does not know
     beside = evaluate_class(
         open_class(with_new, "pump"), EvaluationOptions(LABELS, version=3, candidate=3, with_baselines=False)
     )

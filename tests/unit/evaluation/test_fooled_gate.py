@@ -163,7 +163,7 @@ def judged(
         (changed(everywhere(0.0)), LABELS, "faults found: 0 of 2, the champion 2 of 2"),
         (changed(everywhere(0.0)), None, "it scores no row above 1"),
         (changed(everywhere(0.9)), None, "it scores no row above 1"),
-        (changed(everywhere(0.01)), Labels(()), "it is deaf"),
+        (changed(everywhere(0.01)), Labels(()), "it is insensitive"),
         (changed(everywhere(np.nan)), LABELS, "no judged row has a score"),
         (changed(everywhere(np.nan)), None, "no judged row has a score"),
         (changed(half_scored), None, "share of rows scored: 50"),
@@ -182,7 +182,7 @@ def test_a_version_that_hears_too_much_or_too_little_is_refused(candidate, label
 
 def test_a_champion_that_is_no_better_does_not_make_it_good():
     """Both score nothing, or alarm endlessly: no comparison counts against the new version."""
-    for value, words in ((np.nan, "no judged row has a score"), (2.0, "at most 50% is allowed"), (0.01, "deaf")):
+    for value, words in ((np.nan, "no judged row has a score"), (2.0, "at most 50% is allowed"), (0.01, "insensitive")):
         verdict = judged(changed(everywhere(value)), changed(everywhere(value)), Labels(())).verdict()
         assert any(words in reason for reason in verdict.against)
 
@@ -199,11 +199,11 @@ def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
 @pytest.mark.parametrize(
     ("learnt", "words"),
     [
-        ((None, TrainingRowCount(ROWS * len(ASSETS))), "version 2 learnt from all 25,920 judged rows"),
-        ((TrainingRowCount(ROWS * len(ASSETS)), None), "version 1 learnt from all 25,920 judged rows"),
+        ((None, TrainingRowCount(ROWS * len(ASSETS))), "version 2 was trained on all 25,920 judged rows"),
+        ((TrainingRowCount(ROWS * len(ASSETS)), None), "version 1 was trained on all 25,920 judged rows"),
         (
             (TrainingRowCount(700), TrainingRowCount(0)),
-            "version 1 learnt from 700 of the 25,920 judged rows",
+            "version 1 was trained on 700 of the 25,920 judged rows",
         ),
     ],
 )
@@ -218,10 +218,8 @@ def test_what_nobody_knows_of_an_older_version_is_said():
         sound(1), sound(2), learnt=(TrainingRowCount(0, "its run is gone"), TrainingRowCount(0)), left_out=40
     ).verdict()
     assert verdict.promote
-    assert any(
-        "the rows that version 1 learnt from are unknown (its run is gone)" in words for words in verdict.reasons
-    )
-    assert any("40 rows that a version learnt from are left out" in words for words in verdict.reasons)
+    assert any("the rows used to train version 1 are unknown (its run is gone)" in words for words in verdict.reasons)
+    assert any("40 rows used to train a version are left out" in words for words in verdict.reasons)
 
 
 def test_too_little_quiet_time_is_no_judgement():
@@ -244,7 +242,7 @@ def test_other_rows_for_each_are_no_comparison():
         (sound(2), True, "no champion"),
         (changed(everywhere(2.0)), False, "at most 50% is allowed"),
         (changed(everywhere(np.nan)), False, "no judged row has a score"),
-        (changed(everywhere(0.01)), False, "deaf"),
+        (changed(everywhere(0.01)), False, "insensitive"),
         (changed(flickering), True, "warning: 25"),
     ],
 )

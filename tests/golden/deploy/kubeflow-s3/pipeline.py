@@ -92,7 +92,7 @@ def evaluate(
     labels: str,
     evaluation: dsl.Output[dsl.Artifact],
 ):
-    """Evaluate the champion and the new version on the same rows, from which neither learnt."""
+    """Evaluate the champion and the new version on the same rows, on which neither was trained."""
     return shell(EVALUATE, SITE, class_name, version, labels, evaluation.path)
 
 
