@@ -93,8 +93,8 @@ def running(
 ) -> Iterator[Child]:
     """Run `argv` while the block runs, and end it afterwards. `options`: those of `subprocess.Popen`.
 
-    Raises DeadProcessError if the process ended before, also instead of another error of the block: the error of a
-    client whose process died says less.
+    Raises DeadProcessError if the process ended before the block, even if the block raised another error, because the
+    error of a client whose server has died is less informative.
     """
     with _started(name, argv, echo, **options) as (child, process):
         try:
