@@ -35,13 +35,13 @@ def readings(site: Site, since_ms: int, until_ms: int, check: Check) -> Sent:
         check()
         return False
 
-    found = []
+    rows = []
     for record in consume.read(site, str(site.topics.readings), since_ms=since_ms, follow=True, stop=ended):
         if record.timestamp_ms > until_ms:
             break
         reading = orjson.loads(record.value or b"")
-        found.append((reading["asset"], reading["ts"].rstrip("Z"), record.timestamp_ms))
-    assets, texts, taken = zip(*found, strict=True)
+        rows.append((reading["asset"], reading["ts"].rstrip("Z"), record.timestamp_ms))
+    assets, texts, taken = zip(*rows, strict=True)
     return Sent(np.array(assets), np.array(texts, "datetime64[ms]").astype(np.int64), np.array(taken))
 
 

@@ -64,24 +64,24 @@ class Pace:
 
 def results(site: Site, topic: str) -> list[Result]:
     """All committed records of a topic of scores."""
-    found = []
+    read = []
     for message in consume.read(site, topic, until_end=True):
         record = orjson.loads(message.value or b"{}")
         readings = record["readings"] + record.get("bad_quality", 0)
         scored = record.get("score") is not None
-        found.append(Result(message.timestamp_ms / 1000, readings, scored, record.get("ts", "")))
-    return found
+        read.append(Result(message.timestamp_ms / 1000, readings, scored, record.get("ts", "")))
+    return read
 
 
-def pace(found: Sequence[Result], meter: Meter, first: Callable[[Result], bool], share: float = 1.0) -> Pace:
+def pace(records: Sequence[Result], meter: Meter, first: Callable[[Result], bool], share: float = 1.0) -> Pace:
     """The pace between the first result that `first` accepts and the last one, or over the last `share` of that time.
 
     A job may write its results in bursts, and the work for a burst comes before it. So both instants are ends of
     bursts: of the stamps near either end, the one followed by the longest silence. The last burst is left out, so that
     the job contains as many readings at the end as at the start. Raises ValueError if all results came at once.
     """
-    stamps = np.unique([result.taken for result in found])
-    begin = min(result.taken for result in found if first(result))
+    stamps = np.unique([result.taken for result in records])
+    begin = min(result.taken for result in records if first(result))
     end = float(stamps[-1])
     begin = end - share * (end - begin)
     margin = min(max(MARGIN * (end - begin), 2 * float(np.diff(stamps).max(initial=0))), LARGEST_MARGIN * (end - begin))
@@ -90,7 +90,7 @@ def pace(found: Sequence[Result], meter: Meter, first: Callable[[Result], bool],
         raise ValueError("all results came at once: measure more readings")
     before_last = _burst_end(stamps, end - margin, float(stamps[-2]))
     end = before_last if before_last > begin else end
-    readings = sum(result.readings for result in found if begin < result.taken <= end)
+    readings = sum(result.readings for result in records if begin < result.taken <= end)
     return Pace(readings, end - begin, meter.cpu(begin, end), meter.operators(begin, end))
 
 

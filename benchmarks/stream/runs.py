@@ -50,10 +50,10 @@ def stream_job(site: Site, plant: Plant, sent: int, progress: Progress, owner: S
         meter.watch(job)
         jobs.await_records(site, scores, rows, job, progress, lambda: engines.check(owner or site))
     stop(site, progress, drain=True)
-    found = measurement.results(site, scores)
-    accounted = sum(result.readings for result in found) + dead_letters(site)
+    results = measurement.results(site, scores)
+    accounted = sum(result.readings for result in results) + dead_letters(site)
     # ISO strings sort like instants
-    in_time = [result for result in found if str(result.ts) <= iso(through)]
+    in_time = [result for result in results if str(result.ts) <= iso(through)]
     whole, second_half = (measurement.pace(in_time, meter, is_scored, share) for share in (1.0, 0.5))
     operators = dict(whole.operators)
     worker = operators.pop(WORKERS, 0.0)

@@ -129,10 +129,10 @@ class FlinkRest:
         """Counts, sizes and the latest checkpoints of a job."""
         return self._call("GET", f"/jobs/{job_id}/checkpoints")
 
-    def metrics(self, job_id: str, vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
-        """A vertex's metrics for whose names `wanted` is true, aggregated over its subtasks; by name."""
+    def metrics(self, job_id: str, vertex_id: str, selects: Callable[[str], bool]) -> dict[str, Metric]:
+        """A vertex's metrics for whose names `selects` is true, aggregated over its subtasks; by name."""
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
-        names = [entry["id"] for entry in self._call("GET", path) if wanted(entry["id"])]
+        names = [entry["id"] for entry in self._call("GET", path) if selects(entry["id"])]
         metrics: dict[str, Metric] = {}
         for portion in _requests(names):
             for entry in self._call("GET", path, params={"get": ",".join(portion)}):

@@ -84,5 +84,5 @@ def served_models(address: str, site: HasServing) -> tuple[ServedModel, ...]:
                 raise EugenieError(
                     tls.describe_error(credentials, error), "eugenie serve status", ExitCode.UNREACHABLE
                 ) from error
-            models += [ServedModel(name, found.version, found.state, found.error_message) for found in versions]
+            models += [ServedModel(name, status.version, status.state, status.error_message) for status in versions]
     return tuple(models)

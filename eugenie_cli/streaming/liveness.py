@@ -68,7 +68,7 @@ class Facts:
     """The job's state in Flink; None: Flink does not answer."""
     flink: str = ""
     """Why Flink does not answer; empty when it does."""
-    wanted: bool = True
+    should_run: bool = True
     """Whether the job was submitted and not stopped since."""
     server: str = ""
     """Why the model server does not answer; empty when it does."""
@@ -130,7 +130,7 @@ def _kafka(site: Site, facts: Facts) -> list[Trouble]:
         since = "" if facts.contact_ms is None else f" since {_clock(site.timezone, facts.contact_ms, facts.at_ms)}"
         return [Trouble("kafka", DOWN, f"no contact with Kafka{since} ({facts.kafka})", next_step)]
     if not facts.has_topic:
-        return [Trouble("topic", DOWN, f"Kafka has no topic {site.topics.scores}", SUBMIT, not facts.wanted)]
+        return [Trouble("topic", DOWN, f"Kafka has no topic {site.topics.scores}", SUBMIT, not facts.should_run)]
     return []
 
 
@@ -147,11 +147,11 @@ def _job(site: Site, facts: Facts, fresh: bool) -> list[Trouble]:
                 level,
                 f"cannot tell whether the stream job is RUNNING: {facts.flink}",
                 next_step,
-                not facts.wanted,
+                not facts.should_run,
             )
         ]
     next_step = "eugenie stream status" if facts.job in ALIVE else SUBMIT
-    return [Trouble(f"job {facts.job}", DOWN, f"stream job not RUNNING: {facts.job}", next_step, not facts.wanted)]
+    return [Trouble(f"job {facts.job}", DOWN, f"stream job not RUNNING: {facts.job}", next_step, not facts.should_run)]
 
 
 def _server(site: Site, facts: Facts) -> list[Trouble]:

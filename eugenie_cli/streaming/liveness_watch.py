@@ -49,7 +49,7 @@ class Asker:
             has_topic=has_topic,
             job=job,
             flink=no_flink,
-            wanted=is_wanted(job_record.load(workspace_of(self._site)), job),
+            should_run=should_run(job_record.load(workspace_of(self._site)), job),
             server=server.result(),
             scored=dict(self._rows.scored),
             arrived_ms=self._rows.arrived,
@@ -81,7 +81,7 @@ class Asker:
             return error.reason
 
 
-def is_wanted(last: JobRecord | None, job: str | None) -> bool:
+def should_run(last: JobRecord | None, job: str | None) -> bool:
     """Whether the job was submitted and not stopped since. Only its state shows that it was cancelled."""
     return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
 

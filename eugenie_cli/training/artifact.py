@@ -65,7 +65,7 @@ def load(folder: Path) -> TrainedDetector:
         raise EugenieError(
             f"{folder / META}: schema {meta.get('schema')!r}, expected {SCHEMA!r}", "train the class again"
         )
-    noted = meta["calibration"]
+    calibration = meta["calibration"]
     type_name = meta["type"]
     if type_name not in registry.NAMES:
         raise EugenieError(f"{folder / META}: unknown detector type {type_name!r}", "train the class again")
@@ -81,10 +81,10 @@ def load(folder: Path) -> TrainedDetector:
         "max_gap_ms": meta["max_gap_ms"],
         "running": OperatingState(**meta["running"]) if meta["running"] else None,
         "calibration": Calibration(
-            budget=noted["budget"],
-            margin=noted["margin"],
-            rehearsal=noted["rehearsal"],
-            assets=tuple(AssetCalibration(**asset) for asset in noted["assets"]),
+            budget=calibration["budget"],
+            margin=calibration["margin"],
+            rehearsal=calibration["rehearsal"],
+            assets=tuple(AssetCalibration(**asset) for asset in calibration["assets"]),
         ),
         **{name: arrays[name] for name in _TABLES},
     }

@@ -99,12 +99,12 @@ def _spans(periods: Periods) -> Iterable[Sequence[str]]:
 
 
 def _thresholds(detector: TrainedDetector) -> list[str]:
-    noted = detector.calibration
+    calibration = detector.calibration
     explanation = [
-        f"A threshold is {noted.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is the",
-        f"smallest for which, in a rehearsal on held-out normal rows, at most {noted.budget:.2%} of them score above 1",
-        f"({noted.rehearsal:.2%} did). `learnt`: the rows behind the asset's own baselines. `moved`: the sensor whose",
-        "mean moved most between those and the calibration rows, in deviations.",
+        f"A threshold is {calibration.margin:.3g} times the .999 quantile of the statistic on calibration rows. It is",
+        f"the smallest for which, in a rehearsal on held-out normal rows, at most {calibration.budget:.2%} of them",
+        f"score above 1 ({calibration.rehearsal:.2%} did). `learnt`: the rows behind the asset's own baselines.",
+        "`moved`: the sensor whose mean moved most between those and the calibration rows, in deviations.",
     ]
     rows = (
         (
@@ -117,7 +117,7 @@ def _thresholds(detector: TrainedDetector) -> list[str]:
             f"{asset.learnt:,}",
             f"{asset.mover} by {asset.moved:.2f}" if asset.mover else "-",
         )
-        for asset, threshold in zip(noted.assets, detector.threshold, strict=True)
+        for asset, threshold in zip(calibration.assets, detector.threshold, strict=True)
     )
     columns = ["asset", "threshold", "rows", "from", "quantile", "rows above 1", "learnt", "moved"]
     return [*explanation, "", *_table(columns, rows)]

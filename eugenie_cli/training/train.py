@@ -128,8 +128,8 @@ def _kept(kept: RegisteredVersion, progress: Progress) -> TrainedVersion:
 
 
 def _metrics(built: Built) -> dict[str, float]:
-    noted = built.detector.calibration
-    calibrated = {"margin": noted.margin, "rehearsal_exceeding": noted.rehearsal}
+    calibration = built.detector.calibration
+    calibrated = {"margin": calibration.margin, "rehearsal_exceeding": calibration.rehearsal}
     if built.fit is None:
         return calibrated
     best = built.fit.epochs[built.fit.best]
@@ -144,23 +144,23 @@ def _metrics(built: Built) -> dict[str, float]:
 def _narrate(
     built: Built, grids: Sequence[datasets.NormalGrid], registered: RegisteredVersion | None, progress: Progress
 ) -> None:
-    detector, noted = built.detector, built.detector.calibration
+    detector, calibration = built.detector, built.detector.calibration
     context = [name for name, scored in zip(detector.sensors, detector.scored, strict=True) if not scored]
     if context:
         progress.say(f"{detector.class_name}: context, not scored: {', '.join(context)}")
-    pooled = [asset.asset for asset in noted.assets if asset.pooled]
+    pooled = [asset.asset for asset in calibration.assets if asset.pooled]
     if pooled:
         progress.say(
             f"{detector.class_name}: using the class's threshold, for too few calibration rows: {', '.join(pooled)}"
         )
     for message in _unmoved(detector, grids):
         progress.say(f"{detector.class_name}: {message}")
-    for message in _doubts(noted.assets):
+    for message in _doubts(calibration.assets):
         progress.say(f"{detector.class_name}: {message}")
-    if noted.rehearsal > noted.budget:
+    if calibration.rehearsal > calibration.budget:
         progress.say(
-            f"{detector.class_name}: {noted.rehearsal:.1%} of held-out normal rows score above 1, more than the budget "
-            f"of {noted.budget:.1%}: the normal periods contain more than one mode of operation"
+            f"{detector.class_name}: {calibration.rehearsal:.1%} of held-out normal rows score above 1, more than the "
+            f"budget of {calibration.budget:.1%}: the normal periods contain more than one mode of operation"
         )
     loss = f"validation loss {built.fit.epochs[built.fit.best].validation:.3f}" if built.fit else detector.type
     if registered is None:
@@ -168,7 +168,7 @@ def _narrate(
     else:
         held = f" ({','.join(registered.aliases)})" if registered.aliases else ""
         named = f"version {registered.version}{held}"
-    progress.say(f"{detector.class_name}: {named}, {loss}, margin {noted.margin:.2f}")
+    progress.say(f"{detector.class_name}: {named}, {loss}, margin {calibration.margin:.2f}")
 
 
 def _unmoved(detector: TrainedDetector, grids: Sequence[datasets.NormalGrid]) -> Iterator[str]:

@@ -35,8 +35,8 @@ class Flink:
         self._was_queried = True
         return figures
 
-    def metrics(self, _job_id: str, _vertex_id: str, wanted: Callable[[str], bool]) -> dict[str, Metric]:
-        assert wanted(WATERMARK)
+    def metrics(self, _job_id: str, _vertex_id: str, selects: Callable[[str], bool]) -> dict[str, Metric]:
+        assert selects(WATERMARK)
         figures = {WATERMARK: Metric(self._watermark, self._watermark, self._watermark)} if self._was_queried else {}
         self._was_queried = True
         return figures

@@ -10,7 +10,7 @@ from eugenie_cli.anomalies.last_rows import Row
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming.liveness import DOWN, LATE, OK, UNKNOWN, Facts, Liveness, ago, judge, limit_ms
-from eugenie_cli.streaming.liveness_watch import is_wanted
+from eugenie_cli.streaming.liveness_watch import should_run
 
 NOW = 1_767_866_712_000  # 2026-01-08T10:05:12Z
 
@@ -120,12 +120,12 @@ def test_an_asset_that_left_the_site_is_ignored():
 
 
 def test_a_job_that_was_stopped_on_purpose_is_red_and_expected():
-    assert [trouble.expected for trouble in life(job="STOPPED", wanted=False).troubles] == [True]
-    assert [trouble.expected for trouble in life(job="STOPPED", wanted=True).troubles] == [False]
+    assert [trouble.expected for trouble in life(job="STOPPED", should_run=False).troubles] == [True]
+    assert [trouble.expected for trouble in life(job="STOPPED", should_run=True).troubles] == [False]
 
 
 @pytest.mark.parametrize(
-    ("last", "job", "wanted"),
+    ("last", "job", "expected"),
     [
         (None, "STOPPED", False),
         (JobRecord("a1", "http://x"), "RUNNING", True),
@@ -137,8 +137,8 @@ def test_a_job_that_was_stopped_on_purpose_is_red_and_expected():
         (JobRecord("a1", "http://x", drained=True), "FINISHED", False),
     ],
 )
-def test_a_job_is_wanted_until_somebody_stops_it(last, job, wanted):
-    assert is_wanted(last, job) is wanted
+def test_a_job_should_run_until_somebody_stops_it(last, job, expected):
+    assert should_run(last, job) is expected
 
 
 @pytest.mark.parametrize(
