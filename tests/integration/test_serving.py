@@ -261,7 +261,7 @@ def test_an_explicit_version_answers_only_while_it_serves(client: PredictClient,
     assert refused.value.details == f"Servable not found for request: Specific({model.name}, 1)"
 
 
-def test_a_version_that_is_taken_away_gives_way_to_the_one_before(client: PredictClient, model: Model) -> None:
+def test_removing_a_version_serves_the_previous_one(client: PredictClient, model: Model) -> None:
     second = model.publish(2)
     wait_until(lambda: serves(client, model.name, 2))
     shutil.rmtree(second)
@@ -449,7 +449,7 @@ def test_what_is_served_cannot_be_changed_by_callers(client: PredictClient, mode
     assert answers(client, model.name) and not answers(client, "foreign")
 
 
-def test_a_call_that_ran_out_of_time_holds_nobody_up(server: Server, client: PredictClient, model: Model) -> None:
+def test_a_timed_out_call_does_not_block_others(server: Server, client: PredictClient, model: Model) -> None:
     """A segment of a minute's work whose caller leaves at once."""
     rows = np.zeros((1, 900_000, SENSORS), np.float32)
     for _ in range(3):

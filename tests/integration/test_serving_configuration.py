@@ -179,7 +179,7 @@ def test_labels_and_versions_move_under_load_without_an_error(
     assert set().union(*answered) == {1, 2, 3, 4}
 
 
-def test_only_what_is_released_serves_whatever_becomes_of_the_list(tmp_path: Path, versions: Path) -> None:
+def test_only_released_versions_serve_even_if_the_list_is_damaged(tmp_path: Path, versions: Path) -> None:
     models = tmp_path / "models"
     folder, file, log = publish(versions, models / "pump", 1, 2), models / "models.config", tmp_path / "server.log"
     file.write_text('model_config_list { config { name: "pump"  base_path: ')

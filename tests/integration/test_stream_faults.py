@@ -261,7 +261,7 @@ def test_a_kill_changes_nothing(chaos, tell, fault):
 
 
 @only_in_full
-def test_a_server_that_is_away_is_waited_for(chaos, tell):
+def test_the_job_waits_for_an_unreachable_server(chaos, tell):
     with running(chaos, "away") as run:
         run.strike("model server", server_away)
         prove(chaos, run, tell)

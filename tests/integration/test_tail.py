@@ -512,7 +512,7 @@ def test_a_tail_loses_its_broker_and_finds_it_again_and_says_both_on_stderr(engi
     assert command.interrupt() == ExitCode.OK
 
 
-def test_a_list_is_whole_and_says_on_stderr_and_by_its_exit_code_that_nobody_watches(site, tmp_path):
+def test_a_list_is_complete_and_reports_a_dead_stream_on_stderr_and_by_its_exit_code(site, tmp_path):
     send(site, record(1))
     words = ["anomalies", "list", "--site", str(site_file(site, tmp_path)), "-o", "json"]
     never = CliRunner().invoke(app, words)

@@ -86,7 +86,7 @@ class Told:
     task = SILENT.task
 
 
-def test_a_server_that_is_away_costs_no_training_and_gets_the_run_once(
+def test_training_succeeds_while_the_server_is_unreachable_and_uploads_once(
     tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, progress = plant(tmp_path, door.uri), Told()
@@ -153,7 +153,7 @@ MIDDLE = [("pump", "margin", [0])] + [("fan", "loss", [0, 1, 2])] * (os.environ.
 
 
 @pytest.mark.parametrize(("class_name", "metric", "steps"), MIDDLE)
-def test_a_server_that_goes_away_in_the_middle_gets_the_rest_later(
+def test_a_server_lost_during_training_gets_the_rest_later(
     tmp_path: Path, door: Door, class_name: str, metric: str, steps: list[int]
 ) -> None:
     site, progress = plant(tmp_path, door.uri), Told()

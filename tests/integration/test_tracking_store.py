@@ -31,7 +31,7 @@ def test_two_first_users_at_once(tmp_path: Path) -> None:
     assert [user.returncode for user in users] == [0, 0], "\n".join(outputs)
 
 
-def test_what_was_deleted_in_mlflow_is_said_and_crowns_nobody(tmp_path: Path) -> None:
+def test_deletions_in_mlflow_are_reported_and_promote_no_version(tmp_path: Path) -> None:
     """A run whose version remains, a champion, the experiment: each deleted in turn."""
     from eugenie_cli.errors import EugenieError
     from eugenie_cli.site.load import load_site

@@ -88,7 +88,7 @@ def test_a_table_replaces_what_is_between_its_markers_and_nothing_else(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", [skab, tep, asd], ids=lambda module: module.NAME)
-def test_no_row_that_is_judged_was_learnt_from(protocol) -> None:
+def test_no_judged_row_was_used_for_training(protocol) -> None:
     if not (DATA / protocol.NAME).is_dir():
         pytest.skip(f"{protocol.NAME} is not in {DATA}: set EUGENIE_DATA")
     made = protocol.load(DATA, 0)

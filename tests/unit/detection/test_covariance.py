@@ -182,7 +182,7 @@ def test_what_the_historian_rounds_off_is_no_direction_to_alarm_along() -> None:
 
 @pytest.mark.parametrize("sensors", [1, 2])
 @pytest.mark.parametrize("still", [False, True])
-def test_whatever_rounding_does_a_class_of_few_sensors_has_a_covariance(sensors: int, still: bool) -> None:
+def test_a_class_of_few_sensors_has_a_covariance_despite_rounding(sensors: int, still: bool) -> None:
     for seed in range(50):
         rows = np.random.default_rng(seed).normal(size=(1500, sensors))
         if still:

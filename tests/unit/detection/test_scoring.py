@@ -71,7 +71,7 @@ def test_contributions_are_shares_of_the_scored_sensors() -> None:
     assert (answer["contribution"][..., ~DETECTOR.scored] == 0).all()
 
 
-def test_an_unknown_asset_scores_nan_and_spoils_nobody() -> None:
+def test_an_unknown_asset_scores_nan_and_affects_no_other() -> None:
     rows = sample_detector.rows_of(DETECTOR, ["pump-1", "stranger"], WINDOW + 5)
     answer = graph(["pump-1", "stranger"], rows)
     assert np.isfinite(answer["score"][0]).all()

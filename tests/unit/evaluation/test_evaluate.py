@@ -212,7 +212,7 @@ def test_a_model_that_does_not_fit_the_site_is_refused(plant):
 
 
 @pytest.mark.slow
-def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
+def test_a_machine_unknown_to_the_version_does_not_block_the_others(plant):
     """It was added later, or had no history: the others are judged as if it did not exist, and a note names it."""
     with_new = plant.model_copy(update={"assets": {"p-0": plant.assets["p-1"], **plant.assets}})
     alone = evaluate_class(open_class(plant, "pump"), EvaluationOptions(LABELS, version=3, with_baselines=False))
@@ -242,7 +242,7 @@ def test_a_machine_that_the_version_does_not_know_locks_nobody_out(plant):
         next(backtest(open_class(strangers, "pump"), version=3))
 
 
-def test_a_version_is_judged_by_its_own_window_whatever_type_the_class_has_now(plant):
+def test_a_version_is_judged_by_its_own_window_after_a_change_of_type(plant):
     other = plant.classes["pump"].model.model_copy(update={"window": 37})
     changed = plant.model_copy(update={"classes": {"pump": plant.classes["pump"].model_copy(update={"model": other})}})
     unchanged, scored = of(plant, "p-2"), of(changed, "p-2")
@@ -314,7 +314,7 @@ def test_rows_of_an_asset_that_is_not_judged_do_not_make_a_period_new(plant):
         ([], True),
     ],
 )
-def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, learnt, left):
+def test_training_rows_after_the_period_leave_its_rows_new(plant, learnt, left):
     """The period is rows 400 to 600; earlier rows are in the site file's normal periods."""
     spans = {"p-1": [(START + first * STEP, START + last * STEP) for first, last in learnt]}
     period = START + NORMAL_ROWS * STEP, START + 600 * STEP
@@ -324,7 +324,7 @@ def test_rows_that_were_learnt_after_the_period_leave_those_in_it_new(plant, lea
     )
 
 
-def test_what_a_version_learnt_from_is_asked_of_a_number_in_text_too(plant):
+def test_training_rows_are_found_for_a_version_number_given_as_text(plant):
     """The command line passes text. The run of these versions no longer exists, which is reported."""
     assert learnt_by(Registry(plant), "pump", "3") == learnt_by(Registry(plant), "pump", 3)
     assert "run" in learnt_by(Registry(plant), "pump", "3").unknown

@@ -171,7 +171,7 @@ def judged(
         (changed(deaf_of_one), None, "assets with fewer scored rows: p-4 0.0%, the champion 100.0%"),
     ],
 )  # fmt: skip
-def test_a_version_that_hears_too_much_or_too_little_is_refused(candidate, labels, words):
+def test_a_version_that_is_too_sensitive_or_too_insensitive_is_refused(candidate, labels, words):
     champion = sound(1)
     if labels is None:  # alarms during faults that nobody labelled
         champion[ASSETS[3]][100:200] = champion[ASSETS[3]][900:999] = 2.0
@@ -207,13 +207,13 @@ def test_a_first_find_may_leave_an_alarm_on_for_a_window_after_the_fault():
         ),
     ],
 )
-def test_rows_that_a_version_learnt_from_decide_nothing(learnt, words):
+def test_training_rows_decide_nothing(learnt, words):
     verdict = judged(sound(1), sound(2), learnt=learnt).verdict()
     (against,) = verdict.against
     assert words in against and "promotion.last" in against and "--from" in against
 
 
-def test_what_nobody_knows_of_an_older_version_is_said():
+def test_unknown_training_rows_of_an_older_version_are_reported():
     verdict = judged(
         sound(1), sound(2), learnt=(TrainingRowCount(0, "its run is gone"), TrainingRowCount(0)), left_out=40
     ).verdict()

@@ -187,7 +187,7 @@ def test_a_long_segment_is_cut_along_its_rows(windows: int, items: int) -> None:
 
 
 @pytest.mark.parametrize("small", [1, MAX_BATCH_WINDOWS], ids=["of another length", "as long as a piece"])
-def test_nobody_waits_for_the_whole_of_a_long_segment(small: int) -> None:
+def test_a_caller_does_not_wait_for_a_whole_long_segment(small: int) -> None:
     async def scenario(batcher: Batcher, _: Doubling) -> None:
         model = Windows()
         model.gate.clear()
@@ -322,7 +322,7 @@ def test_in_a_crowd_the_next_run_waits_for_company() -> None:
 
 
 @pytest.mark.usefixtures("patience")
-def test_requests_that_nobody_could_join_end_the_wait() -> None:
+def test_requests_that_cannot_be_joined_end_the_wait() -> None:
     async def scenario(batcher: Batcher, _: Doubling) -> None:
         model = Stepping()
         put_off = await crowded(batcher, model)

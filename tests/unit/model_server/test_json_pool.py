@@ -121,7 +121,7 @@ def test_a_process_that_dies_takes_its_request_with_it_and_no_other() -> None:
 
 
 @pytest.mark.slow
-def test_the_answer_to_a_request_that_nobody_waits_for_is_no_other_requests() -> None:
+def test_the_response_to_an_abandoned_request_goes_to_no_other() -> None:
     async def act(json_pool: JsonPool) -> None:
         assert await value_of(json_pool, body(7)) == 7
         (process,) = workers()

@@ -90,7 +90,7 @@ def test_logical_types_become_their_json_form():
     json.dumps(plain(value))
 
 
-def test_bytes_are_not_a_value_whatever_their_digits():
+def test_bytes_are_not_a_value_even_if_they_are_digits():
     schema = {
         "type": "record",
         "name": "R",

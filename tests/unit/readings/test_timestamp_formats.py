@@ -223,7 +223,7 @@ NAMED = [  # zone, text, offset in hours or None if it is refused
 ]
 
 
-def test_an_abbreviation_is_read_in_the_mappings_zone_whatever_the_machines_zone(monkeypatch):
+def test_an_abbreviation_is_read_in_the_mappings_zone_not_the_machines(monkeypatch):
     try:
         for machine in ("UTC", "Europe/Berlin", "America/New_York", "EST5EDT", "Asia/Shanghai", "XYZ-7"):
             monkeypatch.setenv("TZ", machine)

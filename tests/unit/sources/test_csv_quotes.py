@@ -126,7 +126,7 @@ def test_any_text_is_read_alike_with_any_block_size(tmp_path, text, block):
 
 @same_folder
 @given(st.lists(st.sampled_from(['"', 'x"', '"x', '"a,b', '",', 'x,"', '""', '"""']), max_size=8), st.data())
-def test_good_rows_are_read_whatever_is_between_them(tmp_path, junk, data):
+def test_good_rows_are_read_despite_junk_between_them(tmp_path, junk, data):
     lines = [f"{stamp(second)},1,x" for second in range(12)]
     for piece in junk:
         lines.insert(data.draw(st.integers(0, len(lines))), piece)

@@ -91,7 +91,7 @@ def test_removed_records_are_a_note_and_another_topic_is_a_problem(
     assert [len(messages) for messages in reported] == [notes, problems]
 
 
-def test_brokers_that_fail_meanwhile_are_noted_once(flink, site_of, monkeypatch):
+def test_brokers_that_fail_meanwhile_are_reported_once(flink, site_of, monkeypatch):
     def unreachable(*_: object) -> TopicState:
         raise EugenieError("the broker cannot be reached")
 

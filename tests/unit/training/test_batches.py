@@ -40,7 +40,7 @@ def test_windows_come_whole_and_in_order_and_targets_are_of_their_part(windows: 
     np.testing.assert_array_equal(seen, windows.starts)
 
 
-def test_windows_are_drawn_once_each_in_batches_of_the_wanted_size(windows: Windows) -> None:
+def test_windows_are_drawn_once_each_in_batches_of_the_requested_size(windows: Windows) -> None:
     groups = list(cutter().drawn(windows, 32, 200, together=4))
     assert [(len(batches.targets), batches.size) for batches in groups] == [(4, 32), (2, 32), (1, 8)]
     starts = np.concatenate([np.nanmin(batches.inputs - [0, 1000, 2000], axis=(1, 3)).ravel() for batches in groups])

@@ -32,7 +32,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.slow
-def test_a_killed_training_leaves_a_whole_run_or_one_that_is_cleaned_away(workspace: Workspace) -> None:
+def test_a_killed_training_run_leaves_a_complete_run_or_one_that_is_removed(workspace: Workspace) -> None:
     for ending in ("whole", "cut"):
         killed = subprocess.run([sys.executable, "-c", WRITER, str(workspace.root), ending], check=False)
         assert killed.returncode == -9

@@ -46,7 +46,7 @@ def test_a_flood_begins_above_ten_and_lasts_until_fewer_than_five():
     assert (load.floods, load.flood_fraction) == (1, pytest.approx(2 / 6))
 
 
-def test_time_that_nobody_watched_ends_a_flood():
+def test_unobserved_time_ends_a_flood():
     alarms = [raised(0.1 * number) for number in range(11)] + [raised(30 + 0.1 * number) for number in range(6)]
     load = alarm_load(alarms, [(0, 10 * MINUTE), (30 * MINUTE, 40 * MINUTE)])
     assert (load.floods, load.flood_fraction) == (1, pytest.approx(1 / 2))
