@@ -54,7 +54,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["dangling", "to a file", "to a folder", "to itself"])
-@pytest.mark.parametrize("hold", [alone, free, lambda lock: refusing(lock, "an import runs", "wait")])
+@pytest.mark.parametrize("hold", [exclusive, try_lock, lambda lock: refusing(lock, "an import runs", "wait")])
 def test_a_symbolic_link_is_no_lock_and_nothing_is_created_or_changed_behind_it(tmp_path, kind, hold):
     lock, target = tmp_path / "inside" / "lock", tmp_path / "outside"
     lock.parent.mkdir()
@@ -73,11 +73,11 @@ def test_a_symbolic_link_is_no_lock_and_nothing_is_created_or_changed_behind_it(
 def test_a_lock_in_a_folder_behind_a_link_is_held(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
-    with alone(tmp_path / "link" / "lock"), free(tmp_path / "folder" / "lock") as mine:
+    with exclusive(tmp_path / "link" / "lock"), try_lock(tmp_path / "folder" / "lock") as mine:
         assert not mine
 
 
 def test_what_else_prevents_a_lock_is_raised_as_it_is(tmp_path):
     (tmp_path / "lock").mkdir()
-    with pytest.raises(IsADirectoryError), alone(tmp_path / "lock"):
+    with pytest.raises(IsADirectoryError), exclusive(tmp_path / "lock"):
         pass
