@@ -114,7 +114,7 @@ def _anomalies(site: Site) -> Check:
     lost = topics.forgotten(site.kafka_access)
     if not lost:
         return Check("anomalies topic", True, f"{site.topics.anomalies} keeps all anomalies, or does not exist yet")
-        remedy = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site.kafka_access)
+    remedy = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site.kafka_access)
     return Check("anomalies topic", False, f"{site.topics.anomalies} deletes anomalies, even open ones: {lost}", remedy)
 
 
