@@ -100,7 +100,7 @@ def main() -> None:
     sys.excepthook, threading.excepthook = _print_masked, _print_masked_of_thread
     console = Console()
     try:
-        app()
+        typer.main.get_command(app)()  # calling the app would replace the hooks above
     except EugenieError as error:
         if os.environ.get("EUGENIE_DEBUG") == "1":
             raise

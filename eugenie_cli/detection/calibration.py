@@ -178,9 +178,7 @@ def calibrate(
     if not scored.any():
         raise ValueError("no sensor is scored: all sensors are context")
     if not any(map(len, learnt)):
-        raise ValueError(
-            "no row is usable for training: the stretches are too short, or too many rows of each window are missing"
-        )
+        raise ValueError("no row is usable for training: stretches are too short, or windows lack too many rows")
     picked = np.flatnonzero(scored)
 
     def scored_of(parts: Sequence[Smoothed]) -> Iterator[Smoothed]:

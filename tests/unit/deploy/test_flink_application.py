@@ -235,7 +235,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_next_step(
     jar = tmp_path / "connector.jar"
     jar.write_bytes(b"jar")
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setenv("EUGENIE_CACHE", str(tmp_path / "cache"))
