@@ -552,7 +552,7 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     resume = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), log)
     assert resume.state is not None and resume.state.kind == "savepoint"
     counts = [int(words.split(": ")[1].split()[0]) for words in log.lines if "removed by retention" in words]
-    assert sum(counts) == 40 == sum(ends.values()) - sum(resume.known.values())
+    assert sum(counts) == 40 == sum(ends.values()) - sum(resume.offsets.values())
 
     admin.delete_topics([topic])[topic].result(30)
     deadline = time.monotonic() + WITHIN_S
