@@ -261,7 +261,8 @@ def _poor(key: str, item: Item) -> str | None:
     if not item.rows and not rejected:
         return f"{name} gave no readings: its columns match no sensor or tag of the site, or are empty"
     if not item.rows:
-        return f"{name} gave no readings: {counted(rejected, 'rejection')} in {counted(records, 'row')}"
+        rows = f" in {counted(records, 'row')}" if records else ""
+        return f"{name} gave no readings: {counted(rejected, 'rejection')}{rows}"
     if records and 2 * lost > records:  # without records the importer does not count them
         return f"{name}: {lost:,} of its {records:,} rows were rejected"
     if rejected > item.rows:

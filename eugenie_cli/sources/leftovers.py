@@ -53,7 +53,9 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
         try:
             listed = importer.items()
         except EugenieError:
-            listed = ()  # no file, or an unreadable folder: `missing` then checks each item
+            if not configured[name].of_files:
+                continue  # a database that is down, say: the import reports it, and its items are not gone
+            listed = ()  # no file, or an unreadable folder: `missing` then checks each file
         result.extend(_of_source(name, items, importer, listed, settings))
     return result
 

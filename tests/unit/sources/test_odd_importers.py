@@ -23,6 +23,7 @@ from eugenie_cli.sources.interface import EXAMPLES, Tally
 
 IMPORTER = """
 import numpy as np
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.sources.interface import SourceItem
 def batch(index=0, ts=0, value=1.0):
@@ -135,6 +136,10 @@ def import_with_csv(package, folder: Path, importer: str) -> SourceReport:
         ('return "gone"', "1 / 0", ["failed explaining what is missing: ZeroDivisionError"]),
         ("return {}", "1 / 0", []),
         ("return {}", "return 7", []),
+        # a database that is down has not lost what was imported from it
+        (f"return [{GIVEN_ITEMS}]", "1 / 0", []),
+        (f"return [{GIVEN_ITEMS}]", "return None", []),
+        (f"return [{GIVEN_ITEMS}]", "raise EugenieError('the database is down', 'start it')", []),
     ],
 )
 def test_what_an_importer_left_is_listed_although_it_fails(package, tmp_path, replaced, by, why):
@@ -152,7 +157,7 @@ def test_what_an_importer_left_is_listed_although_it_fails(package, tmp_path, re
         ("tally.records += 2; tally.lost += 1; yield batch()", []),
         ("tally.records += 2; tally.lost += 2; yield batch()", ["item: 2 of its 2 rows were rejected"]),
         ("tally.reject('late', 3); yield batch()", ["item: 3 values were rejected, 1 imported"]),
-        ("tally.reject('late', 3); yield from ()", ["item gave no readings: 3 rejections in 0 rows"]),
+        ("tally.reject('late', 3); yield from ()", ["item gave no readings: 3 rejections"]),
         ("tally.records += 1; yield from ()", ["item gave no readings: its columns match no sensor or tag of the"]),
         ("yield from ()", ["item contains no rows"]),
     ],
