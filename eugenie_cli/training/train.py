@@ -17,7 +17,7 @@ from eugenie_cli.training.fit import FitOptions
 from eugenie_cli.training.mmap_arrays import MmapArrays
 from eugenie_cli.training.open_class import OpenClass, open_class
 from eugenie_cli.training.options import NO_OPTIONS, TrainingOptions
-from eugenie_cli.training.registry import RegisteredVersion
+from eugenie_cli.training.registry import RegisteredVersion, Registry
 from eugenie_cli.training.result import TrainedVersion
 from eugenie_cli.training.warm_start import ancestor_of
 
@@ -49,7 +49,8 @@ def train_class(
     """
     opened = open_class(site, class_name)
     equipment, registry = opened.fleet.equipment, opened.registry
-    ancestor = ancestor_of(registry, opened.fleet) if options.from_champion else None
+    # over a connection of its own: `connect` below must ask the server again, after the history is read
+    ancestor = ancestor_of(Registry(site), opened.fleet) if options.from_champion else None
     folder = opened.workspace.training
     with exclusive(folder / f"{class_name}.lock"):
         arrays = MmapArrays(folder)
