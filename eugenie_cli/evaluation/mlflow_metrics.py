@@ -21,12 +21,13 @@ def track(registry: Registry, evaluation: Evaluation, progress: Progress) -> Non
     """
     from mlflow.exceptions import MlflowException
 
+    from eugenie_cli.training import mlflow_store
+
     try:
         for name, value in metrics(evaluation).items():
             registry.client.log_metric(evaluation.run_id, name, value)
     except (EugenieError, MlflowException) as error:
-        reason = str(error).splitlines()[0]
-        progress.say(f"not logged to MLflow: {reason}")
+        progress.say(f"not logged to MLflow: {mlflow_store.first_line(error)}")
 
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:

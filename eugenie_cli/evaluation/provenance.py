@@ -60,7 +60,7 @@ def provenance(registry: Registry, class_name: str, version: int) -> Provenance 
 
     from eugenie_cli.detection.calibration import QUANTILE
     from eugenie_cli.detection.detectors import registry as detector_types
-    from eugenie_cli.training import run_record
+    from eugenie_cli.training import mlflow_store, run_record
     from eugenie_cli.training.code_version import COMMIT, EUGENIE
 
     try:
@@ -68,7 +68,7 @@ def provenance(registry: Registry, class_name: str, version: int) -> Provenance 
         detector = registry.load(registered)
         run = run_record.of_run(registry.client, registered.run_id)
     except (EugenieError, MlflowException, OSError) as error:
-        return Unknown(str(error).splitlines()[0])
+        return Unknown(mlflow_store.first_line(error))
     calibration = detector.calibration
     return Provenance(
         run_id=run.run_id,
