@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # Engines and tests start many Python processes; compiling TensorFlow's modules in each would take half a minute.
 unexport PYTHONDONTWRITEBYTECODE
-# Number of test files in parallel: while the engines of one start for seconds, another uses the cores.
+# Number of test processes: while the engines of one start for seconds, another uses the cores.
 WORKERS ?= 2
 
 # Test durations: a JUnit file of the last run of each target.
 RESULTS := .test-results
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --durations=25
-# Tests of a file share its engines. Unit tests share less, so an idle worker may take some from the other.
+# Tests of a file share its engines. Unit tests share less, so an idle worker may take some from another.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 BY_TEST := --dist worksteal
 

@@ -108,7 +108,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def _staged(temporary: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """A temporary file, deleted after the block unless it was renamed (not so on a full disk, or an interrupt)."""
+    """A temporary file, deleted after the block unless it was renamed: also on a full disk, or an interrupt."""
     # a file that gets its own mode is readable by its owner alone until it is complete
     handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else 0o600)
     try:

@@ -30,7 +30,7 @@ class SensorShare:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """The latest record of an anomaly. Instants are ms since 1970 UTC; The threshold of scores is 1."""
+    """The latest record of an anomaly. Instants are ms since 1970 UTC. The threshold of scores is 1."""
 
     id: str
     site: str

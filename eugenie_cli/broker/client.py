@@ -86,7 +86,7 @@ def checked(partitions: Sequence[TopicPartition] | None) -> list[TopicPartition]
 
 
 def topic_exists(topic: TopicMetadata) -> bool:
-    """Whether a topic exists, by its metadata. Raises KafkaException for any other error in them."""
+    """Whether a topic exists, by its metadata. Raises KafkaException for any other error in it."""
     if topic.error is not None and topic.error.code() not in NO_TOPIC:
         raise KafkaException(topic.error)
     return topic.error is None and bool(topic.partitions)

@@ -84,7 +84,7 @@ def status(site: SiteOption = None, output: OutputOption = Output.table) -> None
 
 
 def _keep_anomalies(site: Site, console: Console, parts: Sequence[str]) -> None:
-    """Makes the anomalies topic keep its records, which an earlier release may have set up to delete them."""
+    """Make the anomalies topic keep its records: an earlier release may have created it with a retention."""
     from eugenie_cli.broker import topics
     from eugenie_cli.errors import EugenieError
 

@@ -22,7 +22,7 @@ QUALITY_COLUMNS = ("asset", "sensor", "readings", "from", "to", *SHARES)
 def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
     """Show the assets that have readings: count, period and sources.
 
-    Below them it lists readings whose file or source no longer exists.
+    Below them it lists readings that the site file no longer leads to, or that were imported with other settings.
     """
     from eugenie_cli.history.site_history import open_history
     from eugenie_cli.site.load import open_site
@@ -100,7 +100,12 @@ def drop(
     console = Console()
     opened = open_site(site)
     history = open_history(opened)
-    named("source", source, dict.fromkeys([*history.sources(), *(item.name for item in opened.sources)]), opened.site)
+    named(
+        "source",
+        source,
+        dict.fromkeys([*history.sources(), *(configured.name for configured in opened.sources)]),
+        opened.site,
+    )
     plan = plan_drop(opened, history, source, item or ())
     for note in drop_notes(plan):
         console.say(note)

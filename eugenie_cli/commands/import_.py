@@ -28,7 +28,7 @@ def import_(
     source: Annotated[
         list[str] | None, typer.Argument(metavar="SOURCE", help="Names of sources. Default: all.", show_default=False)
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Read unchanged files again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also read unchanged files again.")] = False,
     site: SiteOption = None,
     output: OutputOption = Output.table,
 ) -> None:

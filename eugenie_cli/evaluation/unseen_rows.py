@@ -29,10 +29,10 @@ class UnseenRows:
 
     def judged(self, backtest: Backtest) -> Bools:
         """bool [T]: the rows to judge. Call once for each asset."""
-        candidates = judged_rows(self._assets[backtest.asset], backtest)
+        judgeable = judged_rows(self._assets[backtest.asset], backtest)
         learnt = [rows.among(backtest.asset, backtest.edges) for rows in self._learnt]
-        judged = candidates & ~np.any(learnt, axis=0) if self._apart else candidates
-        self.left_out += int(np.count_nonzero(candidates)) - int(np.count_nonzero(judged))
+        judged = judgeable & ~np.any(learnt, axis=0) if self._apart else judgeable
+        self.left_out += int(np.count_nonzero(judgeable)) - int(np.count_nonzero(judged))
         for index, learnt_by_version in enumerate(learnt):
             self._rows[index] += int(np.count_nonzero(judged & learnt_by_version))
         return judged
@@ -46,8 +46,8 @@ class UnseenRows:
             yield f"{self.left_out:,} rows are left out because one of the two versions was trained on them."
         elif len(self._learnt) > 1 and any(self._rows):
             yield (
-                "One of the two versions was trained on every row of this period, so the figures do not show which is "
-                "better on new rows: judge them on a later period."
+                "Every row of this period was used to train at least one of the two versions, so the figures do not "
+                "show which is better on new rows: judge them on a later period."
             )
         for name, learnt in zip(("the version", "the candidate"), self._learnt, strict=False):
             if learnt.unknown and len(self._learnt) > 1:

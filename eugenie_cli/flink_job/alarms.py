@@ -64,7 +64,7 @@ class Alarms:
 
     def on_wall_clock(self, timer_ms: int, timers: TimerService) -> Iterator[Record]:
         """A wall-clock timer fired: if the whole plant is silent, close everything."""
-        if self._alarm_clock == timer_ms:  # otherwise the timer belongs to another function or predates a restart
+        if self._alarm_clock == timer_ms:  # otherwise the timer is that of unknown tags, or predates a restart
             self._alarm_clock = None
         if _wall_ms() - self._last_row_ms >= self._silent_plant_ms:
             yield from self._alarm_state.close_all()

@@ -83,8 +83,8 @@ register_url_convertor("end", _End())
 class RestApi:
     """The ASGI application.
 
-    Starlette routes and responds. Its middleware is left out, which would double that time: `__call__` turns errors
-    into responses.
+    Starlette routes and responds. Its middleware is left out, because it would double the time that this takes:
+    `__call__` turns errors into responses.
     """
 
     def __init__(self, service: Service, json_pool: JsonPool) -> None:

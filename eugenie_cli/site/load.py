@@ -72,7 +72,7 @@ def open_site(name_or_path: str | None) -> Site:
 
 
 def load_site(path: str | Path, *, files: bool = False) -> Site:
-    """Read and check a site file. `files`: also check the certificates and keys that it names and that exist here.
+    """Read and check a site file. `files`: also the certificates and keys that it names, which may be elsewhere.
 
     Raises SiteError (exit code 3) with every problem of the file, or EugenieError if it cannot be read.
     """

@@ -33,7 +33,7 @@ def _fault_of_item(item: object) -> str | None:
     if not isinstance(item.size, Real):
         return f"a size of {item.key} that is not a number"
     try:
-        json.dumps([dict(item.state), dict(item.names)], sort_keys=True, allow_nan=False)  # as the manifest does
+        json.dumps([dict(item.state), dict(item.names)], sort_keys=True, allow_nan=False)  # the manifest is JSON
     except (TypeError, ValueError) as error:
         return f"a state or names of {item.key} that are not JSON: {error}"
     if not isinstance(item.state.get("mtime_ns", 0), Real):

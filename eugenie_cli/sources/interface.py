@@ -82,7 +82,7 @@ class Importer(Protocol):
         """Everything that decides how an item is read; when it changes, items are read again."""
 
     def digest(self, item: SourceItem) -> str:
-        """A hash of the item's content; called only if its `state` has changed."""
+        """A hash of the item's content. Not called for a known item whose state, names and settings are unchanged."""
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The item's readings, in bounded memory. Reports progress in bytes to `advance`. Raises EugenieError."""

@@ -66,7 +66,7 @@ def parse_start(timezone: str, text: str, path: str | None = None) -> Start:
 
 
 def named(rest: FlinkRest, path: str) -> Snapshot:
-    """A savepoint or checkpoint by its path or URI. Raises EugenieError (REFUSED) when it is incomplete."""
+    """A savepoint or checkpoint by its path or URI. Raises EugenieError (REFUSED) if incomplete on this machine."""
     uri = _uri(path)
     kind = CHECKPOINT if uri.rstrip("/").rpartition("/")[2].startswith("chk-") else SAVEPOINT
     if _complete(rest, uri) is False:

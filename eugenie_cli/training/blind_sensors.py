@@ -26,8 +26,8 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class BlindSensor:
-    """The sensor in column `sensor`: `share` of its values lie outside the usual range `low` to `high`, up to the value
-    `furthest`."""
+    """The sensor in column `sensor`: `share` of its values lie more than `WIDE` interquartile ranges from the median,
+    up to the value `furthest`; `low` and `high` are the quartiles."""
 
     sensor: int
     share: float
@@ -38,7 +38,7 @@ class BlindSensor:
 
 
 def blinded(rows: Floats, part: Ints) -> tuple[BlindSensor, ...]:
-    """The blind sensors of the usable rows, those of float [T, S] where `part` int [T] is not 0, after mending."""
+    """The blind sensors of the usable rows, those of float [T, S] where `part` int [T] is not 0, after repair."""
     _, sample = thinned(rows, part)
     blind = []
     for sensor, column in enumerate(sample.T):

@@ -27,7 +27,7 @@ APART = 4.0
 # It also differs by this share of the median: a few degrees of a temperature in kelvin are not wild.
 SHARE_OF_VALUE = 0.01
 # A sensor that (nearly) never moves has no spread. A valve that opens once is rare, not wild, so the value must then be
-# this many times the median, and at least this large if the median is 0.
+# this many times the median, and at least this large.
 APART_FROM_STILL = 100.0
 APART_FROM_NOTHING = 1e4
 # Up to this many rows are wild even if other sensors are unusual, too: a logger's hiccup.

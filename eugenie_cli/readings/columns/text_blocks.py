@@ -1,7 +1,7 @@
 """Texts of one length as a matrix of characters: position by position, each a contiguous row of bytes.
 
-Reading such a matrix is three times as fast as reading text by text. Texts longer than `LONGEST_TEXT` and texts with
-non-ASCII characters are in no block: they are left to the scalar rule.
+Reading such a matrix is three times as fast as reading text by text. Texts longer than `LONGEST_TEXT` are in no
+block. Non-ASCII texts are in no block either, or match no layout: both are left to the scalar rule.
 """
 
 from __future__ import annotations
