@@ -50,8 +50,8 @@ def _handled(numbers: Collection[signal.Signals], handler: Handler) -> Iterator[
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    hung_up = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
-    before = {number: signal.signal(number, handler) for number in {*numbers} - hung_up}
+    left_ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    before = {number: signal.signal(number, handler) for number in {*numbers} - left_ignored}
     try:
         yield
     finally:

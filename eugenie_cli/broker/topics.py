@@ -87,7 +87,7 @@ def _wait_until_known(access: KafkaAccess, admin: AdminClient, created: Collecti
         listed = _listed(access, admin)
         topics = [listed[name].partitions.values() for name in created if name in listed]
         return len(topics) == len(created) and all(
-            partitions and all(partition.leader >= 0 for partition in partitions) for partitions in topics
+            of_topic and all(partition.leader >= 0 for partition in of_topic) for of_topic in topics
         )
 
     wait_until(all_known, ANSWER_S, _POLL_S)

@@ -119,7 +119,7 @@ def evaluate_class(
     detectors: dict[str, Detector] = {}
     number, run_id = 0, ""
     fresh = UnseenRows(opened, options)
-    strangers: list[str] = []
+    unknown_assets: list[str] = []
 
     def backtests_of(scored_version: str | int) -> Iterator[Backtest]:
         return backtest(
@@ -134,7 +134,7 @@ def evaluate_class(
             anomalies.write(scored)
             scored_beside = beside.advance() if beside is not None else None
             if not scored.known:  # nothing to compare a candidate with; a candidate that lost an asset is judged on it
-                strangers.append(scored.asset)
+                unknown_assets.append(scored.asset)
                 continue
             judged = fresh.judged(scored)
             if watch is not None:
@@ -166,8 +166,8 @@ def evaluate_class(
         model=model,
         baselines=performances,
         notes=(
-            *_unknown(strangers, number, candidate is not None),
-            *notes_on(fleet, labels, model, performances, sum(sizes), strangers),
+            *_unknown(unknown_assets, number, candidate is not None),
+            *notes_on(fleet, labels, model, performances, sum(sizes), unknown_assets),
             *fresh.notes(),
         ),
         candidate=beside.result(model) if beside is not None else None,
@@ -176,11 +176,11 @@ def evaluate_class(
     )
 
 
-def _unknown(strangers: Sequence[str], version: int, compared: bool) -> Iterator[str]:
-    if strangers:
+def _unknown(unknown_assets: Sequence[str], version: int, compared: bool) -> Iterator[str]:
+    if unknown_assets:
         # a candidate may know these assets
         consequence = "so nothing is compared on them" if compared else "retrain once it is available"
-        names = ", ".join(strangers)
+        names = ", ".join(unknown_assets)
         yield f"Not judged: {names}. Version {version} was trained without their normal history; {consequence}."
 
 

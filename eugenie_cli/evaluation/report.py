@@ -87,10 +87,10 @@ def notes_on(
     model: Performance,
     baselines: Mapping[str, Performance],
     judged: int,
-    strangers: Sequence[str] = (),
+    unknown_assets: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What a reader must know to interpret the figures. `strangers`: assets that the version does not know."""
-    assets = [asset for asset in fleet.assets if asset not in strangers]
+    """What a reader must know to interpret the figures. `unknown_assets`: assets that the version does not know."""
+    assets = [asset for asset in fleet.assets if asset not in unknown_assets]
     unlisted = [asset for asset in assets if not fleet.assets[asset].normal]
     notes = []
     if judged == 0:

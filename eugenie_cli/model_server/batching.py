@@ -161,7 +161,7 @@ class Batcher:
                 piece.job.lanes.add(key)
             self._waiting += len(pieces)
             self._waiting_windows += sum(piece.windows for piece in pieces)
-            if self._put_off_s() == 0 or (self._waiting == len(pieces) and self._running == 0):
+            if self._delay_s() == 0 or (self._waiting == len(pieces) and self._running == 0):
                 self._ready.notify(len(pieces))  # the first waiting request wakes a worker, which measures the delay
 
     def _done(self, job: _Job, held: int) -> None:
@@ -179,10 +179,10 @@ class Batcher:
     def _take(self) -> tuple[_Lane, list[_Piece]] | None:
         """The lane that has waited longest, with as many of its pieces as fit into one run. None: closing."""
         with self._ready:
-            while (put_off := self._put_off_s()) != 0:
+            while (delay_s := self._delay_s()) != 0:
                 if self._closing:
                     return None
-                self._ready.wait(put_off)
+                self._ready.wait(delay_s)
             _, lane = self._lanes.popitem(last=False)
             taken = lane.take(MAX_BATCH_WINDOWS)
             self._waiting -= len(taken)
@@ -193,7 +193,7 @@ class Batcher:
             self._running += 1
             return lane, batch
 
-    def _put_off_s(self) -> float | None:
+    def _delay_s(self) -> float | None:
         """Seconds to delay the next run; 0: run now; None: wait until something changes."""
         if self._lanes and (self._closing or self._waiting_windows >= WORTH_A_RUN):
             return 0.0

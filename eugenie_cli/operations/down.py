@@ -32,7 +32,7 @@ def down(site: HasServing, progress: Progress = SILENT) -> list[str]:
     return [name for name, ran in zip([*first, kafka.NAME], [*stopped, last], strict=True) if ran]
 
 
-def settled(workspace: Workspace) -> None:
+def wait_until_settled(workspace: Workspace) -> None:
     """Waits until no `up` or `down` of the site is in progress."""
     with exclusive(workspace.run / LOCK):
         pass

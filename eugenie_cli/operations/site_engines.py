@@ -14,7 +14,7 @@ SERVING = "serving"
 PARTS = ("kafka", "flink", "mlflow")
 """The parts to which `up` can be limited. `flink` is three processes."""
 
-NAMES = {
+ENGINES_OF_PART = {
     "kafka": (kafka.NAME,),
     "flink": (flink.JOBMANAGER, flink.TASKMANAGER, flink.METRICS),
     "mlflow": (mlflow.NAME,),

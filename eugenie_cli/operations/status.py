@@ -11,7 +11,7 @@ from eugenie_cli.broker import health as broker_health
 from eugenie_cli.engines import endpoints, flink, flink_rest, health, kafka, mlflow, ports, process, pushgateway
 from eugenie_cli.engines.launcher import log_file, run_file
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.operations.site_engines import NAMES, PARTS, SERVING, check_parts, external, needed
+from eugenie_cli.operations.site_engines import ENGINES_OF_PART, PARTS, SERVING, check_parts, external, needed
 from eugenie_cli.site.interfaces import HasServing
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -19,7 +19,7 @@ from eugenie_cli.workspace import Workspace
 
 REACHABLE, UNREACHABLE = "reachable", "unreachable"
 
-ELSEWHERE = "start it, or correct its address in the site file"
+EXTERNAL_HINT = "start it, or correct its address in the site file"
 """Hint for an external engine that does not answer."""
 
 
@@ -51,7 +51,7 @@ def status(site: Site) -> list[EngineStatus]:
     """
     workspace = workspace_of(site)
     elsewhere = external(site)
-    names = [name for part in PARTS if part not in elsewhere for name in NAMES[part]]
+    names = [name for part in PARTS if part not in elsewhere for name in ENGINES_OF_PART[part]]
     if site.serving.address is None:
         names.append(SERVING)
     with ThreadPoolExecutor(len(names) + len(elsewhere)) as pool:
@@ -68,7 +68,7 @@ def started(site: Site, only: Collection[str] = ()) -> dict[str, bool]:
     """
     check_parts(only)
     workspace = workspace_of(site)
-    names = [name for part in needed(external(site), only) for name in NAMES[part]]
+    names = [name for part in needed(external(site), only) for name in ENGINES_OF_PART[part]]
     files = {name: run_file(workspace, name) for name in names}
     alive = {
         name: process.identify(file) is not None
@@ -111,7 +111,7 @@ def _judged(current: EngineStatus, has_exported: Callable[[], bool]) -> EngineSt
         "stopped": start,
         "crashed": f"{start}; {current.log} shows why it ended",
         "not answering": f"see {current.log}; if it does not recover: `{stop}`, then `{start}`",
-        UNREACHABLE: ELSEWHERE,
+        UNREACHABLE: EXTERNAL_HINT,
     }[current.state]
     return replace(current, ok=False, hint=current.hint or hint)
 

@@ -22,7 +22,7 @@ from eugenie_cli import signals
 from eugenie_cli.engines import endpoints, flink_rest
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import refusing
-from eugenie_cli.operations.down import down, settled
+from eugenie_cli.operations.down import down, wait_until_settled
 from eugenie_cli.operations.site_engines import SERVING
 from eugenie_cli.operations.status import started
 from eugenie_cli.operations.up import revive
@@ -151,7 +151,7 @@ class Supervisor:
     def _start_server(self) -> bool:
         from eugenie_cli.serving import runtime
 
-        settled(workspace_of(self._site))  # an unfinished `down` may have stopped it
+        wait_until_settled(workspace_of(self._site))  # an unfinished `down` may have stopped it
         return runtime.revive(self._site)
 
     def _job_is_missing(self) -> bool:

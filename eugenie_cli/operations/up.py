@@ -18,8 +18,8 @@ from eugenie_cli.engines.java import java
 from eugenie_cli.engines.launcher import LOCK, Engine, JavaRuntime, run_file
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.locks import exclusive
-from eugenie_cli.operations.site_engines import NAMES, check_parts, external, needed
-from eugenie_cli.operations.status import ELSEWHERE, REACHABLE, EngineStatus, status, status_of_external
+from eugenie_cli.operations.site_engines import ENGINES_OF_PART, check_parts, external, needed
+from eugenie_cli.operations.status import EXTERNAL_HINT, REACHABLE, EngineStatus, status, status_of_external
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
@@ -45,7 +45,7 @@ def up(site: Site, progress: Progress = SILENT, only: Collection[str] = ()) -> l
             if current.state != REACHABLE:
                 why = f": {current.why}" if current.why else ""
                 raise EugenieError(
-                    f"{name} does not answer at {address}{why}", current.hint or ELSEWHERE, ExitCode.UNREACHABLE
+                    f"{name} does not answer at {address}{why}", current.hint or EXTERNAL_HINT, ExitCode.UNREACHABLE
                 )
         engines = _engines(site, workspace, needed(external(site), only), progress)
         dead = [engine for engine in engines if process.identify(engine.run_file) is None]
@@ -62,7 +62,7 @@ def revive(site: Site, name: str, progress: Progress = SILENT) -> bool:
     then still counts as started, so that the launch can be repeated.
     """
     workspace = workspace_of(site)
-    (part,) = (part for part, names in NAMES.items() if name in names)
+    (part,) = (part for part, names in ENGINES_OF_PART.items() if name in names)
     file = run_file(workspace, name)
     with exclusive(workspace.run / LOCK):
         before = process.read_run_file(file)
@@ -92,7 +92,7 @@ def _engines(site: Site, workspace: Workspace, parts: Sequence[str], progress: P
         mlflow.NAME: mlflow.PORTS,
     }
     alive = [name for name in owners if process.identify(run_file(workspace, name)) is not None]
-    port_names = [port for part in parts for name in NAMES[part] for port in owners.get(name, ())]
+    port_names = [port for part in parts for name in ENGINES_OF_PART[part] for port in owners.get(name, ())]
     chosen = ports.assign(
         workspace.run / "ports.json",
         {port: configured.get(port, 0) for port in port_names},

@@ -183,9 +183,8 @@ def translated(format: str) -> str | None:
             directive = "%a" if count > 2 else "%d"
         elif first == "E":
             directive = "%a"
-        elif first == "M" or (
-            first == "m" and not hours
-        ):  # Excel: mm is the month before the hour, the minutes after it
+        elif first == "M" or (first == "m" and not hours):
+            # Excel: mm is the month before the hour, the minutes after it
             directive = "%b" if count > 2 else "%m" if not hours or first == "m" else "%M"
         elif first in "mn":
             directive = "%M"

@@ -32,8 +32,9 @@ _ISO = re.compile(ISO_PATTERN)
 _EPOCH_NUMBER = re.compile(EPOCH_PATTERN)
 _MS_PER_UNIT = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001"), "ns": Decimal("0.000001")}
 _EPOCH = datetime(1970, 1, 1)
-_EXCEL_1970, _EXCEL_LAST = Decimal(25_569), Decimal(2_958_465)
-_MS_A_DAY = 86_400_000
+EXCEL_1970, EXCEL_LAST = 25_569, 2_958_465
+"""Days since 1899-12-30: of 1970-01-01 and of 9999-12-31."""
+DAY_MS = 86_400_000
 
 ToInstant = Callable[[str], int]
 """Trimmed, non-empty text -> milliseconds. Raises ValueError with the reason."""
@@ -105,8 +106,8 @@ def _other_unit(number: str, before: str) -> str:
         if FIRST_PLAUSIBLE <= milliseconds < LAST_PLAUSIBLE:
             instant = _EPOCH + timedelta(milliseconds=int(milliseconds))
             return f"{before}with `unit: {unit}` it would be {instant.isoformat(timespec='seconds')}Z"
-    if FIRST_PLAUSIBLE <= (Decimal(number) - _EXCEL_1970) * _MS_A_DAY < LAST_PLAUSIBLE:
-        day = _EPOCH + timedelta(days=int(Decimal(number) - _EXCEL_1970))
+    if FIRST_PLAUSIBLE <= (Decimal(number) - EXCEL_1970) * DAY_MS < LAST_PLAUSIBLE:
+        day = _EPOCH + timedelta(days=int(Decimal(number) - EXCEL_1970))
         return f"{before}with `unit: excel` it would be {day.date().isoformat()}"
     return ""
 
@@ -142,8 +143,8 @@ def _excel(text: str, local_zone: tzinfo) -> int:
     if _EPOCH_NUMBER.match(number) is None:
         raise ValueError(f"{text!r} is not a number of days, as spreadsheets count them")
     days = Decimal(number)
-    if not _EXCEL_1970 <= days <= _EXCEL_LAST:
+    if not EXCEL_1970 <= days <= EXCEL_LAST:
         raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
-    wall = int(((days - _EXCEL_1970) * _MS_A_DAY).to_integral_value(ROUND_HALF_EVEN))
+    wall = int(((days - EXCEL_1970) * DAY_MS).to_integral_value(ROUND_HALF_EVEN))
     seconds, milliseconds = divmod(wall, 1_000)
     return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), local_zone)

@@ -17,13 +17,16 @@ from eugenie_cli.workspace import Workspace
 class SiteJob:
     """Everything needed to stop or resume a site's job."""
 
-    site_name: str
     kafka: KafkaAccess
     assets: Collection[str]
     rest: FlinkRest
     is_embedded: bool
     """Whether eugenie started the cluster on this machine."""
     workspace: Workspace
+
+    @property
+    def site_name(self) -> str:
+        return self.kafka.site
 
     @property
     def readings(self) -> str:
@@ -39,7 +42,7 @@ def job_of(site: Site) -> SiteJob:
     """The site's job. Raises EugenieError (UNREACHABLE) when the embedded cluster is not running."""
     rest = FlinkRest(endpoints.flink(site))
     is_embedded = site.stream.flink == endpoints.EMBEDDED
-    return SiteJob(site.site, site.kafka_access, site.assets, rest, is_embedded, workspace_of(site))
+    return SiteJob(site.kafka_access, site.assets, rest, is_embedded, workspace_of(site))
 
 
 def running_job(rest: FlinkRest, site_name: str) -> str | None:

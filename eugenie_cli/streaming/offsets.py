@@ -13,7 +13,9 @@ from pathlib import Path
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.errors import EugenieError, ExitCode
 
-START_OVER = "`eugenie stream submit --start-at earliest` reads the new topic from its first record, with empty windows"
+READ_NEW_TOPIC = (
+    "`eugenie stream submit --start-at earliest` reads the new topic from its first record, with empty windows"
+)
 
 _SPLIT = struct.Struct(">iqq")
 _NO_END = -(2**63)
@@ -63,7 +65,7 @@ def check(topic: TopicState, last_identity: str | None, positions: Mapping[int, 
         raise EugenieError(
             f"topic {topic.name} was recreated since the last job read it: that job's offsets belong to the former"
             " topic of this name",
-            START_OVER,
+            READ_NEW_TOPIC,
             ExitCode.REFUSED,
         )
     beyond = [
@@ -76,7 +78,7 @@ def check(topic: TopicState, last_identity: str | None, positions: Mapping[int, 
         raise EugenieError(
             f"topic {topic.name} holds less than the last job had read from it: it was recreated, or records were"
             " lost\n" + "\n".join(beyond),
-            START_OVER,
+            READ_NEW_TOPIC,
             ExitCode.REFUSED,
         )
     return [

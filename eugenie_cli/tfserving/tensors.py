@@ -213,9 +213,8 @@ def _texts(content: bytes, count: int) -> list[bytes]:
 
 
 def _array_of(texts: Sequence[bytes]) -> np.ndarray:
-    return np.array(
-        list(texts), object
-    )  # numpy does not treat bytes as sequences: one dimension, even if all have the same length
+    # numpy does not treat bytes as sequences: one dimension, even if all have the same length
+    return np.array(list(texts), object)
 
 
 def _varint(number: int) -> bytes:

@@ -288,7 +288,7 @@ def test_a_version_that_cannot_be_loaded_is_reported_and_the_old_one_goes_on(
     assert client.predict(model.name, [ASSETS[0]], segment()).version == 1
 
 
-# -- TensorFlow Serving's codes and messages-----------------------------------------------------------------
+# -- TensorFlow Serving's codes and messages ----------------------------------------------------------------
 
 ROWS = np.zeros((1, WINDOW, SENSORS), np.float32)
 ASSET = np.array([b"pump-101"], object)

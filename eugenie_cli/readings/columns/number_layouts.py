@@ -9,15 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.timestamps import MAX_INSTANT
+from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, EXCEL_LAST, MAX_INSTANT
 
 UNITS = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
 """Unit -> (milliseconds per unit, units per millisecond); one of the two is 1."""
 
 _EPOCH = re.compile(r"([0-9]{1,18})(?:\.([0-9]*))?")
 _DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,11}))?")  # with more digits, the product below does not fit 63 bits
-_EXCEL_1970, _EXCEL_LAST = 25_569, 2_958_465
-_DAY_MS = 86_400_000
 
 
 class Layout(Protocol):
@@ -89,13 +87,12 @@ class SerialDayLayout:
         """See `Layout`. Rounded to the millisecond, half to even."""
         digits, fits = _digits(characters, self.whole, self.point)
         days = number_of(digits[: self.whole]).astype(np.int64)
-        fits &= (days >= _EXCEL_1970) & (
-            days < _EXCEL_LAST
-        )  # the scalar rule accepts only the beginning of the last day
-        instants = (days - _EXCEL_1970) * _DAY_MS
+        # of the last day the scalar rule accepts only the beginning, which is left to it
+        fits &= (days >= EXCEL_1970) & (days < EXCEL_LAST)
+        instants = (days - EXCEL_1970) * DAY_MS
         count = self.length - self.whole - 1
         if count > 0:
-            parts, size = number_of(digits[self.whole + 1 :]).astype(np.int64) * _DAY_MS, 10**count
+            parts, size = number_of(digits[self.whole + 1 :]).astype(np.int64) * DAY_MS, 10**count
             part, rest = parts // size, parts % size
             instants += part + ((2 * rest > size) | ((2 * rest == size) & (part % 2 == 1)))
         return instants, fits

@@ -20,7 +20,7 @@ from eugenie_cli.readings.columns.number_layouts import Layout, epoch_layout, nu
 from eugenie_cli.readings.columns.runs import mapped
 from eugenie_cli.readings.format_check import UTC_WORDS, pieces, says_utc
 from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MINUTES, format_pattern
-from eugenie_cli.readings.timestamps import ISO_PATTERN
+from eugenie_cli.readings.timestamps import DAY_MS, ISO_PATTERN
 
 LayoutOf = Callable[[str], "Layout | None"]
 """A trimmed ASCII text -> the layout of this text and similar ones; None if only the scalar rule reads it."""
@@ -31,7 +31,6 @@ _NUMBERS = "YyjmdHIMSf"
 _MOST = {"H": 23, "I": 12, "M": 59, "S": 59, "zm": 59}
 _NO_DAY = int(np.iinfo(np.int64).min)
 _DAY_OF_1970 = date(1970, 1, 1).toordinal()
-_DAY_MS = 86_400_000
 
 Span = tuple[int, int]
 
@@ -105,7 +104,7 @@ class CalendarLayout:
         fits &= days != _NO_DAY
         if self._literals.weekday is not None:
             fits &= (days + 3) % 7 == self._literals.weekday  # 1970-01-01 was a Thursday
-        instants = days * _DAY_MS
+        instants = days * DAY_MS
         instants += self._time_of_day(number, digits, fits)
         if self._literals.sign:
             minutes = number["zh"].astype(np.int32) * 60 + number.get("zm", np.uint8(0))

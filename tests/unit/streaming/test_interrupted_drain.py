@@ -47,7 +47,7 @@ def test_the_newest_of_several_savepoints_determines_the_end(site_of, tmp_path, 
     monkeypatch.setattr(stop.positions, "last_records", lambda *_: iter([row, {"asset": "gone"}]))
     known = JobRecord("1a2b3c4d", "http://127.0.0.1:9", drained=True, savepoints=tmp_path.as_uri())
     site = site_of()
-    job = SiteJob(site.site, site.kafka_access, site.assets, Forgotten(known.flink), False, workspace_of(site))
+    job = SiteJob(site.kafka_access, site.assets, Forgotten(known.flink), False, workspace_of(site))
     concluded = stop.conclude(job, known, None, SILENT)
     assert (committed, concluded.resumes_at) == ([{0: 99}], {0: 99})
     assert concluded.made_until == {"p-1": 1_767_866_400_000}

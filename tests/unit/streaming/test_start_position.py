@@ -18,26 +18,26 @@ HERE, ELSEWHERE = FlinkRest("http://127.0.0.1:9"), FlinkRest("http://flink.plant
 
 
 @pytest.mark.parametrize("word", ["auto", "savepoint", "latest", "earliest"])
-def test_start_words(site_of, word):
+def test_start_words(word):
     assert parse_start("UTC", word) == Start(word)
 
 
 @pytest.mark.parametrize(
     ("text", "zone"), [("2026-01-03T06:00:00Z", "UTC"), ("2026-01-03T09:00:00", "Europe/Istanbul")]
 )
-def test_an_instant_without_an_offset_is_in_the_sites_time_zone(site_of, text, zone):
+def test_an_instant_without_an_offset_is_in_the_given_time_zone(text, zone):
     assert parse_start(zone, text) == Start("timestamp", 1_767_420_000_000)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01T00:00:00Z", "newest"])
-def test_other_text_is_refused_with_the_list_of_words(site_of, text):
+def test_other_text_is_refused_with_the_list_of_words(text):
     with pytest.raises(EugenieError) as raised:
         parse_start("UTC", text)
     assert raised.value.exit_code is ExitCode.USAGE
     assert "auto, savepoint, latest, earliest" in str(raised.value.hint)
 
 
-def test_a_named_savepoint_excludes_another_start(site_of):
+def test_a_named_savepoint_excludes_another_start():
     assert parse_start("UTC", "auto", "/s") == parse_start("UTC", "savepoint", "/s")
     with pytest.raises(EugenieError, match="are mutually exclusive"):
         parse_start("UTC", "latest", "/s")
