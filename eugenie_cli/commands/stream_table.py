@@ -53,6 +53,8 @@ def _rows(job: StreamStatus) -> Iterator[tuple[str, str]]:
         yield "Predict", _predict(job)
         letters = ", ".join(f"{count:,} {reason}" for reason, count in job.dead_letters.items())
         yield "dead letters", letters or "none"
+        if job.ignored_readings:
+            yield "ignored", f"{job.ignored_readings:,} readings of tags that the site does not have"
     if job.model_server is not None:
         server = job.model_server
         versions = ", ".join(f"{name} {version}" for name, version in server.models.items() if version is not None)

@@ -5,7 +5,8 @@ Modules in the order of the data:
 - `spec`: the job's specification; `source`: the readings topic, as bytes
 - `decode_operator`: batches through Arrow; `decode`: their content; `watermark`: event time; `sensor_index`: where each
   reading belongs
-- `detect_operator`: the keyed operator; `shard`: rows and segments; `grid`: readings onto the grid; `unknown_tags`
+- `detect_operator`: the keyed operator; `shard`: rows and segments; `grid`: readings onto the grid; `unknown_tags`,
+  `name_groups`
 - `batching`, `predict`: calls of the model server
 - `alarms`, `alarm_state`: episodes and records; `episode_state`: episodes in a savepoint
 - `sinks`: the result topics; `job`: the wiring

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
+from eugenie_cli.flink_job import unknown_tags
 from eugenie_cli.flink_job.key_groups import tasks
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.unknown_tags import Key, UnknownTag  # states of earlier releases find the class here
 from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
-from eugenie_cli.readings.columns.sensor_index import Identity
 from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 
 log = logging.getLogger(__name__)
@@ -42,15 +43,6 @@ NEVER = int(np.iinfo(np.int64).max) // 2
 """An instant after all others; adding to it does not overflow."""
 
 
-@dataclass(frozen=True)
-class UnknownTag:
-    """Readings of one identity unknown to the site: their number, and the partition and offset of the first."""
-
-    count: int
-    partition: int
-    offset: int
-
-
 Readings = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
 """N readings in columns: places (`sensor_index`), instants in ms since 1970 UTC, values in engineering units (NaN: bad
 quality)."""
@@ -64,7 +56,7 @@ class Share:
     """By shard."""
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """(reason, record) of each rejected message."""
-    unknown_tags: dict[Identity, UnknownTag] = field(default_factory=dict)
+    unknown_tags: dict[Key, UnknownTag] = field(default_factory=dict)
     complete: int | None = None
     """ms since 1970 UTC: this decoder sends no more readings up to here. None: not reported in this share."""
     decoder: int = 0
@@ -88,6 +80,7 @@ class Decoder:
     def __init__(self, spec: JobSpec) -> None:
         self._topic = spec.kafka.readings
         self._max_ahead = spec.max_ahead_ms
+        self._ignores_unknown = spec.unknown == unknown_tags.IGNORE
         self._shards = spec.shards
         self._tasks = tasks(spec.shards, spec.parallelism)
         self._task_of = {shard: task for task, shards in self._tasks.items() for shard in shards}
@@ -114,15 +107,15 @@ class Decoder:
         late = known & ~future & (edges <= self.clock.now)
         if future.any() or late.any():
             self._refuse(refusals, columns, arrival, future, late)
-        unknown_tags = self._unknown_tags(columns, messages, ~known & ~future)
+        unknown = self._unknown_tags(columns, messages, ~known & ~future)
         before = self.clock.now
         self.clock.advance(_largest(messages.partition[message], ts, ~future), wall_ms)
 
         shares: dict[int, Share] = {}
         self._distribute(shares, place, ts, columns.value, known & ~future & ~late)
-        if refusals.entries or unknown_tags:
+        if refusals.entries or unknown:
             share = shares.setdefault(LETTERS_TASK, Share())
-            share.letters, share.unknown_tags = refusals.letters(messages, self._topic), unknown_tags
+            share.letters, share.unknown_tags = refusals.letters(messages, self._topic), unknown
         self._report(shares, before, wall_ms)
         return shares
 
@@ -179,19 +172,18 @@ class Decoder:
             detail = f"{iso(int(columns.ts[row]))}: its row is complete, event time is {iso(self.clock.now)}"
             refusals.add(int(columns.message[row]), reject_reasons.LATE, detail)
 
-    def _unknown_tags(
-        self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]
-    ) -> dict[Identity, UnknownTag]:
+    def _unknown_tags(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Key, UnknownTag]:
         rows = np.flatnonzero(mask)
         if not len(rows):
             return {}
         number, first, count = np.unique(-1 - columns.place[rows], return_index=True, return_counts=True)
         message = columns.message[rows[first]]
-        positions = zip(messages.partition[message].tolist(), messages.offset[message].tolist(), strict=True)
-        return {
-            columns.unknown[index]: UnknownTag(occurrences, *position)
-            for index, occurrences, position in zip(number.tolist(), count.tolist(), positions, strict=True)
-        }
+        order = np.argsort(message, kind="stable")
+        message = message[order]
+        numbers = count[order], messages.partition[message], messages.offset[message]
+        if self._ignores_unknown:
+            return unknown_tags.total(*numbers)
+        return unknown_tags.summarise([columns.unknown[index] for index in number[order].tolist()], *numbers)
 
 
 def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:

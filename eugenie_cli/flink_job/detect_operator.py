@@ -25,7 +25,7 @@ from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.snapshot_journal import JournaledShard
 from eugenie_cli.flink_job.spec import JobSpec
-from eugenie_cli.flink_job.unknown_tags import UnknownTags
+from eugenie_cli.flink_job.unknown_tags import IGNORE, UnknownTags
 from eugenie_cli.flink_job.watermark import Watermark
 from eugenie_cli.readings.reject_reasons import REASONS
 
@@ -63,6 +63,7 @@ class Detect(KeyedProcessFunction):
         self._names = runtime_context.get_state(ValueStateDescriptor("names", blob))
         self._episodes = runtime_context.get_state(ValueStateDescriptor("episodes", blob))
         self._unknown_tags_state = runtime_context.get_state(ValueStateDescriptor("strange", blob))
+        self._ignored_state = runtime_context.get_state(ValueStateDescriptor("ignored", Types.LONG()))
         self._current = KeyContext(runtime_context, spec.shards)
         self._own_shards = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
         self._routes = SensorIndex(spec)
@@ -70,6 +71,7 @@ class Detect(KeyedProcessFunction):
         self._rows_of: dict[int, JournaledShard] = {}
         self._alarms_of: dict[int, Alarms] = {}
         self._unknown_tags: UnknownTags | None = None
+        self._ignored = 0
         self._clock = Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms)
         self._has_begun = False
         self._timer: dict[int, int] = {}
@@ -77,6 +79,7 @@ class Detect(KeyedProcessFunction):
         self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
         self._millis = group.counter("predictMillis")
         self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
+        group.gauge("ignoredReadings", lambda: self._ignored)
         self._predictor = Predictor(spec, self._note_call)
 
     def close(self) -> None:
@@ -89,7 +92,7 @@ class Detect(KeyedProcessFunction):
         for shard, readings in share.readings.items():
             letters = letters + self._rows(shard).take(readings)
         if share.unknown_tags:
-            letters = letters + self._count(share.unknown_tags, ctx.timer_service())
+            self._count(share.unknown_tags, ctx.timer_service())
         yield from self._dead(letters)
         if share.complete is not None:
             yield from self._detect(self._event_time(share.decoder, share.complete), ctx.timer_service())
@@ -122,6 +125,9 @@ class Detect(KeyedProcessFunction):
             yield from self._together(self._alarms(shard).begin(timers))
         for shard in self._own_shards:
             yield from self._dead(self._rows(shard).orphans)
+        if self._own_shards:
+            self._current.turn_to(self._own_shards[0])
+            self._ignored = self._ignored_state.value() or 0
 
     def _event_time(self, decoder: int, complete: int) -> int:
         """Event time of the task when a decoder reports `complete` (ms)."""
@@ -154,14 +160,17 @@ class Detect(KeyedProcessFunction):
 
     # -- unknown tags: counted in the task's first shard --
 
-    def _count(self, counts: dict, timers: TimerService) -> list[tuple[str, bytes]]:
+    def _count(self, counts: dict, timers: TimerService) -> None:
         tags = self._tags_in_state()
+        if self._spec.unknown == IGNORE:
+            self._ignored += sum(entry.count for entry in counts.values())
+            self._ignored_state.update(self._ignored)
+            return
         if not tags.counts:
             timers.register_processing_time_timer(int(time.time() * 1000) + UNKNOWN_TAGS_EVERY_MS)
             timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves no counts behind
-        letters = tags.add(counts)
+        tags.add(counts)
         self._unknown_tags_state.update(tags.counts)
-        return letters
 
     def _counted(self) -> list[tuple[str, bytes]]:
         letters = self._tags_in_state().letters()

@@ -93,6 +93,8 @@ class JobSpec:
     """URI of a directory; None: that of the cluster."""
     state: str = "hashmap"
     in_flight: int = 8
+    unknown: str = "count"
+    """count | ignore: whether readings of tags that the site does not have get dead letters, or only a metric."""
     silent_plant_ms: int = 300_000
     """Wall-clock time without a row from any asset of a shard after which its open anomalies are closed."""
 

@@ -138,6 +138,11 @@ class Stream(Section):
     max_ahead: PositiveMs = Field(
         60_000, description="readings further ahead of their arrival become dead letters: they would make others late"
     )
+    unknown: Literal["count", "ignore"] = Field(
+        "count",
+        description="readings of tags that the site does not have; count: dead letters, grouped if there are many tags;"
+        " ignore: only counted by `stream status`, for brokers that carry other plants' tags",
+    )
     checkpoint: PositiveMs = 10_000
     checkpoints: str | None = Field(
         None, description="URI of a directory that all Flink processes can write; default: the cluster's own"

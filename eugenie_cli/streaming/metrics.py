@@ -21,6 +21,7 @@ from eugenie_cli.readings.reject_reasons import REASONS
 
 CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"
+IGNORED = "ignoredReadings"
 
 RUNNING_TIME = "runningTime"
 """How long the job had been running when its figures were fetched, in ms."""
@@ -30,7 +31,7 @@ _BUSY, _BACK_PRESSURED = "busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"
 _WATERMARK = "currentInputWatermark"
 _SOURCE = re.compile(rf"Source__[^.]*\.{_IN}")
 _SCORES = re.compile(rf"scores\b[^.]*Writer[^.]*\.{_OUT}")
-_COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{DEAD_LETTERS}[\w-]+)$")
+_COUNTER = re.compile(rf"\.({CALLS}|{WINDOWS}|{MILLIS}|{IGNORED}|{DEAD_LETTERS}[\w-]+)$")
 
 FRESH_S = 2.0
 """Figures up to this age count as fresh: rates are averages of a minute."""
@@ -69,6 +70,8 @@ class JobMetrics:
     predict_windows: int = 0
     predict_ms: int = 0
     dead_letters: dict[str, int] = field(default_factory=dict)
+    ignored_readings: int = 0
+    """Of tags that the site does not have, with `unknown: ignore`; includes earlier runs whose state was resumed."""
     operators: tuple[OperatorLoad, ...] = ()
 
 
@@ -122,6 +125,7 @@ def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
         predict_windows=counts[WINDOWS],
         predict_ms=counts[MILLIS],
         dead_letters=letters,
+        ignored_readings=counts[IGNORED],
         operators=tuple(loads),
     )
 

@@ -81,6 +81,7 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
         out_of_orderness_ms=site.stream.out_of_orderness,
         idle_timeout_ms=site.stream.idle_timeout,
         max_ahead_ms=site.stream.max_ahead,
+        unknown=site.stream.unknown,
         checkpoint_ms=site.stream.checkpoint,
         delivery=site.stream.delivery,
         checkpoints=site.stream.checkpoints,

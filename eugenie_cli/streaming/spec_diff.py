@@ -46,6 +46,7 @@ _SECTIONS = {
     "out_of_orderness_ms": "stream.out_of_orderness",
     "idle_timeout_ms": "stream.idle_timeout",
     "max_ahead_ms": "stream.max_ahead",
+    "unknown": "stream.unknown",
     "checkpoint_ms": "stream.checkpoint",
     "checkpoints": "stream.checkpoints",
     "state": STATE_BACKEND,

@@ -71,6 +71,8 @@ class StreamStatus:
     """From the first attempt to the answer, including the wait for an unreachable server."""
     dead_letters: dict[str, int] = field(default_factory=dict)
     """By reason."""
+    ignored_readings: int = 0
+    """Of tags that the site does not have, with `stream.unknown: ignore`. Continues when a job's state is resumed."""
     operators: tuple[OperatorLoad, ...] = ()
     model_server: ModelServer | None = None
     savepoint: str | None = None
@@ -168,6 +170,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
         predict_windows=metrics.predict_windows,
         predict_mean_ms=round(metrics.predict_ms / metrics.predict_calls, 1) if metrics.predict_calls else None,
         dead_letters=metrics.dead_letters,
+        ignored_readings=metrics.ignored_readings,
         operators=metrics.operators,
         savepoint=savepoint if last is not None and last.job_id == job_id else None,
         notes=tuple(notes),

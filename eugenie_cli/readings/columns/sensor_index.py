@@ -18,32 +18,53 @@ UNREAD = int(np.iinfo(np.int64).min)
 """Instead of a place: an identity that this module cannot read, so the reference decides."""
 
 
+MAX_UNKNOWN = 100_000
+"""Unknown identities remembered between batches, about 40 MB: looking them up again costs as much as decoding. Beyond
+it all are forgotten, so a source that sends a new name with each reading only costs time."""
+LONGEST_KEPT = 1_000
+"""Characters of an unknown identity that is remembered."""
+
+
 class Places:
-    """Looks identities up: known ones once; unknown ones are numbered within each batch."""
+    """Looks identities up, each spelling once as far as memory allows; numbers unknown identities."""
 
     def __init__(self, place_of: PlaceOf) -> None:
         self._place_of = place_of
-        # bounded by the site's sensors and their spellings, because unknown identities are not kept
-        self._known: dict[Any, int] = {}
-        self._strange: dict[Identity, int] = {}
+        # bounded: the site's sensors and their spellings, and as many unknown identities
+        self._places: dict[Any, int] = {}
+        self._unknown: list[Identity] = []
+        self._numbers: dict[Identity, int] = {}
+        self._has_long = False
 
     def begin(self) -> None:
         """Begin a new batch."""
-        self._strange = {}
+        if len(self._unknown) > MAX_UNKNOWN or self._has_long:
+            self._places = {raw: place for raw, place in self._places.items() if place >= 0}
+            self._unknown, self._numbers, self._has_long = [], {}, False
 
     def unknown(self) -> list[Identity]:
-        """Identities of this batch that are not in the site: the k-th has the place -1 - k."""
-        return list(self._strange)
+        """Identities that are not in the site, of this batch and earlier ones: the k-th has the place -1 - k.
+
+        The list grows with later batches, and keeps its items.
+        """
+        return self._unknown
 
     def of(self, identity: Identity) -> int:
         """The place of one identity."""
         place = self._place_of(*identity)
-        return -1 - self._strange.setdefault(identity, len(self._strange)) if place is None else place
+        if place is not None:
+            return place
+        number = self._numbers.get(identity)
+        if number is None:
+            number = self._numbers[identity] = len(self._unknown)
+            self._unknown.append(identity)
+            self._has_long |= sum(len(part) for part in identity if part is not None) > LONGEST_KEPT
+        return -1 - number
 
     def of_column(self, identities: Sequence[Any]) -> NDArray[np.int64]:
         """Identities [N], unchanged from the records -> places int64 [N]."""
         try:
-            places = list(map(self._known.get, identities))
+            places = list(map(self._places.get, identities))
         except TypeError:  # an object or array in place of a name
             places = [None] * len(identities)
         if None in places:
@@ -58,7 +79,5 @@ class Places:
         asset, sensor, tag = (None if part is None else part.strip(" \t") or None for part in raw)
         if (sensor is None and tag is None) or (tag is None and asset is None):
             return UNREAD
-        place = self.of((asset, sensor, tag))
-        if place >= 0:
-            self._known[raw] = place
+        place = self._places[raw] = self.of((asset, sensor, tag))
         return place

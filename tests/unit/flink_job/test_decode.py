@@ -14,7 +14,7 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.flink_job.decode import Decoder, Messages, Share
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard
-from eugenie_cli.flink_job.unknown_tags import MAX_NAMES, UnknownTag, UnknownTags
+from eugenie_cli.flink_job.unknown_tags import UnknownTag
 from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 
 START = 1_767_225_600_000
@@ -128,40 +128,6 @@ def test_an_array_of_late_readings_is_one_letter_with_a_count(job_spec):
     late = json.dumps({"ts": iso(START - 10_000), "asset": "p1", "a": 1, "b": 2}).encode()
     (letter,) = letters(decoder.decode(messages([late], 1), START))
     assert (letter["reason"], letter["count"]) == ("late", 2)
-
-
-def test_readings_of_an_unknown_tag_give_one_letter_with_a_count():
-    tags = UnknownTags("readings")
-    assert tags.add({(None, None, "x"): UnknownTag(3, 0, 7)}) == []
-    assert tags.add({(None, None, "x"): UnknownTag(4, 1, 9)}) == []
-    ((_, letter),) = tags.letters()
-    assert {"count": 7, "partition": 0, "offset": 7}.items() <= json.loads(letter).items()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("names", [MAX_NAMES, MAX_NAMES + 1, 50_000])
-def test_a_flood_of_unknown_tags_gives_at_most_1001_letters(names):
-    """Every tag once a second for ten seconds: the number of letters does not grow, and they count every reading."""
-    tags = UnknownTags("readings")
-    for second in range(10):
-        counts = {(None, None, str(number)): UnknownTag(1, 0, second * names + number) for number in range(names)}
-        assert tags.add(counts) == []
-    letters = [json.loads(letter) for _, letter in tags.letters()]
-    assert len(letters) == min(names, MAX_NAMES + 1)
-    assert sum(letter["count"] for letter in letters) == 10 * names
-    if names > MAX_NAMES:
-        assert (letters[-1]["payload"], letters[-1]["offset"], letters[-1]["count"]) == (
-            None,
-            MAX_NAMES,
-            10 * (names - MAX_NAMES),
-        )
-
-
-def test_too_many_names_in_an_earlier_state_are_reported_at_once():
-    tags = UnknownTags("readings")
-    tags.counts = {(None, None, str(number)): UnknownTag(2, 0, number) for number in range(10_000)}
-    letters = tags.add({(None, None, "new"): UnknownTag(1, 0, 1)})
-    assert sum(json.loads(letter)["count"] for _, letter in letters) == 20_001 and tags.letters() == []
 
 
 WALL = START + 30_000

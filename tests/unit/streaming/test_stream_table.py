@@ -85,6 +85,7 @@ def test_a_stopped_job_shows_where_it_resumes_and_no_empty_figures():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
+        ({"ignored_readings": 890_807}, "ignored 890,807 readings of tags that the site does not have"),
         ({"figures_age_s": 90.0}, "figures STALE: 1.5 min old"),
         ({"figures_age_s": None}, "figures of an unknown age"),
         ({"state": "RESTARTING", "figures_age_s": None}, "figures none: not all of its tasks are running"),
