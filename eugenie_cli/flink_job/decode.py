@@ -24,6 +24,7 @@ from eugenie_cli.flink_job.watermark import NOT_YET, Watermark
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
+from eugenie_cli.readings.kafka_record import Members, shown
 from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Messages:
     offset: NDArray[np.int64]
     sent: NDArray[np.int64]
     """Timestamps in Kafka, ms since 1970 UTC; set by the producer if the topic uses create time."""
+    members: Sequence[Members] | None = None
+    """What each record adds to its message; None if the mapping takes nothing from records."""
 
 
 class Decoder:
@@ -94,7 +97,7 @@ class Decoder:
 
     def decode(self, messages: Messages, wall_ms: int) -> dict[int, Share]:
         """Task -> its share, for tasks that receive one."""
-        columns = self._read(messages.payload)
+        columns = self._read(messages.payload, messages.members)
         refusals = Refusals()
         for index, rejected in columns.rejected:
             refusals.add(index, rejected.reason, rejected.detail)
@@ -220,6 +223,8 @@ class Refusals:
         for (index, reason), (detail, count) in self.entries.items():
             partition, offset = int(messages.partition[index]), int(messages.offset[index])
             letter = dead_letter(reason, detail, messages.payload[index], topic, partition, offset)
+            if messages.members is not None:
+                letter["record"] = shown(messages.members[index])
             letters.append((reason, dumps(letter if count == 1 else {**letter, "count": count})))
         return letters
 

@@ -22,8 +22,9 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 from eugenie_cli.flink_job import beam_patches
 from eugenie_cli.flink_job.decode import Decoder, Messages
 from eugenie_cli.flink_job.key_groups import keys, tasks
-from eugenie_cli.flink_job.source import SOURCE, source_table
+from eugenie_cli.flink_job.source import SOURCE, raw_parts, source_table
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.readings.kafka_record import RecordParts
 
 BUNDLE_TIME = "python.fn-execution.bundle.time"
 
@@ -33,7 +34,7 @@ KEY, PART = Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
 class Decode(ScalarFunction):
-    """A batch of N messages (payload, partition, offset, sent) -> (clock, parts) in row 0 of N.
+    """A batch of N messages (payload, partition, offset, sent, `raw_parts`) -> (clock, parts) in row 0 of N.
 
     `parts` has one element per task: a pickled `Share` or None.
     """
@@ -45,17 +46,19 @@ class Decode(ScalarFunction):
         beam_patches.apply()
         self._decoder = Decoder(self._spec)
         self._tasks = tasks(self._spec.shards, self._spec.parallelism)
+        self._record_parts = RecordParts.of(self._spec.mapping)
 
     def is_deterministic(self) -> bool:
         return False  # so that the planner does not call it once per use of its result
 
-    def eval(self, payload: pd.Series, partition: pd.Series, offset: pd.Series, sent: pd.Series) -> pd.DataFrame:
-        messages = Messages(
-            payload.tolist(),
-            partition.to_numpy(np.int64),
-            offset.to_numpy(np.int64),
-            sent.to_numpy().astype("datetime64[ms]").astype(np.int64),
-        )
+    def eval(
+        self, payload: pd.Series, partition: pd.Series, offset: pd.Series, sent: pd.Series, *raw: pd.Series
+    ) -> pd.DataFrame:
+        sent_ms = sent.to_numpy().astype("datetime64[ms]").astype(np.int64)
+        members = None
+        if self._record_parts:
+            members = self._record_parts.members([column.tolist() for column in raw], sent_ms.tolist())
+        messages = Messages(payload.tolist(), partition.to_numpy(np.int64), offset.to_numpy(np.int64), sent_ms, members)
         shares = self._decoder.decode(messages, int(time.time() * 1000))
         parts = [
             pickle.dumps(shares[task], pickle.HIGHEST_PROTOCOL) if task in shares else None for task in self._tasks
@@ -77,9 +80,8 @@ def shares(spec: JobSpec, tables: StreamTableEnvironment) -> KeyedStream:
     tables.create_temporary_system_function(
         "decode_batch", udf(Decode(spec), result_type=DECODED, func_type="pandas", deterministic=False)
     )
-    tables.execute_sql(f"""
-        CREATE TEMPORARY VIEW decoded AS
-        SELECT decode_batch(payload, `partition`, `offset`, CAST(sent AS TIMESTAMP(3))) AS d FROM {SOURCE}""")
+    taken = ", ".join(["payload", "`partition`", "`offset`", "CAST(sent AS TIMESTAMP(3))", *raw_parts(spec)])
+    tables.execute_sql(f"CREATE TEMPORARY VIEW decoded AS SELECT decode_batch({taken}) AS d FROM {SOURCE}")
     batches = tables.to_data_stream(tables.sql_query("SELECT d.clock, d.parts FROM decoded WHERE d.parts IS NOT NULL"))
     tables.get_config().set(BUNDLE_TIME, str(spec.bundle_ms))
     schema = (

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from eugenie_cli.flink_job.spec import JobSpec, consumer_group
-from eugenie_cli.flink_job.sql import options_clause
+from eugenie_cli.flink_job.sql import literal, options_clause
+from eugenie_cli.readings.kafka_record import RecordParts
 
 SOURCE = "source"
 
+_KEYED = {
+    "key.format": "raw",
+    "key.fields": "record_key",
+    "value.format": "raw",
+    "value.fields-include": "EXCEPT_KEY",
+}
+
 
 def source_table(spec: JobSpec) -> str:
-    """SQL of the table: `payload BYTES`, `partition`, `offset`, and `sent`, the record's timestamp in Kafka."""
+    """SQL of the table: `payload BYTES`, `partition`, `offset`, and `sent`, the record's timestamp in Kafka.
+
+    Also `record_key BYTES` and `headers`, if the mapping of readings takes something from them.
+    """
+    parts = RecordParts.of(spec.mapping)
     options = {
         "connector": "kafka",
         "topic": spec.kafka.readings,
-        "format": "raw",
+        **(_KEYED if parts.key else {"format": "raw"}),
         "properties.group.id": consumer_group(spec.site),
         "scan.topic-partition-discovery.interval": "60 s",
         "properties.isolation.level": "read_committed",
         **startup(spec),
         **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
     }
+    around = "record_key BYTES,\n  " if parts.key else ""
+    around += "headers MAP<STRING, BYTES> METADATA VIRTUAL,\n  " if parts.headers else ""
     return f"""
 CREATE TEMPORARY TABLE {SOURCE} (
   payload BYTES,
-  `partition` INT METADATA VIRTUAL,
+  {around}`partition` INT METADATA VIRTUAL,
   `offset` BIGINT METADATA VIRTUAL,
   sent TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
 ) WITH ({options_clause(options)})"""
+
+
+def raw_parts(spec: JobSpec) -> list[str]:
+    """SQL expressions of the columns that `RecordParts.members` takes, in its order: the key, then each header."""
+    parts = RecordParts.of(spec.mapping)
+    return [*(["record_key"] if parts.key else []), *(f"headers[{literal(name)}]" for name in parts.headers)]
 
 
 def startup(spec: JobSpec) -> dict[str, str]:

@@ -26,6 +26,8 @@ Record: TypeAlias = Mapping[str, Any]
 ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
 """(record, the enclosing message or None) -> its outcomes."""
 
+PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
+WHOLE = "."  # as `records`: the message itself is the array
 MAX_PAYLOAD = 1_000_000  # characters; Kafka's default limit for a message is a megabyte
 MISSING = object()
 _BLANKS = " \t"
@@ -35,7 +37,7 @@ def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
     """The mapping with its `file` patterns (`valve1-{stem}`) filled in; `{stem}` and `{parent}` are those of `file`."""
     path = PurePath(file)
     bound = dict(mapping)
-    for key in ("ts", "asset", "sensor", "tag", "value", "quality"):
+    for key in PARTS:
         part = bound.get(key)
         if part and part.get("file"):
             text = part["file"].replace("{stem}", path.stem).replace("{parent}", path.parent.name)
@@ -90,9 +92,12 @@ class _Rules:
         self.value: dict[str, Any] = mapping.get("value") or {"path": "value"}
         self.asset, self.sensor, self.tag = mapping.get("asset"), mapping.get("sensor"), mapping.get("tag")
         self.quality = mapping.get("quality")
-        for name in ("ts", "asset", "sensor", "tag", "value", "quality"):
-            if (mapping.get(name) or {}).get("file"):
+        for name in PARTS:
+            part = mapping.get(name) or {}
+            if part.get("file"):
                 raise ValueError(f"{name}: a file pattern works in imports only")
+            if part.get("record") or part.get("header"):
+                raise ValueError(f"{name}: only the stream's messages have a record's key, headers and timestamp")
         self.to_instant = compile_instant(
             self.ts.get("unit") or "iso", self.ts.get("format"), self.ts.get("timezone") or timezone
         )

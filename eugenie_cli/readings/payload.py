@@ -12,31 +12,44 @@ from typing import Any, TypeAlias
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
-from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, Outcome, ToReadings, compile_mapping, member
+from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing, is_payload_the_value, parse_value
+from eugenie_cli.readings.mapping import MAX_PAYLOAD, MISSING, WHOLE, Outcome, ToReadings, compile_mapping, member
 from eugenie_cli.readings.reading import Rejected
-
-WHOLE = "."  # as `records`: the message itself is the array
 
 Message: TypeAlias = "dict[str, Any] | list[Any]"
 
 
 def compile_payload(
     mapping: Mapping[str, Any], timezone: str, schema_of: SchemaOf | None = None
-) -> Callable[[bytes | None], list[Outcome]]:
+) -> Callable[..., list[Outcome]]:
     """The mapping as a pure function: payload -> its outcomes, in the message's order.
 
+    If the mapping has parts of the Kafka record, the function takes a record's members as its second argument.
     `mapping`, `timezone` and errors: as for `compile_mapping`. `schema_of`: the schemas, for format avro; except
     UnknownSchema, what it raises propagates. The payload None, which deletes a key in Kafka, is `bad-json` or
     `bad-avro`. An empty array of records has no outcomes.
     """
-    of_message = compile_message(mapping, timezone)
-    read = _reader(mapping.get("format") or "json", schema_of)
+    bound = bind_record(mapping)
+    of_message, enclose = compile_message(bound, timezone), enclosing(bound)
+    read = _value if is_payload_the_value(bound) else _reader(bound.get("format") or "json", schema_of)
 
-    def of_payload(payload: bytes | None) -> list[Outcome]:
+    def of_payload(payload: bytes | None, members: Members | None = None) -> list[Outcome]:
         message = read(payload)
-        return [message] if isinstance(message, Rejected) else of_message(message)
+        return [message] if isinstance(message, Rejected) else of_message(enclose(message, members))
 
     return of_payload
+
+
+def _value(payload: bytes | None) -> Any:
+    """A payload that is nothing but the value."""
+    if payload is None:
+        return Rejected(reject_reasons.BAD_JSON, "a message without a payload")
+    if len(payload) > MAX_PAYLOAD:
+        return Rejected(reject_reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
+    try:
+        return parse_value(payload)
+    except ValueError as error:
+        return Rejected(reject_reasons.BAD_VALUE, str(error))
 
 
 def _reader(format: str, schema_of: SchemaOf | None) -> Callable[[bytes | None], Message | Rejected]:

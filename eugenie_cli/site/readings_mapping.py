@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, SerializerFunctionWrapHandler, model_serializer
 
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.field_types import Label, StatusText, ZoneName
 
 
 class Part(Section):
-    """Where a record's part comes from: a path (a column, or `a.b.c` in JSON), a constant, or the file's name."""
+    """Where a record's part comes from: a path (a column, or `a.b.c` in JSON), a constant, or the file's name.
+
+    In the stream, also from the Kafka record around the payload: its key, a header or its timestamp.
+    """
 
     path: Label | None = None
     const: Label | None = None
     file: Label | None = Field(None, description="a pattern over the file's name, e.g. 'valve1-{stem}' (imports only)")
+    record: Literal["key", "timestamp", "value"] | None = Field(
+        None,
+        description="of the Kafka record (stream only): key, for a name; timestamp, for ts; value, for a payload that"
+        " is nothing but the value",
+    )
+    header: Label | None = Field(None, description="name of a header of the Kafka record (stream only)")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what older releases did not have: otherwise an unchanged source would count as changed."""
+        dumped: dict[str, Any] = dump(self)
+        return {key: value for key, value in dumped.items() if value is not None or key not in ("record", "header")}
 
 
 class TimePart(Part):

@@ -10,7 +10,8 @@ from typing import Any
 
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.readings.payload import WHOLE, compile_payload
+from eugenie_cli.readings.mapping import PARTS, WHOLE
+from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Reading
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.timestamps import zone
@@ -27,11 +28,24 @@ def router(site: Site) -> Router:
     )
 
 
+def refuse_record_parts(site: Site, mapping: Mapping[str, Any]) -> None:
+    """Raise EugenieError (REFUSED) for a mapping with parts of the Kafka record, which a replay does not write."""
+    parts = [name for name in PARTS if (part := mapping.get(name)) and (part.get("record") or part.get("header"))]
+    if parts:
+        raise EugenieError(
+            f"{site.file}: kafka.readings takes {', '.join(parts)} from the Kafka record: a replay writes only"
+            " payloads",
+            "`eugenie stream replay --bounded` scores the history without Kafka",
+            ExitCode.REFUSED,
+        )
+
+
 class Composer:
     """Writes readings as messages that the stream reads back as the same readings.
 
-    Raises EugenieError (REFUSED) for a mapping that is not JSON and, at the first reading of a sensor, for a mapping
-    that cannot express it: a constant asset, a tag shared by several assets, a time format without milliseconds.
+    Raises EugenieError (REFUSED) for a mapping that is not JSON or takes parts from the Kafka record and, at the first
+    reading of a sensor, for one that cannot express it: a constant asset, a tag shared by several assets, a time format
+    without milliseconds.
     """
 
     def __init__(self, site: Site) -> None:
@@ -42,6 +56,7 @@ class Composer:
                 "`eugenie stream replay --bounded` scores without Kafka",
                 ExitCode.REFUSED,
             )
+        refuse_record_parts(site, self._mapping)
         self._site = site
         self._ts: Mapping[str, Any] = self._mapping["ts"]
         self._zone = zone(self._ts.get("timezone") or site.timezone)

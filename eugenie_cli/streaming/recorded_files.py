@@ -26,7 +26,7 @@ from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.interface import Tally, importer_for
-from eugenie_cli.streaming.encoder import router
+from eugenie_cli.streaming.encoder import refuse_record_parts, router
 from eugenie_cli.streaming.recordings import Chosen, KeyedMessage, Recording, Stretch
 
 BATCH_READINGS = 200_000
@@ -179,6 +179,7 @@ def _reader(site: Site) -> Reader:
             "replay the history, or a CSV file that one of the site's sources describes",
             ExitCode.REFUSED,
         )
+    refuse_record_parts(site, mapping)
     return compile_payload(mapping, site.timezone)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from eugenie_cli.readings.payload import WHOLE
+from eugenie_cli.readings.mapping import WHOLE
 
 Getter = Callable[[Any], Any]
 Elements = Callable[[Any], "tuple[list[Any], dict[str, Any] | None]"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf, Places
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.columns.wide import WideRows
+from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing, is_payload_the_value, parse_value
 from eugenie_cli.readings.mapping import MAX_PAYLOAD
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
@@ -62,7 +64,8 @@ class Columns:
         )
 
 
-ReadColumns = Callable[[Sequence["bytes | None"]], Columns]
+ReadColumns = Callable[..., Columns]
+"""(payloads [N], the members of their records [N], if the mapping has parts of the record) -> columns."""
 
 
 def compile_columns(
@@ -77,8 +80,13 @@ class _Reader:
         self, mapping: Mapping[str, Any], timezone: str, place_of: PlaceOf, schema_of: SchemaOf | None
     ) -> None:
         self._reference = compile_payload(mapping, timezone, schema_of)
+        bound = bind_record(mapping)
+        self._is_in_payload = bound == mapping
+        mapping, self._enclose = bound, enclosing(bound)
         self._decode: Callable[[bytes], Any] = orjson.loads
-        if mapping.get("format") == "avro" and schema_of is not None:
+        if is_payload_the_value(mapping):
+            self._decode = parse_value
+        elif mapping.get("format") == "avro" and schema_of is not None:
             self._decode = compile_avro(schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
         self._instants = Instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
@@ -87,25 +95,30 @@ class _Reader:
         self._values = Values(mapping.get("value"))
         self._rows = WideRows(mapping) if mapping.get("shape") == "wide" else LongRows(mapping)
         self._flat: FlatJson | None = None
-        if FlatJson.can_read(mapping):
+        if self._is_in_payload and FlatJson.can_read(mapping):
             self._flat = FlatJson(mapping, self._places, self._instants, self._values, self._qualities)
 
-    def read(self, payloads: Sequence[bytes | None]) -> Columns:
-        """Payloads as columns; None for a message without a payload."""
+    def read(self, payloads: Sequence[bytes | None], members: Sequence[Members] | None = None) -> Columns:
+        """Payloads as columns; None for a message without a payload. `members`: of their records."""
         self._places.begin()
         all_numbers = np.arange(len(payloads))
         flat = None if self._flat is None else self._flat.read(payloads)
         if flat is None:
-            return self._general(payloads, all_numbers)
+            return self._general(payloads, members, all_numbers)
         place, ts, value, fine = flat
         if fine.all():
             return Columns(all_numbers, place, ts, value, self._places.unknown(), [])
-        rest = self._general(payloads, np.flatnonzero(~fine))
+        rest = self._general(payloads, members, np.flatnonzero(~fine))
         return rest.after(all_numbers[fine], place[fine], ts[fine], value[fine])
 
-    def _general(self, payloads: Sequence[bytes | None], numbers: NDArray[np.int64]) -> Columns:
+    def _general(
+        self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: NDArray[np.int64]
+    ) -> Columns:
         """The messages with these numbers, of any kind."""
         index, messages, unread = self._messages(payloads, numbers.tolist())
+        if not self._is_in_payload:
+            own = repeat(None) if members is None else map(members.__getitem__, index)
+            messages = list(map(self._enclose, messages, own))
         raw, refused = self._rows.read(index, messages)
         ts, fine = self._instants.of_members(raw.ts)
         place = self._places.of_column(raw.identity)
@@ -118,7 +131,7 @@ class _Reader:
         fine &= readable
         rest = {*unread, *refused, *raw.message[~fine].tolist()}
         kept = ~np.isin(raw.message, list(rest)) if rest else np.ones(len(raw.message), bool)
-        by_reference = self._by_reference(payloads, sorted(rest))
+        by_reference = self._by_reference(payloads, members, sorted(rest))
         return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
 
     def _messages(self, payloads: Sequence[bytes | None], numbers: list[int]) -> tuple[list[int], list[Any], list[int]]:
@@ -140,12 +153,14 @@ class _Reader:
                 unread.append(number)
         return index, messages, unread
 
-    def _by_reference(self, payloads: Sequence[bytes | None], numbers: list[int]) -> Columns:
+    def _by_reference(
+        self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: list[int]
+    ) -> Columns:
         """The outcomes of the messages that only the reference reads."""
         rejected: list[tuple[int, Rejected]] = []
         rows: list[tuple[int, int, int, float]] = []
         for number in numbers:
-            for outcome in self._reference(payloads[number]):
+            for outcome in self._reference(payloads[number], None if members is None else members[number]):
                 if isinstance(outcome, Rejected):
                     rejected.append((number, outcome))
                 else:

@@ -54,7 +54,7 @@ def _kafka(kafka: Kafka, site: str) -> Iterator[tuple[Path, str]]:
     if security.ca is not None and not security.protocol.endswith("SSL"):
         yield (*at, "ca"), f"is for SSL and SASL_SSL, not for {security.protocol}"
     yield from _topics(kafka, site)
-    for path, message in check_mapping(kafka.readings, of_file=False):
+    for path, message in check_mapping(kafka.readings, of_file=False, of_kafka=True):
         yield ("kafka", "readings", *path), message
 
 

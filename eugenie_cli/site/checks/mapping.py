@@ -7,15 +7,19 @@ from collections.abc import Iterator
 
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.site.diagnostics import Path
-from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegistry
+from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegistry, TimePart
 
-_WAYS = ("path", "const", "file")
+_WAYS = ("path", "const", "file", "record", "header")
+_OF_A_RECORD = ("record", "header")
 _PLACEHOLDERS = ("{stem}", "{parent}")
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(:\d{1,5})?(/[^\s?#]*)?")
 
 
-def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[Path, str]]:
-    """Problems of a mapping: (path inside the mapping, message). `of_file`: for files, whose names may be mapped."""
+def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = False) -> Iterator[tuple[Path, str]]:
+    """Problems of a mapping: (path inside the mapping, message).
+
+    `of_file`: for files, whose names may be mapped. `of_kafka`: for the stream, whose records have keys and headers.
+    """
     parts = {
         "ts": mapping.ts,
         "asset": mapping.asset,
@@ -28,7 +32,9 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool) -> Iterator[tuple[
     for name, part in parts.items():
         if part is not None:
             yield from _one_way(name, part, of_file)
+            yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
     yield from _time(mapping)
+    yield from _payload_alone(mapping)
     yield from _of_files(mapping) if of_file else _of_messages(mapping)
     yield from _long(mapping) if mapping.shape == "long" else _wide(mapping)
 
@@ -49,8 +55,51 @@ def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]
             yield (name, "file"), f"{placeholder} is unknown: use {' or '.join(_PLACEHOLDERS)}"
     if name in ("ts", "value", "quality"):
         for way in ways:
-            if way != "path":
+            if way not in ("path", *_OF_A_RECORD):
                 yield (name, way), "must come from the record: use path"
+
+
+def _without_record(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]:
+    for way in _OF_A_RECORD:
+        if getattr(part, way) is not None:
+            instead = "use path, const or file" if of_file else "use path or const"
+            what = "a file" if of_file else "this source"
+            yield (name, way), f"is for kafka.readings: {what} has no Kafka records; {instead}"
+
+
+def _of_record(name: str, part: Part) -> Iterator[tuple[Path, str]]:
+    """The record's timestamp is an instant, its key a name, its value a value; a header may be any but the value."""
+    fits = {"ts": "timestamp", "value": "value", "quality": None}.get(name, "key")
+    if part.record is not None and part.record != fits:
+        instead = f"use record: {fits}, header or path" if fits else "use header or path"
+        yield (name, "record"), f"the record's {part.record} is not the {name}: {instead}"
+    if part.header is not None and name == "value":
+        yield (name, "header"), "a value is in the payload: use path, or record: value"
+    if isinstance(part, TimePart) and part.record == "timestamp":
+        for key in ("unit", "format", "timezone"):
+            if key in part.model_fields_set:
+                yield (name, key), "is for text and numbers: the record's timestamp is an instant"
+
+
+def _payload_alone(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
+    """With `value: {record: value}` the payload has no members in which anything else could be found."""
+    if mapping.value.record != "value":
+        return
+    why = "the payload is the value alone (value: {record: value})"
+    if mapping.shape != "long":
+        yield ("shape",), f"must be long: {why}"
+    if mapping.format != "json":
+        yield ("format",), f"must be left out: {why}"
+    if mapping.records is not None:
+        yield ("records",), f"must be left out: {why}"
+    for name in ("ts", "asset", "sensor", "tag", "quality"):
+        part = getattr(mapping, name)
+        if part is not None and part.path is not None:
+            at = (name, "path") if name in mapping.model_fields_set else (name,)
+            instead = {"ts": "record: timestamp or header", "quality": "header"}.get(
+                name, "record: key, header or const"
+            )
+            yield at, f"{why}: use {instead}"
 
 
 def _time(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:

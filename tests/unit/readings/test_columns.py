@@ -253,7 +253,7 @@ def test_typical_messages_are_read_without_the_reference(monkeypatch):
     good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
     by_reference = []
     reader = read.__self__
-    monkeypatch.setattr(reader, "_reference", lambda payload: by_reference.append(payload) or [])
+    monkeypatch.setattr(reader, "_reference", lambda payload, _members: by_reference.append(payload) or [])
     columns = read([good, refused, good.replace(b', "q": "good"', b"")])
     assert by_reference == [refused]
     assert columns.message.tolist() == [0, 2] and columns.place.tolist() == [1, 1]

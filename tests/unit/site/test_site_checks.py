@@ -18,6 +18,8 @@ KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
         KAFKA % "{shape: wide, asset: {path: a}}",
         KAFKA % "{shape: wide, value: {path: fields}, records: metrics}",
         KAFKA % "{tag: {path: id}, records: '.'}",
+        KAFKA % "{tag: {record: key}, ts: {record: timestamp}, value: {record: value}}",
+        KAFKA % "{asset: {header: machine}, sensor: {record: key}, quality: {header: q, scheme: opcua}}",
         KAFKA
         % "{tag: {path: id}, format: avro, registry: {url: 'https://r/apis/v7', username: u, password: p, ca: c}}",
         "kafka: embedded",
@@ -81,6 +83,52 @@ def test_consistent_settings_are_no_problem(problems, good):
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: localtime}}", "ts.timezone: unknown time zone 'localtime'"),
         (CSV % "{tag: {path: s}, ts: {path: x, timezone: CET+1}}", "ts.timezone: unknown time zone 'CET+1'"),
         (KAFKA % "{tag: {file: x}}", "kafka.readings.tag.file: messages have no file name: use path or const"),
+        (KAFKA % "{tag: {record: key, path: x}}", "kafka.readings.tag.record: conflicts with path"),
+        (KAFKA % "{tag: {record: topic}}", "kafka.readings.tag.record: must be 'key', 'timestamp' or 'value'"),
+        (
+            KAFKA % "{tag: {record: timestamp}}",
+            "kafka.readings.tag.record: the record's timestamp is not the tag: use record: key, header or path",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, ts: {record: key}}",
+            "kafka.readings.ts.record: the record's key is not the ts: use record: timestamp, header or path",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, quality: {record: key}}",
+            "kafka.readings.quality.record: the record's key is not the quality: use header or path",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, value: {header: x}}",
+            "kafka.readings.value.header: a value is in the payload: use path, or record: value",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, ts: {record: timestamp, unit: ms}}",
+            "kafka.readings.ts.unit: is for text and numbers: the record's timestamp is an instant",
+        ),
+        (
+            KAFKA % "{tag: {record: key}, value: {record: value}}",
+            "kafka.readings.ts: the payload is the value alone (value: {record: value}): use record: timestamp or",
+        ),
+        (
+            KAFKA % "{tag: {path: x}, ts: {record: timestamp}, value: {record: value}}",
+            "kafka.readings.tag.path: the payload is the value alone",
+        ),
+        (
+            KAFKA % "{shape: wide, ts: {record: timestamp}, value: {record: value}}",
+            "kafka.readings.shape: must be long: the payload is the value alone",
+        ),
+        (
+            KAFKA % "{tag: {record: key}, ts: {record: timestamp}, value: {record: value}, records: '.'}",
+            "kafka.readings.records: must be left out: the payload is the value alone",
+        ),
+        (
+            CSV % "{tag: {record: key}}",
+            "sources[0].readings.tag.record: is for kafka.readings: a file has no Kafka records; use path, const",
+        ),
+        (
+            CSV % "{tag: {header: x}}",
+            "sources[0].readings.tag.header: is for kafka.readings: a file has no Kafka records; use path, const",
+        ),
         (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json or avro: csv is for files"),
         (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required for format avro"),
         (KAFKA % "{tag: {path: x}, records: ''}", "kafka.readings.records: must be no shorter than 1"),
