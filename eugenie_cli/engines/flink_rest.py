@@ -153,6 +153,11 @@ class FlinkRest:
         """The JobManager's configuration."""
         return {entry["key"]: entry["value"] for entry in self._call("GET", "/jobmanager/config")}
 
+    def class_path(self) -> list[str]:
+        """File names of the jars on the JobManager's class path; empty if the cluster does not report them."""
+        answer = self._call("GET", "/jobmanager/environment", missing_is_none=True) or {}
+        return [Path(entry).name for entry in answer.get("classpath", [])]
+
     def overview(self) -> dict[str, Any]:
         """Slots, TaskManagers, Flink's version."""
         return self._call("GET", "/overview")
