@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-    TopicMetadata,
-)
+from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
+from eugenie_cli.broker import topic_settings
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, ask, client_settings, failure, topic_exists
 from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
@@ -117,16 +110,7 @@ def keep_anomalies(access: KafkaAccess, progress: Progress = SILENT) -> None:
     if access.kafka.bootstrap != EMBEDDED:
         progress.say(f"{topic} deletes anomalies, even open ones: {lost}\nnext: {keep_command(access)}")
         return
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in KEEP_ALL.items()
-    ]
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient(client_settings(access))  # keep a reference: once collected, the client never answers
-    try:
-        for future in admin.incremental_alter_configs([resource], request_timeout=ANSWER_S).values():
-            future.result(timeout=2 * ANSWER_S)
-    except KafkaException as error:
-        raise failure(access, f"keeping the records of {topic}", error) from None
+    topic_settings.change(access, topic, KEEP_ALL)
     progress.say(f"{topic} now keeps anomalies indefinitely (before: {lost})")
 
 
@@ -136,17 +120,7 @@ def forgotten(access: KafkaAccess) -> str:
     Also empty when the topic does not exist or this user may not read its settings: then they are unknown.
     Raises EugenieError when the brokers are unreachable.
     """
-    topic = str(access.topics.anomalies)
-    admin = AdminClient(client_settings(access))
-    try:
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        (future,) = admin.describe_configs([resource], request_timeout=ANSWER_S).values()
-        entries = future.result(timeout=2 * ANSWER_S)
-    except KafkaException as error:
-        if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, *_READ_REFUSED):
-            return ""
-        raise failure(access, f"reading the settings of {topic}", error) from None
-    values = {name: str(entry.value) for name, entry in entries.items()}
+    values = topic_settings.describe(access, ("anomalies",)).get("anomalies", {})
     if "delete" not in values.get("cleanup.policy", ""):
         return ""
     return ", ".join(f"{name}={values[name]}" for name in KEEP_ALL if values.get(name, "-1") != "-1")
@@ -154,18 +128,15 @@ def forgotten(access: KafkaAccess) -> str:
 
 def keep_command(access: KafkaAccess) -> str:
     """The Kafka command that makes an external anomalies topic keep its records indefinitely."""
-    settings = ",".join(f"{name}={value}" for name, value in KEEP_ALL.items())
-    return (
-        f"kafka-configs.sh --bootstrap-server {access.kafka.bootstrap} --alter --entity-type topics"
-        f" --entity-name {access.topics.anomalies} --add-config {settings}"
-    )
-
-
-_READ_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+    return topic_settings.command(access, str(access.topics.anomalies), KEEP_ALL)
 
 
 def _settings(access: KafkaAccess, name: str) -> dict[str, str]:
-    return _ANOMALIES if name == str(access.topics.anomalies) else _EVENTS
+    if name == str(access.topics.anomalies):
+        return _ANOMALIES
+    if name == str(access.topics.readings) and not topic_settings.stamps_on_arrival(access):
+        return {**_EVENTS, "message.timestamp.type": "CreateTime"}
+    return _EVENTS
 
 
 def partitions(access: KafkaAccess, topic: str) -> int:

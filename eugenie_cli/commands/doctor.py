@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from eugenie_cli.engines.finding import Check
 
 
 def doctor(site: SiteOption = None, output: OutputOption = Output.table) -> None:
@@ -19,7 +24,13 @@ def doctor(site: SiteOption = None, output: OutputOption = Output.table) -> None
     if output is Output.json:
         console.json(checks)
     else:
-        rows = [("ok" if item.ok else "FAULT", item.name, item.found, item.hint) for item in checks]
+        rows = [(_verdict(item), item.name, item.found, item.hint) for item in checks]
         console.table(["", "what", "found", "next"], rows)
     if not all(item.ok for item in checks):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _verdict(item: Check) -> str:
+    if not item.ok:
+        return "FAULT"
+    return "warning" if item.hint else "ok"

@@ -17,6 +17,7 @@ from eugenie_cli.engines import endpoints, jars
 from eugenie_cli.engines.finding import Check
 from eugenie_cli.engines.java import java
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.operations import topic_findings
 from eugenie_cli.operations.site_engines import external, needed
 from eugenie_cli.operations.status import REACHABLE, EngineStatus, status
 from eugenie_cli.site.schema import Site
@@ -48,7 +49,9 @@ def check(site: Site | None = None) -> list[Check]:
         checks += preflight.findings(site)
     statuses = status(site)
     if any(status.name == "kafka" and status.state in ("running", REACHABLE) for status in statuses):
-        checks.append(_guarded("anomalies topic", lambda: _anomalies(site)))
+        checks += topic_findings.findings(site)
+    if any(status.name == "flink" and status.state == REACHABLE for status in statuses):
+        checks.append(_guarded("flink's libraries", lambda: _libraries(site)))
     return checks + [_engine(status) for status in statuses]
 
 
@@ -108,14 +111,12 @@ def _jars(folder: Path | None, needed: Sequence[str]) -> Check:
     return Check("jars", True, f"{state} {cache}")
 
 
-def _anomalies(site: Site) -> Check:
-    from eugenie_cli.broker import topics
+def _libraries(site: Site) -> Check:
+    from eugenie_cli.engines.flink_rest import FlinkRest
+    from eugenie_cli.streaming import flink_libraries
 
-    lost = topics.forgotten(site.kafka_access)
-    if not lost:
-        return Check("anomalies topic", True, f"{site.topics.anomalies} keeps all anomalies, or does not exist yet")
-    remedy = "eugenie up" if site.kafka.bootstrap == endpoints.EMBEDDED else topics.keep_command(site.kafka_access)
-    return Check("anomalies topic", False, f"{site.topics.anomalies} deletes anomalies, even open ones: {lost}", remedy)
+    lack = flink_libraries.missing(FlinkRest(endpoints.flink(site)))
+    return Check("flink's libraries", True, *(lack or ("the Kafka connector and zstd-jni",)))
 
 
 def _engine(status: EngineStatus) -> Check:

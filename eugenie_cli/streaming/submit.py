@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from eugenie_cli.broker import positions, topics
+from eugenie_cli.broker import positions, topic_settings, topics
 from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporary_folders
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
@@ -15,7 +15,7 @@ from eugenie_cli.serving import tls
 from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import launch, package, resume_point, slots, start_position
+from eugenie_cli.streaming import flink_libraries, launch, package, resume_point, slots, start_position
 from eugenie_cli.streaming.compatibility import START_OVER, check_state, check_upgrade, listed
 from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.parallelism import check_partitions, check_shards
@@ -108,12 +108,15 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
 
     check_models(site, progress)
     topics.ensure(job.kafka, progress)
+    topic_settings.review(job.kafka, progress)
     spec = _specify(site, job.kafka, requested)
     check_shards(spec)
     check_partitions(spec)
     if job.is_embedded:
         slots.check(spec.parallelism, rest, progress)
         temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / launcher.LOCK)
+    elif lack := flink_libraries.missing(rest):
+        progress.say("\nnext: ".join(lack))
     shape = shape_of(spec, package.code_digest()[:DIGEST])
     if running is not None:
         changed = check_upgrade(running, last, shape)

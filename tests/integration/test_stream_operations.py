@@ -22,13 +22,14 @@ import numpy as np
 import pytest
 import requests
 import yaml
+from confluent_kafka import Producer as PlainProducer
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from support.chaos import ProgressLog
 from support.small_models import SENSORS, WINDOW, release, sixteenths, write_version
 from typer.testing import CliRunner
 
-from eugenie_cli.broker import consume, positions, produce
+from eugenie_cli.broker import consume, positions, produce, topic_settings
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines import flink, job_record
@@ -47,7 +48,7 @@ from eugenie_cli.operations.up import up
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import resume_point
+from eugenie_cli.streaming import flink_libraries, resume_point
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.offline_replay import score
@@ -73,6 +74,13 @@ PARTS = tuple(BEGIN + 1_000 * SECONDS * part // 3 for part in (1, 2))
 WITHIN_S = 60.0
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 """All compressions that Kafka supports."""
+FROM_THE_RECORD = {
+    "asset": {"header": "machine"},
+    "sensor": {"record": "key"},
+    "ts": {"record": "timestamp"},
+    "value": {"record": "value"},
+    "quality": {"header": "quality"},
+}
 
 
 @dataclass(frozen=True)
@@ -257,6 +265,7 @@ def check_status(plant: Plant) -> None:
         plant.site,
     )
     assert now.state == "RUNNING" and now.job_id == plant.submitted()
+    assert flink_libraries.missing(FlinkRest(plant.flink)) is None
     assert now.restarts == 0 and now.failure is None and now.notes == () and now.problems == ()
     assert 0 < now.predict_calls <= now.predict_windows and now.predict_mean_ms is not None
     assert now.watermark is not None and now.watermark.startswith("2026-03-01T00:01:")
@@ -466,7 +475,40 @@ def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
     closed = await_anomaly(site, gone, "closed")
     assert (closed["id"], closed["reason"]) == (opened["id"], "removed") and opened["start"] < closed["end"]
     assert status(plant.site).restarts == 0
-    stop(plant.site, savepoint=False)
+    check_names_and_time_may_come_from_the_record(plant)
+
+
+def check_names_and_time_may_come_from_the_record(plant: Plant) -> None:
+    """The running job is upgraded to a mapping that takes all but the value from the record, in every codec."""
+    site = plant.change(kafka={"readings": FROM_THE_RECORD})
+    (unfit,) = topic_settings.unfit(site.kafka_access).values()
+    assert "replace with the time of arrival" in str(unfit)
+    topic_settings.change(site.kafka_access, unfit.topic, unfit.settings)
+    assert topic_settings.unfit(site.kafka_access) == {}
+    before = {topic: ends(site, topic) for topic in (site.topics.scores, site.topics.dead_letters)}
+    assert submit(site, upgrade=True).origin == "savepoint"
+    now = int(time.time() - len(CODECS)) * 1_000
+    for second, codec in enumerate(CODECS):
+        producer = PlainProducer(client_settings(site, compression_type=codec, linger_ms=200))
+        for asset, sensor in itertools.product(ASSETS[:2], NAMES):
+            headers = {"machine": asset, "quality": "bad" if sensor == "c" else "good"}
+            producer.produce(unfit.topic, b"0.5", sensor, headers=headers, timestamp=now + 1_000 * second)
+        named = {"machine": ASSETS[0]}
+        for key, payload, headers in ((None, b"1", named), ("a", b"1", {}), ("a", b"{}", named), ("z", b"1", named)):
+            producer.produce(unfit.topic, payload, key, headers=headers, timestamp=now + 1_000 * second)
+        assert producer.flush(WITHIN_S) == 0
+    stop(site, drain=True)
+    rows, letters = ([json.loads(text) for text in records(site, *where)] for where in before.items())
+    rows = [row for row in rows if row["ts"] >= iso(now)]  # without the last ones of the mapping before
+    counts = {name: sum(row[name] for row in rows) for name in ("readings", "bad_quality")}
+    assert counts == {"readings": 4 * len(CODECS), "bad_quality": 2 * len(CODECS)}
+    assert {row["ts"] for row in rows if row["readings"]} == {iso(now + 1_000 * n) for n in range(len(CODECS))}
+    dead = Counter()
+    for letter in letters:
+        dead[letter["reason"]] += letter.get("count", 1)
+    assert dead == {"missing-field": 2 * len(CODECS), "bad-value": len(CODECS), "unknown-tag": len(CODECS)}
+    assert {letter["record"]["header machine"] for letter in letters if letter["reason"] == "bad-value"} == {ASSETS[0]}
+    plant.change(kafka={"readings": {name: {"path": name} for name in ("asset", "sensor", "tag", "quality")}})
 
 
 def send_a_minute(site: Site, minute: int, assets: tuple[str, ...]) -> None:
