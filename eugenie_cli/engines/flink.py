@@ -46,6 +46,10 @@ HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 2_000, 12_000
 UNHEARD_MS = 4 * HEARTBEAT_MS
 """After this long without a heartbeat, a TaskManager hangs or is dead, though the JobManager still counts its slots."""
 
+BLOBS_KEPT_S = 60
+"""A TaskManager keeps the files of a job that ended (82 MB: PyFlink's jar, twice) for once to twice this time, to spare
+a restarted job the download; Flink's default is an hour. They come from the same disk, so a minute is enough."""
+
 _REPORTER = "org.apache.flink.metrics.prometheus.PrometheusPushGatewayReporterFactory"
 """A plugin of the pip package. It pushes its metrics; the scraped reporter would listen on every interface."""
 
@@ -113,6 +117,7 @@ def settings(config: Engines, workspace: Workspace, ports: Mapping[str, int]) ->
         "metrics.reporter.prometheus.deleteOnShutdown": True,
         "execution.checkpointing.dir": workspace.checkpoints.absolute().as_uri(),
         "execution.checkpointing.savepoint-dir": workspace.savepoints.absolute().as_uri(),
+        "blob.service.cleanup.interval": BLOBS_KEPT_S,
         "python.executable": python,
         "python.client.executable": python,
         # Kafka's clients end their threads after the job's class loader is closed, which Flink would log as an error
