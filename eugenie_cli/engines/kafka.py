@@ -55,8 +55,8 @@ def server_properties(data: Path, ports: Mapping[str, int]) -> str:
         "transaction.state.log.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
-        # the largest timeout that Flink's exactly-once sink may request: a transaction must outlive a restart
-        "transaction.max.timeout.ms": 900_000,
+        # the longest that Flink's exactly-once sink may request: a transaction must outlive a night without the job
+        "transaction.max.timeout.ms": 24 * 3_600_000,
         # a site's consumer group has few members, so waiting for more would only delay the first record
         "group.initial.rebalance.delay.ms": 0,
     }

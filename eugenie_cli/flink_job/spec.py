@@ -52,7 +52,9 @@ class KafkaSpec:
     scores: str
     dead_letters: str
     properties: dict[str, str]
-    transaction_timeout_ms: int = 900_000  # the maximum that a broker allows by default
+    transaction_timeout_ms: int = 900_000
+    """After this long the brokers abort what a dead job left open. The default is the most that they allow by default.
+    """
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ STATE_BACKEND = "stream.state"
 CODE = "eugenie"
 """The key of a shape that holds the digest of the job's program."""
 
+TRANSACTION_TIMEOUT = "transaction_timeout_ms"
+
 _PUBLIC = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
 """Properties of the Kafka connection that hold no secrets; others may."""
 
@@ -110,7 +112,7 @@ def _invalidates_state(path: Sequence[str]) -> bool:
     if section == "classes":
         return len(rest) > 1 and rest[1] in _OF_A_CLASS
     if section == "kafka":  # the topics: offsets, and transactions still to be committed
-        return rest[0] != "properties"
+        return rest[0] not in ("properties", TRANSACTION_TIMEOUT)
     return section in ("site", "shards")
 
 
@@ -126,6 +128,8 @@ def _name(path: Sequence[str]) -> str:
     section, *rest = path
     if section == "kafka" and rest[0] == "properties":
         return f"kafka: {rest[-1]}"
+    if section == "kafka" and rest[0] == TRANSACTION_TIMEOUT:
+        return "the brokers' transaction.max.timeout.ms"
     if section == CODE:
         return "the job's program (eugenie)"
     return ".".join([_SECTIONS.get(section, section), *(_FIELDS.get(name, name) for name in rest)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from eugenie_cli.broker import positions, topic_settings, topics
+from eugenie_cli.broker import positions, topic_settings, topics, transactions
 from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporary_folders
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
@@ -207,7 +207,8 @@ def _with_parallelism(site: Site, parallelism: int | None) -> Site:
 def _specify(site: Site, kafka: KafkaAccess, requested: Start) -> JobSpec:
     begin = AUTO if requested.kind == SAVEPOINT else requested.kind
     spec = package.job_spec(site, begin, topics.partitions(kafka, str(kafka.topics.readings)), requested.ms)
-    return replace(spec, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
+    connection = replace(spec.kafka, transaction_timeout_ms=transactions.longest_ms(kafka))
+    return replace(spec, kafka=connection, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
 
 
 def _origin(requested: Start, state: Snapshot | None) -> str:

@@ -33,6 +33,15 @@ def changed(section: str, *path: str, to: object) -> dict:
     return {section: document}
 
 
+def test_another_limit_of_the_brokers_keeps_the_state(site_of):
+    before = shape(site_of)
+    before["kafka"]["transaction_timeout_ms"] = 900_000
+    after = {**before, "kafka": {**before["kafka"], "transaction_timeout_ms": 86_400_000}}
+    (change,) = changes(before, after)
+    assert change.compatible
+    assert str(change) == "the brokers' transaction.max.timeout.ms: 900000 -> 86400000"
+
+
 def test_nothing_differs_from_itself(site_of):
     assert difference(site_of) == []
 
