@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from eugenie_cli.broker import positions
 from eugenie_cli.engines.flink_rest import FlinkRest
@@ -16,6 +17,8 @@ STALLED_S = 60.0
 """The wait ends after this long without progress: the last record of a topic may be a transaction marker, which no job
 reads."""
 
+NOWHERE: Mapping[int, int] = MappingProxyType({})
+
 _OFFSET = re.compile(r"\.partition\.(\d+)\.(currentOffset|committedOffset)$")
 
 
@@ -24,9 +27,12 @@ def end_offsets(kafka: KafkaAccess, topic: str) -> dict[int, int]:
     return {number: end for number, (_, end) in positions.marks(kafka, topic).items()}
 
 
-def read_offsets(rest: FlinkRest, job_id: str) -> dict[int, int]:
-    """Partition -> the offset after the last record that the job has read, as of a second or two ago."""
-    read: dict[int, int] = {}
+def read_offsets(rest: FlinkRest, job_id: str, begun: Mapping[int, int] = NOWHERE) -> dict[int, int]:
+    """Partition -> the offset after the last record that the job has read, as of a second or two ago.
+
+    `begun`: where the job began to read, which holds for partitions from which it has read nothing yet.
+    """
+    read = dict(begun)
     job = rest.job(job_id)
     for vertex in job["vertices"] if job is not None else []:
         for name, value in rest.metrics(job_id, vertex["id"], lambda name: _OFFSET.search(name) is not None).items():
@@ -42,18 +48,20 @@ def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
     return sum(max(end - read.get(number, 0), 0) for number, end in ends.items())
 
 
-def wait_until_caught_up(kafka: KafkaAccess, rest: FlinkRest, job_id: str, progress: Progress = SILENT) -> int:
+def wait_until_caught_up(
+    kafka: KafkaAccess, rest: FlinkRest, job_id: str, begun: Mapping[int, int], progress: Progress = SILENT
+) -> int:
     """Wait until the job has read what the topic holds now. Returns the number of unread records: 0 unless it stalled.
 
     Records that arrive meanwhile do not count: on a live topic the wait would never end.
     """
     ends = end_offsets(kafka, str(kafka.topics.readings))
-    left = behind(ends, read_offsets(rest, job_id))
+    left = behind(ends, read_offsets(rest, job_id, begun))
     moved = time.monotonic()
     with progress.task("reading the remaining records", total=left, unit="records") as advance:
         while left > 0 and time.monotonic() - moved < STALLED_S:
             time.sleep(POLL_S)
-            remaining = behind(ends, read_offsets(rest, job_id))
+            remaining = behind(ends, read_offsets(rest, job_id, begun))
             if remaining < left:
                 moved = time.monotonic()
             advance(left - remaining)

@@ -16,7 +16,7 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import launch, offsets
+from eugenie_cli.streaming import hung_transactions, launch, offsets
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
@@ -150,6 +150,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
     lag: int | None = None
     if at_work and has_kafka():
         lag = _lag(site, rest, job_id, last, notes, problems)
+        problems += _held_up(site, rest, job_id, notes)
     elif at_work:
         notes.append("the lag is unknown: Kafka has a problem")
     return StreamStatus(
@@ -196,7 +197,9 @@ def _lag(
 ) -> int | None:
     """The job's lag. Adds a note about unread records that were removed, and a problem if the topic was replaced."""
     try:
-        read = read_offsets(rest, job_id)  # before the end offsets: records read in between would lie beyond them
+        begun = last.resumes_at if last is not None and last.job_id == job_id else {}
+        # before the end offsets: records read in between would lie beyond them
+        read = read_offsets(rest, job_id, begun)
         topic = positions.look(site.kafka_access, str(site.topics.readings))
     except EugenieError as error:
         notes.append(f"the lag is unknown: {error.reason}")
@@ -207,6 +210,15 @@ def _lag(
     except EugenieError as error:  # the job runs but reads nothing
         problems.append(Problem(error.reason, error.hint or SUBMIT))
     return behind(topic.end, read)
+
+
+def _held_up(site: Site, rest: FlinkRest, job_id: str, notes: list[str]) -> list[Problem]:
+    """A problem for each transaction of another program that hides records."""
+    try:
+        return hung_transactions.problems(site.kafka_access, rest.checkpoints(job_id))
+    except EugenieError as error:
+        notes.append(f"open transactions are unknown: {error.reason}")
+        return []
 
 
 def _since(instant_ms: int | None) -> float | None:
