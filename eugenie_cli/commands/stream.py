@@ -48,6 +48,9 @@ def submit(
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Replace the running job, after all checks; nothing is lost.")
     ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Start even if the site's job runs from another workspace.")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Start the job where the last one ended. Does nothing if it is already running."""
@@ -56,7 +59,8 @@ def submit(
 
     console = Console()
     done = submit_job(
-        open_site(site), console, start, savepoint=savepoint, parallelism=parallelism, upgrade=upgrade
+        open_site(site), console, start,
+        savepoint=savepoint, parallelism=parallelism, upgrade=upgrade, beside=beside,
     )  # fmt: skip
     if output is Output.json:
         console.json(done)

@@ -76,6 +76,10 @@ class SavepointError(EugenieError):
     """Flink took no savepoint, and the job is still running."""
 
 
+class SavepointTimeoutError(EugenieError):
+    """Flink has taken no savepoint in time; it may still do so."""
+
+
 class FlinkRest:
     """A cluster at `address` (`http://host:port`). Every call raises EugenieError when it fails.
 
@@ -121,13 +125,21 @@ class FlinkRest:
         return failed[1] if failed is not None else None
 
     def last_failure(self, job_id: str) -> tuple[int, str] | None:
-        """When a job last failed (ms since 1970 UTC), and the stack trace; None if it never failed."""
+        """The first of `failures`; None if the job never failed."""
+        return next(iter(self.failures(job_id)), None)
+
+    def failures(self, job_id: str) -> list[tuple[int, str]]:
+        """A job's last failures, newest first: when (ms since 1970 UTC), and the stack trace."""
         history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        return (history[0]["timestamp"], history[0]["stacktrace"]) if history else None
+        return [(entry["timestamp"], entry["stacktrace"]) for entry in history]
 
     def checkpoints(self, job_id: str) -> dict[str, Any]:
         """Counts, sizes and the latest checkpoints of a job."""
         return self._call("GET", f"/jobs/{job_id}/checkpoints")
+
+    def trigger_checkpoint(self, job_id: str) -> None:
+        """Has a job take a checkpoint now, without waiting for it or for the interval to pass."""
+        self._call("POST", f"/jobs/{job_id}/checkpoints", json={"checkpointType": "CONFIGURED"})
 
     def metrics(self, job_id: str, vertex_id: str, selects: Callable[[str], bool]) -> dict[str, Metric]:
         """A vertex's metrics for whose names `selects` is true, aggregated over its subtasks; by name."""
@@ -180,15 +192,16 @@ class FlinkRest:
             )
         return answer.content.decode("utf-8", "replace")
 
-    def stop(self, job_id: str, savepoint_folder: str, drain: bool) -> str:
+    def stop(self, job_id: str, savepoint_folder: str, drain: bool, within_s: float = SUBMIT_S) -> str:
         """Stops a job with a savepoint, waits for it and returns its location.
 
         `drain` also ends event time: all rows are completed, all timers fire, and the savepoint is not for resuming.
-        Raises SavepointError when the job is still running; after another EugenieError it may still stop.
+        Raises SavepointError when the job is still running; after SavepointTimeoutError or another EugenieError it may
+        still stop.
         """
         body = {"targetDirectory": savepoint_folder, "drain": drain}
         trigger = self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"]
-        deadline = time.monotonic() + SUBMIT_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             answer = self._call("GET", f"/jobs/{job_id}/savepoints/{trigger}")
             if answer["status"]["id"] == "COMPLETED":
@@ -200,7 +213,7 @@ class FlinkRest:
                     )
                 return operation["location"]
             time.sleep(POLL_S)
-        raise EugenieError(f"Flink took no savepoint within {SUBMIT_S:.0f} s", "see the job's page in Flink")
+        raise SavepointTimeoutError(f"Flink took no savepoint within {within_s:.0f} s", "see the job's page in Flink")
 
     def cancel(self, job_id: str) -> None:
         """Ends a job at once, without a savepoint."""

@@ -39,6 +39,6 @@ def sink_table(spec: JobSpec, name: str, topic: str) -> str:
         **{f"properties.{key}": value for key, value in spec.kafka.properties.items()},
     }
     if spec.exactly_once:
-        options["sink.transactional-id-prefix"] = f"eugenie.{spec.site}.{name}"
+        options["sink.transactional-id-prefix"] = f"{spec.group}.{name}"
         options["properties.transaction.timeout.ms"] = str(spec.kafka.transaction_timeout_ms)
     return f"CREATE TEMPORARY TABLE {name} (k STRING, v STRING) WITH ({options_clause(options)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eugenie_cli.flink_job.spec import JobSpec, consumer_group
+from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.sql import literal, options_clause
 from eugenie_cli.readings.kafka_record import RecordParts
 
@@ -26,7 +26,7 @@ def source_table(spec: JobSpec) -> str:
         "connector": "kafka",
         "topic": spec.kafka.readings,
         **(_KEYED if parts.key else {"format": "raw"}),
-        "properties.group.id": consumer_group(spec.site),
+        "properties.group.id": spec.group,
         "scan.topic-partition-discovery.interval": "60 s",
         "properties.isolation.level": "read_committed",
         **startup(spec),

@@ -9,10 +9,15 @@ from typing import Any
 
 from eugenie_cli.tfserving.credentials import Credentials
 
+AT = "@"
+"""Between a site's name and an instance's id. No name in a site file contains it."""
 
-def consumer_group(site: str) -> str:
-    """The consumer group under which the site's jobs commit their offsets."""
-    return f"eugenie.{site}"
+
+def consumer_group(site: str, instance: str = "") -> str:
+    """The consumer group under which the site's jobs of one workspace commit their offsets, and the beginning of the
+    names of their transactions. `instance`: the workspace's id; empty in workspaces older than ids.
+    """
+    return f"eugenie.{site}{AT if instance else ''}{instance}"
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,15 @@ class JobSpec:
     in_flight: int = 8
     unknown: str = "count"
     """count | ignore: whether readings of tags that the site does not have get dead letters, or only a metric."""
+    instance: str = ""
+    """The id of the workspace from which the job was submitted; empty in workspaces older than ids."""
     silent_plant_ms: int = 300_000
     """Wall-clock time without a row from any asset of a shard after which its open anomalies are closed."""
+
+    @property
+    def group(self) -> str:
+        """The job's consumer group, and the beginning of the names of its transactions."""
+        return consumer_group(self.site, self.instance)
 
     @property
     def exactly_once(self) -> bool:

@@ -32,16 +32,14 @@ def problems(kafka: KafkaAccess, checkpoints: Mapping[str, Any] | None) -> list[
     return [_problem(kafka, transaction, names[0]) for transaction in found]
 
 
-def hung(
-    open_transactions: Iterable[OpenTransaction], readings: str, own_since_ms: int, now_ms: int
-) -> list[OpenTransaction]:
+def hung(candidates: Iterable[OpenTransaction], readings: str, own_since_ms: int, now_ms: int) -> list[OpenTransaction]:
     """The open transactions that other programs have left: any on the topic of readings, and older ones on the others.
 
     The job writes its results in transactions of its own, which began at `own_since_ms` (since 1970 UTC) or later.
     """
     return [
         transaction
-        for transaction in open_transactions
+        for transaction in candidates
         if now_ms - transaction.since_ms > LONG_MS
         and (transaction.topic == readings or transaction.since_ms < own_since_ms)
     ]

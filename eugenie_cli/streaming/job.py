@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from eugenie_cli.engines import endpoints
 from eugenie_cli.engines.flink_rest import ALIVE, FlinkRest
+from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
+from eugenie_cli.streaming import instance
 from eugenie_cli.workspace import Workspace
 
 
@@ -32,6 +34,11 @@ class SiteJob:
     def readings(self) -> str:
         """The topic that the job reads."""
         return str(self.kafka.topics.readings)
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the workspace's jobs."""
+        return consumer_group(self.site_name, instance.of(self.workspace))
 
     def running(self) -> str | None:
         """The id of the job; None if none is alive."""

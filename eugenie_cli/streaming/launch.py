@@ -35,9 +35,6 @@ APPEARS_WITHIN_S = 60.0
 """From Flink's refusal of a second job with the same id until it lists the first; measured: six seconds at a load
 average of 15."""
 
-RUNNING = frozenset({"RUNNING"})
-STARTED_WITHIN_S = 90.0
-
 
 def await_interrupted(workspace: Workspace, progress: Progress) -> None:
     """Wait until Flink, on this machine, has finished with an interrupted submission.
@@ -118,18 +115,6 @@ def launch(
     new = _accepted(new)
     job_record.save(workspace, new)
     return new
-
-
-def wait_until_running(rest: FlinkRest, job_id: str, progress: Progress) -> None:
-    """Wait until all tasks of a job run. Raises EugenieError, with the cause, when they do not in time."""
-    with progress.task("waiting for the job to run"):
-        state = rest.wait(job_id, RUNNING, STARTED_WITHIN_S)
-    if state not in RUNNING:
-        cause = rest.exceptions(job_id)
-        raise EugenieError(
-            f"the job did not start: it is {state} after at most {STARTED_WITHIN_S:.0f} s\n{(cause or '')[:2000]}",
-            f"see {rest.address}/#/job/{job_id}/exceptions and `eugenie stream logs`",
-        )
 
 
 def _appears(rest: FlinkRest, job_id: str, within_s: float) -> bool:

@@ -9,10 +9,10 @@ from eugenie_cli.broker import positions
 from eugenie_cli.broker.positions import TopicState
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
-from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import Progress
 from eugenie_cli.site.kafka import KafkaAccess
-from eugenie_cli.streaming import offsets, start_position
+from eugenie_cli.streaming import offsets, other_instances, start_position
+from eugenie_cli.streaming.job import SiteJob
 from eugenie_cli.streaming.start_position import AUTO, EARLIEST, LATEST, SAVEPOINT, Snapshot, Start
 
 
@@ -31,19 +31,20 @@ class Place:
     made_until: dict[str, int] = field(default_factory=dict)
 
 
-def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, requested: Start, progress: Progress) -> Place:
+def find(job: SiteJob, last: JobRecord | None, requested: Start, progress: Progress) -> Place:
     """Find where to resume, from what the last job left and the topic. Reports records that retention removed.
 
     Raises EugenieError when a required state is missing or the topic is not the one that was read (REFUSED), or when
     the brokers do not answer.
     """
-    topic = positions.look(kafka, str(kafka.topics.readings))
+    kafka, rest = job.kafka, job.rest
+    topic = positions.look(kafka, job.readings)
     before = last.topic if last is not None else None
     made_until = last.made_until if last is not None else {}
     if requested.kind not in (AUTO, SAVEPOINT):
         begin_at = _requested_offsets(kafka, topic, requested)
         return Place(None, topic.identity, begin_at, begin_at, made_until if requested.kind == LATEST else {})
-    committed = positions.committed(kafka, consumer_group(kafka.site), topic.name)
+    committed = positions.committed(kafka, job.group, topic.name)
     state = start_position.state(rest, last, requested)
     if state is not None:
         read = at(rest, state, topic.name)
@@ -60,6 +61,12 @@ def find(kafka: KafkaAccess, rest: FlinkRest, last: JobRecord | None, requested:
             return Place(state, topic.identity, committed if read is None else read, {}, made_until)
     elif last is not None and last.drained and last.offsets:
         return _after_a_drain(topic, last, committed, progress)
+    if not committed:
+        committed = other_instances.committed(job)
+        if committed:
+            progress.say("continuing after the readings that jobs of the site committed from other workspaces")
+            _say_lost(offsets.check(topic, before, committed), progress)
+            return Place(None, topic.identity, committed, committed, made_until)
     _say_lost(offsets.check(topic, before, committed), progress)
     return Place(None, topic.identity, committed, {}, made_until)
 

@@ -21,7 +21,15 @@ TRANSACTION_TIMEOUT = "transaction_timeout_ms"
 _PUBLIC = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
 """Properties of the Kafka connection that hold no secrets; others may."""
 
-_OF_ONE_SUBMISSION = ("start", "start_ms", "start_offsets", "made_until", "partitions", "anomaly_partitions")
+_OF_ONE_SUBMISSION = (
+    "start",
+    "start_ms",
+    "start_offsets",
+    "made_until",
+    "partitions",
+    "anomaly_partitions",
+    "instance",
+)
 
 _SECRET = re.compile("password|secret|token|credential|jaas|private", re.IGNORECASE)
 """Names of keys that are never stored, at any depth."""

@@ -36,6 +36,11 @@ class Start:
     path: str | None = None
     """The path of a savepoint or checkpoint given by the user."""
 
+    @property
+    def starts_over(self) -> bool:
+        """Whether it needs nothing that the last job left."""
+        return self.kind in (EARLIEST, LATEST, TIMESTAMP)
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -9,16 +9,19 @@ from eugenie_cli.engines import job_record
 from eugenie_cli.engines.flink_rest import ENDED, SavepointError
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import resume_point, start_position
+from eugenie_cli.streaming import resume_point, savepoints, start_position
 from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
 
 STOPPED_WITHIN_S = 120.0
+
+FROM_CHECKPOINT = (
+    "the next job resumes from its last checkpoint; with exactly-once delivery nothing is lost or repeated"
+)
 
 LAST_ROWS = 50_000
 """Score records per partition that are searched for the last row of each asset: enough for thousands of assets."""
@@ -76,22 +79,29 @@ def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, sa
     if known is None or known.job_id != job_id:
         known = JobRecord(job_id, rest.address)
     known = replace(known, accepted=True, before=None)
-    if not savepoint:
-        rest.cancel(job_id)
-        location = None
-    else:
-        rest.wait(job_id, frozenset({"RUNNING"}), STOPPED_WITHIN_S)
+    location = None
+    if savepoint:
+        folder = _savepoint_folder(job)
+        why = savepoints.hindrance(rest, job_id, progress)
         if drain:
-            wait_until_caught_up(job.kafka, rest, job_id, progress)
-            read = read_offsets(rest, job_id)
+            if why:
+                raise savepoints.cannot_drain(job_id, why)
+            wait_until_caught_up(job.kafka, rest, job_id, known.resumes_at, progress)
+            read = read_offsets(rest, job_id, known.resumes_at)
             # recorded beforehand: a drain interrupted here may still complete, and must never be resumed from
             job_record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
-        try:
-            with progress.task("draining the stream" if drain else "taking a savepoint"):
-                location = rest.stop(job_id, _savepoint_folder(job), drain)
-        except SavepointError:
-            job_record.save(workspace, replace(known, drained=False))
-            raise
+            try:
+                with progress.task("draining the stream"):
+                    location = rest.stop(job_id, folder, drain)
+            except SavepointError:
+                job_record.save(workspace, replace(known, drained=False))
+                raise
+        elif not why:
+            location, why = savepoints.take(rest, job_id, folder, progress)
+        if why:
+            progress.say(f"no savepoint of the job can be taken: {why}\nit is ended at once: {FROM_CHECKPOINT}")
+    if location is None:
+        rest.cancel(job_id)
     if rest.wait(job_id, ENDED, STOPPED_WITHIN_S) not in ENDED:
         raise EugenieError(f"the job {job_id} did not end within {STOPPED_WITHIN_S:.0f} s", "see its page in Flink")
     if drain:
@@ -113,7 +123,7 @@ def conclude(job: SiteJob, known: JobRecord, drained: Drained | None, progress: 
         drained = Drained(max(savepoints, key=lambda entry: entry[0])[1].path, {})
     ended = _offsets(job, drained, progress)
     # a source that ends does not commit its final offsets to Kafka
-    positions.commit(job.kafka, consumer_group(job.site_name), job.readings, ended)
+    positions.commit(job.kafka, job.group, job.readings, ended)
     completed: dict[str, int] = {}
     for row in positions.last_records(job.kafka, str(job.kafka.topics.scores), LAST_ROWS):
         if row.get("asset") in job.assets:

@@ -9,13 +9,25 @@ from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporar
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
-from eugenie_cli.flink_job.spec import JobSpec, consumer_group
+from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.serving import tls
 from eugenie_cli.site.kafka import KafkaAccess
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import flink_libraries, launch, package, resume_point, slots, start_position
+from eugenie_cli.streaming import (
+    crash_loop,
+    first_checkpoint,
+    flink_libraries,
+    instance,
+    launch,
+    other_instances,
+    package,
+    resume_point,
+    slots,
+    start_position,
+    upgrade,
+)
 from eugenie_cli.streaming.compatibility import START_OVER, check_state, check_upgrade, listed
 from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.parallelism import check_partitions, check_shards
@@ -29,10 +41,9 @@ from eugenie_cli.streaming.start_position import (
     Snapshot,
     Start,
 )
-from eugenie_cli.streaming.stop import Stopped, conclude, stop_here
+from eugenie_cli.streaming.stop import conclude, stop_here
 from eugenie_cli.streaming.upload import packaged
 from eugenie_cli.tfserving.errors import ModelServerError
-from eugenie_cli.workspace import Workspace
 
 CHECKPOINT_DIR = "execution.checkpointing.dir"
 
@@ -67,8 +78,9 @@ def submit(
     parallelism: int | None = None,
     upgrade: bool = False,
     lost: bool = False,
+    beside: bool = False,
 ) -> Submission:
-    """Submit the site's stream job unless it is running.
+    """Submit the site's stream job unless it is running, and wait for its first checkpoint.
 
     `start`: "auto" resumes from the savepoint of the last stop, or from the last checkpoint of a job that ended without
     one; without either, it resumes after the last reading that a job of the site read, or starts at the first reading.
@@ -76,8 +88,10 @@ def submit(
     records' arrival) start there with empty state. `parallelism` overrides the site file.
 
     A running job is left unchanged. With `upgrade` it is stopped with a savepoint from which the new job resumes;
-    everything that can be checked is checked before the old job stops. The supervisor sets `lost`: a job that the
-    cluster lost is submitted again, unless it was stopped or submitted meanwhile.
+    everything that can be checked is checked before the old job stops. A job that fails again and again is replaced
+    when the start is "earliest", "latest" or an instant, which needs nothing of it. The supervisor sets `lost`: a job
+    that the cluster lost is submitted again, unless it was stopped or submitted meanwhile. `beside`: start even if a
+    job of the site from another workspace is running.
 
     Raises EugenieError when an engine or the model server is unreachable (UNREACHABLE), when the models, the
     parallelism or the state of the last job do not fit the site file (REFUSED), or when the job fails.
@@ -89,27 +103,43 @@ def submit(
             "--upgrade resumes where the job is", "leave out --start-at and --from-savepoint", ExitCode.USAGE
         )
     job = job_of(site)
+    how = How(upgrade, lost, beside)
     with job_record.changing(job.workspace):
-        submission = _submit(site, job, requested, progress, upgrade, lost)
+        submission = _submit(site, job, requested, how, progress)
     if submission.started:
-        launch.wait_until_running(job.rest, submission.job_id, progress)
+        first_checkpoint.wait(job.rest, submission.job_id, progress)
     return submission
 
 
-def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgrade: bool, lost: bool) -> Submission:
+@dataclass(frozen=True)
+class How:
+    """The switches of `submit`."""
+
+    upgrade: bool
+    lost: bool
+    beside: bool
+
+
+def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Progress) -> Submission:
     workspace, rest = job.workspace, job.rest
     launch.await_interrupted(workspace, progress)
     last, job_id = launch.settle(workspace, rest)
     running = job.running()
-    if running is not None and not upgrade:
+    loop = crash_loop.of(rest, running) if running is not None else None
+    replacing = loop is not None and requested.starts_over
+    if running is not None and not how.upgrade and not replacing:
+        if loop is not None:
+            progress.say(f"{loop}\nnext: correct the cause, then {UPGRADE}; or `eugenie stream stop`")
+        if requested.kind != AUTO:
+            progress.say("the requested start has no effect on the running job: stop it first")
         return _left_alone(site, job, running, last, progress)
-    if lost and (last is None or last.savepoint is not None or last.drained):
+    if how.lost and (last is None or last.savepoint is not None or last.drained):
         return _nothing_done(rest, last)
 
     check_models(site, progress)
     topics.ensure(job.kafka, progress)
     topic_settings.review(job.kafka, progress)
-    spec = _specify(site, job.kafka, requested)
+    spec = replace(_specify(site, job.kafka, requested), instance=instance.ensure(workspace))
     check_shards(spec)
     check_partitions(spec)
     if job.is_embedded:
@@ -118,6 +148,11 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
     elif lack := flink_libraries.missing(rest):
         progress.say("\nnext: ".join(lack))
     shape = shape_of(spec, package.code_digest()[:DIGEST])
+    if replacing:
+        progress.say(f"the running job {running} is ended and replaced: {loop}")
+        stop_here(job, progress, savepoint=False)
+        last, job_id = launch.settle(workspace, rest)
+        running = None
     if running is not None:
         changed = check_upgrade(running, last, shape)
         if not changed:
@@ -126,9 +161,11 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
         made_until = last.made_until if last is not None else {}
         place = Place(None, positions.identity(job.kafka, job.readings), made_until=made_until)
     else:
+        if not (how.lost or how.beside):
+            other_instances.refuse(job, spec.checkpoint_ms, progress)
         if last is not None and last.drained and not last.offsets:
             last = conclude(job, last, None, progress)  # an interrupted drain that Flink completed
-        place = resume_point.find(job.kafka, rest, last, requested, progress)
+        place = resume_point.find(job, last, requested, progress)
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and requested.path is None:
             check_state(place.state, changed)
@@ -139,7 +176,7 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
     settings = rest.settings()
     with packaged(workspace, rest, spec) as request:
         if running is not None:
-            place = replace(place, state=Snapshot(SAVEPOINT, _savepoint_of(stop_here(job, progress))))
+            place = upgrade.stop_old(job, place, changed, progress)
             last, job_id = launch.settle(workspace, rest)
         path = place.state.path if place.state is not None else None
         new = JobRecord(
@@ -155,11 +192,11 @@ def _submit(site: Site, job: SiteJob, requested: Start, progress: Progress, upgr
             accepted=False,
             before=None if last is None else asdict(last),
         )
-        with progress.task("submitting the job to Flink"):
-            request |= {} if path is None else {"savepointPath": path}
-            runs = _run(workspace, rest, request, new, progress, running is not None)
+        request |= {} if path is None else {"savepointPath": path}
+        with progress.task("submitting the job to Flink"), upgrade.explaining(running is not None):
+            runs = launch.launch(workspace, rest, request, new, progress)
     if place.start_offsets:  # where to resume if the job ends before its first checkpoint
-        positions.commit(job.kafka, consumer_group(job.site_name), job.readings, place.start_offsets)
+        positions.commit(job.kafka, job.group, job.readings, place.start_offsets)
     path = runs.resumed_from
     return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(requested, place.state), changed)
 
@@ -249,34 +286,6 @@ def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, 
 
 def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
     return Submission(last.job_id if last is not None else "", rest.address, False, None, "")
-
-
-# -- running --------------------------------------------------------------------------------------------------
-
-
-def _run(
-    workspace: Workspace,
-    rest: FlinkRest,
-    request: dict[str, object],
-    new: JobRecord,
-    progress: Progress,
-    upgrading: bool,
-) -> JobRecord:
-    try:
-        return launch.launch(workspace, rest, request, new, progress)
-    except EugenieError as error:
-        if not upgrading:
-            raise
-        raise EugenieError(
-            f"the old job was stopped, but the new one was not accepted: {error.reason}",
-            "correct it, then run `eugenie stream submit`: it resumes from the savepoint; readings wait in Kafka",
-        ) from error
-
-
-def _savepoint_of(stopped: Stopped) -> str:
-    if stopped.savepoint is None:  # it has just ended on its own: only its last checkpoint remains
-        raise EugenieError("the job ended before it could be upgraded", "eugenie stream submit", ExitCode.FAILED)
-    return stopped.savepoint
 
 
 def _by_text(offsets: dict[int, int]) -> dict[str, int]:

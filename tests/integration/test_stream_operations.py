@@ -49,6 +49,7 @@ from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import flink_libraries, resume_point
+from eugenie_cli.streaming.job import job_of
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
 from eugenie_cli.streaming.offline_replay import score
@@ -591,7 +592,7 @@ def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant:
     ).values():
         removed.result(30)
     log, last = ProgressLog(), job_record.load(workspace_of(site))
-    resume = resume_point.find(site, FlinkRest(plant.flink), last, Start("auto"), log)
+    resume = resume_point.find(job_of(site), last, Start("auto"), log)
     assert resume.state is not None and resume.state.kind == "savepoint"
     counts = [int(words.split(": ")[1].split()[0]) for words in log.lines if "removed by retention" in words]
     assert sum(counts) == 40 == sum(ends.values()) - sum(resume.offsets.values())

@@ -21,6 +21,7 @@ OPTIONS = {
     "--again": (FLAG, "repeat work even if nothing has changed"),
     "--anomalies": ("FILE", "where anomaly records are written"),
     "--asset": ("ASSET", "only these assets"),
+    "--beside": (FLAG, "submit although the site's job runs from another workspace"),
     "--bounded": (FLAG, "score without Kafka and Flink, up to a fixed end"),
     "--canary": ("CLASS=PERCENT", "share of requests of a newest version"),
     "--candidate": ("VERSION", "a second model version to compare"),
