@@ -16,8 +16,9 @@ from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, NO_TOPIC, client_setti
 from eugenie_cli.episodes.records import DETAIL_LIMIT, PAYLOAD_LIMIT
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
+from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.kafka_record import SHOWN
-from eugenie_cli.readings.mapping import MAX_PAYLOAD, PARTS
+from eugenie_cli.readings.mapping import PARTS
 from eugenie_cli.site.field_types import show_duration
 from eugenie_cli.site.kafka import KafkaAccess
 

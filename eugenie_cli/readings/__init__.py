@@ -1,9 +1,9 @@
 """Readings: turns the records of gateways and exports into (asset, sensor, instant, value, quality).
 
 These modules ship to stream workers. They need the standard library and numpy; `columns` also needs pyarrow and orjson,
-Avro needs fastavro. All are pure except `schema_registry`, which queries a schema registry. `payload` reads a whole
-message, `mapping` one of its records. Every rule applies to *text* (for a JSON number, its shortest representation).
-The rules, in the order in which they apply:
+Avro needs fastavro, Protobuf needs protobuf. All are pure except `schema_registry`, which queries a schema registry.
+`payload` reads a whole message (its format: `payload_formats`), `mapping` one of its records. Every rule applies to
+*text* (for a JSON number, its shortest representation). The rules, in the order in which they apply:
 
 1. identity: `sensor` or `tag` must be present, and an asset with a sensor; otherwise `missing-field`;
 2. instant (`timestamps`): absent is `missing-field`, unreadable is `bad-timestamp`;
@@ -12,5 +12,5 @@ The rules, in the order in which they apply:
    `bad-value`.
 """
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Increased whenever a rule change affects readings: items that were imported by older rules are then read again."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro_shape import check_shape
-from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.reading import Rejected
 
 _FRAME = struct.Struct(">bI")  # magic byte, schema id

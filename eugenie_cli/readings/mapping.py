@@ -3,7 +3,7 @@
 A record is a JSON object or a CSV row (column -> text). `long`: one reading per record; `wide`: one record per instant,
 with a member for each sensor or tag. A path names a member exactly; if no member has that name, `a.b.c` descends. A
 member that is missing, null, empty, an object or an array is *absent*; only a value distinguishes these (null is a
-reading of bad quality).
+reading of bad quality, an object may state a value with its own instant and quality: `typed_values`).
 
 If a message contains an array of records, `payload` passes each record with its message: members that the record lacks
 are looked up there.
@@ -16,21 +16,23 @@ from pathlib import PurePath
 from typing import Any, TypeAlias
 
 from eugenie_cli.readings import reject_reasons
-from eugenie_cli.readings.quality import SCHEMES, IsGood
+from eugenie_cli.readings.members import BLANKS, MISSING, Record, member, opened, text_of, unreadable_text
+from eugenie_cli.readings.quality import SCHEMES, IsGood, of_object, opcua
 from eugenie_cli.readings.reading import Reading, Rejected
-from eugenie_cli.readings.timestamps import compile_instant
+from eugenie_cli.readings.timestamp_parts import nanos_path, parts_in, seconds_text
+from eugenie_cli.readings.timestamps import ToInstant, compile_instant
+from eugenie_cli.readings.typed_values import TypedValue, explains_absence, is_null, other_types, typed_value
 from eugenie_cli.readings.values import compile_value
 
 Outcome: TypeAlias = "Reading | Rejected"
-Record: TypeAlias = Mapping[str, Any]
 ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
 """(record, the enclosing message or None) -> its outcomes."""
 
 PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
 WHOLE = "."  # as `records`: the message itself is the array
-MAX_PAYLOAD = 1_000_000  # characters; Kafka's default limit for a message is a megabyte
-MISSING = object()
-_BLANKS = " \t"
+ERRORS = "errors"
+"""The object next to one named `VALUES` in which Neuron names the tags that it could not read."""
+VALUES = "values"
 
 
 def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
@@ -45,28 +47,6 @@ def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
     return bound
 
 
-def text_of(value: Any) -> str | None:
-    """A member as trimmed text; None if it is absent (missing, null, empty, an object or an array)."""
-    if value is None or value is MISSING or isinstance(value, (dict, list)):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = value if isinstance(value, str) else repr(value)
-    return text.strip(_BLANKS) or None
-
-
-def member(record: Record, path: str) -> Any:
-    """The member named `path`, or else the nested one that its dots lead to; MISSING if there is none."""
-    if path in record:
-        return record[path]
-    value: Any = record
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return MISSING
-        value = value[name]
-    return value
-
-
 def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
     """The mapping as a pure function: record -> its readings and rejections, in the record's order.
 
@@ -77,6 +57,13 @@ def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
     """
     rules = _Rules(mapping, timezone)
     return rules.wide if mapping.get("shape") == "wide" else rules.long
+
+
+def inner_paths(mapping: Mapping[str, Any]) -> list[str]:
+    """Paths of a wide record's other parts that lie in the object of its measurements, relative to that object."""
+    around = ((mapping.get("value") or {}).get("path") or "value") + "."
+    paths = [(mapping.get(name) or {}).get("path") or "" for name in ("ts", "asset", "quality")]
+    return [path.removeprefix(around) for path in paths if path.startswith(around)]
 
 
 class _Refused(Exception):  # noqa: N818 - control flow within this module, not a program error
@@ -101,84 +88,195 @@ class _Rules:
         self.to_instant = compile_instant(
             self.ts.get("unit") or "iso", self.ts.get("format"), self.ts.get("timezone") or timezone
         )
-        self.to_value = compile_value(self.value.get("decimal") or ".", self.value.get("status") or ())
+        self.to_own_instant, self.to_own_seconds = compile_instant(), compile_instant("s")
+        self.nanos = nanos_path(self.ts) if mapping.get("format") != "csv" else None
+        value = self.value
+        self.to_value = compile_value(value.get("decimal") or ".", value.get("status") or (), value.get("unit"))
         self.is_good: IsGood = SCHEMES[(self.quality or {}).get("scheme") or "words"]
         self.ignore = frozenset(mapping.get("ignore") or ())
+        self.inner_paths = inner_paths(mapping)
+        self.in_base64 = bool(mapping.get("base64"))
 
     # -- one reading per record --------------------------------------------------------------------
 
     def long(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
-            asset, sensor, tag = (_text(record, message, part) for part in (self.asset, self.sensor, self.tag))
+            asset = self._text(record, message, self.asset)
+            sensor = self._text(record, message, self.sensor)
+            tag = self._text(record, message, self.tag)
             if sensor is None and tag is None:
-                raise _Refused(reject_reasons.MISSING_FIELD, _absent("sensor or tag", self.sensor or self.tag))
+                raise self._absent(record, "sensor or tag", self.sensor or self.tag)
             if tag is None and asset is None:
-                raise _Refused(reject_reasons.MISSING_FIELD, _absent("asset", self.asset))
-            ts = self._instant(record, message)
-            good = self._good(record, message)
-            value = self._value(_raw(record, message, self.value)) if good else float("nan")
+                raise self._absent(record, "asset", self.asset)
+            raw = self._raw_value(record, message)
+            own = None
+            if isinstance(raw, dict) and (own := typed_value(raw)) is not None:
+                has_own = bool(own.source_ts or own.server_ts)
+                ts = self._own_instant(own, self._shared_instant(record, message, has_own))
+            else:
+                ts = self._instant(record, message)
+            value = self._value(raw, own, self._good(record, message), record)
         except _Refused as refused:
             return [refused.rejected]
         return [Reading(asset, sensor, tag, ts, value, value == value)]
+
+    def _raw_value(self, record: Record, message: Record | None) -> Any:
+        raw = self._raw(record, message, self.value)
+        if ("isNull" in record or "is_null" in record) and is_null(record):
+            return None
+        if raw is MISSING:
+            for path in other_types(self.value.get("path") or ""):
+                raw = self._at(record, message, path)
+                if raw is not MISSING:
+                    return raw
+            if explains_absence(record):
+                return None
+        return raw
 
     # -- one record per instant --------------------------------------------------------------------
 
     def wide(self, record: Record, message: Record | None = None) -> list[Outcome]:
         try:
-            asset = _text(record, message, self.asset)
+            asset = self._text(record, message, self.asset)
             if asset is None and self.asset is not None:
-                raise _Refused(reject_reasons.MISSING_FIELD, _absent("asset", self.asset))
-            ts = self._instant(record, message)
+                raise self._absent(record, "asset", self.asset)
+            columns = [
+                (name, raw, typed_value(raw) if isinstance(raw, dict) else None)
+                for name, raw in self._columns(record, message)
+            ]
+            shared = self._shared_instant(
+                record, message, any(own and (own.source_ts or own.server_ts) for *_, own in columns)
+            )
             good = self._good(record, message)
         except _Refused as refused:
             return [refused.rejected]
         outcomes: list[Outcome] = []
-        for column, raw in self._columns(record, message):
+        for column, raw, own in columns:
             try:
-                value = self._value(raw) if good else float("nan")
+                ts = self._own_instant(own, shared)
+                value = self._value(raw, own, good, record)
             except _Refused as refused:
                 outcomes.append(Rejected(refused.rejected.reason, f"{column}: {refused.rejected.detail}"))
             else:
-                outcomes.append(Reading(asset, None, column.strip(_BLANKS), ts, value, value == value))
+                outcomes.append(Reading(asset, None, column.strip(BLANKS), ts, value, value == value))
         return outcomes
 
     def _columns(self, record: Record, message: Record | None) -> Iterator[tuple[str, Any]]:
         """The measurements of a wide record: the members of the object at the value's path, or of the record."""
-        inner = _raw(record, message, self.value)
+        inner = opened(self._raw(record, message, self.value), self.in_base64)
         if isinstance(inner, dict):
-            yield from ((name, raw) for name, raw in inner.items() if name not in self.ignore)
+            other = self.ignore | {_root(inner, path) for path in self.inner_paths}
+            yield from ((name, raw) for name, raw in inner.items() if name not in other)
+            yield from (
+                (name, None) for name in self._unread(record, message) if name not in inner and name not in other
+            )
             return
         parts = (self.ts, self.asset, self.quality)
         other = self.ignore | {_root(record, part["path"]) for part in parts if part and part.get("path")}
         yield from ((name, raw) for name, raw in record.items() if name not in other)
 
+    def _unread(self, record: Record, message: Record | None) -> list[str]:
+        """The tags that the gateway could not read, and which are therefore not among the values."""
+        path = errors_path(self.value)
+        errors = MISSING if path is None else self._at(record, message, path)
+        return [name for name, error in errors.items() if error] if isinstance(errors, dict) else []
+
+    # -- members -----------------------------------------------------------------------------------
+
+    def _raw(self, record: Record, message: Record | None, part: Mapping[str, Any]) -> Any:
+        """The raw value of a part: its member of the record, or else of the enclosing message, or its constant."""
+        path = part.get("path")
+        if path is None:
+            return part["const"] if part.get("const") is not None else MISSING
+        return record[path] if path in record else self._at(record, message, path)
+
+    def _at(self, record: Record, message: Record | None, path: str) -> Any:
+        value = member(record, path, self.in_base64)
+        return member(message, path, self.in_base64) if value is MISSING and message is not None else value
+
+    def _text(self, record: Record, message: Record | None, part: Mapping[str, Any] | None) -> str | None:
+        return None if part is None else text_of(self._raw(record, message, part))
+
+    def _absent(self, record: Record, what: str, part: Mapping[str, Any] | None) -> _Refused:
+        """The refusal of a record without a part."""
+        path = part.get("path") if part else None
+        if path is None:
+            return _Refused(reject_reasons.MISSING_FIELD, f"no {what}: the mapping does not say where")
+        text = unreadable_text(record, path, self.in_base64)
+        hint = "" if text is None else f": {text!r} is text without a JSON object"
+        if text is not None and not self.in_base64:
+            hint += " (with `base64: true` it is read as base64)"
+        return _Refused(reject_reasons.MISSING_FIELD, f"no {what} at {path!r}{hint}")
+
     # -- fields ------------------------------------------------------------------------------------
 
-    def _instant(self, record: Record, message: Record | None) -> int:
-        text = _text(record, message, self.ts)
-        if text is None:
-            raise _Refused(reject_reasons.MISSING_FIELD, _absent("ts", self.ts))
+    def _shared_instant(self, record: Record, message: Record | None, optional: bool) -> int | _Refused:
+        """The instant of a record; `optional`: its refusal, since some measurements have their own."""
         try:
-            return self.to_instant(text)
+            return self._instant(record, message)
+        except _Refused as refused:
+            if not optional:
+                raise
+            return refused
+
+    def _own_instant(self, own: TypedValue | None, shared: int | _Refused) -> int:
+        """The instant of a measurement: its source's, or else that of its record, or else its server's."""
+        if own is not None:
+            for text in (own.source_ts, own.server_ts if isinstance(shared, _Refused) else None):
+                if text_of(text) is not None:
+                    return self._read_instant(self.to_own_instant, str(text_of(text)))
+        if isinstance(shared, _Refused):
+            raise shared
+        return shared
+
+    def _instant(self, record: Record, message: Record | None) -> int:
+        raw = self._raw(record, message, self.ts)
+        if isinstance(raw, dict) and (names := parts_in(raw)) is not None:
+            seconds, nanos = (raw.get(name) for name in names)
+            return self._read_instant(self.to_own_seconds, self._seconds(seconds, nanos))
+        text = text_of(raw)
+        if text is None:
+            raise self._absent(record, "ts", self.ts)
+        if self.nanos is not None and (nanos := self._at(record, message, self.nanos)) is not MISSING:
+            text = self._seconds(raw, nanos)
+        return self._read_instant(self.to_instant, text)
+
+    def _seconds(self, seconds: Any, nanos: Any) -> str:
+        try:
+            return seconds_text(seconds, nanos)
+        except ValueError as error:
+            raise _Refused(reject_reasons.BAD_TIMESTAMP, str(error)) from None
+
+    def _read_instant(self, read: ToInstant, text: str) -> int:
+        try:
+            return read(text)
         except ValueError as error:
             raise _Refused(reject_reasons.BAD_TIMESTAMP, str(error)) from None
 
     def _good(self, record: Record, message: Record | None) -> bool:
-        raw = None if self.quality is None else _raw(record, message, self.quality)
-        if isinstance(raw, (dict, list)):  # e.g. OPC UA's {"Code": ..., "Symbol": ...}, which must not count as good
-            detail = "a quality is a number or text, not an object or array: name its member, as in path: q.Code"
-            raise _Refused(reject_reasons.BAD_VALUE, detail)
-        text = text_of(raw)
-        if text is None:
-            return True
+        return True if self.quality is None else self._verdict(self._raw(record, message, self.quality), self.is_good)
+
+    def _verdict(self, raw: Any, is_good: IsGood) -> bool:
         try:
-            return self.is_good(text)
+            if isinstance(raw, dict):
+                return of_object(raw)
+            if isinstance(raw, list):
+                raise ValueError("a quality is a number or text, not an array")
+            text = text_of(raw)
+            return text is None or is_good(text)
         except ValueError as error:
             raise _Refused(reject_reasons.BAD_VALUE, str(error)) from None
 
-    def _value(self, raw: Any) -> float:
+    def _value(self, raw: Any, own: TypedValue | None, good: bool, record: Record) -> float:
+        """The value, NaN for bad quality: the record's (`good`) or its own."""
+        if not good:
+            return float("nan")
+        if own is not None:
+            if not self._verdict(own.status, opcua):
+                return float("nan")
+            raw = own.value
         if raw is MISSING:
-            raise _Refused(reject_reasons.MISSING_FIELD, _absent("value", self.value))
+            raise self._absent(record, "value", self.value)
         if isinstance(raw, (dict, list)):
             raise _Refused(reject_reasons.BAD_VALUE, "a value is a number or text, not an object or array")
         try:
@@ -187,23 +285,11 @@ class _Rules:
             raise _Refused(reject_reasons.BAD_VALUE, str(error)) from None
 
 
-def _raw(record: Record, message: Record | None, part: Mapping[str, Any]) -> Any:
-    """The raw value of a part: its member of the record, or else of the enclosing message, or its constant."""
-    path = part.get("path")
-    if path is None:
-        return part["const"] if part.get("const") is not None else MISSING
-    value = member(record, path)
-    return member(message, path) if value is MISSING and message is not None else value
-
-
-def _text(record: Record, message: Record | None, part: Mapping[str, Any] | None) -> str | None:
-    return None if part is None else text_of(_raw(record, message, part))
+def errors_path(value: Mapping[str, Any]) -> str | None:
+    """The path of the object that names the tags without a value, if the values are at a path that ends in `VALUES`."""
+    around, dot, last = (value.get("path") or "value").rpartition(".")
+    return around + dot + ERRORS if last == VALUES else None
 
 
 def _root(record: Record, path: str) -> str:
     return path if path in record else path.split(".")[0]
-
-
-def _absent(what: str, part: Mapping[str, Any] | None) -> str:
-    path = part.get("path") if part else None
-    return f"no {what} at {path!r}" if path else f"no {what}: the mapping does not say where"

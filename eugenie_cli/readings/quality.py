@@ -8,7 +8,8 @@ good: codes that a standard reserves, or that other systems use for errors, are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from eugenie_cli.readings.quality_words import is_good_word
 
@@ -23,7 +24,9 @@ OPC_DA_LARGEST = 0xFF  # QQSSSSLL: quality, substatus and limit; OPC DA 3.0, 6.8
 OPC_DA_MASK = 0xC0
 OPC_DA_GOOD = 0xC0
 OPC_DA_UNCERTAIN = 0x40
-OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug uses 500 for stale, Ignition 256 to 902 for errors
+OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug uses 500 for stale, Ignition 300 to 902 for errors
+
+IGNITION_UNCERTAIN = range(256, 262)  # subcodes since 8.0, without the bits of their level
 
 OPC_UA_SEVERITY_SHIFT = 30  # OPC 10000-4, 7.39: 00 good, 01 uncertain, 10 bad, 11 reserved
 OPC_UA_RESERVED = 0x3000_3060  # bits that a code must not have
@@ -41,6 +44,9 @@ IsGood = Callable[[str], bool]
 
 _INTEGER = re.compile(INTEGER_PATTERN)
 _CODE = re.compile(CODE_PATTERN)
+_STATUS_CODE = re.compile(r"^0[xX][4-9A-Fa-f][0-9A-Fa-f]{7}$")
+"""All eight digits of an uncertain or bad status code, which is not a code of any other system."""
+_STATUS_NAME = re.compile(r"^(?:Status)?(?:Good|Uncertain|Bad)(?:[A-Z]|$)")
 _TRUE = re.compile(TRUE_PATTERN, re.IGNORECASE)
 _FALSE = re.compile(FALSE_PATTERN, re.IGNORECASE)
 
@@ -58,14 +64,17 @@ def opcda(text: str) -> bool:
 
 
 def ignition(text: str) -> bool:
-    """Ignition: OPC DA's numbers, and errors above 255; since 8.0, bit 31 for errors and 30 for uncertain; words."""
+    """Ignition: OPC DA's numbers, uncertain from 256 to 261, other errors above 255; words.
+
+    Since 8.0 a code also has its level in bits 30 and 31: 01 for uncertain, 10 for bad, 11 for an error.
+    """
     code = _integer(text)
     if code is None:
         return words(text)
-    severity = _as_32_bits(text, code) >> OPC_UA_SEVERITY_SHIFT
-    if severity == 0:
-        return _is_good_byte(code)
-    return severity == 1
+    level = _as_32_bits(text, code) >> OPC_UA_SEVERITY_SHIFT
+    if level == 0:
+        return code in IGNITION_UNCERTAIN or _is_good_byte(code)
+    return level == 1
 
 
 def opcua(text: str) -> bool:
@@ -79,15 +88,17 @@ def opcua(text: str) -> bool:
     named = _CODE.match(text)
     if named is not None:
         good = _status_code(text, int(named[2], 16))
-        return good and _agrees(named[1])
+        return good and _agrees(_name(named[1]))
     return words(text)
 
 
 def words(text: str) -> bool:
-    """Words: good, uncertain, bad and common synonyms, case-insensitive."""
+    """Words: good, uncertain, bad and common synonyms, case-insensitive; with or without an OPC UA status code."""
     named = _CODE.match(text)
     if named is not None and named[1]:
-        return is_good_word(named[1].rpartition(".")[2]) and _status_code(text, int(named[2], 16))
+        return is_good_word(_name(named[1])) and _status_code(text, int(named[2], 16))
+    if _STATUS_CODE.match(text):  # what Telegraf writes for a code whose name it does not know
+        return _status_code(text, int(text, 16))
     if _integer(text) is not None:
         raise ValueError(f"quality {text!r} is a number, not a word{_other(text)}")
     return is_good_word(text)
@@ -100,6 +111,26 @@ def boolean(text: str) -> bool:
     if _FALSE.match(text):
         return False
     raise ValueError(f"quality {text!r} is neither true nor false{_other(text)}")
+
+
+def of_object(status: Mapping[str, Any]) -> bool:
+    """OPC UA's StatusCode as an object, such as {"Code": 2150891520, "Symbol": "BadNoCommunication"}.
+
+    Code 0 may be omitted (OPC 10000-6, 5.4.2.11). Raises ValueError for any other object.
+    """
+    code, symbol = status.get("Code"), status.get("Symbol")
+    texts = [str(part).strip(" \t") for part in (code, symbol) if isinstance(part, (int, float, str))]
+    if not all(texts) or not texts or len(texts) != sum(part is not None for part in (code, symbol)):
+        raise ValueError("a quality is a number, text, or OPC UA's object of Code and Symbol: else name its member")
+    return opcua(texts[0]) and all(map(_agrees, texts[1:]))
+
+
+def _name(text: str) -> str:
+    """The name in `The operation succeeded. StatusGood`: its description may contain any word, such as failed."""
+    last = text.rpartition(" ")[2]
+    if _STATUS_NAME.match(last):
+        return last
+    return text.rpartition(".")[2].strip(" \t") or text
 
 
 def _integer(text: str) -> int | None:
@@ -159,4 +190,8 @@ SCHEMES: dict[str, IsGood] = {
     "ignition": ignition,
     "words": words,
     "boolean": boolean,
+    "sparkplug": opcda,
+    "sitewise": words,
+    "telegraf": opcua,
 }
+"""Name in the site file -> its rule. The last three are gateways whose qualities are those of a scheme above."""

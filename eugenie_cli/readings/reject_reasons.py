@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BAD_JSON = "bad-json"  # not JSON, or neither an object nor an array of objects
 BAD_AVRO = "bad-avro"  # not framed, with an unknown schema, or not matching its schema
+BAD_PROTOBUF = "bad-protobuf"  # the same for Protobuf
+BAD_INFLUX = "bad-influx"  # a line that is not of InfluxDB's line protocol
 TOO_LARGE = "too-large"  # the payload is longer than any that a gateway sends
 MISSING_FIELD = "missing-field"  # no timestamp, sensor, tag, asset or value where the mapping looks for it
 BAD_TIMESTAMP = "bad-timestamp"  # unreadable, or a local time that occurs twice or never
@@ -12,4 +14,7 @@ UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not ha
 LATE = "late"  # older than the stream's watermark
 FUTURE = "future"  # further ahead of the clock than the stream allows
 
-REASONS = (BAD_JSON, BAD_AVRO, TOO_LARGE, MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE)
+REASONS = (
+    *(BAD_JSON, BAD_AVRO, BAD_PROTOBUF, BAD_INFLUX, TOO_LARGE),
+    *(MISSING_FIELD, BAD_TIMESTAMP, BAD_VALUE, UNKNOWN_TAG, LATE, FUTURE),
+)

@@ -19,6 +19,10 @@ from urllib.parse import quote
 from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
 from eugenie_cli.readings.backoff import pause_s
 
+AVRO, PROTOBUF = "AVRO", "PROTOBUF"
+"""Kinds of schemas, as the registry calls them."""
+_FORMATS = {AVRO: ": set `format: avro`", PROTOBUF: ": set `format: protobuf`", "JSON": ": set `format: json`"}
+
 TIMEOUT_S = 10.0
 MAX_ANSWER = 8_000_000  # bytes; a schema has a few thousand
 UNKNOWN_FOR_S = 60.0  # a schema may be registered late; until then, one request per minute is enough
@@ -45,8 +49,10 @@ class SchemaRegistry:
     """Schemas by id, each fetched once: a `SchemaOf`.
 
     `url`: of the registry, with its path if it has one. `ca`: a PEM file with the CA that signed its certificate;
-    default: the system's CAs. `clock`: monotonic, in seconds.
+    default: the system's CAs. `kind`: of the schemas, AVRO or PROTOBUF. `clock`: monotonic, in seconds.
     """
+
+    timeout_s = TIMEOUT_S
 
     def __init__(
         self,
@@ -54,22 +60,27 @@ class SchemaRegistry:
         username: str | None = None,
         password: str | None = None,
         ca: str | None = None,
-        timeout_s: float = TIMEOUT_S,
+        kind: str = AVRO,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = url.rstrip("/")
+        self._kind = kind
         self._headers = {"Accept": "application/vnd.schemaregistry.v1+json, application/json"}
         if username is not None:
             credentials = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
             self._headers["Authorization"] = f"Basic {credentials}"
         context = ssl.create_default_context(cafile=ca)
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
-        self._timeout_s, self._clock = timeout_s, clock
+        self._clock = clock
         self._schemas: dict[int, tuple[Any, ...]] = {}
         self._unknown: dict[int, tuple[float, str]] = {}
 
     def __call__(self, number: int) -> tuple[Any, ...]:
-        """The schema, preceded by those that it references. Raises UnknownSchema or RetryableError."""
+        """The schema, preceded by those that it references. Raises UnknownSchema or RetryableError.
+
+        Avro schemas are parsed JSON; Protobuf's are pairs: the name by which others import it (empty for the schema
+        itself), and its descriptor in base64.
+        """
         known = self._schemas.get(number)
         if known is not None:
             return known
@@ -77,7 +88,7 @@ class SchemaRegistry:
         if self._clock() < until:
             raise UnknownSchema(why)
         try:
-            schemas = self._with_references(self._get(f"/schemas/ids/{number}"), f"schema {number}", 0)
+            schemas = self._with_references(self._get(f"/schemas/ids/{number}{self._query}"), f"schema {number}", "", 0)
         except UnknownSchema as unknown:
             if len(self._unknown) >= MAX_UNKNOWN:
                 self._unknown.clear()
@@ -93,12 +104,16 @@ class SchemaRegistry:
         except UnknownSchema as refused:  # a registry's error, but for a path that every registry has
             raise RetryableError(f"{self.url}: {refused}") from None
 
-    def _with_references(self, answer: Any, what: str, depth: int) -> tuple[Any, ...]:
+    @property
+    def _query(self) -> str:
+        return "?format=serialized" if self._kind == PROTOBUF else ""
+
+    def _with_references(self, answer: Any, what: str, name: str, depth: int) -> tuple[Any, ...]:
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
             raise RetryableError(f"{self.url} returned no schema for {what}")
-        kind = answer.get("schemaType") or "AVRO"
-        if kind != "AVRO":
-            raise UnknownSchema(f"{what} is a {kind} schema, not an Avro one")
+        kind = answer.get("schemaType") or AVRO
+        if kind != self._kind:
+            raise UnknownSchema(f"{what} is of kind {kind}, not {self._kind}{_FORMATS.get(kind, '')}")
         if depth > MAX_DEPTH:
             raise UnknownSchema(f"{what} is part of a circular reference")
         schemas: list[Any] = []
@@ -107,10 +122,13 @@ class SchemaRegistry:
                 subject, version = str(reference["subject"]), int(reference["version"])
             except (KeyError, TypeError, ValueError):
                 raise RetryableError(f"{self.url} returned an incomplete reference in {what}") from None
-            referenced = self._get(f"/subjects/{quote(subject, safe='')}/versions/{version}")
-            for schema in self._with_references(referenced, f"{subject}, version {version},", depth + 1):
+            referenced = self._get(f"/subjects/{quote(subject, safe='')}/versions/{version}{self._query}")
+            imported_as = str(reference.get("name") or "")
+            for schema in self._with_references(referenced, f"{subject}, version {version},", imported_as, depth + 1):
                 if schema not in schemas:  # two schemas may reference the same third one
                     schemas.append(schema)
+        if self._kind == PROTOBUF:
+            return (*schemas, (name, answer["schema"]))
         try:
             return (*schemas, json.loads(answer["schema"]))
         except (ValueError, RecursionError):
@@ -120,7 +138,7 @@ class SchemaRegistry:
         request = urllib.request.Request(self.url + path, headers=self._headers)  # noqa: S310 - the site file's address
         try:
             try:
-                response = self._opener.open(request, timeout=self._timeout_s)
+                response = self._opener.open(request, timeout=self.timeout_s)
             except urllib.error.HTTPError as refused:
                 response = refused
             with response:

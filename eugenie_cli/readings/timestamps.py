@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from eugenie_cli.readings.timestamp_formats import Local, compile_format, offset_ms
@@ -35,6 +36,12 @@ _EPOCH = datetime(1970, 1, 1)
 EXCEL_1970, EXCEL_LAST = 25_569, 2_958_465
 """Days since 1899-12-30: of 1970-01-01 and of 9999-12-31."""
 DAY_MS = 86_400_000
+
+# What JavaScript writes for a Date, with toString() and toUTCString(). Both have an offset, so neither is ambiguous.
+_OF_JAVASCRIPT = (
+    (r"^([A-Za-z]{3} [A-Za-z]{3} [0-9: ]{16} GMT[+-][0-9]{4})(?: \([^()]*\))?$", "%a %b %d %Y %H:%M:%S GMT%z"),
+    (r"^([A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9: ]{13} GMT)$", "%a, %d %b %Y %H:%M:%S GMT"),
+)
 
 ToInstant = Callable[[str], int]
 """Trimmed, non-empty text -> milliseconds. Raises ValueError with the reason."""
@@ -120,6 +127,8 @@ def _from_local(fields: Local, local_zone: tzinfo) -> int:
 def _iso(text: str, local_zone: tzinfo) -> int:
     match = _ISO.match(text)
     if match is None:
+        if text[:3].isalpha() and (of_javascript := _javascript(text)) is not None:
+            return of_javascript
         hint = _other_unit(text, ", but a number: ") if _EPOCH_NUMBER.match(text) else ""
         raise ValueError(f"{text!r} is not ISO 8601, such as 2026-01-03T06:00:00.250Z{hint}")
     year, month, day, hour, minute = (int(match[group]) for group in range(1, 6))
@@ -129,6 +138,20 @@ def _iso(text: str, local_zone: tzinfo) -> int:
         raise ValueError(f"{text!r}: {error}") from None
     milliseconds = int((match[7] or "")[:3].ljust(3, "0"))
     return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), local_zone)
+
+
+def _javascript(text: str) -> int | None:
+    """The instant of a JavaScript Date as text; None for any other text."""
+    for pattern, format in _OF_JAVASCRIPT:
+        match = re.match(pattern, text)
+        if match is not None:
+            return _from_local(_in_utc(format)(match[1]), timezone.utc)
+    return None
+
+
+@cache
+def _in_utc(format: str) -> Callable[[str], Local]:
+    return compile_format(format, timezone.utc)
 
 
 def _epoch(text: str, ms_per_unit: Decimal) -> int:

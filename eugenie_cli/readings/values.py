@@ -35,21 +35,29 @@ STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
 TRUE_TEXTS = frozenset({"true", "on"})
 FALSE_TEXTS = frozenset({"false", "off"})
 
+# What is probably the unit behind a number: bar, °C, %, m³/h, kW.
+_NUMBER_AND_UNIT = re.compile(
+    r"^[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?[ \t]*(?P<unit>[^\W\d_]{1,12}[^\s,;:]{0,4}|[%°‰][^\s,;:]{0,4})$"
+)
+
 ToValue = Callable[[str], float]
 """Trimmed text -> value; NaN means bad quality. Raises ValueError for text that is not a value."""
 
 
-def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
+def compile_value(decimal: str = ".", status: Iterable[str] = (), unit: str | None = None) -> ToValue:
     """The reader of one value field. `decimal`: "." or ","; `status`: additional texts that mean bad quality.
 
-    A status that is a number, such as -9999, matches that number in any notation.
+    A status that is a number, such as -9999, matches that number in any notation. `unit`: what may follow a number.
     """
+    unit = unit.strip(" \t") if unit else None
     number = re.compile(NUMBER_PATTERN[decimal])
     status = [text.strip(" \t") for text in status]
     bad = STATUS_TEXTS | {""} | {text.lower() for text in status}
     bad_numbers = frozenset(sentinels(decimal, status))
 
     def to_value(text: str) -> float:
+        if unit and text.endswith(unit) and number.match(bare := text[: -len(unit)].rstrip(" \t")):
+            text = bare
         if number.match(text):
             value = float(text.replace(",", "."))
             return value if abs(value) <= MAX_VALUE and value not in bad_numbers else math.nan
@@ -60,9 +68,21 @@ def compile_value(decimal: str = ".", status: Iterable[str] = ()) -> ToValue:
             return 1.0
         if word in FALSE_TEXTS:
             return 0.0
-        raise ValueError(f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text")
+        raise ValueError(
+            f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text{_unit_hint(text, unit)}"
+        )
 
     return to_value
+
+
+def _unit_hint(text: str, unit: str | None) -> str:
+    """What to set for a number with a unit; empty for other text."""
+    match = _NUMBER_AND_UNIT.match(text[:100])
+    if match is None:
+        return ""
+    if unit:
+        return f": the mapping's value has the unit {unit!r}"
+    return f": with `unit: {match['unit']}` in the mapping's value, that unit is removed"
 
 
 def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.field_types import Label, StatusText, ZoneName
+
+_NEWER = ("record", "header", "unit")  # settings of parts that the first releases did not have
 
 
 class Part(Section):
@@ -30,7 +40,7 @@ class Part(Section):
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what older releases did not have: otherwise an unchanged source would count as changed."""
         dumped: dict[str, Any] = dump(self)
-        return {key: value for key, value in dumped.items() if value is not None or key not in ("record", "header")}
+        return {key: value for key, value in dumped.items() if value is not None or key not in _NEWER}
 
 
 class TimePart(Part):
@@ -50,16 +60,25 @@ class ValuePart(Part):
     status: tuple[StatusText, ...] = Field(
         (), description="texts, or numbers such as -9999, that mean bad quality, in addition to the well-known ones"
     )
+    unit: Label | None = Field(None, description="a unit that may follow a number, as in '2.4 bar'; it is removed")
+
+
+Scheme = Annotated[
+    Literal["opcda", "opcua", "ignition", "words", "boolean", "sparkplug", "sitewise", "telegraf"],
+    BeforeValidator(lambda name: re.sub("[-_ ]", "", name).lower() if isinstance(name, str) else name),  # OPC-UA
+]
 
 
 class QualityPart(Part):
     """Data quality: codes of OPC DA (and Sparkplug), OPC UA or Ignition, words (good/uncertain/bad), or booleans."""
 
-    scheme: Literal["opcda", "opcua", "ignition", "words", "boolean"] = "words"
+    scheme: Scheme = Field(
+        "words", description="sparkplug is opcda, sitewise is words, telegraf (inputs.opcua) is opcua"
+    )
 
 
 class SchemaRegistry(Section):
-    """The schema registry of Avro messages: Confluent's, or one with the same API."""
+    """The schema registry of Avro or Protobuf messages: Confluent's, or one with the same API."""
 
     url: str = Field(description="http://host:port or https://..., with its path, if any")
     username: str | None = None
@@ -74,10 +93,15 @@ class ReadingsMapping(Section):
     `wide`: a record has one timestamp and a column for each sensor or tag.
     """
 
-    format: Literal["csv", "json", "avro"] = Field(
-        "json", description="csv: for files; json, avro (after a zero byte and the schema's id): for messages"
+    format: Literal["csv", "json", "avro", "protobuf", "influx"] = Field(
+        "json",
+        description="csv: for files; json, influx (line protocol), avro and protobuf (after a zero byte and the"
+        " schema's id): for messages",
     )
-    registry: SchemaRegistry | None = Field(None, description="avro: the registry of the schemas")
+    base64: bool = Field(
+        False, description="the message, or the text members that paths descend into, are base64 of the format"
+    )
+    registry: SchemaRegistry | None = Field(None, description="avro, protobuf: the registry of the schemas")
     shape: Literal["long", "wide"] = "long"
     records: Label | None = Field(
         None, description="path of a message's array of records, e.g. values; '.': the message is the array"
@@ -89,3 +113,19 @@ class ReadingsMapping(Section):
     value: ValuePart = ValuePart(path="value")
     quality: QualityPart | None = None
     ignore: tuple[Label, ...] = Field((), description="wide: columns that are not sensors, e.g. labels")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As for parts."""
+        dumped: dict[str, Any] = dump(self)
+        return {key: value for key, value in dumped.items() if key != "base64" or value}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_lines(cls, given: Any) -> Any:
+        """A line of the line protocol is a wide record of its fields with an instant in ns, unless stated otherwise."""
+        if not isinstance(given, dict) or given.get("format") != "influx":
+            return given
+        fields = "fields.value" if given.get("shape") == "long" else "fields"
+        defaults = {"shape": "wide", "ts": {"path": "timestamp", "unit": "ns"}, "value": {"path": fields}}
+        return {**defaults, **given}

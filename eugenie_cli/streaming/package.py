@@ -15,6 +15,7 @@ from eugenie_cli.engines import endpoints
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 from eugenie_cli.readings.columns.reader import compile_columns
+from eugenie_cli.readings.schema_registry import PROTOBUF
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.kafka import KafkaSecurity
 from eugenie_cli.site.schema import Site
@@ -102,9 +103,11 @@ def _mapping(site: Site) -> dict[str, Any]:
         password = None if registry.password is None else reveal(registry.password)
         ca = None if registry.ca is None else str(site.resolve(registry.ca))
         mapping["registry"] = {"url": registry.url, "username": registry.username, "password": password, "ca": ca}
+        if readings.format == "protobuf":
+            mapping["registry"]["kind"] = PROTOBUF
     try:
         if readings.format == "csv":
-            raise ValueError("format: the stream reads JSON or Avro messages, not CSV")
+            raise ValueError("format: the stream reads json, influx, avro or protobuf messages, not csv")
         compile_columns(mapping, site.timezone, lambda *_: None, lambda _: ())
     except ValueError as error:
         raise EugenieError(f"{site.file}: kafka.readings.{error}", "see docs/readings.md") from None

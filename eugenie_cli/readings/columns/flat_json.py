@@ -22,7 +22,9 @@ from eugenie_cli.readings.columns.long import NAMES
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Places
 from eugenie_cli.readings.columns.values import Values
-from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.json_text import MAX_PAYLOAD
+from eugenie_cli.readings.timestamp_parts import nanos_path
+from eugenie_cli.readings.typed_values import NULL_MARKS
 from eugenie_cli.readings.values import MAX_VALUE
 
 _QUALITY_TYPES = {
@@ -31,6 +33,9 @@ _QUALITY_TYPES = {
     "opcua": pa.int64(),
     "ignition": pa.int64(),
     "boolean": pa.bool_(),
+    "sparkplug": pa.int64(),
+    "sitewise": pa.string(),
+    "telegraf": pa.string(),
 }
 
 FEWEST = 4_000
@@ -60,10 +65,12 @@ class FlatJson:
         value, ts = mapping.get("value") or {}, mapping.get("ts") or {}
         return (
             (mapping.get("format") or "json") == "json"
+            and not mapping.get("base64")
             and mapping.get("shape") != "wide"
             and mapping.get("records") is None
             and all(map(is_plain, parts))
-            and len(set(paths)) == len(paths)
+            and len({*paths, *NULL_MARKS}) == len(paths) + len(NULL_MARKS)
+            and nanos_path(ts) is None
             and (value.get("decimal") or ".") == "."
             and "%Z" not in (ts.get("format") or "")  # abbreviations of zones are read one by one
         )
@@ -81,6 +88,7 @@ class FlatJson:
         fields += [(self._ts, pa.string() if self._is_timed_by_text else pa.int64()), (self._value, pa.float64())]
         if quality is not None:
             fields.append((quality["path"], _QUALITY_TYPES[quality.get("scheme") or "words"]))
+        fields += [(mark, pa.bool_()) for mark in NULL_MARKS]
         self._parse = pa_json.ParseOptions(
             explicit_schema=pa.schema(fields), newlines_in_values=False, unexpected_field_behavior="ignore"
         )
@@ -117,6 +125,9 @@ class FlatJson:
         ts, fine = self._instant(table.column(self._ts).combine_chunks())
         value = table.column(self._value).to_numpy()
         fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # False for NaN, which means null or missing
+        for mark in map(table.column, NULL_MARKS):
+            if mark.null_count < count:
+                fine &= ~mark.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
         value = self._values.without_sentinels(value)
         if self._quality is not None:
             good, readable = self._qualities.of_column(table.column(self._quality).combine_chunks())

@@ -10,11 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.columns.field_paths import Getter, around, elements_of, getter, is_plain, optional
+from eugenie_cli.readings.columns.field_paths import (
+    Getter,
+    around,
+    elements_of,
+    getter,
+    instant_getter,
+    is_plain,
+    optional,
+)
+from eugenie_cli.readings.timestamp_parts import nanos_path
+from eugenie_cli.readings.typed_values import NULL_MARKS, is_null
 
 NAMES = ("asset", "sensor", "tag")
 PARTS = (*NAMES, "ts", "value", "quality")
 REQUIRED = ("ts", "value")
+MARKS = frozenset(NULL_MARKS)
 
 
 class RawColumns(NamedTuple):
@@ -36,12 +47,15 @@ class LongRows:
         }
         self._parts.setdefault("ts", {"path": "ts"})
         self._parts.setdefault("value", {"path": "value"})
-        self._elements = elements_of(mapping.get("records"))
-        self._is_simple = mapping.get("records") is None and all(map(is_plain, self._parts.values()))
+        in_base64 = bool(mapping.get("base64"))
+        self._elements = elements_of(mapping.get("records"), in_base64)
+        is_whole = nanos_path(self._parts["ts"]) is None and mapping.get("records") is None
+        self._is_simple = is_whole and all(map(is_plain, self._parts.values()))
         self._getters: dict[str, Getter] = {
-            name: around(getter(part)) if name in REQUIRED else optional(around(getter(part)))
+            name: around(getter(part, in_base64)) if name in REQUIRED else optional(around(getter(part, in_base64)))
             for name, part in self._parts.items()
         }
+        self._getters["ts"] = instant_getter(self._parts["ts"], in_base64)
 
     def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
         """Decoded messages and their numbers -> columns, and the numbers of those that lack a part."""
@@ -64,7 +78,11 @@ class LongRows:
     ) -> Iterator[tuple[Sequence[int], dict[str, list[Any]] | None]]:
         """Flat objects: those with the same members are processed together, by loops in C."""
         for names, (numbers, alike) in _by_layout(index, messages).items():
-            if names is None or any(self._parts[part]["path"] not in names for part in REQUIRED):
+            if (
+                names is None
+                or any(self._parts[part]["path"] not in names for part in REQUIRED)
+                or (not MARKS.isdisjoint(names) and _any_null(alike))
+            ):
                 yield numbers, None
             else:
                 present = {part: where["path"] for part, where in self._parts.items() if where["path"] in names}
@@ -76,12 +94,22 @@ class LongRows:
         for number, message in zip(index, messages, strict=True):
             try:
                 records, outer = self._elements(message)
+                if _any_null(records):
+                    raise TypeError("the reference reads records that say that they have no value")
                 pairs = [(record, outer) for record in records]
                 parts = {name: [get(pair) for pair in pairs] for name, get in self._getters.items()}
             except (KeyError, TypeError):
                 yield [number], None
             else:
                 yield [number] * len(pairs), parts
+
+
+def _any_null(records: Sequence[Any]) -> bool:
+    """Whether one of the records says that it has no value: the reference reads these."""
+    for record in records:  # noqa: SIM110 - a generator would cost more than the check
+        if ("isNull" in record or "is_null" in record) and is_null(record):
+            return True
+    return False
 
 
 def _by_layout(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.distinct import distinct
-from eugenie_cli.readings.quality import SCHEMES
+from eugenie_cli.readings.quality import SCHEMES, of_object
 
 REMEMBERED = 10_000
 """Distinct qualities kept in memory: a site has tens, but hostile messages could bring any number."""
@@ -26,6 +26,7 @@ class Qualities:
         self._is_good = SCHEMES[(part or {}).get("scheme") or "words"]
         # true, 1 and 1.0 are equal as keys of a dictionary but different texts, so each type has its own
         self._known: dict[type, dict[Any, int]] = {str: {}, int: {}, float: {}, bool: {}}
+        self._objects: dict[Any, int] = {}
 
     def of_members(self, members: Sequence[Any]) -> Read:
         """Members [N] of messages; None for an absent quality, which is good."""
@@ -51,7 +52,7 @@ class Qualities:
             return 1
         known = self._known.get(kind)
         if known is None:
-            return -1
+            return self._of_object(member) if kind is dict else -1
         if member in known:
             return known[member]
         text = (
@@ -68,3 +69,16 @@ class Qualities:
         if len(known) < REMEMBERED:
             known[member] = code
         return code
+
+    def _of_object(self, member: Mapping[str, Any]) -> int:
+        code, symbol = member.get("Code"), member.get("Symbol")
+        key = (type(code), code, type(symbol), symbol)
+        try:
+            if key in self._objects:
+                return self._objects[key]
+            verdict = int(of_object(member))
+        except (TypeError, ValueError):  # an object or array as the code, or an unknown one
+            return -1
+        if len(self._objects) < REMEMBERED:
+            self._objects[key] = verdict
+        return verdict

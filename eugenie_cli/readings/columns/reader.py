@@ -13,19 +13,19 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.avro import SchemaOf, compile_avro
+from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columns.flat_json import FlatJson
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.columns.long import LongRows
+from eugenie_cli.readings.columns.messages import compile_decoder
+from eugenie_cli.readings.columns.objects import ObjectColumns, Objects, may_be_objects
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf, Places
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.columns.wide import WideRows
-from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing, is_payload_the_value, parse_value
-from eugenie_cli.readings.mapping import MAX_PAYLOAD
+from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
 
@@ -83,16 +83,13 @@ class _Reader:
         bound = bind_record(mapping)
         self._is_in_payload = bound == mapping
         mapping, self._enclose = bound, enclosing(bound)
-        self._decode: Callable[[bytes], Any] = orjson.loads
-        if is_payload_the_value(mapping):
-            self._decode = parse_value
-        elif mapping.get("format") == "avro" and schema_of is not None:
-            self._decode = compile_avro(schema_of)
+        self._decode = compile_decoder(mapping, schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
         self._instants = Instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
         self._places = Places(place_of)
         self._qualities = Qualities(mapping.get("quality"))
         self._values = Values(mapping.get("value"))
+        self._objects = Objects(self._values)
         self._rows = WideRows(mapping) if mapping.get("shape") == "wide" else LongRows(mapping)
         self._flat: FlatJson | None = None
         if self._is_in_payload and FlatJson.can_read(mapping):
@@ -115,43 +112,26 @@ class _Reader:
         self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: NDArray[np.int64]
     ) -> Columns:
         """The messages with these numbers, of any kind."""
-        index, messages, unread = self._messages(payloads, numbers.tolist())
+        index, messages, unread = self._decode(payloads, numbers.tolist())
         if not self._is_in_payload:
             own = repeat(None) if members is None else map(members.__getitem__, index)
             messages = list(map(self._enclose, messages, own))
         raw, refused = self._rows.read(index, messages)
-        ts, fine = self._instants.of_members(raw.ts)
+        ts, timed = self._instants.of_members(raw.ts)
         place = self._places.of_column(raw.identity)
-        fine &= place != UNREAD
+        fine = place != UNREAD
         good = None
         if raw.quality is not None:
             good, readable = self._qualities.of_members(raw.quality)
             fine &= readable
         value, readable = self._values.of_members(raw.value, good)
-        fine &= readable
+        if may_be_objects(good, readable):
+            self._objects.read(raw.value, good, ObjectColumns(ts, timed, value, readable))
+        fine &= timed & readable
         rest = {*unread, *refused, *raw.message[~fine].tolist()}
         kept = ~np.isin(raw.message, list(rest)) if rest else np.ones(len(raw.message), bool)
         by_reference = self._by_reference(payloads, members, sorted(rest))
         return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
-
-    def _messages(self, payloads: Sequence[bytes | None], numbers: list[int]) -> tuple[list[int], list[Any], list[int]]:
-        """The numbers of the decoded messages, these messages, and the numbers of those that could not be decoded."""
-        chosen = payloads if len(numbers) == len(payloads) else [payloads[number] for number in numbers]
-        try:
-            if max(map(len, chosen), default=0) <= MAX_PAYLOAD:  # type: ignore[arg-type]  # None is a TypeError
-                return numbers, list(map(self._decode, chosen)), []  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            pass  # at least one is unreadable: decode them one by one
-        index, messages, unread = [], [], []
-        for number, payload in zip(numbers, chosen, strict=True):
-            try:
-                if payload is None or len(payload) > MAX_PAYLOAD:
-                    raise ValueError
-                messages.append(self._decode(payload))
-                index.append(number)
-            except ValueError:
-                unread.append(number)
-        return index, messages, unread
 
     def _by_reference(
         self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: list[int]

@@ -29,7 +29,7 @@ class Values:
     def __init__(self, part: Mapping[str, Any] | None) -> None:
         part = part or {}
         self._decimal, status = part.get("decimal") or ".", tuple(part.get("status") or ())
-        self._to_value = compile_value(self._decimal, status)
+        self._to_value = compile_value(self._decimal, status, part.get("unit"))
         self._sentinels = sentinels(self._decimal, status)
 
     def of_members(self, members: Sequence[Any], good: NDArray[np.bool_] | None) -> Read:

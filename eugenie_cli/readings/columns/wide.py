@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from eugenie_cli.readings.columns.field_paths import around, elements_of, getter, optional
+from eugenie_cli.readings.columns.field_paths import Getter, around, elements_of, getter, instant_getter, optional
 from eugenie_cli.readings.columns.long import RawColumns
+from eugenie_cli.readings.mapping import errors_path, inner_paths
+from eugenie_cli.readings.members import opened
 
 REMEMBERED = 10_000
 """Layouts (an asset and the names in its records) kept in memory: normally about one per asset."""
@@ -18,15 +20,23 @@ class WideRows:
     """Splits messages into columns, one row per measurement."""
 
     def __init__(self, mapping: Mapping[str, Any]) -> None:
-        self._ts = around(getter(mapping.get("ts") or {"path": "ts"}))
-        self._asset = around(getter(mapping["asset"])) if mapping.get("asset") is not None else None
-        self._quality = optional(around(getter(mapping["quality"]))) if mapping.get("quality") is not None else None
+        in_base64 = self._in_base64 = bool(mapping.get("base64"))
+
+        def get(part: Mapping[str, Any]) -> Getter:
+            return around(getter(part, in_base64))
+
+        self._ts = instant_getter(mapping.get("ts") or {"path": "ts"}, in_base64)
+        self._asset = get(mapping["asset"]) if mapping.get("asset") is not None else None
+        self._quality = optional(get(mapping["quality"])) if mapping.get("quality") is not None else None
         value = mapping.get("value") or {"path": "value"}
-        self._inner = around(getter(value)) if value.get("path") is not None else None
+        self._inner = get(value) if value.get("path") is not None else None
+        errors = errors_path(value)
+        self._errors = None if errors is None else optional(get({"path": errors}))
+        self._inner_paths = inner_paths(mapping)
         parts = (mapping.get("ts") or {"path": "ts"}, mapping.get("asset"), mapping.get("quality"))
         self._paths = [part["path"] for part in parts if part and part.get("path")]
         self._ignored = frozenset(mapping.get("ignore") or ())
-        self._elements = elements_of(mapping.get("records"))
+        self._elements = elements_of(mapping.get("records"), in_base64)
         self._layouts: dict[Any, tuple[list[Any], list[str] | None]] = {}
 
     def read(self, index: Sequence[int], messages: Sequence[Any]) -> tuple[RawColumns, list[int]]:
@@ -73,7 +83,11 @@ class WideRows:
                 inner = self._inner((record, outer))
             except KeyError:
                 return record
+            if type(inner) is str:
+                inner = opened(inner, self._in_base64)
             if type(inner) is dict:
+                if self._errors is not None and self._errors((record, outer)):
+                    raise TypeError("the reference reads the tags that the gateway could not read")
                 return inner
         return record
 
@@ -82,8 +96,8 @@ class WideRows:
         if self._asset is not None and (type(asset) is not str or not asset.strip(" \t")):
             raise TypeError("the reference reports what is wrong with this asset")
         other = set(self._ignored)
-        if not nested:
-            other |= {path if path in inner else path.split(".")[0] for path in self._paths}
+        paths = self._inner_paths if nested else self._paths
+        other |= {path if path in inner else path.split(".")[0] for path in paths}
         chosen = [name for name in inner if name not in other]
         if not chosen:
             raise TypeError("the reference decides on a record without measurements")

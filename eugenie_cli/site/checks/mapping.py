@@ -12,6 +12,8 @@ from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegis
 _WAYS = ("path", "const", "file", "record", "header")
 _OF_A_RECORD = ("record", "header")
 _PLACEHOLDERS = ("{stem}", "{parent}")
+_WITH_SCHEMAS = ("avro", "protobuf")
+_OF_MESSAGES = (*_WITH_SCHEMAS, "influx")
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(:\d{1,5})?(/[^\s?#]*)?")
 
 
@@ -90,8 +92,9 @@ def _payload_alone(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
         yield ("shape",), f"must be long: {why}"
     if mapping.format != "json":
         yield ("format",), f"must be left out: {why}"
-    if mapping.records is not None:
-        yield ("records",), f"must be left out: {why}"
+    for name in ("records", "base64"):
+        if getattr(mapping, name):
+            yield (name,), f"must be left out: {why}"
     for name in ("ts", "asset", "sensor", "tag", "quality"):
         part = getattr(mapping, name)
         if part is not None and part.path is not None:
@@ -111,22 +114,26 @@ def _time(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
 
 
 def _of_files(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
-    if mapping.format == "avro":
-        yield ("format",), "avro is for messages, not for files"
+    if mapping.format in _OF_MESSAGES:
+        yield ("format",), f"{mapping.format} is for messages, not for files"
+    if mapping.base64:
+        yield ("base64",), "is for messages, not for files"
     if mapping.records is not None:
         yield ("records",), "is for messages with several records: in a file each row is a record"
     if mapping.registry is not None:
-        yield ("registry",), "is for messages of format avro"
+        yield ("registry",), "is for messages of format avro or protobuf"
 
 
 def _of_messages(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     if mapping.format == "csv":
-        yield ("format",), "must be json or avro: csv is for files"
-    if mapping.format == "avro" and mapping.registry is None:
-        yield ("registry",), "is required for format avro: it names the schema registry"
+        yield ("format",), "must be json, influx, avro or protobuf: csv is for files"
+    if mapping.format in _WITH_SCHEMAS and mapping.registry is None:
+        yield ("registry",), f"is required for format {mapping.format}: it names the schema registry"
+    if mapping.format == "influx" and mapping.records is not None:
+        yield ("records",), "is for arrays: each line of the line protocol is a record"
     if mapping.registry is not None:
-        if mapping.format != "avro":
-            yield ("registry",), "is for format avro"
+        if mapping.format not in _WITH_SCHEMAS:
+            yield ("registry",), "is for formats avro and protobuf"
         for path, message in _registry(mapping.registry):
             yield ("registry", *path), message
 

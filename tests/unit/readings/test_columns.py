@@ -240,7 +240,7 @@ def test_flat_messages_are_read_by_arrow_with_the_same_outcome(name, odd, data):
 def test_arrow_reads_typical_messages(monkeypatch):
     monkeypatch.setattr(flat_json, "FEWEST", 1)
     reader = compile_columns(LONG, "UTC", place_of).__self__
-    monkeypatch.setattr(reader, "_messages", None)  # the general reader is not needed
+    monkeypatch.setattr(reader, "_decode", None)  # the general reader is not needed
     good = b'{"asset": "p-1", "sensor": "flow", "ts": "2026-03-01T00:00:00.5Z", "value": 1.5, "q": "good"}'
     columns = reader.read([good, good.replace(b', "q": "good"', b""), good.replace(b'"good"', b'"bad"')])
     assert columns.place.tolist() == [1] * 3 and columns.ts.tolist() == [1772323200500] * 3

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eugenie_cli.readings.mapping import compile_mapping
-from eugenie_cli.readings.payload import compile_payload, parse_message
+from eugenie_cli.readings.payload import compile_payload
+from eugenie_cli.readings.payload_formats import parse_message
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.site.readings_mapping import ReadingsMapping

@@ -7,7 +7,7 @@ import pytest
 
 from eugenie_cli.readings.limits import Limits
 from eugenie_cli.readings.mapping import bind_file, compile_mapping
-from eugenie_cli.readings.payload import parse_message
+from eugenie_cli.readings.payload_formats import parse_message
 from eugenie_cli.readings.routing import Router
 
 SENSORS = {"pump": ("flow", "pressure"), "tank": ("level",)}

@@ -14,7 +14,7 @@ import pytest
 
 from eugenie_cli.readings.avro import UnknownSchema
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.readings.schema_registry import RetryableError, SchemaRegistry, patient
+from eugenie_cli.readings.schema_registry import PROTOBUF, RetryableError, SchemaRegistry, patient
 
 READING = {
     "type": "record",
@@ -122,6 +122,19 @@ def test_a_message_is_read_by_its_schema(registry):
     assert rejected == ("bad-avro", "77: Schema not found")
 
 
+def test_descriptors_of_protobuf_are_requested_with_what_they_import(registry):
+    references = [{"name": "plant/machine.proto", "subject": "machine", "version": 2}]
+    own = {"schemaType": "PROTOBUF", "schema": "b3du", "references": references}
+    registry.answers["/schemas/ids/8?format=serialized"] = (200, own)
+    imported = {"schemaType": "PROTOBUF", "schema": "aW1wb3J0ZWQ="}
+    registry.answers["/subjects/machine/versions/2?format=serialized"] = (200, imported)
+    registry.answers["/schemas/ids/1?format=serialized"] = registry.answers["/schemas/ids/1"]
+    schemas = SchemaRegistry(registry.url, kind=PROTOBUF)
+    assert schemas(8) == (("plant/machine.proto", "aW1wb3J0ZWQ="), ("", "b3du"))
+    with pytest.raises(UnknownSchema, match="schema 1 is of kind AVRO, not PROTOBUF: set `format: avro`"):
+        schemas(1)
+
+
 def test_name_and_password_are_sent_and_never_shown(registry):
     schemas = SchemaRegistry(registry.url, username="eugenie", password="pässword")
     schemas(1)
@@ -141,7 +154,7 @@ def test_a_redirect_is_not_followed_with_the_password(registry):
     ("number", "why"),
     [
         (7, "7: Schema not found"),
-        (3, "schema 3 is a PROTOBUF schema"),
+        (3, "schema 3 is of kind PROTOBUF, not AVRO: set `format: protobuf`"),
         (4, "schema 4 is not JSON"),
         (5, "is part of a circular reference"),
         (6, "1: Version not found"),
@@ -199,8 +212,10 @@ def test_a_server_that_is_not_a_registry(response):
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
+        schemas = SchemaRegistry(server.url)
+        schemas.timeout_s = 0.2 if not response else 60
         with pytest.raises(RetryableError, match=server.url):
-            SchemaRegistry(server.url, timeout_s=0.2 if not response else 60)(1)
+            schemas(1)
     finally:
         timed_out.set()
         server.shutdown()

@@ -129,12 +129,15 @@ def test_consistent_settings_are_no_problem(problems, good):
             CSV % "{tag: {header: x}}",
             "sources[0].readings.tag.header: is for kafka.readings: a file has no Kafka records; use path, const",
         ),
-        (KAFKA % "{tag: {path: x}, format: csv}", "kafka.readings.format: must be json or avro: csv is for files"),
+        (
+            KAFKA % "{tag: {path: x}, format: csv}",
+            "kafka.readings.format: must be json, influx, avro or protobuf: csv is for files",
+        ),
         (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required for format avro"),
         (KAFKA % "{tag: {path: x}, records: ''}", "kafka.readings.records: must be no shorter than 1"),
         (
             KAFKA % "{tag: {path: x}, registry: {url: 'http://r:8081'}}",
-            "kafka.readings.registry: is for format avro",
+            "kafka.readings.registry: is for formats avro and protobuf",
         ),
         (
             KAFKA % "{tag: {path: x}, format: avro, registry: {url: 'r:8081'}}",

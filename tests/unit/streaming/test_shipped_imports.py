@@ -14,7 +14,7 @@ from eugenie_cli.streaming.package import SHIPPED
 PACKAGE = Path(eugenie_cli.__file__).parent
 WORKERS_HAVE = {
     "flink_job": {"pyflink", "apache_beam", "numpy", "pandas", "grpc"},
-    "readings": {"numpy", "pyarrow", "orjson", "fastavro"},
+    "readings": {"numpy", "pyarrow", "orjson", "fastavro", "google"},
     "episodes": set(),
     "tfserving": {"numpy", "grpc", "google"},
 }

@@ -1,0 +1,90 @@
+"""Values that messages write as objects: the value, with its own instant and quality if it has them.
+
+- OPC UA's DataValue (OPC 10000-6, 5.4.2.18), as in PubSub messages (OPC 10000-14, 7.2.5), in OPC Publisher's and
+  node-opcua's: {"Value": 12.5, "SourceTimestamp": ..., "StatusCode": {"Code": ..., "Symbol": ...}};
+- OPC UA's Variant with its type: {"Type": 10, "Body": 12.5}, {"UaType": 10, "Value": 12.5};
+- a member named by its type, as SiteWise and Protobuf's JSON write it: {"doubleValue": 12.5}, {"integerValue": 12}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+TYPED = (
+    *("doubleValue", "integerValue", "booleanValue", "stringValue"),  # SiteWise
+    *("floatValue", "intValue", "longValue", "int64Value", "boolValue", "numberValue"),  # Sparkplug and others
+    *("double_value", "float_value", "int_value", "long_value", "boolean_value", "bool_value", "string_value"),
+)
+"""Names of members that state the type of their value; a record has one of them."""
+NULL_MARKS = ("isNull", "is_null")
+"""Members of a record that are true if it has no value (Sparkplug B)."""
+ERROR_MARKS = ("error", "errorCode", "error_code", "nullValue", *NULL_MARKS)
+"""Members of a record that explain a missing value: what they mean is bad quality (Neuron's `error`, SiteWise)."""
+
+_TYPED = frozenset(TYPED)
+_VALUE, _STATUS, _SOURCE, _SERVER = "Value", "StatusCode", "SourceTimestamp", "ServerTimestamp"
+_DATA_VALUE = frozenset({_VALUE, _STATUS, "Status", _SOURCE, _SERVER})
+_CAMEL = {"value": _VALUE, "statusCode": _STATUS, "sourceTimestamp": _SOURCE, "serverTimestamp": _SERVER}
+_CAMEL_ONLY = frozenset({"statusCode", "sourceTimestamp", "serverTimestamp"})
+
+
+class TypedValue(NamedTuple):
+    """What an object states; None for what it does not. Instants are ISO 8601 text, in UTC without an offset."""
+
+    value: Any
+    source_ts: Any = None
+    server_ts: Any = None
+    status: Any = None
+    """An OPC UA status code: number, text or object."""
+
+
+def typed_value(raw: Mapping[str, Any]) -> TypedValue | None:
+    """The object's value with its own instant and quality; None if it is of none of the kinds above."""
+    if _VALUE in raw and _CAMEL_ONLY.isdisjoint(raw):  # the usual form
+        status = raw.get(_STATUS)
+        status = raw.get("Status") if status is None else status
+        return TypedValue(_of_variant(raw[_VALUE]), raw.get(_SOURCE), raw.get(_SERVER), status)
+    if not _CAMEL_ONLY.isdisjoint(raw):
+        raw = {_CAMEL.get(name, name): inner for name, inner in raw.items()}
+        status = raw.get(_STATUS)
+        if isinstance(status, dict) and "value" in status:  # node-opcua: {"value": 0}
+            raw[_STATUS] = status["value"]
+    if not _DATA_VALUE.isdisjoint(raw):
+        status = raw.get(_STATUS)
+        return TypedValue(
+            _of_variant(raw.get(_VALUE)),
+            raw.get(_SOURCE),
+            raw.get(_SERVER),
+            raw.get("Status") if status is None else status,
+        )
+    if "Body" in raw and "Type" in raw:
+        return TypedValue(raw["Body"])
+    names = [name for name in raw if name in _TYPED]
+    if len(names) == 1:
+        return TypedValue(raw[names[0]])
+    return TypedValue(None) if "nullValue" in raw and not names else None
+
+
+def _of_variant(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "Type" in value or "dataType" in value:
+        return value.get("Body", value.get("value"))
+    return value
+
+
+def explains_absence(record: Mapping[str, Any]) -> bool:
+    """Whether a record without a value says why, so that its quality is bad instead of its value missing."""
+    return any(record.get(name) not in (None, False, 0, "", [], {}) for name in ERROR_MARKS)
+
+
+def is_null(record: Mapping[str, Any]) -> bool:
+    """Whether a record says that it has no value."""
+    return any(record.get(name) is True for name in NULL_MARKS)
+
+
+def other_types(path: str) -> tuple[str, ...]:
+    """The paths at which the value of a record may be instead: for `v.doubleValue`, `v.integerValue` and so on."""
+    around, dot, last = path.rpartition(".")
+    return tuple(around + dot + name for name in TYPED if name != last) if last in _TYPED else ()
