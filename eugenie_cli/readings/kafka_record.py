@@ -28,6 +28,8 @@ REMEMBERED = 4_096
 """Decoded keys and headers kept in memory: about one per sensor."""
 
 _BLANKS = " \t\r\n"
+_FRAME = 5
+_LONGEST_VARINT = 4  # bytes: for keys of up to 128 MiB
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,30 @@ def _text(raw: bytes) -> str:
 
     Bytes that are not UTF-8 become `\\xNN`, which no name contains: so a dead letter shows them.
     """
-    text = raw.decode("utf-8", "backslashreplace")
+    text = _unframed(raw).decode("utf-8", "backslashreplace")
     if text[:1] == '"':
         try:
             return str(orjson.loads(text))
         except ValueError:
             return text
     return text
+
+
+def _unframed(raw: bytes) -> bytes:
+    """The text in a frame of Confluent's serializers: a zero byte, the schema id in four, then JSON or an Avro string.
+
+    An Avro string begins with its length, a zigzag varint. The schema is not needed: a frame whose length is another
+    one is no string, and is left as it is.
+    """
+    if raw[:1] != b"\0" or len(raw) <= _FRAME:
+        return raw
+    body = raw[_FRAME:]
+    if body.startswith(b'"'):
+        return body
+    length = 0
+    for place, byte in enumerate(body[:_LONGEST_VARINT]):
+        length |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            text = body[place + 1 :]
+            return text if length == 2 * len(text) else raw
+    return raw

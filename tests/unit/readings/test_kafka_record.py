@@ -98,6 +98,20 @@ def test_a_key_is_text_and_a_json_string_loses_its_quotes():
         assert read("value alone", b"1", key) == reading(None, None, tag, 1.0)
 
 
+def test_a_key_in_the_frame_of_a_schema_registry_is_its_text():
+    frame = b"\0\0\0\0\x07"
+    long = "plant/" + "x" * 100
+    for framed, tag in (
+        (frame + b"\x0cpump-1", "pump-1"),
+        (frame + b"\xd4\x01" + long.encode(), long),
+        (frame + b'"pump-1"', "pump-1"),
+        (frame + b"\x0epump-1", "\0\0\0\0\x07\x0epump-1"),  # another length: not a string
+        (frame, "\0\0\0\0\x07"),
+        (b"\0", "\0"),
+    ):
+        assert read("value alone", b"1", framed) == reading(None, None, tag, 1.0)
+
+
 def test_time_and_quality_come_from_headers():
     headers = {"machine": b"p-1", "at": b"1772357400250", "q": b"192"}
     assert read("value alone, decimal comma", b"2,5", b"t", **headers) == reading("p-1", None, "t", 2.5)
