@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from eugenie_cli.broker.client import ANSWER_S, EMBEDDED, NO_TOPIC, client_settings, failure
 from eugenie_cli.episodes.records import DETAIL_LIMIT, PAYLOAD_LIMIT
 from eugenie_cli.errors import EugenieError, ExitCode
+from eugenie_cli.polling import wait_until
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.kafka_record import SHOWN
@@ -45,6 +46,8 @@ UNREADABLE = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZ
 
 ROLES = ("readings", "anomalies", "scores", "dead_letters")
 """The site's topics, in the order of `topics.names`."""
+
+_POLL_S = 0.1
 
 Finding = tuple[str, Mapping[str, str]]
 """What is unfit, and the settings that correct it."""
@@ -107,7 +110,7 @@ def command(access: KafkaAccess, topic: str, settings: Mapping[str, str]) -> str
 
 
 def change(access: KafkaAccess, topic: str, settings: Mapping[str, str]) -> None:
-    """Change settings of a topic; the others stay. Raises EugenieError."""
+    """Change settings of a topic and wait until the brokers report them; the others stay. Raises EugenieError."""
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()
     ]
@@ -119,17 +122,27 @@ def change(access: KafkaAccess, topic: str, settings: Mapping[str, str]) -> None
     except KafkaException as error:
         raise failure(access, f"changing the settings of {topic}", error) from None
 
+    def is_changed() -> bool:  # a broker applies what the controller has confirmed a moment later
+        values = _in_force(access, [topic]).get(topic)
+        return values is None or settings.items() <= values.items()
+
+    wait_until(is_changed, ANSWER_S, _POLL_S)
+
 
 def describe(access: KafkaAccess, roles: Sequence[str] = ROLES) -> dict[str, dict[str, str]]:
     """Role -> the settings in force, of those topics that exist and whose settings this user may read.
 
     Raises EugenieError when the brokers are unreachable.
     """
-    admin = AdminClient(client_settings(access))
     by_topic = {_topic(access, role): role for role in roles}
+    return {by_topic[topic]: values for topic, values in _in_force(access, list(by_topic)).items()}
+
+
+def _in_force(access: KafkaAccess, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    admin = AdminClient(client_settings(access))
     described = {}
     try:
-        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in by_topic]
+        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
         answers = admin.describe_configs(resources, request_timeout=ANSWER_S)
     except KafkaException as error:
         raise failure(access, "reading the settings of topics", error) from None
@@ -140,7 +153,7 @@ def describe(access: KafkaAccess, roles: Sequence[str] = ROLES) -> dict[str, dic
             if error.args[0].code() in (*NO_TOPIC, *UNREADABLE):
                 continue
             raise failure(access, f"reading the settings of {resource.name}", error) from None
-        described[by_topic[resource.name]] = {name: str(entry.value) for name, entry in entries.items()}
+        described[resource.name] = {name: str(entry.value) for name, entry in entries.items()}
     return described
 
 

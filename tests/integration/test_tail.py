@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from eugenie_cli.anomalies.last_rows import LastRows
 from eugenie_cli.anomalies.tail import list_anomalies, tail
-from eugenie_cli.broker import consume, positions, topics
+from eugenie_cli.broker import consume, positions, topic_settings, topics
 from eugenie_cli.broker.client import client_settings
 from eugenie_cli.broker.produce import Producer
 from eugenie_cli.engines.job_record import JobRecord
@@ -32,6 +32,7 @@ from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
 from eugenie_cli.main import app
 from eugenie_cli.operations import doctor
 from eugenie_cli.operations.status import status
+from eugenie_cli.operations.topic_findings import findings
 from eugenie_cli.progress import Silent
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
@@ -241,6 +242,27 @@ def test_an_external_topic_that_forgets_is_said_with_the_command_and_left_alone(
     assert f"--entity-name {topic} --add-config retention.ms=-1,retention.bytes=-1" in line
     (check,) = [check for check in doctor.check(site) if check.name == "anomalies topic"]
     assert not check.ok and check.hint in line
+
+
+def test_settings_of_the_plants_own_topics_are_judged_and_left_alone(engines):
+    site, progress = engines.site("unfit", stream={"parallelism": 2}), Said()
+    assert [check.found for check in findings(site) if check.name == "readings topic"] == [
+        "unfit.readings does not exist yet: `eugenie stream submit` creates it"
+    ]
+    topics.ensure(site)
+    topic_settings.review(site, progress)
+    assert progress.lines == [] and [check.name for check in findings(site) if not check.ok] == ["readings topic"]
+    topic_settings.change(site, "unfit.scores", {"retention.ms": "3600000", "max.message.bytes": "1000"})
+    topic_settings.review(site, progress)
+    (line,) = progress.lines
+    assert "--entity-name unfit.scores --add-config retention.ms=604800000,max.message.bytes=1048588" in line
+    assert settings_of(site, "unfit.scores")["retention.ms"] == "3600000"
+    topic_settings.change(site, "unfit.dead-letters", {"cleanup.policy": "compact"})
+    with pytest.raises(EugenieError, match="refuses records without a key"):
+        topic_settings.review(site)
+    shown = {check.name: (check.ok, check.hint) for check in findings(site)}
+    assert shown["scores topic"] == (True, line.split("next: ")[1]) and not shown["dead letters topic"][0]
+    assert shown["readings topic"][1].endswith("--alter --topic unfit.readings --partitions 2")
 
 
 def test_topics_that_were_made_a_moment_ago_can_be_asked_for(engines):
