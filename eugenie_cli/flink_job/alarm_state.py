@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
@@ -64,7 +64,7 @@ class AlarmState:
             episode = self._episodes.get(asset)
             if episode is None:
                 episode = self._episodes[asset] = Episode()
-            for edge, score, good, bad in zip(edges, scores[index], readings, bad_quality, strict=True):
+            for edge, score, good, bad in zip(edges[index], scores[index], readings, bad_quality, strict=True):
                 if score == score:
                     yield SCORE, asset, write(asset, edge, score, good, bad, scored.version).decode()
                 elif good or bad:
@@ -76,7 +76,7 @@ class AlarmState:
         batch = scored.batch
         rule = self._rules[batch.class_name]
         arrays = (scored.contribution, scored.expected, batch.rows)
-        rows = zip(batch.edges.tolist(), scored.score[index].tolist(), strict=True)
+        rows = zip(batch.edges[index].tolist(), scored.score[index].tolist(), strict=True)
         for step_index, (edge, score) in enumerate(rows):
             if score > 1 or episode.start is not None:
                 reasons = [array[index, step_index].tolist() for array in arrays]
@@ -86,13 +86,33 @@ class AlarmState:
                 step(rule, episode, ScoredRow(edge, score, scored.version, (), (), ()))
         self._note(asset, episode)
 
-    def close_silent(self, now_ms: int) -> Iterator[Record]:
-        """Close anomalies of assets that have been silent for too long at event time `now_ms`."""
+    @property
+    def has_open(self) -> bool:
+        """Whether an anomaly is open."""
+        return bool(self._open)
+
+    def silent(self, clock_of: Callable[[str], int | None]) -> list[str]:
+        """Assets that have been silent for so long that their anomaly ends.
+
+        `clock_of`: asset -> the time (ms) of its clock; None: unknown.
+        """
+        return [asset for asset in self._open if self._silent_at(asset, clock_of) is not None]
+
+    def close_silent(self, clock_of: Callable[[str], int | None]) -> Iterator[Record]:
+        """Close the anomalies of `silent` assets. All rows up to the time of their clocks must have been taken."""
         yield from self.close_departed()
         for asset in sorted(self._open):
+            now_ms = self._silent_at(asset, clock_of)
+            if now_ms is None:
+                continue
             class_name, episode = self._class_of[asset], self._episodes[asset]
             yield from self._records(asset, class_name, close_silent(self._rules[class_name], episode, now_ms))
             self._note(asset, episode)
+
+    def _silent_at(self, asset: str, clock_of: Callable[[str], int | None]) -> int | None:
+        """The clock of an asset whose silence ends its anomaly, else None."""
+        due, now_ms = deadline(self._rules[self._class_of[asset]], self._episodes[asset]), clock_of(asset)
+        return now_ms if due is not None and now_ms is not None and now_ms >= due else None
 
     def close_departed(self) -> Iterator[Record]:
         """Close anomalies from a restored state whose assets have left the site or changed their class."""
@@ -103,12 +123,7 @@ class AlarmState:
 
     def close_all(self) -> Iterator[Record]:
         """Close every open anomaly as silent: the whole plant has stopped sending rows."""
-        yield from self.close_silent(FOREVER)
-
-    def next_deadline(self) -> int | None:
-        """The first instant (event time, ms) at which silence closes an anomaly; None when none is open."""
-        deadlines = (deadline(self._rules[self._class_of[asset]], self._episodes[asset]) for asset in self._open)
-        return min((instant for instant in deadlines if instant is not None), default=None)
+        yield from self.close_silent(lambda asset: FOREVER)  # noqa: ARG005 - of every asset
 
     def _note(self, asset: str, episode: Episode) -> None:
         for assets, is_member in ((self._open, episode.is_open), (self._busy, not episode.is_idle)):

@@ -17,8 +17,8 @@ from eugenie_cli.flink_job.spec import JobSpec
 class Alarms:
     """An `AlarmState` and its state in Flink. The shard's key must be current when a method is called.
 
-    Event time closes the anomaly of an asset that falls silent. When the whole plant is silent, event time stops; then
-    the wall clock closes open anomalies, `silent_plant_ms` after the last row.
+    The clock of an asset closes its anomaly when it falls silent. When the whole plant is silent, these clocks stop;
+    then the wall clock closes open anomalies, `silent_plant_ms` after the last row.
 
     Methods that return an iterator must be iterated to the end.
     """
@@ -34,9 +34,8 @@ class Alarms:
         self._has_state = kept is not None
         if kept is not None:
             self._alarm_state.restore(kept, former_classes())
-        # the wall clock of the last row, and the timers: not part of the state, because a restart is not a silence
+        # the wall clock of the last row, and the timer: not part of the state, because a restart is not a silence
         self._last_row_ms = _wall_ms()
-        self._deadline: int | None = None
         self._alarm_clock: int | None = None
 
     def begin(self, timers: TimerService) -> Iterator[Record]:
@@ -45,9 +44,9 @@ class Alarms:
             yield from self._alarm_state.close_departed()
             self._keep(timers)
 
-    def is_due(self, now_ms: int) -> bool:
-        """Whether an open anomaly's asset may have been silent for too long at event time `now_ms`."""
-        return self._deadline is not None and now_ms >= self._deadline
+    def silent(self, clock_of: Callable[[str], int | None]) -> list[str]:
+        """`AlarmState.silent`."""
+        return self._alarm_state.silent(clock_of)
 
     def take(self, scored: ScoredBatch, timers: TimerService) -> Iterator[Record]:
         """`AlarmState.take`."""
@@ -55,11 +54,14 @@ class Alarms:
         yield from self._alarm_state.take(scored)
         self._keep(timers)
 
-    def on_event_time(self, now_ms: int, timers: TimerService) -> Iterator[Record]:
-        """Event time has reached `now_ms`: close anomalies of silent assets."""
-        if self.is_due(now_ms):
-            self._deadline = None
-        yield from self._alarm_state.close_silent(now_ms)
+    def close_silent(self, clock_of: Callable[[str], int | None], timers: TimerService) -> Iterator[Record]:
+        """`AlarmState.close_silent`."""
+        yield from self._alarm_state.close_silent(clock_of)
+        self._keep(timers)
+
+    def close_all(self, timers: TimerService) -> Iterator[Record]:
+        """The stream has ended: close every open anomaly."""
+        yield from self._alarm_state.close_all()
         self._keep(timers)
 
     def on_wall_clock(self, timer_ms: int, timers: TimerService) -> Iterator[Record]:
@@ -78,13 +80,7 @@ class Alarms:
         elif self._has_state:
             self._state.clear()
         self._has_state = bool(kept)
-        deadline = self._alarm_state.next_deadline()
-        if deadline is None:
-            return
-        if self._deadline is None or self._deadline >= deadline:  # an earlier timer sets the next one when it fires
-            self._deadline = deadline
-            timers.register_event_time_timer(deadline)
-        if self._alarm_clock is None:
+        if self._alarm_state.has_open and self._alarm_clock is None:
             self._alarm_clock = _wall_ms() + self._silent_plant_ms
             timers.register_processing_time_timer(self._alarm_clock)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -16,21 +17,25 @@ from eugenie_cli.flink_job import beam_patches
 from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
 from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
-from eugenie_cli.flink_job.batching import Work
-from eugenie_cli.flink_job.decode import Share
 from eugenie_cli.flink_job.episode_state import ClassState, classes_of_rows
 from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
+from eugenie_cli.flink_job.listening import Listening
 from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.shard import segments
+from eugenie_cli.flink_job.share import Share
 from eugenie_cli.flink_job.snapshot_journal import JournaledShard
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.unknown_tags import IGNORE, UnknownTags
-from eugenie_cli.flink_job.watermark import Watermark
 from eugenie_cli.readings.reject_reasons import REASONS
 
 LAST_INSTANT = 253_402_300_799_000
-"""Rows end here at the latest (the year 9999): the watermark of a drained stream is the largest 64-bit integer."""
+"""A timer of event time at this instant (the year 9999) fires when the stream is drained, and never before: then the
+watermark is the largest 64-bit integer."""
+
+SILENCE_EVERY_MS = 1_000
+"""How often (wall clock) rows of silent assets are looked for while no share arrives."""
 
 UNKNOWN_TAGS_EVERY_MS = 10_000
 """How often (wall clock) dead letters about unknown tags are written."""
@@ -42,10 +47,9 @@ class Detect(KeyedProcessFunction):
     An element is the share of a whole task, whichever of its shards owns the element's key; state and timers are
     switched from shard to shard. So live, a batch costs one element and one call of the model.
 
-    When event time advances, all due rows are made at once: one row per asset live, long segments when behind. Each
-    share carries its decoder's event time. That spares its rows the detour of a timer through the JVM, and lets the
-    task continue when another decoder has nothing to read: Flink's own watermark would wait for it indefinitely. The
-    model is called while the element is processed, so Flink's state never contains a pending call.
+    Every asset has its own clock (`asset_clocks`). After each share all rows that are due are made at once: one row
+    per asset live, long segments when behind. Timers of the wall clock make the last rows of silent assets. The model
+    is called while the element is processed, so Flink's state never contains a pending call.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -72,9 +76,10 @@ class Detect(KeyedProcessFunction):
         self._alarms_of: dict[int, Alarms] = {}
         self._unknown_tags: UnknownTags | None = None
         self._ignored = 0
-        self._clock = Watermark.of_decoders(spec.parallelism, spec.idle_timeout_ms)
+        self._listening = Listening(spec.partitions, spec.idle_timeout_ms, spec.silent_plant_ms)
         self._has_begun = False
-        self._timer: dict[int, int] = {}
+        self._silence_timer: int | None = None
+        self._tags_timer: int | None = None
         group = runtime_context.get_metrics_group()
         self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
         self._millis = group.counter("predictMillis")
@@ -87,31 +92,36 @@ class Detect(KeyedProcessFunction):
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         share: Share = pickle.loads(value)  # noqa: S301 - written by our own upstream operator
-        yield from self._begin(ctx.timer_service())
+        timers, wall_ms = ctx.timer_service(), _wall_ms()
+        yield from self._begin(timers)
+        self._listening.hear(share.heard, wall_ms)
         letters = share.letters
         for shard, readings in share.readings.items():
-            letters = letters + self._rows(shard).take(readings)
+            letters = letters + self._rows(shard).take(readings, self._listening.now)
         if share.unknown_tags:
-            self._count(share.unknown_tags, ctx.timer_service())
+            self._count(share.unknown_tags, timers)
         yield from self._dead(letters)
-        if share.complete is not None:
-            yield from self._detect(self._event_time(share.decoder, share.complete), ctx.timer_service())
-        self._watch(ctx.timer_service())
+        yield from self._detect(timers)
+        self._watch(wall_ms, timers)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         shard, timers = shards_of(self._spec.shards)[ctx.get_current_key()], ctx.timer_service()
-        is_event_time = ctx.time_domain() == TimeDomain.EVENT_TIME
         yield from self._begin(timers)
-        self._current.turn_to(shard)
-        if shard == self._own_shards[0] and (not is_event_time or timestamp >= LAST_INSTANT):
-            yield from self._dead(self._counted())
-        if not is_event_time:
-            yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
+        if ctx.time_domain() == TimeDomain.EVENT_TIME:
+            if timestamp >= LAST_INSTANT:  # earlier releases set timers at edges of rows
+                yield from self._drain(shard, timers)
             return
-        self._timer.pop(shard, None)
-        yield from self._detect(min(max(timers.current_watermark(), timestamp), LAST_INSTANT), timers)
-        yield from self._together(self._alarms(shard).on_event_time(timestamp, timers))
-        self._watch(timers)
+        wall_ms = _wall_ms()
+        if shard == self._own_shards[0]:
+            if self._tags_timer is None or timestamp >= self._tags_timer:
+                self._tags_timer = None
+                yield from self._dead(self._counted())
+            if self._silence_timer is not None and timestamp >= self._silence_timer:
+                self._silence_timer = None
+                yield from self._detect(timers, self._listening.is_plant_silent(wall_ms))
+                self._watch(wall_ms, timers)
+        self._current.turn_to(shard)
+        yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
         """Once, before anything else: close and report what the state holds of assets that left the site file.
@@ -125,38 +135,50 @@ class Detect(KeyedProcessFunction):
             yield from self._together(self._alarms(shard).begin(timers))
         for shard in self._own_shards:
             yield from self._dead(self._rows(shard).orphans)
+            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves nothing behind
         if self._own_shards:
             self._current.turn_to(self._own_shards[0])
             self._ignored = self._ignored_state.value() or 0
 
-    def _event_time(self, decoder: int, complete: int) -> int:
-        """Event time of the task when a decoder reports `complete` (ms)."""
-        if self._spec.parallelism == 1:
-            return complete
-        return self._clock.advance({decoder: complete}, int(time.time() * 1000))
-
-    def _detect(self, until: int, timers: TimerService) -> Iterator[Row]:
-        """Make, score and judge the rows of all shards due at `until` (ms); close anomalies of silent assets."""
-        for shard, scored in self._predictor.scored(self._due(until)):
-            yield from self._together(self._alarms(shard).take(scored, timers))
-        for shard, alarms in self._alarms_of.items():
-            if alarms.is_due(until):
-                self._current.turn_to(shard)
-                yield from self._together(alarms.on_event_time(until, timers))
-
-    def _due(self, until: int) -> Iterator[Work]:
-        for shard in self._own_shards:
-            for batch in self._rows(shard).advance(until):
-                yield shard, batch
-
-    def _watch(self, timers: TimerService) -> None:
-        """Set the timers of the next rows unless earlier timers are set."""
+    def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
+        """Make, score and judge the rows that are due in all shards; close anomalies of silent assets."""
+        now = self._listening.now
+        due, silent = {}, {}
         for shard, rows in self._rows_of.items():
-            due = rows.next_edge()
-            if due is not None and due < self._timer.get(shard, LAST_INSTANT):
-                self._timer[shard] = due
-                self._current.turn_to(shard)
-                timers.register_event_time_timer(due)
+            clock_of = partial(rows.shard.clock_of, now=now)
+            assets = self._alarms_of[shard].silent(clock_of)
+            if assets:
+                silent[shard] = clock_of
+            if rows.complete(now, is_silent, assets):
+                due[shard] = rows
+        yield from self._score(due, timers)
+        for shard, clock_of in silent.items():
+            yield from self._together(self._alarms(shard).close_silent(clock_of, timers))
+
+    def _score(self, due: dict[int, JournaledShard], timers: TimerService) -> Iterator[Row]:
+        """Make, score and judge the rows of shards that are due."""
+        work = segments({shard: rows.shard for shard, rows in due.items()})
+        for shard, scored in self._predictor.scored(work):
+            yield from self._together(self._alarms(shard).take(scored, timers))
+        for shard, rows in due.items():
+            self._current.turn_to(shard)
+            rows.settle()
+
+    def _drain(self, shard: int, timers: TimerService) -> Iterator[Row]:
+        """The stream has ended: make the last rows of a shard, close its anomalies, report what was counted."""
+        if shard == self._own_shards[0]:
+            yield from self._dead(self._counted())
+        rows = self._rows(shard)
+        if rows.complete(self._listening.now, is_silent=True):
+            yield from self._score({shard: rows}, timers)
+        yield from self._together(self._alarms(shard).close_all(timers))
+
+    def _watch(self, wall_ms: int, timers: TimerService) -> None:
+        """Set a timer for the last rows of silent assets unless one is set."""
+        if self._silence_timer is None and any(rows.shard.is_waiting() for rows in self._rows_of.values()):
+            self._silence_timer = wall_ms + SILENCE_EVERY_MS
+            self._current.turn_to(self._own_shards[0])
+            timers.register_processing_time_timer(self._silence_timer)
 
     # -- unknown tags: counted in the task's first shard --
 
@@ -167,8 +189,8 @@ class Detect(KeyedProcessFunction):
             self._ignored_state.update(self._ignored)
             return
         if not tags.counts:
-            timers.register_processing_time_timer(int(time.time() * 1000) + UNKNOWN_TAGS_EVERY_MS)
-            timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves no counts behind
+            self._tags_timer = _wall_ms() + UNKNOWN_TAGS_EVERY_MS
+            timers.register_processing_time_timer(self._tags_timer)
         tags.add(counts)
         self._unknown_tags_state.update(tags.counts)
 
@@ -229,3 +251,7 @@ class Detect(KeyedProcessFunction):
             keyed = [(self._keys.of(asset, text), text) for text in texts]
             for key, same in groupby(keyed, itemgetter(0)):
                 yield Row(kind, key, [text for _, text in same])
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)

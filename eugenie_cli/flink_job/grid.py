@@ -2,23 +2,28 @@
 
 The rules are those of `history.grid`: a row takes the last reading at or before its edge, no older than max_gap; a bad
 reading is a missing value; of two readings at one instant the larger good value wins. The same readings give the same
-rows in any order and any batching.
+rows in any order and any batching, and the rows of an asset do not depend on other assets.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER
 from eugenie_cli.flink_job.spec import ClassSpec
 
-NEVER = np.iinfo(np.int64).min // 4
-"""The instant of the last reading of a sensor that has none: older than any max_gap; subtraction does not overflow."""
+SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows of an asset in a segment. Windows are computed separately: longer segments only save call overhead. Assets that
+are behind by different numbers of rows share calls, because each is cut into segments of these sizes."""
 
-MAX_STEPS = 256
-"""Rows of one asset in a segment at most. Windows are computed separately: longer segments only save call overhead."""
+NO_ROW = 2 * FOREVER
+"""Later than every instant up to which rows can be complete."""
 
 MAX_WINDOWS = 4_096
 """Windows in one Predict call at most: about 0.1 s of work for a core, 16 MB at 120 rows x 8 sensors."""
@@ -26,24 +31,24 @@ MAX_WINDOWS = 4_096
 
 @dataclass(frozen=True)
 class Batch:
-    """Segments of several assets of a class over the same K edges: one Predict call."""
+    """Segments of B assets of a class with K rows to score each, which end at different edges: one Predict call."""
 
     class_name: str
     assets: tuple[str, ...]
-    first_edge: int
-    """Edge of the first of the K rows to score, ms since 1970 UTC."""
+    first_edge: NDArray[np.int64]
+    """[B]: edge of the first of the K rows to score, ms since 1970 UTC."""
     step_ms: int
-    rows: np.ndarray
-    """float32 [B, M - 1 + K, S], engineering units, NaN where missing."""
-    readings: np.ndarray
-    """int32 [B, K]: good readings that each row took in."""
-    bad_quality: np.ndarray
-    """int32 [B, K]: bad readings."""
+    rows: NDArray[np.float32]
+    """[B, M - 1 + K, S], engineering units, NaN where missing."""
+    readings: NDArray[np.int32]
+    """[B, K]: good readings that each row took in."""
+    bad_quality: NDArray[np.int32]
+    """[B, K]: bad readings."""
 
     @property
-    def edges(self) -> np.ndarray:
-        """Edges of the rows to score, int64 [K], ms since 1970 UTC."""
-        return self.first_edge + self.step_ms * np.arange(self.readings.shape[1], dtype=np.int64)
+    def edges(self) -> NDArray[np.int64]:
+        """Edges of the rows to score, [B, K], ms since 1970 UTC."""
+        return self.first_edge[:, None] + self.step_ms * np.arange(self.readings.shape[1], dtype=np.int64)
 
 
 class ClassRows:
@@ -51,15 +56,19 @@ class ClassRows:
 
     def __init__(self, spec: ClassSpec, assets: tuple[str, ...]) -> None:
         count, sensors = len(assets), len(spec.sensors)
-        self._assets = assets
+        self.assets = assets
         self._sensors = spec.sensors
         self._step = spec.step_ms
         self._max_gap = spec.max_gap_ms
         self._name = spec.name
         self._low = np.array([-math.inf if low is None else low for low in spec.low])
         self._high = np.array([math.inf if high is None else high for high in spec.high])
-        self.edge: int | None = None
-        """The edge of the last row made."""
+        self.edge = np.full(count, NEVER, np.int64)
+        """[A]: the edge of the last row made of each asset; NEVER: none."""
+        self.conflicts = 0
+        """Good readings that were ignored because another of the same sensor and instant has a larger value."""
+        self._left = np.zeros(count, np.int64)
+        """[A]: rows that `plan` found due and that are not made yet."""
         self._last_ts = np.full((count, sensors), NEVER, np.int64)
         self._last_value = np.full((count, sensors), np.nan)
         self._window = np.full((count, spec.window - 1, sensors), np.nan, np.float32)
@@ -73,126 +82,159 @@ class ClassRows:
         """Number of values in the windows."""
         return self._window.size
 
-    def state(self) -> dict[str, object]:
-        """Plain data for `restore`. Pending readings are kept elsewhere, because they change far more often."""
-        # only assets with readings; the settings of the class come with the job
-        with_readings = np.flatnonzero((self._last_ts > NEVER).any(axis=1))
+    def edge_of(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[N]: the edge of the row that takes in a reading of instant `ts`."""
+        return -(-ts // self._step) * self._step
+
+    def state(self, assets: NDArray[np.int64]) -> dict[str, Any]:
+        """Plain data of some assets for `restore`. Pending readings are kept elsewhere: they change far more often."""
         return {
-            "assets": [self._assets[index] for index in with_readings],
+            "assets": [self.assets[index] for index in assets],
             "sensors": self._sensors,
             "step": self._step,
-            "edge": self.edge,
-            "last_ts": self._last_ts[with_readings],
-            "last_value": self._last_value[with_readings],
-            "window": self._window[with_readings],
+            "edges": self.edge[assets],
+            "last_ts": self._last_ts[assets],
+            "last_value": self._last_value[assets],
+            "window": self._window[assets],
         }
 
-    def restore(self, state: dict) -> None:
+    def with_readings(self) -> NDArray[np.int64]:
+        """Indices of the assets that have a reading in some row."""
+        return np.flatnonzero((self._last_ts > NEVER).any(axis=1))
+
+    def restore(self, state: dict[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Take over the state of an earlier job, asset by asset. Assets that left the class are dropped.
 
-        With other sensors, another step or another window, the rows do not apply: the class starts with empty state.
+        With other sensors or another step, the rows do not apply: the class starts with empty state. With another
+        window it starts with empty windows, and no row is made again. Returns the positions in the state that were
+        taken over, and the assets (indices) that have them now.
         """
+        indices = {asset: index for index, asset in enumerate(self.assets)}
+        taken = [(position, indices[asset]) for position, asset in enumerate(state["assets"]) if asset in indices]
         if state["sensors"] != self._sensors or state["step"] != self._step:
-            return
-        self.edge = state["edge"]
-        if not len(state["assets"]) or state["window"].shape[1:] != self._window.shape[1:]:
-            return
-        indices = {asset: index for index, asset in enumerate(self._assets)}
-        for position, asset in enumerate(state["assets"]):
-            if asset in indices:
-                own = indices[asset]
-                self._last_ts[own] = state["last_ts"][position]
-                self._last_value[own] = state["last_value"][position]
-                self._window[own] = state["window"][position]
+            taken = []
+        positions, own = np.array(taken, np.int64).reshape(-1, 2).T
+        # earlier releases made the rows of all assets of a class together
+        edges = state["edges"] if "edges" in state else np.full(len(state["assets"]), state["edge"], np.int64)
+        self.edge[own] = edges[positions]
+        if state["window"].shape[1:] == self._window.shape[1:]:
+            self._last_ts[own] = state["last_ts"][positions]
+            self._last_value[own] = state["last_value"][positions]
+            self._window[own] = state["window"][positions]
+        return positions, own
 
-    def pending(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def pending(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
         """Readings that wait for their row, in the form that `add` takes."""
         return self._asset, self._sensor, self._ts, self._value
 
-    def add(self, asset: np.ndarray, sensor: np.ndarray, ts: np.ndarray, value: np.ndarray) -> np.ndarray:
-        """Add readings: indices [N], instants [N] in ms, values [N] (NaN: bad).
-
-        Returns a mask [N] of late readings, which are not added because their row has already been made.
-        """
-        late = np.zeros(len(ts), bool) if self.edge is None else ts <= self.edge
-        if late.any():
-            asset, sensor, ts, value = asset[~late], sensor[~late], ts[~late], value[~late]
+    def add(
+        self,
+        asset: NDArray[np.int64],
+        sensor: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        value: NDArray[np.float64],
+    ) -> None:
+        """Add readings whose rows have not been made: indices [N], instants [N] in ms, values [N] (NaN: bad)."""
         outside = (value < self._low[sensor]) | (value > self._high[sensor])
         self._asset = np.concatenate([self._asset, asset.astype(np.int32)])
         self._sensor = np.concatenate([self._sensor, sensor.astype(np.int32)])
         self._ts = np.concatenate([self._ts, ts])
         self._value = np.concatenate([self._value, np.where(outside, np.nan, value)])
-        return late
 
-    def next_edge(self) -> int | None:
-        """The edge of the next row to make; None while every asset is silent and nothing is pending."""
-        due = [] if not len(self._ts) else [int(-(-self._ts.min() // self._step) * self._step)]
-        if self.edge is not None and self._alive_until() > self.edge:
-            due.append(self.edge + self._step)
-        return min(due, default=None)
+    def newest(self) -> NDArray[np.int64]:
+        """[A]: the instant of each asset's newest reading that a row took in; NEVER: none."""
+        if not self._last_ts.size:
+            return np.full(len(self.assets), NEVER, np.int64)
+        return np.asarray(self._last_ts.max(axis=1))
 
-    def advance(self, until: int) -> list[Batch]:
-        """Make all rows up to `until` (ms). Every reading up to there must have been added."""
-        end = until // self._step * self._step
-        batches = []
-        while (cursor := self._start_of_rows(end)) is not None:
-            last = min(end, self._end_of_rows(cursor))
-            steps = min((last - cursor) // self._step, MAX_STEPS, max(1, MAX_WINDOWS // len(self._assets)))
-            batches += self._make(cursor, steps)
-            self.edge = cursor + steps * self._step
-        return batches
+    def alive_until(self) -> NDArray[np.int64]:
+        """[A]: the last edge at which each asset still has a value without a further reading."""
+        return (self.newest() + self._max_gap) // self._step * self._step
 
-    def _alive_until(self) -> int:
-        """The last edge for which some asset still has a value without a further reading."""
-        if not self._assets:  # all left the site file; `edge` was restored nevertheless
-            return NEVER
-        return int((self._last_ts.max() + self._max_gap) // self._step * self._step)
+    def due(self, until: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mask [A] of the assets with a row up to `until` ([A], ms)."""
+        return self._next_edge() <= until
 
-    def _start_of_rows(self, end: int) -> int | None:
-        """The edge before the next row up to `end`; None when no row follows: then `edge` moves to `end`."""
-        following = self.next_edge()
-        if following is None or following > end:
-            if self.edge is not None and end > self.edge:
-                self._skip((end - self.edge) // self._step)
-                self.edge = end
-            return None
+    def plan(self, until: NDArray[np.int64]) -> bool:
+        """Prepare the next rows up to `until` ([A], ms): for each asset those up to its next gap without a value.
+
+        Returns whether there are any. Then `segments` makes them, and `plan` is to be called again. Every reading up to
+        `until` must have been added.
+        """
+        following = self._next_edge()
+        due = following <= until
+        if not due.any():
+            return False
         before = following - self._step
-        if self.edge is not None and before > self.edge:
-            self._skip((before - self.edge) // self._step)
-        self.edge = before
-        return before
+        gap = due & (self.edge > NEVER) & (before > self.edge)
+        for index in np.flatnonzero(gap).tolist():
+            self._skip(index, int(before[index] - self.edge[index]) // self._step)
+        self.edge = np.where(due, before, self.edge)
+        ends = np.minimum(until // self._step * self._step, self._run_ends())
+        self._left = np.where(due, (ends - self.edge) // self._step, 0)
+        return True
 
-    def _end_of_rows(self, before: int) -> int:
-        """The last edge of the rows after `before` up to the next gap in which no asset has a value."""
-        reach = max(self._alive_until(), before)
-        ts = np.sort(self._ts)
-        reaches = np.maximum.accumulate(np.maximum((ts + self._max_gap) // self._step * self._step, reach))
-        until_then = np.concatenate([[reach], reaches[:-1]])
-        gaps = np.flatnonzero(-(-ts // self._step) * self._step > until_then + self._step)
-        if len(gaps):
-            return int(until_then[gaps[0]])
-        return int(reaches[-1]) if len(ts) else reach
+    def segments(self, size: int) -> Iterator[Batch]:
+        """Make segments of `size` rows of all assets for which that many are planned, as long as there are any."""
+        while len(assets := np.flatnonzero(self._left >= size)):
+            most = max(1, MAX_WINDOWS // size)
+            for begin in range(0, len(assets), most):
+                yield self._make(assets[begin : begin + most], size)
 
-    def _skip(self, count: int) -> None:
-        """Append `count` rows without values."""
-        keep = max(self._window.shape[1] - count, 0)
-        self._window[:, :keep] = self._window[:, self._window.shape[1] - keep :].copy()
-        self._window[:, keep:] = np.nan
+    def _next_edge(self) -> NDArray[np.int64]:
+        """[A]: the edge of each asset's next row; NO_ROW while it is silent and nothing is pending."""
+        carried = np.where((self.edge > NEVER) & (self.alive_until() > self.edge), self.edge + self._step, NO_ROW)
+        if len(self._ts):
+            np.minimum.at(carried, self._asset, self.edge_of(self._ts))
+        return carried
 
-    def _make(self, before: int, steps: int) -> list[Batch]:
-        count, sensors = self._last_ts.shape
-        edges = before + self._step * np.arange(1, steps + 1, dtype=np.int64)
-        due = self._ts <= edges[-1]
-        asset, sensor, ts, value = self._asset[due], self._sensor[due], self._ts[due], self._value[due]
+    def _run_ends(self) -> NDArray[np.int64]:
+        """[A]: the last edge of the rows after `edge` up to the next gap in which the asset has no value."""
+        ends = np.maximum(self.alive_until(), self.edge)
+        if not len(self._ts):
+            return ends
+        order = np.lexsort((self._ts, self._asset))
+        asset, ts = self._asset[order], self._ts[order]
+        edges = self.edge_of(ts)
+        reaches = np.maximum((ts + self._max_gap) // self._step * self._step, edges)
+        starts = np.flatnonzero(np.diff(asset, prepend=-1))
+        # readings of an asset are in order of time, and so are the edges that they reach
+        until_then = np.maximum(np.concatenate([[NEVER], reaches[:-1]]), ends[asset])
+        until_then[starts] = np.maximum(ends[asset[starts]], self.edge[asset[starts]])
+        is_gap = edges > until_then + self._step
+        last = np.append(starts[1:], len(asset)) - 1
+        ends[asset[last]] = np.maximum(ends[asset[last]], reaches[last])
+        gaps = np.flatnonzero(is_gap)
+        of_assets, first = np.unique(asset[gaps], return_index=True)
+        ends[of_assets] = until_then[gaps[first]]
+        return ends
+
+    def _skip(self, asset: int, count: int) -> None:
+        """Append `count` rows without values to an asset's window."""
+        window = self._window[asset]
+        keep = max(len(window) - count, 0)
+        window[:keep] = window[len(window) - keep :].copy()
+        window[keep:] = np.nan
+
+    def _make(self, assets: NDArray[np.int64], steps: int) -> Batch:
+        """The next `steps` rows of some assets (indices [B])."""
+        count, sensors = len(assets), len(self._sensors)
+        before = self.edge[assets]
+        edges = before[:, None] + self._step * np.arange(1, steps + 1, dtype=np.int64)
+        position = np.full(len(self.assets), -1, np.int64)
+        position[assets] = np.arange(count)
+        due = (position[self._asset] >= 0) & (self._ts <= (self.edge + steps * self._step)[self._asset])
+        own, sensor, ts, value = position[self._asset[due]], self._sensor[due], self._ts[due], self._value[due]
         self._asset, self._sensor = self._asset[~due], self._sensor[~due]
         self._ts, self._value = self._ts[~due], self._value[~due]
 
-        step = (ts - before - 1) // self._step
+        step = (ts - before[own] - 1) // self._step
         bad = np.isnan(value)
-        cell = (asset.astype(np.int64) * sensors + sensor) * steps + step
+        cell = (own * sensors + sensor) * steps + step
         order = np.lexsort((np.where(bad, -np.inf, value), ts, cell))
         ordered = cell[order]
         last = order[np.flatnonzero(np.diff(ordered, append=-1))]
+        self.conflicts += _conflicts(ordered, ts[order], value[order])
         instants = np.full(count * sensors * steps, NEVER, np.int64)
         values = np.full(count * sensors * steps, np.nan)
         instants[cell[last]], values[cell[last]] = ts[last], value[last]
@@ -201,29 +243,27 @@ class ClassRows:
         source = np.maximum.accumulate(np.where(instants > NEVER, np.arange(steps), -1), axis=2)
         has_reading = source >= 0
         source = np.maximum(source, 0)
-        instants = np.where(has_reading, np.take_along_axis(instants, source, 2), self._last_ts[:, :, None])
-        values = np.where(has_reading, np.take_along_axis(values, source, 2), self._last_value[:, :, None])
-        self._last_ts, self._last_value = instants[:, :, -1].copy(), values[:, :, -1].copy()
+        instants = np.where(has_reading, np.take_along_axis(instants, source, 2), self._last_ts[assets][:, :, None])
+        values = np.where(has_reading, np.take_along_axis(values, source, 2), self._last_value[assets][:, :, None])
+        self._last_ts[assets], self._last_value[assets] = instants[:, :, -1], values[:, :, -1]
 
-        fresh = edges - instants <= self._max_gap
+        fresh = edges[:, None, :] - instants <= self._max_gap
         rows = np.where(fresh, values, np.nan).transpose(0, 2, 1).astype(np.float32)
-        row = asset.astype(np.int64) * steps + step
+        row = own * steps + step
         readings = np.bincount(row[~bad], minlength=count * steps).reshape(count, steps).astype(np.int32)
         bad_quality = np.bincount(row[bad], minlength=count * steps).reshape(count, steps).astype(np.int32)
 
-        segments = np.concatenate([self._window, rows], axis=1)
-        self._window = segments[:, steps:].copy()
-        active = np.flatnonzero(fresh.any(axis=(1, 2)) | (readings + bad_quality).any(axis=1))
-        if not len(active):
-            return []
-        return [
-            Batch(
-                self._name,
-                tuple(self._assets[index] for index in active),
-                int(edges[0]),
-                self._step,
-                segments[active],
-                readings[active],
-                bad_quality[active],
-            )
-        ]
+        segments = np.concatenate([self._window[assets], rows], axis=1)
+        self._window[assets] = segments[:, steps:]
+        self.edge[assets] = edges[:, -1]
+        self._left[assets] -= steps
+        names = tuple(self.assets[index] for index in assets.tolist())
+        return Batch(self._name, names, edges[:, 0].copy(), self._step, segments, readings, bad_quality)
+
+
+def _conflicts(cell: NDArray[np.int64], ts: NDArray[np.int64], value: NDArray[np.float64]) -> int:
+    """Readings, ordered by cell and instant, followed by one of the same instant with another good value."""
+    same = (cell[1:] == cell[:-1]) & (ts[1:] == ts[:-1])
+    if not same.any():
+        return 0
+    return int(np.count_nonzero(same & (value[1:] != value[:-1]) & ~np.isnan(value[:-1])))

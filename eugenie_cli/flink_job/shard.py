@@ -2,138 +2,200 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.episodes.records import dead_letter, dumps, iso
-from eugenie_cli.flink_job.decode import Readings
-from eugenie_cli.flink_job.grid import NEVER, Batch, ClassRows
+from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER, AssetClocks
+from eugenie_cli.flink_job.batching import Work
+from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
+from eugenie_cli.flink_job.late_letters import Letter, late_letters
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.readings import reject_reasons
-
-NO_READINGS: Readings = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
-
+from eugenie_cli.flink_job.share import Columns, Readings
 
 SAME_STREAM_MS = 300_000
 """Rows from the last minutes of a drained job are not made again. Older readings come from a replay, whose rows may be
 made again."""
 
-
-def _made_until(routes: SensorIndex, number: int) -> NDArray[np.int64] | None:
-    """[places]: the last row (ms) that a drained job made for the class in this shard; None without one."""
-    if not routes.spec.made_until:
-        return None
-    last_rows = np.full(len(routes.shard), NEVER, np.int64)
-    for index, routed in enumerate(routes.classes):
-        ends = [routes.spec.made_until.get(asset, NEVER) for asset in routed.assets[number]]
-        # rows are made for all assets at once, so the last row of one asset is the last row of all
-        last_rows[(routes.klass == index) & (routes.shard == number)] = max(ends, default=NEVER)
-    return last_rows
-
-
-def _chosen(readings: Readings, mask: NDArray[np.bool_]) -> Readings:
-    place, ts, value = readings
-    return place[mask], ts[mask], value[mask]
-
-
-def letter_of(routes: SensorIndex, name: tuple[str, str], count: int, reason: str, detail: str) -> tuple[str, bytes]:
-    """(reason, dead letter) about `count` readings of a sensor (asset, sensor) whose messages are no longer known."""
-    payload = json.dumps({"asset": name[0], "sensor": name[1]}, ensure_ascii=False)
-    letter = dead_letter(reason, detail, payload, routes.spec.kafka.readings)
-    return reason, dumps({**letter, "count": count})
+Until = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Assets, each by the place of one of its sensors [B], and the instants up to which their rows are complete [B], ms."""
 
 
 class Shard:
-    """The rows of a shard's assets. `take` readings, then `advance` to the watermark."""
+    """The rows of a shard's assets. `take` readings, then `plan` the rows that are due and make their `segments`."""
 
     def __init__(self, routes: SensorIndex, number: int) -> None:
         self._routes = routes
-        self._number = number
-        self._rows = [
+        self.rows = [
             ClassRows(spec, routed.assets[number])
             for spec, routed in zip(routes.spec.classes, routes.classes, strict=True)
         ]
+        self._clocks = [
+            AssetClocks(len(rows.assets), spec, routes.spec.out_of_orderness_ms)
+            for spec, rows in zip(routes.spec.classes, self.rows, strict=True)
+        ]
         self._first_places = routes.first_places(number)
-        self._made = _made_until(routes, number)
+        self._made = _made_until(routes)
+        self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
 
-    def take(self, readings: Readings) -> tuple[Readings, list[tuple[str, bytes]]]:
-        """Add readings. Returns those that were added, and one dead letter per sensor about late ones.
+    def take(self, readings: Readings, now: float) -> tuple[Columns, list[Letter]]:
+        """Add readings that arrived at listened time `now`. Returns those that were added, and letters about late ones.
 
-        `decode` finds nearly all late readings, but a restart resets its watermark and not the rows.
+        A reading is late when its row has been made, or is complete because its asset has sent newer readings.
         """
-        if self._made is not None:
-            last_rows = self._made[readings[0]]
-            already_made = (readings[1] <= last_rows) & (readings[1] > last_rows - SAME_STREAM_MS)
-            if already_made.any():
-                taken, letters = self._take(_chosen(readings, ~already_made))
-                reach = f"a drained job has made rows up to {iso(int(last_rows[already_made].max()))}"
-                return taken, [*self._late_letters(readings[0][already_made], reach), *letters]
-        return self._take(readings)
-
-    def _take(self, readings: Readings) -> tuple[Readings, list[tuple[str, bytes]]]:
-        place, ts, value = readings
+        place, ts = readings.place, readings.ts
+        complete = np.full(len(place), NEVER, np.int64)
         late = np.zeros(len(place), bool)
-        for index, rows in enumerate(self._rows):
+        if self._made is not None:
+            complete = self._made[place]
+            late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
+        for own, asset, rows, clocks in self._by_class(place):
+            late[own] |= clocks.late(asset, rows.edge_of(ts[own]), ts[own], rows.edge)
+        letters: list[Letter] = []
+        if late.any():
+            made = [(own, rows.edge[asset]) for own, asset, rows, _ in self._by_class(place)]
+            for own, edges in made:
+                complete[own] = np.maximum(complete[own], edges)
+            letters = late_letters(self._routes, readings.only(late), complete[late])
+            readings = readings.only(~late)
+        columns = readings.columns
+        self.add(columns, now)
+        return columns, letters
+
+    def add(self, readings: Columns, now: float) -> None:
+        """Add readings that are not late."""
+        place, ts, value = readings
+        for own, asset, rows, clocks in self._by_class(place):
+            rows.add(asset, self._routes.sensor[place[own]], ts[own], value[own])
+            clocks.hear(asset, ts[own], now)
+
+    def complete(self, now: float, is_silent: bool = False) -> None:
+        """Rows are complete as far as the clocks of their assets tell at listened time `now`.
+
+        `is_silent`: the whole plant is, or the stream has ended: every row that can be made is complete.
+        """
+        for index, (rows, clocks) in enumerate(zip(self.rows, self._clocks, strict=True)):
+            self._until[index] = np.full(len(rows.assets), FOREVER, np.int64) if is_silent else clocks.complete(now)
+
+    def due(self) -> Until:
+        """The assets with complete rows that have not been made."""
+        places, until = [], []
+        for first, rows, end in zip(self._first_places, self.rows, self._until, strict=True):
+            due = rows.due(end)
+            places.append(first[due])
+            until.append(end[due])
+        return np.concatenate(places), np.concatenate(until)
+
+    def plan(self) -> bool:
+        """Plan complete rows of each asset up to its next gap, for `segments`. Returns whether there are any."""
+        planned = [rows.plan(until) for rows, until in zip(self.rows, self._until, strict=True)]
+        return any(planned)
+
+    def segments(self, size: int) -> Iterator[Batch]:
+        """Make the planned segments of `size` rows."""
+        for rows in self.rows:
+            yield from rows.segments(size)
+
+    def replay(self, until: Until | int) -> None:
+        """Make the rows of some assets again that an earlier process made; an instant: those of all assets."""
+        for index, rows in enumerate(self.rows):
+            if isinstance(until, int):  # earlier releases made the rows of all assets together
+                self._until[index] = np.full(len(rows.assets), until, np.int64)
+                continue
+            place, ends = until
+            self._until[index] = np.full(len(rows.assets), NEVER, np.int64)
             own = self._routes.klass[place] == index
-            if own.all():
-                late = rows.add(self._routes.asset[place], self._routes.sensor[place], ts, value)
-                break
-            if own.any():
-                chosen = place[own]
-                late[own] = rows.add(self._routes.asset[chosen], self._routes.sensor[chosen], ts[own], value[own])
-        if not late.any():
-            return readings, []
-        return _chosen(readings, ~late), self._late_letters(place[late], self._reach())
+            self._until[index][self._routes.asset[place[own]]] = ends[own]
+        for _ in segments({0: self}):
+            pass
 
-    def advance(self, until: int) -> list[Batch]:
-        """Segments for all rows up to `until` (ms). Every reading up to there must have been added."""
-        return [batch for rows in self._rows for batch in rows.advance(until)]
+    def is_waiting(self) -> bool:
+        """Whether a row may become complete although no asset sends another reading."""
+        return any(bool(rows.due(np.full(len(rows.assets), FOREVER, np.int64)).any()) for rows in self.rows)
 
-    def next_edge(self) -> int | None:
-        """The edge (ms) of the next row; None while the shard is silent."""
-        return min((edge for rows in self._rows if (edge := rows.next_edge()) is not None), default=None)
+    def clock_of(self, asset: str, now: float) -> int | None:
+        """The time of an asset's clock (ms) at listened time `now`, less its hold; None if the shard lacks the asset."""
+        for rows, clocks in zip(self.rows, self._clocks, strict=True):
+            if asset in rows.assets:
+                return int(clocks.now(now)[rows.assets.index(asset)])
+        return None
 
-    def pending(self) -> Readings:
+    def release(self, assets: Collection[str]) -> None:
+        """Every row of some assets that can be made without a further reading is complete."""
+        for rows, until in zip(self.rows, self._until, strict=True):
+            for asset in assets:
+                if asset in rows.assets:
+                    until[rows.assets.index(asset)] = FOREVER
+
+    def pending(self) -> Columns:
         """Readings that wait for their row."""
         parts = [
             (first[asset] + sensor, ts, value)
-            for first, rows in zip(self._first_places, self._rows, strict=True)
+            for first, rows in zip(self._first_places, self.rows, strict=True)
             for asset, sensor, ts, value in [rows.pending()]
             if len(ts)
         ]
-        if len(parts) == 1:
-            return parts[0]
-        place, ts, value = zip(NO_READINGS, *parts, strict=True)
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
+        place, ts, value = zip(*parts, strict=True)
         return np.concatenate(place), np.concatenate(ts), np.concatenate(value)
 
-    def _reach(self) -> str:
-        last = max((rows.edge for rows in self._rows if rows.edge is not None), default=None)
-        return f"rows reach {iso(last) if last is not None else 'nowhere'}"
-
-    def _late_letters(self, places: NDArray[np.int64], reach: str) -> list[tuple[str, bytes]]:
-        detail = f"the row is complete; {reach}"
-        return [
-            letter_of(self._routes, self._routes.name_of(place), count, reject_reasons.LATE, detail)
-            for place, count in Counter(places.tolist()).items()
-        ]
+    def _by_class(self, place: NDArray[np.int64]) -> Iterator[tuple[Any, NDArray[np.int64], ClassRows, AssetClocks]]:
+        """For each class with readings: which of them are its own (an index), their assets, and the class."""
+        klass = self._routes.klass[place]
+        for index, (rows, clocks) in enumerate(zip(self.rows, self._clocks, strict=True)):
+            own = klass == index
+            if own.all() and len(place):
+                yield slice(None), self._routes.asset[place], rows, clocks
+                return
+            if own.any():
+                yield own, self._routes.asset[place[own]], rows, clocks
 
     @property
     def cells(self) -> int:
         """Number of values in the windows of all assets: most of the size of `state`."""
-        return sum(rows.cells for rows in self._rows)
+        return sum(rows.cells for rows in self.rows)
+
+    @property
+    def conflicts(self) -> int:
+        """Good readings ignored because another of the same sensor and instant has a larger value."""
+        return sum(rows.conflicts for rows in self.rows)
 
     def state(self) -> dict[str, Any]:
         """Plain data for `restore`."""
-        return {
-            equipment.name: rows.state() for equipment, rows in zip(self._routes.spec.classes, self._rows, strict=True)
-        }
+        kept = {}
+        for equipment, rows, clocks in zip(self._routes.spec.classes, self.rows, self._clocks, strict=True):
+            assets = rows.with_readings()
+            kept[equipment.name] = {**rows.state(assets), "clocks": clocks.state(assets)}
+        return kept
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the state of an earlier job. Classes that left the site are dropped."""
-        for equipment, rows in zip(self._routes.spec.classes, self._rows, strict=True):
-            if equipment.name in state:
-                rows.restore(state[equipment.name])
+        for equipment, rows, clocks in zip(self._routes.spec.classes, self.rows, self._clocks, strict=True):
+            if equipment.name not in state:
+                continue
+            positions, assets = rows.restore(state[equipment.name])
+            if "clocks" in state[equipment.name]:
+                clocks.restore(state[equipment.name]["clocks"], positions, assets)
+            else:
+                clocks.newest[assets] = rows.newest()[assets]
+
+
+def segments(shards: Mapping[int, Shard]) -> Iterator[Work]:
+    """(shard, segment) of all complete rows: long segments first, so that those of all shards can share calls."""
+    waiting: Sequence[int] = list(shards)
+    while waiting := [number for number in waiting if shards[number].plan()]:
+        for size in SIZES:
+            for number in waiting:
+                for batch in shards[number].segments(size):
+                    yield number, batch
+
+
+def _made_until(routes: SensorIndex) -> NDArray[np.int64] | None:
+    """[places]: the last row (ms) that a drained job made for the asset; None without one."""
+    made = routes.spec.made_until
+    if not made:
+        return None
+    return np.array([made.get(asset, NEVER) for asset, _ in routes.names], np.int64)

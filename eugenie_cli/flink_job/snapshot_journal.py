@@ -6,19 +6,21 @@ tables. Rows are a pure function of the readings and of the instants up to which
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pyflink.datastream.state import ListState, ValueState
 
-from eugenie_cli.flink_job.decode import Readings
+from eugenie_cli.episodes.records import dead_letter, dumps
+from eugenie_cli.flink_job.asset_clocks import NEVER
 from eugenie_cli.flink_job.episode_state import classes_of_rows
-from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import Shard, letter_of
+from eugenie_cli.flink_job.shard import Shard, Until
+from eugenie_cli.flink_job.share import Columns, Readings
 from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
@@ -27,8 +29,9 @@ BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
 GONE = "it left the site file before its row was made"
 """The detail of a dead letter about readings that waited for their row."""
 
-Entry = Readings | int
-"""Readings that were added, or the instant (ms) up to which rows were then made."""
+Entry = Columns | Until | int
+"""Readings that were added, or the instants (ms) up to which rows of some assets were then made; in a journal of an
+earlier release, the instant up to which those of all assets were."""
 
 Name = Sequence[str]
 """The meaning of a place: asset, sensor, class. The first version of the state had no class."""
@@ -47,6 +50,7 @@ class JournaledShard:
     ) -> None:
         self._shard = Shard(routes, number)
         self._rows, self._journal = rows, journal
+        self._due: Until
         snapshot = rows.value()
         if snapshot is not None:
             self._shard.restore(snapshot)
@@ -57,39 +61,51 @@ class JournaledShard:
         """Dead letters about readings that waited for their row when their asset or sensor left the site file."""
         if is_renamed:
             entries, waited = _renamed(entries, _with_classes(before, snapshot, routes), routes, snapshot or {})
-            self.orphans = [
-                letter_of(routes, name, count, reject_reasons.UNKNOWN_TAG, GONE) for name, count in waited.items()
-            ]
+            self.orphans = [letter_of(routes, name, count) for name, count in waited.items()]
         for entry in entries:
-            if isinstance(entry, int):
-                self._shard.advance(entry)
+            if _is_readings(entry):
+                self._shard.add(cast("Columns", entry), 0.0)
             else:
-                self._shard.take(entry)
+                self._shard.replay(cast("Until | int", entry))
         self._written = sum(len(entry[0]) for entry in entries if not isinstance(entry, int))
         if before != routes.owned_names:
             names.update(routes.owned_names)
         if is_renamed:
             self._snapshot()
 
-    def take(self, readings: Readings) -> list[tuple[str, bytes]]:
+    @property
+    def shard(self) -> Shard:
+        """The rows. Only `take`, `complete` and `settle` may change them."""
+        return self._shard
+
+    def take(self, readings: Readings, now: float) -> list[tuple[str, bytes]]:
         """`Shard.take`. Returns the dead letters about late readings."""
-        taken, letters = self._shard.take(readings)
+        taken, letters = self._shard.take(readings, now)
         if len(taken[0]):
             self._journal.add(taken)
             self._written += len(taken[0])
         return letters
 
-    def advance(self, until: int) -> list[Batch]:
-        """`Shard.advance`."""
-        due = self._shard.next_edge()
-        if due is None or due > until:
-            return []
-        batches = self._shard.advance(until)
+    def complete(self, now: float, is_silent: bool = False, silent_assets: Collection[str] = ()) -> bool:
+        """`Shard.complete`, and `Shard.release` of `silent_assets`. Returns whether rows are due.
+
+        Then `shard.segments` must make all of them, and `settle` must follow, before anything else.
+        """
+        self._shard.complete(now, is_silent)
+        self._shard.release(silent_assets)
+        due = self._shard.due()
+        if not len(due[0]):
+            return False
+        self._due = due
+        return True
+
+    def settle(self) -> None:
+        """Record that the rows that were due have been made."""
+        self._written += len(self._due[0])
         if self._written * BYTES_OF_A_READING < self._shard.cells * BYTES_OF_A_CELL:
-            self._journal.add(until)
+            self._journal.add(self._due)
         else:
             self._snapshot()
-        return batches
 
     def _snapshot(self) -> None:
         """Write the current rows, and restart the journal with the readings that wait for their row."""
@@ -100,9 +116,16 @@ class JournaledShard:
         if self._written:
             self._journal.add(pending)
 
-    def next_edge(self) -> int | None:
-        """`Shard.next_edge`."""
-        return self._shard.next_edge()
+
+def _is_readings(entry: Entry) -> bool:
+    return not isinstance(entry, int) and len(entry) == 3
+
+
+def letter_of(routes: SensorIndex, name: tuple[str, str], count: int) -> tuple[str, bytes]:
+    """(reason, dead letter) about `count` readings of a sensor (asset, sensor) that left the site file."""
+    payload = json.dumps({"asset": name[0], "sensor": name[1]}, ensure_ascii=False)
+    letter = dead_letter(reject_reasons.UNKNOWN_TAG, GONE, payload, routes.spec.kafka.readings)
+    return reject_reasons.UNKNOWN_TAG, dumps({**letter, "count": count})
 
 
 def _with_classes(before: list[Name], snapshot: Mapping[str, Any] | None, routes: SensorIndex) -> list[Name]:
@@ -123,24 +146,34 @@ def _renamed(
     steps = {equipment.name: equipment.step_ms for equipment in routes.spec.classes}
     steps |= {name: int(rows["step"]) for name, rows in snapshot.items()}
     old_steps = np.array([steps.get(name[2], 1) for name in before], np.int64)
-    rows_made_until = max((entry for entry in entries if isinstance(entry, int)), default=None)
+    # an asset is known by any of its sensors, as long as it stays in its class
+    owners = {(asset, owner): place for place, (asset, _, owner) in reversed(list(enumerate(routes.owned_names)))}
+    new_owners = np.array([owners.get((name[0], name[2]), -1) for name in before], np.int64)
+    made = _made_until(entries, before)
     kept: list[Entry] = []
     waited: Counter[tuple[str, str]] = Counter()
     for entry in entries:
         if isinstance(entry, int):
             kept.append(entry)
             continue
-        place, ts, value = entry
-        new_place = new_places[place]
+        place = entry[0]
+        new_place = (new_places if _is_readings(entry) else new_owners)[place]
         exists = new_place >= 0
-        kept.append((new_place[exists], ts[exists], value[exists]))
-        waits = ~exists & _waits(ts, old_steps[place], rows_made_until)
-        waited.update((before[number][0], before[number][1]) for number in place[waits].tolist())
+        kept.append(cast("Entry", (new_place[exists], *(column[exists] for column in entry[1:]))))
+        if _is_readings(entry):
+            waits = ~exists & (-(-entry[1] // old_steps[place]) * old_steps[place] > made[place])
+            waited.update((before[number][0], before[number][1]) for number in place[waits].tolist())
     return kept, waited
 
 
-def _waits(ts: NDArray[np.int64], step: NDArray[np.int64], until: int | None) -> NDArray[np.bool_]:
-    """Mask of the journal's readings whose row was not made. `until`: the last instant up to which rows were made."""
-    if until is None:
-        return np.ones(len(ts), bool)
-    return np.asarray(-(-ts // step) * step > until)
+def _made_until(entries: list[Entry], names: list[Name]) -> NDArray[np.int64]:
+    """[places]: the last instant up to which the journal says that rows of each sensor's asset were made."""
+    of_all = max((entry for entry in entries if isinstance(entry, int)), default=NEVER)
+    of_asset: dict[str, int] = {}
+    for entry in entries:
+        if isinstance(entry, int) or _is_readings(entry):
+            continue
+        for place, until in zip(entry[0].tolist(), entry[1].tolist(), strict=True):
+            asset = names[place][0]
+            of_asset[asset] = max(until, of_asset.get(asset, NEVER))
+    return np.array([max(of_asset.get(name[0], NEVER), of_all) for name in names], np.int64)

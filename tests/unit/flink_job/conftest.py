@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import Readings
+from eugenie_cli.flink_job.shard import Shard, segments
+from eugenie_cli.flink_job.share import Readings
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 
 
@@ -67,10 +69,21 @@ def job_spec() -> Callable[..., JobSpec]:
 
 
 def readings(routes: SensorIndex, *records: tuple[str, str, int, float]) -> Readings:
-    """(asset, sensor, ts, value) as columns."""
+    """(asset, sensor, ts, value) as columns; each arrives at its own instant, in a message of its own."""
     place = [routes.place_of(asset, sensor, None) for asset, sensor, _, _ in records]
-    return (
+    ts = np.array([ts for _, _, ts, _ in records], np.int64)
+    return Readings(
         np.array(place, np.int64),
-        np.array([ts for _, _, ts, _ in records], np.int64),
+        ts,
         np.array([value for _, _, _, value in records], np.float64),
+        ts,
+        np.zeros(len(records), np.int64),
+        np.arange(len(records)),
     )
+
+
+def rows_until(shard: Shard, until: int) -> list[Batch]:
+    """Make all rows of a shard up to an instant, whatever the clocks of its assets are."""
+    for end in shard._until:
+        end[:] = until
+    return [batch for _, batch in segments({0: shard})]

@@ -16,7 +16,7 @@ def scored(scores: list[list[float]], first_edge: int = 1_000, assets=("p1", "p2
     count, steps = score.shape
     rows = np.tile(np.arange(2, dtype=np.float32), (count, steps, 1))
     taken = np.full((count, steps), readings, np.int32)
-    batch = Batch("pump", tuple(assets[:count]), first_edge, 1_000, rows, taken, taken * 0)
+    batch = Batch("pump", tuple(assets[:count]), np.full(count, first_edge), 1_000, rows, taken, taken * 0)
     share = np.tile(np.array([0.25, 0.75], np.float32), (count, steps, 1))
     return ScoredBatch(batch, score, share, rows + 10, 7)
 
@@ -72,13 +72,16 @@ def test_one_segment_or_many_give_the_same_anomalies(job_spec):
     assert len(whole) >= 3
 
 
-def test_an_asset_that_falls_silent_is_closed_by_event_time(job_spec):
+def test_an_asset_that_falls_silent_is_closed_by_its_own_clock(job_spec):
     alarm_state = AlarmState(job_spec())
     records(alarm_state, scored([[3.0, 3.0], [3.0, 3.0]]))
     records(alarm_state, scored([[3.0, 3.0]], first_edge=3_000))  # p2 stops sending
-    assert alarm_state.next_deadline() == 2_000 + 5_000 + 1
-    closed = [json.loads(text) for _, _, text in alarm_state.close_silent(7_001)]
+    clocks = {"p1": 7_001, "p2": 7_000}
+    assert not alarm_state.silent(clocks.get) and list(alarm_state.close_silent(clocks.get)) == []
+    clocks["p2"] = 2_000 + 5_000 + 1
+    assert alarm_state.silent(clocks.get) == ["p2"]
+    closed = [json.loads(text) for _, _, text in alarm_state.close_silent(clocks.get)]
     assert [(record["asset"], record["reason"], record["end"][17:19]) for record in closed] == [("p2", "silent", "02")]
-    assert alarm_state.next_deadline() == 4_000 + 5_000 + 1
+    assert alarm_state.has_open and not alarm_state.silent(clocks.get)
     assert [key for _, key, _ in alarm_state.close_all()] == ["p1"]
-    assert alarm_state.next_deadline() is None
+    assert not alarm_state.has_open

@@ -23,8 +23,8 @@ from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
 
-from .conftest import build_spec, class_spec, readings
-from .test_snapshot_journal import State, Value
+from .conftest import build_spec, class_spec, readings, rows_until
+from .test_snapshot_journal import State, Value, batches_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "flink_job" / "state-first-version.json"
 
@@ -162,11 +162,10 @@ def test_the_job_resumes_from_it(change, version):
     sensors_of = {equipment.name: equipment.sensors for equipment in classes}
     for second in range(8, 20):
         edge = second * 1_000
-        shard.take(
-            readings(routes, *((name, sensor, edge, 1.0) for name, of in assets.items() for sensor in sensors_of[of]))
-        )
+        everything = ((name, sensor, edge, 1.0) for name, of in assets.items() for sensor in sensors_of[of])
+        shard.take(readings(routes, *everything), 0.0)
     ends: Counter[str] = Counter()
-    for batch in shard.advance(20_000):
+    for batch in batches_of(shard, 0.0, is_silent=True):
         for kind, key, text in alarms.take(scored(batch, 0.5), Timers()):
             if kind == ANOMALY:
                 ends[key, json.loads(text)["reason"]] += 1
@@ -192,13 +191,16 @@ def test_a_shard_that_loses_its_last_asset_of_a_class_continues(shards):
         shard = kept.shard(before, number)
         for second in range(1, 5):
             own = routes.classes[0].assets[number]
-            shard.take(readings(routes, *((asset, "a", 1_000 * second, 1.0) for asset in own)))
-            shard.advance(1_000 * second)
+            shard.take(readings(routes, *((asset, "a", 1_000 * second, 1.0) for asset in own)), 0.0)
+            if shard.complete(0.0):
+                rows_until(shard.shard, 1_000 * second)
+                shard.settle()
         assert own
         later = kept.shard(after, number)
         for second in range(5, 9):
-            later.next_edge()
-            later.advance(1_000 * second)
+            later.complete(1_000.0 * second)
+            later.shard.is_waiting()
+            rows_until(later.shard, 1_000 * second)
 
 
 def test_a_class_with_changed_sensors_is_not_mistaken_for_its_former_self():
@@ -207,7 +209,7 @@ def test_a_class_with_changed_sensors_is_not_mistaken_for_its_former_self():
     alarm_state = alarms_of(first_version(), spec)._alarm_state
     departed, alarm_state._departed = alarm_state._departed, []
     rows = np.ones((1, 3, 2), np.float32)
-    batch = Batch("pump", ("p1",), 8_000, 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
+    batch = Batch("pump", ("p1",), np.array([8_000]), 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
     opened = [json.loads(text) for kind, _, text in alarm_state.take(scored(batch, 3.0)) if kind == ANOMALY]
     alarm_state._departed = departed
     again = AlarmState(spec)
@@ -228,7 +230,9 @@ def test_an_anomaly_is_closed_by_whichever_call_comes_first():
         kept = first_version()
         alarms = alarms_of(kept, build_spec(classes=CLASSES, assets={"p2": "pump"}, shards=1))
         alarm_state = alarms._alarm_state
-        nothing = Batch("pump", (), 8_000, 1_000, np.empty((0, 1, 2), np.float32), *[np.empty((0, 1), np.int32)] * 2)
-        argument = {"close_all": (), "close_silent": (7_500,), "take": (scored(nothing, 0.0),)}[call]
+        nothing = Batch(
+            "pump", (), np.empty(0, np.int64), 1_000, np.empty((0, 1, 2), np.float32), *[np.empty((0, 1), np.int32)] * 2
+        )
+        argument = {"close_all": (), "close_silent": (lambda asset: 7_500,), "take": (scored(nothing, 0.0),)}[call]
         records = [json.loads(text) for _, _, text in getattr(alarm_state, call)(*argument)]
         assert {record["asset"] for record in records if record["reason"] == "removed"} == {"p1", "f1"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.flink_job.grid import MAX_STEPS, Batch, ClassRows
+from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.history.batch import AssetReadings
 from eugenie_cli.history.grid import align
 
@@ -38,7 +38,7 @@ def rows_of(batches: list[Batch]) -> dict[str, dict[int, np.ndarray]]:
     for batch in batches:
         steps = batch.readings.shape[1]
         for place, asset in enumerate(batch.assets):
-            for edge, row in zip(batch.edges.tolist(), batch.rows[place, -steps:], strict=True):
+            for edge, row in zip(batch.edges[place].tolist(), batch.rows[place, -steps:], strict=True):
                 rows[asset][edge] = row
     return rows
 
@@ -52,6 +52,21 @@ def columns(items: list[tuple[int, int, int, float]]) -> tuple[np.ndarray, ...]:
     )
 
 
+def advance(rows: ClassRows, until: int | list[int]) -> list[Batch]:
+    """Make all rows up to `until`: of all assets, or of each."""
+    ends = np.broadcast_to(np.array(until, np.int64), len(rows.assets))
+    batches: list[Batch] = []
+    while rows.plan(ends):
+        for size in SIZES:
+            batches += rows.segments(size)
+    assert not rows.due(ends).any()
+    return batches
+
+
+def kept_of(rows: ClassRows) -> tuple:
+    return pickle.loads(pickle.dumps((rows.state(rows.with_readings()), rows.pending())))  # noqa: S301
+
+
 def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = None) -> list[Batch]:
     """Feed the readings step by step, each step in any order, as the decoder would; drain at the end."""
     rows = ClassRows(class_spec(window=WINDOW), ASSETS)
@@ -62,16 +77,15 @@ def stream(items: list, shuffle: np.random.Generator, restart_at: int | None = N
     for count, edge in enumerate(sorted(by_edge)):
         piece = by_edge[edge]
         order = shuffle.permutation(len(piece))
-        late = rows.add(*columns([piece[index] for index in order]))
-        assert not late.any()
-        if shuffle.random() < 0.7:  # otherwise the watermark lags, and several steps are made at once
-            batches += rows.advance(edge)
+        rows.add(*columns([piece[index] for index in order]))
+        if shuffle.random() < 0.7:  # otherwise several steps are made at once, and assets are at different ones
+            batches += advance(rows, shuffle.choice([edge, edge - 5_000], len(ASSETS)).tolist())
         if count == restart_at:
-            kept, waiting = pickle.loads(pickle.dumps((rows.state(), rows.pending())))  # noqa: S301
+            kept, waiting = kept_of(rows)
             rows = ClassRows(class_spec(window=WINDOW), ASSETS)
             rows.restore(kept)
             rows.add(*waiting)
-    return batches + rows.advance(10_000_000)
+    return batches + advance(rows, 10_000_000)
 
 
 @pytest.mark.slow
@@ -113,41 +127,66 @@ def test_a_segment_starts_with_the_rows_before_it(items, seed):
         lead = batch.rows[:, : WINDOW - 1]
         for place, asset in enumerate(batch.assets):
             for back in range(1, WINDOW):
-                edge = batch.first_edge - back * 1_000
+                edge = int(batch.first_edge[place]) - back * 1_000
                 expected = rows_by_asset[asset].get(edge, np.full(2, np.nan, np.float32))
                 np.testing.assert_array_equal(lead[place, -back], expected)
-
-
-def test_a_late_reading_is_rejected_and_changes_nothing():
-    rows = ClassRows(class_spec(), ASSETS)
-    rows.add(*columns([(0, 0, 10_000, 1.0)]))
-    rows.advance(10_000)
-    assert rows.add(*columns([(0, 0, 9_500, 5.0), (0, 1, 10_500, 2.0)])).tolist() == [True, False]
-    (batch,) = rows.advance(11_000)
-    assert batch.rows[0, -1].tolist() == [1.0, 2.0]
 
 
 def test_a_value_outside_the_limits_is_bad_quality():
     rows = ClassRows(class_spec(low=(0.0, None), high=(10.0, None)), ASSETS)
     rows.add(*columns([(0, 0, 900, -1.0), (0, 1, 900, -1.0)]))
-    (batch,) = rows.advance(1_000)
+    (batch,) = advance(rows, 1_000)
     assert np.isnan(batch.rows[0, -1, 0])
     assert (batch.readings.tolist(), batch.bad_quality.tolist()) == ([[1]], [[1]])
 
 
-def test_a_backlog_is_made_in_long_segments():
+def test_a_backlog_is_made_in_long_segments_that_assets_share():
     rows = ClassRows(class_spec(), ASSETS)
-    rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 1_001)]))
-    sizes = [(len(batch.assets), batch.readings.shape[1]) for batch in rows.advance(1_000_000)]
-    assert sizes == [(2, MAX_STEPS)] * 3 + [(2, 1_000 - 3 * MAX_STEPS)]
+    rows.add(*columns([(asset, 0, 1_000 * step, 1.0) for asset in (0, 1) for step in range(1, 1_001 - asset)]))
+    sizes = [(batch.assets, batch.readings.shape[1]) for batch in advance(rows, [1_000_000, 997_000])]
+    # 1,000 = 3 x 256 + 128 + 64 + 32 + 8, 997 the same and 5
+    shared = [(ASSETS, size) for size in (256, 256, 256, 128, 64, 32)]
+    assert sizes == [*shared, (("p1",), 8), (("p2",), 4), (("p2",), 1)]
 
 
 def test_a_day_of_silence_makes_no_rows():
     rows = ClassRows(class_spec(), ASSETS)
     rows.add(*columns([(0, 0, 1_000, 1.0), (0, 0, 86_400_000, 2.0)]))
-    batches = rows.advance(86_400_000)
+    batches = advance(rows, 86_400_000)
     assert sum(batch.readings.shape[1] for batch in batches) == 5  # the row, three that carry it, the row after
     assert np.isnan(batches[-1].rows[0, :-1]).all()
+
+
+def test_readings_after_a_silence_continue_where_the_rows_are():
+    """A gateway that was offline sends what it stored: nothing is late, although the clock has moved on."""
+    rows = ClassRows(class_spec(), ASSETS)
+    rows.add(*columns([(0, 0, 1_000, 1.0)]))
+    assert sum(batch.readings.shape[1] for batch in advance(rows, 7_200_000)) == 4
+    rows.add(*columns([(0, 0, 5_000, 2.0), (0, 0, 6_000, 3.0)]))
+    (batch,) = advance(rows, 6_000)
+    assert batch.rows[0, :, 0].tolist() == [1.0, 1.0, 1.0, 2.0, 3.0] and batch.first_edge.tolist() == [5_000]
+
+
+def test_conflicting_readings_of_one_instant_are_counted():
+    rows = ClassRows(class_spec(), ASSETS)
+    same = [(0, 0, 900, value) for value in (1.0, 2.0, 2.0, math.nan)]
+    rows.add(*columns([*same, (0, 1, 900, 1.0), (0, 0, 950, 7.0), (1, 0, 900, 5.0)]))
+    batches = advance(rows, 1_000)
+    assert batches[0].rows[0, -1].tolist() == [7.0, 1.0] and rows.conflicts == 1
+
+
+def test_the_state_of_an_earlier_release_is_taken_over():
+    """It has one edge for all assets."""
+    rows = ClassRows(class_spec(), ASSETS)
+    rows.add(*columns([(0, 0, 1_000, 1.0), (1, 0, 1_000, 2.0)]))
+    advance(rows, 1_000)
+    kept, _ = kept_of(rows)
+    del kept["edges"]
+    later = ClassRows(class_spec(), ("p2", "p3"))
+    positions, own = later.restore({**kept, "edge": 1_000})
+    assert (positions.tolist(), own.tolist(), later.edge.tolist()[0]) == ([1], [0], 1_000)
+    (batch,) = advance(later, 2_000)
+    assert batch.assets == ("p2",) and batch.rows[0, -1, 0] == 2.0
 
 
 def test_twice_the_assets_need_the_same_number_of_predict_calls(tell):
@@ -156,7 +195,7 @@ def test_twice_the_assets_need_the_same_number_of_predict_calls(tell):
         batches: list[Batch] = []
         for edge in range(1_000, 21_000, 1_000):
             rows.add(*columns([(asset, 0, edge, 1.0) for asset in range(count)]))
-            batches += rows.advance(edge)
+            batches += advance(rows, edge)
         return len(batches), sum(batch.readings.size for batch in batches)
 
     ten, twenty = calls_and_windows(10), calls_and_windows(20)

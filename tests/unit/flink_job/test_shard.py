@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from eugenie_cli.episodes.records import iso
 from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM, key_group, keys, tasks
 from eugenie_cli.flink_job.sensor_index import SensorIndex, shard_of
 from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.spec import AssetSpec
 
-from .conftest import class_spec, readings
+from .conftest import class_spec, readings, rows_until
 
 ONE_SHARD = {"shards": 1}
 
@@ -66,36 +68,45 @@ def test_each_class_has_its_own_step(job_spec):
     routes = SensorIndex(job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"}, **ONE_SHARD))
     shard = Shard(routes, 0)
     for second in range(1, 6):
-        shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)))
-    batches = shard.advance(5_000)
-    assert {batch.class_name: (batch.first_edge, batch.readings.tolist()) for batch in batches} == {
-        "pump": (1_000, [[1, 1, 1, 1, 1]]),
-        "tank": (5_000, [[5]]),
-    }
+        shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)), 0.0)
+    batches = rows_until(shard, 5_000)
+    made = [(batch.class_name, batch.first_edge.tolist(), batch.readings.tolist()) for batch in batches]
+    assert made == [("pump", [1_000], [[1, 1, 1, 1]]), ("pump", [5_000], [[1]]), ("tank", [5_000], [[5]])]
 
 
-def test_a_reading_whose_row_has_been_made_is_a_late_dead_letter(job_spec):
+def test_a_late_reading_is_a_dead_letter_that_an_import_can_read(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
-    shard.take(readings(routes, ("p1", "a", 1_000, 1)))
-    shard.advance(1_000)
-    taken, ((reason, letter),) = shard.take(readings(routes, ("p1", "a", 500, 1), ("p1", "a", 1_500, 1)))
+    shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 200, 1)), 0.0)
+    rows_until(shard, 1_000)
+    sent = readings(
+        routes, ("p1", "a", 500, 4.5), ("p1", "b", 900, math.nan), ("p1", "a", 1_500, 1), ("p2", "a", 50, 1)
+    )
+    taken, letters = shard.take(sent._replace(offset=np.array([7, 7, 7, 8]), partition=np.array([1, 1, 1, 0])), 0.0)
     assert taken[1].tolist() == [1_500]
-    assert (reason, json.loads(letter)["reason"], json.loads(letter)["count"]) == ("late", "late", 1)
+    first, second = (json.loads(letter) for _, letter in letters)
+    assert (first["reason"], first["partition"], first["offset"], "count" in first) == ("late", 0, 8, False)
+    assert (second["reason"], second["partition"], second["offset"], second["count"]) == ("late", 1, 7, 2)
+    assert json.loads(first["payload"]) == {"asset": "p2", "sensor": "a", "ts": iso(50), "value": 1.0}
+    assert json.loads(second["payload"]) == [
+        {"asset": "p1", "sensor": "a", "ts": iso(500), "value": 4.5},
+        {"asset": "p1", "sensor": "b", "ts": iso(900), "value": None},
+    ]
+    assert second["detail"] == "the rows of p1 are complete up to 1970-01-01T00:00:01.000Z"
 
 
 def test_the_state_is_resumed_when_the_site_gains_and_loses_assets(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
-    shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)))
-    shard.advance(1_000)
+    shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)), 0.0)
+    rows_until(shard, 1_000)
     kept = pickle.loads(pickle.dumps(shard.state()))  # noqa: S301
 
     others = SensorIndex(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
     later = Shard(others, 0)
     later.restore(kept)
-    later.take(readings(others, ("p2", "b", 1_700, 8)))
-    (batch,) = later.advance(2_000)
+    later.take(readings(others, ("p2", "b", 1_700, 8)), 0.0)
+    (batch,) = rows_until(later, 2_000)
     assert batch.assets == ("p2",)
     np.testing.assert_array_equal(batch.rows[0, -2:], np.array([[2.0, np.nan], [2.0, 8.0]], np.float32))
 
@@ -103,19 +114,19 @@ def test_the_state_is_resumed_when_the_site_gains_and_loses_assets(job_spec):
 def test_a_class_with_other_sensors_starts_with_empty_state(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
-    shard.take(readings(routes, ("p1", "a", 1_000, 1)))
-    shard.advance(1_000)
+    shard.take(readings(routes, ("p1", "a", 1_000, 1)), 0.0)
+    rows_until(shard, 1_000)
     other = class_spec(sensors=("b", "c"), units=("", ""))
     later = Shard(SensorIndex(job_spec(classes=(other,), **ONE_SHARD)), 0)
     later.restore(pickle.loads(pickle.dumps(shard.state())))  # noqa: S301
-    assert later.next_edge() is None
+    assert not later.is_waiting()
 
 
 def test_pending_readings_are_those_whose_row_has_not_been_made(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
     shard = Shard(routes, 0)
-    shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)))
-    shard.advance(1_000)
+    shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)), 0.0)
+    rows_until(shard, 1_000)
     place, ts, value = shard.pending()
     assert [routes.name_of(number) for number in place] == [("p2", "b")]
     assert (ts.tolist(), value.tolist()) == ([1_900], [2.0])
@@ -130,7 +141,7 @@ MADE = 1_000_000
     [
         ("p1", MADE, True),
         ("p1", MADE - 299_000, True),
-        ("p2", MADE, True),  # same class and shard: its rows were made together with those of p1
+        ("p2", MADE, False),  # the same class and shard, but nothing is known of its rows
         ("p1", MADE + 1, False),
         ("p1", MADE - 300_000, False),  # a replay, whose rows are made again
         ("f1", MADE, False),  # another class
@@ -147,8 +158,8 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
     shard = Shard(routes, 0)
     sensor = spec.classes[0].sensors[0]
     given = readings(routes, (asset, sensor, ts, 1.0), (asset, sensor, MADE + 60_000, 1.0))
-    taken, letters = shard.take(given)
+    taken, letters = shard.take(given, 0.0)
     assert len(taken[0]) == 2 - late
     assert [json.loads(text)["reason"] for _, text in letters] == ["late"] * late
     if late:
-        assert "a drained job has made rows up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]
+        assert "complete up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]

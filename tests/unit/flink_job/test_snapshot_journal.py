@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.shard import segments
 from eugenie_cli.flink_job.snapshot_journal import JournaledShard
 from eugenie_cli.flink_job.spec import JobSpec
 
-from .conftest import build_spec, readings
+from .conftest import build_spec, class_spec, readings, rows_until
 
 SENSORS = (("p1", "a"), ("p1", "b"), ("p2", "a"))
 
@@ -68,7 +69,20 @@ class State:
 
 def plain(batch: Batch) -> tuple:
     arrays = (batch.rows, batch.readings, batch.bad_quality)
-    return batch.assets, batch.first_edge, *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
+    return batch.assets, batch.first_edge.tolist(), *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
+
+
+def batches_of(shard: JournaledShard, now: float, is_silent: bool = False) -> list[Batch]:
+    """The rows that are due, as the operator makes them."""
+    if not shard.complete(now, is_silent):
+        return []
+    batches = [batch for _, batch in segments({0: shard.shard})]
+    shard.settle()
+    return batches
+
+
+def made(shard: JournaledShard, now: float, is_silent: bool = False) -> list[tuple]:
+    return [plain(batch) for batch in batches_of(shard, now, is_silent)]
 
 
 @pytest.mark.slow
@@ -87,36 +101,73 @@ def test_restarts_change_no_row(data) -> None:
         )
         portion = readings(routes, *((asset, sensor, clock + ahead, value) for (asset, sensor), ahead, value in drawn))
         clock += data.draw(st.integers(0, 3_000), "time")
-        assert steady.take(portion) == restarted.take(portion)
+        assert steady.take(portion, 0.0) == restarted.take(portion, 0.0)
         if data.draw(st.booleans(), "complete"):
-            assert [plain(batch) for batch in steady.advance(clock)] == [
-                plain(batch) for batch in restarted.advance(clock)
-            ]
+            assert made(steady, 0.0) == made(restarted, 0.0)
         if data.draw(st.booleans(), "lost"):
             restarted = state.shard(spec)
-        assert steady.next_edge() == restarted.next_edge()
+        assert steady.shard.is_waiting() == restarted.shard.is_waiting()
+    assert made(steady, 0.0, is_silent=True) == made(restarted, 0.0, is_silent=True)
+    restarted = state.shard(spec)
+    assert made(restarted, 0.0, is_silent=True) == [] and not restarted.shard.is_waiting()
 
 
 def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
-    spec = build_spec(shards=1)
+    spec = build_spec(shards=1, classes=(class_spec(window=40),))
     routes, state = SensorIndex(spec), State()
-    shard = state.shard(spec)
-    for second in range(1, 41):  # windows of 2 assets x 3 rows x 2 sensors: as large as two readings
-        shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)))
-        assert len(shard.advance(second * 1_000)) == 1
-        assert len(state.journal.content) == second % 2 * 2
-    assert state.rows.writes == 20
+    shard, written = state.shard(spec), []
+    for second in range(1, 41):  # windows of 2 assets x 39 rows x 2 sensors: as large as 26 entries of the journal
+        shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0)), 0.0)
+        assert len(made(shard, 0.0)) == (second > 3)
+        if state.rows.writes > len(written):
+            written.append(second)
+    # a reading and a row made each second, and three readings that wait for their row at each snapshot
+    assert np.diff(written).tolist() == [12, 12] and len(state.journal.content) < 2 * 12
 
 
 def test_another_site_file_finds_its_sensors_again() -> None:
     state = State()
     before = build_spec(shards=1)
     shard = state.shard(before)
-    shard.take(readings(SensorIndex(before), ("p1", "a", 900, 1.0)))
-    shard.take(readings(SensorIndex(before), ("p2", "b", 1_700, 8.0)))
+    shard.take(readings(SensorIndex(before), ("p1", "a", 900, 1.0)), 0.0)
+    shard.take(readings(SensorIndex(before), ("p2", "b", 1_700, 8.0)), 0.0)
 
     after = build_spec(shards=1, assets={"p3": "pump", "p2": "pump"})
     state.shard(after)
     again = state.shard(after)  # from the state that the first one wrote
-    (batch,) = again.advance(2_000)
+    (batch,) = rows_until(again.shard, 2_000)
     assert (batch.assets, batch.rows[0, -1, 1]) == (("p2",), 8.0)
+
+
+@pytest.mark.parametrize(
+    "sensors", [("a", "b"), ("b", "a"), ("b", "c"), ("a",), ("c", "b", "a")], ids=lambda names: "".join(names)
+)
+def test_rows_are_not_made_again_when_the_sensors_of_a_class_change(sensors) -> None:
+    """The journal names assets by one of their sensors, whichever remains."""
+    state = State()
+    before = build_spec(shards=1, classes=(class_spec(window=40),))
+    shard, routes = state.shard(before), SensorIndex(before)
+    for second in range(1, 8):
+        shard.take(readings(routes, ("p1", "a", second * 1_000, 1.0), ("p1", "b", second * 1_000, 1.0)), 0.0)
+        made(shard, 0.0)
+    assert state.rows.writes == 0  # everything is in the journal
+
+    count, units = len(sensors), ("",) * len(sensors)
+    changed = class_spec(window=40, sensors=sensors, units=units, low=(None,) * count, high=(None,) * count)
+    later = state.shard(build_spec(shards=1, classes=(changed,)))
+    edges = [edge for _, first, rows, *_ in made(later, 0.0, is_silent=True) for edge in first]
+    assert edges and min(edges) >= 5_000  # the rows up to 4 s had been made
+
+
+def test_the_journal_of_an_earlier_release_is_replayed() -> None:
+    """It has the instant up to which the rows of all assets were made."""
+    spec, state = build_spec(shards=1), State()
+    routes = SensorIndex(spec)
+    state.shard(spec)
+    for second in (1, 2, 3):
+        state.journal.add(readings(routes, ("p1", "a", second * 1_000, 1.0), ("p2", "a", second * 1_000, 2.0)).columns)
+        state.journal.add(second * 1_000 - 1_000)
+    shard = state.shard(spec)
+    assert [(assets, first) for assets, first, *_ in made(shard, 0.0, is_silent=True)] == [
+        (("p1", "p2"), [3_000, 3_000])
+    ]

@@ -1,0 +1,152 @@
+"""A clock per asset: up to which instant the rows of each asset are complete. Pure; numpy only.
+
+An asset's clock is driven by its own readings. A gateway whose clock is fast, slow or stuck, or which sends in
+blocks, affects its own assets only. Rows of an asset are complete
+
+- up to its newest reading minus the out-of-orderness, or
+- when it is silent: its clock is assumed to continue, less a hold. The hold covers the delay with which its readings
+  usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s, that of one which sends at
+  once approaches 0. Rows without a reading, which carry the last values on, are complete only as far as such gaps are
+  usual: for a sensor that reports changes only. Otherwise they wait, because a gateway that was offline sends its
+  readings afterwards, and they would be late.
+
+Instants are in ms since 1970 UTC, the time of silence is in ms of `Listening.now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.flink_job.spec import ClassSpec
+
+NEVER = int(np.iinfo(np.int64).min) // 4
+"""An instant before all others; subtracting from it does not overflow."""
+
+FOREVER = int(np.iinfo(np.int64).max) // 4
+"""An instant after all others; adding to it does not overflow."""
+
+FIRST_HOLD_MS = 30_000
+"""The hold while an asset's usual delay is unknown: gateways commonly send every 10 s or more often."""
+
+LEARNT_AFTER = 20
+"""How often an asset must have sent newer readings until its usual delay is known."""
+
+LONGEST_DELAY_MS = 900_000
+"""A longer delay is an outage, from which nothing is learnt."""
+
+HALF_LIFE_MS = 600_000
+"""After this long without another delay like it, a learnt delay has halved."""
+
+JITTER, JITTER_MS = 1.1, 1_000
+"""The hold is the learnt delay times 1.1 plus 1 s."""
+
+
+class AssetClocks:
+    """The clocks of A assets of a class."""
+
+    def __init__(self, count: int, spec: ClassSpec, out_of_orderness_ms: int) -> None:
+        self._step, self._max_gap = spec.step_ms, spec.max_gap_ms
+        self._behind = out_of_orderness_ms + 1
+        """Plus one: a reading delayed by exactly the out-of-orderness is in time."""
+        self.newest = np.full(count, NEVER, np.int64)
+        """[A]: the newest instant of each asset's readings; NEVER: it has none."""
+        self._delay = np.zeros(count)
+        self._gap = np.zeros(count)
+        """[A]: the longest usual time (ms) between two readings of each asset that is bridged by its last values."""
+        self._sent = np.zeros(count, np.int64)
+        self._heard = np.zeros(count)
+        """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
+        stuck clock, an unchanged value with the instant of its last change) does not count."""
+
+    def late(
+        self, asset: NDArray[np.int64], edge: NDArray[np.int64], ts: NDArray[np.int64], made: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Mask [N] of readings, in order of arrival, whose row is complete: made, or complete by earlier readings.
+
+        `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made.
+        The result does not depend on how the readings are split into calls.
+        """
+        newest = self.newest.copy()
+        np.maximum.at(newest, asset, ts)
+        suspect = edge <= np.maximum(made, newest - self._behind)[asset]
+        if not suspect.any():
+            return suspect
+        before = _newest_before(asset, ts, self.newest)
+        return edge <= np.maximum(made[asset], before - self._behind)
+
+    def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float) -> None:
+        """Readings that are not late have arrived at listened time `now`."""
+        count = len(self.newest)
+        newest, oldest = self.newest.copy(), np.full(count, FOREVER, np.int64)
+        np.maximum.at(newest, asset, ts)
+        np.minimum.at(oldest, asset, ts)
+        newer = newest > self.newest
+        known = newer & (self.newest > NEVER)
+        silent = np.maximum(now - self._heard, 0.0)
+        delay = np.where(known, self.newest + silent - oldest, 0.0)
+        delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
+        gap = np.where(known, oldest - self.newest, 0)
+        gap = np.where(gap <= self._max_gap, gap, 0)
+        fading = np.where(known, np.exp2(-silent / HALF_LIFE_MS), 1.0)
+        self._delay = np.maximum(self._delay * fading, delay)
+        self._gap = np.maximum(self._gap * fading, gap)
+        self._sent += newer
+        self._heard = np.where(newer, now, self._heard)
+        self.newest = newest
+
+    def now(self, now: float) -> NDArray[np.int64]:
+        """[A]: the time of each asset's clock at listened time `now`, less the hold and the out-of-orderness."""
+        silent = np.maximum(now - self._heard, 0.0)
+        extrapolated = np.maximum(silent - self.hold(), 0.0).astype(np.int64)
+        return np.where(self.newest > NEVER, self.newest + extrapolated - self._behind, NEVER)
+
+    def complete(self, now: float) -> NDArray[np.int64]:
+        """[A]: every row of each asset up to this instant is complete at listened time `now`."""
+        last = np.maximum(
+            -(-self.newest // self._step) * self._step, self.newest + self._gap.astype(np.int64) - self._step
+        )
+        return np.minimum(self.now(now), last)
+
+    def hold(self) -> NDArray[np.float64]:
+        """[A]: how long (ms) a silent asset is waited for beyond the out-of-orderness."""
+        learnt = self._delay * JITTER + JITTER_MS
+        return np.where(self._sent >= LEARNT_AFTER, learnt, np.maximum(learnt, FIRST_HOLD_MS))
+
+    def state(self, assets: NDArray[np.int64]) -> dict[str, Any]:
+        """Plain data of some assets for `restore`."""
+        return {
+            "newest": self.newest[assets],
+            "delay": self._delay[assets],
+            "gap": self._gap[assets],
+            "sent": self._sent[assets],
+        }
+
+    def restore(self, state: Mapping[str, Any], positions: NDArray[np.int64], assets: NDArray[np.int64]) -> None:
+        """Take over entries `positions` of a state as those of `assets`."""
+        self.newest[assets] = state["newest"][positions]
+        self._delay[assets] = state["delay"][positions]
+        self._gap[assets] = state["gap"][positions]
+        self._sent[assets] = state["sent"][positions]
+
+
+def _newest_before(asset: NDArray[np.int64], ts: NDArray[np.int64], newest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[N]: the newest instant of each reading's asset before that reading. `newest`: [A], before all of them."""
+    order = np.argsort(asset, kind="stable")
+    own, instants = asset[order], ts[order]
+    starts = np.flatnonzero(np.diff(own, prepend=-1))
+    lengths = np.diff(starts, append=len(own))
+    # the running maximum within each asset: assets are lifted above each other, so that none sees the one before
+    first = int(instants.min())  # 1 and above: instants; 0: no reading, or one older than all of these
+    span = max(int(instants.max()), int(newest.max())) - first + 2
+    lift = np.repeat(np.arange(len(starts), dtype=np.int64) * span, lengths)
+    preceding = np.empty_like(instants)
+    preceding[1:] = (instants - first + 1 + lift)[:-1]
+    preceding[starts] = np.maximum(newest[own[starts]] - first + 1, 0) + lift[starts]
+    running = np.maximum.accumulate(preceding) - lift
+    before = np.empty_like(running)
+    before[order] = np.where(running > 0, running + first - 1, NEVER)
+    return before

@@ -1,0 +1,59 @@
+"""Dead letters about late readings: one per message, with the readings in the canonical form. Pure.
+
+The message itself is no longer known where lateness shows, but its partition and offset are. The canonical form lets an
+import take the readings into history, whatever the mapping of the site file was.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eugenie_cli.episodes.records import dead_letter, dumps, iso
+from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.share import Readings
+from eugenie_cli.readings import reject_reasons
+
+Letter = tuple[str, bytes]
+"""(reason, dead letter)."""
+
+
+def late_letters(routes: SensorIndex, late: Readings, complete: NDArray[np.int64]) -> list[Letter]:
+    """Letters about N late readings. `complete`: [N], the instants up to which the rows of their assets are complete.
+
+    The payload is a canonical reading (`asset`, `sensor`, `ts`, `value`), or an array of those of the same message;
+    then the letter has a `count`.
+    """
+    letters = []
+    order = np.lexsort((late.offset, late.partition))
+    late, complete = late.only(order), complete[order]
+    is_first = (np.diff(late.partition, prepend=-1) != 0) | (np.diff(late.offset, prepend=-1) != 0)
+    starts = np.flatnonzero(is_first).tolist()
+    for begin, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        readings = [
+            _canonical(routes, *reading)
+            for reading in zip(*(column[begin:end].tolist() for column in late.columns), strict=True)
+        ]
+        payload = readings[0] if len(readings) == 1 else readings
+        newest = int(complete[begin])
+        detail = f"the rows of {readings[0]['asset']} are complete up to {iso(newest)}" if newest > 0 else "late"
+        letter = dead_letter(
+            reject_reasons.LATE,
+            detail,
+            json.dumps(payload, ensure_ascii=False),
+            routes.spec.kafka.readings,
+            int(late.partition[begin]),
+            int(late.offset[begin]),
+        )
+        letters.append(
+            (reject_reasons.LATE, dumps(letter if len(readings) == 1 else {**letter, "count": len(readings)}))
+        )
+    return letters
+
+
+def _canonical(routes: SensorIndex, place: int, ts: int, value: float) -> dict[str, Any]:
+    asset, sensor = routes.name_of(place)
+    return {"asset": asset, "sensor": sensor, "ts": iso(ts), "value": value if value == value else None}

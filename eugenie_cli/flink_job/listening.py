@@ -1,0 +1,57 @@
+"""How long the stream has listened: wall-clock time during which a silent asset could have sent a reading. Pure.
+
+An asset that sends nothing is waited for, but not indefinitely. The wait is measured in wall-clock time, because only
+that advances without readings, but not every second counts:
+
+- A pause of all partitions (the job was held up, the broker restarts, the plant is quiet) is nobody's silence: it
+  counts as a fraction of the idle time-out at most.
+- Nothing counts while some partition has not been heard: the silent asset's readings may wait in it. A partition
+  that is silent for longer than the idle time-out is idle, and is not waited for.
+- When the whole plant has been silent for `silent_plant_ms`, waiting ends for all assets.
+
+Nothing of this is state: after a restart, listening begins anew, once every partition has been heard or the others
+have for the idle time-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PAUSE_DIVISOR = 4
+"""A pause of all partitions counts as 1/4 of the idle time-out at most, so that the first partition to send after a
+pause does not make the others idle."""
+
+
+class Listening:
+    """Time on the scale of a task: starts at 0, in ms, never decreases."""
+
+    def __init__(self, partitions: int, idle_timeout_ms: int, silent_plant_ms: int) -> None:
+        """`partitions`: of the readings topic."""
+        self._awaited = partitions
+        self._idle_timeout = idle_timeout_ms
+        self._silent_plant = silent_plant_ms
+        self._heard: dict[int, float] = {}
+        self._total = 0.0
+        self._now = 0.0
+        self._wall: int | None = None
+        self._has_started = False
+
+    @property
+    def now(self) -> float:
+        """ms listened up to which every partition that is not idle has been heard."""
+        return self._now
+
+    def hear(self, partitions: Iterable[int], wall_ms: int) -> None:
+        """Records of these partitions have arrived at a wall-clock time."""
+        if self._wall is not None:
+            self._total += min(max(wall_ms - self._wall, 0), self._idle_timeout / PAUSE_DIVISOR)
+        self._wall = wall_ms
+        self._heard.update(dict.fromkeys(partitions, self._total))
+        self._heard = {number: at for number, at in self._heard.items() if self._total - at <= self._idle_timeout}
+        self._has_started = self._has_started or len(self._heard) >= self._awaited or self._total > self._idle_timeout
+        if self._has_started:
+            self._now = max(self._now, min(self._heard.values(), default=self._total))
+
+    def is_plant_silent(self, wall_ms: int) -> bool:
+        """Whether no partition has sent a record for so long that the plant no longer sends."""
+        return self._wall is not None and wall_ms - self._wall >= self._silent_plant

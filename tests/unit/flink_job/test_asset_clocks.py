@@ -1,0 +1,140 @@
+"""The clock of an asset: which readings are late, what is complete, and how long a silent asset is waited for."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.flink_job.asset_clocks import FIRST_HOLD_MS, LEARNT_AFTER, NEVER, AssetClocks
+
+from .conftest import class_spec
+
+BOUND, STEP = 2_000, 1_000
+SPEC = class_spec(step_ms=STEP, max_gap_ms=10_000)
+
+
+def edges(ts: np.ndarray) -> np.ndarray:
+    return -(-ts // STEP) * STEP
+
+
+def one_by_one(sent: list[tuple[int, int]], count: int) -> list[bool]:
+    """Which readings (asset, ts) are late, by the definition."""
+    newest: dict[int, int] = {}
+    late = []
+    for asset, ts in sent:
+        is_late = asset in newest and -(-ts // STEP) * STEP <= newest[asset] - BOUND - 1
+        late.append(is_late)
+        if not is_late:
+            newest[asset] = max(ts, newest.get(asset, ts))
+    return late
+
+
+instants = st.one_of(
+    st.integers(0, 12_000), st.sampled_from([946_684_800_000, 1_790_000_000_000, 1_790_000_003_000, 4_070_908_800_000])
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), instants), min_size=1, max_size=60),
+    st.lists(st.integers(0, 60), max_size=5),
+)
+def test_lateness_depends_only_on_the_earlier_readings_of_the_asset(sent, cuts):
+    clocks, late = AssetClocks(4, SPEC, BOUND), []
+    bounds = sorted({0, len(sent), *(cut for cut in cuts if cut < len(sent))})
+    for begin, end in itertools.pairwise(bounds):
+        asset = np.array([number for number, _ in sent[begin:end]], np.int64)
+        ts = np.array([instant for _, instant in sent[begin:end]], np.int64)
+        mask = clocks.late(asset, edges(ts), ts, np.full(4, NEVER))
+        late += mask.tolist()
+        clocks.hear(asset[~mask], ts[~mask], 0.0)
+    assert late == one_by_one(sent, 4)
+
+
+def test_a_reading_whose_row_was_made_is_late():
+    clocks = AssetClocks(2, SPEC, BOUND)
+    ts = np.array([900, 1_001, 900])
+    assert clocks.late(np.array([0, 0, 1]), edges(ts), ts, np.array([1_000, NEVER])).tolist() == [True, False, False]
+
+
+def hold_after(pattern: list[tuple[int, list[int]]], rounds: int) -> float:
+    """The hold (ms) after `rounds` of blocks: (listened ms since the last block, ages of its readings in ms)."""
+    clocks, now = AssetClocks(1, SPEC, BOUND), 0
+    for _ in range(rounds):
+        for passed, ages in pattern:
+            now += passed
+            clocks.hear(np.zeros(len(ages), np.int64), 10**9 + now - np.array(ages), float(now))
+    return float(clocks.hold()[0])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "least", "most"),
+    [
+        pytest.param([(1_000, [0])], 1_000, 1_200, id="a reading a second, at once"),
+        pytest.param([(1_000, [700])], 1_000, 1_200, id="a clock 0.7 s behind"),
+        pytest.param([(1_000, [-20_000])], 1_000, 1_200, id="a clock 20 s ahead"),
+        pytest.param([(7_000, [0])], 1_000, 1_200, id="only changes, every 7 s"),
+        pytest.param([(10_000, list(range(9_000, -1, -1_000)))], 9_000, 12_000, id="blocks of 10 s"),
+        pytest.param([(60_000, list(range(59_000, -1, -1_000)))], 59_000, 70_000, id="blocks of a minute"),
+        pytest.param([(300_000, list(range(299_000, -1, -1_000)))], 299_000, 340_000, id="blocks of 5 minutes"),
+        pytest.param([(1_000, [0]), (1_000, [0]), (9_000, [8_000, 0])], 8_000, 11_000, id="sometimes delayed"),
+        pytest.param([(7_200_000, list(range(7_199_000, -1, -1_000)))], 1_000, 1_200, id="an outage teaches nothing"),
+    ],
+)
+def test_the_usual_delay_of_an_asset_is_learnt(pattern, least, most):
+    assert hold_after(pattern, 1) >= FIRST_HOLD_MS
+    assert least <= hold_after(pattern, LEARNT_AFTER + 5) <= most
+
+
+def test_a_learnt_delay_fades():
+    clocks = AssetClocks(1, SPEC, BOUND)
+    for second in range(7_200):
+        if 30 < second < 90:
+            continue
+        ages = 1_000 * np.arange(60 if second == 90 else 1)[::-1]
+        clocks.hear(np.zeros(len(ages), np.int64), 10**9 + second * 1_000 - ages, second * 1_000.0)
+        if second == 91:
+            assert clocks.hold()[0] > 59_000
+    assert clocks.hold()[0] < 1_200
+
+
+def test_a_silent_asset_is_complete_after_its_hold():
+    clocks = AssetClocks(2, SPEC, BOUND)
+    for second in range(30):
+        clocks.hear(np.array([0]), np.array([second * 1_000]), second * 1_000.0)
+    newest = 29_000
+    assert clocks.complete(29_000.0).tolist() == [newest - BOUND - 1, NEVER]
+    hold = float(clocks.hold()[0])
+    assert clocks.complete(29_000.0 + hold)[0] == newest - BOUND - 1
+    assert clocks.complete(29_000.0 + hold + 7_000)[0] == newest  # its last row, but none without a reading
+    assert clocks.now(29_000.0 + hold + 7_000)[0] == newest - BOUND - 1 + 7_000
+
+
+@pytest.mark.parametrize("interval_s", [1, 2, 7, 10, 11])
+def test_rows_without_a_reading_are_complete_as_far_as_such_gaps_are_usual(interval_s):
+    clocks, newest = AssetClocks(1, SPEC, BOUND), 0
+    for number in range(30):
+        newest = number * 1_000 * interval_s
+        clocks.hear(np.array([0]), np.array([newest]), float(newest))
+    bridged = 0 if interval_s == 11 else interval_s - 1  # longer than max_gap: no value is carried so far
+    assert clocks.complete(newest + 1e9)[0] == newest + 1_000 * bridged
+
+
+def test_a_reading_as_old_as_the_newest_is_no_sign_of_life():
+    clocks = AssetClocks(1, SPEC, BOUND)
+    for second in range(120):
+        clocks.hear(np.array([0]), np.array([5_000]), second * 1_000.0)
+    assert clocks.now(119_000.0)[0] > 5_000 + 60_000 and clocks.complete(119_000.0)[0] == 5_000
+
+
+def test_the_state_is_taken_over_asset_by_asset():
+    clocks = AssetClocks(3, SPEC, BOUND)
+    for second in range(40):
+        clocks.hear(np.array([0, 1]), np.array([second * 1_000, 5]), second * 1_000.0)
+    later = AssetClocks(2, SPEC, BOUND)
+    later.restore(clocks.state(np.array([0, 2])), np.array([0]), np.array([1]))
+    assert (later.newest.tolist(), later.hold().tolist()[1]) == ([NEVER, 39_000], clocks.hold().tolist()[0])

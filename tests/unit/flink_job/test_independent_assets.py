@@ -1,0 +1,277 @@
+"""Every asset has its own clock: its rows are those that it makes alone, whatever the other assets send.
+
+The test plays the gateways, Kafka and Flink: gateways send blocks of messages with clocks of their own, decoders read
+their partitions in batches of any size, and tasks process the shares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eugenie_cli.flink_job.decode import Decoder, Messages
+from eugenie_cli.flink_job.key_groups import tasks
+from eugenie_cli.flink_job.listening import Listening
+from eugenie_cli.flink_job.sensor_index import SensorIndex
+from eugenie_cli.flink_job.shard import Shard, segments
+from eugenie_cli.flink_job.spec import JobSpec
+
+from .conftest import build_spec, class_spec
+from .test_decode import START, letters, message
+
+DAY = 86_400_000
+ASSETS = tuple(f"p{number}" for number in range(6))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as Kafka has it."""
+
+    at: int
+    """Wall clock (ms) of its arrival."""
+    partition: int
+    payload: bytes
+
+
+@dataclass
+class Gateway:
+    """Sends one asset's readings, one per second and sensor, in blocks."""
+
+    asset: str
+    partition: int = 0
+    offset_ms: int = 0
+    """Its clock, compared with the wall clock."""
+    flush_s: int = 1
+    """Seconds between blocks."""
+    phase_s: int = 0
+    silent: tuple[int, int] = (0, 0)
+    """Seconds without readings, from and to."""
+    stored: tuple[int, int] = (0, 0)
+    """Seconds offline, from and to: the readings are sent afterwards."""
+
+    def messages(self, seconds: int, rng: np.random.Generator) -> list[Sent]:
+        sent, block = [], []
+        for second in range(seconds):
+            if not self.silent[0] <= second < self.silent[1]:
+                ts = START + 1_000 * second + self.offset_ms
+                block += [message(self.asset, sensor, ts, float(rng.integers(9))) for sensor in "ab"]
+            offline = self.stored[0] <= second < self.stored[1]
+            if second % self.flush_s == self.phase_s % self.flush_s and not offline:
+                at = START + 1_000 * second + int(rng.integers(0, 300))
+                sent += [Sent(at, self.partition, payload) for payload in block]
+                block = []
+        return [*sent, *(Sent(START + 1_000 * seconds, self.partition, payload) for payload in block)]
+
+
+@dataclass
+class Job:
+    """Decoders and tasks. `rows`: (asset, edge) -> its row; `dead`: (asset, reason) -> readings."""
+
+    spec: JobSpec
+    rows: dict[tuple[str, int], tuple[bytes, int, int]] = field(default_factory=dict)
+    made_at: dict[tuple[str, int], int] = field(default_factory=dict)
+    """The wall clock (ms) at which each row was made."""
+    dead: Counter[tuple[str, str]] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        routes = SensorIndex(self.spec)
+        self.decoders = [Decoder(self.spec) for _ in range(self.spec.parallelism)]
+        self.tasks = tasks(self.spec.shards, self.spec.parallelism)
+        settings = self.spec.partitions, self.spec.idle_timeout_ms, self.spec.silent_plant_ms
+        self.listening = {task: Listening(*settings) for task in self.tasks}
+        self.shards = {number: Shard(routes, number) for number in range(self.spec.shards)}
+
+    def batch(self, decoder: int, sent: list[Sent], wall: int) -> None:
+        """Decode one batch in one decoder and let the tasks process it."""
+        arrived = np.array([item.at for item in sent], np.int64)
+        partition = np.array([item.partition for item in sent], np.int64)
+        whole = Messages([item.payload for item in sent], partition, np.arange(len(sent)), arrived)
+        shares = self.decoders[decoder].decode(whole, wall)
+        self.count(letters(shares))
+        for task, share in shares.items():
+            clock = self.listening[task]
+            clock.hear(share.heard, wall)
+            for number, part in share.readings.items():
+                _, late = self.shards[number].take(part, clock.now)
+                self.count(json.loads(letter) for _, letter in late)
+            self.make(self.tasks[task], clock.now, wall)
+
+    def count(self, dead: Iterable[dict]) -> None:
+        for letter in dead:
+            content = json.loads(letter["payload"])
+            asset = (content[0] if isinstance(content, list) else content)["asset"]
+            self.dead[asset, letter["reason"]] += letter.get("count", 1)
+
+    def make(self, numbers: Iterable[int], now: float, wall: int, is_silent: bool = False) -> None:
+        for number in numbers:
+            self.shards[number].complete(now, is_silent)
+        for _, batch in segments({number: self.shards[number] for number in numbers}):
+            counts = zip(batch.assets, batch.rows, batch.readings, batch.bad_quality, batch.edges.tolist(), strict=True)
+            for asset, segment, good, bad, edges in counts:
+                for index, edge in enumerate(edges):
+                    assert (asset, edge) not in self.rows
+                    window = segment[index : len(segment) - len(good) + index + 1]
+                    self.rows[asset, edge] = window.tobytes(), int(good[index]), int(bad[index])
+                    self.made_at[asset, edge] = wall
+                    self.taken[asset] += int(good[index]) + int(bad[index])
+
+    def drain(self) -> None:
+        for task, numbers in self.tasks.items():
+            self.make(numbers, self.listening[task].now, 0, is_silent=True)
+
+    def of(self, asset: str) -> dict[int, tuple[bytes, int, int]]:
+        return {edge: row for (name, edge), row in self.rows.items() if name == asset}
+
+
+def run(spec: JobSpec, sent: list[Sent], rng: np.random.Generator, pauses: float = 0.0) -> Job:
+    """Let the job read the messages in order of arrival, in each partition, as they arrive; then drain it."""
+    job = Job(spec)
+    queues: list[list[Sent]] = [[] for _ in range(spec.parallelism)]
+    for item in sorted(sent, key=lambda item: item.at):  # a stable sort: a partition keeps its order
+        queues[item.partition % spec.parallelism].append(item)
+    wall = START
+    while any(queues):
+        wall += int(rng.integers(100, 700)) + (int(rng.integers(0, 30_000)) if rng.random() < pauses else 0)
+        for decoder in rng.permutation(spec.parallelism).tolist():
+            queue = queues[decoder]
+            arrived = sum(item.at <= wall for item in queue)
+            part = queue[: min(arrived, int(rng.integers(1, 200)))]
+            if part:
+                job.batch(decoder, part, wall)
+                del queue[: len(part)]
+    job.drain()
+    return job
+
+
+offsets = st.one_of(st.just(0), st.integers(-DAY, 50_000), st.sampled_from([20_000, 946_684_800_000 - START]))
+spans = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda span: (min(span), max(span)))
+
+
+@st.composite
+def gateways(draw: st.DrawFn) -> list[Gateway]:
+    return [
+        Gateway(
+            asset,
+            partition=draw(st.integers(0, 2)),
+            offset_ms=draw(offsets),
+            flush_s=draw(st.sampled_from([1, 1, 5, 10, 25])),
+            phase_s=draw(st.integers(0, 24)),
+            silent=draw(spans),
+            stored=draw(spans),
+        )
+        for asset in ASSETS[: draw(st.integers(2, 6))]
+    ]
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(
+    plant=gateways(),
+    seed=st.integers(0, 2**32 - 1),
+    parallelism=st.sampled_from([1, 2]),
+    pauses=st.sampled_from([0.0, 0.02]),
+)
+def test_the_rows_of_an_asset_are_those_that_it_makes_alone(plant, seed, parallelism, pauses):
+    rng = np.random.default_rng(seed)
+    sent = {gateway.asset: gateway.messages(70, rng) for gateway in plant}
+    assets = dict.fromkeys(ASSETS, "pump")
+    together = run(
+        build_spec(assets=assets, partitions=3, parallelism=parallelism, shards=2),
+        [m for own in sent.values() for m in own],
+        rng,
+        pauses,
+    )
+    for asset, own in sent.items():
+        alone = run(build_spec(assets=assets, partitions=3, shards=2), own, np.random.default_rng(0))
+        assert together.of(asset) == alone.of(asset)
+        assert together.taken[asset] == len(own) and not together.dead
+
+
+FIELD = {
+    "two agents that send every 10 s, 5 s apart": (
+        [Gateway(asset, flush_s=10, phase_s=5 * (index % 2)) for index, asset in enumerate(ASSETS)], {},
+    ),
+    "a gateway 20 s ahead": ([Gateway("p0", offset_ms=20_000)], {}),
+    "a gateway 50 s ahead": ([Gateway("p0", offset_ms=50_000)], {}),
+    "a gateway hours ahead": ([Gateway("p0", offset_ms=3 * 3_600_000)], {("p0", "future"): 240}),
+    "a gateway in 2099": ([Gateway("p0", offset_ms=4_070_908_800_000 - START)], {("p0", "future"): 240}),
+    "a gateway in 2000": ([Gateway("p0", offset_ms=946_684_800_000 - START)], {}),
+    "a gateway in 1970": ([Gateway("p0", offset_ms=60_000 - START)], {}),
+    "a gateway a day behind": ([Gateway("p0", offset_ms=-DAY)], {}),
+    "a silent gateway": ([Gateway("p0", silent=(30, 120))], {}),
+    "a gateway that was offline": ([Gateway("p0", stored=(20, 100))], {}),
+    "all at once": (
+        [
+            Gateway("p0", offset_ms=20_000), Gateway("p1", offset_ms=946_684_800_000 - START),
+            Gateway("p2", offset_ms=4_070_908_800_000 - START), Gateway("p3", silent=(30, 120)),
+        ],
+        {("p2", "future"): 240},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("condition", FIELD)
+def test_a_gateway_harms_no_other(condition, partitions):
+    """The others' rows are made as early as without it, too."""
+    odd, dead = FIELD[condition]
+    own = {gateway.asset for gateway in odd}
+    others = [Gateway(asset) for asset in ASSETS if asset not in own]
+    plant = [
+        Gateway(**{**gateway.__dict__, "partition": index % partitions})
+        for index, gateway in enumerate([*odd, *others])
+    ]
+    spec = build_spec(assets=dict.fromkeys(ASSETS, "pump"), partitions=partitions, max_ahead_ms=60_000)
+    rng = np.random.default_rng(7)
+    sent = {gateway.asset: gateway.messages(120, rng) for gateway in plant}
+    job = run(spec, [item for messages in sent.values() for item in messages], rng)
+    assert job.dead == dead
+    for asset, messages in sent.items():
+        assert job.taken[asset] + sum(count for (name, _), count in dead.items() if name == asset) == len(messages)
+    for gateway in others:
+        rows = job.of(gateway.asset)
+        expected = run(spec, sent[gateway.asset], np.random.default_rng(0)).of(gateway.asset)
+        assert rows == expected
+        delays = [job.made_at[gateway.asset, edge] - edge for edge in rows if edge < START + 110_000]
+        assert len(delays) == 110 and max(delays) <= 2_000 + 1_000 + 300 + 700  # the bound, a reading, arrival, a batch
+
+
+def test_a_clock_that_is_set_back_makes_the_readings_of_its_asset_late_until_it_has_caught_up():
+    rng = np.random.default_rng(1)
+    before = Gateway("p0", offset_ms=30_000, silent=(60, 120)).messages(120, rng)
+    after = Gateway("p0", silent=(0, 60)).messages(120, rng)
+    other = Gateway("p1").messages(120, rng)
+    job = run(build_spec(), [*before, *after, *other], rng)
+    assert set(job.dead) == {("p0", "late")} and 50 <= job.dead["p0", "late"] <= 2 * 30
+    assert job.taken["p0"] + job.dead["p0", "late"] == 240 and job.taken["p1"] == 240
+
+
+def test_a_clock_that_is_set_forward_continues_after_a_gap():
+    rng = np.random.default_rng(1)
+    before = Gateway("p0", offset_ms=946_684_800_000 - START, silent=(60, 120)).messages(120, rng)
+    after = Gateway("p0", silent=(0, 60)).messages(120, rng)
+    job = run(build_spec(), [*before, *after, *Gateway("p1").messages(120, rng)], rng)
+    assert not job.dead and job.taken == {"p0": 240, "p1": 240}
+    assert sum(edge < START for edge in job.of("p0")) == 60 + 3  # and three rows that carry the last values on
+
+
+def test_a_sensor_that_reports_changes_only_has_its_rows_in_time():
+    """Rows without a new reading are made by the wall clock, not by the next change."""
+    rng = np.random.default_rng(1)
+    sent = [
+        Sent(START + 1_000 * second + 50, 0, message("p0", "a", START + 1_000 * second, float(second)))
+        for second in range(0, 200, 7)
+    ]
+    spec = build_spec(classes=(class_spec(max_gap_ms=10_000),))
+    job = run(spec, [*sent, *Gateway("p1").messages(200, rng)], rng)
+    assert not job.dead and job.taken["p0"] == len(sent)
+    delays = [job.made_at["p0", edge] - edge for edge in job.of("p0") if START + 150_000 < edge < START + 190_000]
+    assert len(delays) == 39 and max(delays) <= 2_000 + 1_100 + 700 + 700
