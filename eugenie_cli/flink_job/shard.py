@@ -116,7 +116,7 @@ class Shard:
         return any(bool(rows.due(np.full(len(rows.assets), FOREVER, np.int64)).any()) for rows in self.rows)
 
     def clock_of(self, asset: str, now: float) -> int | None:
-        """The time of an asset's clock (ms) at listened time `now`, less its hold; None if the shard lacks the asset."""
+        """The time of an asset's clock (ms) at listened time `now`, less its hold; None: the asset is not here."""
         for rows, clocks in zip(self.rows, self._clocks, strict=True):
             if asset in rows.assets:
                 return int(clocks.now(now)[rows.assets.index(asset)])
