@@ -41,6 +41,9 @@ LONGEST_DELAY_MS = 900_000
 HALF_LIFE_MS = 600_000
 """After this long without another delay like it, a learnt delay has halved."""
 
+GAP_WEIGHT = 1 / 8
+"""Weight of the last time between two readings in the usual one: a single gap in the data is not usual."""
+
 JITTER, JITTER_MS = 1.1, 1_000
 """The hold is the learnt delay times 1.1 plus 1 s."""
 
@@ -56,7 +59,7 @@ class AssetClocks:
         """[A]: the newest instant of each asset's readings; NEVER: it has none."""
         self._delay = np.zeros(count)
         self._gap = np.zeros(count)
-        """[A]: the longest usual time (ms) between two readings of each asset that is bridged by its last values."""
+        """[A]: the usual time (ms) between two readings of each asset, as far as its last values bridge it."""
         self._sent = np.zeros(count, np.int64)
         self._heard = np.zeros(count)
         """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
@@ -89,11 +92,11 @@ class AssetClocks:
         silent = np.maximum(now - self._heard, 0.0)
         delay = np.where(known, self.newest + silent - oldest, 0.0)
         delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
-        gap = np.where(known, oldest - self.newest, 0)
-        gap = np.where(gap <= self._max_gap, gap, 0)
         fading = np.where(known, np.exp2(-silent / HALF_LIFE_MS), 1.0)
         self._delay = np.maximum(self._delay * fading, delay)
-        self._gap = np.maximum(self._gap * fading, gap)
+        gap = oldest - self.newest
+        is_bridged = known & (gap > 0) & (gap <= self._max_gap)
+        self._gap += np.where(is_bridged, (gap - self._gap) * GAP_WEIGHT, 0.0)
         self._sent += newer
         self._heard = np.where(newer, now, self._heard)
         self.newest = newest
@@ -106,10 +109,9 @@ class AssetClocks:
 
     def complete(self, now: float) -> NDArray[np.int64]:
         """[A]: every row of each asset up to this instant is complete at listened time `now`."""
-        last = np.maximum(
-            -(-self.newest // self._step) * self._step, self.newest + self._gap.astype(np.int64) - self._step
-        )
-        return np.minimum(self.now(now), last)
+        of_newest = -(-self.newest // self._step) * self._step
+        bridged = self.newest + self._gap.astype(np.int64) - self._step * 9 // 10  # the usual time is an average
+        return np.minimum(self.now(now), np.maximum(of_newest, bridged))
 
     def hold(self) -> NDArray[np.float64]:
         """[A]: how long (ms) a silent asset is waited for beyond the out-of-orderness."""

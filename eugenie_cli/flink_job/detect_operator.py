@@ -143,34 +143,29 @@ class Detect(KeyedProcessFunction):
     def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
         """Make, score and judge the rows that are due in all shards; close anomalies of silent assets."""
         now = self._listening.now
-        due, silent = {}, {}
+        yield from self._score([n for n, rows in self._rows_of.items() if rows.complete(now, is_silent)], timers)
         for shard, rows in self._rows_of.items():
             clock_of = partial(rows.shard.clock_of, now=now)
-            assets = self._alarms_of[shard].silent(clock_of)
-            if assets:
-                silent[shard] = clock_of
-            if rows.complete(now, is_silent, assets):
-                due[shard] = rows
-        yield from self._score(due, timers)
-        for shard, clock_of in silent.items():
-            yield from self._together(self._alarms(shard).close_silent(clock_of, timers))
+            if silent := self._alarms_of[shard].silent(clock_of):  # every row with a reading has been judged
+                if rows.complete(now, is_silent, silent):
+                    yield from self._score([shard], timers)
+                yield from self._together(self._alarms(shard).close_silent(clock_of, timers))
 
-    def _score(self, due: dict[int, JournaledShard], timers: TimerService) -> Iterator[Row]:
+    def _score(self, due: list[int], timers: TimerService) -> Iterator[Row]:
         """Make, score and judge the rows of shards that are due."""
-        work = segments({shard: rows.shard for shard, rows in due.items()})
+        work = segments({shard: self._rows_of[shard].shard for shard in due})
         for shard, scored in self._predictor.scored(work):
             yield from self._together(self._alarms(shard).take(scored, timers))
-        for shard, rows in due.items():
+        for shard in due:
             self._current.turn_to(shard)
-            rows.settle()
+            self._rows_of[shard].settle()
 
     def _drain(self, shard: int, timers: TimerService) -> Iterator[Row]:
         """The stream has ended: make the last rows of a shard, close its anomalies, report what was counted."""
         if shard == self._own_shards[0]:
             yield from self._dead(self._counted())
-        rows = self._rows(shard)
-        if rows.complete(self._listening.now, is_silent=True):
-            yield from self._score({shard: rows}, timers)
+        if self._rows(shard).complete(self._listening.now, is_silent=True):
+            yield from self._score([shard], timers)
         yield from self._together(self._alarms(shard).close_all(timers))
 
     def _watch(self, wall_ms: int, timers: TimerService) -> None:
