@@ -14,7 +14,7 @@ from eugenie_cli.progress import Progress
 from eugenie_cli.streaming import package
 from eugenie_cli.workspace import cache_dir, shipped
 
-REQUIREMENTS = ("apache-flink", "numpy", "grpcio", "protobuf", "orjson")
+REQUIREMENTS = ("apache-flink", "apache-beam", "numpy", "grpcio", "protobuf", "orjson")
 """The packages that the job imports; others are their dependencies."""
 
 

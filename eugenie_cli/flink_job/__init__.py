@@ -10,6 +10,7 @@ Modules in the order of the data:
 - `batching`, `predict`: calls of the model server
 - `alarms`, `alarm_state`: episodes and records; `episode_state`: episodes in a savepoint
 - `sinks`: the result topics; `job`: the wiring
+- `key_context`, `beam_patches`: private parts of PyFlink and Beam; `tested_versions`: of which releases
 
 Ships to Flink workers. Needs only numpy, orjson, grpcio, protobuf and the dependencies of pyflink.
 """

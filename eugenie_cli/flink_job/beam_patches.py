@@ -5,7 +5,8 @@ samples which step is running, for statistics that Flink never reads, and ends t
 has woken up. It also writes state key by key, waiting for each answer before the next request. Together these make up
 most of a reading's latency. With the patches the thread is not started, and all answers are awaited together.
 
-The classes are internal to the pinned versions of Beam and PyFlink. If they differ, nothing is patched.
+The classes are internal to the tested releases of Beam and PyFlink. With others nothing is patched, and the log says
+so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import logging
 import threading
 from typing import Any
+
+from eugenie_cli.flink_job import tested_versions
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +25,12 @@ _bundle = threading.local()
 
 def apply() -> None:
     """Patch the current worker process. Every operator calls this; only the first call has an effect."""
-    try:
-        _without_sampling()
-        _await_answers_together()
-    except (ImportError, AttributeError) as error:
-        log.warning("Beam is not patched, bundles stay slow: %s", error)
+    others = tested_versions.others()
+    if others:
+        log.warning("Beam is not patched, so every bundle takes longer: the worker has %s", others)
+        return
+    _without_sampling()
+    _await_answers_together()
 
 
 def _without_sampling() -> None:
@@ -76,5 +80,5 @@ def _await_answers_together() -> None:
 
 
 def _replace(owner: type, name: str, by: Any) -> None:
-    getattr(owner, name)  # raises AttributeError if this version lacks it
+    getattr(owner, name)  # raises AttributeError: the tested releases have it
     setattr(owner, name, by)

@@ -24,6 +24,7 @@ from eugenie_cli.flink_job.decode import Decoder, Messages
 from eugenie_cli.flink_job.key_groups import keys, tasks
 from eugenie_cli.flink_job.source import SOURCE, raw_parts, source_table
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.tested_versions import private_part
 from eugenie_cli.readings.kafka_record import RecordParts
 
 BUNDLE_TIME = "python.fn-execution.bundle.time"
@@ -110,6 +111,8 @@ def by_key(rows: DataStream) -> KeyedStream:
     """Rows (key, value) as a keyed stream of values.
 
     `key_by` would call Python to compute the key of each element. Here the row already contains it, as with `key_by`.
+    Raises RuntimeError when this release of PyFlink makes keyed streams in another way.
     """
-    keyed = rows._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), Types.ROW([KEY]).get_java_type_info())
-    return KeyedStream(keyed, PART, rows)
+    with private_part("the Java class KeyByKeySelector"):
+        keyed = rows._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), Types.ROW([KEY]).get_java_type_info())
+        return KeyedStream(keyed, PART, rows)

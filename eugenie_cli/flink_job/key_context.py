@@ -7,6 +7,7 @@ from typing import Any
 from pyflink.common import Row
 
 from eugenie_cli.flink_job.key_groups import keys
+from eugenie_cli.flink_job.tested_versions import private_part
 
 
 class KeyContext:
@@ -14,12 +15,15 @@ class KeyContext:
 
     Only shards of the task are allowed: the state of others is on other tasks. The backend is an internal attribute of
     PyFlink. Every state request sends the key to the JVM, so the key of the current element does not matter there.
+
+    Raises RuntimeError when this release of PyFlink has no such backend.
     """
 
     def __init__(self, runtime_context: Any, shards: int) -> None:
-        self._backend = runtime_context._keyed_state_backend
+        with private_part("StreamingRuntimeContext._keyed_state_backend"):
+            self._set_key = runtime_context._keyed_state_backend.set_current_key
         self._rows = [Row(key) for key in keys(shards)]
 
     def turn_to(self, shard: int) -> None:
         """Let all further access to state and timers refer to `shard`."""
-        self._backend.set_current_key(self._rows[shard])
+        self._set_key(self._rows[shard])

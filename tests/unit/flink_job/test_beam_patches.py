@@ -1,77 +1,117 @@
-"""Patched classes of Beam and PyFlink: state is written completely, answers are awaited at the end of the bundle."""
+"""Private parts of Beam and PyFlink: what they mean in the tested releases, with and without the patches.
+
+Each program of `fn_api` runs in a process of its own, because patches cannot be undone. If one of these tests fails
+after a change of release, the patch may change what the job computes: compare `beam_patches` with the new code.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-SCRIPT = """
-import threading
-from apache_beam.coders import BytesCoder
-from apache_beam.portability.api import beam_fn_api_pb2
-from apache_beam.runners.worker import bundle_processor, statesampler
-from apache_beam.utils.counters import CounterFactory
-from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
-from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job import beam_patches, tested_versions
+from eugenie_cli.flink_job.decode_operator import by_key
+from eugenie_cli.flink_job.key_context import KeyContext
 
-beam_patches.apply()
-beam_patches.apply()
-requests, answered, problem = [], [], ""
+ROOT = Path(__file__).parents[3]
+FN_API = Path(__file__).with_name("fn_api.py")
+MESSAGE = re.compile(r"apache-beam [\d.]+, apache-flink [\d.]+: .+ is not what it is in the tested releases .*install")
 
-class Answer:
-    def __init__(self, request):
-        self.request = request
-    def get(self):
-        assert len(requests) == 4, "requests were sent one by one"
-        answered.append(self.request)
-        return beam_fn_api_pb2.StateResponse(error=problem)
 
-class Handler:
-    def clear(self, key):
-        requests.append(("clear", key))
-        return Answer(requests[-1])
-    def extend(self, key, coder, elements):
-        requests.append(("extend", key, list(elements)))
-        return Answer(requests[-1])
+def result_of(program: str) -> dict:
+    process = subprocess.run(
+        [sys.executable, str(FN_API), program], capture_output=True, text=True, check=False, timeout=120, cwd=ROOT
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
-class Backend(RemoteKeyedStateBackend):
-    def __init__(self, states):
-        self._internal_state_cache, self._all_states = states, {}
 
-def state(key, value):
-    bag = bundle_processor.SynchronousBagRuntimeState(Handler(), key, BytesCoder())
-    bag.clear()
-    bag.add(value)
-    return bag
+@pytest.fixture(scope="module")
+def plain() -> dict:
+    return result_of("plain")
 
-Backend([state("a", b"1"), state("b", b"2")]).commit()
-assert requests == [("clear", "a"), ("extend", "a", [b"1"]), ("clear", "b"), ("extend", "b", [b"2"])], requests
-assert answered == requests, answered
 
-requests.clear()
-problem = "the JVM is full"
-try:
-    Backend([state("a", b"1"), state("b", b"2")]).commit()
-except RuntimeError as error:
-    assert "the JVM is full" in str(error)
-else:
-    raise AssertionError("a failed write went unnoticed")
-
-before = threading.active_count()
-sampler = statesampler.StateSampler("bundle", CounterFactory())
-for _ in range(3):
-    sampler.start()
-    assert threading.active_count() == before
-    sampler.stop_if_still_running()
-    sampler.reset()
-print("ok")
-"""
+@pytest.fixture(scope="module")
+def patched() -> dict:
+    return result_of("patched")
 
 
 @pytest.mark.slow
-def test_state_is_written_completely_and_bundles_start_no_thread() -> None:
-    """In a separate process, because the patches cannot be undone."""
-    process = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)
-    assert process.stdout.strip().endswith("ok"), process.stderr
+def test_the_patch_of_state_sends_the_same_requests_and_awaits_all(plain, patched):
+    before, after = plain["states"], patched["states"]
+    assert len(before["requests"]) > 300 and len(before["read"]) > 100
+    for what in ("requests", "read", "final"):
+        assert after[what] == before[what]
+    assert after["unawaited"] == 0
+
+
+@pytest.mark.slow
+def test_the_patch_of_state_reports_a_failed_write():
+    assert result_of("failing") == {"error": "Flink did not write the state: the JVM is full"}
+
+
+@pytest.mark.slow
+def test_the_patch_of_sampling_changes_nothing_but_the_thread(plain, patched):
+    assert plain["sampling"]["threads"] == [1, 1, 1] and patched["sampling"]["threads"] == [0, 0, 0]
+    assert patched["sampling"]["seen"] == plain["sampling"]["seen"]
+
+
+@pytest.mark.slow
+def test_state_has_the_key_of_the_shard_as_if_its_element_were_processed():
+    sent = result_of("keys")
+    assert sent["turn_to"] == sent["element"] and len(set(sent["element"])) == 8
+
+
+def test_the_tested_releases_are_those_that_are_pinned_and_allowed():
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    allowed = (ROOT / "pyproject.toml").read_text()
+    for package, version in tested_versions.TESTED.items():
+        major, minor, _patch = version.split(".")
+        assert f"{package}=={version}" in pins
+        assert f'"{package}>={major}.{minor},<{major}.{int(minor) + 1}"' in allowed
+
+
+@pytest.mark.parametrize("installed", [{"apache-beam": "2.62.0"}, {"apache-flink": "2.3.1"}, {"apache-beam": None}])
+def test_other_releases_are_not_patched_and_the_log_says_so(installed, monkeypatch, caplog):
+    def version(package: str) -> str:
+        found = {**tested_versions.TESTED, **installed}[package]
+        if found is None:
+            raise metadata.PackageNotFoundError(package)
+        return found
+
+    monkeypatch.setattr(metadata, "version", version)
+    for patch in ("_without_sampling", "_await_answers_together"):
+        monkeypatch.setattr(beam_patches, patch, lambda: pytest.fail("patched"))
+    with caplog.at_level(logging.WARNING):
+        beam_patches.apply()
+    ((package, found),) = installed.items()
+    assert f"{package} {found or 'of an unknown release'} instead of {tested_versions.TESTED[package]}" in caplog.text
+
+
+def test_the_tested_releases_are_patched(monkeypatch):
+    done = []
+    for patch in ("_without_sampling", "_await_answers_together"):
+        monkeypatch.setattr(beam_patches, patch, lambda patch=patch: done.append(patch))
+    monkeypatch.setattr(metadata, "version", tested_versions.TESTED.__getitem__)
+    beam_patches.apply()
+    assert done == ["_without_sampling", "_await_answers_together"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda: KeyContext(object(), 8), id="the backend of state"),
+        pytest.param(lambda: by_key(object()), id="the Java stream"),
+    ],
+)
+def test_a_private_part_that_is_missing_is_named_with_the_releases(use):
+    with pytest.raises(RuntimeError) as caught:
+        use()
+    assert MESSAGE.match(str(caught.value)) and "'object' object has no attribute" in str(caught.value)
