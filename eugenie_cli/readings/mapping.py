@@ -21,8 +21,16 @@ from eugenie_cli.readings.quality import SCHEMES, IsGood, of_object, opcua
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.timestamp_parts import nanos_path, parts_in, seconds_text
 from eugenie_cli.readings.timestamps import ToInstant, compile_instant
-from eugenie_cli.readings.typed_values import TypedValue, explains_absence, is_null, other_types, typed_value
+from eugenie_cli.readings.typed_values import (
+    NULL_MARK,
+    NULL_VALUE,
+    TypedValue,
+    explains_absence,
+    other_types,
+    typed_value,
+)
 from eugenie_cli.readings.values import compile_value
+from eugenie_cli.readings.wide_members import errors_path, inner_paths
 
 Outcome: TypeAlias = "Reading | Rejected"
 ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
@@ -30,9 +38,7 @@ ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
 
 PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
 WHOLE = "."  # as `records`: the message itself is the array
-ERRORS = "errors"
-"""The object next to one named `VALUES` in which Neuron names the tags that it could not read."""
-VALUES = "values"
+NOT_A_VALUE = "a value is a number or text, not an object or array (other than OPC UA's DataValue or Variant)"
 
 
 def bind_file(mapping: Mapping[str, Any], file: str) -> dict[str, Any]:
@@ -57,13 +63,6 @@ def compile_mapping(mapping: Mapping[str, Any], timezone: str) -> ToReadings:
     """
     rules = _Rules(mapping, timezone)
     return rules.wide if mapping.get("shape") == "wide" else rules.long
-
-
-def inner_paths(mapping: Mapping[str, Any]) -> list[str]:
-    """Paths of a wide record's other parts that lie in the object of its measurements, relative to that object."""
-    around = ((mapping.get("value") or {}).get("path") or "value") + "."
-    paths = [(mapping.get(name) or {}).get("path") or "" for name in ("ts", "asset", "quality")]
-    return [path.removeprefix(around) for path in paths if path.startswith(around)]
 
 
 class _Refused(Exception):  # noqa: N818 - control flow within this module, not a program error
@@ -122,13 +121,13 @@ class _Rules:
 
     def _raw_value(self, record: Record, message: Record | None) -> Any:
         raw = self._raw(record, message, self.value)
-        if ("isNull" in record or "is_null" in record) and is_null(record):
+        if NULL_MARK in record and record[NULL_MARK] is True:
             return None
         if raw is MISSING:
             for path in other_types(self.value.get("path") or ""):
                 raw = self._at(record, message, path)
                 if raw is not MISSING:
-                    return raw
+                    return None if path.endswith(NULL_VALUE) else raw
             if explains_absence(record):
                 return None
         return raw
@@ -278,17 +277,11 @@ class _Rules:
         if raw is MISSING:
             raise self._absent(record, "value", self.value)
         if isinstance(raw, (dict, list)):
-            raise _Refused(reject_reasons.BAD_VALUE, "a value is a number or text, not an object or array")
+            raise _Refused(reject_reasons.BAD_VALUE, NOT_A_VALUE)
         try:
             return self.to_value(text_of(raw) or "")
         except ValueError as error:
             raise _Refused(reject_reasons.BAD_VALUE, str(error)) from None
-
-
-def errors_path(value: Mapping[str, Any]) -> str | None:
-    """The path of the object that names the tags without a value, if the values are at a path that ends in `VALUES`."""
-    around, dot, last = (value.get("path") or "value").rpartition(".")
-    return around + dot + ERRORS if last == VALUES else None
 
 
 def _root(record: Record, path: str) -> str:

@@ -17,10 +17,12 @@ TYPED = (
     *("double_value", "float_value", "int_value", "long_value", "boolean_value", "bool_value", "string_value"),
 )
 """Names of members that state the type of their value; a record has one of them."""
-NULL_MARKS = ("isNull", "is_null")
-"""Members of a record that are true if it has no value (Sparkplug B)."""
-ERROR_MARKS = ("error", "errorCode", "error_code", "nullValue", *NULL_MARKS)
-"""Members of a record that explain a missing value: what they mean is bad quality (Neuron's `error`, SiteWise)."""
+NULL_VALUE = "nullValue"
+"""The member in place of one of these if there is no value (SiteWise)."""
+NULL_MARK = "isNull"
+"""The member of a record that is true if it has no value (Sparkplug B)."""
+ERROR_MARKS = ("error", "errorCode", "error_code", NULL_MARK, "is_null")
+"""Members of a record that explain a missing value: what they mean is bad quality (Neuron's `error`)."""
 
 _TYPED = frozenset(TYPED)
 _VALUE, _STATUS, _SOURCE, _SERVER = "Value", "StatusCode", "SourceTimestamp", "ServerTimestamp"
@@ -63,7 +65,7 @@ def typed_value(raw: Mapping[str, Any]) -> TypedValue | None:
     names = [name for name in raw if name in _TYPED]
     if len(names) == 1:
         return TypedValue(raw[names[0]])
-    return TypedValue(None) if "nullValue" in raw and not names else None
+    return TypedValue(None) if NULL_VALUE in raw and not names else None
 
 
 def _of_variant(value: Any) -> Any:
@@ -79,12 +81,7 @@ def explains_absence(record: Mapping[str, Any]) -> bool:
     return any(record.get(name) not in (None, False, 0, "", [], {}) for name in ERROR_MARKS)
 
 
-def is_null(record: Mapping[str, Any]) -> bool:
-    """Whether a record says that it has no value."""
-    return any(record.get(name) is True for name in NULL_MARKS)
-
-
 def other_types(path: str) -> tuple[str, ...]:
     """The paths at which the value of a record may be instead: for `v.doubleValue`, `v.integerValue` and so on."""
     around, dot, last = path.rpartition(".")
-    return tuple(around + dot + name for name in TYPED if name != last) if last in _TYPED else ()
+    return tuple(around + dot + name for name in (*TYPED, NULL_VALUE) if name != last) if last in _TYPED else ()

@@ -20,12 +20,11 @@ from eugenie_cli.readings.columns.field_paths import (
     optional,
 )
 from eugenie_cli.readings.timestamp_parts import nanos_path
-from eugenie_cli.readings.typed_values import NULL_MARKS, is_null
+from eugenie_cli.readings.typed_values import NULL_MARK
 
 NAMES = ("asset", "sensor", "tag")
 PARTS = (*NAMES, "ts", "value", "quality")
 REQUIRED = ("ts", "value")
-MARKS = frozenset(NULL_MARKS)
 
 
 class RawColumns(NamedTuple):
@@ -81,7 +80,7 @@ class LongRows:
             if (
                 names is None
                 or any(self._parts[part]["path"] not in names for part in REQUIRED)
-                or (not MARKS.isdisjoint(names) and _any_null(alike))
+                or (NULL_MARK in names and _any_null(alike))
             ):
                 yield numbers, None
             else:
@@ -107,7 +106,7 @@ class LongRows:
 def _any_null(records: Sequence[Any]) -> bool:
     """Whether one of the records says that it has no value: the reference reads these."""
     for record in records:  # noqa: SIM110 - a generator would cost more than the check
-        if ("isNull" in record or "is_null" in record) and is_null(record):
+        if NULL_MARK in record and record[NULL_MARK] is True:
             return True
     return False
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from eugenie_cli.readings.columns.field_paths import Getter, around, elements_of, getter, instant_getter, optional
 from eugenie_cli.readings.columns.long import RawColumns
-from eugenie_cli.readings.mapping import errors_path, inner_paths
 from eugenie_cli.readings.members import opened
+from eugenie_cli.readings.wide_members import errors_path, inner_paths
 
 REMEMBERED = 10_000
 """Layouts (an asset and the names in its records) kept in memory: normally about one per asset."""

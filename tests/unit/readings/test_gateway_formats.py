@@ -242,6 +242,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, list[tuple[Any, ...]]]] = {
                 {"value": {"booleanValue": True}, "timestamp": {"timeInSeconds": S + 1}, "quality": "GOOD"},
                 {"value": {"stringValue": "3.5"}, "timestamp": {"timeInSeconds": S + 2}, "quality": "GOOD"},
                 {"value": {"integerValue": 2}, "timestamp": {"timeInSeconds": S + 3}, "quality": "BAD"},
+                {"value": {"nullValue": {"valueType": "D"}}, "timestamp": {"timeInSeconds": S + 4}, "quality": "GOOD"},
             ],
         },
         [
@@ -250,6 +251,7 @@ CASES: dict[str, tuple[dict[str, Any], Any, list[tuple[Any, ...]]]] = {
             (None, None, "/k/2", S * 1000 + 1000, 1.0),
             (None, None, "/k/2", S * 1000 + 2000, 3.5),
             (None, None, "/k/2", S * 1000 + 3000, BAD),
+            (None, None, "/k/2", S * 1000 + 4000, BAD),
         ],
     ),
     "SiteWise, with the objects themselves": (
