@@ -20,6 +20,8 @@ from eugenie_cli.readings.reading import Rejected
 
 MAGIC = b"\0"  # Confluent's wire format: this byte, then the schema's id in four bytes
 FRAME = 5
+FIRST_LINES = 20
+"""Lines that decide whether a payload is several messages: lines of garbage are not all parsed."""
 
 
 class Lines(NamedTuple):
@@ -117,19 +119,20 @@ def _lines_or_one(payload: bytes | None) -> Message | Lines | Rejected:
     if not isinstance(message, Rejected):
         return message
     lines = json_lines(text)
-    if lines is not None and not isinstance(_one(lines[0][1]), Rejected):
+    unread = [isinstance(_one(line), Rejected) for _, line in lines[:FIRST_LINES]]
+    if lines and (not unread[0] or 2 * sum(unread) <= len(unread)):  # otherwise one message that is not JSON
         return Lines([(number, _one(line)) for number, line in lines])
     if text[:1] not in ("{", "[") and is_line(text):
         return _bad(f"{message.detail}; it is InfluxDB's line protocol, which `format: influx` reads")
     return message
 
 
-def json_lines(text: str) -> list[tuple[int, str]] | None:
-    """The lines of several messages with their numbers, without blank ones; None if there are not several."""
+def json_lines(text: str) -> list[tuple[int, str]]:
+    """The lines of several messages with their numbers, without blank ones; empty if there are not several."""
     if "\n" not in text.strip():
-        return None
+        return []
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return lines if len(lines) > 1 else None
+    return lines if len(lines) > 1 else []
 
 
 def _text(payload: str | bytes | None) -> str | Rejected:

@@ -421,6 +421,15 @@ def test_a_line_of_json_that_is_refused_does_not_take_its_neighbours_along():
     assert [outcome[1][:7] for outcome in outcomes if len(outcome) == 2] == ["line 3:", "line 4:", "line 1:"]
 
 
+def test_a_first_line_that_was_cut_off_does_not_take_the_others_along():
+    line = json.dumps(flat()).encode()
+    (outcomes,) = outcomes_of(dumped(**FLAT), b'sor": 1}\n' + line)
+    assert [outcome[-1] for outcome in outcomes if len(outcome) > 2] == [1.25]
+    pretty = json.dumps(flat(), indent=1).encode()
+    ((rejected,),) = outcomes_of(dumped(**FLAT), pretty[:-1])
+    assert rejected[0] == "bad-json" and not rejected[1].startswith("line ")
+
+
 @pytest.mark.parametrize("name", ["OPC-UA", "opc_ua", "OpcUa", "opc ua"])
 def test_a_scheme_may_be_spelt_in_several_ways(name):
     assert dumped(**{**FLAT, "quality": {"path": "q", "scheme": name}})["quality"]["scheme"] == "opcua"
