@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 Message: TypeAlias = "dict[str, Any] | list[Any]"
 
 MAX_PAYLOAD = 1_000_000  # characters; Kafka's default limit for a message is a megabyte
-REMEMBERED = 8
+REMEMBERED = 4
 """Texts whose objects are kept: each part of a record descends into the same text."""
 
 _WHITESPACE = " \t\r\n"
@@ -55,7 +55,7 @@ def from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
-        raise ValueError(f"is not base64: {error}") from None
+        raise ValueError(str(error)) from None
 
 
 def _refuse_constant(name: str) -> float:

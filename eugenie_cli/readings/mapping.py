@@ -11,7 +11,7 @@ are looked up there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ from eugenie_cli.readings.typed_values import (
     typed_value,
 )
 from eugenie_cli.readings.values import compile_value
-from eugenie_cli.readings.wide_members import errors_path, inner_paths
+from eugenie_cli.readings.wide_members import errors_path, inner_paths, is_keep_alive
 
 Outcome: TypeAlias = "Reading | Rejected"
 ToReadings: TypeAlias = "Callable[..., list[Outcome]]"
@@ -139,10 +139,10 @@ class _Rules:
             asset = self._text(record, message, self.asset)
             if asset is None and self.asset is not None:
                 raise self._absent(record, "asset", self.asset)
-            columns = [
-                (name, raw, typed_value(raw) if isinstance(raw, dict) else None)
-                for name, raw in self._columns(record, message)
-            ]
+            inner = self._measurements(record, message)
+            if inner is None:
+                return []
+            columns = [(name, raw, typed_value(raw) if isinstance(raw, dict) else None) for name, raw in inner]
             shared = self._shared_instant(
                 record, message, any(own and (own.source_ts or own.server_ts) for *_, own in columns)
             )
@@ -160,19 +160,20 @@ class _Rules:
                 outcomes.append(Reading(asset, None, column.strip(BLANKS), ts, value, value == value))
         return outcomes
 
-    def _columns(self, record: Record, message: Record | None) -> Iterator[tuple[str, Any]]:
-        """The measurements of a wide record: the members of the object at the value's path, or of the record."""
+    def _measurements(self, record: Record, message: Record | None) -> list[tuple[str, Any]] | None:
+        """The members of the object at the value's path, or else of the record; None if the record is only a sign of
+        life.
+        """
         inner = opened(self._raw(record, message, self.value), self.in_base64)
         if isinstance(inner, dict):
             other = self.ignore | {_root(inner, path) for path in self.inner_paths}
-            yield from ((name, raw) for name, raw in inner.items() if name not in other)
-            yield from (
-                (name, None) for name in self._unread(record, message) if name not in inner and name not in other
-            )
-            return
+            unread = [(name, None) for name in self._unread(record, message) if name not in inner]
+            return [(name, raw) for name, raw in (*inner.items(), *unread) if name not in other]
+        if is_keep_alive(record):
+            return None
         parts = (self.ts, self.asset, self.quality)
         other = self.ignore | {_root(record, part["path"]) for part in parts if part and part.get("path")}
-        yield from ((name, raw) for name, raw in record.items() if name not in other)
+        return [(name, raw) for name, raw in record.items() if name not in other]
 
     def _unread(self, record: Record, message: Record | None) -> list[str]:
         """The tags that the gateway could not read, and which are therefore not among the values."""

@@ -71,7 +71,7 @@ def _in_base64(read: Read, may_be_json: bool) -> Read:
         try:
             return read(from_base64(text.decode("ascii")))
         except ValueError as error:
-            return _bad(f"the payload is not base64 ({error}), which `base64: true` requires")
+            return _bad(f"the payload is not base64, which `base64: true` requires: {error}")
 
     return of_payload
 

@@ -8,16 +8,25 @@ from typing import Any
 ERRORS = "errors"
 """The object next to one named `VALUES` in which Neuron names the tags that it could not read."""
 VALUES = "values"
+DEFAULT = "value"
+"""The path of a value if the mapping states none."""
+KEEP_ALIVE = "ua-keepalive"
+"""OPC UA PubSub's `MessageType` of a message that only shows that its writer is alive (OPC 10000-14, 7.2.5.4)."""
 
 
 def inner_paths(mapping: Mapping[str, Any]) -> list[str]:
     """Paths of a wide record's other parts that lie in the object of its measurements, relative to that object."""
-    around = ((mapping.get("value") or {}).get("path") or "value") + "."
+    around = ((mapping.get("value") or {}).get("path") or DEFAULT) + "."
     paths = [(mapping.get(name) or {}).get("path") or "" for name in ("ts", "asset", "quality")]
     return [path.removeprefix(around) for path in paths if path.startswith(around)]
 
 
 def errors_path(value: Mapping[str, Any]) -> str | None:
     """The path of the object that names the tags without a value, if the values are at a path that ends in `VALUES`."""
-    around, dot, last = (value.get("path") or "value").rpartition(".")
+    around, dot, last = (value.get("path") or DEFAULT).rpartition(".")
     return around + dot + ERRORS if last == VALUES else None
+
+
+def is_keep_alive(record: Mapping[str, Any]) -> bool:
+    """Whether a record without measurements only shows that the gateway is alive."""
+    return record.get("MessageType") == KEEP_ALIVE

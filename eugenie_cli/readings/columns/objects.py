@@ -41,8 +41,6 @@ class Objects:
         records, None if all are good.
         """
         rows = [row for row, member in enumerate(members) if type(member) is dict]
-        if not rows:
-            return
         typed = [typed_value(members[row]) or _NOT_ONE for row in rows]
         is_good, is_read = self._statuses.of_members([own.status for own in typed])
         if good is not None:
@@ -55,8 +53,3 @@ class Objects:
             stated = np.array(rows)[has_own]
             texts = [own.source_ts for own in typed if own.source_ts is not None]
             columns.ts[stated], columns.timed[stated] = self._instants.of_members(texts)
-
-
-def may_be_objects(good: NDArray[np.bool_] | None, readable: NDArray[np.bool_]) -> bool:
-    """Whether some values may be objects: those are unreadable, or ignored because their record's quality is bad."""
-    return not readable.all() or (good is not None and not good.all())

@@ -20,7 +20,7 @@ from eugenie_cli.readings.columns.flat_json import FlatJson
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.columns.long import LongRows
 from eugenie_cli.readings.columns.messages import compile_decoder
-from eugenie_cli.readings.columns.objects import ObjectColumns, Objects, may_be_objects
+from eugenie_cli.readings.columns.objects import ObjectColumns, Objects
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf, Places
 from eugenie_cli.readings.columns.values import Values
@@ -125,7 +125,7 @@ class _Reader:
             good, readable = self._qualities.of_members(raw.quality)
             fine &= readable
         value, readable = self._values.of_members(raw.value, good)
-        if may_be_objects(good, readable):
+        if self._values.had_objects:
             self._objects.read(raw.value, good, ObjectColumns(ts, timed, value, readable))
         fine &= timed & readable
         rest = {*unread, *refused, *raw.message[~fine].tolist()}

@@ -31,6 +31,8 @@ class Values:
         self._decimal, status = part.get("decimal") or ".", tuple(part.get("status") or ())
         self._to_value = compile_value(self._decimal, status, part.get("unit"))
         self._sentinels = sentinels(self._decimal, status)
+        self.had_objects = False
+        """Whether there were objects among the members read last."""
 
     def of_members(self, members: Sequence[Any], good: NDArray[np.bool_] | None) -> Read:
         """Members [N] of messages and their qualities (None: all good) -> values; NaN also if the quality is bad.
@@ -38,6 +40,7 @@ class Values:
         Numbers that are too large are not read here: the reference decides by their text in the message.
         """
         kinds = set(map(type, members))
+        self.had_objects = dict in kinds
         if kinds <= _NUMBERS or len(kinds) == 1:
             value, readable = self._of_kind(next(iter(kinds), float), members)
         else:

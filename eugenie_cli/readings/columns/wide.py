@@ -10,7 +10,7 @@ import numpy as np
 from eugenie_cli.readings.columns.field_paths import Getter, around, elements_of, getter, instant_getter, optional
 from eugenie_cli.readings.columns.long import RawColumns
 from eugenie_cli.readings.members import opened
-from eugenie_cli.readings.wide_members import errors_path, inner_paths
+from eugenie_cli.readings.wide_members import errors_path, inner_paths, is_keep_alive
 
 REMEMBERED = 10_000
 """Layouts (an asset and the names in its records) kept in memory: normally about one per asset."""
@@ -82,6 +82,8 @@ class WideRows:
             try:
                 inner = self._inner((record, outer))
             except KeyError:
+                if is_keep_alive(record):
+                    raise
                 return record
             if type(inner) is str:
                 inner = opened(inner, self._in_base64)
@@ -89,6 +91,8 @@ class WideRows:
                 if self._errors is not None and self._errors((record, outer)):
                     raise TypeError("the reference reads the tags that the gateway could not read")
                 return inner
+        if is_keep_alive(record):
+            raise TypeError("the reference reads records that only show that the gateway is alive")
         return record
 
     def _layout(self, asset: Any, inner: dict[str, Any], nested: bool) -> tuple[list[Any], list[str] | None]:

@@ -134,6 +134,11 @@ CASES: dict[str, tuple[dict[str, Any], Any, list[tuple[Any, ...]]]] = {
         {"Payload": {"a": {"Value": 1, "SourceTimestamp": T}, "b": {"Value": 2, "ServerTimestamp": T}}},
         [("k-2", None, "a", T_MS, 1.0), ("k-2", None, "b", T_MS, 2.0)],
     ),
+    "PubSub: a keep-alive": (
+        PUBSUB,
+        {"PublisherId": "k-2", "Messages": [{"DataSetWriterId": 1, "MessageType": "ua-keepalive", "Timestamp": T}]},
+        [],
+    ),
     "PubSub: a status of the whole data set": (
         {**PUBSUB, "quality": {"path": "Status", "scheme": "opcua"}},
         {
