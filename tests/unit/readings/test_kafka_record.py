@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from typing import Any
@@ -38,6 +39,9 @@ MAPPINGS: dict[str, dict[str, Any]] = {
     "wide, nested": {"shape": "wide", "asset": KEY, "ts": TIME, "value": {"path": "m.n"}},
     "an array in a message": {"records": "m.list", "asset": KEY, "sensor": {"path": "sensor"}, "ts": TIME},
     "an array as the message": {"records": ".", "asset": KEY, "sensor": {"path": "sensor"}, "ts": {"path": "ts"}},
+    "line protocol": {"format": "influx", "shape": "wide", "asset": KEY, "ts": TIME, "value": {"path": "fields"}},
+    "base64": {"base64": True, "asset": KEY, "sensor": {"path": "sensor"}, "ts": TIME},
+    "change events": {"asset": KEY, "sensor": {"path": "after.sensor"}, "ts": TIME, "value": {"path": "after.value"}},
 }
 DUMPED = {name: ReadingsMapping.model_validate(given).model_dump(mode="json") for name, given in MAPPINGS.items()}
 
@@ -189,6 +193,12 @@ MESSAGE = st.one_of(
 )
 PAYLOAD = st.one_of(
     MESSAGE.map(lambda message: json.dumps(message).encode()),
+    MESSAGE.map(lambda message: base64.b64encode(json.dumps(message).encode())),
+    st.lists(RECORD.map(json.dumps), max_size=3).map(lambda lines: "\n".join(lines).encode()),
+    st.fixed_dictionaries(
+        {"op": st.sampled_from(["c", "d", 1]), "before": st.none(), "after": st.one_of(RECORD, st.none())}
+    ).map(lambda event: json.dumps(event).encode()),
+    st.sampled_from([b"m,host=a flow=2.5,q=1i 5", b"m flow=1\nm flow=2 7\n# c\nm flow", b"m flow=t"]),
     st.sampled_from([None, b"", b" 2.5\n", b"2,5", b"Bad", b"\xff", b'"\\ud800"', b"{", b"1" * 400]),
 )
 ENVELOPE = st.tuples(
