@@ -5,14 +5,37 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 500
-"""Characters of a summary at most."""
+"""Characters of a cause at most."""
+
+_LIB = "(docs/operations.md, A Flink of your own)"
+_NEXT = (
+    (re.compile(r"com[./]github[./]luben[./]zstd"), f"Flink's lib lacks zstd-jni: copy it there and restart {_LIB}"),
+    (
+        re.compile("failed to map segment from shared object"),
+        "the folder of temporary files forbids programs (noexec): give the TaskManager another one, -Djava.io.tmpdir",
+    ),
+    (
+        re.compile(r"RecordTooLargeException|MESSAGE_TOO_LARGE"),
+        "a topic's max.message.bytes is too small: `eugenie doctor --site` names it",
+    ),
+    (
+        re.compile(r"InvalidRecordException|INVALID_RECORD"),
+        "a topic refuses the job's records, as a compacted one does without keys: `eugenie doctor --site` names it",
+    ),
+)
+"""Causes with a remedy that their own words do not tell: a pattern of the stack trace, and what to do."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b.*")
 
 
 def summary(stacktrace: str) -> str:
-    """What failed: the exception of the last Python traceback if any, else Java's innermost cause."""
+    """What failed: the exception of the last Python traceback if any, else Java's innermost cause; and what to do."""
+    remedy = next((remedy for pattern, remedy in _NEXT if pattern.search(stacktrace)), None)
+    return _cause(stacktrace) + (f"; next: {remedy}" if remedy else "")
+
+
+def _cause(stacktrace: str) -> str:
     lines = [line.rstrip() for line in stacktrace.splitlines()]
     if any(_TRACEBACK in line for line in lines):
         start = max(number for number, line in enumerate(lines) if _TRACEBACK in line)

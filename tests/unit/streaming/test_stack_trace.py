@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from eugenie_cli.streaming.stack_trace import MAX_LENGTH, summary
 
 PYTHON = """java.lang.RuntimeException: Failed to close remote bundle
@@ -40,3 +42,24 @@ def test_a_trace_without_a_cause_is_summarized_by_its_first_line_and_truncated()
     assert summary("java.lang.Exception: TaskManager lost\n\tat x.y") == "java.lang.Exception: TaskManager lost"
     assert summary("") == ""
     assert len(summary("x" * 10_000)) == MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("java.lang.NoClassDefFoundError: com/github/luben/zstd/ZstdInputStreamNoFinalizer", "lacks zstd-jni"),
+        ("java.lang.ClassNotFoundException: com.github.luben.zstd.ZstdInputStreamNoFinalizer", "lacks zstd-jni"),
+        ("java.lang.UnsatisfiedLinkError: /tmp/x.so: failed to map segment from shared object", "noexec"),
+        ("org.apache.kafka.common.errors.RecordTooLargeException: 1100000 bytes", "max.message.bytes"),
+        ("org.apache.kafka.common.InvalidRecordException: Compacted topic cannot accept", "doctor --site"),
+    ],
+)
+def test_a_cause_whose_words_do_not_tell_has_the_next_step(cause, remedy):
+    text = summary(
+        f"org.apache.flink.util.FlinkException: failed\n\tat org.apache.flink.A.b(A.java:1)\nCaused by: {cause}"
+    )
+    assert text.startswith(f"{cause}; next: ") and remedy in text
+
+
+def test_other_causes_stand_alone():
+    assert summary("java.io.IOException: disk full\n\tat a.B.c(B.java:1)") == "java.io.IOException: disk full"
