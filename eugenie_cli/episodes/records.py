@@ -41,6 +41,7 @@ SCORE_DECIMALS = 6
 CONTRIBUTION_DECIMALS = 4
 VALUE_DIGITS = 7
 """Significant digits of a float32."""
+DELAYED = ',"delayed":true'
 PAYLOAD_LIMIT = 65_536
 """Characters of a payload kept in a dead letter: even escaped they fit Kafka's default limit of 1 MB."""
 DETAIL_LIMIT = 1_000
@@ -74,7 +75,10 @@ def anomaly_id(site: str, asset: str, class_name: str, start_ms: int) -> str:
 def anomaly_record(
     site: str, asset: str, class_name: str, sensors: Sequence[tuple[str, str]], event: Event, model_name: str
 ) -> dict[str, Any]:
-    """The record of an event. `sensors`: (name, unit) in row order; the record lists the strongest first."""
+    """The record of an event. `sensors`: (name, unit) in row order; the record lists the strongest first.
+
+    The stream adds `"delayed": true` to events of rows whose readings arrived much later than usual, and so do scores.
+    """
     order = sorted(range(len(sensors)), key=lambda index: -event.contribution[index])[:TOP_SENSORS]
     return {
         "schema": ANOMALY_SCHEMA,
@@ -139,14 +143,21 @@ class ScoreFormatter:
         self._assets: dict[str, str] = {}
 
     def __call__(
-        self, asset: str, ts_ms: int, score: float, readings: int, bad_quality: int, version: int | None
+        self,
+        asset: str,
+        ts_ms: int,
+        score: float,
+        readings: int,
+        bad_quality: int,
+        version: int | None,
+        delayed: bool = False,
     ) -> bytes:
         head = self._assets.get(asset)
         if head is None:
             head = self._assets[asset] = self._head + _text(asset) + self._class
         number = "null" if not math.isfinite(score) else repr(round(float(score), SCORE_DECIMALS))
         model = ',"model":null}' if version is None else f"{self._model}{version}}}}}"
-        counts = f'"readings":{readings},"bad_quality":{bad_quality}'
+        counts = f'"readings":{readings},"bad_quality":{bad_quality}{DELAYED if delayed else ""}'
         return f'{head}{iso(ts_ms)}","score":{number},{counts}{model}'.encode()
 
 

@@ -60,15 +60,17 @@ class AlarmState:
         counts = zip(batch.readings.tolist(), batch.bad_quality.tolist(), strict=True)
         anomalous = (scored.score > 1).any(axis=1).tolist()
         write = self._format[batch.class_name]
+        delayed_until = batch.delayed_until.tolist()
         for index, (asset, (readings, bad_quality)) in enumerate(zip(batch.assets, counts, strict=True)):
+            late_edge = delayed_until[index]
             episode = self._episodes.get(asset)
             if episode is None:
                 episode = self._episodes[asset] = Episode()
             for edge, score, good, bad in zip(edges[index], scores[index], readings, bad_quality, strict=True):
                 if score == score:
-                    yield SCORE, asset, write(asset, edge, score, good, bad, scored.version).decode()
+                    yield SCORE, asset, write(asset, edge, score, good, bad, scored.version, edge <= late_edge).decode()
                 elif good or bad:
-                    yield SCORE, asset, write(asset, edge, score, good, bad, None).decode()
+                    yield SCORE, asset, write(asset, edge, score, good, bad, None, edge <= late_edge).decode()
             if anomalous[index] or not episode.is_idle:  # otherwise nothing happens, which is the usual case
                 yield from self._episode_records(scored, index, asset, episode)
 
@@ -81,7 +83,8 @@ class AlarmState:
             if score > 1 or episode.start is not None:
                 reasons = [array[index, step_index].tolist() for array in arrays]
                 events = step(rule, episode, ScoredRow(edge, score, scored.version, *reasons))
-                yield from self._records(asset, batch.class_name, events)
+                delayed = edge <= int(batch.delayed_until[index])
+                yield from self._records(asset, batch.class_name, events, delayed)
             elif score == score:
                 step(rule, episode, ScoredRow(edge, score, scored.version, (), (), ()))
         self._note(asset, episode)
@@ -132,15 +135,17 @@ class AlarmState:
             else:
                 assets.discard(asset)
 
-    def _records(self, asset: str, class_name: str, events: list[Event]) -> Iterator[Record]:
+    def _records(self, asset: str, class_name: str, events: list[Event], delayed: bool = False) -> Iterator[Record]:
         if events:
-            yield from self._written(asset, self._classes[class_name], events)
+            yield from self._written(asset, self._classes[class_name], events, delayed)
 
-    def _written(self, asset: str, of_class: ClassState, events: list[Event]) -> Iterator[Record]:
+    def _written(
+        self, asset: str, of_class: ClassState, events: list[Event], delayed: bool = False
+    ) -> Iterator[Record]:
         sensors = list(zip(of_class.sensors, of_class.units, strict=True))
         for event in events:
             record = anomaly_record(self._site, asset, of_class.name, sensors, event, of_class.model)
-            yield ANOMALY, asset, dumps(record).decode()
+            yield ANOMALY, asset, dumps({**record, "delayed": True} if delayed else record).decode()
 
     def state(self) -> dict[str, Any]:
         """Plain data for `restore`; usually empty, since idle episodes are omitted."""

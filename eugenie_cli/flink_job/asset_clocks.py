@@ -3,7 +3,8 @@
 An asset's clock is driven by its own readings. A gateway whose clock is fast, slow or stuck, or which sends in
 blocks, affects its own assets only. Rows of an asset are complete
 
-- up to its newest reading minus the out-of-orderness, or
+- up to its newest reading minus the out-of-orderness, or minus the disorder of its readings if that is larger, which is
+  learnt, too: the sensors of an asset may come through two gateways, one behind the other; or
 - when it is silent: its clock is assumed to continue, less a hold. The hold covers the delay with which its readings
   usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s, that of one which sends at
   once approaches 0. Rows without a reading, which carry the last values on, are complete only as far as such gaps are
@@ -38,8 +39,12 @@ LEARNT_AFTER = 20
 LONGEST_DELAY_MS = 900_000
 """A longer delay is an outage, from which nothing is learnt."""
 
+LONGEST_DISORDER_MS = 60_000
+"""Readings that are further behind the newest one of their asset are late, and nothing is learnt from them: the rows of
+an asset that sends stored readings after an outage, besides current ones, must not wait for long."""
+
 HALF_LIFE_MS = 600_000
-"""After this long without another delay like it, a learnt delay has halved."""
+"""After this long without another one like it, a learnt delay or disorder has halved."""
 
 GAP_WEIGHT = 1 / 8
 """Weight of the last time between two readings in the usual one: a single gap in the data is not usual."""
@@ -53,13 +58,14 @@ class AssetClocks:
 
     def __init__(self, count: int, spec: ClassSpec, out_of_orderness_ms: int) -> None:
         self._step, self._max_gap = spec.step_ms, spec.max_gap_ms
-        self._behind = out_of_orderness_ms + 1
-        """Plus one: a reading delayed by exactly the out-of-orderness is in time."""
+        self._out_of_orderness = out_of_orderness_ms
         self.newest = np.full(count, NEVER, np.int64)
         """[A]: the newest instant of each asset's readings; NEVER: it has none."""
         self._delay = np.zeros(count)
         self._gap = np.zeros(count)
         """[A]: the usual time (ms) between two readings of each asset, as far as its last values bridge it."""
+        self._disorder = np.zeros((2, count))
+        """[A]: how far (ms) readings were behind the newest one of their asset: at least twice, and at least once."""
         self._sent = np.zeros(count, np.int64)
         self._heard = np.zeros(count)
         """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
@@ -71,15 +77,16 @@ class AssetClocks:
         """Mask [N] of readings, in order of arrival, whose row is complete: made, or complete by earlier readings.
 
         `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made.
-        The result does not depend on how the readings are split into calls.
+        The result does not depend on how the readings are split into calls, as long as the disorder is what it was.
         """
-        newest = self.newest.copy()
+        newest, behind = self.newest.copy(), self._behind()
         np.maximum.at(newest, asset, ts)
-        suspect = edge <= np.maximum(made, newest - self._behind)[asset]
-        if not suspect.any():
-            return suspect
-        before = _newest_before(asset, ts, self.newest)
-        return edge <= np.maximum(made[asset], before - self._behind)
+        before, late = self.newest[asset], edge <= np.maximum(made, newest - behind)[asset]
+        if late.any() or (self._disorder[1][asset] * 2 > self._out_of_orderness).any():
+            before = _newest_before(asset, ts, self.newest)
+            late = edge <= np.maximum(made[asset], before - behind[asset])
+        self._learn_disorder(asset, before - ts)
+        return late
 
     def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float) -> None:
         """Readings that are not late have arrived at listened time `now`."""
@@ -94,6 +101,7 @@ class AssetClocks:
         delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
         fading = np.where(known, np.exp2(-silent / HALF_LIFE_MS), 1.0)
         self._delay = np.maximum(self._delay * fading, delay)
+        self._disorder *= fading
         gap = oldest - self.newest
         is_bridged = known & (gap > 0) & (gap <= self._max_gap)
         self._gap += np.where(is_bridged, (gap - self._gap) * GAP_WEIGHT, 0.0)
@@ -105,7 +113,7 @@ class AssetClocks:
         """[A]: the time of each asset's clock at listened time `now`, less the hold and the out-of-orderness."""
         silent = np.maximum(now - self._heard, 0.0)
         extrapolated = np.maximum(silent - self.hold(), 0.0).astype(np.int64)
-        return np.where(self.newest > NEVER, self.newest + extrapolated - self._behind, NEVER)
+        return np.where(self.newest > NEVER, self.newest + extrapolated - self._behind(), NEVER)
 
     def complete(self, now: float) -> NDArray[np.int64]:
         """[A]: every row of each asset up to this instant is complete at listened time `now`."""
@@ -113,10 +121,28 @@ class AssetClocks:
         bridged = self.newest + self._gap.astype(np.int64) - self._step * 9 // 10  # the usual time is an average
         return np.minimum(self.now(now), np.maximum(of_newest, bridged))
 
+    def _behind(self) -> NDArray[np.int64]:
+        """[A]: how far (ms) rows are complete behind the newest reading."""
+        # plus one: a reading delayed by exactly the out-of-orderness is in time
+        return np.maximum(self._out_of_orderness, (self._disorder[0] * JITTER).astype(np.int64)) + 1
+
+    def _learn_disorder(self, asset: NDArray[np.int64], behind: NDArray[np.int64]) -> None:
+        """`behind`: [N], how far (ms) readings are behind the newest reading of their asset before them."""
+        counted = (behind > 0) & (behind <= LONGEST_DISORDER_MS)
+        if counted.any():
+            most = np.zeros(len(self.newest))
+            np.maximum.at(most, asset[counted], behind[counted].astype(np.float64))
+            self._disorder[0] = np.maximum(self._disorder[0], np.minimum(most, self._disorder[1]))
+            self._disorder[1] = np.maximum(self._disorder[1], most)
+
     def hold(self) -> NDArray[np.float64]:
         """[A]: how long (ms) a silent asset is waited for beyond the out-of-orderness."""
         learnt = self._delay * JITTER + JITTER_MS
         return np.where(self._sent >= LEARNT_AFTER, learnt, np.maximum(learnt, FIRST_HOLD_MS))
+
+    def silence(self, now: float) -> NDArray[np.float64]:
+        """[A]: how long (ms) each asset has been silent at listened time `now`, beyond what is usual for it."""
+        return np.maximum(now - self._heard - self.hold() - self._gap, 0.0)
 
     def state(self, assets: NDArray[np.int64]) -> dict[str, Any]:
         """Plain data of some assets for `restore`."""
@@ -124,6 +150,7 @@ class AssetClocks:
             "newest": self.newest[assets],
             "delay": self._delay[assets],
             "gap": self._gap[assets],
+            "disorder": self._disorder[:, assets],
             "sent": self._sent[assets],
         }
 
@@ -132,6 +159,7 @@ class AssetClocks:
         self.newest[assets] = state["newest"][positions]
         self._delay[assets] = state["delay"][positions]
         self._gap[assets] = state["gap"][positions]
+        self._disorder[:, assets] = state["disorder"][:, positions]
         self._sent[assets] = state["sent"][positions]
 
 

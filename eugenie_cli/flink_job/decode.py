@@ -82,8 +82,10 @@ class Decoder:
         arrival = arrivals(messages.sent, wall_ms)
         future = ts > (arrival + self._max_ahead)[message]
         known = place >= 0
+        ahead: dict[str, tuple[int, int]] = {}
         if future.any():
             self._refuse(refusals, columns, arrival, future)
+            ahead = self._ahead(place, ts - arrival[message], known & future)
         accepted = known & ~future
         unknown = self._unknown_tags(columns, messages, ~known & ~future)
         self.clock.advance(ts[accepted], arrival[message[accepted]])
@@ -93,6 +95,7 @@ class Decoder:
         if refusals.entries or unknown:
             share = shares.setdefault(LETTERS_TASK, Share())
             share.letters, share.unknown_tags = refusals.letters(messages, self._topic), unknown
+            share.future = ahead
         self._report(shares, messages.partition, wall_ms)
         return shares
 
@@ -143,6 +146,17 @@ class Decoder:
             ahead = f"{self._max_ahead / 1000:g} s"
             detail = f"{instant} is more than {ahead} after its arrival, {iso(int(arrival[index]))}"
             refusals.add(index, reject_reasons.FUTURE, detail)
+
+    def _ahead(
+        self, place: NDArray[np.int64], ahead_ms: NDArray[np.int64], refused: NDArray[np.bool_]
+    ) -> dict[str, tuple[int, int]]:
+        """Asset -> the number of its refused readings, and how far ahead (ms) they are at most."""
+        counts: dict[str, tuple[int, int]] = {}
+        for number in np.unique(place[refused]).tolist():
+            own = refused & (place == number)
+            count, most = counts.get(asset := self._routes.name_of(number)[0], (0, 0))
+            counts[asset] = count + int(own.sum()), max(most, int(ahead_ms[own].max()))
+        return counts
 
     def _unknown_tags(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Key, UnknownTag]:
         rows = np.flatnonzero(mask)

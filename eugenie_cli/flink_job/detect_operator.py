@@ -13,10 +13,11 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain, TimerService
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from eugenie_cli.flink_job import beam_patches
+from eugenie_cli.flink_job import asset_reports, beam_patches
 from eugenie_cli.flink_job.alarm_state import ANOMALY, DEAD, Record
 from eugenie_cli.flink_job.alarms import Alarms
 from eugenie_cli.flink_job.anomaly_keys import AnomalyKeys
+from eugenie_cli.flink_job.asset_reports import AssetReports
 from eugenie_cli.flink_job.episode_state import ClassState, classes_of_rows
 from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
@@ -36,6 +37,9 @@ watermark is the largest 64-bit integer."""
 
 SILENCE_EVERY_MS = 1_000
 """How often (wall clock) rows of silent assets are looked for while no share arrives."""
+
+REPORT_EVERY_MS = 1_000
+"""How often (wall clock) the clocks of all assets are looked at for figures."""
 
 UNKNOWN_TAGS_EVERY_MS = 10_000
 """How often (wall clock) dead letters about unknown tags are written."""
@@ -83,6 +87,10 @@ class Detect(KeyedProcessFunction):
         group = runtime_context.get_metrics_group()
         self._calls, self._windows = group.counter("predictCalls"), group.counter("predictWindows")
         self._millis = group.counter("predictMillis")
+        self._reports = AssetReports(
+            lambda asset, name, of: group.add_group(asset_reports.GROUP, asset).gauge(name, of)
+        )
+        self._reported_ms = 0
         self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
         group.gauge("ignoredReadings", lambda: self._ignored)
         self._predictor = Predictor(spec, self._note_call)
@@ -98,6 +106,7 @@ class Detect(KeyedProcessFunction):
         letters = share.letters
         for shard, readings in share.readings.items():
             letters = letters + self._rows(shard).take(readings, self._listening.now)
+        self._report(share, wall_ms)
         if share.unknown_tags:
             self._count(share.unknown_tags, timers)
         yield from self._dead(letters)
@@ -224,6 +233,20 @@ class Detect(KeyedProcessFunction):
         return classes_of_rows(self._rows_state.value(), self._names.value(), self._spec)
 
     # -- metrics --
+
+    def _report(self, share: Share, wall_ms: int) -> None:
+        """Keep the figures of assets whose clocks or readings people should know about."""
+        for asset, (count, by_ms) in share.future.items():
+            self._reports.future(asset, count, by_ms)
+        for shard in share.readings:
+            late = self._rows_of[shard].shard.late_by
+            for asset, (count, by_ms) in late.items():
+                self._reports.late(asset, count, by_ms)
+            late.clear()
+        if not 0 <= wall_ms - self._reported_ms < REPORT_EVERY_MS:
+            self._reported_ms = wall_ms
+            for rows in self._rows_of.values():
+                self._reports.clocks(rows.shard.clocks(self._listening.now))
 
     def _note_call(self, windows: int, millis: float) -> None:
         self._calls.inc()

@@ -44,6 +44,8 @@ class Batch:
     """[B, K]: good readings that each row took in."""
     bad_quality: NDArray[np.int32]
     """[B, K]: bad readings."""
+    delayed_until: NDArray[np.int64]
+    """[B]: rows up to this edge (ms) took in readings that arrived much later than usual."""
 
     @property
     def edges(self) -> NDArray[np.int64]:
@@ -174,12 +176,16 @@ class ClassRows:
         self._left = np.where(due, (ends - self.edge) // self._step, 0)
         return True
 
-    def segments(self, size: int) -> Iterator[Batch]:
-        """Make segments of `size` rows of all assets for which that many are planned, as long as there are any."""
+    def segments(self, size: int, delayed_until: NDArray[np.int64]) -> Iterator[Batch]:
+        """Make segments of `size` rows of all assets for which that many are planned, as long as there are any.
+
+        `delayed_until`: [A], for `Batch`.
+        """
         while len(assets := np.flatnonzero(self._left >= size)):
             most = max(1, MAX_WINDOWS // size)
             for begin in range(0, len(assets), most):
-                yield self._make(assets[begin : begin + most], size)
+                own = assets[begin : begin + most]
+                yield self._make(own, size, self.edge_of(delayed_until[own]))
 
     def _next_edge(self) -> NDArray[np.int64]:
         """[A]: the edge of each asset's next row; NO_ROW while it is silent and nothing is pending."""
@@ -216,7 +222,7 @@ class ClassRows:
         window[:keep] = window[len(window) - keep :].copy()
         window[keep:] = np.nan
 
-    def _make(self, assets: NDArray[np.int64], steps: int) -> Batch:
+    def _make(self, assets: NDArray[np.int64], steps: int, delayed_until: NDArray[np.int64]) -> Batch:
         """The next `steps` rows of some assets (indices [B])."""
         count, sensors = len(assets), len(self._sensors)
         before = self.edge[assets]
@@ -258,7 +264,8 @@ class ClassRows:
         self.edge[assets] = edges[:, -1]
         self._left[assets] -= steps
         names = tuple(self.assets[index] for index in assets.tolist())
-        return Batch(self._name, names, edges[:, 0].copy(), self._step, segments, readings, bad_quality)
+        first = edges[:, 0].copy()
+        return Batch(self._name, names, first, self._step, segments, readings, bad_quality, delayed_until)
 
 
 def _conflicts(cell: NDArray[np.int64], ts: NDArray[np.int64], value: NDArray[np.float64]) -> int:

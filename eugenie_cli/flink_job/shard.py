@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eugenie_cli.flink_job.arrival_delays import ArrivalDelays
 from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER, AssetClocks
 from eugenie_cli.flink_job.batching import Work
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
@@ -36,8 +37,11 @@ class Shard:
             AssetClocks(len(rows.assets), spec, routes.spec.out_of_orderness_ms)
             for spec, rows in zip(routes.spec.classes, self.rows, strict=True)
         ]
+        self._delays = [ArrivalDelays(len(rows.assets)) for rows in self.rows]
         self._first_places = routes.first_places(number)
         self._made = _made_until(routes)
+        self.late_by: dict[str, tuple[int, int]] = {}
+        """Asset -> its late readings, and how far behind its newest reading (ms) they were at most; for `reports`."""
         self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
 
     def take(self, readings: Readings, now: float) -> tuple[Columns, list[Letter]]:
@@ -51,14 +55,16 @@ class Shard:
         if self._made is not None:
             complete = self._made[place]
             late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
-        for own, asset, rows, clocks in self._by_class(place):
+        for own, asset, index in self._by_class(place):
+            rows, clocks = self.rows[index], self._clocks[index]
             late[own] |= clocks.late(asset, rows.edge_of(ts[own]), ts[own], rows.edge)
+            self._delays[index].hear(asset, ts[own], readings.arrival[own])
         letters: list[Letter] = []
         if late.any():
-            made = [(own, rows.edge[asset]) for own, asset, rows, _ in self._by_class(place)]
-            for own, edges in made:
-                complete[own] = np.maximum(complete[own], edges)
+            for own, asset, index in self._by_class(place):
+                complete[own] = np.maximum(complete[own], self.rows[index].edge[asset])
             letters = late_letters(self._routes, readings.only(late), complete[late])
+            self._note_late(readings.only(late))
             readings = readings.only(~late)
         columns = readings.columns
         self.add(columns, now)
@@ -67,9 +73,17 @@ class Shard:
     def add(self, readings: Columns, now: float) -> None:
         """Add readings that are not late."""
         place, ts, value = readings
-        for own, asset, rows, clocks in self._by_class(place):
-            rows.add(asset, self._routes.sensor[place[own]], ts[own], value[own])
-            clocks.hear(asset, ts[own], now)
+        for own, asset, index in self._by_class(place):
+            self.rows[index].add(asset, self._routes.sensor[place[own]], ts[own], value[own])
+            self._clocks[index].hear(asset, ts[own], now)
+
+    def _note_late(self, late: Readings) -> None:
+        for own, asset, index in self._by_class(late.place):
+            by_ms = self._clocks[index].newest[asset] - late.ts[own]
+            for number in np.unique(asset).tolist():
+                count, most = self.late_by.get(name := self.rows[index].assets[number], (0, 0))
+                is_its = asset == number
+                self.late_by[name] = count + int(is_its.sum()), max(most, int(by_ms[is_its].max()))
 
     def complete(self, now: float, is_silent: bool = False) -> None:
         """Rows are complete as far as the clocks of their assets tell at listened time `now`.
@@ -95,8 +109,8 @@ class Shard:
 
     def segments(self, size: int) -> Iterator[Batch]:
         """Make the planned segments of `size` rows."""
-        for rows in self.rows:
-            yield from rows.segments(size)
+        for rows, delays in zip(self.rows, self._delays, strict=True):
+            yield from rows.segments(size, delays.delayed_until)
 
     def replay(self, until: Until | int) -> None:
         """Make the rows of some assets again that an earlier process made; an instant: those of all assets."""
@@ -142,16 +156,23 @@ class Shard:
         place, ts, value = zip(*parts, strict=True)
         return np.concatenate(place), np.concatenate(ts), np.concatenate(value)
 
-    def _by_class(self, place: NDArray[np.int64]) -> Iterator[tuple[Any, NDArray[np.int64], ClassRows, AssetClocks]]:
-        """For each class with readings: which of them are its own (an index), their assets, and the class."""
+    def _by_class(self, place: NDArray[np.int64]) -> Iterator[tuple[Any, NDArray[np.int64], int]]:
+        """For each class with readings: which of them are its own (an index), their assets, and its number."""
         klass = self._routes.klass[place]
-        for index, (rows, clocks) in enumerate(zip(self.rows, self._clocks, strict=True)):
+        for index in range(len(self.rows)):
             own = klass == index
             if own.all() and len(place):
-                yield slice(None), self._routes.asset[place], rows, clocks
+                yield slice(None), self._routes.asset[place], index
                 return
             if own.any():
-                yield own, self._routes.asset[place[own]], rows, clocks
+                yield own, self._routes.asset[place[own]], index
+
+    def clocks(self, now: float) -> Iterator[tuple[str, int, int]]:
+        """(asset, usual delay in ms, silence in ms beyond what is usual for it) of assets with readings."""
+        for rows, clocks, delays in zip(self.rows, self._clocks, self._delays, strict=True):
+            usual, silence = delays.usual(), clocks.silence(now)
+            for number in np.flatnonzero((clocks.newest > NEVER) & (usual < FOREVER)).tolist():
+                yield rows.assets[number], int(usual[number]), int(silence[number])
 
     @property
     def cells(self) -> int:
@@ -166,19 +187,24 @@ class Shard:
     def state(self) -> dict[str, Any]:
         """Plain data for `restore`."""
         kept = {}
-        for equipment, rows, clocks in zip(self._routes.spec.classes, self.rows, self._clocks, strict=True):
+        of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
+        for equipment, rows, clocks, delays in of_classes:
             assets = rows.with_readings()
-            kept[equipment.name] = {**rows.state(assets), "clocks": clocks.state(assets)}
+            parts = {"clocks": clocks.state(assets), "delays": delays.state(assets)}
+            kept[equipment.name] = {**rows.state(assets), **parts}
         return kept
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the state of an earlier job. Classes that left the site are dropped."""
-        for equipment, rows, clocks in zip(self._routes.spec.classes, self.rows, self._clocks, strict=True):
+        of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
+        for equipment, rows, clocks, delays in of_classes:
             if equipment.name not in state:
                 continue
-            positions, assets = rows.restore(state[equipment.name])
-            if "clocks" in state[equipment.name]:
-                clocks.restore(state[equipment.name]["clocks"], positions, assets)
+            former = state[equipment.name]
+            positions, assets = rows.restore(former)
+            if "clocks" in former:
+                clocks.restore(former["clocks"], positions, assets)
+                delays.restore(former["delays"], positions, assets)
             else:
                 clocks.newest[assets] = rows.newest()[assets]
 

@@ -51,5 +51,7 @@ class Share:
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """(reason, record) of each rejected message."""
     unknown_tags: dict[Key, UnknownTag] = field(default_factory=dict)
+    future: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Asset -> its readings that were refused because they lie in the future, and how far (ms) at most."""
     heard: tuple[int, ...] = ()
     """Partitions from which the decoder has read records since its last share for this task."""

@@ -304,7 +304,9 @@ def test_the_job_calls_with_the_callers_files_and_is_told_their_paths_alone(
     assert spec.model_server_tls == pki.shown(pki.caller)
     predictor = Predictor(spec, lambda windows, millis: None)
     counts = np.ones((1, 1), np.int32)
-    batch = Batch("pump", (ASSETS[0],), np.zeros(1, np.int64), 1_000, ROWS, counts, np.zeros_like(counts))
+    batch = Batch(
+        "pump", (ASSETS[0],), np.zeros(1, np.int64), 1_000, ROWS, counts, np.zeros_like(counts), np.zeros(1, np.int64)
+    )
     try:
         ((_, scored),) = list(predictor.scored([(0, batch)]))
     finally:

@@ -16,7 +16,16 @@ def scored(scores: list[list[float]], first_edge: int = 1_000, assets=("p1", "p2
     count, steps = score.shape
     rows = np.tile(np.arange(2, dtype=np.float32), (count, steps, 1))
     taken = np.full((count, steps), readings, np.int32)
-    batch = Batch("pump", tuple(assets[:count]), np.full(count, first_edge), 1_000, rows, taken, taken * 0)
+    batch = Batch(
+        "pump",
+        tuple(assets[:count]),
+        np.full(count, first_edge),
+        1_000,
+        rows,
+        taken,
+        taken * 0,
+        np.zeros(count, np.int64),
+    )
     share = np.tile(np.array([0.25, 0.75], np.float32), (count, steps, 1))
     return ScoredBatch(batch, score, share, rows + 10, 7)
 

@@ -146,3 +146,39 @@ def test_the_state_is_taken_over_asset_by_asset():
     later = AssetClocks(2, SPEC, BOUND)
     later.restore(clocks.state(np.array([0, 2])), np.array([0]), np.array([1]))
     assert (later.newest.tolist(), later.hold().tolist()[1]) == ([NEVER, 39_000], clocks.hold().tolist()[0])
+
+
+def late_of(blocks: list[list[int]]) -> list[int]:
+    """The number of late readings of each block of instants (ms) of one asset, a second apart."""
+    clocks, counts = AssetClocks(1, SPEC, BOUND), []
+    for number, block in enumerate(blocks):
+        ts, asset = np.array(block), np.zeros(len(block), np.int64)
+        late = clocks.late(asset, edges(ts), ts, np.full(1, NEVER))
+        clocks.hear(asset[~late], ts[~late], 1_000.0 * number)
+        counts.append(int(late.sum()))
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "is_learnt"), [(1, True), (3, True), (8, True), (50, True), (61, False), (7_200, False)]
+)
+def test_two_gateways_of_an_asset_one_behind_the_other(behind_s, is_learnt):
+    late = late_of([[1_000 * second, 1_000 * (second - behind_s)] for second in range(8_000, 8_120)])
+    assert sum(late[:3]) <= 3 and sum(late[3:]) == (0 if is_learnt else 117)
+
+
+def test_a_gateway_that_sends_its_blocks_newest_first():
+    late = late_of([[1_000 * (10 * block + 9 - age) for age in range(10)] for block in range(30)])
+    assert sum(late[:3]) <= 3 * 8 and sum(late[3:]) == 0
+
+
+def test_a_single_reading_out_of_order_delays_no_rows():
+    blocks = [[1_000 * second] for second in range(100)]
+    blocks[50].append(20_000)
+    clocks = AssetClocks(1, SPEC, BOUND)
+    for number, block in enumerate(blocks):
+        ts, asset = np.array(block), np.zeros(len(block), np.int64)
+        late = clocks.late(asset, edges(ts), ts, np.full(1, NEVER))
+        assert late.tolist() == [False, True][: len(block)]
+        clocks.hear(asset[~late], ts[~late], 1_000.0 * number)
+    assert clocks.complete(99_000.0).tolist() == [99_000 - BOUND - 1]

@@ -16,7 +16,16 @@ WINDOW = 4
 def batch(assets: str, steps: int = 1, class_name: str = "pump") -> Batch:
     rows = np.zeros((len(assets), WINDOW - 1 + steps, 2), np.float32)
     counts = np.ones((len(assets), steps), np.int32)
-    return Batch(class_name, tuple(assets), np.full(len(assets), 1_000), 1_000, rows, counts, counts * 0)
+    return Batch(
+        class_name,
+        tuple(assets),
+        np.full(len(assets), 1_000),
+        1_000,
+        rows,
+        counts,
+        counts * 0,
+        np.zeros(len(assets), np.int64),
+    )
 
 
 def calls(*batches: Batch) -> list[tuple[str, int]]:

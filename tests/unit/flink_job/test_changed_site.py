@@ -80,7 +80,14 @@ def scored(batch: Batch, score: float) -> ScoredBatch:
     sensors = batch.rows.shape[2]
     rows = batch.rows[:, -steps:]
     own = Batch(
-        batch.class_name, batch.assets, batch.first_edge, batch.step_ms, rows, batch.readings, batch.bad_quality
+        batch.class_name,
+        batch.assets,
+        batch.first_edge,
+        batch.step_ms,
+        rows,
+        batch.readings,
+        batch.bad_quality,
+        batch.delayed_until,
     )
     share = np.full((count, steps, sensors), 1 / sensors, np.float32)
     return ScoredBatch(own, np.full((count, steps), score, np.float32), share, rows, 8)
@@ -209,7 +216,9 @@ def test_a_class_with_changed_sensors_is_not_mistaken_for_its_former_self():
     alarm_state = alarms_of(first_version(), spec)._alarm_state
     departed, alarm_state._departed = alarm_state._departed, []
     rows = np.ones((1, 3, 2), np.float32)
-    batch = Batch("pump", ("p1",), np.array([8_000]), 1_000, rows, *[np.ones((1, 3), np.int32)] * 2)
+    batch = Batch(
+        "pump", ("p1",), np.array([8_000]), 1_000, rows, *[np.ones((1, 3), np.int32)] * 2, np.zeros(1, np.int64)
+    )
     opened = [json.loads(text) for kind, _, text in alarm_state.take(scored(batch, 3.0)) if kind == ANOMALY]
     alarm_state._departed = departed
     again = AlarmState(spec)
@@ -231,7 +240,13 @@ def test_an_anomaly_is_closed_by_whichever_call_comes_first():
         alarms = alarms_of(kept, build_spec(classes=CLASSES, assets={"p2": "pump"}, shards=1))
         alarm_state = alarms._alarm_state
         nothing = Batch(
-            "pump", (), np.empty(0, np.int64), 1_000, np.empty((0, 1, 2), np.float32), *[np.empty((0, 1), np.int32)] * 2
+            "pump",
+            (),
+            np.empty(0, np.int64),
+            1_000,
+            np.empty((0, 1, 2), np.float32),
+            *[np.empty((0, 1), np.int32)] * 2,
+            np.empty(0, np.int64),
         )
         argument = {"close_all": (), "close_silent": (lambda asset: 7_500,), "take": (scored(nothing, 0.0),)}[call]
         records = [json.loads(text) for _, _, text in getattr(alarm_state, call)(*argument)]

@@ -58,7 +58,7 @@ def advance(rows: ClassRows, until: int | list[int]) -> list[Batch]:
     batches: list[Batch] = []
     while rows.plan(ends):
         for size in SIZES:
-            batches += rows.segments(size)
+            batches += rows.segments(size, np.zeros(len(rows.assets), np.int64))
     assert not rows.due(ends).any()
     return batches
 

@@ -84,7 +84,16 @@ def batch(assets: str, steps: int = 1) -> Batch:
     """Rows filled with the character code of their asset's letter."""
     rows = np.array([np.full((WINDOW - 1 + steps, 2), ord(name)) for name in assets], np.float32)
     counts = np.ones((len(assets), steps), np.int32)
-    return Batch("pump", tuple(assets), np.full(len(assets), 1_000), 1_000, rows, counts, counts * 0)
+    return Batch(
+        "pump",
+        tuple(assets),
+        np.full(len(assets), 1_000),
+        1_000,
+        rows,
+        counts,
+        counts * 0,
+        np.zeros(len(assets), np.int64),
+    )
 
 
 def test_each_batch_gets_its_part_of_the_answer() -> None:
