@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from eugenie_cli.streaming.status import StreamStatus
 
 LONGEST_NAME = 60
+MOST_ASSETS = 10
+"""Assets with something to report that a status names."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -30,6 +32,10 @@ def show(console: Console, job: StreamStatus) -> None:
             right=("parallel", "busy", "back pressure", "in/s", "out/s"),
             caption="rates are averages over the last minute; shares are those of the busiest subtask",
         )
+    for report in job.assets[:MOST_ASSETS]:
+        console.say(f"{report.asset}: {'; '.join(report.lines)}")
+    if len(job.assets) > MOST_ASSETS:
+        console.say(f"and {len(job.assets) - MOST_ASSETS:,} more assets: eugenie stream status -o json")
     for note in job.notes:
         console.say(note)
     for problem in job.problems:

@@ -18,6 +18,7 @@ from typing import Any
 
 from eugenie_cli.engines.flink_rest import FlinkRest, Metric
 from eugenie_cli.readings.reject_reasons import REASONS
+from eugenie_cli.streaming.asset_reports import METRIC
 
 CALLS, WINDOWS, MILLIS = "predictCalls", "predictWindows", "predictMillis"
 DEAD_LETTERS = "deadLetters_"
@@ -73,6 +74,8 @@ class JobMetrics:
     ignored_readings: int = 0
     """Of tags that the site does not have, with `unknown: ignore`; includes earlier runs whose state was resumed."""
     operators: tuple[OperatorLoad, ...] = ()
+    of_assets: dict[str, float] = field(default_factory=dict)
+    """Figures of single assets, by the names of their metrics: see `asset_reports`."""
 
 
 def fetch(rest: FlinkRest, job_id: str, within_s: float = FETCHED_WITHIN_S) -> float | None:
@@ -105,12 +108,15 @@ def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
     counts: Counter[str] = Counter()
     watermarks: list[int] = []
     loads = []
+    of_assets: dict[str, float] = {}
     for vertex in job["vertices"]:
         metrics = rest.metrics(job["jid"], vertex["id"], _is_used)
         loads.append(_load(vertex, metrics))
         readings += sum(metric.total for name, metric in metrics.items() if _SOURCE.fullmatch(name))
         scores += sum(metric.total for name, metric in metrics.items() if _SCORES.fullmatch(name))
         for name, metric in metrics.items():
+            if METRIC.search(name):
+                of_assets[name] = metric.total
             counter = _COUNTER.search(name)
             if counter is not None:
                 counts[counter[1]] += int(metric.total)
@@ -127,6 +133,7 @@ def read_metrics(rest: FlinkRest, job: dict[str, Any]) -> JobMetrics:
         dead_letters=letters,
         ignored_readings=counts[IGNORED],
         operators=tuple(loads),
+        of_assets=of_assets,
     )
 
 
@@ -134,6 +141,7 @@ def _is_used(name: str) -> bool:
     return (
         name in (_IN, _OUT, _BUSY, _BACK_PRESSURED, _WATERMARK)
         or _COUNTER.search(name) is not None
+        or METRIC.search(name) is not None
         or _SOURCE.fullmatch(name) is not None
         or _SCORES.fullmatch(name) is not None
     )

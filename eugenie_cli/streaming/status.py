@@ -17,6 +17,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.site.load import workspace_of
 from eugenie_cli.site.schema import Site
 from eugenie_cli.streaming import hung_transactions, launch, offsets
+from eugenie_cli.streaming.asset_reports import AssetReport, read_reports
 from eugenie_cli.streaming.job import running_job
 from eugenie_cli.streaming.lag import behind, read_offsets
 from eugenie_cli.streaming.metrics import STALE_S, JobMetrics, OperatorLoad, fetch, read_metrics, unheard_s
@@ -74,6 +75,8 @@ class StreamStatus:
     ignored_readings: int = 0
     """Of tags that the site does not have, with `stream.unknown: ignore`. Continues when a job's state is resumed."""
     operators: tuple[OperatorLoad, ...] = ()
+    assets: tuple[AssetReport, ...] = ()
+    """Assets whose clocks or readings are not as they should be."""
     model_server: ModelServer | None = None
     savepoint: str | None = None
     """The savepoint with which the last job was stopped."""
@@ -173,6 +176,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
         dead_letters=metrics.dead_letters,
         ignored_readings=metrics.ignored_readings,
         operators=metrics.operators,
+        assets=read_reports(metrics.of_assets, site.assets),
         savepoint=savepoint if last is not None and last.job_id == job_id else None,
         notes=tuple(notes),
         figures_age_s=age,
