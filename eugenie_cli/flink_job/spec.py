@@ -76,7 +76,7 @@ class JobSpec:
     parallelism: int
     out_of_orderness_ms: int
     idle_timeout_ms: int
-    """How long a partition may be silent before event time continues without it."""
+    """How long a partition may be silent and still keep silent assets waiting."""
     max_ahead_ms: int
     checkpoint_ms: int
     delivery: str

@@ -11,7 +11,7 @@ MISSING_FIELD = "missing-field"  # no timestamp, sensor, tag, asset or value whe
 BAD_TIMESTAMP = "bad-timestamp"  # unreadable, or a local time that occurs twice or never
 BAD_VALUE = "bad-value"  # a value or quality that is neither a number nor a known text
 UNKNOWN_TAG = "unknown-tag"  # an asset, sensor or tag that the site does not have
-LATE = "late"  # older than the stream's watermark
+LATE = "late"  # its row in the stream is complete
 FUTURE = "future"  # further ahead of the clock than the stream allows
 
 REASONS = (

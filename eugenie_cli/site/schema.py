@@ -133,10 +133,14 @@ class Stream(Section):
 
     flink: str = Field("embedded", description="embedded, or the JobManager's http://host:port")
     parallelism: Annotated[int, Field(ge=1, le=1024)] = 1
-    out_of_orderness: Milliseconds = 2_000
-    idle_timeout: PositiveMs = 10_000
+    out_of_orderness: Milliseconds = Field(
+        2_000, description="how far a reading may be behind the newest one of its asset without being late"
+    )
+    idle_timeout: PositiveMs = Field(
+        10_000, description="a partition that is silent for longer does not keep silent assets waiting"
+    )
     max_ahead: PositiveMs = Field(
-        60_000, description="readings further ahead of their arrival become dead letters: they would make others late"
+        60_000, description="readings further ahead of their arrival become dead letters: later ones would be late"
     )
     unknown: Literal["count", "ignore"] = Field(
         "count",
