@@ -38,6 +38,8 @@ class JobRecord:
     """Asset -> ms up to which a drained job completed rows. The next job does not repeat them."""
     accepted: bool = True
     """Flink accepted the job. False: the request was in progress when `submit` was interrupted."""
+    stopped: bool = False
+    """`stop` ended the job without a savepoint: the next one resumes from its last checkpoint."""
     before: dict[str, Any] | None = None
     """While the job is not accepted: the previous record, which counts if the job never ran."""
 
@@ -45,6 +47,11 @@ class JobRecord:
     def resumes_at(self) -> dict[int, int]:
         """`offsets` by partition number."""
         return {int(number): offset for number, offset in self.offsets.items()}
+
+    @property
+    def ended_on_purpose(self) -> bool:
+        """Whether the job was stopped, in whichever way. Nobody but the user starts it again."""
+        return self.savepoint is not None or self.drained or self.stopped
 
     def predecessor(self) -> JobRecord | None:
         """The previous record of a job that is not accepted."""

@@ -162,7 +162,7 @@ class Supervisor:
         from eugenie_cli.streaming.job import running_job
 
         last = job_record.load(workspace_of(self._site))
-        if JOB in self._busy or last is None or last.savepoint or last.drained or last.job_id in self._ended:
+        if JOB in self._busy or last is None or last.ended_on_purpose or last.job_id in self._ended:
             return False
         try:
             address = endpoints.flink(self._site)
@@ -173,7 +173,7 @@ class Supervisor:
             if running_job(rest, self._site.site) is not None:
                 return False
             last = launch.counted(rest, last)  # an interrupted submission may never have reached Flink
-            if last is None or last.savepoint or last.drained or last.job_id in self._ended:
+            if last is None or last.ended_on_purpose or last.job_id in self._ended:
                 return False
             job = rest.job(last.job_id)
         except EugenieError:  # the JobManager is dead or not ready: the next round will show which

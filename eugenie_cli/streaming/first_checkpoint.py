@@ -74,8 +74,8 @@ def _check(rest: FlinkRest, job_id: str, state: str) -> None:
     if loop is not None:
         raise EugenieError(
             f"the job {job_id} fails again and again, without a first checkpoint: {loop.cause}",
-            "Flink keeps restarting it. If the cause remains: `eugenie stream stop`, correct it, then"
-            f" `eugenie stream submit`, which starts where this job started; see {_page(rest, job_id)} and"
+            "Flink keeps restarting it. If the cause remains: `eugenie stream stop`, correct it,"
+            f" then `eugenie stream submit`, which starts where this job started; see {_page(rest, job_id)} and"
             " `eugenie stream logs`",
         )
 

@@ -7,15 +7,17 @@ import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from eugenie_cli.broker import positions
+from eugenie_cli.broker import consume, positions
 from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.kafka import KafkaAccess
 
 POLL_S = 0.5
+LOOK_S = 3.0
+"""After this long without progress, the topic is asked whether it holds a record at all: what follows the last one may
+be markers of transactions, which no job reads."""
 STALLED_S = 60.0
-"""The wait ends after this long without progress: the last record of a topic may be a transaction marker, which no job
-reads."""
+"""The wait ends after this long without progress."""
 
 NOWHERE: Mapping[int, int] = MappingProxyType({})
 
@@ -51,19 +53,39 @@ def behind(ends: Mapping[int, int], read: Mapping[int, int]) -> int:
 def wait_until_caught_up(
     kafka: KafkaAccess, rest: FlinkRest, job_id: str, begun: Mapping[int, int], progress: Progress = SILENT
 ) -> int:
-    """Wait until the job has read what the topic holds now. Returns the number of unread records: 0 unless it stalled.
+    """Wait until the job has read what the topic holds now. Returns the number of unread offsets: 0 unless it stalled.
 
     Records that arrive meanwhile do not count: on a live topic the wait would never end.
     """
-    ends = end_offsets(kafka, str(kafka.topics.readings))
-    left = behind(ends, read_offsets(rest, job_id, begun))
+    topic = str(kafka.topics.readings)
+    ends = end_offsets(kafka, topic)
+    read = read_offsets(rest, job_id, begun)
+    left = behind(ends, read)
     moved = time.monotonic()
+    looked = False
     with progress.task("reading the remaining records", total=left, unit="records") as advance:
-        while left > 0 and time.monotonic() - moved < STALLED_S:
+        while left > 0 and (still := time.monotonic() - moved) < STALLED_S:
+            if still > LOOK_S and not looked:
+                looked = True
+                if not holds_records(kafka, topic, read, ends):
+                    break
             time.sleep(POLL_S)
-            remaining = behind(ends, read_offsets(rest, job_id, begun))
+            read = read_offsets(rest, job_id, begun)
+            remaining = behind(ends, read)
             if remaining < left:
-                moved = time.monotonic()
+                moved, looked = time.monotonic(), False
             advance(left - remaining)
             left = remaining
     return left
+
+
+def holds_records(kafka: KafkaAccess, topic: str, read: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    """Whether a committed record lies between `read` and `ends` (partition -> offset). Raises EugenieError.
+
+    Offsets may also be those of transaction markers, or of records that were aborted, compacted or removed.
+    """
+    begin = {number: read.get(number, 0) for number, end in ends.items() if read.get(number, 0) < end}
+    if not begin:
+        return False
+    records = consume.stream(kafka, topic, begin=begin, until_end=True)
+    return any(record is not None and record.offset < ends[record.partition] for record in records)

@@ -83,7 +83,7 @@ class Asker:
 
 def should_run(last: JobRecord | None, job: str | None) -> bool:
     """Whether the job was submitted and not stopped since. Only its state shows that it was cancelled."""
-    return last is not None and last.savepoint is None and not last.drained and job not in ENDED_ON_PURPOSE
+    return last is not None and not last.ended_on_purpose and job not in ENDED_ON_PURPOSE
 
 
 def look(site: Site, assets: Collection[str] = ()) -> Liveness:

@@ -21,8 +21,9 @@ Offsets = Mapping[int, int]
 POLL_S = 0.5
 QUIET_S = 3.0
 """How long to watch a group that has read everything, on a topic in which nothing arrives: it has nothing to commit."""
-LONGEST_S = 25.0
-"""How long to watch a group at most: two of its checkpoints at the default interval."""
+SHORTEST_S, LONGEST_S = 5.0, 25.0
+"""How long to watch a group: two of its checkpoints, but no less on a busy machine, and no more than two at the default
+interval."""
 STALE_S = 60.0
 """A record that waits for longer is not read by a running job, unless that job is far behind."""
 
@@ -47,7 +48,7 @@ def refuse(job: SiteJob, checkpoint_ms: int, progress: Progress) -> None:
     end = positions.look(job.kafka, job.readings).end
     quiet = all(offsets.get(number, 0) >= last for offsets in before.values() for number, last in end.items())
     began = time.monotonic()
-    within_s = min(2 * checkpoint_ms / 1000 + 1, LONGEST_S)
+    within_s = min(max(2 * checkpoint_ms / 1000 + 1, SHORTEST_S), LONGEST_S)
     with progress.task(f"checking whether a job of {job.site_name} from another workspace is running"):
         while (passed := time.monotonic() - began) < within_s:
             time.sleep(POLL_S)

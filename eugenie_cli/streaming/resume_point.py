@@ -48,6 +48,8 @@ def find(job: SiteJob, last: JobRecord | None, requested: Start, progress: Progr
     state = start_position.state(rest, last, requested)
     if state is not None:
         read = at(rest, state, topic.name)
+        if read is None and last is not None and state.path == last.resumed_from and last.offsets:
+            read = last.resumes_at  # the last job began at this state, whose storage only Flink can reach
         newer = {
             number for number, offset in committed.items() if read is not None and offset > read.get(number, offset)
         }

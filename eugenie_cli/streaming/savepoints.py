@@ -18,6 +18,9 @@ REGISTERS_WITHIN_S = 15.0
 TAKEN_WITHIN_S = 120.0
 """A savepoint takes seconds. It waits as long as a task waits for the model server, which may be unreachable."""
 
+DRAINED_WITHIN_S = 180.0
+"""A drain scores the last rows and commits them: seconds, like a savepoint."""
+
 RUNNING = "RUNNING"
 
 
@@ -59,6 +62,26 @@ def take(rest: FlinkRest, job_id: str, folder: str, progress: Progress) -> tuple
         if not why:
             raise
         return None, f"{error.reason}; {why}"
+
+
+def drain(rest: FlinkRest, job_id: str, folder: str, progress: Progress) -> str:
+    """End a stream; returns the location of its last savepoint.
+
+    Raises SavepointError when Flink refused and the job runs on; after SavepointTimeoutError the drain may still end.
+    """
+    try:
+        with progress.task("draining the stream"):
+            return rest.stop(job_id, folder, True, DRAINED_WITHIN_S)
+    except KeyboardInterrupt:
+        progress.say(f"interrupted: Flink still drains the job {job_id}; check with `eugenie stream status`")
+        raise
+    except SavepointTimeoutError:
+        raise SavepointTimeoutError(
+            f"the job {job_id} has not finished its last rows within {DRAINED_WITHIN_S:.0f} s; Flink continues to drain"
+            " it",
+            "it may be waiting for the model server (`eugenie serve status`); `stream stop --no-savepoint` gives the"
+            " drain up: the job ends at once, and the next one resumes from its last checkpoint",
+        ) from None
 
 
 def cannot_drain(job_id: str, why: str) -> EugenieError:

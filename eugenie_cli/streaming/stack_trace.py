@@ -22,6 +22,22 @@ _NEXT = (
         re.compile(r"InvalidRecordException|INVALID_RECORD"),
         "a topic refuses the job's records, as a compacted one does without keys: `eugenie doctor --site` names it",
     ),
+    (
+        re.compile("ProducerFenced|InvalidProducerEpoch|InvalidPidMapping"),
+        "another job uses this job's transactions, as one of a copied workspace or of the site on Kubernetes: stop one",
+    ),
+    (
+        re.compile("(Group|TransactionalId)AuthorizationException"),
+        "allow the job's user groups and transactional ids that begin with `eugenie.` and the site's name",
+    ),
+    (
+        re.compile("UnknownTopicOrPartitionException|UnknownTopicIdException"),
+        "a topic was deleted: `eugenie stream stop`, then `eugenie stream submit`, which creates missing topics",
+    ),
+    (
+        re.compile("NoResourceAvailableException|TaskExecutor is shutting down"),
+        "`eugenie up` starts a TaskManager that has died; `eugenie stream logs` shows why it did",
+    ),
 )
 """Causes with a remedy that their own words do not tell: a pattern of the stack trace, and what to do."""
 

@@ -12,7 +12,7 @@ from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.field_types import parse_instant, to_ms
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import resume_point, savepoints, start_position
+from eugenie_cli.streaming import crash_loop, resume_point, savepoints, start_position
 from eugenie_cli.streaming.job import SiteJob, job_of
 from eugenie_cli.streaming.lag import behind, read_offsets, wait_until_caught_up
 from eugenie_cli.streaming.start_position import SAVEPOINT, SAVEPOINT_DIR, Snapshot
@@ -91,10 +91,11 @@ def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, sa
             # recorded beforehand: a drain interrupted here may still complete, and must never be resumed from
             job_record.save(workspace, replace(known, drained=True, offsets={}, made_until={}))
             try:
-                with progress.task("draining the stream"):
-                    location = rest.stop(job_id, folder, drain)
+                location = savepoints.drain(rest, job_id, folder, progress)
             except SavepointError:
                 job_record.save(workspace, replace(known, drained=False))
+                if loop := crash_loop.of(rest, job_id):
+                    raise savepoints.cannot_drain(job_id, str(loop)) from None
                 raise
         elif not why:
             location, why = savepoints.take(rest, job_id, folder, progress)
@@ -107,7 +108,7 @@ def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, sa
     if drain:
         conclude(job, replace(known, drained=True), Drained(location, read), progress)
     else:
-        job_record.save(workspace, replace(known, savepoint=location, drained=False))
+        job_record.save(workspace, replace(known, savepoint=location, drained=False, stopped=location is None))
     return Stopped(job_id, location, drain)
 
 

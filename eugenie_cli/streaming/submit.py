@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 
 from eugenie_cli.broker import positions, topic_settings, topics, transactions
 from eugenie_cli.engines import endpoints, flink, job_record, launcher, temporary_folders
-from eugenie_cli.engines.flink_rest import FlinkRest
 from eugenie_cli.engines.job_record import JobRecord
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.spec import JobSpec
@@ -23,9 +22,11 @@ from eugenie_cli.streaming import (
     launch,
     other_instances,
     package,
+    plant_changes,
     resume_point,
     slots,
     start_position,
+    submission,
     upgrade,
 )
 from eugenie_cli.streaming.compatibility import START_OVER, check_state, check_upgrade, listed
@@ -35,13 +36,12 @@ from eugenie_cli.streaming.resume_point import Place
 from eugenie_cli.streaming.spec_diff import Change, changes, shape_of
 from eugenie_cli.streaming.start_position import (
     AUTO,
-    GROUP_OFFSETS,
     SAVEPOINT,
     SAVEPOINT_DIR,
-    Snapshot,
     Start,
 )
 from eugenie_cli.streaming.stop import conclude, stop_here
+from eugenie_cli.streaming.submission import Submission
 from eugenie_cli.streaming.upload import packaged
 from eugenie_cli.tfserving.errors import ModelServerError
 
@@ -51,22 +51,6 @@ DIGEST = 12
 """Hex digits kept of the program's digest: enough to tell two programs apart."""
 
 UPGRADE = "eugenie stream submit --upgrade"
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A job that was started, or was already running."""
-
-    job_id: str
-    address: str
-    started: bool
-    """False when it was already running and was left unchanged."""
-    resumed_from: str | None
-    """The savepoint or checkpoint that it resumes from."""
-    origin: str
-    """savepoint | checkpoint | group offsets | earliest | latest | timestamp; empty when it was not started."""
-    changes: tuple[Change, ...] = ()
-    """What the site file changed in the started job, or would change in the running one."""
 
 
 def submit(
@@ -105,10 +89,10 @@ def submit(
     job = job_of(site)
     how = How(upgrade, lost, beside)
     with job_record.changing(job.workspace):
-        submission = _submit(site, job, requested, how, progress)
-    if submission.started:
-        first_checkpoint.wait(job.rest, submission.job_id, progress)
-    return submission
+        done = _submit(site, job, requested, how, progress)
+    if done.started:
+        first_checkpoint.wait(job.rest, done.job_id, progress)
+    return done
 
 
 @dataclass(frozen=True)
@@ -133,8 +117,8 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
         if requested.kind != AUTO:
             progress.say("the requested start has no effect on the running job: stop it first")
         return _left_alone(site, job, running, last, progress)
-    if how.lost and (last is None or last.savepoint is not None or last.drained):
-        return _nothing_done(rest, last)
+    if how.lost and (last is None or last.ended_on_purpose):
+        return submission.nothing_done(rest, last)
 
     check_models(site, progress)
     topics.ensure(job.kafka, progress)
@@ -157,9 +141,10 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
         changed = check_upgrade(running, last, shape)
         if not changed:
             progress.say(f"the stream job of {job.site_name} is already running as the site file specifies")
-            return Submission(running, _page(rest, running), False, None, "")
+            return Submission(running, submission.page(rest, running), False, None, "")
         made_until = last.made_until if last is not None else {}
         place = Place(None, positions.identity(job.kafka, job.readings), made_until=made_until)
+        _say_changes(last, shape, changed, progress)
     else:
         if not (how.lost or how.beside):
             other_instances.refuse(job, spec.checkpoint_ms, progress)
@@ -169,7 +154,8 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
         changed = changes(last.shape, shape) if last is not None and last.shape else ()
         if place.state is not None and requested.path is None:
             check_state(place.state, changed)
-        _say_origin(last, requested, place.state, progress)
+            _say_changes(last, shape, changed, progress)
+        submission.say_origin(last, requested, place.state, progress)
 
     spec = replace(spec, start_offsets=_by_text(place.start_offsets), made_until=place.made_until)
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
@@ -198,7 +184,9 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
     if place.start_offsets:  # where to resume if the job ends before its first checkpoint
         positions.commit(job.kafka, job.group, job.readings, place.start_offsets)
     path = runs.resumed_from
-    return Submission(runs.job_id, _page(rest, runs.job_id), True, path, _origin(requested, place.state), changed)
+    return Submission(
+        runs.job_id, submission.page(rest, runs.job_id), True, path, submission.origin(requested, place.state), changed
+    )
 
 
 def check_models(site: Site, progress: Progress = SILENT) -> None:
@@ -248,27 +236,19 @@ def _specify(site: Site, kafka: KafkaAccess, requested: Start) -> JobSpec:
     return replace(spec, kafka=connection, anomaly_partitions=topics.partitions(kafka, str(kafka.topics.anomalies)))
 
 
-def _origin(requested: Start, state: Snapshot | None) -> str:
-    if state is not None:
-        return state.kind
-    return GROUP_OFFSETS if requested.kind == AUTO else requested.kind
-
-
-def _say_origin(last: JobRecord | None, requested: Start, state: Snapshot | None, progress: Progress) -> None:
-    if state is not None:
-        progress.say(f"resuming from the {state.kind} {state.path}")
-    elif requested.kind == AUTO and last is not None and not last.drained:
-        progress.say(
-            "no state of the last job was found: resuming after the readings that it committed, with empty windows"
-        )
-
-
 # -- differences ----------------------------------------------------------------------------------------------
+
+
+def _say_changes(last: JobRecord | None, shape: dict, changed: tuple[Change, ...], progress: Progress) -> None:
+    if last is not None and changed:
+        changes_of_plant = plant_changes.consequences(last.shape, shape)
+        progress.say("\n".join(["changed since the last job:", listed(changed), *changes_of_plant]))
 
 
 def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, progress: Progress) -> Submission:
     """The running job, and what the site file would change in it."""
     differences: tuple[Change, ...] = ()
+    meaning: tuple[str, ...] = ()
     progress.say(f"the stream job of {job.site_name} is already running")
     if last is not None and last.job_id == running and last.shape:
         try:
@@ -276,21 +256,14 @@ def _left_alone(site: Site, job: SiteJob, running: str, last: JobRecord | None, 
         except EugenieError as error:
             progress.say(f"the job was not compared with the site file: {error.reason}")
         else:
-            differences = changes(last.shape, shape_of(spec, package.code_digest()[:DIGEST]))
+            shape = shape_of(spec, package.code_digest()[:DIGEST])
+            differences, meaning = changes(last.shape, shape), plant_changes.consequences(last.shape, shape)
     if differences:
-        progress.say("the site file differs from the job:\n" + listed(differences))
+        progress.say("\n".join(["the site file differs from the job:", listed(differences), *meaning]))
         state_is_lost = any(not change.compatible for change in differences)
         progress.say(f"next: {START_OVER}" if state_is_lost else f"next: {UPGRADE}")
-    return Submission(running, _page(job.rest, running), False, None, "", differences)
-
-
-def _nothing_done(rest: FlinkRest, last: JobRecord | None) -> Submission:
-    return Submission(last.job_id if last is not None else "", rest.address, False, None, "")
+    return Submission(running, submission.page(job.rest, running), False, None, "", differences)
 
 
 def _by_text(offsets: dict[int, int]) -> dict[str, int]:
     return {str(number): offset for number, offset in offsets.items()}
-
-
-def _page(rest: FlinkRest, job_id: str) -> str:
-    return f"{rest.address}/#/job/{job_id}/overview"

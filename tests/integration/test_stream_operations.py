@@ -6,6 +6,8 @@ the job cancelled. At the end Kafka contains what a bounded replay of the same h
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import itertools
 import json
 import os
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import numpy as np
 import pytest
 import requests
@@ -40,6 +43,7 @@ from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.flink_job.anomaly_keys import partition_of
 from eugenie_cli.flink_job.sensor_index import shard_of
+from eugenie_cli.flink_job.spec import consumer_group
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import app
@@ -48,7 +52,7 @@ from eugenie_cli.operations.up import up
 from eugenie_cli.serving import local
 from eugenie_cli.site.load import load_site, workspace_of
 from eugenie_cli.site.schema import Site
-from eugenie_cli.streaming import flink_libraries, resume_point
+from eugenie_cli.streaming import crash_loop, flink_libraries, hung_transactions, resume_point
 from eugenie_cli.streaming.job import job_of
 from eugenie_cli.streaming.logs import logs
 from eugenie_cli.streaming.metrics import FRESH_S
@@ -61,6 +65,8 @@ from eugenie_cli.streaming.submit import submit
 from eugenie_cli.training import tracking
 from eugenie_cli.training.open_class import open_class
 from eugenie_cli.training.registry import Registry
+
+submitting = importlib.import_module("eugenie_cli.streaming.submit")
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -232,6 +238,8 @@ def test_a_job_through_its_whole_life_writes_every_record_once(plant, tmp_path):
     )
     check_the_next_job_can_begin_at_an_instant(plant, arrival, last)
     check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant)
+    check_a_job_of_another_workspace_is_refused_and_named(plant)
+    check_a_job_that_fails_again_and_again_cannot_be_drained(plant)
     check_an_asset_that_leaves_with_its_anomaly_open(plant)
     check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant)
 
@@ -459,13 +467,17 @@ def check_the_next_job_can_begin_at_an_instant(plant: Plant, arrival: str, sent:
 
 
 def check_an_asset_that_leaves_with_its_anomaly_open(plant: Plant) -> None:
-    """The asset is the only one of its shard. The job resumes from its savepoint and closes the open anomaly in it."""
+    """A job that fails again and again is replaced. The asset is the only one of its shard: the job resumes from its
+    savepoint and closes the open anomaly in it."""
     gone, staying = ASSETS[2], ASSETS[:2]
     site = plant.site
     assert {shard_of(asset, 8) for asset in staying} & {shard_of(gone, 8)} == set()
-    submit(site, start=iso(int(time.time() * 1000)))
+    failing = plant.submitted()
+    replaced = submit(site, start=iso(int(time.time() * 1000)))
+    assert replaced.started and replaced.job_id != failing
     send_a_minute(site, 0, ASSETS)
     opened = await_anomaly(site, gone, "open")
+    check_a_transaction_that_another_program_left_open_is_named(plant)
 
     document = yaml.safe_load(plant.file.read_text())
     del document["assets"][gone]
@@ -575,6 +587,67 @@ def check_a_drain_of_a_live_topic_ends_and_doubles_nothing(plant: Plant) -> None
     accounted = sum(record["readings"] + record["bad_quality"] for record in rows)
     accounted += sum(letter.get("count", 1) for letter in letters)
     assert accounted == sent
+
+
+def check_a_job_of_another_workspace_is_refused_and_named(plant: Plant) -> None:
+    """As the broker shows it: the offsets of a group of the site advance."""
+    site, group = plant.site, consumer_group("operated", "laptop-7-1a2b3c4d")
+    topic, stopped = str(site.topics.readings), threading.Event()
+    gateway = confluent_kafka.Producer(client_settings(site))
+    for _ in range(100):
+        gateway.produce(topic, b"[]", partition=0)
+    gateway.flush(30)
+
+    def read() -> None:
+        for offset in itertools.count(ends(site, topic)[0] - 100):
+            positions.commit(site.kafka_access, group, topic, {0: offset})
+            if stopped.wait(0.3):
+                return
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        with pytest.raises(EugenieError, match="laptop-7") as raised:
+            submit(site)
+    finally:
+        stopped.set()
+        reading.join()
+    assert raised.value.exit_code is ExitCode.REFUSED and "--beside" in str(raised.value.hint)
+    admin = AdminClient(client_settings(site))  # keep a reference: once collected, the client never answers
+    admin.delete_consumer_groups([group])[group].result(30)
+
+
+def check_a_transaction_that_another_program_left_open_is_named(plant: Plant) -> None:
+    """It hides the readings after it from the job, until it is ended."""
+    site, topic = plant.site, str(plant.site.topics.readings)
+    program = confluent_kafka.Producer(client_settings(site, transactional_id="foreign"))
+    program.init_transactions(30)
+    program.begin_transaction()
+    begin = ends(site, topic)[1]
+    program.produce(topic, b"[]", partition=1)
+    program.flush(30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hung_transactions, "LONG_MS", 0)
+        (problem,) = until(lambda now: now.problems, site).problems
+        assert f"partition 1 of {topic}" in problem.what and "the job cannot read the 1 records" in problem.what
+        assert problem.next.endswith(f"abort --topic {topic} --partition 1 --start-offset {begin}")
+        program.abort_transaction(30)
+        until(lambda now: not now.problems, site)
+
+
+def check_a_job_that_fails_again_and_again_cannot_be_drained(plant: Plant) -> None:
+    """It fails with its first reading, whether or not it completes a checkpoint before. It is left running."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(EugenieError):
+        specify = submitting._specify
+        patch.setattr(submitting, "_specify", lambda *given: replace(specify(*given), classes=()))
+        submit(plant.site, start="earliest")
+    rest, job = FlinkRest(plant.flink), plant.submitted()
+    deadline = time.monotonic() + WITHIN_S
+    while crash_loop.of(rest, job) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    with pytest.raises(EugenieError, match=r"cannot be drained: it has failed .* times .*KeyError: 'pump'"):
+        stop(plant.site, drain=True)
 
 
 def check_what_the_topic_has_no_more_is_counted_and_another_topic_refused(plant: Plant) -> None:

@@ -49,6 +49,10 @@ def checkpoints(completed: int | None = None, count: int = 1, failed: str | None
     return {"counts": counts, "latest": latest, "history": []}
 
 
+class Refused(str):
+    """An answer with which Flink refuses a request: its message."""
+
+
 @contextmanager
 def flink(answers: Mapping[str, Sequence[Any]]) -> Iterator[tuple[FlinkRest, list[str]]]:
     """A server of recorded answers, and the list of requests. `answers`: by "VERB /path"; the last one repeats.
@@ -66,8 +70,10 @@ def flink(answers: Mapping[str, Sequence[Any]]) -> Iterator[tuple[FlinkRest, lis
             known = answers.get(asked)
             number = min(served[asked], len(known) - 1) if known else 0
             served[asked] += 1
-            body = json.dumps(known[number] if known else {"errors": ["Error: not found"]}).encode()
-            self.send_response(200 if known else 404)
+            answer = known[number] if known else Refused("Error: not found")
+            refused = isinstance(answer, Refused)
+            body = json.dumps({"errors": [answer]} if refused else answer).encode()
+            self.send_response(200 if not refused else 500 if known else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -7,6 +7,7 @@ from support import recorded_flink as recorded
 from support.recorded_flink import JOB, KEY_ERROR, LOST, NOW, flink
 
 from eugenie_cli.streaming import crash_loop
+from eugenie_cli.streaming.stack_trace import summary
 
 GONE = "java.util.concurrent.TimeoutException: Heartbeat of TaskManager timed out."
 SHUTTING_DOWN = "org.apache.flink.util.FlinkExpectedException: The TaskExecutor is shutting down."
@@ -24,7 +25,7 @@ SHUTTING_DOWN = "org.apache.flink.util.FlinkExpectedException: The TaskExecutor 
         ([(50, GONE), (90, GONE)], 1, None),  # it works again
         ([(200, GONE), (230, GONE)], None, None),  # it has run for minutes, with a long interval between checkpoints
         ([(5, LOST), (30, LOST), (60, SHUTTING_DOWN), (61, KEY_ERROR)], None, (4, "KeyError: 'pump'")),
-        ([(5, LOST), (30, SHUTTING_DOWN)], None, (2, LOST)),  # nothing else is known
+        ([(5, LOST), (30, SHUTTING_DOWN)], None, (2, summary(LOST))),  # nothing else is known
     ],
 )
 def test_failures_since_the_last_checkpoint_count(failures, completed, expected):

@@ -7,7 +7,7 @@ from support import recorded_flink as recorded
 from support.chaos import ProgressLog
 from support.recorded_flink import JOB, KEY_ERROR, LOST, flink
 
-from eugenie_cli.engines.flink_rest import SavepointError
+from eugenie_cli.engines.flink_rest import SavepointError, SavepointTimeoutError
 from eugenie_cli.errors import ExitCode
 from eugenie_cli.progress import SILENT
 from eugenie_cli.streaming import savepoints
@@ -91,6 +91,18 @@ def test_an_interrupted_stop_says_that_flink_continues(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             savepoints.take(rest, JOB, "file:/", log)
     assert "Flink still stops the job" in log.lines[-1]
+
+
+def test_a_drain_that_takes_too_long_continues_and_says_so(monkeypatch):
+    monkeypatch.setattr(savepoints, "DRAINED_WITHIN_S", 0.3)
+    with flink(answers([RUNNING], status=TAKEN)) as (rest, _):
+        assert savepoints.drain(rest, JOB, "file:/", SILENT) == "file:/savepoint-1"
+    with (
+        flink(answers([RUNNING], status=PENDING)) as (rest, _),
+        pytest.raises(SavepointTimeoutError, match="has not finished its last rows") as raised,
+    ):
+        savepoints.drain(rest, JOB, "file:/", SILENT)
+    assert "model server" in str(raised.value.hint) and "--no-savepoint" in str(raised.value.hint)
 
 
 def test_a_job_that_cannot_finish_its_rows_cannot_be_drained():

@@ -52,6 +52,13 @@ def test_a_trace_without_a_cause_is_summarized_by_its_first_line_and_truncated()
         ("java.lang.UnsatisfiedLinkError: /tmp/x.so: failed to map segment from shared object", "noexec"),
         ("org.apache.kafka.common.errors.RecordTooLargeException: 1100000 bytes", "max.message.bytes"),
         ("org.apache.kafka.common.InvalidRecordException: Compacted topic cannot accept", "doctor --site"),
+        ("org.apache.kafka.common.errors.ProducerFencedException: There is a newer producer", "copied workspace"),
+        ("org.apache.kafka.common.errors.InvalidProducerEpochException: an old epoch", "stop one"),
+        ("org.apache.kafka.common.errors.GroupAuthorizationException: eugenie.plant@a-1", "begin with `eugenie.`"),
+        ("org.apache.kafka.common.errors.TransactionalIdAuthorizationException: failed.", "begin with `eugenie.`"),
+        ("org.apache.kafka.common.errors.UnknownTopicOrPartitionException: no such host", "was deleted"),
+        ("org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: no", "eugenie up"),
+        ("org.apache.flink.util.FlinkExpectedException: The TaskExecutor is shutting down.", "eugenie up"),
     ],
 )
 def test_a_cause_whose_words_do_not_tell_has_the_next_step(cause, remedy):

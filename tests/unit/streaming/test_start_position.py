@@ -119,3 +119,14 @@ def test_a_record_survives_a_round_trip_and_fields_of_later_versions(tmp_path):
     assert job_record.load(workspace) is None
     (tmp_path / "run" / "stream.json").write_text('{"job_id": "a", "flink": "b", "savepoint": "c", "of_later": 1}')
     assert job_record.load(workspace) == JobRecord("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("fields", "on_purpose"),
+    [({}, False), ({"savepoint": "file:/s"}, True), ({"drained": True}, True), ({"stopped": True}, True)],
+)
+def test_a_job_that_was_stopped_in_any_way_is_known_to_be(tmp_path, fields, on_purpose):
+    """Also without a savepoint: the supervisor would start it again once its cluster has forgotten it."""
+    job_record.save(Workspace(tmp_path), JobRecord("job", "http://x", **fields))
+    loaded = job_record.load(Workspace(tmp_path))
+    assert loaded is not None and loaded.ended_on_purpose == on_purpose
