@@ -6,11 +6,13 @@ Modules in the order of the data:
 - `decode_operator`: batches through Arrow; `decode`: their content; `sensor_index`: where each reading belongs;
   `share`: what a task receives; `frontier`: event time, for display
 - `detect_operator`: the keyed operator; `shard`: rows and segments; `asset_clocks`, `listening`: which rows are
-  complete; `grid`: readings onto the grid; `arrival_delays`: delayed rows; `unknown_tags`, `late_letters`
+  complete; `grid`: readings onto the grid; `arrival_delays`: delayed rows; `unknown_tags`, `name_groups`,
+  `late_letters`
 - `batching`, `predict`: calls of the model server
 - `alarms`, `alarm_state`: episodes and records; `episode_state`: episodes in a savepoint
 - `asset_reports`: figures of assets whose clocks or readings are wrong
 - `sinks`: the result topics; `job`: the wiring
+- `key_context`, `beam_patches`: private parts of PyFlink and Beam; `tested_versions`: of which releases
 
 Ships to Flink workers. Needs only numpy, orjson, grpcio, protobuf and the dependencies of pyflink.
 """

@@ -43,14 +43,19 @@ LONGEST_DISORDER_MS = 60_000
 """Readings that are further behind the newest one of their asset are late, and nothing is learnt from them: the rows of
 an asset that sends stored readings after an outage, besides current ones, must not wait for long."""
 
-HALF_LIFE_MS = 600_000
-"""After this long without another one like it, a learnt delay or disorder has halved."""
+HALF_LIFE_MS, DISORDER_HALF_LIFE_MS = 600_000, 120_000
+"""After this long without another one like it, a learnt delay or disorder has halved. The disorder is part of the delay
+of every row, the delay only of the last rows before a silence."""
 
 GAP_WEIGHT = 1 / 8
 """Weight of the last time between two readings in the usual one: a single gap in the data is not usual."""
 
 JITTER, JITTER_MS = 1.1, 1_000
 """The hold is the learnt delay times 1.1 plus 1 s."""
+
+DISORDER_MARGIN = 1.25
+"""Rows wait for 1.25 times the learnt disorder: so much of it remains until the next block of a gateway that sends
+every 30 s."""
 
 
 class AssetClocks:
@@ -72,11 +77,18 @@ class AssetClocks:
         stuck clock, an unchanged value with the instant of its last change) does not count."""
 
     def late(
-        self, asset: NDArray[np.int64], edge: NDArray[np.int64], ts: NDArray[np.int64], made: NDArray[np.int64]
+        self,
+        asset: NDArray[np.int64],
+        edge: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        made: NDArray[np.int64],
+        is_new: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Mask [N] of readings, in order of arrival, whose row is complete: made, or complete by earlier readings.
 
-        `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made.
+        `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made;
+        `is_new`: [N] whether they are newer than the readings of their own sensor. Disorder is learnt from these only:
+        a repeated value, or a clock that was set back, is no disorder of gateways.
         The result does not depend on how the readings are split into calls, as long as the disorder is what it was.
         """
         newest, behind = self.newest.copy(), self._behind()
@@ -85,7 +97,7 @@ class AssetClocks:
         if late.any() or (self._disorder[1][asset] * 2 > self._out_of_orderness).any():
             before = _newest_before(asset, ts, self.newest)
             late = edge <= np.maximum(made[asset], before - behind[asset])
-        self._learn_disorder(asset, before - ts)
+        self._learn_disorder(asset, np.where(is_new, before - ts, 0))
         return late
 
     def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float) -> None:
@@ -101,7 +113,7 @@ class AssetClocks:
         delay = np.where(delay <= LONGEST_DELAY_MS, delay, 0.0)
         fading = np.where(known, np.exp2(-silent / HALF_LIFE_MS), 1.0)
         self._delay = np.maximum(self._delay * fading, delay)
-        self._disorder *= fading
+        self._disorder *= np.where(known, np.exp2(-silent / DISORDER_HALF_LIFE_MS), 1.0)
         gap = oldest - self.newest
         is_bridged = known & (gap > 0) & (gap <= self._max_gap)
         self._gap += np.where(is_bridged, (gap - self._gap) * GAP_WEIGHT, 0.0)
@@ -124,7 +136,7 @@ class AssetClocks:
     def _behind(self) -> NDArray[np.int64]:
         """[A]: how far (ms) rows are complete behind the newest reading."""
         # plus one: a reading delayed by exactly the out-of-orderness is in time
-        return np.maximum(self._out_of_orderness, (self._disorder[0] * JITTER).astype(np.int64)) + 1
+        return np.maximum(self._out_of_orderness, (self._disorder[0] * DISORDER_MARGIN).astype(np.int64)) + 1
 
     def _learn_disorder(self, asset: NDArray[np.int64], behind: NDArray[np.int64]) -> None:
         """`behind`: [N], how far (ms) readings are behind the newest reading of their asset before them."""

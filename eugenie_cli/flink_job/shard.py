@@ -40,6 +40,8 @@ class Shard:
         self._delays = [ArrivalDelays(len(rows.assets)) for rows in self.rows]
         self._first_places = routes.first_places(number)
         self._made = _made_until(routes)
+        self._newest = np.full(len(routes.shard), NEVER, np.int64)
+        """[places]: the newest instant of each sensor's readings; not part of the state."""
         self.late_by: dict[str, tuple[int, int]] = {}
         """Asset -> its late readings, and how far behind its newest reading (ms) they were at most; for `reports`."""
         self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
@@ -52,12 +54,14 @@ class Shard:
         place, ts = readings.place, readings.ts
         complete = np.full(len(place), NEVER, np.int64)
         late = np.zeros(len(place), bool)
+        is_new = ts > self._newest[place]
+        np.maximum.at(self._newest, place, ts)
         if self._made is not None:
             complete = self._made[place]
             late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
         for own, asset, index in self._by_class(place):
             rows, clocks = self.rows[index], self._clocks[index]
-            late[own] |= clocks.late(asset, rows.edge_of(ts[own]), ts[own], rows.edge)
+            late[own] |= clocks.late(asset, rows.edge_of(ts[own]), ts[own], rows.edge, is_new[own])
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
         letters: list[Letter] = []
         if late.any():
@@ -136,12 +140,13 @@ class Shard:
                 return int(clocks.now(now)[rows.assets.index(asset)])
         return None
 
-    def release(self, assets: Collection[str]) -> None:
-        """Every row of some assets that can be made without a further reading is complete."""
-        for rows, until in zip(self.rows, self._until, strict=True):
+    def release(self, assets: Collection[str], now: float) -> None:
+        """Every row of some assets up to the time of their clocks is complete, with a reading or without."""
+        for rows, clocks, until in zip(self.rows, self._clocks, self._until, strict=True):
             for asset in assets:
                 if asset in rows.assets:
-                    until[rows.assets.index(asset)] = FOREVER
+                    index = rows.assets.index(asset)
+                    until[index] = clocks.now(now)[index]
 
     def pending(self) -> Columns:
         """Readings that wait for their row."""

@@ -92,7 +92,7 @@ class JournaledShard:
         Then `shard.segments` must make all of them, and `settle` must follow, before anything else.
         """
         self._shard.complete(now, is_silent)
-        self._shard.release(silent_assets)
+        self._shard.release(silent_assets, now)
         due = self._shard.due()
         if not len(due[0]):
             return False

@@ -16,11 +16,11 @@ _NEXT = (
     ),
     (
         re.compile(r"RecordTooLargeException|MESSAGE_TOO_LARGE"),
-        "a topic's max.message.bytes is too small: `eugenie doctor --site` names it",
+        "a topic's max.message.bytes is too small: `eugenie doctor --site SITE` names it",
     ),
     (
         re.compile(r"InvalidRecordException|INVALID_RECORD"),
-        "a topic refuses the job's records, as a compacted one does without keys: `eugenie doctor --site` names it",
+        "a topic refuses the job's records, as a compacted one does without keys: `eugenie doctor --site SITE` names it",
     ),
     (
         re.compile("ProducerFenced|InvalidProducerEpoch|InvalidPidMapping"),

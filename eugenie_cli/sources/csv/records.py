@@ -201,7 +201,7 @@ class RecordReader:
         return None
 
     def _names(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> Coded:
-        """Names as `mapping.text_of` returns them; two may be equal after trimming."""
+        """Names as `members.text_of` returns them; two may be equal after trimming."""
         if part and part.get("path") in self.columns:
             names, index = distinct(block.column(self.columns.index(part["path"])))
         else:

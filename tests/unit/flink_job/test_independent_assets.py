@@ -23,7 +23,7 @@ from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.shard import Shard, segments
 from eugenie_cli.flink_job.spec import JobSpec
 
-from .conftest import build_spec, class_spec
+from .conftest import build_spec, class_spec, readings
 from .test_decode import START, letters, message
 
 DAY = 86_400_000
@@ -283,3 +283,64 @@ def test_a_sensor_that_reports_changes_only_has_its_rows_in_time():
     assert not job.dead and job.taken["p0"] == len(sent)
     delays = [job.made_at["p0", edge] - edge for edge in job.of("p0") if START + 150_000 < edge < START + 190_000]
     assert len(delays) == 39 and max(delays) <= LATEST
+
+
+def delays_of(streams: list[tuple[str, int, int, int]], seconds: int = 400) -> tuple[Job, list[int]]:
+    """p0, of which each sensor is sent as (name, seconds behind, seconds per block, seconds per new instant).
+
+    Returns the job and how long after its edge each of the last 100 rows was made.
+    """
+    rng, sent = np.random.default_rng(1), Gateway("p1").messages(seconds, np.random.default_rng(2))
+    for sensor, behind, block, every in streams:
+        for second in range(block, seconds, block):
+            ages = range(block - 1, -1, -1)
+            instants = [(second - age - behind) // every * every for age in ages]
+            sent += [
+                Sent(START + 1_000 * second + 50, 0, message("p0", sensor, START + 1_000 * instant, float(instant % 9)))
+                for instant in instants
+            ]
+    job = run(replace(SPEC, classes=(class_spec(max_gap_ms=30_000),)), sent, rng)
+    made = sorted(edge for edge in job.of("p0") if edge < START + 1_000 * (seconds - 40))[-100:]
+    return job, [job.made_at["p0", edge] - edge for edge in made]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("streams", "late", "delay_s"),
+    [
+        pytest.param([("a", 0, 1, 1), ("b", 0, 1, 1)], 0, 0, id="one gateway"),
+        pytest.param([("a", 0, 1, 1), ("b", 8, 1, 1)], 10, 10, id="a sensor 8 s behind"),
+        pytest.param([("a", 0, 1, 1), ("b", 0, 10, 1)], 30, 14, id="a gateway that sends every 10 s"),
+        pytest.param([("a", 0, 1, 1), ("b", 0, 1, 20)], 400, 0, id="a polled value that seldom changes"),
+    ],
+)
+def test_the_sensors_of_an_asset_may_come_by_different_ways(streams, late, delay_s):
+    """Few readings are late, and rows wait for as long as they must, not longer."""
+    job, delays = delays_of(streams)
+    assert set(job.dead) <= {("p0", "late")} and job.dead["p0", "late"] <= late
+    assert max(delays) <= LATEST + 1_000 * delay_s
+
+
+@pytest.mark.slow
+def test_a_clock_that_is_set_back_delays_no_rows_afterwards():
+    rng = np.random.default_rng(1)
+    before = Gateway("p0", offset_ms=30_000, silent=(60, 300)).messages(300, rng)
+    after = Gateway("p0", silent=(0, 60)).messages(300, rng)
+    job = run(SPEC, [*before, *after, *Gateway("p1").messages(300, rng)], rng)
+    delays = [job.made_at["p0", edge] - edge for edge in job.of("p0") if START + 150_000 < edge < START + 290_000]
+    assert len(delays) > 130 and max(delays) <= LATEST
+
+
+def test_rows_are_released_up_to_the_clock_of_the_asset_only():
+    """An open anomaly ends with a silence; readings that came after it are not judged before they are complete."""
+    routes = SensorIndex(SPEC)
+    number = int(routes.shard[routes.place_of("p0", "a", None)])
+    shard = Shard(routes, number)
+    times = [*range(0, 30_000, 1_000), 60_000, 61_000]
+    made = []
+    for ts in times:
+        shard.take(readings(routes, ("p0", "a", START + ts, 1.0)), float(ts))
+        shard.complete(float(ts))
+        shard.release(["p0"], float(ts))
+        made += [edge for _, batch in segments({0: shard}) for edge in batch.edges.ravel().tolist()]
+    assert max(made) - START == 29_000 + 3_000  # carried on by max_gap, and nothing of the two pending readings
