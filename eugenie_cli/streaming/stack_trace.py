@@ -20,7 +20,7 @@ _NEXT = (
     ),
     (
         re.compile(r"InvalidRecordException|INVALID_RECORD"),
-        "a topic refuses the job's records, as a compacted one does without keys: `eugenie doctor --site SITE` names it",
+        "a topic refuses the job's records, as a compacted one without keys: `eugenie doctor --site SITE` names it",
     ),
     (
         re.compile("ProducerFenced|InvalidProducerEpoch|InvalidPidMapping"),
