@@ -80,7 +80,7 @@ class LongRows:
             if (
                 names is None
                 or any(self._parts[part]["path"] not in names for part in REQUIRED)
-                or (NULL_MARK in names and _any_null(alike))
+                or (NULL_MARK in names and any(message[NULL_MARK] is True for message in alike))
             ):
                 yield numbers, None
             else:
@@ -90,25 +90,19 @@ class LongRows:
     def _any(
         self, index: Sequence[int], messages: Sequence[Any]
     ) -> Iterator[tuple[Sequence[int], dict[str, list[Any]] | None]]:
+        mark = NULL_MARK  # a local name: this is the inner loop
         for number, message in zip(index, messages, strict=True):
             try:
                 records, outer = self._elements(message)
-                if _any_null(records):
-                    raise TypeError("the reference reads records that say that they have no value")
+                for record in records:
+                    if mark in record and record[mark] is True:
+                        raise TypeError("the reference reads records that say that they have no value")
                 pairs = [(record, outer) for record in records]
                 parts = {name: [get(pair) for pair in pairs] for name, get in self._getters.items()}
             except (KeyError, TypeError):
                 yield [number], None
             else:
                 yield [number] * len(pairs), parts
-
-
-def _any_null(records: Sequence[Any]) -> bool:
-    """Whether one of the records says that it has no value: the reference reads these."""
-    for record in records:  # noqa: SIM110 - a generator would cost more than the check
-        if NULL_MARK in record and record[NULL_MARK] is True:
-            return True
-    return False
 
 
 def _by_layout(

@@ -85,7 +85,7 @@ class WideRows:
                 if is_keep_alive(record):
                     raise
                 return record
-            if type(inner) is str:
+            if type(inner) is not dict:
                 inner = opened(inner, self._in_base64)
             if type(inner) is dict:
                 if self._errors is not None and self._errors((record, outer)):

@@ -11,6 +11,7 @@ from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegis
 
 _WAYS = ("path", "const", "file", "record", "header")
 _OF_A_RECORD = ("record", "header")
+_OF_NUMBERS = tuple("0123456789+-.,")
 _PLACEHOLDERS = ("{stem}", "{parent}")
 _WITH_SCHEMAS = ("avro", "protobuf")
 _OF_MESSAGES = (*_WITH_SCHEMAS, "influx")
@@ -36,6 +37,8 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
             yield from _one_way(name, part, of_file)
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
     yield from _time(mapping)
+    if (mapping.value.unit or "x").strip()[:1] in _OF_NUMBERS:
+        yield ("value", "unit"), f"{mapping.value.unit!r} could be part of a number: write a unit such as bar or °C"
     yield from _payload_alone(mapping)
     yield from _of_files(mapping) if of_file else _of_messages(mapping)
     yield from _long(mapping) if mapping.shape == "long" else _wide(mapping)

@@ -134,6 +134,18 @@ def test_consistent_settings_are_no_problem(problems, good):
             "kafka.readings.format: must be json, influx, avro or protobuf: csv is for files",
         ),
         (KAFKA % "{tag: {path: x}, format: avro}", "kafka.readings.registry: is required for format avro"),
+        (KAFKA % "{tag: {path: x}, format: protobuf}", "kafka.readings.registry: is required for format protobuf"),
+        (KAFKA % "{asset: {path: x}, format: influx, records: x}", "kafka.readings.records: is for arrays: each line"),
+        (
+            KAFKA % "{tag: {record: key}, ts: {record: timestamp}, value: {record: value}, base64: true}",
+            "kafka.readings.base64: must be left out: the payload is the value alone",
+        ),
+        (KAFKA % "{tag: {path: x}, value: {path: v, unit: '-5'}}", "kafka.readings.value.unit: '-5' could be part of"),
+        (
+            CSV % "{asset: {path: s}, format: influx}",
+            "sources[0].readings.format: influx is for messages, not for",
+        ),
+        (CSV % "{tag: {path: s}, base64: true}", "sources[0].readings.base64: is for messages, not for files"),
         (KAFKA % "{tag: {path: x}, records: ''}", "kafka.readings.records: must be no shorter than 1"),
         (
             KAFKA % "{tag: {path: x}, registry: {url: 'http://r:8081'}}",
