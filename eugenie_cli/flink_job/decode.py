@@ -1,7 +1,8 @@
 """Decodes a batch of messages into one share per task: readings in columns, dead letters. Pure.
 
-Every check that needs the message itself is made here: malformed, from the future, unknown tag. Whether a reading is
-late depends on the other readings of its asset, which `shard` knows.
+Every check that needs the message itself is made here: malformed, unknown tag, from the future. Whether a reading is
+late depends on the other readings of its asset, which `shard` knows. What is known to be of another plant's tag counts
+as an unknown tag, whatever else is wrong with it: its texts and clocks would fill the dead letters.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from eugenie_cli.flink_job.unknown_tags import Key, UnknownTag  # states of earl
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
+from eugenie_cli.readings.columns.sensor_index import Identity
 from eugenie_cli.readings.kafka_record import Members, shown
+from eugenie_cli.readings.reading import RejectedMeasurement
 from eugenie_cli.readings.schema_registry import SchemaRegistry, patient
 
 log = logging.getLogger(__name__)
@@ -76,18 +79,22 @@ class Decoder:
         """Task -> its share, for tasks that receive one."""
         columns = self._read(messages.payload, messages.members)
         refusals = Refusals()
+        foreign: list[tuple[int, Identity]] = []
         for index, rejected in columns.rejected:
-            refusals.add(index, rejected.reason, rejected.detail)
+            if isinstance(rejected, RejectedMeasurement) and self._routes.place_of(*rejected.identity) is None:
+                foreign.append((index, rejected.identity))
+            else:
+                refusals.add(index, rejected.reason, rejected.detail)
         message, place, ts = columns.message, columns.place, columns.ts
         arrival = arrivals(messages.sent, wall_ms)
-        future = ts > (arrival + self._max_ahead)[message]
         known = place >= 0
+        future = known & (ts > (arrival + self._max_ahead)[message])
         ahead: dict[str, tuple[int, int]] = {}
         if future.any():
             self._refuse(refusals, columns, arrival, future)
-            ahead = self._ahead(place, ts - arrival[message], known & future)
+            ahead = self._ahead(place, ts - arrival[message], future)
         accepted = known & ~future
-        unknown = self._unknown_tags(columns, messages, ~known & ~future)
+        unknown = self._unknown_tags(columns, messages, foreign)
         self.clock.advance(ts[accepted], arrival[message[accepted]])
 
         shares: dict[int, Share] = {}
@@ -158,18 +165,26 @@ class Decoder:
             counts[asset] = count + int(own.sum()), max(most, int(ahead_ms[own].max()))
         return counts
 
-    def _unknown_tags(self, columns: Columns, messages: Messages, mask: NDArray[np.bool_]) -> dict[Key, UnknownTag]:
-        rows = np.flatnonzero(mask)
-        if not len(rows):
+    def _unknown_tags(
+        self, columns: Columns, messages: Messages, foreign: list[tuple[int, Identity]]
+    ) -> dict[Key, UnknownTag]:
+        """Readings of unknown tags, and what would not even have been readings: (message, tag)."""
+        rows = np.flatnonzero(columns.place < 0)
+        if not len(rows) and not foreign:
             return {}
         number, first, count = np.unique(-1 - columns.place[rows], return_index=True, return_counts=True)
+        identities = [columns.unknown[index] for index in number.tolist()]
         message = columns.message[rows[first]]
+        if foreign:
+            identities += [identity for _, identity in foreign]
+            message = np.concatenate((message, [index for index, _ in foreign])).astype(np.int64)
+            count = np.concatenate((count, np.ones(len(foreign), np.int64)))
         order = np.argsort(message, kind="stable")
         message = message[order]
         numbers = count[order], messages.partition[message], messages.offset[message]
         if self._ignores_unknown:
             return unknown_tags.total(*numbers)
-        return unknown_tags.summarise([columns.unknown[index] for index in number[order].tolist()], *numbers)
+        return unknown_tags.summarise([identities[index] for index in order.tolist()], *numbers)
 
 
 def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:

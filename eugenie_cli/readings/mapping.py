@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.members import BLANKS, MISSING, Record, member, opened, text_of, unreadable_text
 from eugenie_cli.readings.quality import SCHEMES, IsGood, of_object, opcua
-from eugenie_cli.readings.reading import Reading, Rejected
+from eugenie_cli.readings.reading import Reading, Rejected, RejectedMeasurement
 from eugenie_cli.readings.timestamp_parts import nanos_path, parts_in, seconds_text
 from eugenie_cli.readings.timestamps import ToInstant, compile_instant
 from eugenie_cli.readings.typed_values import (
@@ -99,6 +99,7 @@ class _Rules:
     # -- one reading per record --------------------------------------------------------------------
 
     def long(self, record: Record, message: Record | None = None) -> list[Outcome]:
+        identity = None
         try:
             asset = self._text(record, message, self.asset)
             sensor = self._text(record, message, self.sensor)
@@ -107,6 +108,7 @@ class _Rules:
                 raise self._absent(record, "sensor or tag", self.sensor or self.tag)
             if tag is None and asset is None:
                 raise self._absent(record, "asset", self.asset)
+            identity = asset, sensor, tag
             raw = self._raw_value(record, message)
             own = None
             if isinstance(raw, dict) and (own := typed_value(raw)) is not None:
@@ -116,7 +118,8 @@ class _Rules:
                 ts = self._instant(record, message)
             value = self._value(raw, own, self._good(record, message), record)
         except _Refused as refused:
-            return [refused.rejected]
+            known = refused.rejected if identity is None else RejectedMeasurement.of(refused.rejected, *identity)
+            return [known]
         return [Reading(asset, sensor, tag, ts, value, value == value)]
 
     def _raw_value(self, record: Record, message: Record | None) -> Any:
@@ -155,7 +158,8 @@ class _Rules:
                 ts = self._own_instant(own, shared)
                 value = self._value(raw, own, good, record)
             except _Refused as refused:
-                outcomes.append(Rejected(refused.rejected.reason, f"{column}: {refused.rejected.detail}"))
+                rejected = Rejected(refused.rejected.reason, f"{column}: {refused.rejected.detail}")
+                outcomes.append(RejectedMeasurement.of(rejected, asset, None, column.strip(BLANKS)))
             else:
                 outcomes.append(Reading(asset, None, column.strip(BLANKS), ts, value, value == value))
         return outcomes

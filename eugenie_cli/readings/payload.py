@@ -69,10 +69,7 @@ def compile_message(mapping: Mapping[str, Any], timezone: str) -> Callable[[Mess
 
 def located(outcomes: list[Outcome], where: str) -> list[Outcome]:
     """Outcomes whose rejections name their place in the message."""
-    return [
-        Rejected(outcome.reason, f"{where}: {outcome.detail}") if isinstance(outcome, Rejected) else outcome
-        for outcome in outcomes
-    ]
+    return [outcome.within(where) if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
 
 
 def _of_records(message: Message, records: str, of_record: ToReadings, in_base64: bool) -> list[Outcome]:

@@ -23,3 +23,23 @@ class Rejected(NamedTuple):
 
     reason: str
     detail: str
+
+    def within(self, where: str) -> Rejected:
+        """The same, with the place in its message."""
+        return Rejected(self.reason, f"{where}: {self.detail}")
+
+
+class RejectedMeasurement(Rejected):
+    """A rejection after it was known what was measured. Equal to the `Rejected` with the same words."""
+
+    identity: tuple[str | None, str | None, str | None]
+    """(asset, sensor, tag), as in a `Reading`."""
+
+    @staticmethod
+    def of(rejected: Rejected, asset: str | None, sensor: str | None, tag: str | None) -> RejectedMeasurement:
+        measurement = RejectedMeasurement(*rejected)
+        measurement.identity = asset, sensor, tag
+        return measurement
+
+    def within(self, where: str) -> RejectedMeasurement:
+        return RejectedMeasurement.of(super().within(where), *self.identity)

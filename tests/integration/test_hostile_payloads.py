@@ -108,6 +108,10 @@ class Judge:
     def __call__(self, payload: bytes | None, good_ms: int) -> str | None:
         """`good_ms`: the newest good reading before this message."""
         (outcome,) = self._read(payload)
+        identity = outcome[:3] if isinstance(outcome, Reading) else getattr(outcome, "identity", None)
+        if identity is not None and self._router.route(*identity) is None:
+            self.unknown[identity] += 1
+            return reject_reasons.UNKNOWN_TAG
         if not isinstance(outcome, Reading):
             return outcome.reason
         if outcome.ts > time.time() * 1000 + self.site.stream.max_ahead + MARGIN_MS:
@@ -115,10 +119,6 @@ class Judge:
         old = outcome.ts <= self.begin - OLD_MS
         if not old and not good_ms - DELAY_MS <= outcome.ts <= good_ms:
             return None
-        identity = outcome.asset, outcome.sensor, outcome.tag
-        if self._router.route(*identity) is None:
-            self.unknown[identity] += 1
-            return reject_reasons.UNKNOWN_TAG
         if old:
             return reject_reasons.LATE
         return ROW if LOW <= outcome.value <= HIGH else BAD

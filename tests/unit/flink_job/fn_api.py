@@ -115,9 +115,9 @@ def sampling() -> dict[str, Any]:
     process, finish = sampler.scoped_state("detect", "process"), sampler.scoped_state("detect", "finish")
     threads, seen = [], []
     for _bundle in range(3):
-        before = threading.active_count()
+        before = set(threading.enumerate())
         sampler.start()
-        threads.append(threading.active_count() - before)
+        threads.append(len(set(threading.enumerate()) - before))  # others may end meanwhile
         seen.append(statesampler.get_current_tracker() is sampler)
         for state in (process, finish):
             with state:

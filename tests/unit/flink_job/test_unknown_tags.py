@@ -209,6 +209,28 @@ def test_the_state_of_earlier_releases_is_restored():
     assert [(letter["payload"], letter["count"]) for letter in written(alone)] == [(None, 5)]
 
 
+@pytest.mark.parametrize(
+    ("mapping", "payload", "tags"),
+    [
+        ({"shape": "long"}, {"tag": "OTHER", "ts": 1, "value": "OPEN"}, ["OTHER"]),
+        ({"shape": "long"}, {"tag": "OTHER", "ts": "yesterday", "value": 1}, ["OTHER"]),
+        ({"shape": "long"}, {"tag": "OTHER", "ts": 4_070_908_800_000, "value": 1}, ["OTHER"]),
+        ({"shape": "long", "records": "v"}, {"v": [{"tag": "OTHER", "ts": 1, "value": "OPEN"}] * 2}, ["OTHER"] * 2),
+        ({"shape": "wide"}, {"ts": 1, "OTHER": "OPEN", "MORE": 1, "LESS": "x"}, ["OTHER", "MORE", "LESS"]),
+    ],
+)
+def test_another_plants_tag_is_unknown_whatever_else_is_wrong_with_it(job_spec, mapping, payload, tags):
+    """Its texts and its clock would fill the dead letters, one for each reading."""
+    parts = {"ts": {"path": "ts", "unit": "ms"}, "tag": {"path": "tag"} if mapping["shape"] == "long" else None}
+    decoder = decode.Decoder(job_spec(mapping={"format": "json", **mapping, **parts}))
+    messages = decode.Messages(
+        [json.dumps(payload).encode()], np.zeros(1, np.int64), np.array([7]), np.array([1_767_225_600_000])
+    )
+    share = decoder.decode(messages, 1_767_225_600_000)[0]
+    counts = {key[2]: (entry.count, entry.offset) for key, entry in share.unknown_tags.items()}
+    assert share.letters == [] and counts == {tag: (count, 7) for tag, count in Counter(tags).items()}
+
+
 def test_a_decoder_groups_and_ignores(job_spec):
     names = [f"AREA{number // 100}.T{number}" for number in range(1_000)]
     sent = [json.dumps({"tag": name, "ts": "2026-01-01T00:00:00Z", "value": 1}).encode() for name in names]

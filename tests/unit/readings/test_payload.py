@@ -92,10 +92,7 @@ RECORDS = st.dictionaries(st.sampled_from(["asset", "sensor", "ts", "value", "q"
 
 def prefixed(outcomes, index: int) -> list[str]:
     """Outcomes as text, in which NaN equals NaN."""
-    return [
-        repr(Rejected(outcome.reason, f"of[{index}]: {outcome.detail}") if isinstance(outcome, Rejected) else outcome)
-        for outcome in outcomes
-    ]
+    return [repr(outcome.within(f"of[{index}]") if isinstance(outcome, Rejected) else outcome) for outcome in outcomes]
 
 
 @pytest.mark.slow
