@@ -76,7 +76,10 @@ class Values:
     def _of_kind(self, kind: type, members: Sequence[Any]) -> Read:
         """Members of a single type; int and float count as one."""
         if kind in _NUMBERS and self._decimal == ".":
-            value = np.array(members, np.float64)
+            try:
+                value = np.array(members, np.float64)
+            except OverflowError:  # an integer of more than 308 digits, which the rule reads
+                value = np.array([number if abs(number) <= MAX_VALUE else np.inf for number in members], np.float64)
             return self.without_sentinels(value), ~(np.abs(value) > MAX_VALUE)
         if kind is str:
             return self.of_texts(pa.array(members, pa.string()))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eugenie_cli.readings.columns import flat_json, instants
 from eugenie_cli.readings.columns.reader import Columns, compile_columns
+from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
 
@@ -258,3 +259,9 @@ def test_typical_messages_are_read_without_the_reference(monkeypatch):
     assert by_reference == [refused]
     assert columns.message.tolist() == [0, 2] and columns.place.tolist() == [1, 1]
     assert columns.ts.tolist() == [1772323200500] * 2 and columns.value.tolist() == [1.5, 1.5]
+
+
+def test_an_integer_beyond_floating_point_is_left_to_the_rule():
+    """An integer of 400 digits, in text within a message, stopped the decoder with an OverflowError."""
+    value, read = Values(None).of_members([10**400, 1, -(10**400), 2.5], None)
+    assert read.tolist() == [False, True, False, True] and value[[1, 3]].tolist() == [1.0, 2.5]
