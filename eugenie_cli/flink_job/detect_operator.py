@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
+import numpy as np
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain, TimerService
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
@@ -23,11 +24,11 @@ from eugenie_cli.flink_job.key_context import KeyContext
 from eugenie_cli.flink_job.key_groups import shards_of, tasks
 from eugenie_cli.flink_job.listening import Listening
 from eugenie_cli.flink_job.predict import Predictor
-from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import segments
-from eugenie_cli.flink_job.share import Share
-from eugenie_cli.flink_job.snapshot_journal import JournaledShard
+from eugenie_cli.flink_job.sensor_index import SensorIndex, shard_of
+from eugenie_cli.flink_job.share import Readings, Share, joined
+from eugenie_cli.flink_job.snapshot_journal import ShardState
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.task_rows import TaskRows
 from eugenie_cli.flink_job.unknown_tags import IGNORE, UnknownTags
 from eugenie_cli.readings.reject_reasons import REASONS
 
@@ -75,8 +76,10 @@ class Detect(KeyedProcessFunction):
         self._current = KeyContext(runtime_context, spec.shards)
         self._own_shards = tasks(spec.shards, spec.parallelism).get(runtime_context.get_index_of_this_subtask(), ())
         self._routes = SensorIndex(spec)
+        self._shard_of = {asset.name: shard_of(asset.name, spec.shards) for asset in spec.assets}.__getitem__
         self._keys = AnomalyKeys(spec.anomaly_partitions)
-        self._rows_of: dict[int, JournaledShard] = {}
+        self._rows = TaskRows(self._routes, self._own_shards)
+        self._state_of: dict[int, ShardState] = {}
         self._alarms_of: dict[int, Alarms] = {}
         self._unknown_tags: UnknownTags | None = None
         self._ignored = 0
@@ -104,8 +107,8 @@ class Detect(KeyedProcessFunction):
         yield from self._begin(timers)
         self._listening.hear(share.heard, wall_ms)
         letters = share.letters
-        for shard, readings in share.readings.items():
-            letters = letters + self._rows(shard).take(readings, self._listening.now)
+        if share.readings:
+            letters = letters + self._take(joined(share.readings))
         self._report(share, wall_ms)
         if share.unknown_tags:
             self._count(share.unknown_tags, timers)
@@ -142,44 +145,65 @@ class Detect(KeyedProcessFunction):
         self._has_begun = True
         for shard in self._own_shards:  # alarms first: they need the rows' state of the former job
             yield from self._together(self._alarms(shard).begin(timers))
+        states = self._rows_state, self._journal, self._names
         for shard in self._own_shards:
-            yield from self._dead(self._rows(shard).orphans)
+            self._current.turn_to(shard)
+            self._state_of[shard] = ShardState(self._routes, self._rows, shard, states)
+            yield from self._dead(self._state_of[shard].orphans)
             timers.register_event_time_timer(LAST_INSTANT)  # a drained stream leaves nothing behind
         if self._own_shards:
             self._current.turn_to(self._own_shards[0])
             self._ignored = self._ignored_state.value() or 0
 
-    def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
-        """Make, score and judge the rows that are due in all shards; close anomalies of silent assets."""
-        now = self._listening.now
-        yield from self._score([n for n, rows in self._rows_of.items() if rows.complete(now, is_silent)], timers)
-        for shard, rows in self._rows_of.items():
-            clock_of = partial(rows.shard.clock_of, now=now)
-            if silent := self._alarms_of[shard].silent(clock_of):  # every row with a reading has been judged
-                if rows.complete(now, is_silent, silent):
-                    yield from self._score([shard], timers)
-                yield from self._together(self._alarms(shard).close_silent(clock_of, timers))
-
-    def _score(self, due: list[int], timers: TimerService) -> Iterator[Row]:
-        """Make, score and judge the rows of shards that are due."""
-        work = segments({shard: self._rows_of[shard].shard for shard in due})
-        for shard, scored in self._predictor.scored(work):
-            yield from self._together(self._alarms(shard).take(scored, timers))
-        for shard in due:
+    def _take(self, readings: Readings) -> list[tuple[str, bytes]]:
+        """Add readings, in the order of shards. Returns the dead letters about late ones."""
+        taken, letters = self._rows.take(readings, self._listening.now)
+        shard_of = self._routes.shard[taken[0]]
+        for shard in np.unique(shard_of).tolist():
+            own = slice(*np.searchsorted(shard_of, (shard, shard + 1)).tolist())
             self._current.turn_to(shard)
-            self._rows_of[shard].settle()
+            self._state_of[shard].take((taken[0][own], taken[1][own], taken[2][own]))
+        return letters
+
+    def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
+        """Make, score and judge the rows that are due; close anomalies of silent assets."""
+        now = self._listening.now
+        self._rows.complete(now, is_silent)
+        yield from self._score(timers)
+        clock_of = partial(self._rows.clock_of, now=now)
+        silent = {shard: assets for shard, alarms in self._alarms_of.items() if (assets := alarms.silent(clock_of))}
+        if not silent:
+            return
+        self._rows.release([asset for assets in silent.values() for asset in assets], now)
+        yield from self._score(timers)
+        for shard in silent:
+            yield from self._together(self._alarms(shard).close_silent(clock_of, timers))
+
+    def _score(self, timers: TimerService) -> Iterator[Row]:
+        """Make, score and judge the rows that are due."""
+        places, until = self._rows.due()
+        if not len(places):
+            return
+        for batch in self._predictor.scored(self._rows.segments()):
+            for shard, scored in batch.by_group(self._shard_of):
+                yield from self._together(self._alarms(shard).take(scored, timers))
+        shard_of = self._routes.shard[places]
+        for shard in np.unique(shard_of).tolist():
+            own = shard_of == shard
+            self._current.turn_to(shard)
+            self._state_of[shard].made((places[own], until[own]))
 
     def _drain(self, shard: int, timers: TimerService) -> Iterator[Row]:
-        """The stream has ended: make the last rows of a shard, close its anomalies, report what was counted."""
+        """The stream has ended: make the last rows, close the anomalies of a shard, report what was counted."""
         if shard == self._own_shards[0]:
             yield from self._dead(self._counted())
-        if self._rows(shard).complete(self._listening.now, is_silent=True):
-            yield from self._score([shard], timers)
+        self._rows.complete(self._listening.now, is_silent=True)
+        yield from self._score(timers)
         yield from self._together(self._alarms(shard).close_all(timers))
 
     def _watch(self, wall_ms: int, timers: TimerService) -> None:
         """Set a timer for the last rows of silent assets unless one is set."""
-        if self._silence_timer is None and any(rows.shard.is_waiting() for rows in self._rows_of.values()):
+        if self._silence_timer is None and self._own_shards and self._rows.is_waiting():
             self._silence_timer = wall_ms + SILENCE_EVERY_MS
             self._current.turn_to(self._own_shards[0])
             timers.register_processing_time_timer(self._silence_timer)
@@ -213,14 +237,6 @@ class Detect(KeyedProcessFunction):
             self._unknown_tags.counts = self._unknown_tags_state.value() or {}
         return self._unknown_tags
 
-    def _rows(self, shard: int) -> JournaledShard:
-        self._current.turn_to(shard)
-        rows = self._rows_of.get(shard)
-        if rows is None:
-            rows = JournaledShard(self._routes, shard, self._rows_state, self._journal, self._names)
-            self._rows_of[shard] = rows
-        return rows
-
     def _alarms(self, shard: int) -> Alarms:
         self._current.turn_to(shard)
         alarms = self._alarms_of.get(shard)
@@ -238,15 +254,12 @@ class Detect(KeyedProcessFunction):
         """Keep the figures of assets whose clocks or readings people should know about."""
         for asset, (count, by_ms) in share.future.items():
             self._reports.future(asset, count, by_ms)
-        for shard in share.readings:
-            late = self._rows_of[shard].shard.late_by
-            for asset, (count, by_ms) in late.items():
-                self._reports.late(asset, count, by_ms)
-            late.clear()
+        for asset, (count, by_ms) in self._rows.late_by.items():
+            self._reports.late(asset, count, by_ms)
+        self._rows.late_by.clear()
         if not 0 <= wall_ms - self._reported_ms < REPORT_EVERY_MS:
             self._reported_ms = wall_ms
-            for rows in self._rows_of.values():
-                self._reports.clocks(rows.shard.clocks(self._listening.now))
+            self._reports.clocks(self._rows.clocks(self._listening.now))
 
     def _note_call(self, windows: int, millis: float) -> None:
         self._calls.inc()

@@ -25,8 +25,8 @@ are behind by different numbers of rows share calls, because each is cut into se
 NO_ROW = 2 * FOREVER
 """Later than every instant up to which rows can be complete."""
 
-MAX_WINDOWS = 4_096
-"""Windows in one Predict call at most: about 0.1 s of work for a core, 16 MB at 120 rows x 8 sensors."""
+MAX_WINDOWS = 512
+"""Windows in one Predict call at most. A server works on a call with one thread, so a backlog takes several."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class ClassRows:
 
     @property
     def cells(self) -> int:
-        """Number of values in the windows."""
-        return self._window.size
+        """Number of values in the window of an asset."""
+        return self._window.shape[1] * self._window.shape[2]
 
     def edge_of(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
         """[N]: the edge of the row that takes in a reading of instant `ts`."""

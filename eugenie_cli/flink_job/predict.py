@@ -7,11 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import grpc
 import numpy as np
 
-from eugenie_cli.flink_job.batching import Work, joined
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.readings.backoff import pause_s
@@ -38,21 +38,37 @@ class ScoredBatch:
     expected: np.ndarray
     version: int
 
+    def by_group(self, group_of: Callable[[str], int]) -> Iterator[tuple[int, ScoredBatch]]:
+        """(group, its part), for groups whose assets follow each other."""
+        batch, begin = self.batch, 0
+        for group, assets in groupby(batch.assets, group_of):
+            names = tuple(assets)
+            part = slice(begin, begin := begin + len(names))
+            own = Batch(
+                batch.class_name,
+                names,
+                batch.first_edge[part],
+                batch.step_ms,
+                batch.rows[part],
+                batch.readings[part],
+                batch.bad_quality[part],
+                batch.delayed_until[part],
+            )
+            yield group, ScoredBatch(own, self.score[part], self.contribution[part], self.expected[part], self.version)
+
 
 @dataclass(frozen=True)
 class _Call:
     """A Predict call in flight."""
 
-    work: list[Work]
+    batch: Batch
     model: str
-    assets: list[str]
-    rows: np.ndarray
     began: float
     pending: PendingPrediction
 
 
 class Predictor:
-    """Scores batches. `work` is consumed lazily: while the model works on one call, the rows of the next are made.
+    """Scores batches, each in a call. They are consumed lazily: while the model works on one, the next is made.
 
     Waits indefinitely for an unreachable server: meanwhile back pressure holds the readings, and nothing is lost. An
     answer that rejects the request raises ModelServerError and fails the job.
@@ -65,37 +81,29 @@ class Predictor:
         self._client = PredictClient(spec.model_server, spec.model_server_tls)
         self._note = note
 
-    def scored(self, work: Iterable[Work]) -> Iterator[tuple[int, ScoredBatch]]:
-        """(shard, batch) -> (shard, scored batch), in the same order within a class."""
+    def scored(self, batches: Iterable[Batch]) -> Iterator[ScoredBatch]:
+        """Batches -> scored batches, in the same order."""
         calls: deque[_Call] = deque()
-        for items in joined(work):
-            calls.append(self._begin(items))
+        for batch in batches:
+            calls.append(self._begin(batch))
             if len(calls) == self._in_flight:
-                yield from self._end(calls.popleft())
+                yield self._end(calls.popleft())
         while calls:
-            yield from self._end(calls.popleft())
+            yield self._end(calls.popleft())
 
     def close(self) -> None:
         """Cancel calls in flight."""
         self._client.close()
 
-    def _begin(self, work: list[Work]) -> _Call:
-        batches = [batch for _, batch in work]
-        model = self._models[batches[0].class_name]
-        assets = [asset for batch in batches for asset in batch.assets]
-        rows = batches[0].rows if len(batches) == 1 else np.concatenate([batch.rows for batch in batches])
-        return _Call(work, model, assets, rows, time.monotonic(), self._client.begin(model, assets, rows))
+    def _begin(self, batch: Batch) -> _Call:
+        model = self._models[batch.class_name]
+        return _Call(batch, model, time.monotonic(), self._client.begin(model, batch.assets, batch.rows))
 
-    def _end(self, call: _Call) -> Iterator[tuple[int, ScoredBatch]]:
+    def _end(self, call: _Call) -> ScoredBatch:
         answer = self._answer(call)
         self._note(answer.score.size, (time.monotonic() - call.began) * 1000)
-        begin = 0
-        for shard, batch in call.work:
-            steps = batch.readings.shape[1]
-            part = slice(begin, begin := begin + len(batch.assets))
-            rows_scored = replace(batch, rows=batch.rows[:, -steps:])
-            arrays = answer.score[part], answer.contribution[part], answer.expected[part]
-            yield shard, ScoredBatch(rows_scored, *arrays, answer.version)
+        rows_scored = replace(call.batch, rows=call.batch.rows[:, -call.batch.readings.shape[1] :])
+        return ScoredBatch(rows_scored, answer.score, answer.contribution, answer.expected, answer.version)
 
     def _answer(self, call: _Call) -> Prediction:
         failures, pending = 0, call.pending
@@ -109,4 +117,4 @@ class Predictor:
                 pause = pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
                 log.warning("%s; trying again in %.1f s", error, pause)
             time.sleep(pause)
-            pending = self._client.begin(call.model, call.assets, call.rows)
+            pending = self._client.begin(call.model, call.batch.assets, call.batch.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +41,14 @@ class Readings(NamedTuple):
             self.partition[chosen],
             self.offset[chosen],
         )
+
+
+def joined(by_shard: Mapping[int, Readings]) -> Readings:
+    """The readings of several shards as one, in the order of the shards."""
+    if len(by_shard) == 1:
+        return next(iter(by_shard.values()))
+    columns = zip(*(by_shard[shard] for shard in sorted(by_shard)), strict=True)
+    return Readings(*(np.concatenate(parts) for parts in columns))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A shard that survives its process: an occasional snapshot of its rows, and a journal of its inputs since then.
+"""The state of a shard: an occasional snapshot of its rows, and a journal of their inputs since then.
 
 The snapshot is large and changes with every row; the readings of a row are small. So rows are stored as databases store
 tables. Rows are a pure function of the readings and of the instants up to which rows were made: the journal has both.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,8 +19,8 @@ from eugenie_cli.episodes.records import dead_letter, dumps
 from eugenie_cli.flink_job.asset_clocks import NEVER
 from eugenie_cli.flink_job.episode_state import classes_of_rows
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import Shard, Until
-from eugenie_cli.flink_job.share import Columns, Readings
+from eugenie_cli.flink_job.share import Columns
+from eugenie_cli.flink_job.task_rows import TaskRows, Until
 from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
@@ -37,8 +37,8 @@ Name = Sequence[str]
 """The meaning of a place: asset, sensor, class. The first version of the state had no class."""
 
 
-class JournaledShard:
-    """A `Shard` and its state in Flink. The shard's key must be current when a method is called.
+class ShardState:
+    """The rows of a shard in Flink's state. The shard's key must be current when a method is called.
 
     Places are numbered by one site file. Their meaning is stored with the journal, so that a job with another site file
     finds its sensors again. Removed assets and sensors are dropped from the state at once; `orphans` reports their
@@ -46,14 +46,14 @@ class JournaledShard:
     """
 
     def __init__(
-        self, routes: SensorIndex, number: int, rows: ValueState, journal: ListState, names: ValueState
+        self, routes: SensorIndex, task: TaskRows, shard: int, states: tuple[ValueState, ListState, ValueState]
     ) -> None:
-        self._shard = Shard(routes, number)
-        self._rows, self._journal = rows, journal
-        self._due: Until
+        """Restores the shard's rows into those of the task. `states`: of the rows, the journal and the names."""
+        self._task, self._shard = task, shard
+        rows, journal, names = self._rows, self._journal, _ = states
         snapshot = rows.value()
         if snapshot is not None:
-            self._shard.restore(snapshot)
+            task.restore(snapshot)
         entries: list[Entry] = list(journal.get() or ())
         before = names.value()
         is_renamed = before is not None and before != routes.owned_names
@@ -64,53 +64,32 @@ class JournaledShard:
             self.orphans = [letter_of(routes, name, count) for name, count in waited.items()]
         for entry in entries:
             if _is_readings(entry):
-                self._shard.add(cast("Columns", entry), 0.0)
+                task.add(cast("Columns", entry), 0.0)
             else:
-                self._shard.replay(cast("Until | int", entry))
+                task.replay(cast("Until | int", entry))
         self._written = sum(len(entry[0]) for entry in entries if not isinstance(entry, int))
         if before != routes.owned_names:
             names.update(routes.owned_names)
         if is_renamed:
             self._snapshot()
 
-    @property
-    def shard(self) -> Shard:
-        """The rows. Only `take`, `complete` and `settle` may change them."""
-        return self._shard
+    def take(self, taken: Columns) -> None:
+        """Record readings of the shard that the rows have taken."""
+        self._journal.add(taken)
+        self._written += len(taken[0])
 
-    def take(self, readings: Readings, now: float) -> list[tuple[str, bytes]]:
-        """`Shard.take`. Returns the dead letters about late readings."""
-        taken, letters = self._shard.take(readings, now)
-        if len(taken[0]):
-            self._journal.add(taken)
-            self._written += len(taken[0])
-        return letters
-
-    def complete(self, now: float, is_silent: bool = False, silent_assets: Collection[str] = ()) -> bool:
-        """`Shard.complete`, and `Shard.release` of `silent_assets`. Returns whether rows are due.
-
-        Then `shard.segments` must make all of them, and `settle` must follow, before anything else.
-        """
-        self._shard.complete(now, is_silent)
-        self._shard.release(silent_assets, now)
-        due = self._shard.due()
-        if not len(due[0]):
-            return False
-        self._due = due
-        return True
-
-    def settle(self) -> None:
-        """Record that the rows that were due have been made."""
-        self._written += len(self._due[0])
-        if self._written * BYTES_OF_A_READING < self._shard.cells * BYTES_OF_A_CELL:
-            self._journal.add(self._due)
+    def made(self, until: Until) -> None:
+        """Record up to where rows of the shard's assets have been made."""
+        self._written += len(until[0])
+        if self._written * BYTES_OF_A_READING < self._task.cells(self._shard) * BYTES_OF_A_CELL:
+            self._journal.add(until)
         else:
             self._snapshot()
 
     def _snapshot(self) -> None:
         """Write the current rows, and restart the journal with the readings that wait for their row."""
-        self._rows.update(self._shard.state())
-        pending = self._shard.pending()
+        self._rows.update(self._task.state(self._shard))
+        pending = self._task.pending(self._shard)
         self._written = len(pending[0])
         self._journal.clear()
         if self._written:

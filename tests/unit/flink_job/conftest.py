@@ -9,9 +9,9 @@ import pytest
 
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import Shard, segments
 from eugenie_cli.flink_job.share import Readings
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
+from eugenie_cli.flink_job.task_rows import TaskRows
 
 
 def class_spec(name: str = "pump", **changes: object) -> ClassSpec:
@@ -82,8 +82,8 @@ def readings(routes: SensorIndex, *records: tuple[str, str, int, float]) -> Read
     )
 
 
-def rows_until(shard: Shard, until: int) -> list[Batch]:
-    """Make all rows of a shard up to an instant, whatever the clocks of its assets are."""
-    for end in shard._until:
+def rows_until(rows: TaskRows, until: int) -> list[Batch]:
+    """Make all rows up to an instant, whatever the clocks of their assets are."""
+    for end in rows._until:
         end[:] = until
-    return [batch for _, batch in segments({0: shard})]
+    return list(rows.segments())

@@ -23,7 +23,7 @@ from eugenie_cli.flink_job.predict import ScoredBatch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.spec import JobSpec
 
-from .conftest import build_spec, class_spec, readings, rows_until
+from .conftest import build_spec, class_spec, readings
 from .test_snapshot_journal import State, Value, batches_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "flink_job" / "state-first-version.json"
@@ -178,7 +178,7 @@ def test_the_job_resumes_from_it(change, version):
                 ends[key, json.loads(text)["reason"]] += 1
     stayed = {"p1", "p2", "f1"} - closed.keys()
     assert ends == {(asset, "recovered"): 1 for asset in stayed}
-    assert {asset for rows in kept.shard(spec)._shard.state().values() for asset in rows["assets"]} == assets.keys()
+    assert {asset for rows in kept.shard(spec).rows.state(0).values() for asset in rows["assets"]} == assets.keys()
 
 
 def test_an_asset_missing_from_the_rows_has_its_current_class_if_that_fits():
@@ -199,15 +199,12 @@ def test_a_shard_that_loses_its_last_asset_of_a_class_continues(shards):
         for second in range(1, 5):
             own = routes.classes[0].assets[number]
             shard.take(readings(routes, *((asset, "a", 1_000 * second, 1.0) for asset in own)), 0.0)
-            if shard.complete(0.0):
-                rows_until(shard.shard, 1_000 * second)
-                shard.settle()
+            batches_of(shard, 0.0)
         assert own
         later = kept.shard(after, number)
         for second in range(5, 9):
-            later.complete(1_000.0 * second)
-            later.shard.is_waiting()
-            rows_until(later.shard, 1_000 * second)
+            batches_of(later, 1_000.0 * second)
+            later.rows.is_waiting()
 
 
 def test_a_class_with_changed_sensors_is_not_mistaken_for_its_former_self():

@@ -20,8 +20,9 @@ from eugenie_cli.flink_job.decode import Decoder, Messages
 from eugenie_cli.flink_job.key_groups import tasks
 from eugenie_cli.flink_job.listening import Listening
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import Shard, segments
+from eugenie_cli.flink_job.share import joined
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.task_rows import TaskRows
 
 from .conftest import build_spec, class_spec, readings
 from .test_decode import START, letters, message
@@ -91,7 +92,7 @@ class Job:
         self.tasks = tasks(self.spec.shards, self.spec.parallelism)
         settings = self.spec.partitions, self.spec.idle_timeout_ms, self.spec.silent_plant_ms
         self.listening = {task: Listening(*settings) for task in self.tasks}
-        self.shards = {number: Shard(routes, number) for number in range(self.spec.shards)}
+        self.task_rows = {task: TaskRows(routes, shards) for task, shards in self.tasks.items()}
 
     def batch(self, decoder: int, sent: list[Sent], wall: int) -> None:
         """Decode one batch in one decoder and let the tasks process it."""
@@ -103,10 +104,10 @@ class Job:
         for task, share in shares.items():
             clock = self.listening[task]
             clock.hear(share.heard, wall)
-            for number, part in share.readings.items():
-                _, late = self.shards[number].take(part, clock.now)
+            if share.readings:
+                _, late = self.task_rows[task].take(joined(share.readings), clock.now)
                 self.count(json.loads(letter) for _, letter in late)
-            self.make(self.tasks[task], clock.now, wall)
+            self.make(task, clock.now, wall)
 
     def count(self, dead: Iterable[dict]) -> None:
         for letter in dead:
@@ -114,10 +115,9 @@ class Job:
             asset = (content[0] if isinstance(content, list) else content)["asset"]
             self.dead[asset, letter["reason"]] += letter.get("count", 1)
 
-    def make(self, numbers: Iterable[int], now: float, wall: int, is_silent: bool = False) -> None:
-        for number in numbers:
-            self.shards[number].complete(now, is_silent)
-        for _, batch in segments({number: self.shards[number] for number in numbers}):
+    def make(self, task: int, now: float, wall: int, is_silent: bool = False) -> None:
+        self.task_rows[task].complete(now, is_silent)
+        for batch in self.task_rows[task].segments():
             counts = zip(batch.assets, batch.rows, batch.readings, batch.bad_quality, batch.edges.tolist(), strict=True)
             for asset, segment, good, bad, edges in counts:
                 for index, edge in enumerate(edges):
@@ -128,8 +128,8 @@ class Job:
                     self.taken[asset] += int(good[index]) + int(bad[index])
 
     def drain(self) -> None:
-        for task, numbers in self.tasks.items():
-            self.make(numbers, self.listening[task].now, 0, is_silent=True)
+        for task in self.tasks:
+            self.make(task, self.listening[task].now, 0, is_silent=True)
 
     def of(self, asset: str) -> dict[int, tuple[bytes, int, int]]:
         return {edge: row for (name, edge), row in self.rows.items() if name == asset}
@@ -335,12 +335,12 @@ def test_rows_are_released_up_to_the_clock_of_the_asset_only():
     """An open anomaly ends with a silence; readings that came after it are not judged before they are complete."""
     routes = SensorIndex(SPEC)
     number = int(routes.shard[routes.place_of("p0", "a", None)])
-    shard = Shard(routes, number)
+    rows = TaskRows(routes, (number,))
     times = [*range(0, 30_000, 1_000), 60_000, 61_000]
     made = []
     for ts in times:
-        shard.take(readings(routes, ("p0", "a", START + ts, 1.0)), float(ts))
-        shard.complete(float(ts))
-        shard.release(["p0"], float(ts))
-        made += [edge for _, batch in segments({0: shard}) for edge in batch.edges.ravel().tolist()]
+        rows.take(readings(routes, ("p0", "a", START + ts, 1.0)), float(ts))
+        rows.complete(float(ts))
+        rows.release(["p0"], float(ts))
+        made += [edge for batch in rows.segments() for edge in batch.edges.ravel().tolist()]
     assert max(made) - START == 29_000 + 3_000  # carried on by max_gap, and nothing of the two pending readings

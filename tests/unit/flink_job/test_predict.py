@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from eugenie_cli.flink_job import predict
-from eugenie_cli.flink_job.batching import LARGE
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.predict import Predictor
 from eugenie_cli.tfserving import protos, tensors
@@ -98,12 +97,11 @@ def batch(assets: str, steps: int = 1) -> Batch:
 
 def test_each_batch_gets_its_part_of_the_answer() -> None:
     model, noted = Model(), []
-    work = [(0, batch("ab")), (3, batch("c")), (5, batch("de", steps=LARGE))]
+    work = [batch("ab"), batch("c"), batch("de", steps=40)]
     with served(model) as address, predictor(address, noted) as client:
         results = list(client.scored(work))
-    assert sorted(map(len, model.calls)) == [2, 3] and noted == [3, 2 * LARGE]
-    assert [shard for shard, _ in results] == [0, 3, 5]
-    for (_, requested), (_, scored) in zip(work, results, strict=True):
+    assert sorted(map(len, model.calls)) == [1, 2, 2] and noted == [2, 1, 80]
+    for requested, scored in zip(work, results, strict=True):
         steps = requested.readings.shape[1]
         assert scored.version == 7 and scored.score.shape == requested.readings.shape
         assert scored.batch.rows.shape == scored.expected.shape == (len(requested.assets), steps, 2)
@@ -114,7 +112,7 @@ def test_an_unreachable_or_loading_server_is_retried(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(predict, "FIRST_PAUSE_S", 0.01)
     model = Model(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED)
     with served(model) as address, predictor(address) as client:
-        ((_, scored),) = client.scored([(0, batch("a"))])
+        (scored,) = client.scored([batch("a")])
     assert scored.score[0, 0] == ord("a") and len(model.calls) == 4
 
 
@@ -125,39 +123,51 @@ def test_a_server_that_starts_later_is_used(monkeypatch: pytest.MonkeyPatch) -> 
         port = free.getsockname()[1]
     results: list = []
     with predictor(f"127.0.0.1:{port}") as client:
-        thread = threading.Thread(target=lambda: results.extend(client.scored([(0, batch("a"))])))
+        thread = threading.Thread(target=lambda: results.extend(client.scored([batch("a")])))
         thread.start()
         time.sleep(0.5)
         assert thread.is_alive()
         with served(Model(), port):
             thread.join(20)
-    assert [shard for shard, _ in results] == [0]
+    assert len(results) == 1
 
 
 def test_a_rejected_request_is_not_repeated() -> None:
     model = Model(grpc.StatusCode.INVALID_ARGUMENT)
     with served(model) as address, predictor(address) as client, pytest.raises(ModelServerError, match="not now"):
-        list(client.scored([(0, batch("a"))]))
+        list(client.scored([batch("a")]))
     assert len(model.calls) == 1
 
 
 def test_rows_are_made_while_the_model_works_up_to_the_limit_of_calls() -> None:
     model, produced = Model(), []
 
-    def work() -> Iterator[tuple[int, Batch]]:
-        for shard in range(5):
-            produced.append(shard)
-            yield shard, batch("a", steps=LARGE)
+    def work() -> Iterator[Batch]:
+        for number in range(5):
+            produced.append(number)
+            yield batch("abcde"[number])
 
     model.gate.clear()
-    scored_shards: list[int] = []
+    names: list[str] = []
     with served(model) as address, predictor(address, in_flight=3) as client:
-        thread = threading.Thread(target=lambda: scored_shards.extend(shard for shard, _ in client.scored(work())))
+        thread = threading.Thread(
+            target=lambda: names.extend(scored.batch.assets[0] for scored in client.scored(work()))
+        )
         thread.start()
         until = time.monotonic() + 10
         while len(model.calls) < 3 and time.monotonic() < until:
             time.sleep(0.01)
-        assert (len(model.calls), produced, scored_shards) == (3, [0, 1, 2], [])
+        assert (len(model.calls), produced, names) == (3, [0, 1, 2], [])
         model.gate.set()
         thread.join(10)
-    assert scored_shards == [0, 1, 2, 3, 4]
+    assert names == list("abcde")
+
+
+def test_a_scored_batch_is_divided_among_the_shards_of_its_assets() -> None:
+    with served(Model()) as address, predictor(address) as client:
+        (scored,) = client.scored([batch("abcde", steps=3)])
+    parts = list(scored.by_group(lambda asset: int(asset > "b")))
+    assert [part.batch.assets for _, part in parts] == [tuple("ab"), tuple("cde")]
+    for _, part in parts:
+        assert [chr(int(code)) for code in part.score[:, 0]] == list(part.batch.assets)
+        assert part.batch.edges.shape == part.batch.readings.shape == (len(part.batch.assets), 3)

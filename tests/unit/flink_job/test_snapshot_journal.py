@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from eugenie_cli.flink_job.grid import Batch
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.shard import segments
-from eugenie_cli.flink_job.snapshot_journal import JournaledShard
+from eugenie_cli.flink_job.share import Readings
+from eugenie_cli.flink_job.snapshot_journal import ShardState
 from eugenie_cli.flink_job.spec import JobSpec
+from eugenie_cli.flink_job.task_rows import TaskRows
 
 from .conftest import build_spec, class_spec, readings, rows_until
 
@@ -63,8 +64,23 @@ class State:
     def __init__(self) -> None:
         self.rows, self.journal, self.names = Value(), Pieces(), Value()
 
-    def shard(self, spec: JobSpec, number: int = 0) -> JournaledShard:
-        return JournaledShard(SensorIndex(spec), number, self.rows, self.journal, self.names)
+    def shard(self, spec: JobSpec, number: int = 0) -> KeptShard:
+        routes = SensorIndex(spec)
+        rows = TaskRows(routes, (number,))
+        return KeptShard(rows, ShardState(routes, rows, number, (self.rows, self.journal, self.names)))
+
+
+class KeptShard:
+    """A task of one shard and its state, used as the operator uses them."""
+
+    def __init__(self, rows: TaskRows, state: ShardState) -> None:
+        self.rows, self.state, self.orphans = rows, state, state.orphans
+
+    def take(self, readings: Readings, now: float) -> list[tuple[str, bytes]]:
+        taken, letters = self.rows.take(readings, now)
+        if len(taken[0]):
+            self.state.take(taken)
+        return letters
 
 
 def plain(batch: Batch) -> tuple:
@@ -72,16 +88,18 @@ def plain(batch: Batch) -> tuple:
     return batch.assets, batch.first_edge.tolist(), *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
 
 
-def batches_of(shard: JournaledShard, now: float, is_silent: bool = False) -> list[Batch]:
+def batches_of(shard: KeptShard, now: float, is_silent: bool = False) -> list[Batch]:
     """The rows that are due, as the operator makes them."""
-    if not shard.complete(now, is_silent):
+    shard.rows.complete(now, is_silent)
+    due = shard.rows.due()
+    if not len(due[0]):
         return []
-    batches = [batch for _, batch in segments({0: shard.shard})]
-    shard.settle()
+    batches = list(shard.rows.segments())
+    shard.state.made(due)
     return batches
 
 
-def made(shard: JournaledShard, now: float, is_silent: bool = False) -> list[tuple]:
+def made(shard: KeptShard, now: float, is_silent: bool = False) -> list[tuple]:
     return [plain(batch) for batch in batches_of(shard, now, is_silent)]
 
 
@@ -106,10 +124,10 @@ def test_restarts_change_no_row(data) -> None:
             assert made(steady, 0.0) == made(restarted, 0.0)
         if data.draw(st.booleans(), "lost"):
             restarted = state.shard(spec)
-        assert steady.shard.is_waiting() == restarted.shard.is_waiting()
+        assert steady.rows.is_waiting() == restarted.rows.is_waiting()
     assert made(steady, 0.0, is_silent=True) == made(restarted, 0.0, is_silent=True)
     restarted = state.shard(spec)
-    assert made(restarted, 0.0, is_silent=True) == [] and not restarted.shard.is_waiting()
+    assert made(restarted, 0.0, is_silent=True) == [] and not restarted.rows.is_waiting()
 
 
 def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
@@ -135,7 +153,7 @@ def test_another_site_file_finds_its_sensors_again() -> None:
     after = build_spec(shards=1, assets={"p3": "pump", "p2": "pump"})
     state.shard(after)
     again = state.shard(after)  # from the state that the first one wrote
-    (batch,) = rows_until(again.shard, 2_000)
+    (batch,) = rows_until(again.rows, 2_000)
     assert (batch.assets, batch.rows[0, -1, 1]) == (("p2",), 8.0)
 
 

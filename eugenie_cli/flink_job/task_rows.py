@@ -1,4 +1,8 @@
-"""A shard: a group of whole assets of any class. Takes readings, makes rows and segments. Pure."""
+"""The rows of the assets of a task, of all its shards together. Takes readings, makes rows and segments. Pure.
+
+Shards are the unit of state; arrays over all of them cost hardly more than those of one. In the arrays of a class, the
+assets of a shard follow those of the shard before.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.arrival_delays import ArrivalDelays
 from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER, AssetClocks
-from eugenie_cli.flink_job.batching import Work
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
 from eugenie_cli.flink_job.sensor_index import SensorIndex
@@ -24,13 +27,14 @@ Until = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Assets, each by the place of one of its sensors [B], and the instants up to which their rows are complete [B], ms."""
 
 
-class Shard:
-    """The rows of a shard's assets. `take` readings, then `plan` the rows that are due and make their `segments`."""
+class TaskRows:
+    """The rows of some shards' assets. `take` readings, then `complete` the rows and make their `segments`."""
 
-    def __init__(self, routes: SensorIndex, number: int) -> None:
+    def __init__(self, routes: SensorIndex, shards: Sequence[int]) -> None:
         self._routes = routes
+        self._shards = tuple(shards)
         self.rows = [
-            ClassRows(spec, routed.assets[number])
+            ClassRows(spec, tuple(asset for number in shards for asset in routed.assets[number]))
             for spec, routed in zip(routes.spec.classes, routes.classes, strict=True)
         ]
         self._clocks = [
@@ -38,7 +42,10 @@ class Shard:
             for spec, rows in zip(routes.spec.classes, self.rows, strict=True)
         ]
         self._delays = [ArrivalDelays(len(rows.assets)) for rows in self.rows]
-        self._first_places = routes.first_places(number)
+        first_places = [routes.first_places(number) for number in shards]
+        self._first_places = [np.concatenate(of_class) for of_class in zip(*first_places, strict=True)]
+        self._asset = routes.asset + self._before()
+        """[places]: the asset's position in the arrays of its class."""
         self._made = _made_until(routes)
         self._newest = np.full(len(routes.shard), NEVER, np.int64)
         """[places]: the newest instant of each sensor's readings; not part of the state."""
@@ -106,15 +113,12 @@ class Shard:
             until.append(end[due])
         return np.concatenate(places), np.concatenate(until)
 
-    def plan(self) -> bool:
-        """Plan complete rows of each asset up to its next gap, for `segments`. Returns whether there are any."""
-        planned = [rows.plan(until) for rows, until in zip(self.rows, self._until, strict=True)]
-        return any(planned)
-
-    def segments(self, size: int) -> Iterator[Batch]:
-        """Make the planned segments of `size` rows."""
-        for rows, delays in zip(self.rows, self._delays, strict=True):
-            yield from rows.segments(size, delays.delayed_until)
+    def segments(self) -> Iterator[Batch]:
+        """Make all complete rows: of each asset those up to its next gap, in long segments first, and so on."""
+        while any([rows.plan(until) for rows, until in zip(self.rows, self._until, strict=True)]):  # noqa: C419 - all
+            for size in SIZES:
+                for rows, delays in zip(self.rows, self._delays, strict=True):
+                    yield from rows.segments(size, delays.delayed_until)
 
     def replay(self, until: Until | int) -> None:
         """Make the rows of some assets again that an earlier process made; an instant: those of all assets."""
@@ -125,8 +129,8 @@ class Shard:
             place, ends = until
             self._until[index] = np.full(len(rows.assets), NEVER, np.int64)
             own = self._routes.klass[place] == index
-            self._until[index][self._routes.asset[place[own]]] = ends[own]
-        for _ in segments({0: self}):
+            self._until[index][self._asset[place[own]]] = ends[own]
+        for _ in self.segments():
             pass
 
     def is_waiting(self) -> bool:
@@ -148,18 +152,26 @@ class Shard:
                     index = rows.assets.index(asset)
                     until[index] = clocks.now(now)[index]
 
-    def pending(self) -> Columns:
-        """Readings that wait for their row."""
+    def pending(self, shard: int) -> Columns:
+        """Readings of a shard that wait for their row."""
         parts = [
             (first[asset] + sensor, ts, value)
             for first, rows in zip(self._first_places, self.rows, strict=True)
             for asset, sensor, ts, value in [rows.pending()]
-            if len(ts)
         ]
-        if not parts:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
-        place, ts, value = zip(*parts, strict=True)
-        return np.concatenate(place), np.concatenate(ts), np.concatenate(value)
+        place, ts, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        own = self._routes.shard[place] == shard
+        return place[own], ts[own], value[own]
+
+    def _before(self) -> NDArray[np.int64]:
+        """[places]: the number of assets of the same class in earlier shards of the task."""
+        before = np.zeros(len(self._routes.shard), np.int64)
+        for index, routed in enumerate(self._routes.classes):
+            count = 0
+            for number in self._shards:
+                before[(self._routes.klass == index) & (self._routes.shard == number)] = count
+                count += len(routed.assets[number])
+        return before
 
     def _by_class(self, place: NDArray[np.int64]) -> Iterator[tuple[Any, NDArray[np.int64], int]]:
         """For each class with readings: which of them are its own (an index), their assets, and its number."""
@@ -167,10 +179,10 @@ class Shard:
         for index in range(len(self.rows)):
             own = klass == index
             if own.all() and len(place):
-                yield slice(None), self._routes.asset[place], index
+                yield slice(None), self._asset[place], index
                 return
             if own.any():
-                yield own, self._routes.asset[place[own]], index
+                yield own, self._asset[place[own]], index
 
     def clocks(self, now: float) -> Iterator[tuple[str, int, int]]:
         """(asset, usual delay in ms, silence in ms beyond what is usual for it) of assets with readings."""
@@ -179,28 +191,33 @@ class Shard:
             for number in np.flatnonzero((clocks.newest > NEVER) & (usual < FOREVER)).tolist():
                 yield rows.assets[number], int(usual[number]), int(silence[number])
 
-    @property
-    def cells(self) -> int:
-        """Number of values in the windows of all assets: most of the size of `state`."""
-        return sum(rows.cells for rows in self.rows)
+    def cells(self, shard: int) -> int:
+        """Number of values in the windows of a shard: most of the size of its `state`."""
+        return sum(rows.cells * len(own) for rows, own in zip(self.rows, self._own(shard), strict=True))
 
     @property
     def conflicts(self) -> int:
         """Good readings ignored because another of the same sensor and instant has a larger value."""
         return sum(rows.conflicts for rows in self.rows)
 
-    def state(self) -> dict[str, Any]:
-        """Plain data for `restore`."""
+    def _own(self, shard: int) -> list[NDArray[np.int64]]:
+        """For each class, the assets of a shard (indices)."""
+        return [np.flatnonzero(self._routes.shard[first] == shard) for first in self._first_places]
+
+    def state(self, shard: int) -> dict[str, Any]:
+        """Plain data of a shard for `restore`."""
         kept = {}
-        of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
-        for equipment, rows, clocks, delays in of_classes:
-            assets = rows.with_readings()
+        of_classes = zip(
+            self._routes.spec.classes, self.rows, self._clocks, self._delays, self._own(shard), strict=True
+        )
+        for equipment, rows, clocks, delays, own in of_classes:
+            assets = np.intersect1d(own, rows.with_readings())
             parts = {"clocks": clocks.state(assets), "delays": delays.state(assets)}
             kept[equipment.name] = {**rows.state(assets), **parts}
         return kept
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over the state of an earlier job. Classes that left the site are dropped."""
+        """Take over the state of a shard of an earlier job. Classes that left the site are dropped."""
         of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
         for equipment, rows, clocks, delays in of_classes:
             if equipment.name not in state:
@@ -212,16 +229,6 @@ class Shard:
                 delays.restore(former["delays"], positions, assets)
             else:
                 clocks.newest[assets] = rows.newest()[assets]
-
-
-def segments(shards: Mapping[int, Shard]) -> Iterator[Work]:
-    """(shard, segment) of all complete rows: long segments first, so that those of all shards can share calls."""
-    waiting: Sequence[int] = list(shards)
-    while waiting := [number for number in waiting if shards[number].plan()]:
-        for size in SIZES:
-            for number in waiting:
-                for batch in shards[number].segments(size):
-                    yield number, batch
 
 
 def _made_until(routes: SensorIndex) -> NDArray[np.int64] | None:

@@ -13,8 +13,8 @@ import pytest
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.flink_job.key_groups import MAX_PARALLELISM, key_group, keys, tasks
 from eugenie_cli.flink_job.sensor_index import SensorIndex, shard_of
-from eugenie_cli.flink_job.shard import Shard
 from eugenie_cli.flink_job.spec import AssetSpec
+from eugenie_cli.flink_job.task_rows import TaskRows
 
 from .conftest import class_spec, readings, rows_until
 
@@ -66,7 +66,7 @@ def test_each_class_has_its_own_step(job_spec):
         "tank", sensors=("level",), units=("m",), low=(None,), high=(None,), step_ms=5_000, max_gap_ms=9_000
     )
     routes = SensorIndex(job_spec(classes=(class_spec(), slow), assets={"p1": "pump", "t1": "tank"}, **ONE_SHARD))
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     for second in range(1, 6):
         shard.take(readings(routes, ("p1", "a", 1_000 * second, 1.5), ("t1", "level", 1_000 * second, second)), 0.0)
     batches = rows_until(shard, 5_000)
@@ -76,7 +76,7 @@ def test_each_class_has_its_own_step(job_spec):
 
 def test_a_late_reading_is_a_dead_letter_that_an_import_can_read(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 200, 1)), 0.0)
     rows_until(shard, 1_000)
     sent = readings(
@@ -97,13 +97,13 @@ def test_a_late_reading_is_a_dead_letter_that_an_import_can_read(job_spec):
 
 def test_the_state_is_resumed_when_the_site_gains_and_loses_assets(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     shard.take(readings(routes, ("p1", "a", 1_000, 1), ("p2", "a", 1_000, 2)), 0.0)
     rows_until(shard, 1_000)
-    kept = pickle.loads(pickle.dumps(shard.state()))  # noqa: S301
+    kept = pickle.loads(pickle.dumps(shard.state(0)))  # noqa: S301
 
     others = SensorIndex(job_spec(assets={"p3": "pump", "p2": "pump"}, **ONE_SHARD))
-    later = Shard(others, 0)
+    later = TaskRows(others, (0,))
     later.restore(kept)
     later.take(readings(others, ("p2", "b", 1_700, 8)), 0.0)
     (batch,) = rows_until(later, 2_000)
@@ -113,21 +113,21 @@ def test_the_state_is_resumed_when_the_site_gains_and_loses_assets(job_spec):
 
 def test_a_class_with_other_sensors_starts_with_empty_state(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     shard.take(readings(routes, ("p1", "a", 1_000, 1)), 0.0)
     rows_until(shard, 1_000)
     other = class_spec(sensors=("b", "c"), units=("", ""))
-    later = Shard(SensorIndex(job_spec(classes=(other,), **ONE_SHARD)), 0)
-    later.restore(pickle.loads(pickle.dumps(shard.state())))  # noqa: S301
+    later = TaskRows(SensorIndex(job_spec(classes=(other,), **ONE_SHARD)), (0,))
+    later.restore(pickle.loads(pickle.dumps(shard.state(0))))  # noqa: S301
     assert not later.is_waiting()
 
 
 def test_pending_readings_are_those_whose_row_has_not_been_made(job_spec):
     routes = SensorIndex(job_spec(**ONE_SHARD))
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     shard.take(readings(routes, ("p1", "a", 900, 1), ("p2", "b", 1_900, 2)), 0.0)
     rows_until(shard, 1_000)
-    place, ts, value = shard.pending()
+    place, ts, value = shard.pending(0)
     assert [routes.name_of(number) for number in place] == [("p2", "b")]
     assert (ts.tolist(), value.tolist()) == ([1_900], [2.0])
 
@@ -155,7 +155,7 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
         **ONE_SHARD,
     )
     routes = SensorIndex(spec)
-    shard = Shard(routes, 0)
+    shard = TaskRows(routes, (0,))
     sensor = spec.classes[0].sensors[0]
     given = readings(routes, (asset, sensor, ts, 1.0), (asset, sensor, MADE + 60_000, 1.0))
     taken, letters = shard.take(given, 0.0)
