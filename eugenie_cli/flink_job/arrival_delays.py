@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER
+from eugenie_cli.flink_job.instants import FOREVER, NEVER
 
 EPOCH_MS = 600_000
 """The usual delay is the smallest of the current and the last such period with readings: a clock that is corrected is

@@ -4,7 +4,8 @@ An asset's clock is driven by its own readings. A gateway whose clock is fast, s
 blocks, affects its own assets only. Rows of an asset are complete
 
 - up to its newest reading minus the out-of-orderness, or minus the disorder of its readings if that is larger, which is
-  learnt, too: the sensors of an asset may come through two gateways, one behind the other; or
+  learnt, too: the sensors of an asset may come through two gateways, one behind the other. If its readings are spread
+  over partitions, the newest one of the partition that is furthest behind counts; or
 - when it is silent: its clock is assumed to continue, less a hold. The hold covers the delay with which its readings
   usually arrive, which is learnt: that of a gateway which sends every 10 s approaches 10 s, that of one which sends at
   once approaches 0. Rows without a reading, which carry the last values on, are complete only as far as such gaps are
@@ -22,13 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eugenie_cli.flink_job.instants import FOREVER, NEVER
+from eugenie_cli.flink_job.partition_progress import PartitionProgress
 from eugenie_cli.flink_job.spec import ClassSpec
-
-NEVER = int(np.iinfo(np.int64).min) // 4
-"""An instant before all others; subtracting from it does not overflow."""
-
-FOREVER = int(np.iinfo(np.int64).max) // 4
-"""An instant after all others; adding to it does not overflow."""
 
 FIRST_HOLD_MS = 30_000
 """The hold while an asset's usual delay is unknown: gateways commonly send every 10 s or more often."""
@@ -71,6 +68,7 @@ class AssetClocks:
         """[A]: the usual time (ms) between two readings of each asset, as far as its last values bridge it."""
         self._disorder = np.zeros((2, count))
         """[A]: how far (ms) readings were behind the newest one of their asset: at least twice, and at least once."""
+        self._partitions = PartitionProgress(count)
         self._sent = np.zeros(count, np.int64)
         self._heard = np.zeros(count)
         """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
@@ -83,13 +81,17 @@ class AssetClocks:
         ts: NDArray[np.int64],
         made: NDArray[np.int64],
         is_new: NDArray[np.bool_],
+        partition: NDArray[np.int64],
+        now: float,
     ) -> NDArray[np.bool_]:
         """Mask [N] of readings, in order of arrival, whose row is complete: made, or complete by earlier readings.
 
         `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made;
         `is_new`: [N] whether they are newer than the readings of their own sensor. Disorder is learnt from these only:
-        a repeated value, or a clock that was set back, is no disorder of gateways.
-        The result does not depend on how the readings are split into calls, as long as the disorder is what it was.
+        a repeated value, or a clock that was set back, is no disorder of gateways. `partition`: [N].
+        The result does not depend on how the readings are split into calls, as long as the disorder is what it was and
+        the readings of an asset come from one partition. Partitions have no order among them, so readings of an asset
+        that come from several are compared with those of earlier calls.
         """
         newest, behind = self.newest.copy(), self._behind()
         np.maximum.at(newest, asset, ts)
@@ -97,11 +99,20 @@ class AssetClocks:
         if late.any() or (self._disorder[1][asset] * 2 > self._out_of_orderness).any():
             before = _newest_before(asset, ts, self.newest)
             late = edge <= np.maximum(made[asset], before - behind[asset])
+        spread = self._partitions.is_spread(asset, partition)
+        if spread.any():
+            progress = np.where(self._partitions.is_first(asset, partition), NEVER, self._progress(now)[asset])
+            before = np.where(spread, progress, before)
+            late = np.where(spread, edge <= np.maximum(made[asset], before - behind[asset]), late)
         self._learn_disorder(asset, np.where(is_new, before - ts, 0))
         return late
 
-    def hear(self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float) -> None:
-        """Readings that are not late have arrived at listened time `now`."""
+    def hear(
+        self, asset: NDArray[np.int64], ts: NDArray[np.int64], now: float, partition: NDArray[np.int64] | None = None
+    ) -> None:
+        """Readings that are not late have arrived at listened time `now`. `partition`: [N]; None: no longer known."""
+        if partition is not None:
+            self._partitions.hear(asset, partition, ts, now)
         count = len(self.newest)
         newest, oldest = self.newest.copy(), np.full(count, FOREVER, np.int64)
         np.maximum.at(newest, asset, ts)
@@ -125,7 +136,11 @@ class AssetClocks:
         """[A]: the time of each asset's clock at listened time `now`, less the hold and the out-of-orderness."""
         silent = np.maximum(now - self._heard, 0.0)
         extrapolated = np.maximum(silent - self.hold(), 0.0).astype(np.int64)
-        return np.where(self.newest > NEVER, self.newest + extrapolated - self._behind(), NEVER)
+        return np.where(self.newest > NEVER, self._progress(now) + extrapolated - self._behind(), NEVER)
+
+    def _progress(self, now: float) -> NDArray[np.int64]:
+        """[A]: up to where the readings of each asset have come, in all partitions that carry them."""
+        return np.minimum(self.newest, self._partitions.slowest(now, self.hold()))
 
     def complete(self, now: float) -> NDArray[np.int64]:
         """[A]: every row of each asset up to this instant is complete at listened time `now`."""
@@ -163,6 +178,7 @@ class AssetClocks:
             "delay": self._delay[assets],
             "gap": self._gap[assets],
             "disorder": self._disorder[:, assets],
+            "partitions": self._partitions.state(assets),
             "sent": self._sent[assets],
         }
 
@@ -172,6 +188,7 @@ class AssetClocks:
         self._delay[assets] = state["delay"][positions]
         self._gap[assets] = state["gap"][positions]
         self._disorder[:, assets] = state["disorder"][:, positions]
+        self._partitions.restore(state["partitions"], positions, assets)
         self._sent[assets] = state["sent"][positions]
 
 

@@ -167,6 +167,8 @@ class Detect(KeyedProcessFunction):
 
     def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
         """Make, score and judge the rows that are due; close anomalies of silent assets."""
+        if not self._listening.has_started and not is_silent:
+            return
         now = self._listening.now
         self._rows.complete(now, is_silent)
         yield from self._score(timers)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER
+from eugenie_cli.flink_job.instants import FOREVER, NEVER
 from eugenie_cli.flink_job.spec import ClassSpec
 
 SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)

@@ -38,8 +38,7 @@ def late_letters(routes: SensorIndex, late: Readings, complete: NDArray[np.int64
             for reading in zip(*(column[begin:end].tolist() for column in late.columns), strict=True)
         ]
         payload = readings[0] if len(readings) == 1 else readings
-        newest = int(complete[begin])
-        detail = f"the rows of {readings[0]['asset']} are complete up to {iso(newest)}" if newest > 0 else "late"
+        detail = f"the rows of {readings[0]['asset']} are complete up to {iso(int(complete[begin]))}"
         letter = dead_letter(
             reject_reasons.LATE,
             detail,

@@ -34,7 +34,9 @@ class Listening:
         self._total = 0.0
         self._now = 0.0
         self._wall: int | None = None
-        self._has_started = False
+        self.has_started = False
+        """Whether every partition has been heard, or has been silent for the idle time-out: before, readings of any
+        asset may wait in one that has not been read at all, and no row is complete."""
 
     @property
     def now(self) -> float:
@@ -48,8 +50,8 @@ class Listening:
         self._wall = wall_ms
         self._heard.update(dict.fromkeys(partitions, self._total))
         self._heard = {number: at for number, at in self._heard.items() if self._total - at <= self._idle_timeout}
-        self._has_started = self._has_started or len(self._heard) >= self._awaited or self._total > self._idle_timeout
-        if self._has_started:
+        self.has_started = self.has_started or len(self._heard) >= self._awaited or self._total > self._idle_timeout
+        if self.has_started:
             self._now = max(self._now, min(self._heard.values(), default=self._total))
 
     def is_plant_silent(self, wall_ms: int) -> bool:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pyflink.datastream.state import ListState, ValueState
 
 from eugenie_cli.episodes.records import dead_letter, dumps
-from eugenie_cli.flink_job.asset_clocks import NEVER
 from eugenie_cli.flink_job.episode_state import classes_of_rows
+from eugenie_cli.flink_job.instants import NEVER
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.share import Columns
 from eugenie_cli.flink_job.task_rows import TaskRows, Until

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.arrival_delays import ArrivalDelays
-from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER, AssetClocks
+from eugenie_cli.flink_job.asset_clocks import AssetClocks
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
+from eugenie_cli.flink_job.instants import FOREVER, NEVER
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.share import Columns, Readings
@@ -68,25 +69,26 @@ class TaskRows:
             late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
         for own, asset, index in self._by_class(place):
             rows, clocks = self.rows[index], self._clocks[index]
-            late[own] |= clocks.late(asset, rows.edge_of(ts[own]), ts[own], rows.edge, is_new[own])
+            late[own] |= clocks.late(
+                asset, rows.edge_of(ts[own]), ts[own], rows.edge, is_new[own], readings.partition[own], now
+            )
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
-        letters: list[Letter] = []
-        if late.any():
-            for own, asset, index in self._by_class(place):
-                complete[own] = np.maximum(complete[own], self.rows[index].edge[asset])
-            letters = late_letters(self._routes, readings.only(late), complete[late])
-            self._note_late(readings.only(late))
-            readings = readings.only(~late)
-        columns = readings.columns
-        self.add(columns, now)
-        return columns, letters
+        kept = readings.only(~late) if late.any() else readings
+        self.add(kept.columns, now, kept.partition)
+        if not late.any():
+            return kept.columns, []
+        for own, asset, index in self._by_class(place):
+            made = np.maximum(self.rows[index].edge, self._clocks[index].now(now))
+            complete[own] = np.where(complete[own] == NEVER, made[asset], complete[own])
+        self._note_late(readings.only(late))
+        return kept.columns, late_letters(self._routes, readings.only(late), complete[late])
 
-    def add(self, readings: Columns, now: float) -> None:
-        """Add readings that are not late."""
+    def add(self, readings: Columns, now: float, partition: NDArray[np.int64] | None = None) -> None:
+        """Add readings that are not late. `partition`: [N]; None: no longer known."""
         place, ts, value = readings
         for own, asset, index in self._by_class(place):
             self.rows[index].add(asset, self._routes.sensor[place[own]], ts[own], value[own])
-            self._clocks[index].hear(asset, ts[own], now)
+            self._clocks[index].hear(asset, ts[own], now, None if partition is None else partition[own])
 
     def _note_late(self, late: Readings) -> None:
         for own, asset, index in self._by_class(late.place):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eugenie_cli.flink_job.arrival_delays import DELAYED_MS, EPOCH_MS, ArrivalDelays
-from eugenie_cli.flink_job.asset_clocks import FOREVER, NEVER
+from eugenie_cli.flink_job.instants import FOREVER, NEVER
 
 START = 1_767_225_600_000
 

@@ -107,7 +107,8 @@ class Job:
             if share.readings:
                 _, late = self.task_rows[task].take(joined(share.readings), clock.now)
                 self.count(json.loads(letter) for _, letter in late)
-            self.make(task, clock.now, wall)
+            if clock.has_started:
+                self.make(task, clock.now, wall)
 
     def count(self, dead: Iterable[dict]) -> None:
         for letter in dead:
@@ -344,3 +345,33 @@ def test_rows_are_released_up_to_the_clock_of_the_asset_only():
         rows.release(["p0"], float(ts))
         made += [edge for batch in rows.segments() for edge in batch.edges.ravel().tolist()]
     assert max(made) - START == 29_000 + 3_000  # carried on by max_gap, and nothing of the two pending readings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parallelism", [1, 2])
+@pytest.mark.parametrize("down_s", [0, 60, 3_600])
+def test_the_readings_of_an_asset_may_be_spread_over_partitions(down_s, parallelism):
+    """Without a key they are, and a backlog is read partition after partition; by several decoders, in any order."""
+    rng = np.random.default_rng(down_s)
+    spec = replace(SPEC, partitions=4, parallelism=parallelism)
+    seconds = down_s + 60
+    sent = sorted((item for name in ("p0", "p1") for item in Gateway(name).messages(seconds, rng)), key=lambda m: m.at)
+    spread = [replace(item, partition=int(rng.integers(4))) for item in sent]
+    job, wall = Job(spec), START + 1_000 * down_s
+    backlog = [[item for item in spread if item.partition == number and item.at <= wall] for number in range(4)]
+    while any(backlog):  # Kafka's client returns up to 500 records of a partition at a time
+        wall += 20
+        for number in rng.permutation(4).tolist():
+            if backlog[number]:
+                job.batch(number % parallelism, backlog[number][:500], wall)
+                del backlog[number][:500]
+    live = [item for item in spread if item.at > START + 1_000 * down_s]
+    for begin in range(0, len(live), 7):
+        for decoder in range(parallelism):
+            part = [item for item in live[begin : begin + 7] if item.partition % parallelism == decoder]
+            if part:
+                job.batch(decoder, part, max(wall, part[-1].at + 50))
+    job.drain()
+    assert not job.dead and job.taken == {"p0": 2 * seconds, "p1": 2 * seconds}
+    late = [job.made_at[name, edge] - edge for name, edge in job.rows if edge > wall + 20_000 and edge < wall + 50_000]
+    assert len(late) >= 50 and max(late) <= LATEST + 10_000  # a partition has a message every two seconds here
