@@ -144,9 +144,13 @@ class AssetClocks:
 
     def complete(self, now: float) -> NDArray[np.int64]:
         """[A]: every row of each asset up to this instant is complete at listened time `now`."""
+        return np.minimum(self.now(now), self.last())
+
+    def last(self) -> NDArray[np.int64]:
+        """[A]: the last instant up to which rows may be complete without a further reading, however long it takes."""
         of_newest = -(-self.newest // self._step) * self._step
         bridged = self.newest + self._gap.astype(np.int64) - self._step * 9 // 10  # the usual time is an average
-        return np.minimum(self.now(now), np.maximum(of_newest, bridged))
+        return np.where(self.newest > NEVER, np.maximum(of_newest, bridged), NEVER)
 
     def _behind(self) -> NDArray[np.int64]:
         """[A]: how far (ms) rows are complete behind the newest reading."""

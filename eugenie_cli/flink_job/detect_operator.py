@@ -199,7 +199,7 @@ class Detect(KeyedProcessFunction):
         """The stream has ended: make the last rows, close the anomalies of a shard, report what was counted."""
         if shard == self._own_shards[0]:
             yield from self._dead(self._counted())
-        self._rows.complete(self._listening.now, is_silent=True)
+        self._rows.finish()
         yield from self._score(timers)
         yield from self._together(self._alarms(shard).close_all(timers))
 

@@ -101,10 +101,15 @@ class TaskRows:
     def complete(self, now: float, is_silent: bool = False) -> None:
         """Rows are complete as far as the clocks of their assets tell at listened time `now`.
 
-        `is_silent`: the whole plant is, or the stream has ended: every row that can be made is complete.
+        `is_silent`: the whole plant is, and its assets are no longer waited for.
         """
-        for index, (rows, clocks) in enumerate(zip(self.rows, self._clocks, strict=True)):
-            self._until[index] = np.full(len(rows.assets), FOREVER, np.int64) if is_silent else clocks.complete(now)
+        for index, clocks in enumerate(self._clocks):
+            self._until[index] = clocks.last() if is_silent else clocks.complete(now)
+
+    def finish(self) -> None:
+        """The stream has ended: every row that can be made is complete."""
+        for until in self._until:
+            until[:] = FOREVER
 
     def due(self) -> Until:
         """The assets with complete rows that have not been made."""

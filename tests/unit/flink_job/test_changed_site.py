@@ -172,7 +172,7 @@ def test_the_job_resumes_from_it(change, version):
         everything = ((name, sensor, edge, 1.0) for name, of in assets.items() for sensor in sensors_of[of])
         shard.take(readings(routes, *everything), 0.0)
     ends: Counter[str] = Counter()
-    for batch in batches_of(shard, 0.0, is_silent=True):
+    for batch in batches_of(shard, 0.0, has_ended=True):
         for kind, key, text in alarms.take(scored(batch, 0.5), Timers()):
             if kind == ANOMALY:
                 ends[key, json.loads(text)["reason"]] += 1

@@ -116,8 +116,11 @@ class Job:
             asset = (content[0] if isinstance(content, list) else content)["asset"]
             self.dead[asset, letter["reason"]] += letter.get("count", 1)
 
-    def make(self, task: int, now: float, wall: int, is_silent: bool = False) -> None:
-        self.task_rows[task].complete(now, is_silent)
+    def make(self, task: int, now: float, wall: int) -> None:
+        self.task_rows[task].complete(now, self.listening[task].is_plant_silent(wall))
+        self.write(task, wall)
+
+    def write(self, task: int, wall: int) -> None:
         for batch in self.task_rows[task].segments():
             counts = zip(batch.assets, batch.rows, batch.readings, batch.bad_quality, batch.edges.tolist(), strict=True)
             for asset, segment, good, bad, edges in counts:
@@ -130,7 +133,8 @@ class Job:
 
     def drain(self) -> None:
         for task in self.tasks:
-            self.make(task, self.listening[task].now, 0, is_silent=True)
+            self.task_rows[task].finish()
+            self.write(task, 0)
 
     def of(self, asset: str) -> dict[int, tuple[bytes, int, int]]:
         return {edge: row for (name, edge), row in self.rows.items() if name == asset}
@@ -375,3 +379,21 @@ def test_the_readings_of_an_asset_may_be_spread_over_partitions(down_s, parallel
     assert not job.dead and job.taken == {"p0": 2 * seconds, "p1": 2 * seconds}
     late = [job.made_at[name, edge] - edge for name, edge in job.rows if edge > wall + 20_000 and edge < wall + 50_000]
     assert len(late) >= 50 and max(late) <= LATEST + 10_000  # a partition has a message every two seconds here
+
+
+@pytest.mark.parametrize("away_s", [20, 600])
+def test_a_plant_that_was_offline_loses_no_readings(away_s):
+    """One way to the broker for all assets: what they stored is scored, although the plant counted as silent."""
+    rng, begin, end = np.random.default_rng(1), 40, 40 + away_s
+    sent = [item for name in ("p0", "p1") for item in Gateway(name, stored=(begin, end)).messages(end + 30, rng)]
+    job = Job(SPEC)
+    for second in range(end + 40):
+        wall = START + 1_000 * second
+        if part := [item for item in sent if wall - 1_000 < item.at <= wall]:
+            job.batch(0, sorted(part, key=lambda item: item.at), wall)
+        else:
+            job.make(0, job.listening[0].now, wall)  # the timer of the operator
+        if second == end - 1 and away_s == 600:
+            assert max(edge for _, edge in job.rows) == START + 1_000 * (begin - 1)  # all that had arrived
+    job.drain()
+    assert not job.dead and job.taken == {"p0": 2 * (end + 30), "p1": 2 * (end + 30)}

@@ -88,9 +88,12 @@ def plain(batch: Batch) -> tuple:
     return batch.assets, batch.first_edge.tolist(), *(np.nan_to_num(array, nan=-1.0).tolist() for array in arrays)
 
 
-def batches_of(shard: KeptShard, now: float, is_silent: bool = False) -> list[Batch]:
+def batches_of(shard: KeptShard, now: float, has_ended: bool = False) -> list[Batch]:
     """The rows that are due, as the operator makes them."""
-    shard.rows.complete(now, is_silent)
+    if has_ended:
+        shard.rows.finish()
+    else:
+        shard.rows.complete(now)
     due = shard.rows.due()
     if not len(due[0]):
         return []
@@ -99,8 +102,8 @@ def batches_of(shard: KeptShard, now: float, is_silent: bool = False) -> list[Ba
     return batches
 
 
-def made(shard: KeptShard, now: float, is_silent: bool = False) -> list[tuple]:
-    return [plain(batch) for batch in batches_of(shard, now, is_silent)]
+def made(shard: KeptShard, now: float, has_ended: bool = False) -> list[tuple]:
+    return [plain(batch) for batch in batches_of(shard, now, has_ended)]
 
 
 @pytest.mark.slow
@@ -126,9 +129,9 @@ def test_restarts_change_no_row(data) -> None:
         if data.draw(st.booleans(), "lost"):
             restarted = state.shard(spec)
         assert steady.rows.is_waiting() == restarted.rows.is_waiting()
-    assert made(steady, 0.0, is_silent=True) == made(restarted, 0.0, is_silent=True)
+    assert made(steady, 0.0, has_ended=True) == made(restarted, 0.0, has_ended=True)
     restarted = state.shard(spec)
-    assert made(restarted, 0.0, is_silent=True) == [] and not restarted.rows.is_waiting()
+    assert made(restarted, 0.0, has_ended=True) == [] and not restarted.rows.is_waiting()
 
 
 def test_a_snapshot_is_written_when_the_journal_has_grown_as_large() -> None:
@@ -174,7 +177,7 @@ def test_rows_are_not_made_again_when_the_sensors_of_a_class_change(sensors) -> 
     count, units = len(sensors), ("",) * len(sensors)
     changed = class_spec(window=40, sensors=sensors, units=units, low=(None,) * count, high=(None,) * count)
     later = state.shard(build_spec(shards=1, classes=(changed,)))
-    edges = [edge for _, first, rows, *_ in made(later, 0.0, is_silent=True) for edge in first]
+    edges = [edge for _, first, rows, *_ in made(later, 0.0, has_ended=True) for edge in first]
     assert edges and min(edges) >= 5_000  # the rows up to 4 s had been made
 
 
@@ -187,6 +190,6 @@ def test_the_journal_of_an_earlier_release_is_replayed() -> None:
         state.journal.add(readings(routes, ("p1", "a", second * 1_000, 1.0), ("p2", "a", second * 1_000, 2.0)).columns)
         state.journal.add(second * 1_000 - 1_000)
     shard = state.shard(spec)
-    assert [(assets, first) for assets, first, *_ in made(shard, 0.0, is_silent=True)] == [
+    assert [(assets, first) for assets, first, *_ in made(shard, 0.0, has_ended=True)] == [
         (("p1", "p2"), [3_000, 3_000])
     ]
