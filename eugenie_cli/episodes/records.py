@@ -22,6 +22,7 @@ __all__ = [
     "anomaly_id",
     "anomaly_record",
     "dead_letter",
+    "delayed",
     "dumps",
     "iso",
     "score_record",
@@ -41,7 +42,6 @@ SCORE_DECIMALS = 6
 CONTRIBUTION_DECIMALS = 4
 VALUE_DIGITS = 7
 """Significant digits of a float32."""
-DELAYED = ',"delayed":true'
 PAYLOAD_LIMIT = 65_536
 """Characters of a payload kept in a dead letter: even escaped they fit Kafka's default limit of 1 MB."""
 DETAIL_LIMIT = 1_000
@@ -77,7 +77,7 @@ def anomaly_record(
 ) -> dict[str, Any]:
     """The record of an event. `sensors`: (name, unit) in row order; the record lists the strongest first.
 
-    The stream adds `"delayed": true` to events of rows whose readings arrived much later than usual, and so do scores.
+    Records of rows whose readings arrived much later than usual are `delayed`.
     """
     order = sorted(range(len(sensors)), key=lambda index: -event.contribution[index])[:TOP_SENSORS]
     return {
@@ -143,22 +143,20 @@ class ScoreFormatter:
         self._assets: dict[str, str] = {}
 
     def __call__(
-        self,
-        asset: str,
-        ts_ms: int,
-        score: float,
-        readings: int,
-        bad_quality: int,
-        version: int | None,
-        delayed: bool = False,
+        self, asset: str, ts_ms: int, score: float, readings: int, bad_quality: int, version: int | None
     ) -> bytes:
         head = self._assets.get(asset)
         if head is None:
             head = self._assets[asset] = self._head + _text(asset) + self._class
         number = "null" if not math.isfinite(score) else repr(round(float(score), SCORE_DECIMALS))
         model = ',"model":null}' if version is None else f"{self._model}{version}}}}}"
-        counts = f'"readings":{readings},"bad_quality":{bad_quality}{DELAYED if delayed else ""}'
+        counts = f'"readings":{readings},"bad_quality":{bad_quality}'
         return f'{head}{iso(ts_ms)}","score":{number},{counts}{model}'.encode()
+
+
+def delayed(record: str) -> str:
+    """A record (JSON) of a row whose readings arrived much later than usual."""
+    return f'{record[:-1]},"delayed":true}}'
 
 
 def dead_letter(

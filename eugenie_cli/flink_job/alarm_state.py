@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, dumps
+from eugenie_cli.episodes.records import ScoreFormatter, anomaly_record, delayed, dumps
 from eugenie_cli.episodes.state_machine import (
     AlarmRule,
     Episode,
@@ -67,10 +67,11 @@ class AlarmState:
             if episode is None:
                 episode = self._episodes[asset] = Episode()
             for edge, score, good, bad in zip(edges[index], scores[index], readings, bad_quality, strict=True):
-                if score == score:
-                    yield SCORE, asset, write(asset, edge, score, good, bad, scored.version, edge <= late_edge).decode()
-                elif good or bad:
-                    yield SCORE, asset, write(asset, edge, score, good, bad, None, edge <= late_edge).decode()
+                is_scored = score == score
+                if is_scored or good or bad:
+                    version = scored.version if is_scored else None
+                    text = write(asset, edge, score, good, bad, version).decode()
+                    yield SCORE, asset, delayed(text) if edge <= late_edge else text
             if anomalous[index] or not episode.is_idle:  # otherwise nothing happens, which is the usual case
                 yield from self._episode_records(scored, index, asset, episode)
 
@@ -83,8 +84,8 @@ class AlarmState:
             if score > 1 or episode.start is not None:
                 reasons = [array[index, step_index].tolist() for array in arrays]
                 events = step(rule, episode, ScoredRow(edge, score, scored.version, *reasons))
-                delayed = edge <= int(batch.delayed_until[index])
-                yield from self._records(asset, batch.class_name, events, delayed)
+                for kind, key, text in self._records(asset, batch.class_name, events):
+                    yield kind, key, delayed(text) if edge <= int(batch.delayed_until[index]) else text
             elif score == score:
                 step(rule, episode, ScoredRow(edge, score, scored.version, (), (), ()))
         self._note(asset, episode)
@@ -135,17 +136,15 @@ class AlarmState:
             else:
                 assets.discard(asset)
 
-    def _records(self, asset: str, class_name: str, events: list[Event], delayed: bool = False) -> Iterator[Record]:
+    def _records(self, asset: str, class_name: str, events: list[Event]) -> Iterator[Record]:
         if events:
-            yield from self._written(asset, self._classes[class_name], events, delayed)
+            yield from self._written(asset, self._classes[class_name], events)
 
-    def _written(
-        self, asset: str, of_class: ClassState, events: list[Event], delayed: bool = False
-    ) -> Iterator[Record]:
+    def _written(self, asset: str, of_class: ClassState, events: list[Event]) -> Iterator[Record]:
         sensors = list(zip(of_class.sensors, of_class.units, strict=True))
         for event in events:
             record = anomaly_record(self._site, asset, of_class.name, sensors, event, of_class.model)
-            yield ANOMALY, asset, dumps({**record, "delayed": True} if delayed else record).decode()
+            yield ANOMALY, asset, dumps(record).decode()
 
     def state(self) -> dict[str, Any]:
         """Plain data for `restore`; usually empty, since idle episodes are omitted."""

@@ -18,7 +18,7 @@ Instants are in ms since 1970 UTC, the time of silence is in ms of `Listening.no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,20 @@ DISORDER_MARGIN = 1.25
 every 30 s."""
 
 
+class Arrived(NamedTuple):
+    """N readings in the order of their arrival."""
+
+    asset: NDArray[np.int64]
+    """Indices."""
+    edge: NDArray[np.int64]
+    """The edges of their rows."""
+    ts: NDArray[np.int64]
+    is_new: NDArray[np.bool_]
+    """Whether they are newer than the readings of their own sensor. Disorder is learnt from these only: a repeated value,
+    or a clock that was set back, is no disorder of gateways."""
+    partition: NDArray[np.int64]
+
+
 class AssetClocks:
     """The clocks of A assets of a class."""
 
@@ -74,25 +88,14 @@ class AssetClocks:
         """[A]: the listened time at which each asset last sent a newer reading. A reading as old as the newest (a
         stuck clock, an unchanged value with the instant of its last change) does not count."""
 
-    def late(
-        self,
-        asset: NDArray[np.int64],
-        edge: NDArray[np.int64],
-        ts: NDArray[np.int64],
-        made: NDArray[np.int64],
-        is_new: NDArray[np.bool_],
-        partition: NDArray[np.int64],
-        now: float,
-    ) -> NDArray[np.bool_]:
-        """Mask [N] of readings, in order of arrival, whose row is complete: made, or complete by earlier readings.
+    def late(self, arrived: Arrived, made: NDArray[np.int64], now: float) -> NDArray[np.bool_]:
+        """Mask [N] of readings whose row is complete: made, or complete by earlier readings.
 
-        `asset`: [N] indices; `edge`: [N] the edges of their rows; `ts`: [N]; `made`: [A] edges of the last rows made;
-        `is_new`: [N] whether they are newer than the readings of their own sensor. Disorder is learnt from these only:
-        a repeated value, or a clock that was set back, is no disorder of gateways. `partition`: [N].
-        The result does not depend on how the readings are split into calls, as long as the disorder is what it was and
-        the readings of an asset come from one partition. Partitions have no order among them, so readings of an asset
-        that come from several are compared with those of earlier calls.
+        `made`: [A] edges of the last rows made. The result does not depend on how the readings are split into calls, as
+        long as the disorder is what it was and the readings of an asset come from one partition. Partitions have no
+        order among them, so readings of an asset that come from several are compared with those of earlier calls.
         """
+        asset, edge, ts, is_new, partition = arrived
         newest, behind = self.newest.copy(), self._behind()
         np.maximum.at(newest, asset, ts)
         before, late = self.newest[asset], edge <= np.maximum(made, newest - behind)[asset]

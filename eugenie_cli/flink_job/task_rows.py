@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.arrival_delays import ArrivalDelays
-from eugenie_cli.flink_job.asset_clocks import AssetClocks
+from eugenie_cli.flink_job.asset_clocks import Arrived, AssetClocks
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
@@ -69,9 +69,8 @@ class TaskRows:
             late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
         for own, asset, index in self._by_class(place):
             rows, clocks = self.rows[index], self._clocks[index]
-            late[own] |= clocks.late(
-                asset, rows.edge_of(ts[own]), ts[own], rows.edge, is_new[own], readings.partition[own], now
-            )
+            arrived = Arrived(asset, rows.edge_of(ts[own]), ts[own], is_new[own], readings.partition[own])
+            late[own] |= clocks.late(arrived, rows.edge, now)
             self._delays[index].hear(asset, ts[own], readings.arrival[own])
         kept = readings.only(~late) if late.any() else readings
         self.add(kept.columns, now, kept.partition)

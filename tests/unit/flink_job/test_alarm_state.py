@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -94,3 +95,12 @@ def test_an_asset_that_falls_silent_is_closed_by_its_own_clock(job_spec):
     assert alarm_state.has_open and not alarm_state.silent(clocks.get)
     assert [key for _, key, _ in alarm_state.close_all()] == ["p1"]
     assert not alarm_state.has_open
+
+
+def test_rows_of_delayed_readings_are_marked(job_spec):
+    """Scores, and the events of anomalies, up to the last delayed row."""
+    batch = scored([[3.0, 3.0, 0.5, 0.5, 0.5]])
+    batch = replace(batch, batch=replace(batch.batch, delayed_until=np.array([3_000])))
+    marked = [(kind, record.get("delayed")) for kind, _, record in records(AlarmState(job_spec()), batch)]
+    assert [mark for kind, mark in marked if kind == SCORE] == [True, True, True, None, None]
+    assert [mark for kind, mark in marked if kind == ANOMALY] == [True, None]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eugenie_cli.flink_job.asset_clocks import FIRST_HOLD_MS, LEARNT_AFTER, AssetClocks
+from eugenie_cli.flink_job.asset_clocks import FIRST_HOLD_MS, LEARNT_AFTER, Arrived, AssetClocks
 from eugenie_cli.flink_job.instants import NEVER
 
 from .conftest import class_spec
@@ -50,7 +50,7 @@ def test_lateness_depends_only_on_the_earlier_readings_of_the_asset(sent, cuts):
     for begin, end in itertools.pairwise(bounds):
         asset = np.array([number for number, _ in sent[begin:end]], np.int64)
         ts = np.array([instant for _, instant in sent[begin:end]], np.int64)
-        mask = clocks.late(asset, edges(ts), ts, np.full(4, NEVER), np.zeros(len(ts), bool), 0 * asset, 0.0)
+        mask = clocks.late(Arrived(asset, edges(ts), ts, np.zeros(len(ts), bool), 0 * asset), np.full(4, NEVER), 0.0)
         late += mask.tolist()
         clocks.hear(asset[~mask], ts[~mask], 0.0)
     assert late == one_by_one(sent, 4)
@@ -59,7 +59,7 @@ def test_lateness_depends_only_on_the_earlier_readings_of_the_asset(sent, cuts):
 def test_a_reading_whose_row_was_made_is_late():
     clocks = AssetClocks(2, SPEC, BOUND)
     ts, asset, made = np.array([900, 1_001, 900]), np.array([0, 0, 1]), np.array([1_000, NEVER])
-    late = clocks.late(asset, edges(ts), ts, made, np.ones(3, bool), 0 * asset, 0.0)
+    late = clocks.late(Arrived(asset, edges(ts), ts, np.ones(3, bool), 0 * asset), made, 0.0)
     assert late.tolist() == [True, False, False]
 
 
@@ -155,7 +155,7 @@ def late_of(blocks: list[list[int]]) -> list[int]:
     clocks, counts = AssetClocks(1, SPEC, BOUND), []
     for number, block in enumerate(blocks):
         ts, asset = np.array(block), np.zeros(len(block), np.int64)
-        late = clocks.late(asset, edges(ts), ts, np.full(1, NEVER), np.ones(len(ts), bool), 0 * asset, 0.0)
+        late = clocks.late(Arrived(asset, edges(ts), ts, np.ones(len(ts), bool), 0 * asset), np.full(1, NEVER), 0.0)
         clocks.hear(asset[~late], ts[~late], 1_000.0 * number)
         counts.append(int(late.sum()))
     return counts
@@ -180,7 +180,7 @@ def test_a_single_reading_out_of_order_delays_no_rows():
     clocks = AssetClocks(1, SPEC, BOUND)
     for number, block in enumerate(blocks):
         ts, asset = np.array(block), np.zeros(len(block), np.int64)
-        late = clocks.late(asset, edges(ts), ts, np.full(1, NEVER), np.ones(len(ts), bool), 0 * asset, 0.0)
+        late = clocks.late(Arrived(asset, edges(ts), ts, np.ones(len(ts), bool), 0 * asset), np.full(1, NEVER), 0.0)
         assert late.tolist() == [False, True][: len(block)]
         clocks.hear(asset[~late], ts[~late], 1_000.0 * number)
     assert clocks.complete(99_000.0).tolist() == [99_000 - BOUND - 1]
