@@ -6,8 +6,8 @@ Modules in the order of the data:
 - `decode_operator`: batches through Arrow; `decode`: their content; `sensor_index`: where each reading belongs;
   `share`: what a task receives; `frontier`: event time, for display
 - `detect_operator`: the keyed operator; `task_rows`: rows and segments; `asset_clocks`, `partition_progress`,
-  `listening`: which rows are complete; `grid`: readings onto the grid; `arrival_delays`: delayed rows; `unknown_tags`, `name_groups`,
-  `late_letters`
+  `listening`: which rows are complete; `grid`: readings onto the grid; `arrival_delays`: delayed rows; `unknown_tags`,
+  `name_groups`, `late_letters`
 - `predict`: calls of the model server; `snapshot_journal`: rows in Flink's state
 - `alarms`, `alarm_state`: episodes and records; `episode_state`: episodes in a savepoint
 - `asset_reports`: figures of assets whose clocks or readings are wrong

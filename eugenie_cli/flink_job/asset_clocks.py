@@ -64,8 +64,8 @@ class Arrived(NamedTuple):
     """The edges of their rows."""
     ts: NDArray[np.int64]
     is_new: NDArray[np.bool_]
-    """Whether they are newer than the readings of their own sensor. Disorder is learnt from these only: a repeated value,
-    or a clock that was set back, is no disorder of gateways."""
+    """Whether they are newer than the readings of their own sensor. Disorder is learnt from these only: a value that is
+    repeated, or a clock that was set back, is no disorder of gateways."""
     partition: NDArray[np.int64]
 
 
