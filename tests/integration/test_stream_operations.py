@@ -505,8 +505,7 @@ def check_names_and_time_may_come_from_the_record(plant: Plant) -> None:
         producer = PlainProducer(client_settings(site, compression_type=codec, linger_ms=200))
         for asset, sensor in itertools.product(ASSETS[:2], NAMES):
             headers = {"machine": asset, "quality": "bad" if sensor == "c" else "good"}
-            record = {"headers": headers, "timestamp": now + 1_000 * second, "partition": ASSETS.index(asset)}
-            producer.produce(unfit.topic, b"0.5", sensor, **record)
+            producer.produce(unfit.topic, b"0.5", sensor, headers=headers, timestamp=now + 1_000 * second)
         named = {"machine": ASSETS[0]}
         for key, payload, headers in ((None, b"1", named), ("a", b"1", {}), ("a", b"{}", named), ("z", b"1", named)):
             producer.produce(unfit.topic, payload, key, headers=headers, timestamp=now + 1_000 * second)
