@@ -66,7 +66,7 @@ class ShardState:
             if _is_readings(entry):
                 task.add(cast("Columns", entry), 0.0)
             else:
-                task.replay(cast("Until | int", entry))
+                task.replay(shard, cast("Until | int", entry))
         self._written = sum(len(entry[0]) for entry in entries if not isinstance(entry, int))
         if before != routes.owned_names:
             names.update(routes.owned_names)

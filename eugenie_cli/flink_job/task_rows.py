@@ -43,7 +43,7 @@ class TaskRows:
             for spec, rows in zip(routes.spec.classes, self.rows, strict=True)
         ]
         self._delays = [ArrivalDelays(len(rows.assets)) for rows in self.rows]
-        first_places = [routes.first_places(number) for number in shards]
+        first_places = [[np.empty(0, np.int64)] * len(self.rows), *(routes.first_places(number) for number in shards)]
         self._first_places = [np.concatenate(of_class) for of_class in zip(*first_places, strict=True)]
         self._asset = routes.asset + self._before()
         """[places]: the asset's position in the arrays of its class."""
@@ -126,14 +126,14 @@ class TaskRows:
                 for rows, delays in zip(self.rows, self._delays, strict=True):
                     yield from rows.segments(size, delays.delayed_until)
 
-    def replay(self, until: Until | int) -> None:
-        """Make the rows of some assets again that an earlier process made; an instant: those of all assets."""
-        for index, rows in enumerate(self.rows):
-            if isinstance(until, int):  # earlier releases made the rows of all assets together
-                self._until[index] = np.full(len(rows.assets), until, np.int64)
+    def replay(self, shard: int, until: Until | int) -> None:
+        """Make the rows of some assets of a shard again that an earlier process made; an instant: those of all."""
+        for index, (rows, assets) in enumerate(zip(self.rows, self._own(shard), strict=True)):
+            self._until[index] = np.full(len(rows.assets), NEVER, np.int64)
+            if isinstance(until, int):  # earlier releases made the rows of all assets of a shard together
+                self._until[index][assets] = until
                 continue
             place, ends = until
-            self._until[index] = np.full(len(rows.assets), NEVER, np.int64)
             own = self._routes.klass[place] == index
             self._until[index][self._asset[place[own]]] = ends[own]
         for _ in self.segments():

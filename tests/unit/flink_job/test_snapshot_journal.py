@@ -193,3 +193,36 @@ def test_the_journal_of_an_earlier_release_is_replayed() -> None:
     assert [(assets, first) for assets, first, *_ in made(shard, 0.0, has_ended=True)] == [
         (("p1", "p2"), [3_000, 3_000])
     ]
+
+
+@pytest.mark.parametrize("release", ["this", "earlier"])
+def test_the_shards_of_a_task_are_restored_independently(release) -> None:
+    """Their rows had been made up to different instants."""
+    spec = build_spec(shards=2, assets={f"p{number}": "pump" for number in range(6)})
+    routes, states = SensorIndex(spec), {0: State(), 1: State()}
+    assets = {shard: routes.classes[0].assets[shard] for shard in states}
+    for shard, state in states.items():
+        state.shard(spec, shard)
+        for second in (1, 2, 3, 4):
+            sent = readings(routes, *((asset, "a", second * 1_000, 1.0) for asset in assets[shard]))
+            state.journal.add(sent.columns)
+        made_until = 1_000 + 2_000 * shard
+        places = np.array([routes.place_of(asset, "b", None) for asset in assets[shard]])
+        state.journal.add(made_until if release == "earlier" else (places, np.full(len(places), made_until)))
+    for order in ((0, 1), (1, 0)):
+        rows = TaskRows(routes, (0, 1))
+        for shard in order:
+            ShardState(routes, rows, shard, (states[shard].rows, states[shard].journal, states[shard].names))
+        rows.finish()
+        first = {
+            asset: edge
+            for batch in reversed(list(rows.segments()))
+            for asset, edge in zip(batch.assets, batch.first_edge.tolist(), strict=True)
+        }
+        assert first == {asset: 2_000 + 2_000 * shard for shard in states for asset in assets[shard]}
+
+
+def test_a_task_without_shards_has_no_rows() -> None:
+    rows = TaskRows(SensorIndex(build_spec()), ())
+    rows.finish()
+    assert list(rows.segments()) == [] and not rows.is_waiting()
