@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
 
-EPOCH_MS = 600_000
+EPOCH_MS = 300_000
 """The usual delay is the smallest of the current and the last such period with readings: a clock that is corrected is
 known within two of them, and an outage does not become usual at once."""
 

@@ -59,7 +59,10 @@ class PartitionProgress:
         return np.asarray(self._newest[asset, self._columns(partition)] == NEVER)
 
     def _columns(self, partition: NDArray[np.int64]) -> NDArray[np.int64]:
-        numbers, index = np.unique(partition, return_inverse=True)
+        if len(partition) and (partition == partition[0]).all():  # the usual case, without sorting
+            numbers, index = partition[:1], np.zeros(len(partition), np.int64)
+        else:
+            numbers, index = np.unique(partition, return_inverse=True)
         for number in numbers.tolist():
             if number not in self._column:
                 self._column[number] = len(self._column)
