@@ -20,7 +20,7 @@ from eugenie_cli.demo.pipeline import open_pipeline
 from eugenie_cli.demo.plant.faults import KINDS
 from eugenie_cli.demo.plant.plant import MANIFEST, Plant
 from eugenie_cli.demo.simulate import SITE_FILE, export_history, live_stream
-from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, live_faults
+from eugenie_cli.demo.timeline import HISTORY_DAYS, LIVE_MS, SPEED, last_morning, live_faults
 from eugenie_cli.demo.watch import Announcer, AnomalyTail
 from eugenie_cli.errors import EugenieError, ExitCode
 from eugenie_cli.progress import SILENT, Advance, Progress
@@ -102,7 +102,7 @@ def run(options: Options, progress: Progress) -> Result:
 
 def _run(folder: Path, options: Options, steps: Steps, background: Background, progress: Progress) -> Result:
     steps.next("plant: eight simulated pumps export days of normal operation from their historian")
-    export_history(folder, options.seed, HISTORY_DAYS, progress)
+    export_history(folder, options.seed, HISTORY_DAYS, progress, last_morning())
     plant, pipeline = Plant.load(folder), open_pipeline(folder / SITE_FILE)
     engines = background.begin(pipeline.start_engines)
 

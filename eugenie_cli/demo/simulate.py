@@ -36,8 +36,12 @@ class Simulated:
     faults: tuple[Fault, ...]
 
 
-def export_history(folder: Path, seed: int, days: float, progress: Progress) -> Exported:
+def export_history(
+    folder: Path, seed: int, days: float, progress: Progress, live_ends_ms: int | None = None
+) -> Exported:
     """Writes the exports of a new plant and the site file that imports them into `folder`.
+
+    `live_ends_ms`: when the plant's live part, which follows the history, has ended; None: now.
 
     Raises EugenieError when the folder contains anything else.
     """
@@ -50,7 +54,7 @@ def export_history(folder: Path, seed: int, days: float, progress: Progress) -> 
     shutil.rmtree(folder / EXPORTS, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(shipped("templates") / SITE_FILE, folder / SITE_FILE)
-    return export(new_plant(seed, days), folder, progress)
+    return export(new_plant(seed, days, live_ends_ms), folder, progress)
 
 
 def choose_kinds(text: str | None) -> tuple[str, ...]:

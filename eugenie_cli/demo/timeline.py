@@ -1,4 +1,4 @@
-"""The demo's durations in plant time. The live part ends about now, never ahead of the clock."""
+"""The demo's durations in plant time. The live part ends before now, never ahead of the clock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ DURATION_MS = 45 * MINUTE_MS
 RECOVERY_MS = 25 * MINUTE_MS  # after the last repair, so that its anomaly closes in sight
 LIVE_MS = WARM_UP_MS + 5 * SPACING_MS + DURATION_MS + RECOVERY_MS
 SPEED = 180.0  # the live part in 75 seconds
+LIVE_HOUR = 6  # UTC
+
+
+def last_morning(now_ms: int | None = None) -> int:
+    """When the last live part that began at LIVE_HOUR and has passed ended, ms since 1970 UTC.
+
+    Production and weather follow the hour. A demo that begins at the same hour finds the same faults whenever it runs.
+    """
+    now = int(time.time() * 1_000) if now_ms is None else now_ms
+    offset = LIVE_HOUR * 60 * MINUTE_MS + LIVE_MS
+    return (now - offset) // DAY_MS * DAY_MS + offset
 
 
 def new_plant(seed: int, days: float, now_ms: int | None = None) -> Plant:

@@ -308,7 +308,7 @@ def test_the_job_calls_with_the_callers_files_and_is_told_their_paths_alone(
         "pump", (ASSETS[0],), np.zeros(1, np.int64), 1_000, ROWS, counts, np.zeros_like(counts), np.zeros(1, np.int64)
     )
     try:
-        ((_, scored),) = list(predictor.scored([(0, batch)]))
+        (scored,) = predictor.scored([batch])
     finally:
         predictor.close()
     assert scored.score.tolist() == [[SCORE]]

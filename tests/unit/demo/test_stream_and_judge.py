@@ -14,7 +14,7 @@ from eugenie_cli.demo.messages import LATE_SHARE, MALFORMED_SHARE, arrivals
 from eugenie_cli.demo.plant.faults import Fault
 from eugenie_cli.demo.plant.plant import Plant
 from eugenie_cli.demo.simulate import choose_kinds
-from eugenie_cli.demo.timeline import LIVE_MS, live_faults, new_plant
+from eugenie_cli.demo.timeline import LIVE_HOUR, LIVE_MS, last_morning, live_faults, new_plant
 from eugenie_cli.episodes.records import iso
 from eugenie_cli.errors import EugenieError
 
@@ -209,3 +209,12 @@ class TestTimeline:
         with pytest.raises(EugenieError) as error:
             choose_kinds("cavitation,rust")
         assert "rust" in error.value.reason and "valve-leak" in error.value.hint
+
+
+def test_the_demo_begins_at_the_same_hour_whenever_it_runs():
+    day = 86_400_000
+    for now in range(START, START + 2 * day, 37 * 60_000):
+        end = last_morning(now)
+        assert now - day < end <= now
+        assert (end - LIVE_MS) % day == LIVE_HOUR * 3_600_000
+        assert new_plant(1, 3, end).end == end - LIVE_MS
