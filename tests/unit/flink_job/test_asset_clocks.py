@@ -39,6 +39,7 @@ instants = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), instants), min_size=1, max_size=60),
@@ -92,6 +93,7 @@ def test_the_usual_delay_of_an_asset_is_learnt(pattern, least, most):
     assert least <= hold_after(pattern, LEARNT_AFTER + 5) <= most
 
 
+@pytest.mark.slow
 def test_a_learnt_delay_fades():
     clocks = AssetClocks(1, SPEC, BOUND)
     for second in range(7_200):

@@ -381,6 +381,7 @@ def test_the_readings_of_an_asset_may_be_spread_over_partitions(down_s, parallel
     assert len(late) >= 50 and max(late) <= LATEST + 10_000  # a partition has a message every two seconds here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away_s", [20, 600])
 def test_a_plant_that_was_offline_loses_no_readings(away_s):
     """One way to the broker for all assets: what they stored is scored, although the plant counted as silent."""

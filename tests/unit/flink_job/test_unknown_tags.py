@@ -135,6 +135,7 @@ NAMES = st.one_of(
 IDENTITIES = st.tuples(st.none() | NAMES, st.none() | NAMES, st.none() | NAMES)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     batches=st.lists(
@@ -164,6 +165,7 @@ def test_every_reading_is_counted_once_over_restarts(batches, factor):
     assert all(len(letter["payload"] or "") < 4 * 6 * NAME_LIMIT for letter in letters)
 
 
+@pytest.mark.slow
 @given(
     names=st.lists(NAMES, max_size=60),
     prefixes=st.sets(NAMES, max_size=5),
@@ -180,6 +182,7 @@ def test_groups_cover_all_names_in_order(names, prefixes, limit, weights):
         assert end - begin > 1 or names[begin] == prefix
 
 
+@pytest.mark.slow
 def test_the_number_of_tags_is_exact_while_hashes_suffice():
     for number in (2, 300, SKETCH - 1, SKETCH, 5_000, 100_000):
         tags = UnknownTags("readings")
