@@ -129,7 +129,9 @@ class Decoder:
     ) -> None:
         """Distribute readings to the tasks of their shards."""
         shard = np.where(accepted, self._routes.shard[np.where(accepted, columns.place, 0)], self._shards)
-        order = np.argsort(shard, kind="stable")  # readings that are not accepted come last
+        # in each shard in the order of arrival, which odd messages, read by the scalar rule, do not have here;
+        # readings that are not accepted come last
+        order = np.lexsort((columns.message, shard))
         ends = np.cumsum(np.bincount(shard, minlength=self._shards + 1))[:-1].tolist()
         message = columns.message[order]
         ordered = Readings(

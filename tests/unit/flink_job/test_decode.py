@@ -147,3 +147,15 @@ def test_a_future_reading_is_ahead_of_its_record_and_of_now(job_spec, sent, wall
 
 def decoder_arrival(sent: int, wall: int) -> int:
     return int(arrivals(np.array([sent]), wall)[0])
+
+
+def test_readings_of_odd_messages_keep_their_place_in_the_order_of_arrival(job_spec):
+    """They are read by the scalar rule, after the others; whether a reading is late depends on the order."""
+    spec = job_spec(shards=1)
+    tagged = json.dumps({"asset": "p1", "tag": "b", "ts": iso(START + 1), "value": "2.5", "x": [{}]}).encode()
+    sent = [message("p1", "a", START), tagged, message("p1", "a", START + 2), b"{", message("p2", "b", START + 3)]
+    sent = [payload for _ in range(40) for payload in sent]
+    (part,) = (
+        part for share in Decoder(spec).decode(messages(sent), START).values() for part in share.readings.values()
+    )
+    assert len(part.offset) == 160 and (np.diff(part.offset) > 0).all()
