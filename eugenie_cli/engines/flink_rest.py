@@ -1,8 +1,5 @@
-"""Flink's REST API, as far as the life of a job needs it. No other module knows its paths.
-
-`FlinkRest` performs operations on a cluster and raises on failure. The functions above it only query a cluster, within
-seconds, and do not raise when it does not answer.
-"""
+"""Flink's REST API. `FlinkRest` performs operations on a cluster and raises on failure. The functions above it only
+query a cluster, within seconds, and do not raise when it does not answer."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def check(site: Site | None = None) -> list[Check]:
     if any(status.name == "kafka" and status.state in ("running", REACHABLE) for status in statuses):
         checks += topic_findings.findings(site)
     if any(status.name == "flink" and status.state == REACHABLE for status in statuses):
-        checks.append(_guarded("flink's libraries", lambda: _libraries(site)))
+        checks.append(_guarded("flink's libraries", lambda: _libraries(endpoints.flink(site))))
     return checks + [_engine(status) for status in statuses]
 
 
@@ -111,11 +111,11 @@ def _jars(folder: Path | None, needed: Sequence[str]) -> Check:
     return Check("jars", True, f"{state} {cache}")
 
 
-def _libraries(site: Site) -> Check:
+def _libraries(flink: str) -> Check:
     from eugenie_cli.engines.flink_rest import FlinkRest
     from eugenie_cli.streaming import flink_libraries
 
-    lack = flink_libraries.missing(FlinkRest(endpoints.flink(site)))
+    lack = flink_libraries.missing(FlinkRest(flink))
     return Check("flink's libraries", True, *(lack or ("the Kafka connector and zstd-jni",)))
 
 
