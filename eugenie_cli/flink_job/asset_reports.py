@@ -6,7 +6,7 @@ Only assets with something to report have figures, and at most `MOST` of a task:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +78,6 @@ class AssetReports:
                 self._figures[asset].clockMs = clock
                 self._figures[asset].silentMs = silent
                 self._note(asset)
-
-    def __iter__(self) -> Iterator[tuple[str, AssetFigures]]:
-        return iter(self._figures.items())
 
     def _note(self, asset: str) -> None:
         if asset in self._registered or len(self._registered) >= MOST:

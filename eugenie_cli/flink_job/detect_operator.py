@@ -96,6 +96,7 @@ class Detect(KeyedProcessFunction):
         self._reported_ms = 0
         self._letters = {reason: group.counter(f"deadLetters_{reason}") for reason in REASONS}
         group.gauge("ignoredReadings", lambda: self._ignored)
+        group.gauge("conflictingReadings", lambda: self._rows.conflicts)
         self._predictor = Predictor(spec, self._note_call)
 
     def close(self) -> None:

@@ -38,7 +38,6 @@ class SensorIndex:
         klass: list[int] = []
         asset: list[int] = []
         sensor: list[int] = []
-        step: list[int] = []
         for index, equipment in enumerate(spec.classes):
             by_shard: list[list[str]] = [[] for _ in range(spec.shards)]
             for name in (entry.name for entry in spec.assets if entry.class_name == equipment.name):
@@ -49,15 +48,13 @@ class SensorIndex:
                 klass += [index] * count
                 asset += [len(by_shard[home])] * count
                 sensor += range(count)
-                step += [equipment.step_ms] * count
                 by_shard[home].append(name)
             self.classes.append(ClassSensorIndex(equipment.name, tuple(map(tuple, by_shard))))
         self.shard = np.array(shard, np.int64)
-        """[places]: the shard. The arrays below: class, asset in class and shard, sensor in class, step in ms."""
+        """[places]: the shard. The arrays below: class, asset in class and shard, sensor in class."""
         self.klass = np.array(klass, np.int64)
         self.asset = np.array(asset, np.int64)
         self.sensor = np.array(sensor, np.int64)
-        self.step = np.array(step, np.int64)
         self._router = Router(
             {entry.name: {"class": entry.class_name, "tags": entry.tags} for entry in spec.assets},
             {equipment.name: equipment.sensors for equipment in spec.classes},

@@ -74,6 +74,8 @@ class StreamStatus:
     """By reason."""
     ignored_readings: int = 0
     """Of tags that the site does not have, with `stream.unknown: ignore`. Continues when a job's state is resumed."""
+    conflicting_readings: int = 0
+    """Good readings of which the rows took another one of the same sensor and instant, with a larger value."""
     operators: tuple[OperatorLoad, ...] = ()
     assets: tuple[AssetReport, ...] = ()
     """Assets whose clocks or readings are not as they should be."""
@@ -175,6 +177,7 @@ def _read_job(site: Site, rest: FlinkRest, last: JobRecord | None, has_kafka: Ca
         predict_mean_ms=round(metrics.predict_ms / metrics.predict_calls, 1) if metrics.predict_calls else None,
         dead_letters=metrics.dead_letters,
         ignored_readings=metrics.ignored_readings,
+        conflicting_readings=metrics.conflicting_readings,
         operators=metrics.operators,
         assets=read_reports(metrics.of_assets, site.assets),
         savepoint=savepoint if last is not None and last.job_id == job_id else None,
