@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent import futures
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -13,7 +14,7 @@ from eugenie_cli.site.kafka import KafkaAccess
 
 
 def names(access: KafkaAccess, selects: Callable[[str], bool]) -> list[str] | None:
-    """Names of the consumer groups that `selects`, in order; None when the brokers do not list them to this user."""
+    """Names of the consumer groups that `selects`, in order; None when the brokers do not list them."""
     admin = AdminClient(client_settings(access))  # keep a reference: once collected, the client never answers
 
     def query() -> list[str]:
@@ -24,5 +25,5 @@ def names(access: KafkaAccess, selects: Callable[[str], bool]) -> list[str] | No
 
     try:
         return ask(access, "listing consumer groups", query)
-    except EugenieError:
+    except (EugenieError, futures.TimeoutError):
         return None

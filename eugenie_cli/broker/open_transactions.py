@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from eugenie_cli.broker.client import ANSWER_S, ask, client_settings
@@ -55,7 +55,10 @@ def _ends(access: KafkaAccess, where: list[TopicPartition], level: IsolationLeve
 
 
 def _timestamps(access: KafkaAccess, offsets: Mapping[tuple[str, int], int]) -> Iterator[tuple[tuple[str, int], int]]:
-    """The timestamps (ms) of records at offsets, whether committed or not; omits those that no longer exist."""
+    """The timestamps (ms) of records at offsets, whether committed or not; omits those that no longer exist.
+
+    Those of topics with the producers' timestamps (CreateTime) are omitted, too.
+    """
     settings = client_settings(
         access,
         group_id="eugenie-transactions",
@@ -67,5 +70,7 @@ def _timestamps(access: KafkaAccess, offsets: Mapping[tuple[str, int], int]) -> 
         for (topic, number), offset in offsets.items():
             consumer.assign([TopicPartition(topic, number, offset)])
             record = consumer.poll(ANSWER_S)
-            if record is not None and record.error() is None:
+            if record is None or record.error() is not None:
+                continue
+            if record.timestamp()[0] == TIMESTAMP_LOG_APPEND_TIME:  # a producer's own says nothing about the age
                 yield (topic, number), record.timestamp()[1]

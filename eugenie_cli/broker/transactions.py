@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
@@ -33,16 +34,20 @@ def longest_ms(access: KafkaAccess) -> int:
     """
     admin = AdminClient(client_settings(access))
     brokers = ask(access, "listing brokers", lambda: admin.list_topics(timeout=ANSWER_S)).brokers
-    answers = admin.describe_configs(
-        [ConfigResource(ResourceType.BROKER, str(number)) for number in brokers], request_timeout=ANSWER_S
-    )
+    answers = settings_of(admin, brokers)
     try:
-        shown = [answer.result(timeout=2 * ANSWER_S).get(_SETTING) for answer in answers.values()]
+        shown = [answer.result(timeout=2 * ANSWER_S).get(_SETTING) for answer in answers]
     except KafkaException as error:
         if error.args[0].code() in _NOT_SHOWN:
             return BROKER_DEFAULT_MS
         raise failure(access, "reading the settings of the brokers", error) from None
     return accepted_ms([None if entry is None else entry.value for entry in shown])
+
+
+def settings_of(admin: AdminClient, brokers: Iterable[int], within_s: float = ANSWER_S) -> list[Future]:
+    """The settings of each broker, requested at once. A request may name one broker only."""
+    resources = [ConfigResource(ResourceType.BROKER, str(number)) for number in brokers]
+    return [admin.describe_configs([one], request_timeout=within_s)[one] for one in resources]
 
 
 def accepted_ms(shown: Sequence[str | None]) -> int:

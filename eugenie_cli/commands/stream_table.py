@@ -62,10 +62,7 @@ def _rows(job: StreamStatus) -> Iterator[tuple[str, str]]:
         if job.ignored_readings:
             yield "ignored", f"{job.ignored_readings:,} readings of tags that the site does not have"
         if job.conflicting_readings:
-            yield (
-                "conflicts",
-                f"{job.conflicting_readings:,} readings beside a larger one of the same sensor and instant",
-            )
+            yield "conflicts", f"{job.conflicting_readings:,} readings beside a larger one at the instant"
     if job.model_server is not None:
         server = job.model_server
         versions = ", ".join(f"{name} {version}" for name, version in server.models.items() if version is not None)

@@ -18,7 +18,7 @@ class Alarms:
     """An `AlarmState` and its state in Flink. The shard's key must be current when a method is called.
 
     The clock of an asset closes its anomaly when it falls silent. When the whole plant is silent, these clocks stop;
-    then the wall clock closes open anomalies, `silent_plant_ms` after the last row.
+    then the wall clock closes open anomalies, `silent_plant_ms` after the last readings.
 
     Methods that return an iterator must be iterated to the end.
     """
@@ -34,8 +34,6 @@ class Alarms:
         self._has_state = kept is not None
         if kept is not None:
             self._alarm_state.restore(kept, former_classes())
-        # the wall clock of the last row, and the timer: not part of the state, because a restart is not a silence
-        self._last_row_ms = _wall_ms()
         self._alarm_clock: int | None = None
 
     def begin(self, timers: TimerService) -> Iterator[Record]:
@@ -44,13 +42,17 @@ class Alarms:
             yield from self._alarm_state.close_departed()
             self._keep(timers)
 
+    @property
+    def has_open(self) -> bool:
+        """`AlarmState.has_open`."""
+        return self._alarm_state.has_open
+
     def silent(self, clock_of: Callable[[str], int | None]) -> list[str]:
         """`AlarmState.silent`."""
         return self._alarm_state.silent(clock_of)
 
     def take(self, scored: ScoredBatch, timers: TimerService) -> Iterator[Record]:
         """`AlarmState.take`."""
-        self._last_row_ms = _wall_ms()
         yield from self._alarm_state.take(scored)
         self._keep(timers)
 
@@ -64,11 +66,11 @@ class Alarms:
         yield from self._alarm_state.close_all()
         self._keep(timers)
 
-    def on_wall_clock(self, timer_ms: int, timers: TimerService) -> Iterator[Record]:
+    def on_wall_clock(self, timer_ms: int, is_plant_silent: bool, timers: TimerService) -> Iterator[Record]:
         """A wall-clock timer fired: if the whole plant is silent, close everything."""
-        if self._alarm_clock == timer_ms:  # otherwise the timer is that of unknown tags, or predates a restart
+        if self._alarm_clock == timer_ms:  # otherwise the timer is another one of the task, or predates a restart
             self._alarm_clock = None
-        if _wall_ms() - self._last_row_ms >= self._silent_plant_ms:
+        if is_plant_silent:
             yield from self._alarm_state.close_all()
         self._keep(timers)
 

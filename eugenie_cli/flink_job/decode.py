@@ -1,8 +1,8 @@
 """Decodes a batch of messages into one share per task: readings in columns, dead letters. Pure.
 
 Every check that needs the message itself is made here: malformed, unknown tag, from the future. Whether a reading is
-late depends on the other readings of its asset, which `shard` knows. What is known to be of another plant's tag counts
-as an unknown tag, whatever else is wrong with it: its texts and clocks would fill the dead letters.
+late depends on the other readings of its asset, which `task_rows` knows. What is known to be of another plant's tag
+counts as an unknown tag, whatever else is wrong with it: its texts and clocks would fill the dead letters.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from eugenie_cli.episodes.records import dead_letter, dumps, iso
 from eugenie_cli.flink_job import unknown_tags
 from eugenie_cli.flink_job.frontier import Frontier
+from eugenie_cli.flink_job.instants import FOREVER
 from eugenie_cli.flink_job.key_groups import tasks
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.share import Readings, Share
+from eugenie_cli.flink_job.share import Readings, Share, counted
 from eugenie_cli.flink_job.spec import JobSpec
 from eugenie_cli.flink_job.unknown_tags import Key, UnknownTag  # states of earlier releases find the class here
 from eugenie_cli.readings import reject_reasons
@@ -41,9 +42,6 @@ was never set) counts as missing, and a machine whose clock shows an earlier tim
 
 REPORT_EVERY_MS = 1_000
 """How often (wall clock) every task learns which partitions have been heard, even if it gets no readings from them."""
-
-NEVER = int(np.iinfo(np.int64).max) // 2
-"""An instant after all others; adding to it does not overflow."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +158,7 @@ class Decoder:
         self, place: NDArray[np.int64], ahead_ms: NDArray[np.int64], refused: NDArray[np.bool_]
     ) -> dict[str, tuple[int, int]]:
         """Asset -> the number of its refused readings, and how far ahead (ms) they are at most."""
-        counts: dict[str, tuple[int, int]] = {}
-        for number in np.unique(place[refused]).tolist():
-            own = refused & (place == number)
-            count, most = counts.get(asset := self._routes.name_of(number)[0], (0, 0))
-            counts[asset] = count + int(own.sum()), max(most, int(ahead_ms[own].max()))
-        return counts
+        return counted(place[refused], ahead_ms[refused], lambda number: self._routes.name_of(number)[0])
 
     def _unknown_tags(
         self, columns: Columns, messages: Messages, foreign: list[tuple[int, Identity]]
@@ -195,8 +188,8 @@ def arrivals(sent: NDArray[np.int64], wall_ms: int) -> NDArray[np.int64]:
     The timestamp alone does not suffice: a producer that sets it has the same wrong clock as its readings. Nor does the
     wall clock: read an hour later, a reading half an hour ahead no longer lies in the future.
     """
-    stamped = np.where(sent >= EARLIEST_CLOCK_MS, sent, NEVER)
-    return np.minimum(stamped, wall_ms if wall_ms >= EARLIEST_CLOCK_MS else NEVER)
+    stamped = np.where(sent >= EARLIEST_CLOCK_MS, sent, FOREVER)
+    return np.minimum(stamped, wall_ms if wall_ms >= EARLIEST_CLOCK_MS else FOREVER)
 
 
 def _schemas(spec: JobSpec) -> SchemaOf | None:

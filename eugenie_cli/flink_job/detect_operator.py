@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -116,6 +115,7 @@ class Detect(KeyedProcessFunction):
         yield from self._dead(letters)
         yield from self._detect(timers)
         self._watch(wall_ms, timers)
+        self._listening.done(_wall_ms())
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         shard, timers = shards_of(self._spec.shards)[ctx.get_current_key()], ctx.timer_service()
@@ -134,7 +134,8 @@ class Detect(KeyedProcessFunction):
                 yield from self._detect(timers, self._listening.is_plant_silent(wall_ms))
                 self._watch(wall_ms, timers)
         self._current.turn_to(shard)
-        yield from self._together(self._alarms(shard).on_wall_clock(timestamp, timers))
+        is_silent = self._listening.is_plant_silent(wall_ms)
+        yield from self._together(self._alarms(shard).on_wall_clock(timestamp, is_silent, timers))
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
         """Once, before anything else: close and report what the state holds of assets that left the site file.
@@ -144,6 +145,7 @@ class Detect(KeyedProcessFunction):
         if self._has_begun:
             return
         self._has_begun = True
+        self._listening.done(_wall_ms())  # silence counts from here: a restart is none
         for shard in self._own_shards:  # alarms first: they need the rows' state of the former job
             yield from self._together(self._alarms(shard).begin(timers))
         states = self._rows_state, self._journal, self._names
@@ -173,11 +175,13 @@ class Detect(KeyedProcessFunction):
         now = self._listening.now
         self._rows.complete(now, is_silent)
         yield from self._score(timers)
-        clock_of = partial(self._rows.clock_of, now=now)
+        clock_of = self._rows.clocks_now(now) if any(alarms.has_open for alarms in self._alarms_of.values()) else None
+        if clock_of is None:
+            return
         silent = {shard: assets for shard, alarms in self._alarms_of.items() if (assets := alarms.silent(clock_of))}
         if not silent:
             return
-        self._rows.release([asset for assets in silent.values() for asset in assets], now)
+        self._rows.release([asset for assets in silent.values() for asset in assets], clock_of)
         yield from self._score(timers)
         for shard in silent:
             yield from self._together(self._alarms(shard).close_silent(clock_of, timers))

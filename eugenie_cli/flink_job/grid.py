@@ -149,6 +149,10 @@ class ClassRows:
             return np.full(len(self.assets), NEVER, np.int64)
         return np.asarray(self._last_ts.max(axis=1))
 
+    def newest_of_sensors(self, assets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[B, S]: the same for each sensor of some assets."""
+        return self._last_ts[assets]
+
     def alive_until(self) -> NDArray[np.int64]:
         """[A]: the last edge at which each asset still has a value without a further reading."""
         return (self.newest() + self._max_gap) // self._step * self._step

@@ -1,4 +1,4 @@
-"""Dead letters about late readings: one per message, with the readings in the canonical form. Pure.
+"""Dead letters about late readings: one per message and asset, with the readings in the canonical form. Pure.
 
 The message itself is no longer known where lateness shows, but its partition and offset are. The canonical form lets an
 import take the readings into history, whatever the mapping of the site file was.
@@ -17,6 +17,9 @@ from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.share import Readings
 from eugenie_cli.readings import reject_reasons
 
+MOST = 200
+"""Readings in a letter: as many as fit the limit of a payload, with long names."""
+
 Letter = tuple[str, bytes]
 """(reason, dead letter)."""
 
@@ -24,13 +27,19 @@ Letter = tuple[str, bytes]
 def late_letters(routes: SensorIndex, late: Readings, complete: NDArray[np.int64]) -> list[Letter]:
     """Letters about N late readings. `complete`: [N], the instants up to which the rows of their assets are complete.
 
-    The payload is a canonical reading (`asset`, `sensor`, `ts`, `value`), or an array of those of the same message;
-    then the letter has a `count`.
+    The payload is a canonical reading (`asset`, `sensor`, `ts`, `value`), or an array of those of the same message and
+    asset, up to MOST; then the letter has a `count`.
     """
     letters = []
-    order = np.lexsort((late.offset, late.partition))
-    late, complete = late.only(order), complete[order]
-    is_first = (np.diff(late.partition, prepend=-1) != 0) | (np.diff(late.offset, prepend=-1) != 0)
+    owner = routes.owner[late.place]
+    order = np.lexsort((owner, late.offset, late.partition))
+    late, complete, owner = late.only(order), complete[order], owner[order]
+    place_in_message = np.arange(len(order))
+    is_first = np.zeros(len(order), bool)
+    for column in (late.partition, late.offset, owner):
+        is_first |= np.diff(column, prepend=-1) != 0
+    place_in_message -= np.maximum.accumulate(np.where(is_first, place_in_message, 0))
+    is_first |= place_in_message % MOST == 0  # a longer payload would be cut, and could not be imported
     starts = np.flatnonzero(is_first).tolist()
     for begin, end in zip(starts, [*starts[1:], len(order)], strict=True):
         readings = [

@@ -34,6 +34,7 @@ class Listening:
         self._total = 0.0
         self._now = 0.0
         self._wall: int | None = None
+        self._free: int | None = None
         self.has_started = False
         """Whether every partition has been heard, or has been silent for the idle time-out: before, readings of any
         asset may wait in one that has not been read at all, and no row is complete."""
@@ -54,6 +55,10 @@ class Listening:
         if self.has_started:
             self._now = max(self._now, min(self._heard.values(), default=self._total))
 
+    def done(self, wall_ms: int) -> None:
+        """What arrived last has been processed at a wall-clock time: from then on, something else could arrive."""
+        self._free = wall_ms
+
     def is_plant_silent(self, wall_ms: int) -> bool:
         """Whether no partition has sent a record for so long that the plant no longer sends."""
-        return self._wall is not None and wall_ms - self._wall >= self._silent_plant
+        return self._free is not None and wall_ms - self._free >= self._silent_plant

@@ -35,6 +35,7 @@ class SensorIndex:
         self.classes: list[ClassSensorIndex] = []
         self._first: dict[str, int] = {}
         shard: list[int] = []
+        owner: list[int] = []
         klass: list[int] = []
         asset: list[int] = []
         sensor: list[int] = []
@@ -44,6 +45,7 @@ class SensorIndex:
                 home = shard_of(name, spec.shards)
                 self._first[name] = len(shard)
                 count = len(equipment.sensors)
+                owner += [len(shard)] * count
                 shard += [home] * count
                 klass += [index] * count
                 asset += [len(by_shard[home])] * count
@@ -51,7 +53,9 @@ class SensorIndex:
                 by_shard[home].append(name)
             self.classes.append(ClassSensorIndex(equipment.name, tuple(map(tuple, by_shard))))
         self.shard = np.array(shard, np.int64)
-        """[places]: the shard. The arrays below: class, asset in class and shard, sensor in class."""
+        """[places]: the shard. The other arrays: the asset, class, asset in class and shard, sensor in class."""
+        self.owner = np.array(owner, np.int64)
+        """[places]: the first place of the asset, which identifies it."""
         self.klass = np.array(klass, np.int64)
         self.asset = np.array(asset, np.int64)
         self.sensor = np.array(sensor, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,6 +49,20 @@ def joined(by_shard: Mapping[int, Readings]) -> Readings:
         return next(iter(by_shard.values()))
     columns = zip(*(by_shard[shard] for shard in sorted(by_shard)), strict=True)
     return Readings(*(np.concatenate(parts) for parts in columns))
+
+
+def counted(
+    owner: NDArray[np.int64], by_ms: NDArray[np.int64], name_of: Callable[[int], str]
+) -> dict[str, tuple[int, int]]:
+    """Asset -> the number of its readings, and the largest of their `by_ms`. `owner`: [N]; `name_of`: its asset."""
+    owners, index, counts = np.unique(owner, return_inverse=True, return_counts=True)
+    most = np.full(len(owners), np.iinfo(np.int64).min)
+    np.maximum.at(most, index, by_ms)
+    by_asset: dict[str, tuple[int, int]] = {}
+    for number, count, largest in zip(owners.tolist(), counts.tolist(), most.tolist(), strict=True):
+        earlier, by = by_asset.get(asset := name_of(number), (0, largest))
+        by_asset[asset] = earlier + count, max(by, largest)
+    return by_asset
 
 
 @dataclass

@@ -6,7 +6,7 @@ assets of a shard follow those of the shard before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
 from eugenie_cli.flink_job.sensor_index import SensorIndex
-from eugenie_cli.flink_job.share import Columns, Readings
+from eugenie_cli.flink_job.share import Columns, Readings, counted
 
 SAME_STREAM_MS = 300_000
 """Rows from the last minutes of a drained job are not made again. Older readings come from a replay, whose rows may be
@@ -49,7 +49,10 @@ class TaskRows:
         """[places]: the asset's position in the arrays of its class."""
         self._made = _made_until(routes)
         self._newest = np.full(len(routes.shard), NEVER, np.int64)
-        """[places]: the newest instant of each sensor's readings; not part of the state."""
+        """[places]: the newest instant of each sensor's readings."""
+        self._position = {
+            asset: (index, number) for index, rows in enumerate(self.rows) for number, asset in enumerate(rows.assets)
+        }
         self.late_by: dict[str, tuple[int, int]] = {}
         """Asset -> its late readings, and how far behind its newest reading (ms) they were at most; for `reports`."""
         self._until = [np.full(len(rows.assets), NEVER, np.int64) for rows in self.rows]
@@ -63,10 +66,10 @@ class TaskRows:
         complete = np.full(len(place), NEVER, np.int64)
         late = np.zeros(len(place), bool)
         is_new = ts > self._newest[place]
-        np.maximum.at(self._newest, place, ts)
         if self._made is not None:
-            complete = self._made[place]
-            late = (ts <= complete) & (ts > complete - SAME_STREAM_MS)
+            made = self._made[place]
+            late = (ts <= made) & (ts > made - SAME_STREAM_MS)
+            complete = np.where(late, made, NEVER)
         for own, asset, index in self._by_class(place):
             rows, clocks = self.rows[index], self._clocks[index]
             arrived = Arrived(asset, rows.edge_of(ts[own]), ts[own], is_new[own], readings.partition[own])
@@ -85,6 +88,7 @@ class TaskRows:
     def add(self, readings: Columns, now: float, partition: NDArray[np.int64] | None = None) -> None:
         """Add readings that are not late. `partition`: [N]; None: no longer known."""
         place, ts, value = readings
+        np.maximum.at(self._newest, place, ts)
         for own, asset, index in self._by_class(place):
             self.rows[index].add(asset, self._routes.sensor[place[own]], ts[own], value[own])
             self._clocks[index].hear(asset, ts[own], now, None if partition is None else partition[own])
@@ -92,10 +96,9 @@ class TaskRows:
     def _note_late(self, late: Readings) -> None:
         for own, asset, index in self._by_class(late.place):
             by_ms = self._clocks[index].newest[asset] - late.ts[own]
-            for number in np.unique(asset).tolist():
-                count, most = self.late_by.get(name := self.rows[index].assets[number], (0, 0))
-                is_its = asset == number
-                self.late_by[name] = count + int(is_its.sum()), max(most, int(by_ms[is_its].max()))
+            for name, (count, most) in counted(asset, by_ms, self.rows[index].assets.__getitem__).items():
+                earlier, by = self.late_by.get(name, (0, 0))
+                self.late_by[name] = earlier + count, max(by, most)
 
     def complete(self, now: float, is_silent: bool = False) -> None:
         """Rows are complete as far as the clocks of their assets tell at listened time `now`.
@@ -143,20 +146,21 @@ class TaskRows:
         """Whether a row may become complete although no asset sends another reading."""
         return any(bool(rows.due(np.full(len(rows.assets), FOREVER, np.int64)).any()) for rows in self.rows)
 
-    def clock_of(self, asset: str, now: float) -> int | None:
-        """The time of an asset's clock (ms) at listened time `now`, less its hold; None: the asset is not here."""
-        for rows, clocks in zip(self.rows, self._clocks, strict=True):
-            if asset in rows.assets:
-                return int(clocks.now(now)[rows.assets.index(asset)])
-        return None
+    def clocks_now(self, now: float) -> Callable[[str], int | None]:
+        """Asset -> the time of its clock (ms) at listened time `now`, less its hold; None: the asset is not here."""
+        of_classes = [clocks.now(now) for clocks in self._clocks]
 
-    def release(self, assets: Collection[str], now: float) -> None:
+        def clock_of(asset: str) -> int | None:
+            index, number = self._position.get(asset, (None, 0))
+            return None if index is None else int(of_classes[index][number])
+
+        return clock_of
+
+    def release(self, assets: Iterable[str], clock_of: Callable[[str], int | None]) -> None:
         """Every row of some assets up to the time of their clocks is complete, with a reading or without."""
-        for rows, clocks, until in zip(self.rows, self._clocks, self._until, strict=True):
-            for asset in assets:
-                if asset in rows.assets:
-                    index = rows.assets.index(asset)
-                    until[index] = clocks.now(now)[index]
+        for asset in assets:
+            index, number = self._position[asset]
+            self._until[index][number] = clock_of(asset)
 
     def pending(self, shard: int) -> Columns:
         """Readings of a shard that wait for their row."""
@@ -178,6 +182,10 @@ class TaskRows:
                 before[(self._routes.klass == index) & (self._routes.shard == number)] = count
                 count += len(routed.assets[number])
         return before
+
+    def _places(self, index: int, assets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[B, S]: the places of all sensors of some assets of a class."""
+        return self._first_places[index][assets][:, None] + np.arange(len(self._routes.spec.classes[index].sensors))
 
     def _by_class(self, place: NDArray[np.int64]) -> Iterator[tuple[Any, NDArray[np.int64], int]]:
         """For each class with readings: which of them are its own (an index), their assets, and its number."""
@@ -225,11 +233,12 @@ class TaskRows:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the state of a shard of an earlier job. Classes that left the site are dropped."""
         of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
-        for equipment, rows, clocks, delays in of_classes:
+        for index, (equipment, rows, clocks, delays) in enumerate(of_classes):
             if equipment.name not in state:
                 continue
             former = state[equipment.name]
             positions, assets = rows.restore(former)
+            self._newest[self._places(index, assets)] = rows.newest_of_sensors(assets)
             if "clocks" in former:
                 clocks.restore(former["clocks"], positions, assets)
                 delays.restore(former["delays"], positions, assets)

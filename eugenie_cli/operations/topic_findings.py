@@ -26,17 +26,19 @@ def findings(site: Site) -> list[Check]:
         what = f"{role.replace('_', ' ')} topic"
         if name in missing:
             checks.append(Check(what, True, f"{name} does not exist yet: `eugenie stream submit` creates it"))
-        elif role == "anomalies" and lost:
+            continue
+        found_before = len(checks)
+        if role == "anomalies" and lost:
             remedy = "eugenie up" if is_embedded else topics.keep_command(access)
             checks.append(Check(what, False, f"{name} deletes anomalies, even open ones: {lost}", remedy))
-        elif role == "readings" and partitions < site.stream.parallelism:
+        if role == "readings" and partitions < site.stream.parallelism:
             checks.append(_too_few(site, what, name, partitions))
-        elif role in unfit:
+        if role in unfit:
             # with most unfit settings the job works: a warning, which is a check that is ok but has a hint
             found = unfit[role]
             remedy = "eugenie stream submit" if is_embedded else topic_settings.command(access, name, found.settings)
             checks.append(Check(what, not found.stops, str(found), remedy))
-        else:
+        if len(checks) == found_before:
             checks.append(Check(what, True, f"{name} is set up as the job needs it"))
     return checks
 

@@ -17,8 +17,13 @@ _CONSEQUENCES = {
 }
 
 
+UNKNOWN = ("unknown: Flink does not report its class path", "")
+
+
 def missing(rest: FlinkRest) -> tuple[str, str] | None:
     """What the JobManager's class path lacks and what follows, and what to do; None if it lacks nothing.
+
+    UNKNOWN if the cluster does not report it.
 
     A jar may contain another one's classes, so this is a warning. Raises EugenieError when the cluster does not answer.
     """
@@ -28,7 +33,9 @@ def missing(rest: FlinkRest) -> tuple[str, str] | None:
         for jar in jars.locked()
         if jar.role == "flink" and not any(name.startswith(_WITHOUT[jar.artifact]) for name in present)
     ]
-    if not present or not lacking:
+    if not present:
+        return UNKNOWN
+    if not lacking:
         return None
     consequences = "; ".join(f"{jar.artifact}: without it, {_CONSEQUENCES[jar.artifact]}" for jar in lacking)
     names = ", ".join(jar.filename for jar in lacking)

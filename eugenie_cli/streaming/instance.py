@@ -54,7 +54,7 @@ def _random() -> str:
 
 def _is_copy(root: Path, stored: dict[str, str]) -> bool:
     original = Path(stored.get("workspace", root))
-    return original != root and _content(_file(original)).get("workspace") == str(original)
+    return original != root and _content(_file(original)) == stored
 
 
 def _read(workspace: Workspace) -> dict[str, str]:

@@ -100,6 +100,7 @@ def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, sa
         elif not why:
             location, why = savepoints.take(rest, job_id, folder, progress)
         if why:
+            _check_state_remains(job, known, why)
             progress.say(f"no savepoint of the job can be taken: {why}\nit is ended at once: {FROM_CHECKPOINT}")
     if location is None:
         rest.cancel(job_id)
@@ -110,6 +111,15 @@ def stop_here(job: SiteJob, progress: Progress = SILENT, drain: bool = False, sa
     else:
         job_record.save(workspace, replace(known, savepoint=location, drained=False, stopped=location is None))
     return Stopped(job_id, location, drain)
+
+
+def _check_state_remains(job: SiteJob, known: JobRecord, why: str) -> None:
+    """Raise EugenieError if ending the job now would lose its state, unless it fails again and again anyway."""
+    if start_position.newest(job.rest, known) is None and crash_loop.of(job.rest, known.job_id) is None:
+        raise EugenieError(
+            f"no savepoint of the job {known.job_id} can be taken: {why}, and it has left no checkpoint",
+            "it keeps running; try again later, or end it without its state: eugenie stream stop --no-savepoint",
+        )
 
 
 def conclude(job: SiteJob, known: JobRecord, drained: Drained | None, progress: Progress) -> JobRecord:

@@ -129,17 +129,14 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
     if job.is_embedded:
         slots.check(spec.parallelism, rest, progress)
         temporary_folders.sweep_if_free(workspace, flink.JVMS, workspace.run / launcher.LOCK)
-    elif lack := flink_libraries.missing(rest):
+    elif (lack := flink_libraries.missing(rest)) not in (None, flink_libraries.UNKNOWN):
         progress.say("\nnext: ".join(lack))
     shape = shape_of(spec, package.code_digest()[:DIGEST])
-    if replacing:
-        progress.say(f"the running job {running} is ended and replaced: {loop}")
-        stop_here(job, progress, savepoint=False)
-        last, job_id = launch.settle(workspace, rest)
-        running = None
-    if running is not None:
+    if running is not None and not replacing:
         changed = check_upgrade(running, last, shape)
         if not changed:
+            if loop is not None:
+                progress.say(str(loop))
             progress.say(f"the stream job of {job.site_name} is already running as the site file specifies")
             return Submission(running, submission.page(rest, running), False, None, "")
         made_until = last.made_until if last is not None else {}
@@ -161,8 +158,12 @@ def _submit(site: Site, job: SiteJob, requested: Start, how: How, progress: Prog
     progress.say(f"packaging the job: {len(spec.classes)} classes, {len(spec.assets)} assets")
     settings = rest.settings()
     with packaged(workspace, rest, spec) as request:
-        if running is not None:
+        if replacing:
+            progress.say(f"the running job {running} is ended and replaced: {loop}")
+            stop_here(job, progress, savepoint=False)
+        elif running is not None:
             place = upgrade.stop_old(job, place, changed, progress)
+        if running is not None:
             last, job_id = launch.settle(workspace, rest)
         path = place.state.path if place.state is not None else None
         new = JobRecord(

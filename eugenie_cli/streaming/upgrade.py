@@ -21,14 +21,18 @@ from eugenie_cli.streaming.stop import stop_here
 def stop_old(job: SiteJob, place: Place, changed: tuple[Change, ...], progress: Progress) -> Place:
     """Stop the old job with a savepoint; returns `place` with it and its offsets.
 
-    A job that fails again and again gives no savepoint: the new one resumes from its last checkpoint. Raises
-    EugenieError when there is none, or when `changed` does not fit it.
+    A job that fails again and again gives no savepoint: the new one resumes from its last checkpoint, or begins where
+    it began if it has completed none. Raises EugenieError when its checkpoint is gone, or when `changed` does not fit.
     """
+    running = job.running()
+    has_state = running is None or bool(job.rest.checkpoints(running)["counts"]["completed"])
     stopped = stop_here(job, progress)
     if stopped.savepoint is not None:
         state = Snapshot(SAVEPOINT, stopped.savepoint)
         return replace(place, state=state, offsets=_offsets(job, state))
     resumes = resume_point.find(job, job_record.load(job.workspace), Start(AUTO), progress)
+    if resumes.state is None and not has_state:
+        return resumes  # it failed before its first checkpoint: the new job begins where it began
     if resumes.state is None:
         raise EugenieError("the old job has ended and left no checkpoint", "eugenie stream submit", ExitCode.FAILED)
     check_state(resumes.state, changed)

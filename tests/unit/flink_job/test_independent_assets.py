@@ -104,6 +104,7 @@ class Job:
         for task, share in shares.items():
             clock = self.listening[task]
             clock.hear(share.heard, wall)
+            clock.done(wall)
             if share.readings:
                 _, late = self.task_rows[task].take(joined(share.readings), clock.now)
                 self.count(json.loads(letter) for _, letter in late)
@@ -346,7 +347,7 @@ def test_rows_are_released_up_to_the_clock_of_the_asset_only():
     for ts in times:
         rows.take(readings(routes, ("p0", "a", START + ts, 1.0)), float(ts))
         rows.complete(float(ts))
-        rows.release(["p0"], float(ts))
+        rows.release(["p0"], rows.clocks_now(float(ts)))
         made += [edge for batch in rows.segments() for edge in batch.edges.ravel().tolist()]
     assert max(made) - START == 29_000 + 3_000  # carried on by max_gap, and nothing of the two pending readings
 

@@ -76,4 +76,6 @@ def test_the_plant_is_silent_when_no_partition_sends():
     clock = listening()
     assert not clock.is_plant_silent(10**12)  # nothing has been heard yet: it may be starting
     clock.hear([0], 5_000)
-    assert not clock.is_plant_silent(5_000 + SILENT - 1) and clock.is_plant_silent(5_000 + SILENT)
+    assert not clock.is_plant_silent(5_000 + SILENT)  # the job may have been held up: it is still at work
+    clock.done(900_000)
+    assert not clock.is_plant_silent(900_000 + SILENT - 1) and clock.is_plant_silent(900_000 + SILENT)

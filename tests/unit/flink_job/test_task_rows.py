@@ -1,4 +1,4 @@
-"""A shard takes readings in columns: classes with different steps, late readings, state to resume from."""
+"""The rows of a task take readings in columns: classes with different steps, late readings, state to resume from."""
 
 from __future__ import annotations
 
@@ -163,3 +163,44 @@ def test_rows_of_a_drained_job_are_not_made_again(job_spec, asset, ts, late):
     assert [json.loads(text)["reason"] for _, text in letters] == ["late"] * late
     if late:
         assert "complete up to 1970-01-01T00:16:40" in json.loads(letters[0][1])["detail"]
+
+
+def test_letters_about_a_long_late_message_are_readable_and_name_one_asset_each(job_spec):
+    routes = SensorIndex(job_spec(**ONE_SHARD))
+    shard = TaskRows(routes, (0,))
+    shard.take(readings(routes, ("p1", "a", 10**6, 1), ("p2", "a", 10**6, 1)), 0.0)
+    late = readings(routes, *((asset, "a", 1_000 * second, 1.0) for second in range(450) for asset in ("p1", "p2")))
+    _, letters = shard.take(late._replace(offset=np.full(900, 7), partition=np.zeros(900, np.int64)), 0.0)
+    payloads = [json.loads(json.loads(letter)["payload"]) for _, letter in letters]
+    assert [len(payload) for payload in payloads] == [200, 200, 50] * 2
+    assert [{entry["asset"] for entry in payload} for payload in payloads] == [{"p1"}] * 3 + [{"p2"}] * 3
+    assert sum(json.loads(letter)["count"] for _, letter in letters) == 900
+    assert shard.late_by == {"p1": (450, 10**6), "p2": (450, 10**6)}
+
+
+def test_a_letter_names_the_rows_of_the_running_job_not_those_of_a_drained_one(job_spec):
+    routes = SensorIndex(job_spec(made_until={"p1": MADE}, **ONE_SHARD))
+    shard = TaskRows(routes, (0,))
+    shard.take(readings(routes, ("p1", "a", 9 * MADE, 1)), 0.0)
+    _, ((_, letter),) = shard.take(readings(routes, ("p1", "a", 8 * MADE, 1)), 0.0)
+    assert iso(9 * MADE - 2_001) in json.loads(letter)["detail"]
+
+
+def test_repeated_values_are_no_disorder_after_a_restart_either(job_spec):
+    """Two sensors repeat old values, one is live."""
+    spec = job_spec(classes=(class_spec(sensors=("a", "b", "c"), units=("",) * 3, low=(None,) * 3, high=(None,) * 3),),
+                    assets={"p1": "pump"}, **ONE_SHARD)  # fmt: skip
+    routes = SensorIndex(spec)
+    shard = TaskRows(routes, (0,))
+    start = 1_000_000
+    shard.take(readings(routes, ("p1", "b", start, 1), ("p1", "c", start + 500, 1)), 0.0)
+    for second in range(1, 60):
+        shard.take(readings(routes, ("p1", "a", start + 1_000 * second, 1)), 1_000.0 * second)
+        rows_until(shard, start + 1_000 * (second - 3))
+    later = TaskRows(routes, (0,))
+    later.restore(pickle.loads(pickle.dumps(shard.state(0))))  # noqa: S301
+    for second in range(60, 70):
+        repeated = ("p1", "b", start, 1), ("p1", "c", start + 500, 1)
+        later.take(readings(routes, ("p1", "a", start + 1_000 * second, 1), *repeated), 1_000.0 * second)
+    later.complete(69_000.0)
+    assert later._until[0].tolist() == [start + 69_000 - 2_001]
