@@ -1,7 +1,8 @@
 """Values that messages write as objects: the value, with its own instant and quality if it has them.
 
 - OPC UA's DataValue (OPC 10000-6, 5.4.2.18), as in PubSub messages (OPC 10000-14, 7.2.5), in OPC Publisher's and
-  node-opcua's: {"Value": 12.5, "SourceTimestamp": ..., "StatusCode": {"Code": ..., "Symbol": ...}};
+  node-opcua's: {"Value": 12.5, "SourceTimestamp": ..., "StatusCode": {"Code": ..., "Symbol": ...}}. With a member that
+  OPC UA does not define, the object is another system's, which may state a bad quality there: it is not read;
 - OPC UA's Variant with its type: {"Type": 10, "Body": 12.5}, {"UaType": 10, "Value": 12.5};
 - a member named by its type, as SiteWise and Protobuf's JSON write it: {"doubleValue": 12.5}, {"integerValue": 12}.
 """
@@ -26,9 +27,21 @@ ERROR_MARKS = ("error", "errorCode", "error_code", NULL_MARK, "is_null")
 
 _TYPED = frozenset(TYPED)
 _VALUE, _STATUS, _SOURCE, _SERVER = "Value", "StatusCode", "SourceTimestamp", "ServerTimestamp"
-_DATA_VALUE = frozenset({_VALUE, _STATUS, "Status", _SOURCE, _SERVER})
-_CAMEL = {"value": _VALUE, "statusCode": _STATUS, "sourceTimestamp": _SOURCE, "serverTimestamp": _SERVER}
-_CAMEL_ONLY = frozenset({"statusCode", "sourceTimestamp", "serverTimestamp"})
+_OTHER_NAMES = {
+    **{"value": _VALUE, "statusCode": _STATUS, "sourceTimestamp": _SOURCE, "serverTimestamp": _SERVER},  # node-opcua
+    "Body": _VALUE,
+}
+_DATA_VALUE = frozenset({_VALUE, _STATUS, "Status", _SOURCE, _SERVER, *_OTHER_NAMES} - {"value", "Body"})
+"""Members of which an OPC UA value has at least one, unless it is a Variant."""
+_OPC_UA = frozenset(
+    {
+        *_DATA_VALUE,
+        *_OTHER_NAMES,
+        *("Type", "UaType", "Dimensions", "SourcePicoseconds", "ServerPicoseconds"),
+        *("dataType", "sourcePicoseconds", "serverPicoseconds"),
+    }
+)
+"""All members of OPC UA values."""
 
 
 class TypedValue(NamedTuple):
@@ -43,29 +56,27 @@ class TypedValue(NamedTuple):
 
 def typed_value(raw: Mapping[str, Any]) -> TypedValue | None:
     """The object's value with its own instant and quality; None if it is of none of the kinds above."""
-    if _VALUE in raw and _CAMEL_ONLY.isdisjoint(raw):  # the usual form
-        status = raw.get(_STATUS)
-        status = raw.get("Status") if status is None else status
-        return TypedValue(_of_variant(raw[_VALUE]), raw.get(_SOURCE), raw.get(_SERVER), status)
-    if not _CAMEL_ONLY.isdisjoint(raw):
-        raw = {_CAMEL.get(name, name): inner for name, inner in raw.items()}
-        status = raw.get(_STATUS)
-        if isinstance(status, dict) and "value" in status:  # node-opcua: {"value": 0}
-            raw[_STATUS] = status["value"]
-    if not _DATA_VALUE.isdisjoint(raw):
-        status = raw.get(_STATUS)
-        return TypedValue(
-            _of_variant(raw.get(_VALUE)),
-            raw.get(_SOURCE),
-            raw.get(_SERVER),
-            raw.get("Status") if status is None else status,
-        )
-    if "Body" in raw and "Type" in raw:
-        return TypedValue(raw["Body"])
+    if not _DATA_VALUE.isdisjoint(raw) or ("Body" in raw and "Type" in raw):
+        return _of_opc_ua(raw) if raw.keys() <= _OPC_UA else None
     names = [name for name in raw if name in _TYPED]
     if len(names) == 1:
         return TypedValue(raw[names[0]])
     return TypedValue(None) if NULL_VALUE in raw and not names else None
+
+
+def _of_opc_ua(raw: Mapping[str, Any]) -> TypedValue | None:
+    """The members by their usual names; None if two of them are the same one."""
+    if not _OTHER_NAMES.keys().isdisjoint(raw):
+        renamed = {_OTHER_NAMES.get(name, name): inner for name, inner in raw.items()}
+        if len(renamed) < len(raw):
+            return None
+        raw = renamed
+        status = raw.get(_STATUS)
+        if isinstance(status, dict) and "value" in status:  # node-opcua: {"value": 0}
+            raw[_STATUS] = status["value"]
+    status = raw.get(_STATUS)
+    status = raw.get("Status") if status is None else status
+    return TypedValue(_of_variant(raw.get(_VALUE)), raw.get(_SOURCE), raw.get(_SERVER), status)
 
 
 def _of_variant(value: Any) -> Any:
