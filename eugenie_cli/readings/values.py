@@ -56,9 +56,10 @@ def compile_value(decimal: str = ".", status: Iterable[str] = (), unit: str | No
     bad_numbers = frozenset(sentinels(decimal, status))
 
     def to_value(text: str) -> float:
-        if unit and text.endswith(unit) and number.match(bare := text[: -len(unit)].rstrip(" \t")):
-            text = bare
-        if number.match(text):
+        is_number = number.match(text) is not None
+        if not is_number and unit and text.endswith(unit) and number.match(bare := text[: -len(unit)].rstrip(" \t")):
+            text, is_number = bare, True
+        if is_number:
             value = float(text.replace(",", "."))
             return value if abs(value) <= MAX_VALUE and value not in bad_numbers else math.nan
         word = text.lower()

@@ -17,6 +17,8 @@ from pydantic import (
 from eugenie_cli.site.base import Section
 from eugenie_cli.site.field_types import Label, StatusText, ZoneName
 
+WAYS = ("path", "const", "file", "record", "header")
+"""Settings of a part that say where it comes from: one of them is given."""
 _NEWER = ("record", "header", "unit")  # settings of parts that the first releases did not have
 
 
@@ -127,5 +129,16 @@ class ReadingsMapping(Section):
         if not isinstance(given, dict) or given.get("format") != "influx":
             return given
         fields = "fields.value" if given.get("shape") == "long" else "fields"
-        defaults = {"shape": "wide", "ts": {"path": "timestamp", "unit": "ns"}, "value": {"path": fields}}
-        return {**defaults, **given}
+        sections = {"ts": {"path": "timestamp", "unit": "ns"}, "value": {"path": fields}}
+        return {
+            "shape": "wide",
+            **given,
+            **{name: _located(given.get(name, {}), defaults) for name, defaults in sections.items()},
+        }
+
+
+def _located(section: Any, defaults: dict[str, str]) -> Any:
+    """A section as given, with the defaults if it does not say where its part comes from."""
+    if not isinstance(section, dict) or any(section.get(way) is not None for way in WAYS):
+        return section
+    return {**defaults, **section, "path": defaults["path"]}

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from eugenie_cli.readings.format_check import problems
 from eugenie_cli.site.diagnostics import Path
-from eugenie_cli.site.readings_mapping import Part, ReadingsMapping, SchemaRegistry, TimePart
+from eugenie_cli.site.readings_mapping import WAYS, Part, ReadingsMapping, SchemaRegistry, TimePart
 
-_WAYS = ("path", "const", "file", "record", "header")
 _OF_A_RECORD = ("record", "header")
-_OF_NUMBERS = tuple("0123456789+-.,")
+_OF_A_NUMBER = re.compile(r"[0-9+\-.,].*|[eE][+-]?[0-9]*", re.DOTALL)
 _PLACEHOLDERS = ("{stem}", "{parent}")
 _WITH_SCHEMAS = ("avro", "protobuf")
 _OF_MESSAGES = (*_WITH_SCHEMAS, "influx")
@@ -30,14 +29,14 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
         "tag": mapping.tag,
         "quality": mapping.quality,
     }
-    if mapping.shape == "long" or any(getattr(mapping.value, way) is not None for way in _WAYS):
+    if mapping.shape == "long" or any(getattr(mapping.value, way) is not None for way in WAYS):
         parts["value"] = mapping.value
     for name, part in parts.items():
         if part is not None:
             yield from _one_way(name, part, of_file)
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
     yield from _time(mapping)
-    if (mapping.value.unit or "x").strip()[:1] in _OF_NUMBERS:
+    if _OF_A_NUMBER.fullmatch((mapping.value.unit or "x").strip()):
         yield ("value", "unit"), f"{mapping.value.unit!r} could be part of a number: write a unit such as bar or °C"
     yield from _payload_alone(mapping)
     yield from _of_files(mapping) if of_file else _of_messages(mapping)
@@ -45,7 +44,7 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
 
 
 def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]:
-    ways = [way for way in _WAYS if getattr(part, way) is not None]
+    ways = [way for way in WAYS if getattr(part, way) is not None]
     if not ways:
         yield (
             (name,),
