@@ -7,7 +7,6 @@ converted to the form of a JSON message, so that the same mapping rules apply to
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Sequence
 from datetime import date, time
 from decimal import Decimal
@@ -16,11 +15,10 @@ from uuid import UUID
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro_shape import check_shape
+from eugenie_cli.readings.framing import FRAME, MAGIC
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.reading import Rejected
 
-_FRAME = struct.Struct(">bI")  # magic byte, schema id
-_MAGIC = 0
 # What fastavro raises for an invalid body or schema.
 _UNREADABLE = (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError, RecursionError)
 
@@ -62,9 +60,9 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
             return _bad("a message without a payload")
         if len(payload) > MAX_PAYLOAD:
             return Rejected(reject_reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
-        if len(payload) < _FRAME.size or payload[0] != _MAGIC:
+        if len(payload) < FRAME or payload[: len(MAGIC)] != MAGIC:
             return _bad("does not begin with a zero byte and a schema id")
-        number = _FRAME.unpack_from(payload)[1]
+        number = int.from_bytes(payload[1:FRAME], "big")
         try:
             writer = schema(number)
         except UnknownSchema as unknown:
@@ -72,7 +70,7 @@ def compile_avro(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, Any]
         except (SchemaParseException, *_UNREADABLE) as error:
             return _bad(f"schema {number} is not an Avro schema: {_short(error)}")
         body = io.BytesIO(payload)
-        body.seek(_FRAME.size)
+        body.seek(FRAME)
         try:
             message = plain(schemaless_reader(body, writer, None))
         except _UNREADABLE as error:

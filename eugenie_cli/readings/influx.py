@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from eugenie_cli.readings import reject_reasons
-from eugenie_cli.readings.json_text import MAX_PAYLOAD
+from eugenie_cli.readings.json_text import MAX_PAYLOAD, decoded
 from eugenie_cli.readings.reading import Rejected
 
 _KEY = r"((?:[^,= \\\n]|\\.)+)"
@@ -39,7 +39,7 @@ def parse_influx(payload: bytes | None) -> list[tuple[int, Record | Rejected]] |
     if payload is None:
         return _bad("a message without a payload")
     try:
-        text = payload.decode("utf-8")
+        text = decoded(payload)
     except ValueError as error:
         return _bad(str(error))
     if len(text) > MAX_PAYLOAD:

@@ -18,6 +18,11 @@ _WHITESPACE = " \t\r\n"
 _URL_ALPHABET = str.maketrans("-_", "+/")
 
 
+def decoded(payload: bytes) -> str:
+    """A payload as text, without a byte order mark at its beginning. Raises ValueError if it is not UTF-8."""
+    return payload.decode("utf-8").removeprefix("\ufeff")
+
+
 def parse(text: str) -> Any:
     """A JSON text as a value. Raises ValueError or RecursionError for anything else, including NaN and half a pair."""
     value = json.loads(text, parse_constant=_refuse_constant)

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from eugenie_cli.readings.framing import FRAME, MAGIC
+from eugenie_cli.readings.json_text import decoded
 from eugenie_cli.readings.mapping import PARTS, WHOLE
 
 KEY, TIMESTAMP, VALUE = "<record key>", "<record timestamp>", "<record value>"
@@ -28,7 +30,6 @@ REMEMBERED = 4_096
 """Decoded keys and headers kept in memory: about one per sensor."""
 
 _BLANKS = " \t\r\n"
-_FRAME = 5
 _LONGEST_VARINT = 4  # bytes: for keys of up to 128 MiB
 
 
@@ -122,7 +123,7 @@ def parse_value(payload: bytes) -> Any:
 
     Raises ValueError if it is not UTF-8. An object or array is returned as such; it is not a value.
     """
-    text = payload.decode("utf-8").strip(_BLANKS)
+    text = decoded(payload).strip(_BLANKS)
     if text[:1] in ('"', "{", "[") or text == "null":
         try:
             return orjson.loads(text)
@@ -156,9 +157,9 @@ def _unframed(raw: bytes) -> bytes:
     An Avro string begins with its length, a zigzag varint. The schema is not needed: a frame whose length is another
     one is no string, and is left as it is.
     """
-    if raw[:1] != b"\0" or len(raw) <= _FRAME:
+    if raw[: len(MAGIC)] != MAGIC or len(raw) <= FRAME:
         return raw
-    body = raw[_FRAME:]
+    body = raw[FRAME:]
     if body.startswith(b'"'):
         return body
     length = 0

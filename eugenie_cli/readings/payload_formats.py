@@ -6,20 +6,20 @@ the schema's id, then JSON), several messages in lines (NDJSON), and a JSON stri
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple, TypeAlias
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf, compile_avro
+from eugenie_cli.readings.framing import FRAME, MAGIC
 from eugenie_cli.readings.influx import is_line, parse_influx
-from eugenie_cli.readings.json_text import MAX_PAYLOAD, Message, from_base64, parse, within
+from eugenie_cli.readings.json_text import MAX_PAYLOAD, Message, decoded, from_base64, parse, within
 from eugenie_cli.readings.kafka_record import is_payload_the_value, parse_value
 from eugenie_cli.readings.protobuf import compile_protobuf
 from eugenie_cli.readings.reading import Rejected
 
-MAGIC = b"\0"  # Confluent's wire format: this byte, then the schema's id in four bytes
-FRAME = 5
 FIRST_LINES = 20
 """Lines that decide whether a payload is several messages: lines of garbage are not all parsed."""
 
@@ -63,7 +63,7 @@ def _in_base64(read: Read, may_be_json: bool) -> Read:
     def of_payload(payload: bytes | None) -> Message | Lines | Rejected:
         if payload is None:
             return read(None)
-        text = payload.strip()
+        text = payload.removeprefix(BOM_UTF8).strip()
         if may_be_json and text[:1] in (b"{", b"["):  # base64 is in its members
             return read(payload)
         if len(text) >= 2 and text[:1] == text[-1:] == b'"':  # a JSON string
@@ -105,12 +105,6 @@ def parse_payload(payload: bytes | None) -> Message | Lines | Rejected:
     return message
 
 
-def parse_message(payload: str | bytes | None) -> Message | Rejected:
-    """One JSON object or array; `bad-json` if it is neither, `too-large` above `MAX_PAYLOAD` characters."""
-    text = _text(payload)
-    return text if isinstance(text, Rejected) else _one(text)
-
-
 def _lines_or_one(payload: bytes | None) -> Message | Lines | Rejected:
     text = _text(payload)
     if isinstance(text, Rejected):
@@ -135,11 +129,11 @@ def json_lines(text: str) -> list[tuple[int, str]]:
     return lines if len(lines) > 1 else []
 
 
-def _text(payload: str | bytes | None) -> str | Rejected:
+def _text(payload: bytes | None) -> str | Rejected:
     if payload is None:
         return _bad("a message without a payload")
     try:
-        text = payload.decode("utf-8") if isinstance(payload, bytes) else payload
+        text = decoded(payload)
     except ValueError as error:
         return _bad(str(error))
     if len(text) > MAX_PAYLOAD:
@@ -153,7 +147,8 @@ def _one(text: str) -> Message | Rejected:
     except (ValueError, RecursionError) as error:
         return _bad(str(error))
     if isinstance(message, str):
-        message = copy(within(message)) or message  # the caller may add members
+        inner = within(message)
+        message = message if inner is None else copy(inner)  # the caller may add members
     if not isinstance(message, (dict, list)):
         return _bad(f"a record is a JSON object, not {type(message).__name__}")
     return message

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.readings.avro import SchemaOf, UnknownSchema
+from eugenie_cli.readings.framing import FRAME, MAGIC
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.proto_source import file_descriptor
 from eugenie_cli.readings.reading import Rejected
 
-_FRAME = 5
 MOST_VALUES = 200_000
 """Values of one message: no gateway sends more, and a short body may stand for any number of empty messages."""
 _DEEPEST = 16  # levels of nested message types in a frame; real ones have one or two
@@ -53,9 +53,9 @@ def compile_protobuf(schema_of: SchemaOf) -> Callable[[bytes | None], dict[str, 
             return _bad("a message without a payload")
         if len(payload) > MAX_PAYLOAD:
             return Rejected(reject_reasons.TOO_LARGE, f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
-        if len(payload) <= _FRAME or payload[0] != 0:
+        if len(payload) <= FRAME or payload[: len(MAGIC)] != MAGIC:
             return _bad("does not begin with a zero byte and a schema id")
-        number = int.from_bytes(payload[1:_FRAME], "big")
+        number = int.from_bytes(payload[1:FRAME], "big")
         try:
             place, at = _place(payload)
             if number not in compiled:
@@ -84,7 +84,7 @@ class TooManyValues(Exception):  # noqa: N818 - a fact about a message, not a fa
 
 def _place(payload: bytes) -> tuple[tuple[int, ...], int]:
     """The indices of the message type, and the position of the body."""
-    count, at = _zigzag(payload, _FRAME)
+    count, at = _zigzag(payload, FRAME)
     if not 0 <= count <= _DEEPEST:
         raise ValueError(f"a message type at {count} levels")
     place = []

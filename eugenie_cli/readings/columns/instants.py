@@ -18,7 +18,7 @@ from eugenie_cli.readings.columns.local_time import LocalTime
 from eugenie_cli.readings.columns.number_layouts import UNITS, Layout
 from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members
 from eugenie_cli.readings.columns.timestamp_layouts import layouts
-from eugenie_cli.readings.timestamps import MAX_INSTANT, MIN_INSTANT, compile_instant, zone
+from eugenie_cli.readings.timestamps import DAY_MS, MAX_INSTANT, MIN_INSTANT, compile_instant, zone
 
 Read = tuple["NDArray[np.int64]", "NDArray[np.bool_]"]
 """N instants in ms since 1970 UTC, and a mask [N] of those that could be read; the others are 0."""
@@ -32,7 +32,6 @@ REMEMBERED = 1_000
 
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 _BLANKS = " \t"
-_DAY_MS = 86_400_000  # no local time is further from UTC
 
 
 class Instants:
@@ -122,7 +121,7 @@ class Instants:
             if layout is None:
                 continue
             instants, fits = layout.read(own)
-            good = fits & (instants >= -_DAY_MS)
+            good = fits & (instants >= -DAY_MS)  # no local time is further from UTC
             if layout.is_local:
                 instants, clear = self._local.to_utc(np.where(good, instants, 0))
                 good &= clear

@@ -9,9 +9,10 @@ import orjson
 
 from eugenie_cli.readings.avro import SchemaOf
 from eugenie_cli.readings.change_events import compile_deletion
+from eugenie_cli.readings.framing import FRAME, MAGIC
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.kafka_record import is_payload_the_value, parse_value
-from eugenie_cli.readings.payload_formats import FRAME, MAGIC, Lines, compile_format
+from eugenie_cli.readings.payload_formats import Lines, compile_format
 from eugenie_cli.readings.reading import Rejected
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from codecs import BOM_UTF8
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.both_readers import outcomes_of
 
 from eugenie_cli.readings.mapping import compile_mapping
 from eugenie_cli.readings.payload import compile_payload
-from eugenie_cli.readings.payload_formats import parse_message
+from eugenie_cli.readings.payload_formats import parse_payload
 from eugenie_cli.readings.reading import Reading, Rejected
 from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.site.readings_mapping import ReadingsMapping
@@ -68,9 +71,48 @@ def test_a_payload_larger_than_a_message_is_refused():
 
 
 def test_a_single_record_must_be_an_object():
-    assert parse_message(b"1") == Rejected("bad-json", "a record is a JSON object, not int")
-    assert parse_message(b'{"a": 1}') == {"a": 1}
+    assert parse_payload(b"1") == Rejected("bad-json", "a record is a JSON object, not int")
+    assert parse_payload(b'{"a": 1}') == {"a": 1}
     assert reasons_of(compile_payload(dumped(**LONG), "UTC")(b"[]")) == ["bad-json"]
+
+
+@pytest.mark.parametrize(
+    "mapping, payload, reason",
+    [
+        (LONG, b'"{}"', "missing-field"),
+        (WIDE, b'"{}"', "missing-field"),
+        ({"records": ".", **LONG}, b'"[]"', None),
+        ({"records": "of", **LONG}, b'"{}"', "missing-field"),
+        (LONG, b'"text"', "bad-json"),
+    ],
+)
+def test_an_empty_object_in_a_text_is_an_object(mapping, payload, reason):
+    (outcomes,) = outcomes_of(dumped(**mapping), payload)
+    assert [outcome[0] for outcome in outcomes] == ([] if reason is None else [reason])
+
+
+RECORD = b'{"asset": "p", "sensor": "s", "ts": "2026-01-01T00:00:00Z", "value": 2.5}'
+OF_KAFKA = {"ts": {"const": "2026-01-01T00:00:00Z"}, "asset": {"const": "p"}, "sensor": {"const": "s"}}
+OF_INFLUX = {"format": "influx", "asset": {"path": "tags.host"}}
+
+
+@pytest.mark.parametrize(
+    "mapping, payload",
+    [
+        (LONG, RECORD),
+        (LONG, RECORD + b"\n" + RECORD),
+        (LONG, b"\0\0\0\0\7" + BOM_UTF8 + RECORD),
+        ({"base64": True, **LONG}, b64encode(RECORD)),
+        ({"base64": True, **LONG}, b64encode(BOM_UTF8 + RECORD)),
+        ({**OF_KAFKA, "value": {"record": "value"}}, b"2.5"),
+        (OF_INFLUX, b"m,host=p s=2.5 1767225600000000000"),
+        (OF_INFLUX, b"# a comment\nm,host=p s=2.5 1767225600000000000"),
+    ],
+)
+def test_a_byte_order_mark_is_not_part_of_a_payload(mapping, payload):
+    begins = b"" if payload[:1] == b"\0" else BOM_UTF8
+    (outcomes,) = outcomes_of(dumped(**mapping), begins + payload)
+    assert {outcome[-2:] for outcome in outcomes} == {(1_767_225_600_000, 2.5)}
 
 
 def test_a_format_that_messages_cannot_have_is_refused():

@@ -7,7 +7,7 @@ import pytest
 
 from eugenie_cli.readings.limits import Limits
 from eugenie_cli.readings.mapping import bind_file, compile_mapping
-from eugenie_cli.readings.payload_formats import parse_message
+from eugenie_cli.readings.payload_formats import parse_payload
 from eugenie_cli.readings.routing import Router
 
 SENSORS = {"pump": ("flow", "pressure"), "tank": ("level",)}
@@ -84,8 +84,8 @@ def test_an_unknown_zone_is_refused():
 
 
 def test_a_payload_larger_than_a_message_is_refused():
-    assert parse_message('{"a": "' + "x" * 1_000_001 + '"}').reason == "too-large"
+    assert parse_payload(b'{"a": "' + b"x" * 1_000_001 + b'"}').reason == "too-large"
 
 
 def test_bytes_that_are_not_utf8_are_refused():
-    assert parse_message(b'{"a": "\xff"}').reason == "bad-json"
+    assert parse_payload(b'{"a": "\xff"}').reason == "bad-json"
