@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.columns.arrow_columns import as_texts, is_instant
 from eugenie_cli.readings.columns.local_time import LocalTime
 from eugenie_cli.readings.columns.number_layouts import UNITS, Layout
 from eugenie_cli.readings.columns.text_blocks import Blocks, blocks_of_column, blocks_of_members
 from eugenie_cli.readings.columns.timestamp_layouts import layouts
-from eugenie_cli.readings.timestamps import DAY_MS, MAX_INSTANT, MIN_INSTANT, compile_instant, zone
+from eugenie_cli.readings.timestamps import DAY_MS, MAX_INSTANT, MIN_INSTANT, ToInstant, compile_instant, zone
 
 Read = tuple["NDArray[np.int64]", "NDArray[np.bool_]"]
 """N instants in ms since 1970 UTC, and a mask [N] of those that could be read; the others are 0."""
@@ -42,6 +43,7 @@ class Instants:
 
     def __init__(self, unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> None:
         self._scalar = compile_instant(unit, format, timezone)
+        self._scalar_iso = self._scalar if unit == "iso" and format is None else compile_instant("iso", None, timezone)
         self._layout_of = layouts(unit, format)
         self._layouts: dict[bytes, Layout] = {}
         self._local = LocalTime(zone(timezone))
@@ -57,26 +59,64 @@ class Instants:
                 members = [_text(member) for member in members]
             ts, read = self._of_blocks(blocks_of_members(members), len(members))
         rest = np.flatnonzero(~read).tolist()
-        return self._by_rule(ts, read, rest, [_text(members[row]) for row in rest])
+        return self._by_rule(ts, read, rest, [_text(members[row]) for row in rest], self._scalar)
+
+    def of_column(self, column: pa.Array) -> Read:
+        """A normalized Arrow column (`arrow_columns`); a null is not an instant.
+
+        Timestamps with a zone are instants; those without one, and dates (midnight), are local times. They need no
+        unit or format; numbers and texts do.
+        """
+        if is_instant(column):
+            return self._of_times(column)
+        if self._integers is not None and pa.types.is_integer(column.type):
+            present = column.is_valid().to_numpy(zero_copy_only=False)
+            numbers = column.fill_null(0).cast(pa.int64(), safe=False).to_numpy()
+            times, over = self._integers
+            read = present & (numbers >= 0) & (numbers // over <= MAX_INSTANT // times)
+            return np.where(read, numbers, 0) * times // over, read
+        return self.of_texts(as_texts(column))
+
+    def _of_times(self, column: pa.Array) -> Read:
+        is_local = pa.types.is_date(column.type) or column.type.tz is None
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("s"))
+        times, over = UNITS[column.type.unit]
+        read = column.is_valid().to_numpy(zero_copy_only=False)
+        numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
+        read &= (numbers // over >= -DAY_MS // times) & (numbers // over <= (MAX_INSTANT + DAY_MS) // times)
+        ts = np.where(read, numbers, 0) * times // over
+        if is_local:
+            rest = read
+            ts, clear = self._local.to_utc(ts)
+            read = read & clear
+        read &= (ts >= MIN_INSTANT) & (ts <= MAX_INSTANT)
+        ts = np.where(read, ts, 0)
+        if is_local and len(rows := np.flatnonzero(rest & ~read)):
+            texts = as_texts(column.take(pa.array(rows))).to_pylist()
+            return self._by_rule(ts, read, rows.tolist(), texts, self._scalar_iso)
+        return ts, read
 
     def of_texts(self, texts: pa.StringArray) -> Read:
         """An Arrow column of texts; a null is not an instant."""
         ts, read = self.of_plain_texts(texts)
         rest = np.flatnonzero(~read)
-        return self._by_rule(ts, read, rest.tolist(), texts.take(pa.array(rest)).to_pylist() if len(rest) else [])
+        unread = texts.take(pa.array(rest)).to_pylist() if len(rest) else []
+        return self._by_rule(ts, read, rest.tolist(), unread, self._scalar)
 
     def of_plain_texts(self, texts: pa.StringArray) -> Read:
         """As `of_texts`, without the texts that only the scalar rule can read."""
         return self._of_blocks(blocks_of_column(texts), len(texts))
 
+    @staticmethod
     def _by_rule(
-        self, ts: NDArray[np.int64], read: NDArray[np.bool_], rows: list[int], texts: list[str | None]
+        ts: NDArray[np.int64], read: NDArray[np.bool_], rows: list[int], texts: list[str | None], rule: ToInstant
     ) -> Read:
         known: dict[str | None, int | None] = {None: None, "": None}
         for row, text in zip(rows, texts, strict=True):
             if text not in known:
                 try:
-                    known[text] = self._scalar((text or "").strip(_BLANKS))
+                    known[text] = rule((text or "").strip(_BLANKS))
                 except ValueError:
                     known[text] = None
             instant = known[text]

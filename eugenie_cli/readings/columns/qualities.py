@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.columns.arrow_columns import as_texts, is_temporal
 from eugenie_cli.readings.columns.distinct import distinct
 from eugenie_cli.readings.quality import SCHEMES, of_object
 
@@ -40,7 +41,9 @@ class Qualities:
         return codes == 1, codes >= 0
 
     def of_column(self, column: pa.Array) -> Read:
-        """An Arrow column; a null and an empty text are good."""
+        """A normalized Arrow column (`arrow_columns`); a null and an empty text are good."""
+        if pa.types.is_decimal(column.type) or is_temporal(column):
+            column = as_texts(column)
         values, index = distinct(column)
         good, readable = self.of_members(values)
         return good[index], readable[index]

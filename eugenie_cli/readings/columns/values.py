@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from eugenie_cli.readings.columns.arrow_columns import as_texts
 from eugenie_cli.readings.columns.distinct import distinct
 from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, compile_value, sentinels
 
@@ -53,8 +54,27 @@ class Values:
             readable |= ~good  # a bad reading needs no readable value
         return value, readable
 
+    def of_column(self, column: pa.Array) -> Read:
+        """A normalized Arrow column (`arrow_columns`); a null is a reading of bad quality."""
+        kind = column.type
+        if pa.types.is_null(kind):
+            return np.full(len(column), np.nan), np.ones(len(column), bool)
+        if pa.types.is_boolean(kind):
+            value = column.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return value.copy(), np.ones(len(column), bool)
+        if pa.types.is_decimal(kind):
+            column = column.cast(pa.string()).cast(pa.float64())  # rounded once; Arrow's own conversion rounds twice
+        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            return self.of_texts(as_texts(column))
+        value = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        with np.errstate(invalid="ignore"):
+            value = np.where(np.abs(value) <= MAX_VALUE, value, np.nan)
+        return self.without_sentinels(value), np.ones(len(column), bool)
+
     def of_texts(self, texts: pa.StringArray) -> Read:
-        """An Arrow column of texts, without nulls."""
+        """An Arrow column of texts; a null is like an empty text, a reading of bad quality."""
+        if texts.null_count:
+            texts = texts.fill_null("")
         value, plain = self._numbers(texts)
         read = plain & (np.abs(value) <= MAX_VALUE)  # false for NaN: values that are not finite go through the rule
         value[~read] = np.nan

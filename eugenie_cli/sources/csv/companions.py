@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eugenie_cli.site.readings_mapping import ReadingsMapping
-from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.interface import Tally
+from eugenie_cli.sources.records.reader import RecordReader
 
 # longest first, so that the whole word is removed
 _QUALITY = (

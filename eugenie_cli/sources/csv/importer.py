@@ -25,10 +25,10 @@ from eugenie_cli.sources.csv.files import HEAD_BYTES, matching, opened, status_o
 from eugenie_cli.sources.csv.headers import Header, read_header
 from eugenie_cli.sources.csv.lines import Block, Decoder, Framer
 from eugenie_cli.sources.csv.quotes import QuoteRules
-from eugenie_cli.sources.csv.records import RecordReader
 from eugenie_cli.sources.csv.rejected_rows import Ragged, Rejections, rows_of
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.interface import SourceItem, Tally, router_of
+from eugenie_cli.sources.records.reader import RecordReader
 
 BLOCK_BYTES = 4 << 20  # the fastest of 1 to 8 MiB: the fixed cost of a block is amortized, memory stays small
 

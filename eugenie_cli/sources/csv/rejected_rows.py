@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from eugenie_cli.printable import printable
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.lines import Block
-from eugenie_cli.sources.csv.records import RecordReader, Refusals
 from eugenie_cli.sources.interface import EXAMPLES, Tally
+from eugenie_cli.sources.records.reader import RecordReader, Refusals
 
 SHOWN_TEXT = 80  # characters of a malformed row
 SHOWN_DETAIL = 240  # characters of the explanation, which may quote a field of any length

@@ -1,5 +1,6 @@
-"""Blocks of records, as columns of text -> readings, exactly as `readings.mapping` reads each record.
+"""Blocks of records, as Arrow columns -> readings, exactly as `readings.mapping` reads each record.
 
+Columns are text or typed: numbers, booleans, timestamps, dates, dictionaries of text (`columns.arrow_columns`).
 Only rejected rows are turned into records: the examples in a report are the messages of `compile_mapping`.
 """
 
@@ -13,13 +14,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch, Series
 from eugenie_cli.readings import reject_reasons
+from eugenie_cli.readings.columns.arrow_columns import (
+    UnreadableColumn,
+    as_texts,
+    is_blank,
+    is_empty,
+    is_instant,
+    is_temporal,
+    normalized,
+)
 from eugenie_cli.readings.columns.distinct import Coded, combined, distinct
 from eugenie_cli.readings.columns.instants import Instants
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.values import Values
-from eugenie_cli.readings.mapping import compile_mapping
+from eugenie_cli.readings.mapping import PARTS, compile_mapping
+from eugenie_cli.readings.members import text_of
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
 
@@ -39,15 +51,18 @@ class Refusals:
 class RecordReader:
     """Reads the blocks of one item.
 
-    `mapping`: `ReadingsMapping.model_dump(mode="json")`, file patterns bound; `columns`: the names in each
-    block.
+    `mapping`: `ReadingsMapping.model_dump(mode="json")`, file patterns bound; `timezone`: the site's; `columns`: the
+    names of each block's columns, in order. The types of columns may differ from block to block. Raises EugenieError
+    for a column whose type cannot be read.
     """
 
     def __init__(self, mapping: Mapping[str, Any], timezone: str, router: Router, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
         self._mapping, self._router = mapping, router
-        self._record = compile_mapping(mapping, timezone)
         ts = mapping["ts"]
+        self._record = compile_mapping(mapping, timezone)
+        # a typed instant is shown in ISO 8601 where it is rejected, whatever the format of texts
+        self._typed_record = compile_mapping({**mapping, "ts": {**ts, "unit": "iso", "format": None}}, timezone)
         self._instants = Instants(ts["unit"], ts.get("format"), ts.get("timezone") or timezone)
         self._values = Values(mapping["value"])
         self._qualities = Qualities(mapping.get("quality"))
@@ -65,8 +80,7 @@ class RecordReader:
 
     def unread(self) -> tuple[str, ...]:
         """Columns that the mapping does not name and that give no readings."""
-        parts = ("ts", "asset", "sensor", "tag", "value", "quality")
-        used = {part["path"] for name in parts if (part := self._mapping.get(name))}
+        used = {part["path"] for name in PARTS if (part := self._mapping.get(name))}
         return tuple(c for c in self._measured if c not in used and c not in (self._known if self._wide else ()))
 
     def is_row(self, fields: Sequence[str]) -> bool:
@@ -90,15 +104,18 @@ class RecordReader:
 
     def read(self, block: pa.RecordBatch) -> tuple[Batch, list[Refusals]]:
         """The block's readings, and its rejected records."""
+        block = self._normalized(block)
         return self._read_wide(block) if self._wide else self._read_long(block)
 
     def explain(self, block: pa.RecordBatch, record: int, column: str | None) -> str:
         """What is wrong with a record (wide: in one column), as the mapping reports it."""
-        fields = {name: block.column(index)[record].as_py() for index, name in enumerate(self.columns)}
+        row = self._normalized(block.slice(record, 1))
+        fields = {name: _member(row.column(index)) for index, name in enumerate(self.columns)}
         if column is not None:
             shared = {part["path"] for name in ("ts", "asset", "quality") if (part := self._mapping.get(name))}
             fields = {name: text for name, text in fields.items() if name in shared or name == column}
-        for outcome in self._record(fields):
+        ts = self._column(row, self._mapping["ts"])
+        for outcome in (self._record if ts is None or not is_instant(ts) else self._typed_record)(fields):
             if isinstance(outcome, Rejected):
                 return outcome.detail
             named = {"asset": outcome.asset, "sensor": outcome.sensor, "tag": outcome.tag}
@@ -112,17 +129,17 @@ class RecordReader:
         series = self._identities(block)
         ts, absent, timed = self._times(block)
         good, graded = self._grades(block)
-        texts = self._texts(block, self._mapping["value"])
-        if texts is None:
+        column = self._column(block, self._mapping["value"])
+        if column is None:
             value, valued = np.full(block.num_rows, np.nan), ~good
         else:
-            value, valued = self._values.of_texts(texts)
+            value, valued = self._values.of_column(column)
         value[~good] = np.nan
         refusals = _first_reason(
             (reject_reasons.MISSING_FIELD, (series == _UNNAMED) | absent),
             (reject_reasons.BAD_TIMESTAMP, ~timed),
             (reject_reasons.BAD_VALUE, ~graded),
-            (reject_reasons.MISSING_FIELD if texts is None else reject_reasons.BAD_VALUE, good & ~valued),
+            (reject_reasons.MISSING_FIELD if column is None else reject_reasons.BAD_VALUE, good & ~valued),
             (reject_reasons.UNKNOWN_TAG, series == _NOWHERE),
         )
         keep = _kept(block.num_rows, refusals)
@@ -166,13 +183,14 @@ class RecordReader:
         for column in self._known:
             series_of = np.array([self._route(name, None, column.strip()) for name in assets], np.int32)
             series = series_of[asset]
-            texts = block.column(self.columns.index(column))
-            value, valued = self._values.of_texts(texts)
+            cells = block.column(self.columns.index(column))
+            value, valued = self._values.of_column(cells)
             value[~good] = np.nan
-            # a table of several classes has a column for each sensor: a cell that is empty because the asset has
-            # no such sensor is not a reading
-            offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
-            silent = (series == _NOWHERE) & (np.diff(offsets) == 0)
+            silent = series == _NOWHERE
+            if silent.any():
+                # a table of several classes has a column for each sensor: a cell that is empty because the asset has
+                # no such sensor is not a reading
+                silent &= is_empty(cells).to_numpy(zero_copy_only=False)
             wrong = usable & good & ~valued
             lost = usable & (series == _NOWHERE) & ~silent & ~wrong
             for reason, mask in ((reject_reasons.BAD_VALUE, wrong), (reject_reasons.UNKNOWN_TAG, lost)):
@@ -193,7 +211,23 @@ class RecordReader:
 
     # -- fields ------------------------------------------------------------------------------------
 
-    def _texts(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> pa.StringArray | None:
+    def _normalized(self, block: pa.RecordBatch) -> pa.RecordBatch:
+        """The block, with columns in the types that the rules read. Unread columns may be of any type."""
+        used = {part["path"] for name in PARTS if (part := self._mapping.get(name))} | set(self._known)
+        columns = []
+        for name, column in zip(self.columns, block.columns, strict=True):
+            try:
+                columns.append(normalized(column))
+            except UnreadableColumn as error:
+                if name in used:
+                    raise EugenieError(
+                        f"the column {name!r} cannot be read: {error}",
+                        hint="name another column in `readings`, or list it under `ignore`",
+                    ) from None
+                columns.append(pa.nulls(len(column)))
+        return pa.RecordBatch.from_arrays(columns, list(self.columns))
+
+    def _column(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> pa.Array | None:
         if part and part.get("path") in self.columns:
             return block.column(self.columns.index(part["path"]))
         if part and part.get("const") is not None:
@@ -203,29 +237,39 @@ class RecordReader:
     def _names(self, block: pa.RecordBatch, part: Mapping[str, Any] | None) -> Coded:
         """Names as `members.text_of` returns them; two may be equal after trimming."""
         if part and part.get("path") in self.columns:
-            names, index = distinct(block.column(self.columns.index(part["path"])))
+            column = block.column(self.columns.index(part["path"]))
+            names, index = distinct(as_texts(column) if _has_no_member(column) else column)
         else:
             names, index = [part.get("const") if part else None], np.zeros(block.num_rows, np.int64)
-        return [name.strip(" \t") or None if name else None for name in names], index
+        return [text_of(name) for name in names], index
 
     def _times(self, block: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """(ts, absent, read) of each record: the instant, whether it is missing, and whether it could be read."""
-        texts = self._texts(block, self._mapping["ts"])
-        if texts is None:
+        column = self._column(block, self._mapping["ts"])
+        if column is None:
             none = np.zeros(block.num_rows, bool)
             return np.zeros(block.num_rows, np.int64), ~none, none
-        ts, read = self._instants.of_texts(texts)
-        absent = np.zeros(block.num_rows, bool)
-        for record in np.flatnonzero(~read).tolist():
-            absent[record] = not texts[record].as_py().strip(" \t")
-        return ts, absent, read
+        ts, read = self._instants.of_column(column)
+        if read.all():
+            return ts, ~read, read
+        return ts, ~read & is_blank(column).to_numpy(zero_copy_only=False), read
 
     def _grades(self, block: pa.RecordBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(good, known) of each record: whether its quality is good, and whether it could be read."""
-        texts = self._texts(block, self._mapping.get("quality"))
-        if texts is None:
+        column = self._column(block, self._mapping.get("quality"))
+        if column is None:
             return np.ones(block.num_rows, bool), np.ones(block.num_rows, bool)
-        return self._qualities.of_column(texts)
+        return self._qualities.of_column(column)
+
+
+def _has_no_member(column: pa.Array) -> bool:
+    """Whether a normalized column's values have no counterpart in JSON other than text."""
+    return is_temporal(column) or pa.types.is_decimal(column.type)
+
+
+def _member(cell: pa.Array) -> Any:
+    """The only value of a normalized column, as a member of a record."""
+    return (as_texts(cell) if _has_no_member(cell) else cell)[0].as_py()
 
 
 def _first_reason(*checks: tuple[str, NDArray[np.bool_]]) -> list[Refusals]:
