@@ -42,6 +42,20 @@ def stop_event() -> Iterator[threading.Event]:
 
 
 @contextmanager
+def stop_once() -> Iterator[threading.Event]:
+    """Yields an event that the first signal sets, so that work can end at a good place; another one interrupts it."""
+    stop = threading.Event()
+
+    def first_or_next(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            interrupt(number, frame)
+        stop.set()
+
+    with _handled((signal.SIGINT, *ENDING), first_or_next):
+        yield stop
+
+
+@contextmanager
 def _handled(numbers: Collection[signal.Signals], handler: Handler) -> Iterator[None]:
     """Outside the main thread nothing changes: Python handles signals in the main thread only.
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.manifest import Item
 from eugenie_cli.progress import Advance
 from eugenie_cli.site.source_plugins import broken
 from eugenie_cli.sources.contract import fault_of_batch, fault_of_items
-from eugenie_cli.sources.interface import Importer, SourceItem, Tally
+from eugenie_cli.sources.interface import Importer, PlannedImporter, SourceItem, Tally
 
 
-def open_importer(make: Callable[[], Importer], source_type: str) -> Importer:
+def open_importer(make: Callable[[], Importer], source_type: str) -> GuardedImporter:
     """The guarded importer that `make` returns. Raises EugenieError, naming the type's package, if that fails."""
     with _guarded(source_type, "opening the source"):
         return GuardedImporter(make(), source_type)
@@ -33,11 +34,22 @@ class GuardedImporter:
         self._importer = importer
         self._source_type = source_type
 
-    def items(self) -> Sequence[SourceItem]:
+    @property
+    def planned(self) -> PlannedImporter | None:
+        """The importer itself if its items depend on what was imported before."""
+        return self._importer if isinstance(self._importer, PlannedImporter) else None
+
+    def items(self, held: Mapping[str, Item] | None = None) -> Sequence[SourceItem]:
+        """`held`: the source's items in the history."""
         with self._guarded("listing its items"):
-            items = self._importer.items()
+            items = self.planned.plan(held or {}) if self.planned is not None else self._importer.items()
             self._check(fault_of_items(items), "listing its items")
         return items
+
+    def close(self) -> None:
+        if self.planned is not None:
+            with self._guarded("closing the source"):
+                self.planned.close()
 
     def missing(self, key: str) -> str:
         try:

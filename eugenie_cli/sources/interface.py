@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.manifest import Item
 from eugenie_cli.progress import Advance
 from eugenie_cli.readings import RULES_VERSION
 from eugenie_cli.readings.reject_reasons import REASONS
@@ -26,13 +27,13 @@ class SourceItem:
     """The unit of import of a source, such as a file.
 
     `key` identifies it permanently; `size`: bytes, for the progress; `state` changes whenever its content may have
-    changed, and is cheap to compute. `aliases`: keys that earlier versions gave it; `names`: what its name alone
+    changed, and is cheap to compute; what `read` adds to it is kept. `aliases`: keys that earlier versions gave it; `names`: what its name alone
     decides about its readings, such as their asset.
     """
 
     key: str
     size: int
-    state: Mapping[str, Any]
+    state: dict[str, Any]
     aliases: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -43,7 +44,7 @@ class Tally:
 
     `records`: all of them; `lost`: those that gave no reading; `companions`: columns that look like part of another,
     with their kind: the "quality" or "instant" of a tag, the quality of a "row", the "second" column of one name, a
-    column without a name ("unnamed"), or almost a tag ("spelling").
+    column without a name ("unnamed"), or almost a tag ("spelling"); `gaps`: what the source itself says it lacks.
     """
 
     rejected: Counter[str] = field(default_factory=Counter)
@@ -52,6 +53,25 @@ class Tally:
     companions: dict[str, str] = field(default_factory=dict)
     records: int = 0
     lost: int = 0
+    gaps: list[str] = field(default_factory=list)
+
+    def gap(self, what: str) -> None:
+        """Record that the source lacks readings, in words that say of what, from when to when, and why."""
+        if len(self.gaps) < EXAMPLES and what not in self.gaps:
+            self.gaps.append(what)
+
+    def add(self, part: Tally) -> None:
+        """Add the counts of a part of the item."""
+        self.rejected.update(part.rejected)
+        for reason, examples in part.examples.items():
+            kept = self.examples.setdefault(reason, [])
+            kept.extend(examples[: EXAMPLES - len(kept)])
+        self.unknown_columns.extend(name for name in part.unknown_columns if name not in self.unknown_columns)
+        self.companions |= part.companions
+        self.records += part.records
+        self.lost += part.lost
+        for gap in part.gaps:
+            self.gap(gap)
 
     def reject(self, reason: str, count: int) -> int:
         """Count rejections. Returns how many more examples of the reason to keep; may be negative.
@@ -86,6 +106,25 @@ class Importer(Protocol):
 
     def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
         """The item's readings, in bounded memory. Reports progress in bytes to `advance`. Raises EugenieError."""
+
+
+@runtime_checkable
+class PlannedImporter(Importer, Protocol):
+    """Reads a source whose items depend on what was imported before, such as windows of time up to now.
+
+    An item without any record is normal there. `stopped`: why no further item is to be read in this import, or None;
+    `interrupted`: whether the reason is a signal; `progress_unit`: of the items' sizes.
+    """
+
+    progress_unit: str
+    stopped: str | None
+    interrupted: bool
+
+    def plan(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
+        """The items, given those in the history by key. Makes no query: the source may be down."""
+
+    def close(self) -> None:
+        """Release connections, after the last item."""
 
 
 def importer_for(source: SourceSettings, site: Site) -> Importer:

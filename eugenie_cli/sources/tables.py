@@ -13,8 +13,8 @@ from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
 from eugenie_cli.site.schema import Site
-from eugenie_cli.sources.importing import SourceReport
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
+from eugenie_cli.sources.report import SourceReport
 
 CLOCK_MS = 60_000  # how far the clock that wrote a file may be ahead of this machine's
 SHOWN_COLUMNS = 8  # unknown columns listed in a note
@@ -101,6 +101,11 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
         yield from (f"{report.source}: {poor}" for poor in report.poor[:SHOWN_ITEMS])
         if len(report.poor) > SHOWN_ITEMS:
             yield f"{report.source}: and {len(report.poor) - SHOWN_ITEMS:,} more files like these (-o json lists them)"
+        if report.unread:
+            yield f"{report.source}: {counted(report.unread, 'item')} left for the next import: {report.stopped}"
+        yield from (f"{report.source}: {gap}" for gap in report.gaps[:SHOWN_ITEMS])
+        if len(report.gaps) > SHOWN_ITEMS:
+            yield f"{report.source}: and {len(report.gaps) - SHOWN_ITEMS:,} more gaps (-o json lists them)"
     for report in reports:
         yield from leftover_notes(report.left)
         if report.moved:

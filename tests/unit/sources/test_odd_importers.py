@@ -18,8 +18,9 @@ from eugenie_cli.history.site_history import open_history
 from eugenie_cli.main import main
 from eugenie_cli.readings.reject_reasons import REASONS
 from eugenie_cli.site.secrets import remember_written
-from eugenie_cli.sources.importing import SourceReport, import_sources
+from eugenie_cli.sources.importing import import_sources
 from eugenie_cli.sources.interface import EXAMPLES, Tally
+from eugenie_cli.sources.report import SourceReport
 
 IMPORTER = """
 import numpy as np

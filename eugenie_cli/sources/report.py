@@ -1,0 +1,109 @@
+"""What an import of one source did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.manifest import Item
+from eugenie_cli.printable import printable
+from eugenie_cli.sources.interface import EXAMPLES
+from eugenie_cli.sources.leftovers import Leftover, counted
+
+
+@dataclass
+class SourceReport:
+    """The result of importing one source.
+
+    Items are files, for example. `new`, `changed` and `unchanged` count them. `readings`, `bad_quality`, `rejected`
+    (by reason), `start_ms` and `end_ms` (inclusive) cover all items, imported now or earlier. `failed`: errors of items
+    that could not be read, each with the next step. `poor`: items that gave no readings, or lost more than they gave.
+    `moved`: unchanged or changed items that were known under another name. `unknown_columns` and `companions` (columns
+    that look like part of another, see `Tally`): with the number of items that have them. `left`: items of the source
+    in the history that the site file no longer leads to; a source that is no longer in the site file has its own report
+    if any are left. `repeated`: readings that share asset, sensor and instant with another of their item. `conflicts`:
+    instants of a sensor at which readings disagree, within an item or between items (of any source). `gaps`: what the
+    source itself says it lacks. `unread`: number of items that were left for the next import; `stopped`: why.
+    """
+
+    source: str
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    failed: list[str] = field(default_factory=list)
+    poor: list[str] = field(default_factory=list)
+    readings: int = 0
+    bad_quality: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    unknown_columns: dict[str, int] = field(default_factory=dict)
+    companions: dict[str, dict[str, int]] = field(default_factory=dict)
+    left: list[Leftover] = field(default_factory=list)
+    start_ms: int | None = None
+    end_ms: int | None = None
+    seconds: float = 0.0
+    repeated: int = 0
+    conflicts: int = 0
+    gaps: list[str] = field(default_factory=list)
+    unread: int = 0
+    stopped: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every item was imported, and most of each."""
+        return not self.failed and not self.poor
+
+    def fail(self, error: EugenieError, kept: int = 0) -> None:
+        """Record that an item, or the whole source, could not be read. `kept`: its readings that the history keeps."""
+        reason = error.reason + (f"; history keeps the {counted(kept, 'reading')} of its last import" if kept else "")
+        self.failed.append(f"{reason} (next: {error.hint})" if error.hint else reason)
+
+    def leave(self, why: str) -> None:
+        """Count an item that is left for the next import."""
+        self.unread += 1
+        self.stopped = why
+
+    def take(self, key: str, item: Item, *, may_be_empty: bool = False) -> None:
+        """Add an item that is now in the history."""
+        self.readings += item.rows
+        self.bad_quality += item.bad
+        self.repeated += sum(part.repeated for part in item.parts)
+        self.conflicts += sum(part.conflicts for part in item.parts)
+        for reason, count in item.state["rejected"].items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + count
+        for column in item.state["unknown_columns"]:
+            self.unknown_columns[column] = self.unknown_columns.get(column, 0) + 1
+        for column, kind in item.state.get("companions", {}).items():
+            counts = self.companions.setdefault(kind, {})
+            counts[column] = counts.get(column, 0) + 1
+        self.gaps.extend(item.state.get("gaps", ()))
+        if not (may_be_empty and not item.rows and not item.state.get("records")):
+            self.poor.extend(filter(None, [_poor(key, item)]))
+        for reason, examples in item.state["examples"].items():
+            shown = self.examples.setdefault(reason, [])
+            shown.extend(examples[: max(0, EXAMPLES - len(shown))])
+        for part in item.parts:
+            for span in part.assets.values():
+                self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
+                self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
+
+
+def _poor(key: str, item: Item) -> str | None:
+    """A sentence about an item that gave no readings, or lost more than it gave; None for others."""
+    state, name = item.state, printable(key)
+    if "records" not in state:  # imported by a version that did not count records
+        return None
+    records, lost, rejected = state["records"], state["lost"], sum(state["rejected"].values())
+    if not records and not item.rows and not rejected:
+        return f"{name} contains no rows"
+    if not item.rows and not rejected:
+        return f"{name} gave no readings: its columns match no sensor or tag of the site, or are empty"
+    if not item.rows:
+        rows = f" in {counted(records, 'row')}" if records else ""
+        return f"{name} gave no readings: {counted(rejected, 'rejection')}{rows}"
+    if records and 2 * lost > records:  # without records the importer does not count them
+        return f"{name}: {lost:,} of its {records:,} rows were rejected"
+    if rejected > item.rows:
+        return f"{name}: {rejected:,} values were rejected, {item.rows:,} imported"
+    return None

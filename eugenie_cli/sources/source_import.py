@@ -1,0 +1,159 @@
+"""The import of one source: unchanged items are skipped, and an item that fails does not stop the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.manifest import Item
+from eugenie_cli.history.site_history import open_history
+from eugenie_cli.history.store import SourceWriter
+from eugenie_cli.progress import Advance, Progress
+from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.adoption import Adoption, Known, same_names
+from eugenie_cli.sources.guard import GuardedImporter, open_importer
+from eugenie_cli.sources.interface import SourceItem, Tally, importer_for, settings_digest
+from eugenie_cli.sources.report import SourceReport
+from eugenie_cli.sources.failures import SourceDown
+
+
+def import_source(site: Site, source: Any, progress: Progress, again: bool) -> SourceReport:
+    """Import one source. Its errors are in the report."""
+    report = SourceReport(source.name)
+    began = time.monotonic()
+    try:
+        importer = open_importer(partial(importer_for, source, site), source.type)
+        history = open_history(site)
+        items = importer.items(history.items(source.name))
+        settings = settings_digest(importer)
+    except EugenieError as error:
+        report.fail(error)
+        return report
+    total = sum(item.size for item in items)
+    unit = importer.planned.progress_unit if importer.planned is not None else "bytes"
+    with (
+        history.writer(source.name) as writer,
+        progress.task(f"import {source.name}", total, unit) as advance,
+        closing(importer),
+    ):
+        adoption = Adoption(source.name, history.sources(), items, (configured.name for configured in site.sources))
+        run = _Run(importer, settings, again, adoption, writer, report, advance)
+        for item in items:
+            run.update(item)
+    if importer.planned is not None:
+        if importer.planned.interrupted:
+            raise KeyboardInterrupt
+        if not report.readings and report.whole:
+            report.poor.append("no item gave readings: check the mapping, and the tags of the site")
+    report.seconds = round(time.monotonic() - began, 3)
+    return report
+
+
+@dataclass
+class _Run:
+    """One import of one source. `down`: why its items cannot be read any more."""
+
+    importer: GuardedImporter
+    settings: str
+    again: bool
+    adoption: Adoption
+    writer: SourceWriter
+    report: SourceReport
+    advance: Advance
+    down: str | None = None
+
+    def update(self, item: SourceItem) -> None:
+        """Bring one item up to date, and count it, or its error."""
+        try:
+            self._update(item)
+        except SourceDown as error:
+            self.report.fail(error, self.adoption.readings(item))
+            self.down = "the source could not be used"
+        except EugenieError as error:
+            self.report.fail(error, self.adoption.readings(item))
+
+    def _update(self, item: SourceItem) -> None:
+        known = self.adoption.by_name(item)
+        if (
+            known is not None
+            and item.state
+            and known.item.state["item"] == dict(item.state)
+            and self._reads_alike(known, item)
+        ):
+            self._keep(item, [known])
+            return
+        if (why := self._stopped()) is not None:
+            self.report.leave(why)
+            if known is not None:
+                self._take(known.key, known.item)
+            return
+        digest = self.importer.digest(item)
+        known = known or self.adoption.by_content(item, digest)
+        replaced = [known] if known is not None else self.adoption.elsewhere(item, digest)
+        known = next(iter(replaced), None)
+        same_content = known is not None and known.item.state["digest"] == digest
+        if known is not None and same_content and self._reads_alike(known, item):
+            self._keep(item, replaced)
+            return
+        tally = Tally()
+        # unchanged content keeps its age when it is touched, moved or read by other rules: the export that counts must
+        # not change
+        exported = known.item.exported if known is not None and same_content else 0
+
+        def state() -> dict[str, Any]:
+            return {
+                "item": dict(item.state),
+                "names": dict(item.names),
+                "digest": digest,
+                "exported": exported or item.state.get("mtime_ns", 0),
+                "settings": self.settings,
+                "rejected": dict(tally.rejected),
+                "examples": tally.examples,
+                "unknown_columns": tally.unknown_columns,
+                "companions": tally.companions,
+                "records": tally.records,
+                "lost": tally.lost,
+                **({"gaps": tally.gaps} if tally.gaps else {}),
+            }
+
+        batches = self.importer.read(item, tally, self.advance)
+        former = [(entry.source, entry.key) for entry in replaced]
+        imported = self.writer.replace(item.key, batches, state, instead_of=former)
+        if known is None:
+            self.report.new += 1
+        else:
+            self.report.changed += 1
+            self.report.moved += self._moved(known, item)
+        self._take(item.key, imported)
+
+    def _reads_alike(self, known: Known, item: SourceItem) -> bool:
+        """Whether reading the item now would give the same readings, if its content is the same."""
+        return known.item.state["settings"] == self.settings and not self.again and same_names(known, item)
+
+    def _keep(self, item: SourceItem, replaced: Sequence[Known]) -> None:
+        """Keep the readings of `replaced[0]`, under the item's current key and with its current state."""
+        self.advance(item.size)
+        known = replaced[0]
+        kept = known.item
+        current = {"item": dict(item.state), "names": dict(item.names), "exported": kept.exported}
+        same_key = (known.source, known.key) == (self.report.source, item.key)
+        if not same_key or current != {name: kept.state.get(name) for name in current}:
+            kept = replace(kept, state={**kept.state, **current})
+            self.writer.keep(item.key, kept, instead_of=[(entry.source, entry.key) for entry in replaced])
+        self.report.unchanged += 1
+        self.report.moved += self._moved(known, item)
+        self._take(item.key, kept)
+
+    def _take(self, key: str, item: Item) -> None:
+        self.report.take(key, item, may_be_empty=self.importer.planned is not None)
+
+    def _stopped(self) -> str | None:
+        return self.down or (self.importer.planned.stopped if self.importer.planned is not None else None)
+
+    def _moved(self, known: Known, item: SourceItem) -> bool:
+        return known.source != self.report.source or known.key not in (item.key, *item.aliases)

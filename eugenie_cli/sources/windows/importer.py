@@ -1,0 +1,109 @@
+"""Makes an importer of a `WindowReader`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.history.manifest import Item
+from eugenie_cli.progress import Advance
+from eugenie_cli.signals import stop_once
+from eugenie_cli.site.schema import Site
+from eugenie_cli.site.source_windows import WindowSettings, within
+from eugenie_cli.sources.failures import SourceDown, TryAgain
+from eugenie_cli.sources.interface import SourceItem, Tally
+from eugenie_cli.sources.windows.pace import Pace
+from eugenie_cli.sources.windows.plan import planned, span_of
+from eugenie_cli.sources.windows.reader import Span, WindowReader
+from eugenie_cli.sources.windows.spans import SpanWidth
+
+
+class WindowImporter:
+    """The importer of a source of windows. `now_ms`: the current time, ms since 1970 UTC.
+
+    `stopped`: why no further window is to be read in this import; None while there is no reason.
+    """
+
+    progress_unit = "hours"
+
+    def __init__(
+        self,
+        reader: WindowReader,
+        source: WindowSettings,
+        site: Site,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._reader, self._source, self._now_ms = reader, source, now_ms
+        self._zone = ZoneInfo(site.timezone)
+        self._pace = Pace(source.pace)
+        self._width = SpanWidth()
+        self._held: Mapping[str, Item] = {}
+        self.stopped: str | None = None
+        self.interrupted = False
+
+    def plan(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
+        """All windows, `held` among them, without a query."""
+        self._held = held
+        self._stop_outside_hours()
+        return planned(self._source, held, self._now_ms())
+
+    def items(self) -> Sequence[SourceItem]:
+        return self.plan({})
+
+    def missing(self, key: str) -> str:
+        return "the source's `window` has changed, so that other windows cover its time"
+
+    def settings(self) -> Mapping[str, Any]:
+        return self._reader.settings()
+
+    def digest(self, item: SourceItem) -> str:
+        """Different at each call: only the source knows whether a window's content has changed."""
+        return f"{item.key} read at {self._now_ms()}"
+
+    def read(self, item: SourceItem, tally: Tally, advance: Advance) -> Iterator[Batch]:
+        """The readings of a window. After Ctrl-C it ends with the current span, and the window will be read again."""
+        window = span_of(item.key)
+        assert window is not None, item.key
+        window = Span(window.start_ms, min(window.end_ms, self._now_ms()))
+        share = item.size / window.width_ms
+
+        def fetch(span: Span) -> list[Batch]:
+            spans = Tally()  # of this attempt alone: a span may be read several times
+            try:
+                batches = list(self._reader.read(span, spans, self._pace))
+            except TryAgain as error:  # repeated as often as `retries` says: it will not work for other windows either
+                raise SourceDown(error.reason, error.hint, error.exit_code) from error
+            tally.add(spans)
+            return batches
+
+        partly = False
+        with stop_once() as stop:
+            for span, batches in self._width.read(window, fetch):
+                yield from batches
+                advance(share * span.width_ms)
+                if stop.is_set() and span.end_ms < window.end_ms:
+                    partly = True
+                    item.state.update(closed=False)  # read again by the next import
+                    break
+        if stop.is_set():
+            self.stopped, self.interrupted = "interrupted", True
+        self._stop_outside_hours()
+        held = self._held.get(item.key)
+        if held is not None and held.rows and not tally.records and not partly:
+            raise EugenieError(
+                f"window {item.key}: the source has no records any more",
+                hint="nothing to do if the source keeps its readings for a limited time; otherwise check its mapping",
+            )
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _stop_outside_hours(self) -> None:
+        now = datetime.fromtimestamp(self._now_ms() / 1_000, self._zone).time()
+        if self._source.daily is not None and not within(self._source.daily, now):
+            self.stopped = f"it is outside the hours {self._source.daily} of `daily`"

@@ -1,0 +1,62 @@
+"""Which windows of time a source has, and which of them are to be read now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+from eugenie_cli.history.manifest import Item
+from eugenie_cli.site.field_types import to_ms
+from eugenie_cli.site.source_windows import WindowSettings
+from eugenie_cli.sources.interface import SourceItem
+from eugenie_cli.sources.windows.reader import Span
+
+HOUR_MS = 3_600_000
+
+
+def planned(settings: WindowSettings, held: Mapping[str, Item], now_ms: int) -> list[SourceItem]:
+    """The windows of a source up to now, in time order, those that are in the history among them.
+
+    `held`: the source's items in the history. Windows begin at multiples of `window` since 1970 UTC. One that was read
+    after it had settled has the state that it had then, so that it counts as unchanged; so has one before `start`,
+    which the source may have forgotten since. The newest window ends at `now_ms`.
+    """
+    width = settings.window
+    start = now_ms - settings.start if isinstance(settings.start, int) else to_ms(settings.start)
+    spans = {span_key(first, width): first for first in range(start - start % width, now_ms, width)}
+    known = {key: span.start_ms for key in held if (span := span_of(key)) is not None and span.width_ms == width}
+    items = []
+    for key, first in sorted((known | spans).items(), key=lambda entry: entry[1]):
+        closed = key in held and (held[key].state.get("item", {}).get("closed") or key not in spans)
+        state = held[key].state["item"] if closed else state_of(settings, first, now_ms)
+        items.append(SourceItem(key, width // HOUR_MS or 1, dict(state)))
+    return items
+
+
+def state_of(settings: WindowSettings, first_ms: int, now_ms: int) -> dict[str, object]:
+    """The state of a window that is read now."""
+    settled = first_ms + settings.window + settings.settle <= now_ms
+    return {"closed": settled, "read_ms": now_ms, "mtime_ns": now_ms * 1_000_000}
+
+
+def span_key(start_ms: int, width_ms: int) -> str:
+    """`2026-01-01T00:00:00Z/2026-01-02T00:00:00Z`."""
+    return f"{_iso(start_ms)}/{_iso(start_ms + width_ms)}"
+
+
+def span_of(key: str) -> Span | None:
+    """The span of a key; None if it is not one."""
+    first, slash, last = key.partition("/")
+    try:
+        span = Span(to_ms(_parsed(first)), to_ms(_parsed(last)))
+    except ValueError:
+        return None
+    return span if slash and span.width_ms > 0 else None
+
+
+def _iso(instant_ms: int) -> str:
+    return datetime.fromtimestamp(instant_ms / 1_000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parsed(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
