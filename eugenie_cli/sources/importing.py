@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.site_history import open_history
 from eugenie_cli.progress import SILENT, Progress
 from eugenie_cli.site.names import named
 from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.interface import importer_for
 from eugenie_cli.sources.leftovers import leftover_notes, leftovers
 from eugenie_cli.sources.report import SourceReport
-from eugenie_cli.sources.source_import import import_source
+from eugenie_cli.sources.source_import import Opening, import_source
 
 
 def import_sources(
@@ -27,16 +29,25 @@ def import_sources(
     if not known:
         raise EugenieError(f"site {site.site} has no sources", hint=f"add `sources` to {site.file}")
     chosen = [source for source in site.sources if not names or source.name in names]
-    open_history(site).vacuum()
-    reports = [import_source(site, source, progress, again) for source in chosen]
+    history, live = open_history(site), tuple(known)
+    history.vacuum()
+    opened = [
+        Opening(source.name, source.type, partial(importer_for, source, site), history, live) for source in chosen
+    ]
+    reports = [import_source(source, progress, again=again) for source in opened]
     _count_conflicts(site, reports)
     _add_leftovers(site, reports)
-    if not any(report.new + report.changed + report.unchanged for report in reports):
+    if not any(report.new + report.changed + report.unchanged for report in reports) and not _only_waiting(reports):
         raise EugenieError(
             "nothing could be imported: " + "; ".join(error for report in reports for error in report.failed),
             hint="; ".join(note.strip() for report in reports for note in leftover_notes(report.left)) or None,
         )
     return reports
+
+
+def _only_waiting(reports: Sequence[SourceReport]) -> bool:
+    """Whether nothing was imported because it is left for later, and for no other reason."""
+    return any(report.unread for report in reports) and not any(report.failed for report in reports)
 
 
 def _count_conflicts(site: Site, reports: Sequence[SourceReport]) -> None:

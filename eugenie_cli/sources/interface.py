@@ -27,8 +27,9 @@ class SourceItem:
     """The unit of import of a source, such as a file.
 
     `key` identifies it permanently; `size`: bytes, for the progress; `state` changes whenever its content may have
-    changed, and is cheap to compute; what `read` adds to it is kept. `aliases`: keys that earlier versions gave it; `names`: what its name alone
-    decides about its readings, such as their asset.
+    changed, and is cheap to compute; what `read` adds to it is kept. `aliases`: keys that earlier versions gave it;
+    `names`: what its name alone decides about its readings, such as their asset. `fixed`: what the history has of it is
+    kept whatever the settings are, because its source may not have it any more.
     """
 
     key: str
@@ -36,6 +37,7 @@ class SourceItem:
     state: dict[str, Any]
     aliases: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    fixed: bool = False
 
 
 @dataclass

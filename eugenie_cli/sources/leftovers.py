@@ -64,14 +64,17 @@ def _of_source(
     name: str, items: dict[str, Item], importer: Importer, listed: Sequence[SourceItem], settings: str
 ) -> Iterator[Leftover]:
     adoption = Adoption(name, {name: items}, listed, (name,))  # what the next import recognizes is not a leftover
-    keys = {known.key for item in listed if (known := adoption.by_name(item)) is not None}
+    known_items = [(known.key, item) for item in listed if (known := adoption.by_name(item)) is not None]
+    keys, fixed = {key for key, _ in known_items}, {key for key, item in known_items if item.fixed}
     for key, item in sorted(items.items()):
         if key not in keys:
             drop = f"`eugenie history drop {_quoted(name)} {_quoted(key)}` removes its readings"
             yield Leftover(name, key, item.rows, importer.missing(key), drop)
         elif item.state.get("settings") not in (None, settings):
             why = "it was imported with other settings (mapping, time zone or tags) than the site file has now"
-            yield Leftover(name, key, item.rows, why, f"`eugenie import {_quoted(name)}` reads it again")
+            again = f"`eugenie import {_quoted(name)}` reads it again"
+            drop = f"`eugenie history drop {_quoted(name)} {_quoted(key)}` removes its readings; it is before `start`"
+            yield Leftover(name, key, item.rows, why, drop if key in fixed else again)
 
 
 def leftover_notes(items_left: Iterable[Leftover]) -> Iterator[str]:

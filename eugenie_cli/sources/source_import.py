@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.manifest import Item
-from eugenie_cli.history.site_history import open_history
-from eugenie_cli.history.store import SourceWriter
+from eugenie_cli.history.store import History, SourceWriter
 from eugenie_cli.progress import Advance, Progress
-from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.adoption import Adoption, Known, same_names
+from eugenie_cli.sources.failures import SourceDownError
 from eugenie_cli.sources.guard import GuardedImporter, open_importer
-from eugenie_cli.sources.interface import SourceItem, Tally, importer_for, settings_digest
+from eugenie_cli.sources.interface import Importer, SourceItem, Tally, settings_digest
 from eugenie_cli.sources.report import SourceReport
-from eugenie_cli.sources.failures import SourceDown
 
 
-def import_source(site: Site, source: Any, progress: Progress, again: bool) -> SourceReport:
+@dataclass(frozen=True)
+class Opening:
+    """How to import a source into a history. `live`: the names of the site file's sources."""
+
+    name: str
+    type: str
+    importer: Callable[[], Importer]
+    history: History
+    live: tuple[str, ...]
+
+
+def import_source(source: Opening, progress: Progress, *, again: bool) -> SourceReport:
     """Import one source. Its errors are in the report."""
     report = SourceReport(source.name)
     began = time.monotonic()
     try:
-        importer = open_importer(partial(importer_for, source, site), source.type)
-        history = open_history(site)
-        items = importer.items(history.items(source.name))
+        importer = open_importer(source.importer, source.type)
+        items = importer.items(source.history.items(source.name))
         settings = settings_digest(importer)
     except EugenieError as error:
         report.fail(error)
@@ -37,18 +44,18 @@ def import_source(site: Site, source: Any, progress: Progress, again: bool) -> S
     total = sum(item.size for item in items)
     unit = importer.planned.progress_unit if importer.planned is not None else "bytes"
     with (
-        history.writer(source.name) as writer,
+        source.history.writer(source.name) as writer,
         progress.task(f"import {source.name}", total, unit) as advance,
         closing(importer),
     ):
-        adoption = Adoption(source.name, history.sources(), items, (configured.name for configured in site.sources))
+        adoption = Adoption(source.name, source.history.sources(), items, source.live)
         run = _Run(importer, settings, again, adoption, writer, report, advance)
         for item in items:
             run.update(item)
     if importer.planned is not None:
         if importer.planned.interrupted:
             raise KeyboardInterrupt
-        if not report.readings and report.whole:
+        if not report.readings and report.whole and not report.unread:
             report.poor.append("no item gave readings: check the mapping, and the tags of the site")
     report.seconds = round(time.monotonic() - began, 3)
     return report
@@ -71,7 +78,7 @@ class _Run:
         """Bring one item up to date, and count it, or its error."""
         try:
             self._update(item)
-        except SourceDown as error:
+        except SourceDownError as error:
             self.report.fail(error, self.adoption.readings(item))
             self.down = "the source could not be used"
         except EugenieError as error:
@@ -83,7 +90,7 @@ class _Run:
             known is not None
             and item.state
             and known.item.state["item"] == dict(item.state)
-            and self._reads_alike(known, item)
+            and (item.fixed or self._reads_alike(known, item))
         ):
             self._keep(item, [known])
             return

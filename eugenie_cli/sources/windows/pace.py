@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from eugenie_cli.readings.backoff import pause_s
 from eugenie_cli.site.source_windows import PaceSettings
-from eugenie_cli.sources.failures import TryAgain
+from eugenie_cli.sources.failures import TransientError
 
 T = TypeVar("T")
 
@@ -38,9 +38,9 @@ class Pace:
         self._free = threading.Semaphore(settings.in_flight)
 
     def call(self, query: Callable[[], T]) -> T:
-        """The result of `query`. One that raises TryAgain is repeated after a pause, which grows and is random.
+        """The result of `query`. One that raises TransientError is repeated after a pause, which grows and is random.
 
-        Raises the last TryAgain when `retries` are used up, and at once whatever else `query` raises.
+        Raises the last TransientError when `retries` are used up, and at once whatever else `query` raises.
         """
         failures = 0
         while True:
@@ -48,11 +48,11 @@ class Pace:
                 self._await_turn()
                 try:
                     return query()
-                except TryAgain:
+                except TransientError:
                     failures += 1
                     if failures > self._settings.retries:
                         raise
-            self._sleep(pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S) * random.uniform(0.5, 1.0))
+            self._sleep(pause_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     def each(self, queries: Iterable[Callable[[], T]]) -> Iterator[T]:
         """The results of queries, in their order, with at most `in_flight` of them ahead of the consumer."""

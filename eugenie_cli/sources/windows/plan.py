@@ -29,7 +29,7 @@ def planned(settings: WindowSettings, held: Mapping[str, Item], now_ms: int) -> 
     for key, first in sorted((known | spans).items(), key=lambda entry: entry[1]):
         closed = key in held and (held[key].state.get("item", {}).get("closed") or key not in spans)
         state = held[key].state["item"] if closed else state_of(settings, first, now_ms)
-        items.append(SourceItem(key, width // HOUR_MS or 1, dict(state)))
+        items.append(SourceItem(key, width // HOUR_MS or 1, dict(state), fixed=key not in spans))
     return items
 
 

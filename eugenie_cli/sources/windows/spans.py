@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
-from eugenie_cli.sources.failures import TooMuch
+from eugenie_cli.sources.failures import TooMuchError
 from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
 
 FIRST_MS = 3_600_000
@@ -22,14 +22,14 @@ class SpanWidth:
     def read(self, window: Span, fetch: Callable[[Span], list[Batch]]) -> Iterator[tuple[Span, list[Batch]]]:
         """Each span of a window with its batches, in time order.
 
-        Raises the TooMuch of a span that cannot be halved any more, as an error of the window.
+        Raises the TooMuchError of a span that cannot be halved any more, as an error of the window.
         """
         start = window.start_ms
         while start < window.end_ms:
             span = Span(start, min(window.end_ms, start + self.width_ms))
             try:
                 batches = fetch(span)
-            except TooMuch as error:
+            except TooMuchError as error:
                 if span.width_ms <= SHORTEST_MS:
                     raise EugenieError(
                         f"{error.reason}, even for {span.width_ms / 1_000:g} s", error.hint, error.exit_code
