@@ -36,8 +36,8 @@ class WindowReader(Protocol):
         """The readings of a span, complete or with an exception, bounds as `Span` has them.
 
         Queries go through `pace.call`. Counts records and what it rejects in `tally`, and names in `tally.gap` what the
-        source says it lacks. Raises TooMuchError for a span that is to be halved, SourceDownError when no window can be read, or
-        another EugenieError for this window alone.
+        source says it lacks. Raises TooMuchError for a span that is to be halved, SourceDownError when no window can be
+        read, or another EugenieError for this window alone.
         """
 
     def close(self) -> None:
