@@ -59,6 +59,7 @@ def test_dotted_names_lead_to_a_module_class_or_key():
     assert not unknown, shown(unknown)
 
 
+@pytest.mark.slow
 def test_single_names_are_somewhere_in_the_code():
     known = docstring_names.identifiers() | FOREIGN.keys()
     unknown = [quoted for quoted in docstring_names.quoted() if quoted.word and quoted.word not in known]

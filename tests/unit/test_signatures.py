@@ -42,9 +42,11 @@ def found() -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > MANY}
 
 
+@pytest.mark.slow
 def test_few_functions_take_many_parameters(found):
     assert len(found) <= WITH_MANY, "\n".join(found)
 
 
+@pytest.mark.slow
 def test_no_function_takes_more_parameters_than_the_longest_one(found):
     assert max(found.values()) <= MOST, max(found, key=lambda name: found[name])

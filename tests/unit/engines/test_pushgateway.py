@@ -60,7 +60,7 @@ def test_a_process_replaces_its_push_and_is_forgotten_when_it_ends_or_falls_sile
 @pytest.fixture
 def address() -> Iterator[str]:
     with server(0, Gateway()) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()

@@ -62,6 +62,7 @@ def test_it_agrees_with_the_figures_of_the_evaluation(judged):
     assert findings.load.hours == pytest.approx((ROWS - NORMAL_ROWS + 1) * STEP / 3_600_000)
 
 
+@pytest.mark.slow
 def test_the_fault_is_blamed_on_its_sensor_at_the_alarm_and_afterwards(judged):
     _, findings = judged
     (fault,) = [event for event in findings.events if event.asset == "p-1"]
@@ -73,6 +74,7 @@ def test_the_fault_is_blamed_on_its_sensor_at_the_alarm_and_afterwards(judged):
     assert findings.root_cause_at_alarm.hit_at_1 == 0.5  # a missed fault blames no sensor
 
 
+@pytest.mark.slow
 def test_the_worst_faults_are_drawn_first_with_what_was_normal_beside_them(judged):
     _, findings = judged
     (missed, _), (fault, picture) = findings.event_traces
@@ -84,6 +86,7 @@ def test_the_worst_faults_are_drawn_first_with_what_was_normal_beside_them(judge
     assert (fault.detected, picture.strands[0].unit) == (picture.alarms[0][0], "l/s")
 
 
+@pytest.mark.slow
 def test_gaps_are_found_where_they_are(judged):
     _, findings = judged
     first, second = (asset.coverage for asset in findings.assets)

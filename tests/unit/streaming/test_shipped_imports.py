@@ -35,6 +35,7 @@ def test_a_shipped_package_imports_what_workers_have(name):
         assert imported(ast.parse(file.read_text(encoding="utf-8"))) <= WORKERS_HAVE[name], file
 
 
+@pytest.mark.slow
 def test_modules_are_imported_by_statements():
     loading = set()
     for file in sorted(PACKAGE.rglob("*.py")):

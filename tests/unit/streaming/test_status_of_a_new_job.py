@@ -43,7 +43,7 @@ class Initializing(BaseHTTPRequestHandler):
 @pytest.fixture
 def flink():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Initializing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield FlinkRest(f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
     server.server_close()
