@@ -62,12 +62,19 @@ def align(
 
     edges = _edges(readings.asset, ts, step_ms, max_gap_ms, len(sensors))
     rows = np.full((len(edges), len(sensors)), np.nan, np.float32)
+    if not len(edges):
+        return Grid(readings.asset, edges, rows)
     starts = np.searchsorted(sensor, np.arange(len(sensors) + 1))
+    # the first edge at or after each reading; outside of the grid there is none that the reading reaches
+    first = -(-(ts - edges[0]) // step_ms)
+    inside = (first >= 0) & (first < len(edges))
     for column, (start, stop) in enumerate(itertools.pairwise(starts)):
-        if start == stop:
+        own_ts, own_value = ts[start:stop][inside[start:stop]], value[start:stop][inside[start:stop]]
+        if not len(own_ts):
             continue
-        own_ts, own_value = ts[start:stop], value[start:stop]
-        last = np.searchsorted(own_ts, edges, side="right") - 1  # -1: no reading yet; harmless below
+        last = np.full(len(edges), -1, np.int64)
+        last[first[start:stop][inside[start:stop]]] = np.arange(len(own_ts))  # of several, the last one stays
+        np.maximum.accumulate(last, out=last)
         fresh = (last >= 0) & (edges - own_ts[last] <= max_gap_ms)
         rows[fresh, column] = own_value[last[fresh]]
     return Grid(readings.asset, edges, rows)
