@@ -15,23 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eugenie_cli.files import write_atomically
 from eugenie_cli.history.batch import merge
-from eugenie_cli.history.manifest import PartFile, Sources
-from eugenie_cli.history.parquet import read_part
+from eugenie_cli.history.part_files import read_part
+from eugenie_cli.history.snapshot import Placed, Snapshot
 
 KEPT = "overlaps.json"
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A part of an item. `age` increases from export to export; parts of an item share it, as do all of unknown age."""
-
-    source: str
-    key: str
-    age: int
-    part: PartFile
 
 
 @dataclass(frozen=True)
@@ -64,23 +55,9 @@ def _digest(content: list[Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def ages(sources: Sources) -> dict[tuple[str, str], int]:
-    """(source, item key) -> age: 0 if the time of export is unknown, else 1, 2, ... from the oldest."""
-    known = {(source, key): item.exported for source, items in sources.items() for key, item in items.items()}
-    ordered = sorted((exported, key, source) for (source, key), exported in known.items() if exported)
-    return dict.fromkeys(known, 0) | {(source, key): age for age, (_, key, source) in enumerate(ordered, 1)}
-
-
-def overlaps(sources: Sources) -> Iterator[Overlap]:
+def overlaps(snapshot: Snapshot) -> Iterator[Overlap]:
     """All overlaps of a history, asset by asset. An overlap ends where at most one part continues."""
-    of_asset: dict[str, list[Placed]] = {}
-    aged = ages(sources)
-    for source, items in sources.items():
-        for key, item in items.items():
-            for part in item.parts:
-                for asset in part.assets:
-                    of_asset.setdefault(asset, []).append(Placed(source, key, aged[source, key], part))
-    for asset, placed in sorted(of_asset.items()):
+    for asset, placed in sorted(snapshot.by_asset.items()):
         yield from _of_asset(asset, placed)
 
 
@@ -113,13 +90,13 @@ class OverlapTotals:
     repeated: Mapping[str, int]
 
 
-def look(root: Path, sources: Sources) -> OverlapTotals:
+def look(root: Path, snapshot: Snapshot) -> OverlapTotals:
     """Examine every overlap that has not been examined before.
 
     A conflict between two sources counts for both. Raises FileNotFoundError when another import replaced a part.
     """
     known, counted = _read_counts(root / KEPT), {}
-    for overlap in overlaps(sources):
+    for overlap in overlaps(snapshot):
         name = overlap.name
         counted[name] = known[name] if name in known else _count(root, overlap)
     if counted != known:
@@ -151,10 +128,7 @@ def _read_counts(path: Path) -> dict[str, Counts]:
 
 def _count(root: Path, overlap: Overlap) -> Counts:
     names: dict[str, int] = {}
-    chunks = [
-        read_part(root / placed.part.file, overlap.asset, overlap.start, overlap.end + 1, names)
-        for placed in overlap.parts
-    ]
+    chunks = [_readings(root, placed, overlap, names) for placed in overlap.parts]
     lengths = [len(ts) for _, ts, _ in chunks]
     sensor, ts, value = (np.concatenate(column) for column in zip(*chunks, strict=True))
     merged = merge(sensor, ts, value, np.repeat(np.array([placed.age for placed in overlap.parts], np.int64), lengths))
@@ -179,3 +153,14 @@ def _count(root: Path, overlap: Overlap) -> Counts:
         if conflicts or repeated:
             counts[source] = (conflicts, repeated)
     return counts
+
+
+def _readings(
+    root: Path, placed: Placed, overlap: Overlap, names: dict[str, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
+    """(sensor, ts, value) of a part in the overlap. Sensor numbers are added to `names`."""
+    columns = read_part(root / placed.part.file, overlap.asset, overlap.start, overlap.end + 1)
+    if columns.item is not None:
+        columns = columns.only(columns.item == placed.part.item)
+    lookup = np.array([names.setdefault(name, len(names)) for name in columns.sensors] or [0], np.int32)
+    return lookup[columns.sensor], columns.ts, columns.value

@@ -1,23 +1,24 @@
-"""One Parquet part: readings sorted by (asset, sensor, ts), so that an asset occupies only a few row groups.
+"""Writes Parquet files of readings sorted by (asset, sensor, ts), so that an asset occupies only a few row groups.
 
 Columns: asset and sensor (dictionary of text), ts (timestamp[ms, UTC]), value (float64, NaN when bad),
-quality (uint8, OPC DA's 192 for good and 0 for bad).
+quality (uint8, OPC DA's 192 for good and 0 for bad). A merged file has another one, `item` (int32): the number of the
+part that a reading belongs to. `part_files` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eugenie_cli.files import replace_file, sha256
 from eugenie_cli.history.batch import Batch, Series, merge, order_by
 from eugenie_cli.history.manifest import PartFile, Span
+from eugenie_cli.history.part_files import ITEM
 from eugenie_cli.readings.quality import BAD, GOOD
 
 # Small enough to read one of 500 assets without many others, large enough to compress well.
@@ -32,6 +33,7 @@ SCHEMA = pa.schema(
         ("quality", pa.uint8()),
     ]
 )
+MERGED = SCHEMA.append(pa.field(ITEM, pa.int32()))
 
 
 class PartWriter:
@@ -64,17 +66,8 @@ class PartWriter:
         order = order_by(rank[index], ts)
         index, ts, value = rank[index][order], ts[order], value[order]
         good = ~np.isnan(value)
-        table = pa.Table.from_arrays(
-            [
-                _texts([asset for asset, _ in ordered], index),
-                _texts([sensor for _, sensor in ordered], index),
-                pa.array(ts).cast(pa.timestamp("ms")).cast(SCHEMA.field("ts").type),
-                pa.array(value),
-                pa.array(np.where(good, GOOD, BAD).astype(np.uint8)),
-            ],
-            schema=SCHEMA,
-        )
-        replace_file(root / file, lambda target: _write(table, target))
+        table = pa.Table.from_arrays(columns_of(ordered, index, ts, value), schema=SCHEMA)
+        replace_file(root / file, lambda target: write_table(table, target))
         digest = sha256(root / file)
         starts = np.searchsorted(index, np.arange(len(ordered) + 1))
         bad, (repeated, conflicts) = int(len(ts) - good.sum()), _repetitions(index, ts, value)
@@ -90,13 +83,27 @@ def _repetitions(index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray
     return int(same.sum()), int(merge(index, ts, value).conflict.sum())
 
 
-def _write(table: pa.Table, target: object) -> None:
+def columns_of(
+    series: Sequence[Series], index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]
+) -> list[pa.Array]:
+    """The columns of `SCHEMA`. `index`, `ts` and `value` as in `Batch`, sorted."""
+    return [
+        _texts([asset for asset, _ in series], index),
+        _texts([sensor for _, sensor in series], index),
+        pa.array(ts).cast(pa.timestamp("ms")).cast(SCHEMA.field("ts").type),
+        pa.array(value),
+        pa.array(np.where(np.isnan(value), BAD, GOOD).astype(np.uint8)),
+    ]
+
+
+def write_table(table: pa.Table, target: object) -> None:
+    """Write a table of readings as Parquet to a file."""
     pq.write_table(
         table,
         target,
         row_group_size=ROW_GROUP,
         compression="zstd",
-        use_dictionary=["asset", "sensor"],
+        use_dictionary=[name for name in ("asset", "sensor", ITEM) if name in table.column_names],
         column_encoding={"ts": "DELTA_BINARY_PACKED"},
     )
 
@@ -120,24 +127,3 @@ def _spans(series: list[Series], starts: NDArray[np.int64], ts: NDArray[np.int64
             rows, first, last = rows + known.rows, min(first, known.start), max(last, known.end)
         spans[asset] = Span(rows, first, last)
     return spans
-
-
-def read_part(
-    path: Path, asset: str, start_ms: int | None, end_ms: int | None, names: dict[str, int]
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
-    """(sensor, ts, value) of an asset's readings in `[start_ms, end_ms)`. Sensor numbers are added to `names`."""
-    chosen = pc.field("asset") == asset
-    instant = SCHEMA.field("ts").type
-    if start_ms is not None:
-        chosen &= pc.field("ts") >= pa.scalar(start_ms, pa.int64()).cast(instant)
-    if end_ms is not None:
-        chosen &= pc.field("ts") < pa.scalar(end_ms, pa.int64()).cast(instant)
-    table = pq.read_table(path, columns=["sensor", "ts", "value"], filters=chosen, memory_map=True)
-    sensor = table.column("sensor").combine_chunks()
-    if isinstance(sensor, pa.ChunkedArray):  # no rows
-        sensor = pa.array([], pa.string()).dictionary_encode()
-    if not isinstance(sensor, pa.DictionaryArray):
-        sensor = sensor.dictionary_encode()
-    lookup = np.array([names.setdefault(name, len(names)) for name in sensor.dictionary.to_pylist()], np.int32)
-    ts = table.column("ts").cast(pa.int64()).to_numpy()
-    return lookup[sensor.indices.to_numpy()], ts, table.column("value").to_numpy()

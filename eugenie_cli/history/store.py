@@ -10,17 +10,15 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.history.batch import AssetReadings, Batch, merge
+from eugenie_cli.history.batch import AssetReadings, Batch
+from eugenie_cli.history.disk import written_to
 from eugenie_cli.history.manifest import (
     Item,
     PartFile,
@@ -30,9 +28,11 @@ from eugenie_cli.history.manifest import (
     read_manifest,
     update_manifest,
 )
-from eugenie_cli.history.overlaps import OverlapTotals, ages, look, overlaps
-from eugenie_cli.history.parquet import PartWriter, read_part
-from eugenie_cli.readings.limits import Limits
+from eugenie_cli.history.overlaps import OverlapTotals, look, overlaps
+from eugenie_cli.history.parquet import PartWriter
+from eugenie_cli.history.reading import LimitsByName, read_asset
+from eugenie_cli.history.snapshot import Snapshot
+from eugenie_cli.history.vacuuming import Vacuumed, remove_unlisted, vacuum
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class History:
     def __init__(self, root: Path, *, run_rows: int = RUN_ROWS) -> None:
         self.root = root
         self._run_rows = run_rows
+        self._snapshot = Snapshot({})
 
     @property
     def _manifest(self) -> Path:
@@ -70,20 +71,27 @@ class History:
         """All imported items: source -> key -> item."""
         return read_manifest(self._manifest)
 
+    def snapshot(self) -> Snapshot:
+        """The committed state, with indices of it."""
+        sources = read_manifest(self._manifest)
+        if self._snapshot.sources is not sources:
+            self._snapshot = Snapshot(sources)
+        return self._snapshot
+
     def items(self, source: str) -> dict[str, Item]:
         """The imported items of a source, by key."""
         return read_manifest(self._manifest).get(source, {})
 
     def fingerprint(self) -> str:
         """SHA-256 of the committed state. Changes with any reading and, for overlapping exports, with their order."""
-        sources = read_manifest(self._manifest)
-        order = sorted(filter(None, (overlap.order for overlap in overlaps(sources))))
-        parts = fingerprint(sources)
+        snapshot = self.snapshot()
+        order = sorted(filter(None, (overlap.order for overlap in overlaps(snapshot))))
+        parts = fingerprint(snapshot.sources)
         return hashlib.sha256("\n".join([parts, *order]).encode()).hexdigest() if order else parts
 
     def look_into_overlaps(self) -> OverlapTotals:
         """Count how often exports disagree: see `overlaps.look`."""
-        return self._retry(lambda: look(self.root, read_manifest(self._manifest)))
+        return self.retry(lambda: look(self.root, self.snapshot()))
 
     def assets(self) -> tuple[str, ...]:
         """The assets with readings, sorted."""
@@ -92,14 +100,12 @@ class History:
     def summary(self) -> list[AssetSummary]:
         """Each asset's readings, first and last instant, from the manifest only. Repeated readings count."""
         by_asset: dict[str, list[Any]] = {}
-        for source, items in read_manifest(self._manifest).items():
-            for item in items.values():
-                for part in item.parts:
-                    for asset, span in part.assets.items():
-                        entry = by_asset.setdefault(asset, [0, span.start, span.end, set()])
-                        entry[0] += span.rows
-                        entry[1], entry[2] = min(entry[1], span.start), max(entry[2], span.end)
-                        entry[3].add(source)
+        for placed in self.snapshot().placed:
+            for asset, span in placed.part.assets.items():
+                entry = by_asset.setdefault(asset, [0, span.start, span.end, set()])
+                entry[0] += span.rows
+                entry[1], entry[2] = min(entry[1], span.start), max(entry[2], span.end)
+                entry[3].add(placed.source)
         return [
             AssetSummary(asset, rows, start, end, tuple(sorted(sources)))
             for asset, (rows, start, end, sources) in sorted(by_asset.items())
@@ -110,17 +116,20 @@ class History:
         asset: str,
         start_ms: int | None = None,
         end_ms: int | None = None,
-        limits: Mapping[str, tuple[float | None, float | None]] | None = None,
+        limits: LimitsByName | None = None,
     ) -> AssetReadings:
         """The readings of an asset with `start_ms <= ts < end_ms`; empty for an unknown asset.
 
         `limits`: sensor -> lowest and highest value, None for no limit. Values outside become bad before one reading is
         chosen for each instant, so a possible value wins over an impossible one, as in the stream.
         """
-        return self._retry(lambda: self._read(read_manifest(self._manifest), asset, start_ms, end_ms, limits or {}))
+        return self.retry(lambda: read_asset(self.root, self.snapshot(), asset, start_ms, end_ms, limits or {}))
 
-    def _retry(self, reading: Callable[[], T]) -> T:
-        """The result of `reading`, which is repeated when a file listed in the manifest is missing."""
+    def retry(self, reading: Callable[[], T]) -> T:
+        """The result of `reading`, which is repeated when a file listed in the manifest is missing.
+
+        Raises EugenieError if it stays missing.
+        """
         attempts = 3  # a file is only removed if two imports of its source began since the manifest was read
         for attempt in range(attempts):
             try:
@@ -132,49 +141,6 @@ class History:
                         hint="restore it, or run `eugenie import --again` to read the sources again",
                     ) from error
         raise AssertionError("unreachable")
-
-    def _read(
-        self,
-        sources: Sources,
-        asset: str,
-        start_ms: int | None,
-        end_ms: int | None,
-        limits: Mapping[str, tuple[float | None, float | None]],
-    ) -> AssetReadings:
-        names: dict[str, int] = {}
-        columns = []
-        age: list[int] = []
-        age_of = ages(sources)
-        for source, items in sources.items():
-            for key, item in items.items():
-                for part in item.parts:
-                    span = part.assets.get(asset)
-                    if span is None or (start_ms is not None and span.end < start_ms):
-                        continue
-                    if end_ms is not None and span.start >= end_ms:
-                        continue
-                    columns.append(read_part(self.root / part.file, asset, start_ms, end_ms, names))
-                    age.append(age_of[source, key])
-        if not columns:
-            empty = np.zeros(0, np.int64)
-            return AssetReadings(asset, (), empty.astype(np.int32), empty, empty.astype(np.float64))
-        sensor, ts, value = (np.concatenate(column) for column in zip(*columns, strict=True))
-        if limits and names:
-            low, high = zip(*(limits.get(name, (None, None)) for name in names), strict=True)
-            value = Limits(low, high).apply(sensor, value)
-        several = len(set(age)) > 1
-        merged = merge(sensor, ts, value, np.repeat(age, [len(column[1]) for column in columns]) if several else None)
-        return AssetReadings(
-            asset,
-            tuple(names),
-            merged.sensor,
-            merged.ts,
-            merged.value,
-            _by_name(
-                names, np.bincount(sensor, minlength=len(names)) - np.bincount(merged.sensor, minlength=len(names))
-            ),
-            _by_name(names, np.bincount(merged.sensor[merged.conflict], minlength=len(names))),
-        )
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -192,9 +158,10 @@ class History:
         Raises EugenieError when another process is importing the source.
         """
         folder = self.root / "parts" / source
-        folder.mkdir(parents=True, exist_ok=True)
+        with written_to(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
         with only_one(self.root / "locks" / f"{source}.lock", f"an import of {source}"):
-            self._remove_orphans(source, folder)
+            remove_unlisted(self.root, source, self.sources())
             writer = SourceWriter(self.root, source, self._run_rows)
             try:
                 yield writer
@@ -207,22 +174,11 @@ class History:
             for key in keys:
                 writer.remove(key)
 
-    def vacuum(self) -> None:
-        """Remove the files of sources without items in the history, unless an import of the source is running."""
-        parts = self.root / "parts"
-        held = {name for name, items in self.sources().items() if items}
-        for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
-            if folder.name in held or not folder.is_dir() or not any(folder.iterdir()):
-                continue
-            with suppress(EugenieError), only_one(self.root / "locks" / f"{folder.name}.lock", "an import"):
-                self._remove_orphans(folder.name, folder)
-
-    def _remove_orphans(self, source: str, folder: Path) -> None:
-        all_items = self.sources().values()  # of all sources: an item may come from a source that was renamed
-        committed = {part.file for items in all_items for item in items.values() for part in item.parts}
-        for path in folder.iterdir():
-            if str(Path("parts") / source / path.name) not in committed:
-                path.unlink()
+    def vacuum(self, *, everything: bool = False) -> Vacuumed:
+        """Remove the files of sources without items in the history, or, with `everything`, all files that the manifest
+        does not list. Leaves a source alone while an import of it is running.
+        """
+        return vacuum(self.root, self.sources, everything=everything)
 
 
 class SourceWriter:
@@ -272,7 +228,8 @@ class SourceWriter:
     def flush(self) -> None:
         """Commit waiting items."""
         if self._waiting:
-            update_manifest(self._root / "manifest.json", self._apply)
+            with written_to(self._root):
+                update_manifest(self._root / "manifest.json", self._apply)
             self._waiting = {}
         self._flushed = time.monotonic()
 
@@ -287,8 +244,5 @@ class SourceWriter:
 
     def _write(self, run: PartWriter) -> PartFile:
         file = Path("parts") / self._source / f"{uuid.uuid4().hex}.parquet"
-        return run.write(self._root, file)
-
-
-def _by_name(names: Iterable[str], counts: NDArray[np.int64]) -> dict[str, int]:
-    return dict(zip(names, counts.tolist(), strict=True))
+        with written_to(self._root):
+            return run.write(self._root, file)

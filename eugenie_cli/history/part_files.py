@@ -1,0 +1,143 @@
+"""Reads Parquet files of readings: the row groups that may contain what is asked for, whole columns at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.printable import printable
+
+ITEM = "item"
+"""The column of a merged file that tells its parts apart."""
+
+# Arrow's threads cost more than they gain on fewer readings.
+THREADED_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Readings of a file, sorted by (asset, sensor, ts).
+
+    `assets` and `sensors`: names; `asset` and `sensor` int32 [N]: index into them; `ts` int64 [N]: ms since 1970 UTC;
+    `value` float64 [N]: NaN where the quality is bad; `item` int32 [N]: number of the part, None if the file is one
+    part.
+    """
+
+    assets: list[str]
+    asset: NDArray[np.int32]
+    sensors: list[str]
+    sensor: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    value: NDArray[np.float64]
+    item: NDArray[np.int32] | None
+
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Columns:
+        """Some of the readings: those where `rows` bool [N] is true, or those at these places, in this order."""
+        item = None if self.item is None else self.item[rows]
+        return Columns(
+            self.assets, self.asset[rows], self.sensors, self.sensor[rows], self.ts[rows], self.value[rows], item
+        )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which readings: of assets from `first` to `last` in alphabetical order, with `start_ms <= ts < end_ms`."""
+
+    first: str | None = None
+    last: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    def may_be_in(self, group: pq.RowGroupMetaData) -> bool:
+        """Whether a row group may contain such readings, by its statistics."""
+        assets = group.column(0).statistics
+        if (
+            assets is not None
+            and assets.has_min_max
+            and (
+                (self.first is not None and assets.max < self.first)
+                or (self.last is not None and assets.min > self.last)
+            )
+        ):
+            return False
+        if self.start_ms is None and self.end_ms is None:
+            return True
+        instants = group.column(2).statistics
+        if instants is None or not instants.has_min_max:
+            return True
+        earliest, latest = instants.min_raw, instants.max_raw
+        return not (
+            (self.start_ms is not None and latest < self.start_ms)
+            or (self.end_ms is not None and earliest >= self.end_ms)
+        )
+
+
+ALL = Wanted()
+
+
+def read_columns(path: Path, wanted: Wanted = ALL) -> Columns:
+    """The readings in the row groups that may contain those wanted; others of these groups, too.
+
+    Raises FileNotFoundError if a commit has removed the file since it was listed, EugenieError if it is damaged.
+    """
+    try:
+        return _read_columns(path, wanted)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # Arrow's errors are subclasses
+        first = printable(str(error).partition("\n")[0], 200)
+        raise EugenieError(
+            f"{path} is damaged: {first}", hint="`eugenie history verify` shows what is damaged, and what to do"
+        ) from error
+
+
+def _read_columns(path: Path, wanted: Wanted) -> Columns:
+    with pq.ParquetFile(path, memory_map=True) as file:
+        metadata = file.metadata
+        groups = [n for n in range(metadata.num_row_groups) if wanted.may_be_in(metadata.row_group(n))]
+        names = ["asset", "sensor", "ts", "value"]
+        merged = ITEM in file.schema_arrow.names
+        rows = sum(metadata.row_group(n).num_rows for n in groups)
+        table = file.read_row_groups(groups, [*names, ITEM] if merged else names, use_threads=rows >= THREADED_ROWS)
+        assets, asset = _texts(table.column("asset"))
+        sensors, sensor = _texts(table.column("sensor"))
+        ts = table.column("ts").cast(pa.int64()).to_numpy()
+        item = table.column(ITEM).to_numpy() if merged else None
+        return Columns(assets, asset, sensors, sensor, ts, table.column("value").to_numpy(), item)
+
+
+def read_part(path: Path, asset: str, start_ms: int | None, end_ms: int | None) -> Columns:
+    """Only the readings of an asset with `start_ms <= ts < end_ms`."""
+    columns = read_columns(path, Wanted(asset, asset, start_ms, end_ms))
+    if asset not in columns.assets:
+        return columns.only(np.zeros(len(columns.ts), bool))
+    rows = columns.asset == columns.assets.index(asset)
+    if start_ms is not None:
+        rows &= columns.ts >= start_ms
+    if end_ms is not None:
+        rows &= columns.ts < end_ms
+    return columns if rows.all() else columns.only(rows)
+
+
+def _texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
+    """(distinct texts, index into them of each row)."""
+    if not len(column):
+        return [], np.zeros(0, np.int32)
+    array = column.combine_chunks()  # makes one dictionary of the row groups'
+    if isinstance(array, pa.ChunkedArray):
+        array = array.unify_dictionaries().combine_chunks()
+    if not isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_encode()
+    texts = array.dictionary.to_pylist()
+    codes = array.indices.to_numpy()
+    if len(set(texts)) < len(texts):  # a writer other than ours may repeat texts
+        distinct = list(dict.fromkeys(texts))
+        codes = np.array([distinct.index(text) for text in texts], np.int32)[codes]
+        texts = distinct
+    return texts, codes
