@@ -21,13 +21,16 @@ SHOWN = 5  # items listed per source and reason
 
 @dataclass(frozen=True)
 class Leftover:
-    """An item in the history whose source would no longer give the same readings. `next`: the next step."""
+    """An item in the history whose source would no longer give the same readings. `next`: the next step; `gone`: the
+    site file no longer leads to it, so that `import --prune` may drop it.
+    """
 
     source: str
     item: str
     readings: int
     why: str
     next: str
+    gone: bool = True
 
 
 def leftovers(site: Site, sources: Sources) -> list[Leftover]:
@@ -74,7 +77,7 @@ def _of_source(
             why = "it was imported with other settings (mapping, time zone or tags) than the site file has now"
             again = f"`eugenie import {_quoted(name)}` reads it again"
             drop = f"`eugenie history drop {_quoted(name)} {_quoted(key)}` removes its readings; it is before `start`"
-            yield Leftover(name, key, item.rows, why, drop if key in fixed else again)
+            yield Leftover(name, key, item.rows, why, drop if key in fixed else again, gone=False)
 
 
 def leftover_notes(items_left: Iterable[Leftover]) -> Iterator[str]:

@@ -21,9 +21,10 @@ class SourceReport:
     `moved`: unchanged or changed items that were known under another name. `unknown_columns` and `companions` (columns
     that look like part of another, see `Tally`): with the number of items that have them. `left`: items of the source
     in the history that the site file no longer leads to; a source that is no longer in the site file has its own report
-    if any are left. `repeated`: readings that share asset, sensor and instant with another of their item. `conflicts`:
-    instants of a sensor at which readings disagree, within an item or between items (of any source). `gaps`: what the
-    source itself says it lacks. `unread`: number of items that were left for the next import; `stopped`: why.
+    if any are left. `pruned`: those of them that `--prune` dropped. `repeated`: readings that share asset, sensor and
+    instant with another of their item. `conflicts`: instants of a sensor at which readings disagree, within an item or
+    between items (of any source). `gaps`: what the source itself says it lacks. `unread`: number of items that were
+    left for the next import; `stopped`: why.
     """
 
     source: str
@@ -40,6 +41,7 @@ class SourceReport:
     unknown_columns: dict[str, int] = field(default_factory=dict)
     companions: dict[str, dict[str, int]] = field(default_factory=dict)
     left: list[Leftover] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
     start_ms: int | None = None
     end_ms: int | None = None
     seconds: float = 0.0

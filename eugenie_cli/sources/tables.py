@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eugenie_cli.history.quality import SensorQuality
 from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
 from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
@@ -173,39 +172,6 @@ def _listed(columns: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN_COLUMNS]) + more
 
 
-def quality_rows(sensors: Sequence[SensorQuality]) -> Iterator[tuple[str, ...]]:
-    """Rows: asset, sensor, readings, from, to, median period, bad, out of range, longest gap, flat, conflicts."""
-    for sensor in sensors:
-        yield (
-            sensor.asset,
-            sensor.sensor,
-            f"{sensor.readings:,}",
-            instant(sensor.start_ms),
-            instant(sensor.end_ms),
-            duration(sensor.median_period_ms),
-            share(sensor.bad),
-            share(sensor.out_of_range),
-            duration(sensor.longest_gap_ms),
-            share(sensor.flat),
-            f"{sensor.conflicts:,}",
-        )
-
-
 def instant(milliseconds: int | None) -> str:
     """ISO 8601 to the second, UTC; empty for None."""
     return "" if milliseconds is None else f"{np.datetime64(milliseconds, 'ms').astype('M8[s]')}Z"
-
-
-def duration(milliseconds: int | None) -> str:
-    """A duration in the largest unit in which it is at least 1; empty for None."""
-    if milliseconds is None:
-        return ""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
-        if milliseconds >= size:
-            return f"{milliseconds / size:.3g} {unit}"
-    return f"{milliseconds} ms"
-
-
-def share(fraction: float) -> str:
-    """A share in percent; a small one is `<0.1 %`, never 0."""
-    return "0" if fraction == 0 else "<0.1 %" if fraction < 0.001 else f"{fraction:.1%}".replace("%", " %")

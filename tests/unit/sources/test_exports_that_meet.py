@@ -56,7 +56,7 @@ def flow(site, asset: str = "p1") -> list[float | None]:
 
 
 def quality_of(site, asset: str = "p1"):
-    return next(sensor for sensor in assess(site, open_history(site), [asset]) if sensor.sensor == "flow")
+    return next(sensor for sensor in assess(site, open_history(site), [asset]).sensors if sensor.sensor == "flow")
 
 
 # second 0: two values; 1: the same value; 2: later marked bad; 3: bad at first; 4, 5: one export only
@@ -164,11 +164,11 @@ def test_two_imports_that_end_at_once_both_keep_their_results(tmp_path, monkeypa
 
     def meanwhile(handle):
         monkeypatch.setattr(os, "fsync", on_disk)
-        look(history.root, history.sources())
+        look(history.root, history.snapshot())
         on_disk(handle)
 
     monkeypatch.setattr(os, "fsync", meanwhile)
-    assert look(history.root, history.sources()).conflicts == {"of-csv": 2}
+    assert look(history.root, history.snapshot()).conflicts == {"of-csv": 2}
     assert [path.name for path in history.root.glob(f"*{KEPT}*")] == [KEPT]
 
 

@@ -92,6 +92,6 @@ def test_historian_export_with_status_texts(tmp_path):
     bad = sum(text in statuses or text == "" for texts in columns.values() for text in texts)
     assert report.bad_quality == bad > 0
 
-    quality = {sensor.sensor: sensor for sensor in assess(site, open_history(site))}
+    quality = {sensor.sensor: sensor for sensor in assess(site, open_history(site)).sensors}
     assert quality["tag2"].bad == pytest.approx(columns["tag2"].count("Inp OutRange") / len(columns["tag2"]))
     assert math.isnan(load_grid(site.fleet("c"), open_history(site), "unit").rows[0, 2])
