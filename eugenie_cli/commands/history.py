@@ -1,4 +1,4 @@
-"""`eugenie history`: shows what has been imported and how good it is, and removes it."""
+"""`eugenie history`: shows what has been imported and how good it is, removes it, and keeps its files in order."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
+from eugenie_cli.commands import history_quality, history_upkeep
 from eugenie_cli.commands.command import Command
-from eugenie_cli.commands.options import AssetArgument, AssetOption, Output, OutputOption, SiteOption, both
+from eugenie_cli.commands.options import Output, OutputOption, SiteOption
 from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
-app = typer.Typer(name="history", no_args_is_help=True, help="Show what was imported and its quality; remove it.")
+app = typer.Typer(
+    name="history", no_args_is_help=True, help="Show what was imported and its quality; remove, merge or verify it."
+)
 
 ASSET_COLUMNS = ("asset", "class", "readings", "from", "to", "sources")
-SHARES = ("median period", "bad", "out of range", "longest gap", "flat", "conflicts")
-QUALITY_COLUMNS = ("asset", "sensor", "readings", "from", "to", *SHARES)
 
 
 @app.command()
@@ -43,28 +44,6 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
         )
         for note in leftover_notes(view.left):
             console.say(note)
-
-
-@app.command(cls=Command)
-def quality(
-    assets: AssetArgument = None,
-    site: SiteOption = None,
-    asset: AssetOption = None,
-    output: OutputOption = Output.table,
-) -> None:
-    """Show each sensor's period, gaps, shares of bad, impossible and frozen readings, and conflicts."""
-    from eugenie_cli.history.quality import assess
-    from eugenie_cli.history.site_history import open_history
-    from eugenie_cli.site.load import open_site
-    from eugenie_cli.sources.tables import quality_rows
-
-    console = Console()
-    opened = open_site(site)
-    report = assess(opened, open_history(opened), both(assets, asset), console)
-    if output is Output.json:
-        console.json(report)
-    else:
-        console.table(QUALITY_COLUMNS, quality_rows(report), right=("readings", *SHARES))
 
 
 @app.command(cls=Command)
@@ -120,3 +99,9 @@ def drop(
     elif plan.items:
         done = "removed" if plan.done else "would remove"
         console.line(f"{done} {counted(plan.readings, 'reading')} of {counted(len(plan.items), 'item')} of {source}")
+
+
+app.command(cls=Command)(history_quality.quality)
+app.command(cls=Command)(history_upkeep.compact)
+app.command()(history_upkeep.vacuum)
+app.command()(history_upkeep.verify)

@@ -32,6 +32,12 @@ def _rate(given: Any) -> Any:
 LearningRate = Annotated[Annotated[float, Field(gt=0, le=1)] | Literal["auto"], BeforeValidator(_rate)]
 
 
+# An asset is trained on with at least this many windows' worth of normal rows...
+MIN_WINDOWS = 2
+# ...and at least as many rows as the covariance of several sensors needs, however short the window.
+MIN_ROWS = 50
+
+
 class DetectorSettings(Section):
     """Settings common to all detector types."""
 
@@ -40,6 +46,11 @@ class DetectorSettings(Section):
     calibration: Annotated[
         float, Field(gt=0, lt=1, description="share of the normal rows, the latest, reserved for the thresholds")
     ] = 0.25
+
+    @property
+    def least_rows(self) -> int:
+        """The number of normal rows below which training leaves an asset out."""
+        return max(MIN_WINDOWS * self.window, MIN_ROWS)
 
 
 class ModelSettings(DetectorSettings):

@@ -20,10 +20,6 @@ from eugenie_cli.training.mmap_arrays import blocks
 
 # Share of the rows before the calibration block that decides when to stop: the last ones, which are not trained on.
 VALIDATION_SHARE = 0.12
-# An asset is included with at least this many windows' worth of normal rows...
-MIN_WINDOWS = 2
-# ...and at least as many rows as the covariance of several sensors needs, however short the window.
-MIN_ROWS = 50
 # Stretches of an asset's rows that are recorded individually. With more, the shortest pauses count as learnt.
 MOST_STRETCHES = 5_000
 # The parts that a row may belong to.
@@ -85,11 +81,6 @@ class NormalGrid:
         for block in blocks(len(self.part)):
             part = self.part[block]
             yield self.rows[block][(part == TRAINING) | (part == VALIDATION)]
-
-
-def least_rows(window: int) -> int:
-    """The number of normal rows below which an asset is left out."""
-    return max(MIN_WINDOWS * window, MIN_ROWS)
 
 
 def normal_rows(fleet: Fleet, grid: Grid) -> Bools:

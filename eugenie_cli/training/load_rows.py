@@ -8,6 +8,7 @@ from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.grid import MAX_CELLS, load_grid
 from eugenie_cli.history.store import AssetSummary, History
 from eugenie_cli.progress import Progress
+from eugenie_cli.site.detectors import MIN_WINDOWS
 from eugenie_cli.site.field_types import to_ms
 from eugenie_cli.site.schema import Fleet
 from eugenie_cli.training import datasets
@@ -30,7 +31,7 @@ def normal_grids(fleet: Fleet, history: History, arrays: Memory, progress: Progr
     with progress.task(f"read {class_name}", total=len(assets), unit="assets") as advance:
         for asset in assets:
             normal = normal_grid(fleet, history, summaries[asset], arrays) if asset in summaries else None
-            if normal is not None and normal.used >= datasets.least_rows(equipment.model.window):
+            if normal is not None and normal.used >= equipment.model.least_rows:
                 grids.append(normal)
             else:
                 short.append(asset)
@@ -38,8 +39,8 @@ def normal_grids(fleet: Fleet, history: History, arrays: Memory, progress: Progr
             advance(1)
     if not grids:
         raise EugenieError(
-            f"class {class_name}: no asset has {datasets.MIN_WINDOWS} windows "
-            f"({datasets.least_rows(equipment.model.window)} rows) of normal history",
+            f"class {class_name}: no asset has {MIN_WINDOWS} windows "
+            f"({equipment.model.least_rows} rows) of normal history",
             "import more history with `eugenie import`; check the assets' normal periods and the exclusions",
         )
     if short:

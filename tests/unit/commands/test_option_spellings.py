@@ -54,6 +54,7 @@ OPTIONS = {
     "--output-dir": ("FOLDER", "where files are written"),
     "--parallelism": ("COUNT", "parallelism of the stream job"),
     "--plant-dir": ("FOLDER", "an exported simulated plant"),
+    "--prune": (FLAG, "drop what nothing leads to any more"),
     "--report": ("FILE", "where the report is written"),
     "--savepoint": (FLAG, "take a savepoint"),
     "--scores": ("FILE", "where scores are written"),
@@ -72,6 +73,7 @@ OPTIONS = {
     "--to": ("INSTANT", "instant at which a period ends"),
     "--upgrade": (FLAG, "replace the running job"),
     "--version": (FLAG, "the version of eugenie"),
+    "--worst": ("COUNT", "only so many, those that need most attention"),
     "--yes": (FLAG, "do not ask"),
 }
 
@@ -120,7 +122,7 @@ def test_commands_that_take_classes_or_assets_as_options_take_them_as_arguments_
     for path, command in COMMANDS.items():
         names = {name for option in command.params for name in option.opts}
         arguments = {option.metavar for option in command.params if not isinstance(option, TyperOption)}
-        if "--class" in names and path != "stream replay":  # its argument is a file
+        if "--class" in names and path not in ("stream replay", "history quality"):  # arguments: a file, assets
             assert "CLASS" in arguments, path
         if "--asset" in names and path != "stream replay":
             assert "ASSET" in arguments, path

@@ -7,6 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.main import app
 
 SITE = """
@@ -59,8 +60,12 @@ def test_history_show_and_quality(plant):
     assert len(shown["fingerprint"]) == 64
     assert "2026-01-03T06:00:00Z" in run("history", "show").stdout
     quality = json.loads(run("history", "quality", "p1", "-o", "json").stdout)
-    assert [(sensor["sensor"], sensor["bad"]) for sensor in quality] == [("flow", 0.0), ("pressure", 1.0)]
+    assert [(sensor["sensor"], sensor["bad"]) for sensor in quality["sensors"]] == [("flow", 0.0), ("pressure", 1.0)]
+    assert [(one["asset"], one["grade"], one["needed"]) for one in quality["assets"]] == [("p1", "not enough", 240)]
     assert "100.0 %" in run("history", "quality").stdout
+    worst = json.loads(run("history", "quality", "--class", "pump", "--worst", "1", "-o", "json").stdout)
+    assert [(one["asset"], one["grade"]) for one in worst["assets"]] == [("p2", "no readings")]
+    assert {one["asset"] for one in worst["sensors"]} == {"p2"}
 
 
 def test_a_report_begins_with_the_losses_and_gives_exit_code_6(plant):
@@ -128,3 +133,44 @@ def test_no_control_character_of_a_file_reaches_the_terminal(plant):
             assert not {sign for sign in CONTROLS + evil if not sign.isprintable() and sign != "\n" and sign in text}
             assert not any(line.startswith(".csv") for line in text.splitlines()), "a name's line break"
         assert "\\x1b" in result.stderr + result.stdout or words[0] == "history"
+
+
+@pytest.mark.slow
+def test_compact_vacuum_and_verify(plant):
+    (plant / "exports" / "p2.csv").write_text("ts,flow\n2026-01-03T06:00:00Z,1\n")
+    run("import")
+    before = json.loads(run("history", "show", "-o", "json").stdout)
+    (report,) = json.loads(run("history", "compact", "exports", "-o", "json").stdout)
+    assert (report["before"], report["after"], report["readings"]) == (2, 1, 3)
+    assert "2 files" in run("history", "verify").stderr  # the replaced ones
+    assert "removed 2 files" in run("history", "vacuum").stdout
+    assert json.loads(run("history", "vacuum", "-o", "json").stdout)["files"] == 0
+    assert json.loads(run("history", "show", "-o", "json").stdout) == before
+    assert "1 file with 3 readings: as the manifest says" in run("history", "verify").stdout
+    assert run("import").stdout.split("exports")[-1].split()[:3] == ["0", "0", "2"]
+    (path,) = plant.rglob("*.parquet")
+    path.write_bytes(b"PAR1")
+    result = run("history", "verify", code=6)
+    assert "its content has changed" in " ".join(result.stdout.split())
+    assert "1 of 1 file" in result.stdout
+    (damage,) = json.loads(run("history", "verify", "-o", "json", code=6).stdout)["damaged"]
+    assert damage["items"] == ["exports/p1.csv", "exports/p2.csv"]
+    assert run("import", "--again").exit_code == 0  # what the report says
+    run("history", "verify")
+
+
+def test_an_import_prunes_only_with_the_option_and_says_what(plant):
+    (plant / "exports" / "p2.csv").write_text("ts,flow\n2026-01-03T06:00:00Z,1\n")
+    run("import")
+    (plant / "exports" / "p1.csv").unlink()
+    assert "its file is gone" in run("import").stderr
+    result = run("import", "--prune", "-o", "json")
+    assert "exports: dropping 2 readings of 1 item: its file is gone" in result.stderr
+    assert "  exports/p1.csv: 2 readings" in result.stderr
+    (report,) = json.loads(result.stdout)
+    assert (report["pruned"], report["left"]) == (["exports/p1.csv"], [])
+    assert "dropping" not in run("import", "--prune").stderr
+    (plant / "exports" / "p2.csv").rename(plant / "p2.csv")  # as if the share were not mounted
+    with pytest.raises(EugenieError, match="no file matches"):
+        run("import", "--prune")
+    assert [one["readings"] for one in json.loads(run("history", "show", "-o", "json").stdout)["assets"]] == [0, 1]
