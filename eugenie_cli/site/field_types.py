@@ -132,13 +132,22 @@ def _tab(given: Any) -> Any:
     return "\t" if given in ("\\t", "tab") else given
 
 
+BLANKS = "blanks"
+"""As a delimiter: one or more blanks or tabs."""
+
+
 def _one_character(given: str) -> str:
+    if given == BLANKS:
+        return given
     if len(given) != 1 or not (given == "\t" or " " <= given <= "~") or given == '"':
-        raise ValueError('must be one ASCII character other than a quote, such as ";" or "\\t" for a tab')
+        raise ValueError(
+            'must be one ASCII character other than a quote, such as ";" or "\\t" for a tab; "blanks" for columns'
+            " separated by any number of blanks"
+        )
     return given
 
 
-# The separator between the fields of a CSV file: a single byte without another meaning there.
+# The separator between the fields of a CSV file: a single byte without another meaning there, or any number of blanks.
 Delimiter = Annotated[str, BeforeValidator(_tab), AfterValidator(_one_character)]
 # Names of sensors and tags as the plant spells them; control characters would break records.
 Label = Annotated[

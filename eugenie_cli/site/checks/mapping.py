@@ -54,13 +54,27 @@ def _one_way(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]
         yield (name, way), f"conflicts with {ways[0]}: give only one of them"
     if part.file is not None and not of_file:
         yield (name, "file"), "messages have no file name: use path or const"
-    for placeholder in re.findall(r"\{[^}]*\}", part.file or ""):
-        if placeholder not in _PLACEHOLDERS:
-            yield (name, "file"), f"{placeholder} is unknown: use {' or '.join(_PLACEHOLDERS)}"
+    yield from _of_file_name(name, part.file or "")
     if name in ("ts", "value", "quality"):
         for way in ways:
             if way not in ("path", *_OF_A_RECORD):
                 yield (name, way), "must come from the record: use path"
+
+
+def _of_file_name(name: str, pattern: str) -> Iterator[tuple[Path, str]]:
+    """A pattern says what a name consists of (`valve1-{stem}`), or finds it in the file's name (`{asset}_{*}`)."""
+    own = f"{{{name}}}"
+    placeholders = re.findall(r"\{[^}]*\}", pattern)
+    finds = placeholders.count(own)
+    if finds > 1:
+        yield (name, "file"), f"{own} may occur only once"
+    for placeholder in placeholders:
+        if finds and placeholder in _PLACEHOLDERS:
+            yield (name, "file"), f"{placeholder} has no meaning beside {own}: use {{*}} for any text"
+        elif placeholder not in (*_PLACEHOLDERS, own, "{*}"):
+            yield (name, "file"), f"{placeholder} is unknown: use {', '.join(_PLACEHOLDERS)} or {own}"
+    if not finds and "{*}" in placeholders:
+        yield (name, "file"), f"{{*}} is for patterns that contain {own}"
 
 
 def _without_record(name: str, part: Part, of_file: bool) -> Iterator[tuple[Path, str]]:

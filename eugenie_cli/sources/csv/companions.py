@@ -59,8 +59,9 @@ class ColumnNotes:
     def report(self, tally: Tally) -> None:
         """Add the columns to `tally`, after the last block."""
         kinds = {c: k for c, k in self._companions.items() if k != "unnamed" or c in self._filled}
-        tally.companions = {**kinds, **dict.fromkeys(self._row_quality, "row")}
-        tally.unknown_columns.extend(c for c in self._unknown if c not in self._companions)
+        tally.companions |= {**kinds, **dict.fromkeys(self._row_quality, "row")}
+        told = {*self._companions, *tally.unknown_columns}  # another table of the file may have the same columns
+        tally.unknown_columns.extend(c for c in self._unknown if c not in told)
 
 
 def is_row_quality(column: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.progress import Advance
+from eugenie_cli.sources.csv.archives import inside, is_archive, member_opened
 
 HEAD_BYTES = 4 << 20  # enough for a header of a hundred thousand columns
 _UNPACK = "unpack it, or compress it with gzip (.csv.gz)"
@@ -85,7 +86,9 @@ def _is_folder(path: Path) -> bool:
 
 
 def status_of(path: Path) -> os.stat_result:
-    """The status of a file. Raises EugenieError if it is not a regular file or cannot be accessed."""
+    """The status of a file or its archive. Raises EugenieError if it is not a regular file or cannot be accessed."""
+    found = inside(path)
+    path = path if found is None else found[0]
     name = printable(str(path))
     try:
         status = path.stat()
@@ -136,15 +139,23 @@ def without_gz(path: Path) -> Path:
 
 
 @contextmanager
+def raw_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A file's bytes as they are, also of one in an archive. Raises EugenieError and OSError."""
+    status_of(path)
+    found = inside(path)
+    with path.open("rb", buffering=0) if found is None else member_opened(*found) as raw:
+        yield raw
+
+
+@contextmanager
 def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
     """A file's bytes, decompressed if its name ends in .gz. Raises EugenieError, also within the block, if the file
     cannot be read, is cut off, or by its first bytes is not text in the encoding.
     """
     name = printable(str(path))
-    status_of(path)
     try:
-        with path.open("rb", buffering=0) as raw:
-            counted = io.BufferedReader(CountingFile(cast(BinaryIO, raw), advance), 1 << 20)
+        with raw_bytes(path) as raw:
+            counted = io.BufferedReader(CountingFile(raw, advance), 1 << 20)
             begin = counted.peek(16)
             if is_gzip(path) and begin[:2] != b"\x1f\x8b" and begin:
                 raise EugenieError(f"{name} is not compressed with gzip", hint="rename it, without .gz")
@@ -152,7 +163,7 @@ def opened(path: Path, encoding: str, advance: Advance) -> Iterator[BinaryIO]:
                 raise EugenieError(f"{name} is compressed with gzip", hint="rename it, so that it ends in .csv.gz")
             file = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=counted))) if is_gzip(path) else counted
             head = file.peek(4096)
-            if head[:4] == b"PK\x03\x04":
+            if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter: an empty archive
                 _refuse(name, *_zip_kind(path))
             for mark, what, hint in _KINDS:
                 if head.startswith(mark):
@@ -174,16 +185,19 @@ def _refuse(name: str, what: str, hint: str) -> None:
 
 
 def _zip_kind(path: Path) -> tuple[str, str]:
+    reason = "contains no file"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last two: odd names and versions
-        names = []
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:  # the last two: odd names, versions
+        names, reason = [], f"cannot be read ({error})"
     if any(name.startswith("xl/") for name in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
         return "a workbook (.xlsx)", "save its sheet as CSV"
     if "content.xml" in names:
         return "a workbook (.ods)", "save its sheet as CSV"
-    return "a zip archive", "unpack it"
+    if is_archive(path):
+        return f"a zip archive that {reason}", "unpack it, or export it again"
+    return "a zip archive", "rename it, so that it ends in .zip, or unpack it"
 
 
 def _check_encoding(name: str, head: bytes, encoding: str) -> None:

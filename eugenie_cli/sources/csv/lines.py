@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings import reject_reasons
 from eugenie_cli.sources.csv.quotes import LONGEST_FIELD, IsRow, QuoteRules, line_count, line_starts
+from eugenie_cli.sources.csv.unread_lines import UnreadLines
 
 LINE_END = re.compile(rb"\r\n|[\r\n]")
 LONGEST_LINE = 16 << 20  # bytes: ten times a line of 100,000 columns
@@ -61,6 +62,22 @@ class Block:
             last[index] = after - 1
         return self.first + np.flatnonzero(row), self.first + last[row]
 
+    def offset(self, row: int) -> int:
+        """Where row number `row` (from 0) begins in `data`."""
+        return int(line_starts(self.data)[int(self._rows[0][row]) - self.first])
+
+    def part(self, start: int, end: int) -> Block:
+        """The rows in `data[start:end]`."""
+        first = self.first + line_count(self.data[:start])
+        ends = end == len(self.data)
+        last = first + line_count(self.data[start:end])
+        return Block(
+            self.data[start:end],
+            first,
+            [line for line in self.refused if line.line >= first and (ends or line.line < last)],
+            {begin - start: stop - start for begin, stop in self.joined.items() if start <= begin < end},
+        )
+
     def place(self, row: int) -> tuple[int, str]:
         """(the first line of row number `row` (from 0), all its lines: `7` or `7-9`)."""
         line, last = int(self._rows[0][row]), int(self._rows[1][row])
@@ -92,11 +109,30 @@ class Decoder:
         return -1
 
 
-class Framer:
-    """Cuts one file into blocks."""
+@dataclass(frozen=True)
+class Format:
+    """How the lines of one file are written. `separated`: replaces blanks by tabs where any number of blanks separates
+    fields; None: one character does.
+    """
 
-    def __init__(self, rules: QuoteRules, encoding: str, decoder: Decoder, is_row: IsRow) -> None:
-        self._rules, self._encoding, self._decoder, self._is_row = rules, encoding, decoder, is_row
+    rules: QuoteRules
+    encoding: str
+    decoder: Decoder
+    unread: UnreadLines
+    separated: Callable[[bytes], bytes] | None = None
+
+
+class Framer:
+    """Cuts one file into blocks. `lines`: the number of lines that were read; `open_end`: whether a quote is not closed
+    at the end, so that the last rows would be read otherwise if the file went on.
+    """
+
+    lines = 0
+    open_end = False
+
+    def __init__(self, format: Format, is_row: IsRow) -> None:
+        self._rules, self._encoding, self._decoder = format.rules, format.encoding, format.decoder
+        self._unread, self._separated, self._is_row = format.unread, format.separated, is_row
 
     def blocks(self, read: Callable[[], bytes], rest: bytes, line: int) -> Iterator[Block]:
         """The blocks of `rest` and of what `read` returns (b"" at the end). `line`: the number of the first line."""
@@ -118,9 +154,12 @@ class Framer:
                     line += 1
                     continue
             data = b"".join((rest, memoryview(chunk)[:cut]))  # a single copy: this is most of the file
+            if self._separated is not None:
+                data = self._separated(data).rstrip(b"\t") if ended else self._separated(data)
             block, done = self._block(data, line, ended)
             rest = data[done:] + chunk[cut:]
             line += line_count(data[:done])
+            self.lines = line - 1
             if block.data or block.refused:
                 yield block
 
@@ -138,16 +177,19 @@ class Framer:
 
     def _block(self, data: bytes, line: int, ended: bool) -> tuple[Block, int]:
         """(the block, the bytes of `data` it consumed): a row that may continue in unread data is left over."""
-        refused: list[Refused] = []
-        sound = data
-        if (bad := -1 if data.isascii() else self._decoder.bad(data, 0)) >= 0:
-            sound, refused = self._without_bad_lines(_Lines(_with_line_feeds(data), line), bad)
+        sound, refused, end = self._rows(data, line) if self._unread else (data, [], None)
+        if (bad := -1 if sound.isascii() else self._decoder.bad(sound, 0)) >= 0:
+            bad_lines = _Lines(_with_line_feeds(sound), line)
+            sound = self._without_bad_lines(bad_lines, bad)
+            refused += bad_lines.refused
         suspects = self._rules.suspects(sound) if b'"' in sound else []
         if not suspects:
-            return Block(sound, line, refused), len(data)
+            self._unread.passed(end, None)
+            return Block(sound, line, sorted(refused, key=_line)), len(data)
         lines = _Lines(_with_line_feeds(sound), line)
         joined: dict[int, int] = {}
         undecided = self._join(lines, suspects, ended, joined)
+        self._unread.passed(end, undecided)
         if undecided is None:
             return Block(lines.rest(), line, sorted(refused + lines.refused, key=_line), joined), len(data)
         refused = [bad_line for bad_line in refused if bad_line.line < line + undecided]  # later ones come again
@@ -155,14 +197,25 @@ class Framer:
         done = int(line_starts(data)[undecided])
         return Block(rest, line, sorted(refused + lines.refused, key=_line), joined), done
 
-    def _without_bad_lines(self, lines: _Lines, bad: int) -> tuple[bytes, list[Refused]]:
+    def _rows(self, data: bytes, line: int) -> tuple[bytes, list[Refused], int | None]:
+        """(the data without the text of unread lines, those that were refused, the first line below the table)."""
+        lines = _Lines(_with_line_feeds(data), line)
+        comments, end = self._unread.find(lines.data)
+        below = range(len(lines.starts) if end is None else end, len(lines.starts))
+        for index in (*comments, *below):
+            if text := lines.text(index):
+                why = self._unread.fault(text, self._is_row, below=index in below)
+                lines.remove(index, reject_reasons.MISSING_FIELD, why)
+        return lines.rest(), lines.refused, end
+
+    def _without_bad_lines(self, lines: _Lines, bad: int) -> bytes:
         """`bad`: the offset of the first byte that is not in the encoding."""
         while bad >= 0:
             index = int(np.searchsorted(lines.starts, bad, side="right")) - 1
             why = f"not {self._encoding} text: set the source's `encoding` (perhaps cp1252)"
             lines.remove(index, reject_reasons.BAD_VALUE, why)
             bad = self._decoder.bad(lines.data, lines.end(index))
-        return lines.rest(), lines.refused
+        return lines.rest()
 
     def _join(self, lines: _Lines, suspects: list[int], ended: bool, joined: dict[int, int]) -> int | None:
         """Add rows that span several lines to `joined`, and remove lines with an unclosed quote. Returns the index of
@@ -174,8 +227,10 @@ class Framer:
             if start < resume:  # a line inside the previous row
                 continue
             row = self._rules.row(data, start)
-            if row is None and not ended and len(data) - start <= LONGEST_FIELD:
-                return index
+            if row is None and len(data) - start <= LONGEST_FIELD:
+                if not ended:
+                    return index
+                self.open_end = True
             if row is not None and not row.broken:
                 continue
             if row is not None:
@@ -210,10 +265,11 @@ class _Lines:
         """A line without its line break."""
         return self.data[int(self.starts[index]) : self.end(index)].rstrip(b"\r\n")
 
-    def remove(self, index: int, reason: str, why: str) -> None:
-        """Refuse a line and remove its text; its line break stays."""
+    def remove(self, index: int, reason: str, why: str | None) -> None:
+        """Remove a line's text, and refuse it unless `why` is None; its line break stays."""
         start, text = int(self.starts[index]), self.text(index)
-        self.refused.append(Refused(self._line + index, reason, why, text[:_SHOWN]))
+        if why is not None:
+            self.refused.append(Refused(self._line + index, reason, why, text[:_SHOWN]))
         self._kept.append(self.data[self._done : start])
         self._done = start + len(text)
         self.removed += len(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +22,32 @@ SHOWN_DETAIL = 240  # characters of the explanation, which may quote a field of 
 
 @dataclass(frozen=True)
 class Ragged:
-    """A row with too few or too many fields: its index in the block, and a message."""
+    """A row with too few or too many fields: its index in the block, a message, and its text."""
 
     row: int
     detail: str
+    text: str
 
     @staticmethod
     def of(row: int, fields: int, expected: int, text: str) -> Ragged:
         """A row with the standard message."""
-        return Ragged(row, f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}")
+        return Ragged(row, f"{fields} fields, expected {expected}: {printable(text, SHOWN_TEXT)}", text)
+
+
+@dataclass(frozen=True)
+class BlockRead:
+    """A block, as a reader has read it.
+
+    `lost`: records that gave no readings; `passed_over`: the indices, in the block, of rows that are no records (blank
+    cells, a repeated header): of `ragged` ones, and of records, which `refusals` do not contain.
+    """
+
+    block: Block
+    records: pa.RecordBatch
+    ragged: list[Ragged]
+    refusals: list[Refusals]
+    lost: int
+    passed_over: frozenset[int] = frozenset()
 
 
 class Rejections:
@@ -38,17 +56,12 @@ class Rejections:
     def __init__(self, tally: Tally, name: str) -> None:
         self._tally, self._name = tally, printable(name)
 
-    def add(
-        self,
-        block: Block,
-        records: pa.RecordBatch,
-        reader: RecordReader,
-        refusals: list[Refusals],
-        ragged: list[Ragged],
-    ) -> None:
+    def add(self, read: BlockRead, reader: RecordReader) -> None:
         """Count a block's records, and keep the first few rejections of each reason, in the order of lines."""
-        self._tally.records += records.num_rows + len(ragged) + len(block.refused)
-        self._tally.lost += reader.lost + len(ragged) + len(block.refused)
+        block, records, refusals = read.block, read.records, read.refusals
+        ragged = [row for row in read.ragged if row.row not in read.passed_over]
+        self._tally.records += records.num_rows + len(read.ragged) - len(read.passed_over) + len(block.refused)
+        self._tally.lost += read.lost + len(ragged) + len(block.refused)
         if not refusals and not ragged and not block.refused:
             return
         remaining = {
@@ -62,7 +75,7 @@ class Rejections:
         if remaining.get(reject_reasons.MISSING_FIELD, 0) > 0:
             for row in ragged[:EXAMPLES]:
                 examples.append((*block.place(row.row), reject_reasons.MISSING_FIELD, row.detail))
-        rows = rows_of(records, ragged)
+        rows = rows_of(records, read.ragged)
         for refusal in refusals:
             for record in refusal.records[: max(0, remaining[refusal.reason])].tolist():
                 detail = printable(reader.explain(records, record, refusal.column), SHOWN_DETAIL)
@@ -73,7 +86,7 @@ class Rejections:
                 self._tally.example(reason, f"{self._name}:{place}", detail)
 
 
-def rows_of(records: pa.RecordBatch, ragged: list[Ragged]) -> NDArray[np.int64]:
+def rows_of(records: pa.RecordBatch, ragged: Sequence[Ragged]) -> NDArray[np.int64]:
     """The row number in the block (from 0) of each record; ragged rows are not records."""
     return np.delete(np.arange(records.num_rows + len(ragged)), [row.row for row in ragged])
 

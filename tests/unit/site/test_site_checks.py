@@ -12,6 +12,7 @@ KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
     "good",
     [
         CSV % "{shape: wide, ts: {path: t}, asset: {file: '{parent}-{stem}'}, value: {decimal: ','}}",
+        CSV % "{shape: wide, ts: {path: t}, asset: {file: '{*}/{asset}_{*}'}}",
         CSV % "{shape: wide, ts: {path: t, unit: ms}}",
         CSV % "{tag: {path: t}}",
         CSV % "{asset: {const: pump-1}, sensor: {path: s}}",
@@ -54,8 +55,15 @@ def test_consistent_settings_are_no_problem(problems, good):
         (CSV % "{tag: {path: s, const: x}}", "sources[0].readings.tag.const: conflicts with path"),
         (
             CSV % "{tag: {file: '{name}'}}",
-            "sources[0].readings.tag.file: {name} is unknown: use {stem} or {parent}",
+            "sources[0].readings.tag.file: {name} is unknown: use {stem}, {parent} or {tag}",
         ),
+        (
+            CSV % "{tag: {file: '{asset}_{tag}'}}",
+            "sources[0].readings.tag.file: {asset} is unknown: use {stem}, {parent} or {tag}",
+        ),
+        (CSV % "{tag: {file: '{tag}{tag}'}}", "sources[0].readings.tag.file: {tag} may occur only once"),
+        (CSV % "{tag: {file: '{tag}_{stem}'}}", "sources[0].readings.tag.file: {stem} has no meaning beside {tag}"),
+        (CSV % "{tag: {file: 'a_{*}'}}", "sources[0].readings.tag.file: {*} is for patterns that contain {tag}"),
         (
             CSV % "{tag: {path: s}, ts: {const: x}}",
             "sources[0].readings.ts.const: must come from the record: use path",

@@ -1,0 +1,96 @@
+"""Reads one file: its header, then its rows, a block at a time; and further tables in it, each with its own header."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.site.field_types import BLANKS
+from eugenie_cli.sources.csv.blanks import tabbed
+from eugenie_cli.sources.csv.headers import Header, HeaderReader
+from eugenie_cli.sources.csv.lines import Block, Decoder, Format, Framer
+from eugenie_cli.sources.csv.quotes import QuoteRules
+from eugenie_cli.sources.csv.rejected_rows import Rejections
+from eugenie_cli.sources.csv.tables import Context, Table
+from eugenie_cli.sources.csv.unread_lines import ANNOTATIONS, UnreadLines
+from eugenie_cli.sources.interface import Tally
+
+
+class FileReading:
+    """One reading of one file. `name`: the file's name in rejections."""
+
+    def __init__(self, context: Context, decoder: Decoder, tally: Tally, name: str) -> None:
+        self._context, self._decoder, self._tally = context, decoder, tally
+        self._rejections = Rejections(tally, name)
+        self._tables: dict[tuple[tuple[str, ...], bool], Table] = {}
+
+    def begin(self, file: BinaryIO, head_bytes: int) -> tuple[bytes, int]:
+        """Read the header. Returns what follows it among the first bytes, and the number of lines up to there.
+
+        Raises EugenieError for a header that does not match the site file, and UnicodeError.
+        """
+        source = self._context.source
+        head = self._decoder(file.read(head_bytes))
+        while head.endswith(b"\r") and (more := file.read(4)):  # perhaps half of a CRLF
+            head += self._decoder(more)
+        while head.startswith(codecs.BOM_UTF8):
+            head = head.removeprefix(codecs.BOM_UTF8)
+        separated = tabbed if source.delimiter == BLANKS else None
+        head = head if separated is None else separated(head)
+        rules = QuoteRules(source.separator)
+        self._annotated = ANNOTATIONS.match(head) is not None
+        unread = UnreadLines(source.table, rules, annotated=self._annotated)
+        self._format = Format(rules, source.encoding, self._decoder, unread, separated)
+        self._headers = HeaderReader(self._context.where, source, self._format)
+        header = self._headers.read(head)
+        self._table = self._first = self._below(header)
+        return head[header.end :], header.lines
+
+    def rows(self, read: Callable[[], bytes], rest: bytes, lines: int) -> Iterator[Batch]:
+        """The readings of `rest` and of what `read` returns (b"" at the end), block by block; `lines`: the number of
+        lines before. Raises EugenieError for a further header that does not match, and pyarrow's ArrowInvalid.
+        """
+        self._framer = Framer(self._format, lambda fields: self._table.reader.is_row(fields))
+        for block in self._framer.blocks(read, rest, lines + 1):
+            yield from self._read(block)
+        for table in self._tables.values():
+            table.notes.report(self._tally)
+
+    @property
+    def header(self) -> str:
+        """A digest of the header of the first table."""
+        return self._first.header.digest()
+
+    @property
+    def lines(self) -> int | None:
+        """The number of lines that were read; None if more rows could not be read on their own: at the end, a quote is
+        not closed, or another table was begun or ended.
+        """
+        again = self._framer.open_end or self._format.unread.over or self._table is not self._first
+        return None if again else self._framer.lines
+
+    def _read(self, block: Block) -> Iterator[Batch]:
+        read, batch, others = self._table.read(block)
+        if not others:
+            self._table.notes.inspect(read.records)
+            self._rejections.add(read, self._table.reader)
+            yield batch
+            return
+        starts = [0, *(block.offset(row) for row in others), len(block.data)]
+        for number, (start, end) in enumerate(itertools.pairwise(starts)):
+            part = block.part(start, end)
+            if number:
+                header = self._headers.again(part.data, part.first)
+                self._table = self._below(header)
+                part = part.part(header.end, len(part.data))
+            yield from self._read(part)
+
+    def _below(self, header: Header) -> Table:
+        """The table below a header: the same one for the same columns."""
+        key = header.names, header.spare
+        if key not in self._tables:
+            self._tables[key] = Table(self._context, header, annotated=self._annotated)
+        return self._tables[key]

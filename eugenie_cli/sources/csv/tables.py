@@ -1,0 +1,73 @@
+"""The rows below one header -> readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.readings.routing import Router
+from eugenie_cli.sources.csv.companions import ColumnNotes
+from eugenie_cli.sources.csv.header_advice import needed_columns
+from eugenie_cli.sources.csv.headers import Header
+from eugenie_cli.sources.csv.lines import Block
+from eugenie_cli.sources.csv.odd_rows import OddRowFinder
+from eugenie_cli.sources.csv.parsing import BlockParser
+from eugenie_cli.sources.csv.rejected_rows import BlockRead, rows_of
+from eugenie_cli.sources.csv.settings import CsvSettings
+from eugenie_cli.sources.records.reader import RecordReader
+
+_OF_RESULTS = ("column 1", "result", "table", "_start", "_stop", "_measurement")
+"""Columns of InfluxDB's annotated CSV that are no measurements; the first is that of the annotations."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What decides how a file is read. `where`: the file, in messages; `mapping`: with its file patterns bound;
+    `bases`: `companions.bases_of` the site's tags and sensors.
+    """
+
+    where: str
+    source: CsvSettings
+    mapping: Mapping[str, Any]
+    timezone: str
+    router: Router
+    bases: frozenset[str]
+
+
+class Table:
+    """Reads the blocks below one header. `annotated`: of InfluxDB's annotated CSV."""
+
+    def __init__(self, context: Context, header: Header, *, annotated: bool) -> None:
+        unread = [*header.names[-1:]] if header.spare else []
+        unread += [name for name in header.names if name in _OF_RESULTS] if annotated else []
+        mapping = {**context.mapping, "ignore": [*context.mapping["ignore"], *unread]}
+        separator = context.source.separator
+        self.header = header
+        self.reader = RecordReader(mapping, context.timezone, context.router, header.names)
+        self.notes = ColumnNotes(self.reader, context.bases, context.source.readings)
+        self._parser = BlockParser(separator, header)
+        times = [column for what, column in needed_columns(context.source) if what == "ts"]
+        other = {*self.reader.unknown_columns(), *self.reader.unread(), *mapping["ignore"], *times}
+        other |= {column for _, column in needed_columns(context.source)}
+        measured = set(header.names) - other if mapping["shape"] == "wide" else ()
+        self._odd = OddRowFinder(header, separator, times, measured)
+
+    def read(self, block: Block) -> tuple[BlockRead, Batch, list[int]]:
+        """(the block as it was read, its readings, the rows in it that are another header)."""
+        records, ragged = self._parser.parse(block)
+        batch, refusals = self.reader.read(records)
+        read = BlockRead(block, records, ragged, refusals, self.reader.lost)
+        if not refusals and not ragged:
+            return read, batch, []
+        odd = self._odd.find(records, ragged, refusals)
+        if not odd.no_records:
+            return read, batch, odd.headers
+        over = np.flatnonzero(np.isin(rows_of(records, ragged), odd.no_records))
+        kept = [replace(entry, records=np.setdiff1d(entry.records, over)) for entry in refusals]
+        kept = [entry for entry in kept if len(entry.records)]
+        no_records = frozenset(odd.no_records)
+        return BlockRead(block, records, ragged, kept, read.lost - len(over), no_records), batch, odd.headers
