@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from eugenie_cli.broker.client import ANSWER_S, ask, checked, client_settings, failure
 from eugenie_cli.broker.topics import partitions
@@ -17,6 +25,7 @@ from eugenie_cli.site.kafka import KafkaAccess
 # The longest wait for the next record, so that Ctrl-C and idle_s take effect soon.
 _POLL_S = 0.2
 _BATCH = 500
+_SPAN_BATCH = 10_000
 # A bounded read fails when the brokers have not answered for this long.
 UNREACHABLE_S = 30.0
 FROM_NOW = -1
@@ -32,6 +41,8 @@ class Record(NamedTuple):
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    """Empty unless `span` read them."""
 
 
 def read(
@@ -108,6 +119,50 @@ def stream(
         consumer.close()
 
 
+def span(access: KafkaAccess, topic: str, partition: int, first: int, end: int) -> Iterator[list[Record]]:
+    """The committed records with `first <= offset < end` of a partition, in lists, with their headers.
+
+    `end`: at most the end of the committed records. Raises EugenieError, also if `first` is no longer kept.
+    """
+    consumer = Consumer(
+        client_settings(
+            access,
+            group_id=f"eugenie-{uuid.uuid4().hex[:12]}",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            enable_partition_eof=True,
+            isolation_level="read_committed",
+            auto_offset_reset="error",
+        )
+    )
+    where = TopicPartition(topic, partition, first)
+    last_answer = time.monotonic()
+    try:
+        consumer.assign([where])
+        while consumer.position([where])[0].offset < end:  # not the records' offsets: markers of transactions take some
+            messages = consumer.consume(_SPAN_BATCH, timeout=_POLL_S)
+            if not messages and time.monotonic() - last_answer >= UNREACHABLE_S:
+                raise _silence(topic)
+            last_answer = time.monotonic() if messages else last_answer
+            records = []
+            for message in messages:
+                error = message.error()
+                offset = cast(int, message.offset())
+                if error is None and offset < end:
+                    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+                    records.append(_record(topic, message)._replace(headers=headers))
+                elif error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    end = min(end, offset)
+                elif error is not None and not error.retriable() and error.code() not in _RETRIED_BY_CLIENT:
+                    raise failure(access, f"reading {topic}", error)
+            if records:
+                yield records
+    except KafkaException as error:
+        raise failure(access, f"reading {topic}", error) from None
+    finally:
+        consumer.close()
+
+
 def _start(access: KafkaAccess, consumer: Consumer, topic: str, count: int, since_ms: int) -> list[TopicPartition]:
     if since_ms in (0, FROM_NOW):
         offset = OFFSET_BEGINNING if since_ms == 0 else OFFSET_END
@@ -140,14 +195,7 @@ def _records(
             last_answer = time.monotonic()
             if error is None:
                 last_record = last_answer
-                yield Record(
-                    topic,
-                    cast(int, message.partition()),  # None only in messages not yet sent
-                    cast(int, message.offset()),
-                    message.timestamp()[1],
-                    message.key(),
-                    message.value(),
-                )
+                yield _record(topic, message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(cast(int, message.partition()))
             elif not error.retriable() and error.code() not in _RETRIED_BY_CLIENT:
@@ -161,11 +209,26 @@ def _records(
         if idle_s is not None and time.monotonic() - last_record >= idle_s:
             return
         if until_end and time.monotonic() - last_answer >= UNREACHABLE_S:
-            raise EugenieError(
-                f"reading {topic}: no answer from the brokers for {UNREACHABLE_S:.0f} s",
-                "`eugenie status` shows the engines",
-                ExitCode.UNREACHABLE,
-            )
+            raise _silence(topic)
+
+
+def _record(topic: str, message: Message) -> Record:
+    return Record(
+        topic,
+        cast(int, message.partition()),  # None only in messages not yet sent
+        cast(int, message.offset()),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+    )
+
+
+def _silence(topic: str) -> EugenieError:
+    return EugenieError(
+        f"reading {topic}: no answer from the brokers for {UNREACHABLE_S:.0f} s",
+        "`eugenie status` shows the engines",
+        ExitCode.UNREACHABLE,
+    )
 
 
 # librdkafka retries these by itself.

@@ -40,6 +40,12 @@ def oldest(access: KafkaAccess, topics: Iterable[str]) -> list[OpenTransaction]:
     ]
 
 
+def stable_ends(access: KafkaAccess, topic: str) -> dict[int, int]:
+    """Partition -> the offset after its last committed record. Raises EugenieError when brokers do not answer."""
+    where = [TopicPartition(topic, number) for number in range(partitions(access, topic))]
+    return {number: end for (_, number), end in _ends(access, where, IsolationLevel.READ_COMMITTED).items()}
+
+
 def _ends(access: KafkaAccess, where: list[TopicPartition], level: IsolationLevel) -> dict[tuple[str, int], int]:
     admin = AdminClient(client_settings(access))  # keep a reference: once collected, the client never answers
 

@@ -18,10 +18,11 @@ class SourceSettings(Section):
     """Settings common to all sources. A type's own settings narrow `type` to `Literal["<its name>"]` and add keys.
 
     A key `readings` that is a `ReadingsMapping` is checked as a mapping of files or of messages, depending on
-    `of_files`.
+    `of_files`, and with parts of Kafka's records if `of_kafka`.
     """
 
     of_files: ClassVar[bool] = False
+    of_kafka: ClassVar[bool] = False
 
     name: Name
     type: str

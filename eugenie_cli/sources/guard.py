@@ -46,6 +46,15 @@ class GuardedImporter:
             self._check(fault_of_items(items), "listing its items")
         return items
 
+    def recognized(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
+        """The source's own items, for a comparison with those in the history; does not ask a source that is planned."""
+        if self.planned is None:
+            return self.items()
+        with self._guarded("listing its items"):
+            items = self.planned.recognized(held)
+            self._check(fault_of_items(items), "listing its items")
+        return items
+
     def close(self) -> None:
         if self.planned is not None:
             with self._guarded("closing the source"):

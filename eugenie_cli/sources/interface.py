@@ -123,7 +123,10 @@ class PlannedImporter(Importer, Protocol):
     interrupted: bool
 
     def plan(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
-        """The items, given those in the history by key. Makes no query: the source may be down."""
+        """The items, given those in the history by key. Raises EugenieError if it asks the source in vain."""
+
+    def recognized(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
+        """Those of the items in the history that are still the source's. Does not ask the source, which may be down."""
 
     def close(self) -> None:
         """Release connections, after the last item."""

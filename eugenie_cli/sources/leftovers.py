@@ -54,7 +54,7 @@ def leftovers(site: Site, sources: Sources) -> list[Leftover]:
         except EugenieError:
             continue  # the import reports a faulty package; what it would read is unknown
         try:
-            listed = importer.items(items)
+            listed = importer.recognized(items)
         except EugenieError:
             if not configured[name].of_files:
                 continue  # a database that is down, say: the import reports it, and its items are not gone

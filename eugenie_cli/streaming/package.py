@@ -7,17 +7,14 @@ import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import eugenie_cli
 from eugenie_cli.broker import client
 from eugenie_cli.engines import endpoints
-from eugenie_cli.errors import EugenieError
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
-from eugenie_cli.readings.columns.reader import compile_columns
-from eugenie_cli.readings.schema_registry import PROTOBUF
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.kafka import KafkaSecurity
+from eugenie_cli.site.message_mapping import message_mapping
 from eugenie_cli.site.schema import Site
 from eugenie_cli.site.secrets import reveal
 
@@ -40,7 +37,10 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
     `start` and `start_ms` (with "timestamp"): where reading begins without a savepoint.
     `partitions`: of the readings topic. The anomalies topic is assumed to have the number in the site file.
     """
-    mapping = _mapping(site)
+    try:  # the schema registry's password is in the mapping: only its owner can read the job's file
+        mapping = message_mapping(site.kafka.readings, site.timezone, site.resolve)
+    except ValueError as error:
+        raise EugenieError(f"{site.file}: kafka.readings.{error}", "see docs/readings.md") from None
     topics = site.topics
     socket = endpoints.model_socket(site)
     classes = tuple(
@@ -92,26 +92,6 @@ def job_spec(site: Site, start: str, partitions: int = 1, start_ms: int | None =
         partitions=partitions,
         anomaly_partitions=site.kafka.partitions,
     )
-
-
-def _mapping(site: Site) -> dict[str, Any]:
-    """`kafka.readings` as plain data, with the schema registry's password: only its owner can read the job's file."""
-    readings = site.kafka.readings
-    mapping = readings.model_dump(mode="json")
-    registry = readings.registry
-    if registry is not None:
-        password = None if registry.password is None else reveal(registry.password)
-        ca = None if registry.ca is None else str(site.resolve(registry.ca))
-        mapping["registry"] = {"url": registry.url, "username": registry.username, "password": password, "ca": ca}
-        if readings.format == "protobuf":
-            mapping["registry"]["kind"] = PROTOBUF
-    try:
-        if readings.format == "csv":
-            raise ValueError("format: the stream reads json, influx, avro or protobuf messages, not csv")
-        compile_columns(mapping, site.timezone, lambda *_: None, lambda _: ())
-    except ValueError as error:
-        raise EugenieError(f"{site.file}: kafka.readings.{error}", "see docs/readings.md") from None
-    return mapping
 
 
 def write(spec: JobSpec, folder: Path) -> JobPackage:

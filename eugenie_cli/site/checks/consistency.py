@@ -75,7 +75,7 @@ def _sources(parts: Parts) -> Findings:
         seen.add(source.name)
         readings = getattr(source, "readings", None)
         if isinstance(readings, ReadingsMapping):
-            for place, message in check_mapping(readings, of_file=source.of_files):
+            for place, message in check_mapping(readings, of_file=source.of_files, of_kafka=source.of_kafka):
                 at: Path = (*path, "readings")
                 yield Finding((*at, *place), message, needs=((*at, "shape"),))
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)

@@ -53,6 +53,9 @@ class WindowImporter:
         self._stop_outside_hours()
         return planned(self._source, held, self._now_ms())
 
+    def recognized(self, held: Mapping[str, Item]) -> Sequence[SourceItem]:
+        return planned(self._source, held, self._now_ms())
+
     def items(self) -> Sequence[SourceItem]:
         return self.plan({})
 
