@@ -11,6 +11,7 @@ from pathlib import Path
 import eugenie_cli
 from eugenie_cli.broker import client
 from eugenie_cli.engines import endpoints
+from eugenie_cli.errors import EugenieError
 from eugenie_cli.flink_job.spec import AssetSpec, ClassSpec, JobSpec, KafkaSpec
 from eugenie_cli.serving.tls import credentials_of
 from eugenie_cli.site.kafka import KafkaSecurity
