@@ -1,7 +1,8 @@
-"""`eugenie history`: shows what has been imported and how good it is, removes it, and keeps its files in order."""
+"""`eugenie history`: shows what has been imported and how good it is, queries and removes it, keeps files in order."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from eugenie_cli.console import Console
 from eugenie_cli.errors import ExitCode
 
 app = typer.Typer(
-    name="history", no_args_is_help=True, help="Show what was imported and its quality; remove, merge or verify it."
+    name="history", no_args_is_help=True, help="Show, query, remove, merge or verify what was imported; its quality."
 )
 
 ASSET_COLUMNS = ("asset", "class", "readings", "from", "to", "sources")
@@ -44,6 +45,35 @@ def show(site: SiteOption = None, output: OutputOption = Output.table) -> None:
         )
         for note in leftover_notes(view.left):
             console.say(note)
+
+
+class SqlOutput(str, Enum):
+    """The format of a query's result."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@app.command(cls=Command)
+def sql(
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="A SELECT in DuckDB's SQL.")],
+    site: SiteOption = None,
+    output: Annotated[
+        SqlOutput, typer.Option("--output", "-o", help="Table for people, JSON or CSV for scripts.")
+    ] = SqlOutput.table,
+) -> None:
+    """Query the history with SQL, read-only: the table readings(asset, sensor, ts, value, quality).
+
+    One reading for each asset, sensor and instant; ts is in UTC. A bad reading has the value NULL and the quality 0.
+    """
+    from eugenie_cli.commands.query_output import print_rows
+    from eugenie_cli.history.site_history import open_history
+    from eugenie_cli.history.sql import query as run
+    from eugenie_cli.site.load import open_site
+
+    with run(open_history(open_site(site)), query) as result:
+        print_rows(Console(), result, output.value)
 
 
 @app.command(cls=Command)

@@ -16,6 +16,7 @@ from eugenie_cli.main import app
 
 ROOT = Path(__file__).parents[3]
 FLAG, CHOICE = "", "<table|json>"
+WITH_CSV = "<table|json|csv>"  # the rows of a query
 # Option -> the name of its value, and its only meaning. A new option is added here, or is one of these.
 OPTIONS = {
     "--again": (FLAG, "repeat work even if nothing has changed"),
@@ -114,7 +115,7 @@ def test_an_option_takes_the_same_kind_of_value_everywhere():
 
 def test_values_have_english_names_in_the_help():
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"<[^<>=\n]+>", page)) == {CHOICE}
+    assert set(re.findall(r"<[^<>=\n]+>", page)) == {CHOICE, WITH_CSV}
     assert not re.findall(r"^Usage: .*[{}].*", page, re.MULTILINE)
 
 
