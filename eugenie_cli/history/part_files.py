@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -107,9 +108,9 @@ def _read_columns(path: Path, wanted: Wanted) -> Columns:
         table = file.read_row_groups(groups, [*names, ITEM] if merged else names, use_threads=rows >= THREADED_ROWS)
         assets, asset = _texts(table.column("asset"))
         sensors, sensor = _texts(table.column("sensor"))
-        ts = table.column("ts").cast(pa.int64()).to_numpy()
-        item = table.column(ITEM).to_numpy() if merged else None
-        return Columns(assets, asset, sensors, sensor, ts, table.column("value").to_numpy(), item)
+        ts, value = _numbers(table.column("ts"), np.int64), _numbers(table.column("value"), np.float64)
+        item = _numbers(table.column(ITEM), np.int32) if merged else None
+        return Columns(assets, asset, sensors, sensor, ts, value, item)
 
 
 def read_part(path: Path, asset: str, start_ms: int | None, end_ms: int | None) -> Columns:
@@ -125,19 +126,29 @@ def read_part(path: Path, asset: str, start_ms: int | None, end_ms: int | None) 
     return columns if rows.all() else columns.only(rows)
 
 
+Number = TypeVar("Number", bound=np.generic)
+
+
+def _numbers(column: pa.ChunkedArray, kind: type[Number]) -> NDArray[Number]:
+    """The values of a column without nulls. Arrow's own `to_numpy` imports pandas, which takes longer than the rest."""
+    chunks = [_values(chunk, kind) for chunk in column.chunks if len(chunk)]
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks or [np.zeros(0, kind)])
+
+
+def _values(array: pa.Array, kind: type[Number]) -> NDArray[Number]:
+    if array.null_count:
+        raise ValueError(f"{array.null_count} values are null")
+    values: NDArray[Number] = np.frombuffer(array.buffers()[1], kind)
+    return values[array.offset : array.offset + len(array)]
+
+
 def _texts(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
-    """(distinct texts, index into them of each row)."""
-    if not len(column):
-        return [], np.zeros(0, np.int32)
-    array = column.combine_chunks()  # makes one dictionary of the row groups'
-    if isinstance(array, pa.ChunkedArray):
-        array = array.unify_dictionaries().combine_chunks()
-    if not isinstance(array, pa.DictionaryArray):
-        array = array.dictionary_encode()
-    texts = array.dictionary.to_pylist()
-    codes = array.indices.to_numpy()
-    if len(set(texts)) < len(texts):  # a writer other than ours may repeat texts
-        distinct = list(dict.fromkeys(texts))
-        codes = np.array([distinct.index(text) for text in texts], np.int32)[codes]
-        texts = distinct
-    return texts, codes
+    """(distinct texts, index into them of each row). Every chunk has a dictionary of its own."""
+    numbers: dict[str, int] = {}
+    codes = []
+    for chunk in column.chunks:
+        encoded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
+        lookup = np.array([numbers.setdefault(text, len(numbers)) for text in encoded.dictionary.to_pylist()], np.int32)
+        if len(encoded):
+            codes.append(lookup[_values(encoded.indices.cast(pa.int32()), np.int32)])
+    return list(numbers), np.concatenate(codes or [np.zeros(0, np.int32)])

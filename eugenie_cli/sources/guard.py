@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import Any
 
 from eugenie_cli.errors import EugenieError
@@ -34,7 +35,7 @@ class GuardedImporter:
         self._importer = importer
         self._source_type = source_type
 
-    @property
+    @cached_property
     def planned(self) -> PlannedImporter | None:
         """The importer itself if its items depend on what was imported before."""
         return self._importer if isinstance(self._importer, PlannedImporter) else None
