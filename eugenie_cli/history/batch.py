@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,13 +89,16 @@ def deduplicate(
 
 
 def merge(
-    sensor: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64], age: NDArray[np.int64] | None = None
+    sensor: NDArray[np.int32],
+    ts: NDArray[np.int64],
+    value: NDArray[np.float64],
+    age: NDArray[np.int64] | Callable[[], NDArray[np.int64]] | None = None,
 ) -> Deduplicated:
     """Like `deduplicate`, for readings of several exports.
 
-    `age` int64 [N]: of two readings of one sensor and instant, the one with the larger age counts, regardless of its
-    value; at equal age (None: all equal) the good one, then the larger value. Readings disagree when two good ones
-    differ, or when the one that counts is bad and another is good.
+    `age` int64 [N], or a function that makes it when it is needed: of two readings of one sensor and instant, the one
+    with the larger age counts, regardless of its value; at equal age (None: all equal) the good one, then the larger
+    value. Readings disagree when two good ones differ, or when the one that counts is bad and another is good.
     """
     order = None
     if not _rises(sensor, ts):
@@ -112,6 +115,7 @@ def merge(
     conflict = largest > np.minimum.reduceat(np.where(bad, np.inf, high), first)
     best = largest
     if age is not None:
+        age = age() if callable(age) else age
         age = age if order is None else age[order]
         latest = np.maximum.reduceat(age, first)
         counts = age == np.repeat(latest, np.diff(np.append(first, len(ts))))

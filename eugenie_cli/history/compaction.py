@@ -133,7 +133,7 @@ def _numbered(
     columns: Columns, placed: Sequence[Placed], own: dict[int | None, int], series: dict[Series, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.int32]]:
     """(series, ts, value, number of the part in the new file) of the readings that count."""
-    counts, _ = Ages.of(placed).find(columns.item, len(columns.ts))
+    counts = Ages.of(placed).counting(columns.item)
     if counts is not None:
         columns = columns.only(counts)
     pair = columns.asset * np.int64(len(columns.sensors)) + columns.sensor

@@ -24,31 +24,37 @@ class Placed:
 
 @dataclass(frozen=True)
 class Ages:
-    """The ages of the readings of one file: one for all (`numbers` is None), or one for each part of a merged file.
+    """The ages of the readings of one file: one for all (`known` is None), or one for each part of a merged file.
 
-    `numbers` int32 [P]: the numbers of the parts, ascending; `ages` int64 [P]. Readings of other parts do not count:
-    their items were dropped or replaced.
+    `known` bool [P]: whether the part with this number counts. Readings of other parts do not: their items were dropped
+    or replaced. `ages` int64 [P]: by the part's number.
     """
 
-    numbers: NDArray[np.int32] | None
+    known: NDArray[np.bool_] | None
     ages: NDArray[np.int64]
 
     @staticmethod
     def of(placed: Iterable[Placed]) -> Ages:
         """The ages in a file, from its parts that count."""
-        pairs = sorted((-1 if entry.part.item is None else entry.part.item, entry.age) for entry in placed)
-        numbers, ages = zip(*pairs, strict=True)
-        return Ages(None if numbers[0] < 0 else np.array(numbers, np.int32), np.array(ages, np.int64))
+        entries = list(placed)
+        if entries[0].part.item is None:
+            return Ages(None, np.array([entries[0].age], np.int64))
+        numbers = [entry.part.item or 0 for entry in entries]
+        known, ages = np.zeros(max(numbers) + 1, bool), np.zeros(max(numbers) + 1, np.int64)
+        known[numbers], ages[numbers] = True, [entry.age for entry in entries]
+        return Ages(known, ages)
 
-    def find(self, item: NDArray[np.int32] | None, rows: int) -> tuple[NDArray[np.bool_] | None, NDArray[np.int64]]:
-        """(which of `rows` readings count, None for all; the ages of those that count)."""
-        if self.numbers is None or item is None:
-            return None, np.full(rows, self.ages[0])
-        place = np.minimum(np.searchsorted(self.numbers, item), len(self.numbers) - 1)
-        counts = self.numbers[place] == item
-        if counts.all():
-            return None, self.ages[place]
-        return counts, self.ages[place[counts]]
+    def counting(self, item: NDArray[np.int32] | None) -> NDArray[np.bool_] | None:
+        """bool [N]: which readings count, by the numbers of their parts; None: all of them."""
+        if self.known is None or item is None or not len(item):
+            return None
+        if self.known.all() and int(item.max()) < len(self.known):
+            return None
+        return self.known[np.minimum(item, len(self.known) - 1)] & (item < len(self.known))
+
+    def of_parts(self, item: NDArray[np.int32] | None, rows: int) -> NDArray[np.int64]:
+        """int64 [N]: the age of each of `rows` readings that count."""
+        return np.full(rows, self.ages[0]) if self.known is None or item is None else self.ages[item]
 
 
 class Snapshot:

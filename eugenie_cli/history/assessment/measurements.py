@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eugenie_cli.history.batch import Series, merge
 from eugenie_cli.history.part_files import Columns, Wanted, read_columns
+from eugenie_cli.history.reading import ages_of, joined
 from eugenie_cli.history.snapshot import Snapshot
 from eugenie_cli.history.store import History
 from eugenie_cli.site.schema import EquipmentClass
@@ -114,20 +116,22 @@ def _read(history: History, wanted: Measurements, assets: Sequence[str]) -> Bloc
     snapshot = history.snapshot()
     first, last = wanted.of_asset[assets[0]][0], wanted.of_asset[assets[-1]][1]
     files = dict.fromkeys(placed.part.file for asset in assets for placed in snapshot.by_asset.get(asset, ()))
-    read = []
+    read: list[tuple[str, Columns]] = []
+    indices = []
     for file in files:
         columns = read_columns(history.root / file, Wanted(assets[0], assets[-1]))
-        counts, age = snapshot.ages_in[file].find(columns.item, len(columns.ts))
+        counts = snapshot.ages_in[file].counting(columns.item)
         columns = columns if counts is None else columns.only(counts)
         index = _index(columns, wanted, first, last)
         known = index >= 0
-        if known.all():
-            read.append((index, columns.ts, columns.value, age))
-        else:
-            read.append((index[known], columns.ts[known], columns.value[known], age[known]))
-    empty = (np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.int64))
-    index, ts, value, age = (np.concatenate(column) for column in zip(*(read or [empty]), strict=True))
-    merged = merge(index, ts, value, age)
+        if not known.all():
+            index, columns = index[known], columns.only(known)
+        read.append((file, columns))
+        indices.append(index)
+    index = joined(indices or [np.zeros(0, np.int32)])
+    ts = joined([columns.ts for _, columns in read] or [np.zeros(0, np.int64)])
+    value = joined([columns.value for _, columns in read] or [np.zeros(0, np.float64)])
+    merged = merge(index, ts, value, partial(ages_of, snapshot, read))
     size = last - first
     repeated = np.bincount(index, minlength=size) - np.bincount(merged.sensor, minlength=size)
     conflicts = np.bincount(merged.sensor[merged.conflict], minlength=size)

@@ -68,11 +68,15 @@ def statistics(block: Block, wanted: Measurements) -> Statistics:
     held = readings > 0
     start, end = np.full(count, NONE, np.int64), np.full(count, NONE, np.int64)
     start[held], end[held] = ts[begun[held]], ts[(begun + readings - 1)[held]]
-    of, interval = _intervals(index, ts)
+    of, interval, begin = _intervals(index, ts)
     ordered = _Sorted(of, interval, count)
-    good_index, good_ts, good_value = index[good], ts[good], value[good]
-    of, gap = _intervals(good_index, good_ts)
-    longest, longest_start = _longest(of, gap, good_index, good_ts, count)
+    good_index, good_ts, good_value = index, ts, value
+    if not good.all():
+        good_index, good_ts, good_value = index[good], ts[good], value[good]
+        of, gap, begin = _intervals(good_index, good_ts)
+    else:
+        gap = interval
+    longest, longest_start = _longest(of, gap, begin, count)
     extremes = _extremes(good_index, good_value, count)
     cells = _cells(block, wanted, good)
     normal = np.where(_normal(block, wanted, begun, readings), cells, 0)
@@ -114,10 +118,10 @@ def _sum(index: NDArray[np.int32], numbers: Ints, count: int) -> Ints:
     return np.bincount(index, numbers, minlength=count).astype(np.int64)
 
 
-def _intervals(index: NDArray[np.int32], ts: Ints) -> tuple[NDArray[np.int32], Ints]:
-    """(measurement, ms) of each interval between successive readings of one measurement."""
+def _intervals(index: NDArray[np.int32], ts: Ints) -> tuple[NDArray[np.int32], Ints, Ints]:
+    """Measurement, length and begin (ms) of each interval between successive readings of one measurement."""
     same = index[1:] == index[:-1]
-    return index[1:][same], (ts[1:] - ts[:-1])[same]
+    return index[1:][same], (ts[1:] - ts[:-1])[same], ts[:-1][same]
 
 
 class _Sorted:
@@ -150,18 +154,19 @@ class _Sorted:
         return result
 
 
-def _longest(
-    of: NDArray[np.int32], gap: Ints, good_index: NDArray[np.int32], good_ts: Ints, count: int
-) -> tuple[Ints, Ints]:
-    """The longest interval of each measurement and where it begins, NONE without intervals."""
-    longest, begin = np.full(count, NONE, np.int64), np.full(count, NONE, np.int64)
+def _longest(of: NDArray[np.int32], gap: Ints, begin: Ints, count: int) -> tuple[Ints, Ints]:
+    """The longest interval of each measurement and where it begins, NONE without intervals.
+
+    `of`, `gap` and `begin`: measurement, length and begin of all intervals.
+    """
+    longest, start = np.full(count, NONE, np.int64), np.full(count, NONE, np.int64)
     if len(of):
         first = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
-        longest[of[first]] = np.maximum.reduceat(gap, first)
-        places = np.flatnonzero(gap == longest[of])[::-1]  # the first of several equal ones is written last
-        starts = good_ts[:-1][good_index[1:] == good_index[:-1]]
-        begin[of[places]] = starts[places]
-    return longest, begin
+        most = np.maximum.reduceat(gap, first)
+        # among equal ones, the first
+        begins = np.where(gap == np.repeat(most, np.diff(np.append(first, len(of)))), begin, np.iinfo(np.int64).max)
+        longest[of[first]], start[of[first]] = most, np.minimum.reduceat(begins, first)
+    return longest, start
 
 
 def _extremes(index: NDArray[np.int32], value: Floats, count: int) -> tuple[Floats, Floats]:
@@ -198,11 +203,20 @@ def _flat(index: NDArray[np.int32], value: Floats, count: int) -> Ints:
 def _cells(block: Block, wanted: Measurements, good: NDArray[np.bool_]) -> Ints:
     """For each reading, the number of grid edges that it fills: see `grid.align`."""
     index, ts = block.index, block.ts
-    step, max_gap = wanted.step[block.first : block.last][index], wanted.max_gap[block.first : block.last][index]
+    own = slice(block.first, block.last)
+    step, max_gap = _of_each(wanted.step[own], index), _of_each(wanted.max_gap[own], index)
     last = ts + max_gap
     same = index[1:] == index[:-1]
-    last[:-1][same] = np.minimum(last[:-1][same], ts[1:][same] - 1)
-    return np.where(good, last // step - (ts - 1) // step, 0)
+    np.minimum(last[:-1], ts[1:] - 1, out=last[:-1], where=same)
+    cells = last // step
+    cells -= (ts - 1) // step
+    cells[~good] = 0
+    return cells
+
+
+def _of_each(settings: Ints, index: NDArray[np.int32]) -> Ints | np.int64:
+    """The setting of each reading's measurement; a single number, which is much faster to divide by, if all agree."""
+    return settings[index] if len(settings) == 0 or (settings != settings[0]).any() else settings[0]
 
 
 def _normal(block: Block, wanted: Measurements, begun: Ints, readings: Ints) -> NDArray[np.bool_]:
