@@ -19,6 +19,11 @@ class Workspace:
         return self.root / "history"
 
     @property
+    def opcua(self) -> Path:
+        """The certificate and key with which `opcua` sources connect, unless the site file names others."""
+        return self.root / "opcua"
+
+    @property
     def models(self) -> Path:
         """`<class>/<version>/`: the model base path of TensorFlow Serving."""
         return self.root / "models"
