@@ -1,0 +1,1 @@
+"""Imports the tag history of Ignition from its SQL tables."""

@@ -1,0 +1,1 @@
+"""Imports tables and queries of SQL databases."""

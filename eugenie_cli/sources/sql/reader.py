@@ -1,0 +1,186 @@
+"""Reads spans of a table or a query of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.batch import Batch
+from eugenie_cli.site.diagnostics import did_you_mean
+from eugenie_cli.site.names import listed
+from eugenie_cli.site.schema import Site
+from eugenie_cli.sources.failures import SourceDownError, TooMuchError, TransientError
+from eugenie_cli.sources.interface import Tally, router_of
+from eugenie_cli.sources.records.reader import RecordReader
+from eugenie_cli.sources.sql.databases import Column, Database
+from eugenie_cli.sources.sql.open import open_database
+from eugenie_cli.sources.sql.rows import RowReader
+from eugenie_cli.sources.sql.settings import SqlSettings
+from eugenie_cli.sources.sql.statements import (
+    Statement,
+    describing_query,
+    describing_table,
+    reading_query,
+    reading_table,
+)
+from eugenie_cli.sources.sql.time_columns import time_column
+from eugenie_cli.sources.sql.times import TimeColumn
+from eugenie_cli.sources.windows.importer import WindowImporter
+from eugenie_cli.sources.windows.pace import Pace
+from eugenie_cli.sources.windows.plan import span_key
+from eugenie_cli.sources.windows.reader import ROWS_AT_ONCE, Span
+
+LONG_PARTS = ("ts", "asset", "sensor", "tag", "value", "quality")
+WIDE_PARTS = ("ts", "asset", "quality")
+
+
+def sql_importer(source: SqlSettings, site: Site) -> WindowImporter:
+    """The importer of a `sql` source."""
+    return WindowImporter(SqlReader(source, site), source, site)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a database says about the table or query. `wanted`: the columns to read; `unknown`: those of a wide table
+    that are no sensor or tag; `most`: rows of a query that are held in memory; `bounds`: how its bounds are bound.
+    """
+
+    wanted: tuple[str, ...]
+    unknown: tuple[str, ...]
+    time: TimeColumn
+    bounds: TimeColumn
+    rows: RowReader
+    most: int
+
+
+class SqlReader:
+    """A table or query of a database."""
+
+    def __init__(self, source: SqlSettings, site: Site) -> None:
+        self._source, self._zone = source, site.timezone
+        self._mapping = source.readings.model_dump(mode="json")
+        self._router = router_of(site)
+        self._database: Database = open_database(source, site)
+        self._what = f"table {source.table}" if source.table is not None else "the query"
+        self._known: Shape | None = None
+
+    def settings(self) -> Mapping[str, Any]:
+        """The mapping and the query; not the server, so that a database may move."""
+        return {
+            "source": self._source.deciding(),
+            "timezone": self._zone,
+            "routes": sorted([str(field) for field in route] for route in self._router.table()),
+        }
+
+    def read(self, span: Span, tally: Tally, pace: Pace) -> Iterator[Batch]:
+        """The span's readings. Raises TooMuchError, SourceDownError or EugenieError."""
+        if self._known is None:
+            self._known = pace.call(self._shape)
+        shape = self._known
+        tally.unknown_columns.extend(shape.unknown)
+        batches = pace.call(lambda: self._fetch(shape, span))
+        if sum(batch.num_rows for batch in batches) > shape.most:
+            raise TooMuchError(
+                f"{self._database.where}: {self._what} has more than {shape.most:,} rows in {_shown(span)}",
+                "read fewer columns or tags with this source, by a `query`, and others with another",
+            )
+        yield from shape.rows.read(batches, shape.time, span, tally)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _fetch(self, shape: Shape, span: Span) -> list[pa.RecordBatch]:
+        if self._source.table is not None:
+            ts = self._mapping["ts"]["path"]
+            statement = reading_table(self._source.table, shape.wanted, ts, shape.time, span)
+        else:
+            statement = reading_query(self._source.query or "", shape.bounds.bound(span))
+        try:
+            batches = self._database.fetch(statement, shape.most)
+        except (TransientError, TooMuchError) as error:
+            raise type(error)(f"{error.reason}, in {_shown(span)}", error.hint, error.exit_code) from error
+        return [batch.select(list(shape.wanted)) for batch in batches]
+
+    # -- what is read ------------------------------------------------------------------------------
+
+    def _shape(self) -> Shape:
+        columns = self._columns()
+        names = tuple(column.name for column in columns)
+        self._check(names)
+        record = RecordReader(self._mapping, self._zone, self._router, names)
+        unknown = record.unknown_columns()
+        wide = self._mapping["shape"] == "wide"
+        used = self._used()
+        skipped = {*unknown, *self._mapping["ignore"]} - used
+        wanted = tuple(name for name in names if (name not in skipped if wide else name in used))
+        ts = self._mapping["ts"]
+        kind = next(column.kind for column in columns if column.name == ts["path"])
+        time = time_column(kind, ts, self._zone, self._database, self._source)
+        measured = max(1, len(wanted) - len(used)) if wide else 1
+        return Shape(
+            wanted,
+            unknown,
+            time,
+            self._bounds(time),
+            RowReader(f"{self._database.where}, {self._what}", self._mapping, self._zone, self._router, wanted),
+            ROWS_AT_ONCE // measured,
+        )
+
+    def _columns(self) -> list[Column]:
+        table = self._source.table
+        statement: Statement = (
+            describing_table(table) if table is not None else describing_query(self._source.query or "")
+        )
+        try:
+            columns = self._database.columns(statement)
+        except SourceDownError as error:
+            meant = ""
+            if table is not None:
+                with suppress(EugenieError):
+                    names = self._database.names()
+                    if table not in names:
+                        meant = did_you_mean(table, names) or f"; there are {listed(names)}"
+            raise SourceDownError(f"{error.reason}{meant}", error.hint, error.exit_code) from error
+        names = [column.name for column in columns]
+        for name in names:
+            if names.count(name) > 1:
+                raise SourceDownError(
+                    f"{self._database.where}: {self._what} has two columns {name!r}",
+                    "name them differently in the `query`, with AS",
+                )
+        return columns
+
+    def _used(self) -> set[str]:
+        """Columns that the mapping names."""
+        used: set[str] = set()
+        for name in WIDE_PARTS if self._mapping["shape"] == "wide" else LONG_PARTS:
+            path = (self._mapping.get(name) or {}).get("path")
+            used.update([path] if isinstance(path, str) else path or ())
+        return used
+
+    def _check(self, names: tuple[str, ...]) -> None:
+        """Raise SourceDownError for columns that do not exist."""
+        for column in sorted(self._used()):
+            if column not in names:
+                raise SourceDownError(
+                    f"{self._database.where}: {self._what} has no column {column!r}{did_you_mean(column, names)};"
+                    f" columns: {listed(names)}",
+                    "correct `readings` of the source in the site file",
+                )
+
+    def _bounds(self, time: TimeColumn) -> TimeColumn:
+        given = self._source.bounds
+        if given is None:
+            return time
+        if given == "instant" or given == "utc" or given == "local":
+            return TimeColumn(given, time.unit, time.zone)
+        return TimeColumn("number", given, time.zone)
+
+
+def _shown(span: Span) -> str:
+    return span_key(span.start_ms, span.width_ms)

@@ -1,0 +1,65 @@
+"""The statements that read a table or a query, for every database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from eugenie_cli.sources.sql.select import marked
+from eugenie_cli.sources.sql.times import TimeColumn
+from eugenie_cli.sources.windows.reader import Span
+
+OTHER_START, OTHER_END = "start_t", "end_t"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A query and the values of its parameters. `wrapped`: whether a limit needs a query around it."""
+
+    clause: Any
+    values: Mapping[str, Any]
+    is_text: bool = False
+
+
+def table_of(name: str, columns: Sequence[str] = ()) -> Any:
+    """A table by its name, `schema.table` if it is in a schema."""
+    schema, _, table = name.rpartition(".")
+    return sa.table(table, *map(sa.column, columns), schema=schema or None)
+
+
+def describing_table(name: str) -> Statement:
+    """All columns of a table, no rows."""
+    return Statement(sa.select(sa.literal_column("*")).select_from(table_of(name)).where(sa.false()), {})
+
+
+def describing_query(query: str) -> Statement:
+    """All columns of a query; no rows, since nothing compares to a null."""
+    return Statement(sa.text(marked(query)), {"start": None, "end": None}, is_text=True)
+
+
+def reading_table(name: str, columns: Sequence[str], ts: str, time: TimeColumn, span: Span) -> Statement:
+    """The rows of a span, in no particular order."""
+    first, last = time.bound(span)
+    table = table_of(name, columns)
+    at = table.c[ts]
+    inside = sa.and_(at >= sa.bindparam("start"), at < sa.bindparam("end"))
+    values = {"start": first, "end": last}
+    if time.kind == "text":  # the letter between date and time sorts after the blank: a range of each
+        values |= {OTHER_START: first.replace(" ", "T"), OTHER_END: last.replace(" ", "T")}
+        inside = sa.or_(inside, sa.and_(at >= sa.bindparam(OTHER_START), at < sa.bindparam(OTHER_END)))
+    return Statement(sa.select(*(table.c[column] for column in columns)).where(inside), values)
+
+
+def reading_query(query: str, bounds: tuple[Any, Any]) -> Statement:
+    return Statement(sa.text(marked(query)), {"start": bounds[0], "end": bounds[1]}, is_text=True)
+
+
+def limited(statement: Statement, rows: int) -> Any:
+    """The statement's clause with at most that many rows."""
+    if not statement.is_text:
+        return statement.clause.limit(rows)
+    inner = statement.clause.columns().subquery("limited")
+    return sa.select(sa.literal_column("*")).select_from(inner).limit(rows)
