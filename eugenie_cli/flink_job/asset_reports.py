@@ -29,7 +29,8 @@ AHEAD_MS, BEHIND_MS = 5_000, 60_000
 """From here on a clock is wrong. Behind is also where a slow way to the broker leads, so that takes more."""
 
 SILENT_MS = 60_000
-"""An asset that should have sent readings this long ago is silent."""
+"""An asset that should have sent readings this long ago is silent; earlier if its class has a shorter `alarm.silence`.
+"""
 
 MOST = 100
 
@@ -70,13 +71,12 @@ class AssetReports:
         self._note(asset)
 
     def clocks(self, usual_delays: Iterable[tuple[str, int, int]]) -> None:
-        """(asset, usual delay in ms, silence in ms) of assets now."""
+        """(asset, usual delay in ms, silence in ms; 0: none that is worth saying) of assets now."""
         for asset, delay, silence in usual_delays:
             clock = -delay if delay <= -AHEAD_MS or delay >= BEHIND_MS else 0
-            silent = silence if silence >= SILENT_MS else 0
-            if clock or silent or asset in self._figures:
+            if clock or silence or asset in self._figures:
                 self._figures[asset].clockMs = clock
-                self._figures[asset].silentMs = silent
+                self._figures[asset].silentMs = silence
                 self._note(asset)
 
     def _note(self, asset: str) -> None:

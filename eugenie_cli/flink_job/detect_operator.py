@@ -125,17 +125,17 @@ class Detect(KeyedProcessFunction):
                 yield from self._drain(shard, timers)
             return
         wall_ms = _wall_ms()
+        is_silent = self._listening.is_plant_silent(wall_ms)
         if shard == self._own_shards[0]:
             if self._tags_timer is None or timestamp >= self._tags_timer:
                 self._tags_timer = None
                 yield from self._dead(self._counted())
             if self._silence_timer is not None and timestamp >= self._silence_timer:
                 self._silence_timer = None
-                yield from self._detect(timers, self._listening.is_plant_silent(wall_ms))
-                self._watch(wall_ms, timers)
-        self._current.turn_to(shard)
-        is_silent = self._listening.is_plant_silent(wall_ms)
-        yield from self._together(self._alarms(shard).on_wall_clock(timestamp, is_silent, timers))
+                yield from self._detect(timers, is_silent)
+        for own in self._own_shards if is_silent else (shard,):
+            yield from self._together(self._alarms(own).on_wall_clock(timestamp, is_silent, timers))
+        self._watch(wall_ms, timers)
 
     def _begin(self, timers: TimerService) -> Iterator[Row]:
         """Once, before anything else: close and report what the state holds of assets that left the site file.
@@ -170,7 +170,7 @@ class Detect(KeyedProcessFunction):
 
     def _detect(self, timers: TimerService, is_silent: bool = False) -> Iterator[Row]:
         """Make, score and judge the rows that are due; close anomalies of silent assets."""
-        if not self._listening.has_started and not is_silent:
+        if not (self._listening.has_started or is_silent or self._rows.is_crowded):
             return
         now = self._listening.now
         self._rows.complete(now, is_silent)
@@ -209,8 +209,9 @@ class Detect(KeyedProcessFunction):
         yield from self._together(self._alarms(shard).close_all(timers))
 
     def _watch(self, wall_ms: int, timers: TimerService) -> None:
-        """Set a timer for the last rows of silent assets unless one is set."""
-        if self._silence_timer is None and self._own_shards and self._rows.is_waiting():
+        """Set a timer for the last rows of silent assets, or to look again at a silence of the plant."""
+        is_needed = self._listening.is_in_doubt or self._rows.is_waiting()
+        if self._silence_timer is None and self._own_shards and is_needed:
             self._silence_timer = wall_ms + SILENCE_EVERY_MS
             self._current.turn_to(self._own_shards[0])
             timers.register_processing_time_timer(self._silence_timer)

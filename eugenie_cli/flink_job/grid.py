@@ -84,6 +84,11 @@ class ClassRows:
         """Number of values in the window of an asset."""
         return self._window.shape[1] * self._window.shape[2]
 
+    @property
+    def waiting(self) -> int:
+        """Number of readings that wait for their row."""
+        return len(self._ts)
+
     def edge_of(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
         """[N]: the edge of the row that takes in a reading of instant `ts`."""
         return -(-ts // self._step) * self._step

@@ -7,7 +7,9 @@ that advances without readings, but not every second counts:
   counts as a fraction of the idle time-out at most.
 - Nothing counts while some partition has not been heard: the silent asset's readings may wait in it. A partition
   that is silent for longer than the idle time-out is idle, and is not waited for.
-- When the whole plant has been silent for `silent_plant_ms`, waiting ends for all assets.
+- When the whole plant has been silent for `silent_plant_ms`, waiting ends for all assets. A clock that is set, or a
+  machine that stood still (suspended, migrated), looks the same at first: what has arrived is read within seconds, so
+  a silence counts once it has been looked at twice.
 
 Nothing of this is state: after a restart, listening begins anew, once every partition has been heard or the others
 have for the idle time-out.
@@ -20,6 +22,10 @@ from collections.abc import Iterable
 PAUSE_DIVISOR = 4
 """A pause of all partitions counts as 1/4 of the idle time-out at most, so that the first partition to send after a
 pause does not make the others idle."""
+
+CONFIRMED_MS = 30_000
+"""A silence of the whole plant counts if nothing has arrived this long after it was noticed: broken connections to the
+brokers are renewed by then."""
 
 
 class Listening:
@@ -35,6 +41,8 @@ class Listening:
         self._now = 0.0
         self._wall: int | None = None
         self._free: int | None = None
+        self._noticed: int | None = None
+        self._is_silent = False
         self.has_started = False
         """Whether every partition has been heard, or has been silent for the idle time-out: before, readings of any
         asset may wait in one that has not been read at all, and no row is complete."""
@@ -58,7 +66,19 @@ class Listening:
     def done(self, wall_ms: int) -> None:
         """What arrived last has been processed at a wall-clock time: from then on, something else could arrive."""
         self._free = wall_ms
+        self._noticed, self._is_silent = None, False
 
     def is_plant_silent(self, wall_ms: int) -> bool:
         """Whether no partition has sent a record for so long that the plant no longer sends."""
-        return self._free is not None and wall_ms - self._free >= self._silent_plant
+        self._free = None if self._free is None else min(self._free, wall_ms)  # the clock may be set back
+        if self._free is None or wall_ms - self._free < self._silent_plant:
+            self._noticed, self._is_silent = None, False
+            return False
+        self._noticed = wall_ms if self._noticed is None else self._noticed
+        self._is_silent = self._is_silent or wall_ms - self._noticed >= CONFIRMED_MS
+        return self._is_silent
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a silence of the plant has been noticed and is not confirmed: it must be looked at again."""
+        return self._noticed is not None and not self._is_silent

@@ -24,7 +24,8 @@ from eugenie_cli.flink_job.task_rows import TaskRows, Until
 from eugenie_cli.readings import reject_reasons
 
 BYTES_OF_A_CELL, BYTES_OF_A_READING = 4, 24
-"""Sizes in the snapshot and in the journal. A snapshot is written when the journal has grown as large."""
+"""Sizes in the snapshot and in the journal. A snapshot is written when the journal has grown as large, and to at least
+twice the size with which it began."""
 
 GONE = "it left the site file before its row was made"
 """The detail of a dead letter about readings that waited for their row."""
@@ -67,6 +68,8 @@ class ShardState:
                 task.add(cast("Columns", entry), 0.0)
             else:
                 task.replay(shard, cast("Until | int", entry))
+        self._kept = 0
+        """Readings that waited for their row at the last snapshot, and which a snapshot writes again."""
         self._written = sum(len(entry[0]) for entry in entries if not isinstance(entry, int))
         if before != routes.owned_names:
             names.update(routes.owned_names)
@@ -81,7 +84,8 @@ class ShardState:
     def made(self, until: Until) -> None:
         """Record up to where rows of the shard's assets have been made."""
         self._written += len(until[0])
-        if self._written * BYTES_OF_A_READING < self._task.cells(self._shard) * BYTES_OF_A_CELL:
+        size = max(self._task.cells(self._shard) * BYTES_OF_A_CELL, 2 * self._kept * BYTES_OF_A_READING)
+        if self._written * BYTES_OF_A_READING < size:
             self._journal.add(until)
         else:
             self._snapshot()
@@ -90,7 +94,7 @@ class ShardState:
         """Write the current rows, and restart the journal with the readings that wait for their row."""
         self._rows.update(self._task.state(self._shard))
         pending = self._task.pending(self._shard)
-        self._written = len(pending[0])
+        self._written = self._kept = len(pending[0])
         self._journal.clear()
         if self._written:
             self._journal.add(pending)

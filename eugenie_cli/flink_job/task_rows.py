@@ -6,6 +6,7 @@ assets of a shard follow those of the shard before.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,15 +15,23 @@ from numpy.typing import NDArray
 
 from eugenie_cli.flink_job.arrival_delays import ArrivalDelays
 from eugenie_cli.flink_job.asset_clocks import Arrived, AssetClocks
+from eugenie_cli.flink_job.asset_reports import SILENT_MS
 from eugenie_cli.flink_job.grid import SIZES, Batch, ClassRows
 from eugenie_cli.flink_job.instants import FOREVER, NEVER
 from eugenie_cli.flink_job.late_letters import Letter, late_letters
 from eugenie_cli.flink_job.sensor_index import SensorIndex
 from eugenie_cli.flink_job.share import Columns, Readings, counted
 
+log = logging.getLogger(__name__)
+
 SAME_STREAM_MS = 300_000
 """Rows from the last minutes of a drained job are not made again. Older readings come from a replay, whose rows may be
 made again."""
+
+MOST_PENDING = 5_000_000
+"""Readings of a task that wait for their rows: 120 MB, and as much again in Flink's state. Live, a few seconds of
+readings wait; more while one partition is read far ahead of another that has readings of the same assets, as after an
+outage."""
 
 Until = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Assets, each by the place of one of its sensors [B], and the instants up to which their rows are complete [B], ms."""
@@ -107,6 +116,23 @@ class TaskRows:
         """
         for index, clocks in enumerate(self._clocks):
             self._until[index] = clocks.last() if is_silent else clocks.complete(now)
+        if self.is_crowded:
+            self._relieve()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether too many readings wait for their rows: those of the assets that have most are made at once."""
+        return sum(rows.waiting for rows in self.rows) > MOST_PENDING
+
+    def _relieve(self) -> None:
+        """The rows of assets with more waiting readings than the average are complete. What comes for them is late."""
+        fair = MOST_PENDING / sum(len(rows.assets) for rows in self.rows)
+        for index, (rows, clocks) in enumerate(zip(self.rows, self._clocks, strict=True)):
+            is_heavy = np.bincount(rows.pending()[0], minlength=len(rows.assets)) > fair
+            self._until[index] = np.where(is_heavy, np.maximum(self._until[index], clocks.last()), self._until[index])
+            if is_heavy.any():
+                names = ", ".join(rows.assets[number] for number in np.flatnonzero(is_heavy)[:10].tolist())
+                log.warning("%d assets have too many readings that wait; theirs are scored: %s", is_heavy.sum(), names)
 
     def finish(self) -> None:
         """The stream has ended: every row that can be made is complete."""
@@ -199,9 +225,14 @@ class TaskRows:
                 yield own, self._asset[place[own]], index
 
     def clocks(self, now: float) -> Iterator[tuple[str, int, int]]:
-        """(asset, usual delay in ms, silence in ms beyond what is usual for it) of assets with readings."""
-        for rows, clocks, delays in zip(self.rows, self._clocks, self._delays, strict=True):
+        """(asset, usual delay in ms, silence in ms beyond what is usual for it) of assets with readings.
+
+        A silence shorter than the class allows is 0.
+        """
+        of_classes = zip(self._routes.spec.classes, self.rows, self._clocks, self._delays, strict=True)
+        for spec, rows, clocks, delays in of_classes:
             usual, silence = delays.usual(), clocks.silence(now)
+            silence[silence < min(spec.silence_ms, SILENT_MS)] = 0
             for number in np.flatnonzero((clocks.newest > NEVER) & (usual < FOREVER)).tolist():
                 yield rows.assets[number], int(usual[number]), int(silence[number])
 

@@ -205,56 +205,6 @@ def test_the_rows_of_an_asset_are_those_that_it_makes_alone(plant, seed, paralle
         assert together.taken[asset] == len(own) and not together.dead
 
 
-FIELD = {
-    "two agents that send every 10 s, 5 s apart": (
-        [Gateway(asset, flush_s=10, phase_s=5 * (index % 2)) for index, asset in enumerate(ASSETS)], {},
-    ),
-    "a gateway 20 s ahead": ([Gateway("p0", offset_ms=20_000)], {}),
-    "a gateway 50 s ahead": ([Gateway("p0", offset_ms=50_000)], {}),
-    "a gateway hours ahead": ([Gateway("p0", offset_ms=3 * 3_600_000)], {("p0", "future"): 240}),
-    "a gateway in 2099": ([Gateway("p0", offset_ms=4_070_908_800_000 - START)], {("p0", "future"): 240}),
-    "a gateway in 2000": ([Gateway("p0", offset_ms=946_684_800_000 - START)], {}),
-    "a gateway in 1970": ([Gateway("p0", offset_ms=60_000 - START)], {}),
-    "a gateway a day behind": ([Gateway("p0", offset_ms=-DAY)], {}),
-    "a silent gateway": ([Gateway("p0", silent=(30, 120))], {}),
-    "a gateway that was offline": ([Gateway("p0", stored=(20, 100))], {}),
-    "all at once": (
-        [
-            Gateway("p0", offset_ms=20_000), Gateway("p1", offset_ms=946_684_800_000 - START),
-            Gateway("p2", offset_ms=4_070_908_800_000 - START), Gateway("p3", silent=(30, 120)),
-        ],
-        {("p2", "future"): 240},
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("partitions", [1, 3])
-@pytest.mark.parametrize("condition", FIELD)
-def test_a_gateway_harms_no_other(condition, partitions):
-    """The others' rows are made as early as without it, too."""
-    odd, dead = FIELD[condition]
-    own = {gateway.asset for gateway in odd}
-    others = [Gateway(asset) for asset in ASSETS if asset not in own]
-    plant = [
-        Gateway(**{**gateway.__dict__, "partition": index % partitions})
-        for index, gateway in enumerate([*odd, *others])
-    ]
-    spec = replace(SPEC, partitions=partitions)
-    rng = np.random.default_rng(7)
-    sent = {gateway.asset: gateway.messages(120, rng) for gateway in plant}
-    job = run(spec, [item for messages in sent.values() for item in messages], rng)
-    assert job.dead == dead
-    for asset, messages in sent.items():
-        assert job.taken[asset] + sum(count for (name, _), count in dead.items() if name == asset) == len(messages)
-    for gateway in others[:2]:
-        rows = job.of(gateway.asset)
-        expected = run(spec, sent[gateway.asset], np.random.default_rng(0)).of(gateway.asset)
-        assert rows == expected
-        delays = [job.made_at[gateway.asset, edge] - edge for edge in rows if edge < START + 110_000]
-        assert len(delays) == 110 and max(delays) <= LATEST
-
-
 @pytest.mark.slow
 def test_a_clock_that_is_set_back_makes_the_readings_of_its_asset_late_until_it_has_caught_up():
     rng = np.random.default_rng(1)

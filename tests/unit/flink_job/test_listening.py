@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eugenie_cli.flink_job.listening import PAUSE_DIVISOR, Listening
+from eugenie_cli.flink_job.listening import CONFIRMED_MS, PAUSE_DIVISOR, Listening
 
 IDLE, SILENT = 10_000, 300_000
 
@@ -78,4 +78,24 @@ def test_the_plant_is_silent_when_no_partition_sends():
     clock.hear([0], 5_000)
     assert not clock.is_plant_silent(5_000 + SILENT)  # the job may have been held up: it is still at work
     clock.done(900_000)
-    assert not clock.is_plant_silent(900_000 + SILENT - 1) and clock.is_plant_silent(900_000 + SILENT)
+    assert not clock.is_plant_silent(900_000 + SILENT - 1) and not clock.is_in_doubt
+    assert not clock.is_plant_silent(900_000 + SILENT) and clock.is_in_doubt
+    assert not clock.is_plant_silent(900_000 + SILENT + CONFIRMED_MS - 1)
+    assert clock.is_plant_silent(900_000 + SILENT + CONFIRMED_MS) and not clock.is_in_doubt
+    clock.done(900_000 + SILENT + CONFIRMED_MS)
+    assert not clock.is_plant_silent(900_000 + SILENT + CONFIRMED_MS + 1)
+
+
+@pytest.mark.parametrize("leap_ms", [SILENT, 86_400_000, -86_400_000])
+def test_a_leap_of_the_machines_clock_is_no_silence_of_the_plant(leap_ms):
+    """Nor is a machine that stood still: what has arrived meanwhile is read at once."""
+    clock = listening()
+    clock.hear([0], 86_400_000)
+    clock.done(86_400_000)
+    now = 86_400_000 + leap_ms
+    assert not any(clock.is_plant_silent(now + ms) for ms in range(0, CONFIRMED_MS, 1_000))
+    clock.hear([0], now + 20_000)
+    clock.done(now + 20_000)
+    assert not clock.is_plant_silent(now + SILENT)
+    assert not clock.is_plant_silent(now + 20_000 + SILENT)
+    assert clock.is_plant_silent(now + 20_000 + SILENT + CONFIRMED_MS)

@@ -27,7 +27,7 @@ class Metrics:
 
 def test_only_assets_with_something_to_report_have_metrics():
     metrics = Metrics()
-    metrics.reports.clocks([("p1", 120, 0), ("p2", -4_000, 59_000), ("p3", 59_000, 0)])
+    metrics.reports.clocks([("p1", 120, 0), ("p2", -4_000, 0), ("p3", 59_000, 0)])
     assert metrics.gauges == {} and metrics.read("p1") == {}
 
 
