@@ -68,6 +68,7 @@ def test_readings_that_wait_are_bounded(name, tell):
     assert most <= ASSETS * SENSORS * WAITING_S + dead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1_000, 100_000])
 def test_a_partition_that_is_read_far_ahead_fills_no_memory(monkeypatch, limit):
     """One sensor of p1 is in a partition that is read at once, the other in a long one. Beyond the limit, rows wait no
