@@ -62,6 +62,7 @@ class SensorIndex:
         self._router = Router(
             {entry.name: {"class": entry.class_name, "tags": entry.tags} for entry in spec.assets},
             {equipment.name: equipment.sensors for equipment in spec.classes},
+            ignores_case=spec.mapping.get("case") == "ignore",
         )
 
     def place_of(self, asset: str | None, sensor: str | None, tag: str | None) -> int | None:

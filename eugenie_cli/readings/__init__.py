@@ -12,5 +12,5 @@ Avro needs fastavro, Protobuf needs protobuf. All are pure except `schema_regist
    `bad-value`.
 """
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Increased whenever a rule change affects readings: items that were imported by older rules are then read again."""

@@ -23,6 +23,13 @@ def text_of(value: Any) -> str | None:
     return text.strip(BLANKS) or None
 
 
+def paths_of(part: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The paths of a mapping's part: none, one, or those that together are an instant or of which one has the value."""
+    if not part or part.get("path") is None:
+        return ()
+    return tuple(part.get("paths") or (part["path"],))
+
+
 def member(record: Record, path: str, in_base64: bool = False) -> Any:
     """The member named `path`, or else the nested one that its dots lead to; MISSING if there is none.
 

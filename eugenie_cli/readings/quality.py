@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eugenie_cli.readings.code_lists import CodeList, integer
 from eugenie_cli.readings.quality_words import is_good_word
 
-INTEGER_PATTERN = r"^(?:(-?[0-9]{1,10})(?:[.,]0*)?|0[xX]([0-9A-Fa-f]{1,8}))$"
-"""An integer, decimal (pandas writes 192.0 if the column has empty cells) or hexadecimal."""
 CODE_PATTERN = r"^(.*?)[ \t]*\(0[xX]([0-9A-Fa-f]{1,8})\)$"
 """Words followed by a status code: `The operation succeeded. StatusGood (0x0)`."""
 TRUE_PATTERN = r"^(?:true|1(?:[.,]0*)?)$"
@@ -27,6 +26,9 @@ OPC_DA_UNCERTAIN = 0x40
 OPC_DA_VENDOR = 0xFFFF  # the high byte is the vendor's: Sparkplug uses 500 for stale, Ignition 300 to 902 for errors
 
 IGNITION_UNCERTAIN = range(256, 262)  # subcodes since 8.0, without the bits of their level
+
+_FACTORYTALK_BAD = frozenset("DESU")
+_WONDERWARE_GOOD = frozenset({0, 16, 133})
 
 OPC_UA_SEVERITY_SHIFT = 30  # OPC 10000-4, 7.39: 00 good, 01 uncertain, 10 bad, 11 reserved
 OPC_UA_RESERVED = 0x3000_3060  # bits that a code must not have
@@ -42,7 +44,6 @@ BAD = 0
 IsGood = Callable[[str], bool]
 """Trimmed, non-empty text -> good or not. Raises ValueError for text that the scheme does not know."""
 
-_INTEGER = re.compile(INTEGER_PATTERN)
 _CODE = re.compile(CODE_PATTERN)
 _STATUS_CODE = re.compile(r"^0[xX][4-9A-Fa-f][0-9A-Fa-f]{7}$")
 """All eight digits of an uncertain or bad status code, which is not a code of any other system."""
@@ -57,7 +58,7 @@ def opcda(text: str) -> bool:
     Vendors may use the high byte; those that do put their own error codes there. By its low byte alone, Sparkplug's 500
     (stale) would be good.
     """
-    code = _integer(text)
+    code = integer(text)
     if code is None or not 0 <= code <= OPC_DA_VENDOR:
         raise ValueError(f"quality {text!r} is not an OPC DA quality (0 to 255, good is 192){_other(text)}")
     return _is_good_byte(code)
@@ -68,7 +69,7 @@ def ignition(text: str) -> bool:
 
     Since 8.0 a code also has its level in bits 30 and 31: 01 for uncertain, 10 for bad, 11 for an error.
     """
-    code = _integer(text)
+    code = integer(text)
     if code is None:
         return words(text)
     level = _as_32_bits(text, code) >> OPC_UA_SEVERITY_SHIFT
@@ -82,7 +83,7 @@ def opcua(text: str) -> bool:
 
     A good or uncertain code with reserved bits is refused: 192 and 500 are codes of other systems.
     """
-    code = _integer(text)
+    code = integer(text)
     if code is not None:
         return _status_code(text, _as_32_bits(text, code))
     named = _CODE.match(text)
@@ -99,7 +100,7 @@ def words(text: str) -> bool:
         return is_good_word(_name(named[1])) and _status_code(text, int(named[2], 16))
     if _STATUS_CODE.match(text):  # what Telegraf writes for a code whose name it does not know
         return _status_code(text, int(text, 16))
-    if _integer(text) is not None:
+    if integer(text) is not None:
         raise ValueError(f"quality {text!r} is a number, not a word{_other(text)}")
     return is_good_word(text)
 
@@ -131,13 +132,6 @@ def _name(text: str) -> str:
     if _STATUS_NAME.match(last):
         return last
     return text.rpartition(".")[2].strip(" \t") or text
-
-
-def _integer(text: str) -> int | None:
-    match = _INTEGER.match(text)
-    if match is None:
-        return None
-    return int(match[1]) if match[1] is not None else int(match[2], 16)
 
 
 def _is_good_byte(code: int) -> bool:
@@ -172,7 +166,7 @@ def _agrees(text: str) -> bool:
 
 def _other(text: str) -> str:
     """A hint that names the scheme to which the text may belong; empty if that is unclear."""
-    code = _integer(text)
+    code = integer(text)
     if code is None:
         if text.lower() in ("true", "false"):
             return ": `scheme: boolean` reads true and false"
@@ -184,6 +178,22 @@ def _other(text: str) -> str:
     return ": set `scheme` to that of its numbers: opcda, ignition, opcua or boolean"
 
 
+def factorytalk(text: str) -> bool:
+    """FactoryTalk View's data logs: no letter is good; D (disabled), E (error), S (stale), U (no value yet) bad."""
+    return False if text.upper() in _FACTORYTALK_BAD else words(text)
+
+
+def wonderware(text: str) -> bool:
+    """AVEVA (Wonderware) Historian's `Quality`, or `QualityDetail` with OPC DA's numbers in its low byte; or words.
+
+    `Quality` is 0 good, 1 bad, 16 doubtful, 133 good but the first value of a query; any other number is bad.
+    """
+    code = integer(text)
+    if code is None:
+        return words(text)
+    return code in _WONDERWARE_GOOD or (code <= OPC_DA_LARGEST and code & OPC_DA_MASK == OPC_DA_GOOD and code < 248)
+
+
 SCHEMES: dict[str, IsGood] = {
     "opcda": opcda,
     "opcua": opcua,
@@ -193,5 +203,34 @@ SCHEMES: dict[str, IsGood] = {
     "sparkplug": opcda,
     "sitewise": words,
     "telegraf": opcua,
+    "factorytalk": factorytalk,
+    "wonderware": wonderware,
 }
-"""Name in the site file -> its rule. The last three are gateways whose qualities are those of a scheme above."""
+"""Name in the site file -> its rule. sparkplug, sitewise and telegraf have the qualities of a scheme above."""
+
+
+def compile_quality(part: Mapping[str, Any] | None) -> IsGood:
+    """The rule of a mapping's quality part; None: the default scheme.
+
+    Its lists `bad`, `good` and `uncertain` (which counts as good) precede the scheme: words, numbers in any notation,
+    and ranges such as 64..127. If there is only a list of good ones, a code that the scheme does not know is bad.
+    """
+    part = part or {}
+    by_scheme = SCHEMES[part.get("scheme") or "words"]
+    bad, good = CodeList(part.get("bad") or ()), CodeList((*(part.get("good") or ()), *(part.get("uncertain") or ())))
+    if not bad and not good:
+        return by_scheme
+
+    def is_good(text: str) -> bool:
+        if text in bad:
+            return False
+        if text in good:
+            return True
+        try:
+            return by_scheme(text)
+        except ValueError as error:
+            if not bad:
+                return False
+            raise ValueError(f"{error}; it is in none of the lists `good`, `bad` and `uncertain`") from None
+
+    return is_good

@@ -21,6 +21,12 @@ GOOD_WORDS = frozenset(
         "interpolated",
         "calculated",
         "manual",
+        "annotated",
+        "estimated",
+        "edited",
+        "initial value",
+        "uncer",
+        "non specific",
         "g",
         "u",
     ]
@@ -50,13 +56,19 @@ BAD_WORDS = frozenset(
         "disconnected",
         "disabled",
         "timeout",
+        "uninitialized",
+        "initial",
+        "expired",
+        "unreliable",
+        "unavailable",
         "b",
     ]
 )
 """A text that contains one of these words means a bad reading."""
 BAD_PHRASES = frozenset(
     """not good, not connected, not found, not available, out of service, out of range, out of serv, no data,
-    no value, no communication, access denied, demo expired, last known bad""".replace("\n    ", " ").split(", ")
+    no value, no status, no communication, no good data, not initialized, access denied, demo expired,
+    last known bad""".replace("\n    ", " ").split(", ")
 )
 
 _TOKEN = re.compile(r"[^\W_]+")

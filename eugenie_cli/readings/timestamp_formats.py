@@ -8,7 +8,7 @@ that does not determine an instant is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 from eugenie_cli.readings.abbreviations import offset_reader
@@ -63,6 +63,36 @@ def compile_format(format: str, zone: tzinfo) -> Callable[[str], Local]:
             raise ValueError(f"{text!r}: {day.isoformat()} is not a {weekday}")
         milliseconds = int((fields.get("f") or "")[:3].ljust(3, "0"))
         return local, milliseconds, 0 if in_utc else _offset(text, fields, local, offset_of)
+
+    return read
+
+
+def compile_formats(formats: Sequence[str], zone: tzinfo) -> Callable[[str], Local]:
+    """The reader of texts in one of several formats.
+
+    A text that two of them read differently (03/04 with the day or the month first) is refused: neither is a guess.
+    """
+    readers = [compile_format(format, zone) for format in formats]
+    if len(readers) == 1:
+        return readers[0]
+
+    def read(text: str) -> Local:
+        found: dict[Local, str] = {}
+        errors = []
+        for format, read_one in zip(formats, readers, strict=True):
+            try:
+                found.setdefault(read_one(text), format)
+            except ValueError as error:
+                errors.append(str(error))
+        if len(found) == 1:
+            return next(iter(found))
+        if found:
+            first, second = list(found.values())[:2]
+            raise ValueError(f"{text!r} is read differently by the formats {first!r} and {second!r}: keep one of them")
+        others = [error for error in errors if "does not match the format" not in error]
+        raise ValueError(
+            others[0] if others else f"{text!r} matches none of the formats {', '.join(map(repr, formats))}"
+        )
 
     return read
 

@@ -1,19 +1,21 @@
 """Instants: text in many formats -> int milliseconds since 1970-01-01T00:00:00Z, rounded down.
 
 Local times are read in the named zone. A local time that occurs twice (clocks set back) or never (clocks set forward)
-is refused, not guessed: otherwise the readings of the repeated hour would get the same instants.
+is refused, not guessed, unless the mapping says which of the two it is: otherwise the readings of the repeated hour
+would get the same instants.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from eugenie_cli.readings.timestamp_formats import Local, compile_format, offset_ms
+from eugenie_cli.readings.timestamp_formats import Local, compile_formats, offset_ms
 
 ISO_PATTERN = (
     r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
@@ -36,6 +38,8 @@ _EPOCH = datetime(1970, 1, 1)
 EXCEL_1970, EXCEL_LAST = 25_569, 2_958_465
 """Days since 1899-12-30: of 1970-01-01 and of 9999-12-31."""
 DAY_MS = 86_400_000
+SERIAL_DAYS = {"excel": 1, "wincc": 1_000_000}
+"""Unit -> how many of it are a day since 1899-12-30. WinCC's logs have millionths of a day, in a column `Time_ms`."""
 
 # What JavaScript writes for a Date, with toString() and toUTCString(). Both have an offset, so neither is ambiguous.
 _OF_JAVASCRIPT = (
@@ -65,35 +69,144 @@ def wall_ms(local: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
 
 
-def utc_offset_ms(local: datetime, zone: tzinfo) -> int:
-    """The offset from UTC of a naive local time. Raises ValueError if the time occurs twice or never."""
+class TimeRule(NamedTuple):
+    """How texts of one timestamp field are read.
+
+    `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
+    1899-12-30, local time) or "wincc" (millionths of such a day). `format`: one or several, for `compile_formats`; it
+    overrides `unit`. `timezone`: of local times without an offset. `ambiguous`: which of the two instants a local time
+    means that occurs twice: "first", "second", or "reject". `joined`: the texts are of several fields, with `JOINER`
+    between them.
+    """
+
+    unit: str = "iso"
+    format: str | Sequence[str] | None = None
+    timezone: str = "UTC"
+    ambiguous: str = "reject"
+    joined: bool = False
+
+    @staticmethod
+    def of(part: Mapping[str, Any], timezone: str) -> TimeRule:
+        """The rule of a mapping's `ts`. `timezone`: the site's. The order of rows is not known here: it is rejected."""
+        ambiguous = part.get("ambiguous") or "reject"
+        return TimeRule(
+            part.get("unit") or "iso",
+            part.get("formats") or part.get("format"),
+            part.get("timezone") or timezone,
+            "reject" if ambiguous == "order" else ambiguous,
+            bool(part.get("paths")),
+        )
+
+
+class Clock(NamedTuple):
+    """The clock that local times are read on: its zone, and which instant a time means that occurs twice."""
+
+    zone: tzinfo
+    ambiguous: str = "reject"
+
+
+def utc_offset_ms(local: datetime, zone: tzinfo, ambiguous: str = "reject") -> int:
+    """The offset from UTC of a naive local time. Raises ValueError if the time never occurs, or occurs twice and
+    `ambiguous` is not "first" or "second".
+    """
     first = local.replace(tzinfo=zone, fold=0).utcoffset()
     second = local.replace(tzinfo=zone, fold=1).utcoffset()
     if first is None or second is None:
         raise ValueError(f"{zone} has no offset at {local.isoformat()}")
-    if first != second:
-        count = "occurs twice" if first > second else "does not exist"
-        raise ValueError(f"the local time {local.isoformat()} {count} in {zone}: send an offset or UTC")
-    return first // timedelta(milliseconds=1)
+    if first < second:
+        raise ValueError(f"the local time {local.isoformat()} does not exist in {zone}: send an offset or UTC")
+    if first != second and ambiguous not in ("first", "second"):
+        raise ValueError(
+            f"the local time {local.isoformat()} occurs twice in {zone}: send an offset or UTC, or set `ambiguous` of"
+            " `ts` to first or second"
+        )
+    return (second if ambiguous == "second" else first) // timedelta(milliseconds=1)
 
 
-def compile_instant(unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> ToInstant:
-    """The reader of one timestamp field.
+def compile_instant(
+    unit: str = "iso",
+    format: str | Sequence[str] | None = None,
+    timezone: str = "UTC",
+    ambiguous: str = "reject",
+    joined: bool = False,
+) -> ToInstant:
+    """The reader of one timestamp field. Arguments: as in `TimeRule`.
 
-    `unit`: "iso" (ISO 8601, up to nine digits of a second), the epoch unit s, ms, us, ns, or "excel" (days since
-    1899-12-30, local time). `format`: for `timestamp_formats.compile_format`; overrides `unit`. `timezone`: of local
-    times without an offset.
+    Raises ValueError for an unknown zone, or a format that does not determine an instant.
     """
-    local_zone = zone(timezone)
-    if format is not None:
-        read = compile_format(format, local_zone)
-        return _bounded(lambda text: _from_local(read(text), local_zone))
+    formats, clock = formats_of(format), Clock(zone(timezone), ambiguous)
+    if joined:
+        return _bounded(_joined(unit, formats, clock))
+    return _bounded(_single(unit, formats, clock), unit if unit in _MS_PER_UNIT and not formats else "")
+
+
+def formats_of(format: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The formats of a field that has none, one or several."""
+    return () if format is None else (format,) if isinstance(format, str) else tuple(format)
+
+
+def _single(unit: str, formats: Sequence[str], clock: Clock) -> ToInstant:
+    """The reader of one text by one rule."""
+    if formats:
+        read = compile_formats(formats, clock.zone)
+        return lambda text: _from_local(read(text), clock)
     if unit == "iso":
-        return _bounded(lambda text: _iso(text, local_zone))
-    if unit == "excel":
-        return _bounded(lambda text: _excel(text, local_zone))
+        return lambda text: _iso(text, clock)
+    if unit in SERIAL_DAYS:
+        return lambda text: _excel(text, clock, SERIAL_DAYS[unit])
     factor = _MS_PER_UNIT[unit]
-    return _bounded(lambda text: _epoch(text, factor), unit)
+    return lambda text: _epoch(text, factor)
+
+
+JOINER = " "
+"""Between the texts of fields that together are an instant."""
+SPARE_PATTERN = r"^(.*[^ ]) ([0-9]{1,3})(?:\.0*)?$"
+_SPARE = re.compile(SPARE_PATTERN)
+_WHOLE_SECONDS = re.compile(r"^[0-9]{1,20}$")
+
+
+def whole_second_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Those of the formats with seconds and without fractions: milliseconds may follow them in a field of their own."""
+    return tuple(format for format in formats if "%S" in format and "%f" not in format)
+
+
+def _joined(unit: str, formats: Sequence[str], clock: Clock) -> ToInstant:
+    """Several fields as one text. A last field of up to three digits that nothing else reads is milliseconds.
+
+    Days of a spreadsheet are added: one field has the date, another the time.
+    """
+    if unit in SERIAL_DAYS and not formats:
+        serial = _single(unit, (), clock)
+        return lambda text: serial(_sum(text))
+    whole = _single(unit, formats, clock)
+    in_seconds = whole_second_formats(formats)
+    seconds = _single(unit, in_seconds, clock) if in_seconds or not formats else None
+
+    def read(text: str) -> int:
+        try:
+            return whole(text)
+        except ValueError:
+            spare = _SPARE.match(text)
+            if spare is None or seconds is None or not (formats or _is_whole_second(spare[1], unit)):
+                raise
+            return seconds(spare[1]) + int(spare[2])
+
+    return read
+
+
+def _is_whole_second(text: str, unit: str) -> bool:
+    """Whether a text without a format has seconds, and neither a fraction nor an offset behind them."""
+    if unit == "s":
+        return _WHOLE_SECONDS.match(text) is not None
+    iso = _ISO.match(text) if unit == "iso" else None
+    return iso is not None and iso[6] is not None and iso[7] is None and iso[8] is None
+
+
+def _sum(text: str) -> str:
+    numbers = [number.replace(",", ".", 1) for number in text.split(JOINER)]
+    if not all(map(_EPOCH_NUMBER.match, numbers)):
+        raise ValueError(f"{text!r} is not a number of days for each field, as spreadsheets count them")
+    return format(sum(map(Decimal, numbers)), "f")
 
 
 def _bounded(read: ToInstant, unit: str = "") -> ToInstant:
@@ -119,12 +232,12 @@ def _other_unit(number: str, before: str) -> str:
     return ""
 
 
-def _from_local(fields: Local, local_zone: tzinfo) -> int:
+def _from_local(fields: Local, clock: Clock) -> int:
     local, milliseconds, offset = fields
-    return wall_ms(local) + milliseconds - (utc_offset_ms(local, local_zone) if offset is None else offset)
+    return wall_ms(local) + milliseconds - (utc_offset_ms(local, *clock) if offset is None else offset)
 
 
-def _iso(text: str, local_zone: tzinfo) -> int:
+def _iso(text: str, clock: Clock) -> int:
     match = _ISO.match(text)
     if match is None:
         if text[:3].isalpha() and (of_javascript := _javascript(text)) is not None:
@@ -137,7 +250,7 @@ def _iso(text: str, local_zone: tzinfo) -> int:
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     milliseconds = int((match[7] or "")[:3].ljust(3, "0"))
-    return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), local_zone)
+    return _from_local((local, milliseconds, offset_ms(match[8]) if match[8] else None), clock)
 
 
 def _javascript(text: str) -> int | None:
@@ -145,13 +258,13 @@ def _javascript(text: str) -> int | None:
     for pattern, format in _OF_JAVASCRIPT:
         match = re.match(pattern, text)
         if match is not None:
-            return _from_local(_in_utc(format)(match[1]), timezone.utc)
+            return _from_local(_in_utc(format)(match[1]), Clock(timezone.utc))
     return None
 
 
 @cache
 def _in_utc(format: str) -> Callable[[str], Local]:
-    return compile_format(format, timezone.utc)
+    return compile_formats([format], timezone.utc)
 
 
 def _epoch(text: str, ms_per_unit: Decimal) -> int:
@@ -160,14 +273,14 @@ def _epoch(text: str, ms_per_unit: Decimal) -> int:
     return int((Decimal(text) * ms_per_unit).to_integral_value(ROUND_FLOOR))
 
 
-def _excel(text: str, local_zone: tzinfo) -> int:
+def _excel(text: str, clock: Clock, per_day: int = 1) -> int:
     """Days with a fraction, rounded to the millisecond: a spreadsheet writes 05:00 as 0.2083333333."""
     number = text.replace(",", ".", 1)
     if _EPOCH_NUMBER.match(number) is None:
         raise ValueError(f"{text!r} is not a number of days, as spreadsheets count them")
-    days = Decimal(number)
+    days = Decimal(number) / per_day
     if not EXCEL_1970 <= days <= EXCEL_LAST:
         raise ValueError(f"{text!r} is before 1970 or after 9999, counted in days since 1899-12-30")
     wall = int(((days - EXCEL_1970) * DAY_MS).to_integral_value(ROUND_HALF_EVEN))
     seconds, milliseconds = divmod(wall, 1_000)
-    return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), local_zone)
+    return _from_local((_EPOCH + timedelta(seconds=seconds), milliseconds, None), clock)

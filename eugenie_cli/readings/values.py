@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-# No thousands separators: `1.012,5` and `1,012.5` are refused instead of guessed.
+# No thousands separators, unless stated: `1.012,5` and `1,012.5` are refused instead of guessed.
 NUMBER_PATTERN = {
     ".": r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$",
     ",": r"^[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?$",
@@ -25,7 +27,11 @@ not configured, unconfigured, shutdown, shut down, intf shut, intf shutdown, int
 err, fault, fail, failed, failure, invalid, invalid data, invalid float, filter expired, arc offline,
 arc off-line, archive offline, offline, access denied, no access, trace-back, undefined, unknown,
 under repair, stale, snapshot fail, wrong type, data loss, future data unsupported, coercion failed, set to bad,
-isu saw no data, unit down, dcs failed, out of serv, out of service, doubtful,
+isu saw no data, unit down, dcs failed, out of serv, out of service, doubtful, manual, auto, active batch,
+bad lab data, no lab data, bad output, no output, bad qual, bad calc, no_sample, not converge, filter failure,
+timestamp error, unable to connect, initialized, not initialized, uninitialized, start-up, test, under test,
+trouble, not good, no valid data, no status, archive error, io error, i/o error, device failure, sensor failure,
+configuration error, not supported, not collected, never written, waiting for initial data,
 bad_quality, unavailable, unreliable, not available, nan, +nan, -nan, inf, +inf, -inf, infinity,
 +infinity, -infinity, null, none, nil, na, n/a, n.a., -, --, ---, ?, *, ***, #n/a, #na, #null!, #value!,
 #ref!, #div/0!, #num!, #name?, 1.#qnan, -1.#ind, 1.#inf, -1.#inf
@@ -35,6 +41,9 @@ STATUS_TEXTS = frozenset(_STATUS_TEXTS.strip().replace("\n", " ").split(", "))
 TRUE_TEXTS = frozenset({"true", "on"})
 FALSE_TEXTS = frozenset({"false", "off"})
 
+# PI's errors as text: `[-11059] No Good Data For Calculation`, `Error 11059`; numbers stand for unnamed states: `?271`.
+_ERROR_NUMBER = re.compile(r"^(?:\[-?[0-9]{1,9}\].*|error:? -?[0-9]{1,9}|\?[0-9]{1,9})$", re.IGNORECASE)
+
 # What is probably the unit behind a number: bar, °C, %, m³/h, kW.
 _NUMBER_AND_UNIT = re.compile(
     r"^[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?[ \t]*(?P<unit>[^\W\d_]{1,12}[^\s,;:]{0,4}|[%°‰][^\s,;:]{0,4})$"
@@ -43,47 +52,169 @@ _NUMBER_AND_UNIT = re.compile(
 ToValue = Callable[[str], float]
 """Trimmed text -> value; NaN means bad quality. Raises ValueError for text that is not a value."""
 
+THOUSANDS = {" ": " \u00a0\u202f\u2009", "'": "'\u2019"}
+"""A separator of thousands -> the characters that it stands for: blanks and apostrophes have several."""
+RANGE_PATTERN = r"^([+-]?[0-9]*\.?[0-9]+)?[ \t]*\.\.[ \t]*([+-]?[0-9]*\.?[0-9]+)?$"
+_RANGE = re.compile(RANGE_PATTERN)
+
+Range = tuple[float, float]
+"""The least and the greatest number, both included."""
+
+
+def grouped_pattern(decimal: str, thousands: str) -> str:
+    """The pattern of numbers whose digits before the decimal sign are in groups; the last group has three."""
+    group = f"[{re.escape(THOUSANDS.get(thousands, thousands))}]"
+    return rf"^[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}(?:{re.escape(decimal)}[0-9]*)?$"
+
+
+@dataclass(frozen=True)
+class ValueRule:
+    """How one value field is read.
+
+    `decimal`: "." or ","; `thousands`: what groups digits, if anything; `unit`: what may follow a number; `strip`:
+    texts that are removed from both ends, longest first; `states`: words (lower case) and `state_numbers` that stand
+    for a value, NaN for bad quality; `bad`: words, `bad_numbers` and `bad_ranges` that mean bad quality; `scale`,
+    `offset`: applied to numbers, not to states.
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+    unit: str | None = None
+    strip: tuple[str, ...] = ()
+    states: Mapping[str, float] = field(default_factory=dict)
+    state_numbers: tuple[tuple[float, float], ...] = ()
+    bad: frozenset[str] = frozenset()
+    bad_numbers: tuple[float, ...] = ()
+    bad_ranges: tuple[Range, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @staticmethod
+    def of(part: Mapping[str, Any] | None) -> ValueRule:
+        """The rule of a mapping's value part; None: the default rule."""
+        part = part or {}
+        decimal, unit = part.get("decimal") or ".", part.get("unit")
+        listed = [text.strip(" \t") for text in (*(part.get("status") or ()), *(part.get("bad") or ()))]
+        ranges = [bounds for text in listed if (bounds := range_of(text)) is not None]
+        states = {
+            name.strip(" \t"): math.nan if to is None else float(to) for name, to in (part.get("map") or {}).items()
+        }
+        return ValueRule(
+            decimal,
+            part.get("thousands"),
+            unit.strip(" \t") if unit else None,
+            tuple(sorted((text.strip(" \t") for text in part.get("strip") or ()), key=len, reverse=True)),
+            {name.lower(): to for name, to in states.items()},
+            tuple((number, to) for name, to in states.items() for number in sentinels(decimal, [name])),
+            frozenset(text.lower() for text in listed),
+            sentinels(decimal, listed),
+            tuple(ranges),
+            1.0 if part.get("scale") is None else part["scale"],
+            part.get("offset") or 0.0,
+        )
+
+    def of_number(self, number: float) -> float:
+        """The value that a number stands for."""
+        if not abs(number) <= MAX_VALUE:
+            return math.nan
+        for state, to in self.state_numbers:
+            if number == state:
+                return to
+        if number in self.bad_numbers or any(low <= number <= high for low, high in self.bad_ranges):
+            return math.nan
+        value = number * self.scale + self.offset if self.is_scaled else number
+        return value if abs(value) <= MAX_VALUE else math.nan
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether numbers are changed."""
+        return self.scale != 1.0 or self.offset != 0.0
+
+
+def range_of(text: str) -> Range | None:
+    """`-5..5`, `..-100`, `1000..` -> its bounds; None for any other text."""
+    match = _RANGE.match(text)
+    if match is None or (match[1] is None and match[2] is None):
+        return None
+    return (-math.inf if match[1] is None else float(match[1]), math.inf if match[2] is None else float(match[2]))
+
 
 def compile_value(decimal: str = ".", status: Iterable[str] = (), unit: str | None = None) -> ToValue:
     """The reader of one value field. `decimal`: "." or ","; `status`: additional texts that mean bad quality.
 
     A status that is a number, such as -9999, matches that number in any notation. `unit`: what may follow a number.
     """
-    unit = unit.strip(" \t") if unit else None
-    number = re.compile(NUMBER_PATTERN[decimal])
-    status = [text.strip(" \t") for text in status]
-    bad = STATUS_TEXTS | {""} | {text.lower() for text in status}
-    bad_numbers = frozenset(sentinels(decimal, status))
+    return compile_rule(ValueRule.of({"decimal": decimal, "status": tuple(status), "unit": unit}))
+
+
+def compile_rule(rule: ValueRule) -> ToValue:
+    """The reader of texts by a rule."""
+    number = re.compile(NUMBER_PATTERN[rule.decimal])
+    grouped = re.compile(grouped_pattern(rule.decimal, rule.thousands)) if rule.thousands else None
+    bad = STATUS_TEXTS | {""} | rule.bad
+
+    def plain(text: str) -> str | None:
+        """The text of a number, with a decimal point; None for other text."""
+        if number.match(text) is not None:
+            return text.replace(",", ".")
+        if grouped is not None and grouped.match(text) is not None:
+            digits = "".join(character for character in text if character.isdigit() or character in "+-" + rule.decimal)
+            return digits.replace(",", ".")
+        return None
 
     def to_value(text: str) -> float:
-        is_number = number.match(text) is not None
-        if not is_number and unit and text.endswith(unit) and number.match(bare := text[: -len(unit)].rstrip(" \t")):
-            text, is_number = bare, True
-        if is_number:
-            value = float(text.replace(",", "."))
-            return value if abs(value) <= MAX_VALUE and value not in bad_numbers else math.nan
+        if (word := text.lower()) in rule.states:
+            return rule.states[word]
+        bare = plain(text)
+        if bare is None and rule.strip:
+            text = _stripped(text, rule.strip)
+            bare = plain(text)
+        if bare is None and rule.unit and text.endswith(rule.unit):
+            bare = plain(text[: -len(rule.unit)].rstrip(" \t"))
+        if bare is not None:
+            return rule.of_number(float(bare))
         word = text.lower()
-        if word in bad:
+        if word in rule.states:
+            return rule.states[word]
+        if word in bad or _ERROR_NUMBER.match(word):
             return math.nan
         if word in TRUE_TEXTS:
             return 1.0
         if word in FALSE_TEXTS:
             return 0.0
         raise ValueError(
-            f"{text!r} is neither a number (decimal {decimal!r}) nor a known status text{_unit_hint(text, unit)}"
+            f"{text!r} is neither a number (decimal {rule.decimal!r}) nor a known status text{_hint(text, rule)}"
         )
 
     return to_value
 
 
-def _unit_hint(text: str, unit: str | None) -> str:
-    """What to set for a number with a unit; empty for other text."""
+def _stripped(text: str, strip: Iterable[str]) -> str:
+    """The text without the given ones, and blanks, at both ends."""
+    while True:
+        before = text
+        for end in strip:
+            text = text.removeprefix(end).removesuffix(end).strip(" \t")
+        if text == before:
+            return text
+
+
+def _hint(text: str, rule: ValueRule) -> str:
+    """What to set for a number with a unit or with separators; empty for other text."""
+    for thousands in (".", ",", " ", "'"):
+        for decimal in (".", ","):
+            if thousands != decimal and re.match(grouped_pattern(decimal, thousands), text[:100]):
+                is_clear = decimal == rule.decimal and thousands != rule.thousands
+                if is_clear:
+                    return f': with `thousands: "{thousands}"` in the mapping\'s value, its digits are in groups'
     match = _NUMBER_AND_UNIT.match(text[:100])
-    if match is None:
-        return ""
-    if unit:
-        return f": the mapping's value has the unit {unit!r}"
-    return f": with `unit: {match['unit']}` in the mapping's value, that unit is removed"
+    if match is not None:
+        if rule.unit:
+            return f": the mapping's value has the unit {rule.unit!r}"
+        return f": with `unit: {match['unit']}` in the mapping's value, that unit is removed"
+    if text[:1].isalpha() and len(text) <= 40:
+        return f": as a state, `map: {{{text}: 1}}` in the mapping's value; as bad quality, `bad: [{text}]`"
+    return ""
 
 
 def sentinels(decimal: str = ".", status: Iterable[str] = ()) -> tuple[float, ...]:

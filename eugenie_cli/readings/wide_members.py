@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eugenie_cli.readings.members import paths_of
+
 ERRORS = "errors"
 """The object next to one named `VALUES` in which Neuron names the tags that it could not read."""
 VALUES = "values"
@@ -17,7 +19,7 @@ KEEP_ALIVE = "ua-keepalive"
 def inner_paths(mapping: Mapping[str, Any]) -> list[str]:
     """Paths of a wide record's other parts that lie in the object of its measurements, relative to that object."""
     around = ((mapping.get("value") or {}).get("path") or DEFAULT) + "."
-    paths = [(mapping.get(name) or {}).get("path") or "" for name in ("ts", "asset", "quality")]
+    paths = [path for name in ("ts", "asset", "quality") for path in paths_of(mapping.get(name))]
     return [path.removeprefix(around) for path in paths if path.startswith(around)]
 
 

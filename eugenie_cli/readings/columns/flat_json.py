@@ -25,6 +25,7 @@ from eugenie_cli.readings.columns.sensor_index import UNREAD, Places
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.json_text import MAX_PAYLOAD
 from eugenie_cli.readings.timestamp_parts import nanos_path
+from eugenie_cli.readings.timestamps import formats_of
 from eugenie_cli.readings.values import MAX_VALUE
 
 _QUALITY_TYPES = {
@@ -36,6 +37,8 @@ _QUALITY_TYPES = {
     "sparkplug": pa.int64(),
     "sitewise": pa.string(),
     "telegraf": pa.string(),
+    "factorytalk": pa.string(),
+    "wonderware": pa.int64(),
 }
 
 _ESCAPED_MARK = re.compile(rb"\\u00(?:69|73|4[eE]|75|6[cC])")
@@ -65,7 +68,7 @@ class FlatJson:
         """Whether the mapping uses only members of flat objects."""
         parts = [mapping[name] for name in (*NAMES, "ts", "value", "quality") if mapping.get(name) is not None]
         paths = [part.get("path") for part in parts]
-        value, ts = mapping.get("value") or {}, mapping.get("ts") or {}
+        ts = mapping.get("ts") or {}
         return (
             (mapping.get("format") or "json") == "json"
             and not mapping.get("base64")
@@ -74,8 +77,9 @@ class FlatJson:
             and all(map(is_plain, parts))
             and len(set(paths)) == len(paths)
             and nanos_path(ts) is None
-            and (value.get("decimal") or ".") == "."
-            and "%Z" not in (ts.get("format") or "")  # abbreviations of zones are read one by one
+            and not any(part.get("paths") for part in parts)
+            # abbreviations of zones are read one by one
+            and "%Z" not in " ".join(formats_of(ts.get("formats") or ts.get("format")))
         )
 
     def __init__(
@@ -127,7 +131,7 @@ class FlatJson:
         ts, fine = self._instant(table.column(self._ts).combine_chunks())
         value = table.column(self._value).to_numpy()
         fine &= (place != UNREAD) & (np.abs(value) <= MAX_VALUE)  # False for NaN, which means null or missing
-        value = self._values.without_sentinels(value)
+        value = self._values.of_numbers(value)
         if self._quality is not None:
             good, readable = self._qualities.of_column(table.column(self._quality).combine_chunks())
             fine &= readable

@@ -41,13 +41,20 @@ class Instants:
     It reads exactly the texts that `compile_instant` reads, with the same results.
     """
 
-    def __init__(self, unit: str = "iso", format: str | None = None, timezone: str = "UTC") -> None:
-        self._scalar = compile_instant(unit, format, timezone)
-        self._scalar_iso = self._scalar if unit == "iso" and format is None else compile_instant("iso", None, timezone)
-        self._layout_of = layouts(unit, format)
+    def __init__(
+        self,
+        unit: str = "iso",
+        format: str | Sequence[str] | None = None,
+        timezone: str = "UTC",
+        ambiguous: str = "reject",
+        joined: bool = False,
+    ) -> None:
+        self._scalar = compile_instant(unit, format, timezone, ambiguous, joined)
+        self._scalar_iso = compile_instant("iso", None, timezone, ambiguous)
+        self._layout_of = layouts(unit, format, joined)
         self._layouts: dict[bytes, Layout] = {}
-        self._local = LocalTime(zone(timezone))
-        self._integers = UNITS.get(unit) if format is None else None
+        self._local = LocalTime(zone(timezone), ambiguous)
+        self._integers = UNITS.get(unit) if not format and not joined else None
 
     def of_members(self, members: Sequence[Any]) -> Read:
         """Members [N] of messages: texts, numbers, or other types, which are not instants."""

@@ -20,8 +20,9 @@ _UNCLEAR = np.iinfo(np.int64).min
 class LocalTime:
     """The clock of one zone."""
 
-    def __init__(self, zone: tzinfo) -> None:
-        self._zone = zone
+    def __init__(self, zone: tzinfo, ambiguous: str = "reject") -> None:
+        """`ambiguous`: as in `timestamps.TimeRule`."""
+        self._zone, self._ambiguous = zone, ambiguous
         self._offsets: dict[int, int] = {}
 
     def to_utc(self, wall: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -47,8 +48,8 @@ class LocalTime:
     def _look_up(self, hour: int) -> int:
         try:
             start = datetime(1970, 1, 1) + timedelta(hours=hour)
-            first = utc_offset_ms(start, self._zone)
-            last = utc_offset_ms(start + timedelta(hours=1, microseconds=-1), self._zone)
+            first = utc_offset_ms(start, self._zone, self._ambiguous)
+            last = utc_offset_ms(start + timedelta(hours=1, microseconds=-1), self._zone, self._ambiguous)
         except (ValueError, OverflowError):  # the latter beyond the range of `datetime`
             return _UNCLEAR
         return first if first == last else _UNCLEAR

@@ -9,13 +9,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, EXCEL_LAST, MAX_INSTANT
+from eugenie_cli.readings.timestamps import DAY_MS, EXCEL_1970, EXCEL_LAST, MAX_INSTANT, SERIAL_DAYS
 
 UNITS = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
 """Unit -> (milliseconds per unit, units per millisecond); one of the two is 1."""
 
 _EPOCH = re.compile(r"([0-9]{1,18})(?:\.([0-9]*))?")
-_DAYS = re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,11}))?")  # with more digits, the product below does not fit 63 bits
+# with more digits, the scalar rule would round twice
+_DAYS = {
+    "excel": re.compile(r"([0-9]{5,7})(?:[.,]([0-9]{0,15}))?"),
+    "wincc": re.compile(r"([0-9]{11,13})(?:[.,]([0-9]{0,9}))?"),
+}
+_HIGH = 11  # digits of a fraction of a day: with more, their product with the milliseconds of a day exceeds 63 bits
 
 
 class Layout(Protocol):
@@ -46,10 +51,13 @@ def epoch_layout(text: str, unit: str) -> Layout | None:
     return None if match is None else EpochLayout(len(match[1]), len(text), unit)
 
 
-def serial_day_layout(text: str) -> Layout | None:
-    """The layout of days since 1899-12-30, such as `46035,2083333333`."""
-    match = _DAYS.fullmatch(text)
-    return None if match is None else SerialDayLayout(len(match[1]), len(text), text[len(match[1]) :][:1].encode())
+def serial_day_layout(text: str, unit: str = "excel") -> Layout | None:
+    """The layout of days since 1899-12-30, such as `46035,2083333333`, or of millionths of them (wincc)."""
+    match = _DAYS[unit].fullmatch(text)
+    if match is None:
+        return None
+    whole, point = len(match[1]), text[len(match[1]) :][:1].encode()
+    return SerialDayLayout(whole, len(text), point, whole - len(str(SERIAL_DAYS[unit])) + 1)
 
 
 @dataclass(frozen=True)
@@ -81,21 +89,37 @@ class SerialDayLayout:
     whole: int
     length: int
     point: bytes
+    days: int
     is_local: bool = True
 
     def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """See `Layout`. Rounded to the millisecond, half to even."""
+        """See `Layout`. Rounded to the millisecond, half to even. The first `days` of the digits are whole days."""
         digits, fits = _digits(characters, self.whole, self.point)
-        days = number_of(digits[: self.whole]).astype(np.int64)
+        days = number_of(digits[: self.days]).astype(np.int64)
         # of the last day the scalar rule accepts only the beginning, which is left to it
         fits &= (days >= EXCEL_1970) & (days < EXCEL_LAST)
         instants = (days - EXCEL_1970) * DAY_MS
-        count = self.length - self.whole - 1
-        if count > 0:
-            parts, size = number_of(digits[self.whole + 1 :]).astype(np.int64) * DAY_MS, 10**count
-            part, rest = parts // size, parts % size
-            instants += part + ((2 * rest > size) | ((2 * rest == size) & (part % 2 == 1)))
+        fraction = (
+            np.delete(digits, self.whole, axis=0)[self.days :] if len(digits) > self.whole else digits[self.days :]
+        )
+        if len(fraction):
+            instants += _milliseconds_of_day(fraction)
         return instants, fits
+
+
+def _milliseconds_of_day(fraction: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The digits [D, N] of a fraction of a day -> milliseconds [N], half to even."""
+    high, low = fraction[:_HIGH], fraction[_HIGH:]
+    product, size = number_of(high).astype(np.int64) * DAY_MS, 10 ** len(high)
+    part, rest = product // size, product % size
+    more = np.zeros(len(part), bool)
+    if len(low):
+        product, low_size = number_of(low).astype(np.int64) * DAY_MS, 10 ** len(low)
+        rest += product // low_size
+        more = product % low_size > 0
+        part, rest = part + rest // size, rest % size
+    half = 2 * rest == size
+    return part + ((2 * rest > size) | (half & (more | (part % 2 == 1))))
 
 
 def _digits(characters: NDArray[np.uint8], point: int, sign: bytes) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""A column of qualities: the same results as `quality.SCHEMES`, as arrays. Used by imports and the stream."""
+"""A column of qualities: the same results as `quality.compile_quality`, as arrays. Used by imports and the stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.arrow_columns import as_texts, is_temporal
 from eugenie_cli.readings.columns.distinct import distinct
-from eugenie_cli.readings.quality import SCHEMES, of_object
+from eugenie_cli.readings.quality import compile_quality, of_object
 
 REMEMBERED = 10_000
 """Distinct qualities kept in memory: a site has tens, but hostile messages could bring any number."""
@@ -24,7 +24,7 @@ class Qualities:
     """Reads qualities in the scheme of the mapping's quality part; None: the default scheme."""
 
     def __init__(self, part: Mapping[str, Any] | None) -> None:
-        self._is_good = SCHEMES[(part or {}).get("scheme") or "words"]
+        self._is_good = compile_quality(part)
         # true, 1 and 1.0 are equal as keys of a dictionary but different texts, so each type has its own
         self._known: dict[type, dict[Any, int]] = {str: {}, int: {}, float: {}, bool: {}}
         self._objects: dict[Any, int] = {}

@@ -26,8 +26,10 @@ from eugenie_cli.readings.columns.sensor_index import UNREAD, Identity, PlaceOf,
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.columns.wide import WideRows
 from eugenie_cli.readings.kafka_record import Members, bind_record, enclosing
+from eugenie_cli.readings.mapping import PARTS
 from eugenie_cli.readings.payload import compile_payload
 from eugenie_cli.readings.reading import Rejected
+from eugenie_cli.readings.timestamps import TimeRule
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,13 @@ class _Reader:
         self._reference = compile_payload(mapping, timezone, schema_of)
         bound = bind_record(mapping)
         self._is_in_payload = bound == mapping
+        self._is_of_several = any((mapping.get(part) or {}).get("paths") for part in PARTS) or bool(
+            mapping.get("columns")
+        )
         mapping, self._enclose = bound, enclosing(bound)
         self._decode = compile_decoder(mapping, schema_of)
         ts = mapping.get("ts") or {"path": "ts"}
-        self._instants = Instants(ts.get("unit") or "iso", ts.get("format"), ts.get("timezone") or timezone)
+        self._instants = Instants(*TimeRule.of(ts, timezone))
         self._places = Places(place_of)
         self._qualities = Qualities(mapping.get("quality"))
         self._values = Values(mapping.get("value"))
@@ -98,6 +103,8 @@ class _Reader:
     def read(self, payloads: Sequence[bytes | None], members: Sequence[Members] | None = None) -> Columns:
         """Payloads as columns; None for a message without a payload. `members`: of their records."""
         self._places.begin()
+        if self._is_of_several:  # rare: the reference reads them
+            return self._by_reference(payloads, members, range(len(payloads)))
         all_numbers = np.arange(len(payloads))
         flat = None if self._flat is None else self._flat.read(payloads)
         if flat is None:
@@ -134,7 +141,7 @@ class _Reader:
         return by_reference.after(raw.message[kept], place[kept], ts[kept], value[kept])
 
     def _by_reference(
-        self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: list[int]
+        self, payloads: Sequence[bytes | None], members: Sequence[Members] | None, numbers: Sequence[int]
     ) -> Columns:
         """The outcomes of the messages that only the reference reads."""
         rejected: list[tuple[int, Rejected]] = []

@@ -8,8 +8,10 @@ has digits at the same positions and the same other characters, including names 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +22,19 @@ from eugenie_cli.readings.columns.number_layouts import Layout, epoch_layout, nu
 from eugenie_cli.readings.columns.runs import mapped
 from eugenie_cli.readings.format_check import UTC_WORDS, pieces, says_utc
 from eugenie_cli.readings.timestamp_formats import CENTURY_TURNS, MAX_OFFSET_MINUTES, format_pattern
-from eugenie_cli.readings.timestamps import DAY_MS, ISO_PATTERN
+from eugenie_cli.readings.timestamps import (
+    DAY_MS,
+    ISO_PATTERN,
+    SERIAL_DAYS,
+    SPARE_PATTERN,
+    formats_of,
+    whole_second_formats,
+)
 
 LayoutOf = Callable[[str], "Layout | None"]
 """A trimmed ASCII text -> the layout of this text and similar ones; None if only the scalar rule reads it."""
 
-_ISO = re.compile(ISO_PATTERN)
+_ISO, _SPARE = re.compile(ISO_PATTERN), re.compile(SPARE_PATTERN)
 _ISO_PARTS = "YmdHMSfz"
 _NUMBERS = "YyjmdHIMSf"
 _MOST = {"H": 23, "I": 12, "M": 59, "S": 59, "zm": 59}
@@ -35,15 +44,79 @@ _DAY_OF_1970 = date(1970, 1, 1).toordinal()
 Span = tuple[int, int]
 
 
-def layouts(unit: str, format: str | None) -> LayoutOf | None:
+def layouts(unit: str, format: str | Sequence[str] | None, joined: bool = False) -> LayoutOf | None:
     """The layouts of one timestamp field, or None. Arguments: as for `timestamps.compile_instant`."""
-    if format is not None:
-        return _format_layouts(format)
-    if unit == "iso":
-        return lambda text: _calendar_layout(_ISO.match(text), dict(zip(_ISO_PARTS, range(1, 9), strict=True)), False)
-    if unit == "excel":
-        return serial_day_layout
-    return lambda text: epoch_layout(text, unit)
+    formats = formats_of(format)
+    if formats:
+        layout_of = _layouts_of_formats(formats)
+        in_seconds = whole_second_formats(formats)
+        of_seconds = _layouts_of_formats(in_seconds) if in_seconds else None
+    elif unit == "iso":
+        layout_of, of_seconds = _iso_layout, _iso_seconds_layout
+    elif unit in SERIAL_DAYS:
+        # the days of several fields are added, by the scalar rule
+        return None if joined else partial(serial_day_layout, unit=unit)
+    else:
+        layout_of, of_seconds = partial(epoch_layout, unit=unit), None
+    return _joined_layouts(layout_of, of_seconds) if joined and layout_of is not None else layout_of
+
+
+def _iso_layout(text: str) -> Layout | None:
+    return _calendar_layout(_ISO.match(text), dict(zip(_ISO_PARTS, range(1, 9), strict=True)), False)
+
+
+def _iso_seconds_layout(text: str) -> Layout | None:
+    match = _ISO.match(text)
+    whole = match is not None and match[6] is not None and match[7] is None and match[8] is None
+    return _iso_layout(text) if whole else None
+
+
+def _joined_layouts(layout_of: LayoutOf, of_seconds: LayoutOf | None) -> LayoutOf:
+    """Layouts of the texts of several fields, of which the last may be milliseconds."""
+
+    def of_text(text: str) -> Layout | None:
+        layout = layout_of(text)
+        if layout is not None or of_seconds is None:
+            return layout
+        spare = _SPARE.match(text)
+        if spare is None or spare.end(2) < len(text) or (seconds := of_seconds(spare[1])) is None:
+            return None
+        return MillisecondsLayout(seconds, len(spare[1]))
+
+    return of_text
+
+
+@dataclass(frozen=True)
+class MillisecondsLayout:
+    """A text of `length` characters, then a blank and the milliseconds."""
+
+    seconds: Layout
+    length: int
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the clock is that of the mapping's zone."""
+        return self.seconds.is_local
+
+    def read(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """See `Layout`."""
+        instants, fits = self.seconds.read(characters[: self.length])
+        digits = characters[self.length + 1 :] - np.uint8(ord("0"))
+        fits &= (characters[self.length] == ord(" ")) & (digits.max(axis=0) <= 9)
+        return instants + number_of(digits), fits
+
+
+def _layouts_of_formats(formats: Sequence[str]) -> LayoutOf | None:
+    """The layouts of texts that only one of the formats matches; the scalar rule decides on the others."""
+    if len(formats) == 1:
+        return _format_layouts(formats[0])
+    pairs = [(format_pattern(format), _format_layouts(format)) for format in formats]
+
+    def of_text(text: str) -> Layout | None:
+        matching = [layout_of for pattern, layout_of in pairs if pattern.fullmatch(text)]
+        return matching[0](text) if len(matching) == 1 and matching[0] is not None else None
+
+    return of_text
 
 
 def _format_layouts(format: str) -> LayoutOf | None:

@@ -5,6 +5,7 @@ Normally a single conversion reads the whole column; other texts go through the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from eugenie_cli.readings.columns.arrow_columns import as_texts
 from eugenie_cli.readings.columns.distinct import distinct
-from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, compile_value, sentinels
+from eugenie_cli.readings.values import MAX_VALUE, NUMBER_PATTERN, THOUSANDS, ValueRule, compile_rule, grouped_pattern
 
 Read = tuple["NDArray[np.float64]", "NDArray[np.bool_]"]
 """Values [N], NaN for bad quality, and a mask [N] of those that could be read."""
@@ -28,10 +29,11 @@ class Values:
     """Reads values by the rules of the mapping's value part; None: the default rules."""
 
     def __init__(self, part: Mapping[str, Any] | None) -> None:
-        part = part or {}
-        self._decimal, status = part.get("decimal") or ".", tuple(part.get("status") or ())
-        self._to_value = compile_value(self._decimal, status, part.get("unit"))
-        self._sentinels = sentinels(self._decimal, status)
+        self._rule = rule = ValueRule.of(part)
+        self._to_value = compile_rule(rule)
+        self._decimal = rule.decimal
+        self._grouped = grouped_pattern(rule.decimal, rule.thousands) if rule.thousands else None
+        self._separators = f"[{re.escape(THOUSANDS.get(rule.thousands, rule.thousands))}]" if rule.thousands else ""
         self.had_objects = False
         """Whether there were objects among the members read last."""
 
@@ -60,8 +62,9 @@ class Values:
         if pa.types.is_null(kind):
             return np.full(len(column), np.nan), np.ones(len(column), bool)
         if pa.types.is_boolean(kind):
-            value = column.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False)
-            return value.copy(), np.ones(len(column), bool)
+            true, false = self._to_value("true"), self._to_value("false")
+            value = np.where(column.fill_null(False).to_numpy(zero_copy_only=False), true, false)
+            return np.where(column.is_null().to_numpy(zero_copy_only=False), np.nan, value), np.ones(len(column), bool)
         if pa.types.is_decimal(kind):
             column = column.cast(pa.string()).cast(pa.float64())  # rounded once; Arrow's own conversion rounds twice
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
@@ -69,7 +72,7 @@ class Values:
         value = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         with np.errstate(invalid="ignore"):
             value = np.where(np.abs(value) <= MAX_VALUE, value, np.nan)
-        return self.without_sentinels(value), np.ones(len(column), bool)
+        return self.of_numbers(value), np.ones(len(column), bool)
 
     def of_texts(self, texts: pa.StringArray) -> Read:
         """An Arrow column of texts; a null is like an empty text, a reading of bad quality."""
@@ -78,7 +81,7 @@ class Values:
         value, plain = self._numbers(texts)
         read = plain & (np.abs(value) <= MAX_VALUE)  # false for NaN: values that are not finite go through the rule
         value[~read] = np.nan
-        value = self.without_sentinels(value)
+        value = self.of_numbers(value)
         rest = np.flatnonzero(~read)
         if len(rest):
             distinct_texts, index = distinct(texts.take(pa.array(rest)))
@@ -87,31 +90,40 @@ class Values:
             read[rest] = np.array([number is not None for number in values], bool)[index]
         return value, read
 
-    def without_sentinels(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values [N], with NaN for the numbers that mean bad quality."""
-        for sentinel in self._sentinels:
-            value = np.where(value == sentinel, np.nan, value)
+    def of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values that numbers [N] stand for, as `ValueRule.of_number`; NaN stays NaN."""
+        rule, value = self._rule, numbers
+        if rule.is_scaled:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = numbers * rule.scale + rule.offset
+                value = np.where(np.abs(value) <= MAX_VALUE, value, np.nan)
+        for sentinel in rule.bad_numbers:
+            value = np.where(numbers == sentinel, np.nan, value)
+        for low, high in rule.bad_ranges:
+            value = np.where((numbers >= low) & (numbers <= high), np.nan, value)
+        for state, to in reversed(rule.state_numbers):
+            value = np.where(numbers == state, to, value)
         return value
 
     def _of_kind(self, kind: type, members: Sequence[Any]) -> Read:
         """Members of a single type; int and float count as one."""
-        if kind in _NUMBERS and self._decimal == ".":
+        if kind in _NUMBERS:
             try:
                 value = np.array(members, np.float64)
             except OverflowError:  # an integer of more than 308 digits, which the rule reads
                 value = np.array([number if abs(number) <= MAX_VALUE else np.inf for number in members], np.float64)
-            return self.without_sentinels(value), ~(np.abs(value) > MAX_VALUE)
+            return self.of_numbers(value), ~(np.abs(value) > MAX_VALUE)
         if kind is str:
             return self.of_texts(pa.array(members, pa.string()))
-        if kind in _NUMBERS:
-            return self.of_texts(pa.array(list(map(repr, members)), pa.string()))
         if kind is bool:
             return np.where(members, self._to_value("true"), self._to_value("false")), np.ones(len(members), bool)
         # null is a reading of bad quality; an object or array is not a reading
         return np.full(len(members), np.nan), np.full(len(members), kind is type(None))
 
     def _numbers(self, texts: pa.StringArray) -> Read:
-        if self._decimal == ".":
+        """The texts that are numbers, before `of_numbers`; the others are left to the rule."""
+        given = texts
+        if self._decimal == "." and self._grouped is None:
             try:
                 return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy(), np.ones(len(texts), bool)
             except pa.ArrowInvalid:
@@ -119,6 +131,12 @@ class Values:
         plain = pc.match_substring_regex(texts, NUMBER_PATTERN[self._decimal])
         # "+1" is a number for the rule but not for the cast: left to the rule
         plain = pc.and_(plain, pc.invert(pc.starts_with(texts, "+")))
+        if self._grouped is not None:
+            grouped = pc.and_(pc.match_substring_regex(texts, self._grouped), pc.invert(pc.starts_with(texts, "+")))
+            texts = pc.if_else(grouped, pc.replace_substring_regex(texts, self._separators, ""), texts)
+            plain = pc.or_(plain, grouped)
+        if self._grouped is not None and self._rule.states:  # a state may be called 1,500: states come first
+            plain = pc.and_(plain, pc.invert(pc.is_in(pc.utf8_lower(given), pa.array(self._rule.states, pa.string()))))
         numbers = pc.if_else(plain, texts, None)
         if self._decimal == ",":
             numbers = pc.replace_substring(numbers, ",", ".")

@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from eugenie_cli.readings.code_lists import CodeList, code_range
 from eugenie_cli.readings.format_check import problems
+from eugenie_cli.readings.tag_columns import TAG
+from eugenie_cli.readings.values import range_of
 from eugenie_cli.site.diagnostics import Path
-from eugenie_cli.site.readings_mapping import WAYS, Part, ReadingsMapping, SchemaRegistry, TimePart
+from eugenie_cli.site.readings_mapping import (
+    WAYS,
+    Part,
+    QualityPart,
+    ReadingsMapping,
+    SchemaRegistry,
+    TimePart,
+    ValuePart,
+)
 
 _OF_A_RECORD = ("record", "header")
 _OF_A_NUMBER = re.compile(r"[0-9+\-.,].*|[eE][+-]?[0-9]*", re.DOTALL)
 _PLACEHOLDERS = ("{stem}", "{parent}")
+_OF_EPOCH = ("s", "ms", "us", "ns")
+_FRACTION_ALONE = re.compile(r"\s%f$")
 _WITH_SCHEMAS = ("avro", "protobuf")
 _OF_MESSAGES = (*_WITH_SCHEMAS, "influx")
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(:\d{1,5})?(/[^\s?#]*)?")
@@ -29,15 +42,21 @@ def check_mapping(mapping: ReadingsMapping, *, of_file: bool, of_kafka: bool = F
         "tag": mapping.tag,
         "quality": mapping.quality,
     }
+    for name in ("ts", "quality"):
+        if mapping.columns is not None and mapping.columns.has(name):
+            part = parts.pop(name)
+            if part is not None and part.path is not None and name in mapping.model_fields_set:
+                yield (name, "path"), f"conflicts with columns: each tag has a column of its own for {name}"
     if mapping.shape == "long" or any(getattr(mapping.value, way) is not None for way in WAYS):
         parts["value"] = mapping.value
     for name, part in parts.items():
         if part is not None:
             yield from _one_way(name, part, of_file)
             yield from _of_record(name, part) if of_kafka else _without_record(name, part, of_file)
-    yield from _time(mapping)
-    if _OF_A_NUMBER.fullmatch((mapping.value.unit or "x").strip()):
-        yield ("value", "unit"), f"{mapping.value.unit!r} could be part of a number: write a unit such as bar or °C"
+    yield from _time(mapping, of_kafka)
+    yield from _value(mapping.value)
+    yield from _quality(mapping.quality)
+    yield from _tag_columns(mapping)
     yield from _payload_alone(mapping)
     yield from _of_files(mapping) if of_file else _of_messages(mapping)
     yield from _long(mapping) if mapping.shape == "long" else _wide(mapping)
@@ -94,7 +113,7 @@ def _of_record(name: str, part: Part) -> Iterator[tuple[Path, str]]:
     if part.header is not None and name == "value":
         yield (name, "header"), "a value is in the payload: use path, or record: value"
     if isinstance(part, TimePart) and part.record == "timestamp":
-        for key in ("unit", "format", "timezone"):
+        for key in ("unit", "format", "timezone", "ambiguous"):
             if key in part.model_fields_set:
                 yield (name, key), "is for text and numbers: the record's timestamp is an instant"
 
@@ -121,12 +140,99 @@ def _payload_alone(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
             yield at, f"{why}: use {instead}"
 
 
-def _time(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
-    if mapping.ts.format is not None and mapping.ts.unit != "iso":
-        yield ("ts", "format"), f"a number in {mapping.ts.unit} has no format: give format or unit, not both"
-    elif mapping.ts.format is not None:
-        for problem in problems(mapping.ts.format):
-            yield ("ts", "format"), problem
+def _time(mapping: ReadingsMapping, of_kafka: bool) -> Iterator[tuple[Path, str]]:
+    ts = mapping.ts
+    if ts.format is not None and ts.unit != "iso":
+        yield ("ts", "format"), f"a number in {ts.unit} has no format: give format or unit, not both"
+    else:
+        for format in ts.all_formats:
+            for problem in problems(format):
+                yield ("ts", "format"), f"{format!r}: {problem}" if ts.formats else problem
+    if len(set(ts.formats)) < len(ts.formats):
+        yield ("ts", "format"), "contains a format twice"
+    if ts.ambiguous == "order" and of_kafka:
+        yield (
+            ("ts", "ambiguous"),
+            "order is for imports: messages may arrive in any order; use first or second, or have the gateway send UTC",
+        )
+    if ts.ambiguous != "reject" and (ts.unit in _OF_EPOCH or ts.record is not None):
+        yield ("ts", "ambiguous"), "is for local times: this instant has no time zone"
+    if ts.paths and not ts.formats and ts.format is None and ts.unit in ("ms", "us", "ns"):
+        yield ("ts", "path"), f"a number in {ts.unit} is one column: several need unit s, excel, or text"
+    for format in ts.all_formats if ts.paths else ():
+        if _FRACTION_ALONE.search(format):
+            yield (
+                ("ts", "format"),
+                "%f reads 7 as seven tenths of a second, a column of milliseconds means 0.007: leave %f out, the last"
+                " column of `path` is read as milliseconds",
+            )
+
+
+def _value(value: ValuePart) -> Iterator[tuple[Path, str]]:
+    if _OF_A_NUMBER.fullmatch((value.unit or "x").strip()):
+        yield ("value", "unit"), f"{value.unit!r} could be part of a number: write a unit such as bar or °C"
+    for index, text in enumerate(value.strip):
+        if _OF_A_NUMBER.fullmatch(text.strip() or "0"):
+            yield ("value", "strip", index), f"{text!r} could be part of a number: without it the number is another one"
+    if value.thousands == value.decimal:
+        other = "," if value.decimal == "." else "."
+        yield ("value", "thousands"), f'is also the decimal sign: set `decimal: "{other}"`'
+    if value.scale == 0:
+        yield ("value", "scale"), "must not be 0: every value would be the same"
+    for index, text in enumerate(value.bad):
+        bounds = range_of(text.strip())
+        if bounds is not None and bounds[0] > bounds[1]:
+            yield ("value", "bad", index), f"{text!r} begins above its end: write the smaller number first"
+    names = [name.strip().lower() for name in value.map]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        yield ("value", "map"), f"{name!r} is there twice: case does not matter"
+    for text in (*value.bad, *value.status):
+        if text.strip().lower() in names:
+            yield ("value", "map"), f"{text!r} has a value here and is also listed as bad: choose one"
+
+
+def _tag_columns(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
+    columns = mapping.columns
+    if columns is None:
+        return
+    if mapping.shape != "wide":
+        yield ("columns",), "is for wide records: set `shape: wide`"
+    if columns.repeat:
+        for name in ("value", "ts", "quality"):
+            if name in columns.model_fields_set and getattr(columns, name) is not None:
+                yield ("columns", name), "conflicts with repeat: columns are found by their names or their places"
+        for name in columns.repeat:
+            if columns.repeat.count(name) > 1:
+                yield ("columns", "repeat"), f"contains {name} twice"
+                break
+        if "value" not in columns.repeat:
+            yield ("columns", "repeat"), "needs value"
+        return
+    for name in ("value", "ts", "quality"):
+        pattern = getattr(columns, name)
+        if pattern is not None and pattern.count(TAG) != 1:
+            yield ("columns", name), f"needs {TAG} once, such as {TAG}_{name.upper()}"
+    patterns = [pattern for pattern in (columns.value, columns.ts, columns.quality) if pattern is not None]
+    if len(set(patterns)) < len(patterns):
+        yield ("columns",), "has the same pattern twice"
+    if len(patterns) == 1 and columns.value == TAG:
+        yield ("columns",), "says nothing: give the columns of each tag's value, ts or quality, or repeat"
+
+
+def _quality(quality: QualityPart | None) -> Iterator[tuple[Path, str]]:
+    if quality is None:
+        return
+    lists = {"good": quality.good, "uncertain": quality.uncertain, "bad": quality.bad}
+    for name, codes in lists.items():
+        for index, code in enumerate(codes):
+            bounds = code_range(code)
+            if bounds is not None and bounds[0] > bounds[1]:
+                yield ("quality", name, index), f"{code!r} begins above its end: write the smaller number first"
+            elif bounds is None and ".." in code:
+                yield ("quality", name, index), f"{code!r} is not a range of numbers, such as 64..127"
+    for code in quality.bad:
+        if code.strip() in CodeList((*quality.good, *quality.uncertain)):
+            yield ("quality", "bad"), f"{code!r} is also listed as good: choose one"
 
 
 def _of_files(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
@@ -177,5 +283,7 @@ def _wide(mapping: ReadingsMapping) -> Iterator[tuple[Path, str]]:
     for name, part in (("sensor", mapping.sensor), ("tag", mapping.tag)):
         if part is not None:
             yield (name,), "is for long records: in a wide record each column is a sensor or a tag"
+    if mapping.value.paths:
+        yield ("value", "path"), "several paths are for long records: in a wide record each column is a value"
     if mapping.format == "csv" and mapping.value.path is not None and "value" in mapping.model_fields_set:
         yield ("value", "path"), "is for objects in messages: in a wide table each column is a value"

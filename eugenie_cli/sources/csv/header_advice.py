@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.printable import printable
 from eugenie_cli.site.field_types import BLANKS
-from eugenie_cli.site.readings_mapping import Part
 from eugenie_cli.sources.csv.settings import CsvSettings
 from eugenie_cli.sources.csv.text_fields import DATA, clean_name, fields_of
 
@@ -32,13 +31,8 @@ def check_columns(where: str, names: Sequence[str], written: Sequence[str], sour
 
 def needed_columns(source: CsvSettings) -> Iterator[tuple[str, str]]:
     """(part, column) of each column without which no record can be read."""
-    readings = source.readings
-    parts: dict[str, Part | None] = {"ts": readings.ts, "asset": readings.asset}
-    if readings.shape == "long":
-        parts |= {"value": readings.value}
-    for what, part in parts.items():
-        paths = part.path if part is not None else None
-        for path in (paths,) if isinstance(paths, str) else paths or ():
+    for what, part in source.readings.of_records.items():
+        for path in part.all_paths:
             yield what, path
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -11,36 +10,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.record_tables import BERLIN, assert_alike, block_of, read
 
 from eugenie_cli.errors import EugenieError
-from eugenie_cli.readings.mapping import compile_mapping
-from eugenie_cli.readings.reading import Rejected
-from eugenie_cli.readings.routing import Router
-from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.sources.interface import Tally
-from eugenie_cli.sources.records.reader import RecordReader
 from eugenie_cli.sources.records.rejections import count_rejections
 
-ROUTER = Router(
-    {"pump-1": {"class": "pump", "tags": {"flow": "FT-1", "run": "7"}}, "fan-1": {"class": "fan", "tags": {}}},
-    {"pump": ("flow", "run"), "fan": ("speed",)},
-)
 LONG = {"ts": {"path": "ts"}, "tag": {"path": "tag"}, "quality": {"path": "q", "scheme": "opcda"}}
-BERLIN = "Europe/Berlin"
 ROWS = 5
 NOON = 1_768_302_000_000  # 2026-01-13T11:00:00Z, noon in Berlin
-
-
-def read(columns: dict[str, pa.Array], mapping: dict, zone: str = BERLIN):
-    """(asset, sensor, ts, value or None) of the readings, the rejections (reason, records, column), the reader."""
-    block = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-    reader = RecordReader(ReadingsMapping(**mapping).model_dump(mode="json"), zone, ROUTER, columns)
-    batch, refusals = reader.read(block)
-    rows = [
-        (*batch.series[index], int(ts), None if math.isnan(value) else float(value))
-        for index, ts, value in zip(batch.index, batch.ts, batch.value, strict=True)
-    ]
-    return rows, [(r.reason, r.records.tolist(), r.column) for r in refusals], reader
 
 
 def only_ts(column: pa.Array, zone: str = BERLIN, **part) -> list[int | None]:
@@ -79,7 +57,7 @@ def test_instants_that_are_none_are_rejected_as_texts_are():
     rows, refusals, reader = read(columns, mapping)
     assert rows == [("pump-1", "flow", NOON, 1.5)]
     assert refusals == [("missing-field", [3], None), ("bad-timestamp", [0, 1, 2], None)]
-    block = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    block = block_of(columns)
     tally = Tally()
     _, refused = reader.read(block)
     count_rejections(tally, reader, block, refused, lambda row: f"plant.log row {row + 1}")
@@ -160,34 +138,6 @@ QUALITIES = columns_of(
 )
 
 
-def member(cell: pa.Scalar):
-    """A cell as the member of a record that a JSON message would have; instants in ISO 8601."""
-    value = cell.as_py()
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            return value.isoformat()
-        return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
-    return str(value) if isinstance(value, (Decimal, date)) and not isinstance(value, datetime) else value
-
-
-def by_the_rule(columns: dict[str, pa.Array], mapping: dict, count: int):
-    rule = compile_mapping(ReadingsMapping(**mapping).model_dump(mode="json"), BERLIN)
-    readings, rejected = [], []
-    for row in range(count):
-        fields = {name: member(column[row]) for name, column in columns.items()}
-        if pa.types.is_date(columns["ts"].type) and fields["ts"]:
-            fields["ts"] += " 00:00"
-        for outcome in rule(fields):
-            if isinstance(outcome, Rejected):
-                rejected.append((row, outcome.reason))
-            elif (route := ROUTER.route(outcome.asset, outcome.sensor, outcome.tag)) is None:
-                rejected.append((row, "unknown-tag"))
-            else:
-                value = None if math.isnan(outcome.value) else outcome.value
-                readings.append((route[0], ROUTER.sensors_of(route[0])[route[1]], outcome.ts, value))
-    return readings, rejected
-
-
 @settings(max_examples=60, deadline=None)
 @given(VALUES, TIMES, TAGS, QUALITIES)
 def test_long_records_of_any_types_are_read_like_the_rule(value, ts, tag, quality):
@@ -195,13 +145,7 @@ def test_long_records_of_any_types_are_read_like_the_rule(value, ts, tag, qualit
     columns = {"value": value, "ts": ts.slice(0, count), "tag": tag.slice(0, count), "q": quality.slice(0, count)}
     unit = "ms" if pa.types.is_integer(ts.type) else "iso"
     mapping = {**LONG, "ts": {"path": "ts", "unit": unit}, "value": {"path": "value", "status": ["-9999"]}}
-    rows, refusals, reader = read(columns, mapping)
-    expected, rejected = by_the_rule(columns, mapping, count)
-    assert rows == expected
-    assert sorted((row, reason) for reason, records, _ in refusals for row in records) == rejected
-    block = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-    for row, _ in rejected:
-        assert reader.explain(block, row, None) != "rejected"
+    assert_alike(columns, mapping)
 
 
 @settings(max_examples=40, deadline=None)
@@ -210,10 +154,7 @@ def test_wide_records_of_any_types_are_read_like_the_rule(value, ts):
     columns = {"ts": ts.slice(0, len(value)), "FT-1": value}
     unit = "ms" if pa.types.is_integer(ts.type) else "iso"
     mapping = {"shape": "wide", "ts": {"path": "ts", "unit": unit}, "value": {"status": ["-9999"]}}
-    rows, refusals, _ = read(columns, mapping)
-    expected, rejected = by_the_rule(columns, mapping, len(value))
-    assert rows == expected
-    assert sorted((row, reason) for reason, records, _ in refusals for row in records) == rejected
+    assert_alike(columns, mapping)
 
 
 def test_a_typed_cell_that_is_empty_is_no_reading_of_an_asset_without_the_sensor():

@@ -1,0 +1,104 @@
+"""The instants of a block's records, from one column or several; local times that occur twice, by the rows' order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from eugenie_cli.readings.columns.arrow_columns import (
+    BLANKS,
+    as_texts,
+    is_blank,
+    is_instant,
+    is_temporal,
+    is_text,
+)
+from eugenie_cli.readings.columns.instants import Instants
+from eugenie_cli.readings.members import paths_of
+from eugenie_cli.readings.timestamps import JOINER, TimeRule
+from eugenie_cli.sources.records.row_order import RowOrder
+
+_NO_DATE = ("1899-12-30 ", "1899-12-31 ", "1900-01-01 ")
+"""The days that spreadsheets and databases put before a time without a date."""
+_MIDNIGHT = r" 00:00:00(\\.0*)?$"
+
+
+class Times(NamedTuple):
+    """The instants of N records."""
+
+    ts: NDArray[np.int64]
+    """[N]: ms since 1970 UTC."""
+    absent: NDArray[np.bool_]
+    """[N]: whether the record has none."""
+    read: NDArray[np.bool_]
+    """[N]: whether it could be read."""
+
+
+class InstantsOfRecords:
+    """Reads the `ts` of a mapping from the columns of blocks."""
+
+    def __init__(self, part: Mapping[str, Any], timezone: str) -> None:
+        self.paths = paths_of(part)
+        rule = TimeRule.of(part, timezone)
+        self._order = RowOrder() if part.get("ambiguous") == "order" else None
+        rules = (rule,) if self._order is None else tuple(rule._replace(ambiguous=one) for one in ("first", "second"))
+        self._readers = [Instants(*each) for each in rules]
+        # the texts of typed fields are ISO 8601, whatever the format of others
+        self._typed = [Instants(*each._replace(unit="iso", format=None)) for each in rules] if rule.joined else []
+
+    def read(
+        self, columns: Mapping[str, pa.Array], keys: NDArray[np.integer], paths: Sequence[str] | None = None
+    ) -> Times:
+        """The instants of a block with these normalized columns. `keys` int [N]: what each record is about; negative
+        if that is unknown. `paths`: other columns than those of `ts`, read by the same rules.
+        """
+        paths = self.paths if paths is None else paths
+        count = len(keys)
+        fields = [columns[path] for path in paths if path in columns]
+        if not fields or len(fields) < len(paths):
+            none = np.zeros(count, bool)
+            return Times(np.zeros(count, np.int64), ~none, none)
+        readers = self._readers
+        if self._typed and is_typed(fields):
+            readers = self._typed
+        column = joined(fields)
+        results = [reader.of_column(column) for reader in readers]
+        ts, read = results[0]
+        if self._order is not None:
+            ts, read = self._order.resolved(keys, ts, results[1][0], read)
+        if read.all():
+            return Times(ts, ~read, read)
+        blank = reduce(or_, (is_blank(field).to_numpy(zero_copy_only=False) for field in fields))
+        return Times(ts, ~read & blank, read)
+
+
+def is_typed(fields: list[pa.Array]) -> bool:
+    """Whether the fields of an instant are typed, so that their texts are ISO 8601."""
+    return bool(fields) and any(map(is_temporal, fields)) and not any(map(is_text, fields))
+
+
+def joined(fields: list[pa.Array]) -> pa.Array:
+    """The fields of an instant as one column: unchanged if there is one, else texts; null if one of them is blank."""
+    return fields[0] if len(fields) == 1 else pc.binary_join_element_wise(*map(field_texts, fields), JOINER)
+
+
+def field_texts(field: pa.Array) -> pa.StringArray:
+    """One of several fields as trimmed text, null if blank. A timestamp at midnight is a date; one at the beginning of
+    a spreadsheet's calendar is a time.
+    """
+    texts = as_texts(field)
+    if is_text(field):
+        texts = pc.utf8_trim(texts, BLANKS)
+        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    if not is_instant(field):
+        return texts
+    without_date = reduce(pc.or_, (pc.starts_with(texts, day) for day in _NO_DATE))
+    date = pc.replace_substring_regex(texts, _MIDNIGHT, "")
+    return pc.if_else(without_date, pc.utf8_slice_codeunits(texts, len(_NO_DATE[0])), date)
