@@ -142,14 +142,15 @@ def _overlap_notes(report: SourceReport) -> Iterator[str]:
 
 
 _COLUMN_KINDS = {
-    "quality": "look like the quality of one tag: they cannot be mapped yet, so values are imported without their "
-    "quality, bad ones included",
-    "instant": "look like the timestamp of one tag: they cannot be mapped yet, so values are imported with the "
-    "timestamp of their row",
-    "unnamed": "have values but no name in the header: they cannot be mapped yet and are not imported",
+    "quality": "look like the quality of one tag: map them with `columns: {quality: ...}`, or values are imported"
+    " without their quality, bad ones included",
+    "instant": "look like the timestamp of one tag: map them with `columns: {ts: ...}`, or values are imported with the"
+    " timestamp of their row",
+    "unnamed": "have values but no name in the header: they are not imported. Name them with `table: {names: [...]}`,"
+    " or give `columns: {repeat: [...]}`",
     "second": "repeat the name of an earlier column: they are not imported",
     "spelling": "almost match a tag or sensor of the site, and are not imported (case and punctuation matter): "
-    "correct `tags`",
+    "correct `tags`, or set `case: ignore`",
     "row": "look like the quality of a row: map it as `quality` (path, scheme), or values are imported without it",
 }
 

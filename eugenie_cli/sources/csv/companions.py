@@ -1,7 +1,7 @@
 """Companion columns: the quality or the timestamp of one tag, as wide exports contain them.
 
-They cannot be mapped (a record has one timestamp and one quality), so the report names them. It must never advise
-ignoring them: values that are bad, or from another instant, would then be imported silently.
+The report names those that the mapping's `columns` does not. It must never advise ignoring them: values that are bad,
+or from another instant, would then be imported silently.
 """
 
 from __future__ import annotations

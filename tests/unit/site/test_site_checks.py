@@ -14,6 +14,12 @@ KAFKA = "kafka: {bootstrap: 'b:9092', readings: %s}"
         CSV % "{shape: wide, ts: {path: t}, asset: {file: '{parent}-{stem}'}, value: {decimal: ','}}",
         CSV % "{shape: wide, ts: {path: t}, asset: {file: '{*}/{asset}_{*}'}}",
         CSV % "{shape: wide, ts: {path: t, unit: ms}}",
+        CSV % "{tag: {path: t}, ts: {path: [d, t, ms], format: '%d.%m.%Y %H:%M:%S', ambiguous: order}}",
+        CSV % "{tag: {path: t}, ts: {path: t, format: ['%d.%m.%Y %H:%M', '%m/%d/%Y %H:%M'], ambiguous: first}}",
+        CSV % "{tag: {path: t}, value: {path: [a, b], map: {OPEN: 1, off: ~}, thousands: ',', bad: [-9999, 1..2]}}",
+        CSV % "{tag: {path: t}, quality: {path: q, good: [0, 64..127], bad: [0x80..0xFF, x], uncertain: [u]}}",
+        CSV % "{shape: wide, columns: {value: '{tag}_V', ts: '{tag}_T', quality: '{tag}_Q'}, quality: {scheme: opcda}}",
+        CSV % "{shape: wide, ts: {format: '%d.%m.%Y %H:%M'}, columns: {repeat: [ts, value]}, case: ignore}",
         CSV % "{tag: {path: t}}",
         CSV % "{asset: {const: pump-1}, sensor: {path: s}}",
         KAFKA % "{shape: wide, asset: {path: a}}",
@@ -41,6 +47,50 @@ def test_consistent_settings_are_no_problem(problems, good):
             CSV % "{ts: {path: t}}",
             "sources[0].readings: a long record needs a sensor (with an asset) or a tag",
         ),
+        *(
+            (CSV % f"{{tag: {{path: s}}, ts: {{path: {path}, {rest}}}}}", f"sources[0].readings.ts.{problem}")
+            for path, rest, problem in [
+                ("[a, b]", "unit: ms", "path: a number in ms is one column"),
+                ("[a, b, c]", "format: '%d.%m.%Y %H:%M:%S %f'", "format: %f reads 7 as seven tenths"),
+                ("a", "unit: s, ambiguous: first", "ambiguous: is for local times"),
+                ("a", "format: ['%d.%m.%Y %H:%M', '%d.%m.%Y']", "format: '%d.%m.%Y': it has no time of day"),
+                ("a", "format: ['%d.%m.%Y %H:%M', '%d.%m.%Y %H:%M']", "format: contains a format twice"),
+            ]
+        ),
+        (KAFKA % "{tag: {path: t}, ts: {path: t, ambiguous: order}}", "readings.ts.ambiguous: order is for imports"),
+        *(
+            (CSV % f"{{tag: {{path: s}}, value: {{path: v, {rest}}}}}", f"sources[0].readings.value.{problem}")
+            for rest, problem in [
+                ("thousands: '.'", 'thousands: is also the decimal sign: set `decimal: ","`'),
+                ("scale: 0", "scale: must not be 0"),
+                ("strip: ['-']", "strip[0]: '-' could be part of a number"),
+                ("bad: [5..1]", "bad[0]: '5..1' begins above its end"),
+                ("map: {On: 1, ON: 2}", "map: 'on' is there twice"),
+                ("map: {x: 1}, bad: [X]", "map: 'X' has a value here and is also listed as bad"),
+            ]
+        ),
+        *(
+            (CSV % f"{{tag: {{path: s}}, quality: {{path: q, {rest}}}}}", f"sources[0].readings.quality.{problem}")
+            for rest, problem in [
+                ("good: [9..1]", "good[0]: '9..1' begins above its end"),
+                ("bad: [a..b]", "bad[0]: 'a..b' is not a range of numbers"),
+                ("good: [1..9], bad: [5]", "bad: '5' is also listed as good"),
+            ]
+        ),
+        *(
+            (CSV % f"{{shape: wide, ts: {{path: t}}, columns: {columns}}}", f"sources[0].readings.{problem}")
+            for columns, problem in [
+                ("{}", "columns: says nothing"),
+                ("{ts: '{tag}_T'}", "ts.path: conflicts with columns"),
+                ("{quality: Q}", "columns.quality: needs {tag} once, such as {tag}_QUALITY"),
+                ("{value: '{tag}_V', quality: '{tag}_V'}", "columns: has the same pattern twice"),
+                ("{repeat: [tag]}", "columns.repeat: needs value"),
+                ("{repeat: [value, value]}", "columns.repeat: contains value twice"),
+                ("{repeat: [tag, value], quality: '{tag}_Q'}", "columns.quality: conflicts with repeat"),
+            ]
+        ),
+        (CSV % "{tag: {path: s}, columns: {quality: '{tag}_Q'}}", "sources[0].readings.columns: is for wide records"),
+        (CSV % "{shape: wide, value: {path: [a, b]}}", "sources[0].readings.value.path: several paths are for long"),
         (CSV % "{sensor: {path: s}}", "sources[0].readings.asset: is required together with sensor"),
         (CSV % "{tag: {path: s}, ignore: [a]}", "sources[0].readings.ignore: is for wide records"),
         (CSV % "{shape: wide, tag: {path: a}}", "sources[0].readings.tag: is for long records"),
