@@ -37,7 +37,8 @@ def import_(
 ) -> None:
     """Import the site's sources into its history. Skips what was imported and has not changed.
 
-    Exit code 6: a file could not be read, gave no readings, or lost more than half of its rows.
+    Exit code 6: a file could not be read, gave no readings, lost more than half of its rows, or has
+    implausible instants: before 1990, ahead of this machine's clock, or the same for all readings of a sensor.
     """
     from eugenie_cli.history.assessment.first_look import first_look
     from eugenie_cli.history.quality_tables import finding_lines

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from eugenie_cli.errors import EugenieError
+from eugenie_cli.history.assessment.findings import instant
 from eugenie_cli.history.manifest import Item
 from eugenie_cli.printable import printable
+from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
 from eugenie_cli.sources.interface import EXAMPLES
 from eugenie_cli.sources.leftovers import Leftover, counted
+
+CLOCK_MS = 60_000
+"""How far the clock that wrote a file may be ahead of this machine's."""
 
 
 @dataclass
@@ -24,7 +30,7 @@ class SourceReport:
     if any are left. `pruned`: those of them that `--prune` dropped. `repeated`: readings that share asset, sensor and
     instant with another of their item. `conflicts`: instants of a sensor at which readings disagree, within an item or
     between items (of any source). `gaps`: what the source itself says it lacks. `unread`: number of items that were
-    left for the next import; `stopped`: why.
+    left for the next import; `stopped`: why. `one_instant`: items whose readings of a sensor all have the same instant.
     """
 
     source: str
@@ -50,11 +56,22 @@ class SourceReport:
     gaps: list[str] = field(default_factory=list)
     unread: int = 0
     stopped: str | None = None
+    one_instant: list[str] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
-        """Whether every item was imported, and most of each."""
-        return not self.failed and not self.poor
+        """Whether every item was imported, and most of each, with plausible instants."""
+        return not self.failed and not self.poor and not self.implausible()
+
+    def implausible(self, now_ms: int | None = None) -> list[str]:
+        """Sentences about instants that were probably read wrongly. `now_ms`: default: this machine's clock."""
+        now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
+        found = []
+        if self.start_ms is not None and self.start_ms < FIRST_PLAUSIBLE:
+            found.append(f"some readings are dated {instant(self.start_ms)}, before 1990")
+        if self.end_ms is not None and self.end_ms > now_ms + CLOCK_MS:
+            found.append(f"some readings are dated {instant(self.end_ms)}, ahead of this machine's clock")
+        return found + self.one_instant
 
     def fail(self, error: EugenieError, kept: int = 0) -> None:
         """Record that an item, or the whole source, could not be read. `kept`: its readings that the history keeps."""
@@ -89,6 +106,15 @@ class SourceReport:
             for span in part.assets.values():
                 self.start_ms = span.start if self.start_ms is None else min(self.start_ms, span.start)
                 self.end_ms = span.end if self.end_ms is None else max(self.end_ms, span.end)
+        self.one_instant.extend(filter(None, [_at_one_instant(key, item)]))
+
+
+def _at_one_instant(key: str, item: Item) -> str | None:
+    """A sentence about an item whose readings all have one instant, and several of a sensor; None for others."""
+    instants = {at for part in item.parts for span in part.assets.values() for at in (span.start, span.end)}
+    if len(instants) != 1 or not any(part.repeated for part in item.parts):
+        return None
+    return f"{printable(key)}: all {item.rows:,} readings are dated {instant(instants.pop())}"
 
 
 def _poor(key: str, item: Item) -> str | None:

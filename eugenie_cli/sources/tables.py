@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,10 @@ import numpy as np
 
 from eugenie_cli.history.store import History
 from eugenie_cli.printable import printable
-from eugenie_cli.readings.timestamps import FIRST_PLAUSIBLE
 from eugenie_cli.site.schema import Site
 from eugenie_cli.sources.leftovers import Leftover, counted, leftover_notes, leftovers
 from eugenie_cli.sources.report import SourceReport
 
-CLOCK_MS = 60_000  # how far the clock that wrote a file may be ahead of this machine's
 SHOWN_COLUMNS = 8  # unknown columns listed in a note
 SHOWN_NAME = 60  # characters of a column's name
 SHOWN_ITEMS = 5  # items listed that gave few or no readings
@@ -92,9 +89,9 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
     few readings, leftovers in the history, readings that share an instant, unused columns, and rejected records.
     `now_ms`: the current time; default: this machine's clock.
     """
-    now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     for report in reports:
-        yield from _implausible(report, now_ms)
+        hint = "check `unit`, `format` and `timezone` of `ts`"
+        yield from (f"{report.source}: {sentence}: {hint}" for sentence in report.implausible(now_ms)[:SHOWN_ITEMS])
         for error in report.failed:
             yield f"{report.source}: failed: {error}"
         yield from (f"{report.source}: {poor}" for poor in report.poor[:SHOWN_ITEMS])
@@ -115,15 +112,6 @@ def import_notes(reports: Sequence[SourceReport], now_ms: int | None = None) -> 
         for reason, examples in sorted(report.examples.items()):
             yield f"{report.source}: {report.rejected[reason]:,} {reason}, for example"
             yield from (f"  {example}" for example in examples)
-
-
-def _implausible(report: SourceReport, now_ms: int) -> Iterator[str]:
-    hint = "check `unit`, `format` and `timezone` of `ts`"
-    dated = f"{report.source}: some readings are dated"
-    if report.start_ms is not None and report.start_ms < FIRST_PLAUSIBLE:
-        yield f"{dated} {instant(report.start_ms)}, before 1990: {hint}"
-    if report.end_ms is not None and report.end_ms > now_ms + CLOCK_MS:
-        yield f"{dated} {instant(report.end_ms)}, ahead of this machine's clock: {hint}"
 
 
 def _overlap_notes(report: SourceReport) -> Iterator[str]:

@@ -204,6 +204,21 @@ def test_implausible_instants_are_reported_first(tmp_path):
     assert "some readings are dated 1970-01-01T12:47:15Z, before 1990" in first
 
 
+def test_a_file_at_one_instant_is_reported_first(tmp_path):
+    """As when a column with the date alone was mapped; a snapshot of several sensors is no such file."""
+    rows = "".join(f"p1,flow,2026-01-03T00:00:00Z,{value},good\n" for value in range(5))
+    (tmp_path / "exports").mkdir(exist_ok=True)
+    (tmp_path / "exports" / "a.csv").write_text("a,s,t,v,q\n" + rows)
+    (report,) = import_sources(site_in(tmp_path))
+    assert not report.whole
+    first, *_ = import_notes([report])
+    assert first.startswith("s: exports/a.csv: all 5 readings are dated 2026-01-03T00:00:00Z: check `unit`")
+    rows = "".join(f"p1,{sensor},2026-01-03T00:00:00Z,1,good\n" for sensor in ("flow", "pressure"))
+    (tmp_path / "exports" / "a.csv").write_text("a,s,t,v,q\n" + rows)
+    (report,) = import_sources(site_in(tmp_path))
+    assert report.whole and report.implausible() == []
+
+
 # -- any number of exports -------------------------------------------------------------------------------
 
 READING = st.tuples(st.sampled_from(["x", "y"]), st.integers(0, 6), st.sampled_from([1.0, 2.0, 3.0, float("nan")]))
