@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eugenie_cli.readings.columns.arrow_columns import is_blank, is_empty
+from eugenie_cli.readings.columns.arrow_columns import is_blank
 from eugenie_cli.readings.columns.qualities import Qualities
 from eugenie_cli.readings.columns.values import Values
 from eugenie_cli.readings.members import paths_of
@@ -60,8 +60,3 @@ class CellRules:
         if part and part.get("const") is not None:
             return pa.array([part["const"]] * count, pa.string())
         return None
-
-
-def filled(column: pa.Array) -> NDArray[np.bool_]:
-    """Where a column has a value or text, blanks included."""
-    return ~is_empty(column).to_numpy(zero_copy_only=False)

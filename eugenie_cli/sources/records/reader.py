@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from eugenie_cli.errors import EugenieError
 from eugenie_cli.history.batch import Batch
 from eugenie_cli.readings import reject_reasons
-from eugenie_cli.readings.columns.arrow_columns import UnreadableColumn, as_texts, is_blank, normalized
+from eugenie_cli.readings.columns.arrow_columns import UnreadableColumn, as_texts, is_blank, is_empty, normalized
 from eugenie_cli.readings.mapping import PARTS, compile_mapping
 from eugenie_cli.readings.members import paths_of
 from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.tag_columns import Measurement, TagColumns
-from eugenie_cli.sources.records.cells import CellRules, filled
+from eugenie_cli.sources.records.cells import CellRules
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
 
@@ -207,13 +207,14 @@ class RecordReader:
         value[~good] = np.nan
         # an empty cell is no reading if the asset has no such sensor (a table of several classes has a column for
         # each), or if nothing else is said of it
-        silent = series < 0
-        if measurement.ts is not None:
-            silent = silent | times.absent
+        silent = series == (NOWHERE if measurement.tag is None else UNNAMED)
+        if measurement.ts is not None and measurement.ts in columns:
+            silent |= is_blank(columns[measurement.ts]).to_numpy(zero_copy_only=False)
+        elif measurement.ts is not None:
+            silent |= True
         if silent.any():
-            silent = silent & ~filled(column)
-            if measurement.ts is not None and measurement.ts in columns:
-                silent &= (series < 0) | is_blank(columns[measurement.ts]).to_numpy(zero_copy_only=False)
+            is_plain = measurement.ts is None and measurement.tag is None
+            silent &= (is_empty if is_plain else is_blank)(column).to_numpy(zero_copy_only=False)
         checks = (
             (reject_reasons.MISSING_FIELD, ((series == UNNAMED) | times.absent | ungraded) & ~silent),
             (reject_reasons.BAD_TIMESTAMP, ~times.read & ~silent),
