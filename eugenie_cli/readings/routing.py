@@ -93,6 +93,10 @@ class Router:
         """The names of the assets."""
         return tuple(self._class)
 
+    def class_of(self, asset: str) -> str:
+        """The class of an asset."""
+        return self._class[asset]
+
     def sensors_of(self, asset: str) -> tuple[str, ...]:
         """The sensor names of an asset's class, in order."""
         return self._sensors[self._class[asset]]

@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from eugenie_cli.site.base import Section, resolved
 from eugenie_cli.site.field_types import Name
-from eugenie_cli.site.readings_mapping import Part, QualityPart, ReadingsMapping
+from eugenie_cli.site.mapping_parts import Part, QualityPart
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 
 class KafkaSecurity(Section):

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eugenie_cli.site.base import Section, resolved
 from eugenie_cli.site.detectors import Detector, ModelSettings
 from eugenie_cli.site.field_types import Instant, Label, Milliseconds, Name, PositiveMs, ZoneName
 from eugenie_cli.site.kafka import Kafka, KafkaAccess, Topics
+from eugenie_cli.site.mapping_parts import ANY_SENSOR
 from eugenie_cli.site.names import named
 from eugenie_cli.site.promotion import PromotionGate
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.serving import Serving
 from eugenie_cli.site.source_union import Source
 from eugenie_cli.site.tracking import Tracking
@@ -188,6 +190,23 @@ class Site(Section):
     # set by the loader, not by the file
     base: Path = Field(default=Path(), exclude=True, description="relative paths of the file start here")
     file: Path = Field(default=Path("site.yaml"), exclude=True)
+
+    @model_validator(mode="after")
+    def _units_of_classes(self) -> Site:
+        """Tell mappings that convert units what to convert to."""
+        for source in self.sources:
+            readings = getattr(source, "readings", None)
+            if isinstance(readings, ReadingsMapping) and (units := readings.value.units):
+                targets = {
+                    name: {
+                        sensor.name: sensor.unit
+                        for sensor in equipment.sensors
+                        if ANY_SENSOR in units or sensor.name in units
+                    }
+                    for name, equipment in self.classes.items()
+                }
+                readings.value.convert_to({name: sensors for name, sensors in targets.items() if sensors})
+        return self
 
     def class_named(self, name: str) -> EquipmentClass:
         """The class with that name. Raises EugenieError (USAGE), listing the site's classes."""

@@ -12,11 +12,13 @@ from eugenie_cli.site.checks.model import contradictions
 from eugenie_cli.site.detectors import DetectorSettings
 from eugenie_cli.site.diagnostics import Path, did_you_mean
 from eugenie_cli.site.field_types import show_duration
+from eugenie_cli.site.mapping_parts import ANY_SENSOR, Part
 from eugenie_cli.site.names import no_such
 from eugenie_cli.site.partial import Parts
 from eugenie_cli.site.promotion import PromotionGate
-from eugenie_cli.site.readings_mapping import Part, ReadingsMapping
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 from eugenie_cli.site.schema import Asset, EquipmentClass, Period
+from eugenie_cli.site.units import UnitProblem, conversion
 
 
 class Finding(NamedTuple):
@@ -79,8 +81,28 @@ def _sources(parts: Parts) -> Findings:
                 at: Path = (*path, "readings")
                 yield Finding((*at, *place), message, needs=((*at, "shape"),))
             yield from _constants((*path, "readings"), readings.asset, readings.sensor, parts)
+            yield from _units((*path, "readings", "value", "units"), readings.value.units, parts.classes)
     if parts.kafka is not None:
         yield from _constants(("kafka", "readings"), parts.kafka.readings.asset, parts.kafka.readings.sensor, parts)
+
+
+def _units(path: Path, units: Mapping[str, str], classes: Mapping[str, EquipmentClass | None]) -> Findings:
+    """Units of a source that are not those of the classes and cannot be converted to them."""
+    sensors = [sensor for equipment in classes.values() if equipment is not None for sensor in equipment.sensors]
+    for name, given in units.items():
+        at: Path = path if name == ANY_SENSOR else (*path, name)
+        if name != ANY_SENSOR and None not in classes.values():
+            yield from known(at, "sensor", name, [sensor.name for sensor in sensors])
+        for sensor in sensors:
+            if name not in (sensor.name, ANY_SENSOR) or (name == ANY_SENSOR and sensor.name in units):
+                continue
+            if not sensor.unit:
+                yield Finding(at, f"{sensor.name} has no unit in its class: add `unit`, to which {given} is converted")
+                continue
+            try:
+                conversion(given, sensor.unit)
+            except UnitProblem as problem:
+                yield Finding(at, f"{sensor.name}: {problem}")
 
 
 def _constants(path: Path, asset: Part | None, sensor: Part | None, parts: Parts) -> Findings:

@@ -9,7 +9,8 @@ from typing import Any
 
 from eugenie_cli.episodes.records import DEAD_LETTER_SCHEMA
 from eugenie_cli.readings import reject_reasons
-from eugenie_cli.site.readings_mapping import Part, QualityPart, ReadingsMapping
+from eugenie_cli.site.mapping_parts import Part, QualityPart
+from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 CANONICAL = ReadingsMapping(
     records=".",

@@ -24,6 +24,7 @@ from eugenie_cli.readings.reading import Rejected
 from eugenie_cli.readings.routing import Router
 from eugenie_cli.readings.tag_columns import Measurement, TagColumns
 from eugenie_cli.sources.records.cells import CellRules
+from eugenie_cli.sources.records.conversions import Conversions
 from eugenie_cli.sources.records.routes import NOWHERE, UNNAMED, Routes, has_no_member, names_of
 from eugenie_cli.sources.records.times import InstantsOfRecords, Times, field_texts, is_typed
 
@@ -60,6 +61,7 @@ class RecordReader:
         self._times = InstantsOfRecords(ts, timezone)
         self._rules = CellRules(mapping)
         self._routes = Routes(self._router)
+        self._conversions = Conversions(mapping["value"], self._router)
         self._wide = mapping["shape"] == "wide"
         self._tag_columns = TagColumns(mapping)
         self._shared = self._tag_columns.shared
@@ -139,7 +141,7 @@ class RecordReader:
         )
         keep = _kept(count, refusals)
         self.lost = int(count - np.count_nonzero(keep))
-        return Batch(self._routes.series, series[keep], ts[keep], value[keep]), refusals
+        return self._batch(series[keep], ts[keep], value[keep]), refusals
 
     # -- wide --------------------------------------------------------------------------------------
 
@@ -178,10 +180,13 @@ class RecordReader:
             values.append(cells.value if whole else cells.value[keep])
         self.lost = int(np.count_nonzero(refused & ~accepted))
         if not indices:
-            return Batch(self._routes.series, np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
-        return Batch(
-            self._routes.series, np.concatenate(indices), np.concatenate(instants), np.concatenate(values)
-        ), refusals
+            return self._batch(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)), refusals
+        index, ts, value = map(np.concatenate, (indices, instants, values))
+        return self._batch(index, ts, value), refusals
+
+    def _batch(self, index: NDArray[np.int32], ts: NDArray[np.int64], value: NDArray[np.float64]) -> Batch:
+        series = self._routes.series
+        return Batch(series, index, ts, self._conversions.applied(series, index, value))
 
     def _cells(
         self,

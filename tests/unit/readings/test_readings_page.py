@@ -13,13 +13,30 @@ from eugenie_cli.site.checks.mapping import check_mapping
 from eugenie_cli.site.readings_mapping import ReadingsMapping
 
 PAGE = (Path(__file__).parents[3] / "docs" / "readings.md").read_text(encoding="utf-8")
-SHOWN = [yaml.safe_load(block)["readings"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+EXPORTS = PAGE.index("## A mapping for each export")
+
+
+def shown_in(page: str) -> list[dict]:
+    """The mappings in a page's YAML, of which a block may show several."""
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    mappings = [part for block in blocks for part in re.split(r"^(?=readings:)", block, flags=re.MULTILINE)]
+    return [yaml.safe_load(text)["readings"] for text in mappings if text.startswith("readings:")]
+
+
+OF_FILES = shown_in(PAGE[EXPORTS : PAGE.index("\n## ", EXPORTS)])
+SHOWN = [mapping for mapping in shown_in(PAGE) if mapping not in OF_FILES]
 GOLDEN = {golden.name: golden.mapping for golden in goldens()}
 
 
 @pytest.mark.parametrize("shown", SHOWN)
 def test_a_mapping_on_the_page_is_valid(shown):
     assert list(check_mapping(ReadingsMapping.model_validate(shown), of_file=False, of_kafka=True)) == []
+
+
+@pytest.mark.parametrize("shown", OF_FILES)
+def test_a_mapping_of_an_export_is_valid(shown):
+    mapping = ReadingsMapping.model_validate({"format": "csv", **shown})
+    assert list(check_mapping(mapping, of_file=True)) == []
 
 
 def test_the_gateways_on_the_page_are_those_of_the_golden_files():
