@@ -163,10 +163,12 @@ class RecordReader:
         refused, accepted = ~usable, nothing.copy()
         indices, instants, values = [], [], []
         for measurement in self._measurements:
-            tags = ([measurement.name], np.zeros(count, np.int64))
-            if measurement.tag is not None:
+            if measurement.tag is None:
+                numbers = [self._routes.number(name, None, measurement.name) for name in assets]
+                series = np.array(numbers, np.int32)[asset]
+            else:
                 tags = names_of(columns, {"path": measurement.tag}, count)
-            series = self._routes.numbers((assets, asset), ([None], np.zeros(count, np.int64)), tags)
+                series = self._routes.numbers((assets, asset), ([None], np.zeros(count, np.int64)), tags)
             cells = self._cells(measurement, columns, series, shared, good)
             for refusal in _first_reason(*[(reason, usable & mask) for reason, mask in cells.checks]):
                 refusals.append(Refusals(refusal.reason, refusal.records, measurement.value))
