@@ -25,6 +25,7 @@ def router(site: Site) -> Router:
     return Router(
         {name: {"class": asset.class_name, "tags": dict(asset.tags)} for name, asset in site.assets.items()},
         {name: equipment.sensor_names for name, equipment in site.classes.items()},
+        ignores_case=site.kafka.readings.case == "ignore",
     )
 
 

@@ -37,7 +37,8 @@ class KafkaImporter:
         topics = site.topics
         self._topic = source.topic or str(topics.dead_letters if source.dead_letters else topics.readings)
         self._access, self._source, self._site = site.kafka_access, source, site
-        self._router = router_of(site)
+        mapping = source.readings or site.kafka.readings
+        self._router = router_of(site).ignoring_case() if mapping.case == "ignore" else router_of(site)
         self._series: list[Series] = []
         self._places: dict[tuple[str, int], int] = {}
         try:
