@@ -37,12 +37,12 @@ class KafkaImporter:
         topics = site.topics
         self._topic = source.topic or str(topics.dead_letters if source.dead_letters else topics.readings)
         self._access, self._source, self._site = site.kafka_access, source, site
-        mapping = source.readings or site.kafka.readings
-        self._router = router_of(site).ignoring_case() if mapping.case == "ignore" else router_of(site)
+        readings = source.readings or site.kafka.readings
+        self._router = router_of(site).ignoring_case() if readings.case == "ignore" else router_of(site)
         self._series: list[Series] = []
         self._places: dict[tuple[str, int], int] = {}
         try:
-            mapping = message_mapping(source.readings or site.kafka.readings, site.timezone, site.resolve)
+            mapping = message_mapping(readings, site.timezone, site.resolve)
         except ValueError as error:
             place = "kafka.readings" if source.readings is None else f"sources: {source.name}: readings"
             raise EugenieError(f"{site.file}: {place}.{error}", "see docs/readings.md") from None
